@@ -1,0 +1,1 @@
+"""What is done with what devices deliver: counting, calibration, studies into volumes, synchronising."""

@@ -1,0 +1,1 @@
+"""One script for each claim, each beside its peers, each printing JSON."""

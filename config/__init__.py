@@ -1,0 +1,1 @@
+"""The site file: its schema, and the TOML that ships."""

@@ -1,0 +1,16 @@
+"""Time: the host's monotonic clock for every reading, wall time at the edges only."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+Clock: TypeAlias = Callable[[], float]
+"""Seconds of a clock that never jumps; only differences mean anything."""
+
+monotonic: Clock = time.monotonic
+
+
+def wall_time(taken_at_s: float, *, clock: Clock = monotonic) -> datetime:
+    """UTC time of a monotonic stamp, by the offset that holds now."""
+    return datetime.fromtimestamp(time.time() - (clock() - taken_at_s), tz=UTC)

@@ -1,0 +1,1 @@
+"""The DICOM storage node that consoles send to."""

@@ -1,0 +1,1 @@
+"""Count-rate instruments on serial lines, one file for each family."""

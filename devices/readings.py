@@ -1,0 +1,162 @@
+"""What devices deliver: readings that say how they were taken and whether they can be believed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from navigation.transforms import RigidTransform
+
+
+class CountStatus(StrEnum):
+    """Whether a count can be believed."""
+
+    OK = "ok"
+    OVERLOAD = "overload"
+    """The instrument says, or its dead time shows, that it counts too few."""
+    SATURATED = "saturated"
+    """The wire's number is at its greatest value: the true one may be larger."""
+    RESYNCED = "resynced"
+    """First after bytes were lost: correct, but not the neighbour of the one before."""
+
+
+class PoseStatus(StrEnum):
+    """Whether a pose can be believed, and if not, why."""
+
+    OK = "ok"
+    MISSING = "missing"
+    """The tracker does not see the tool."""
+    REFUSED = "refused"
+    """What came is no pose: not finite, mirrored, not rigid."""
+
+
+class LinkState(StrEnum):
+    """What a device's supervisor knows of its link."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    SILENT = "silent"
+    """Linked, but no reading within its time."""
+    LOST = "lost"
+    """Not linked; the supervisor is trying again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountReading:
+    """Counts of one interval, as the instrument sent them.
+
+    Counts are kept and the rate is derived, so that the Poisson error is never lost. No bytes is no reading,
+    never zero counts.
+
+    Attributes
+    ----------
+    device
+        The probe's name in the site file.
+    taken_at_s
+        Start of the counting interval, host monotonic clock, s.
+    real_time_s
+        Length of the interval, s.
+    live_time_s
+        The part of it in which the instrument could count, s; equal to ``real_time_s`` where the instrument
+        does not measure it.
+    counts
+        Events in the energy window, as counted, not corrected for dead time.
+    dead_time_s
+        Non-paralysable dead time per event that is *not* yet in ``live_time_s``, s; 0 where it is.
+    status
+        Whether it can be believed.
+
+    """
+
+    device: str
+    taken_at_s: float
+    real_time_s: float
+    live_time_s: float
+    counts: int
+    dead_time_s: float = 0.0
+    status: CountStatus = CountStatus.OK
+
+    def __post_init__(self) -> None:
+        if not (self.real_time_s > 0 and self.live_time_s > 0):
+            raise ValueError(f"{self.device}: a count needs a positive time, not {self.live_time_s} s")
+        if self.counts < 0:
+            raise ValueError(f"{self.device}: {self.counts} counts")
+
+    @property
+    def middle_s(self) -> float:
+        """Middle of the counting interval, host monotonic clock, s."""
+        return self.taken_at_s + self.real_time_s / 2
+
+    @property
+    def rate_cps(self) -> float:
+        """Rate as counted, not corrected for dead time."""
+        return self.counts / self.live_time_s
+
+    @property
+    def true_rate_cps(self) -> float:
+        """Rate corrected for dead time: n = m / (1 - m tau), non-paralysable (Knoll, 4.VII).
+
+        Infinite where the counted rate has reached 1 / tau.
+        """
+        lost = self.rate_cps * self.dead_time_s
+        return self.rate_cps / (1 - lost) if lost < 1 else float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoseReading:
+    """Where a tool was.
+
+    Attributes
+    ----------
+    device
+        The tracker's name in the site file.
+    tool
+        The tool's name as the tracker sends it.
+    taken_at_s
+        Host monotonic clock, s.
+    tracker_from_tool
+        Its pose, or None: not seen. Never the last one known.
+    status
+        Why there is none, or ``OK``.
+    error_mm
+        The tracker's own residual, mm RMS, where it sends one.
+
+    """
+
+    device: str
+    tool: str
+    taken_at_s: float
+    tracker_from_tool: RigidTransform | None
+    status: PoseStatus = PoseStatus.OK
+    error_mm: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.tracker_from_tool is None) == (self.status is PoseStatus.OK):
+            raise ValueError(f"{self.device}/{self.tool}: a pose is there exactly when its status is ok")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceHealth:
+    """What is known of a device's link now.
+
+    Attributes
+    ----------
+    device
+        Its name in the site file.
+    state
+        State of the link.
+    since_s
+        When it entered that state, host monotonic clock, s.
+    detail
+        A sentence for a person: what is wrong and what to do; empty while live.
+    reconnects
+        How often the link was opened again since the start.
+    rejected
+        Frames or lines refused since the start.
+
+    """
+
+    device: str
+    state: LinkState
+    since_s: float
+    detail: str = ""
+    reconnects: int = 0
+    rejected: int = 0

@@ -1,0 +1,1 @@
+"""Position trackers, one file for each protocol."""

@@ -1,0 +1,1 @@
+"""What people look at: the live feed, the HTTP routes and the page."""

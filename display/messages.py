@@ -1,0 +1,192 @@
+"""The feed's messages, version 1.
+
+These models are the contract: they encode and check what goes over the socket, ``/asyncapi.json`` and
+docs/feed.md are made from them, and so are the page's TypeScript types. Every physical name ends in its unit.
+Positions are mm in DICOM patient axes (LPS) unless the name says another frame. Null is "not known", never zero.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+VERSION = "1.0"
+"""Version of the feed: the first number changes when an old display would misread a message."""
+
+SUBPROTOCOL = "radionav.v1"
+"""WebSocket subprotocol that both sides must name."""
+
+Point: TypeAlias = tuple[float, float, float]
+Matrix: TypeAlias = tuple[Point, Point, Point]
+Age: TypeAlias = Annotated[float, Meta(ge=0, description="Seconds since it was measured, at the time of sending.")]
+
+
+class DeviceState(Struct, frozen=True, kw_only=True):
+    """One input's link and the age of what it delivered."""
+
+    name: Annotated[str, Meta(description="Name in the site file.")]
+    kind: Annotated[Literal["probe", "tracker", "dicom", "mqtt"], Meta(description="What it is.")]
+    label: Annotated[str, Meta(description="What to call it on a screen.")]
+    state: Annotated[Literal["connecting", "live", "silent", "lost"], Meta(description="State of the link.")]
+    age_s: Annotated[Age | None, Meta(description="Age of its newest reading; null before the first.")]
+    detail: Annotated[str, Meta(description="What is wrong and what to do; empty while live.")]
+    primary: Annotated[bool, Meta(description="Whether navigation depends on it.")]
+
+
+class RateState(Struct, frozen=True, kw_only=True):
+    """Count rate of the probe in hand, over the newest readings that fill the integration time."""
+
+    device: Annotated[str, Meta(description="The probe's name in the site file.")]
+    rate_cps: Annotated[float | None, Meta(description="Dead-time-corrected rate; null when beyond correction.")]
+    low_cps: Annotated[float, Meta(description="Lower end of the rate's 68 % interval.")]
+    high_cps: Annotated[float | None, Meta(description="Upper end; null when beyond correction.")]
+    counts: Annotated[int, Meta(ge=0, description="Counts as counted in that time.")]
+    integration_s: Annotated[float, Meta(gt=0, description="Live time that they were counted in.")]
+    dead_fraction: Annotated[float, Meta(description="Share of the true counts that dead time hides.")]
+    background_cps: Annotated[float | None, Meta(description="From the probe's calibration; null without one.")]
+    status: Annotated[Literal["ok", "overload", "saturated", "resynced"], Meta(description="Trust in it.")]
+    age_s: Age
+
+
+class PoseState(Struct, frozen=True, kw_only=True):
+    """Where the probe's tip is and which way it looks."""
+
+    tip_mm: Annotated[Point, Meta(description="The tip in patient axes.")]
+    axis: Annotated[Point, Meta(description="Unit vector from the tip the way it looks, patient axes.")]
+    patient_from_tip: Annotated[Matrix, Meta(description="Rotation by rows: columns are right, up, ahead.")]
+    tracker_error_mm: Annotated[float | None, Meta(description="The tracker's own residual, RMS.")]
+    age_s: Age
+
+
+class TargetState(Struct, frozen=True, kw_only=True):
+    """One target: where it is, how sure that is, and where it lies seen from the probe."""
+
+    name: str
+    kind: Annotated[Literal["target", "injection"], Meta(description="An injection site is never a target.")]
+    probability: Annotated[float, Meta(ge=0, le=1, description="That it is there at all.")]
+    localisable: Annotated[bool, Meta(description="False: the counts cannot tell yet; draw no position.")]
+    reason: Annotated[str, Meta(description="Why it is not localisable; empty when it is.")]
+    centre_mm: Annotated[Point | None, Meta(description="Posterior mean; null when not localisable.")]
+    covariance_mm2: Annotated[Matrix | None, Meta(description="Posterior covariance.")]
+    region_semi_axes_mm: Annotated[Point | None, Meta(description="95 % ellipsoid, longest first.")]
+    region_axes: Annotated[Matrix | None, Meta(description="Its unit axes, one a row, same order.")]
+    mapped_mm: Annotated[Point | None, Meta(description="Where the preoperative study showed it.")]
+    activity_mbq: Annotated[float | None, Meta(description="Posterior median.")]
+    tip_right_mm: Annotated[float | None, Meta(description="In the tip's frame: to its right.")]
+    tip_up_mm: Annotated[float | None, Meta(description="In the tip's frame: up.")]
+    tip_ahead_mm: Annotated[float | None, Meta(description="In the tip's frame: ahead; the depth if on axis.")]
+    distance_mm: Annotated[float | None, Meta(description="From the tip to the centre.")]
+    distance_half_width_mm: Annotated[float | None, Meta(description="Half the 95 % interval of it.")]
+    off_axis_deg: Annotated[float | None, Meta(description="Angle between the look direction and the target.")]
+
+
+class GuidanceState(Struct, frozen=True, kw_only=True):
+    """What to do next, in words."""
+
+    target: Annotated[str | None, Meta(description="The target that it is about.")]
+    sentence: Annotated[str, Meta(description="One sentence for the surgeon.")]
+    expected_rate_cps: Annotated[float | None, Meta(description="Rate here as the posterior predicts it.")]
+
+
+class PosteriorState(Struct, frozen=True, kw_only=True):
+    """What the estimate rests on."""
+
+    readings: Annotated[int, Meta(ge=0, description="Tracked counts used so far.")]
+    age_s: Age
+    update_ms: Annotated[float, Meta(description="Time that the newest update took.")]
+    response: Annotated[str, Meta(description="Calibration in use: probe, nuclide, date.")]
+
+
+class VolumeState(Struct, frozen=True, kw_only=True):
+    """A volume that the page can fetch and slice."""
+
+    url: Annotated[str, Meta(description="Little-endian voxels, i fastest, then j, then k.")]
+    etag: str
+    dtype: Literal["int16", "float32"]
+    shape: Annotated[tuple[int, int, int], Meta(description="Slices, rows, columns (k, j, i).")]
+    patient_from_voxel: Annotated[
+        tuple[Point, Point, Point], Meta(description="Linear part by rows; columns step along k, j, i, mm.")
+    ]
+    origin_mm: Annotated[Point, Meta(description="Centre of voxel (0, 0, 0).")]
+    quantity: str
+    unit: str
+    greatest: Annotated[float, Meta(description="Greatest value in it.")]
+
+
+class StudyState(Struct, frozen=True, kw_only=True):
+    """The study that the map comes from."""
+
+    study_uid: str
+    patient_id: str
+    patient_name: str
+    description: str
+    taken_at_utc: Annotated[str | None, Meta(description="ISO 8601; null where the objects do not say.")]
+    anatomy: Annotated[VolumeState | None, Meta(description="CT.")]
+    activity: Annotated[VolumeState | None, Meta(description="SPECT or PET.")]
+
+
+class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
+    """First message of every connection."""
+
+    version: str
+    session_id: Annotated[str, Meta(description="Changes when the service restarts: drop what you hold.")]
+    simulated: Annotated[bool, Meta(description="True: show SIMULATED across the display, always.")]
+    site: str
+    room: str
+    server_monotonic_s: float
+    server_time_utc: str
+    stale_after_s: Annotated[float, Meta(description="Grey out an input, or all, after this silence.")]
+
+
+class State(Struct, frozen=True, kw_only=True, tag="state"):
+    """All that a display shows, as of now; the newest only, sent on ``next``."""
+
+    seq: Annotated[int, Meta(ge=0, description="Counts frames made; gaps are frames this display was spared.")]
+    session_id: str
+    simulated: bool
+    server_monotonic_s: float
+    server_time_utc: str
+    spared: Annotated[int, Meta(ge=0, description="Frames made since the last one sent to this display.")]
+    devices: tuple[DeviceState, ...]
+    rate: RateState | None
+    pose: PoseState | None
+    targets: tuple[TargetState, ...]
+    guidance: GuidanceState
+    posterior: PosteriorState | None
+    study: StudyState | None
+    studies_revision: Annotated[int, Meta(ge=0, description="Changes when ``GET /v1/studies`` does.")]
+
+
+class Heartbeat(Struct, frozen=True, kw_only=True, tag="heartbeat"):
+    """Each second, whatever else happens: the service is alive."""
+
+    seq: int
+    server_monotonic_s: float
+
+
+class Pong(Struct, frozen=True, kw_only=True, tag="pong"):
+    """Answer to ``ping``, for the clock offset."""
+
+    client_ms: float
+    server_monotonic_s: float
+
+
+class Refusal(Struct, frozen=True, kw_only=True, tag="refusal"):
+    """Why the connection is about to be closed."""
+
+    message: str
+
+
+class Next(Struct, frozen=True, kw_only=True, tag="next", forbid_unknown_fields=True):
+    """The display has drawn: send it the newest state once there is one after ``last_seq``."""
+
+    last_seq: Annotated[int, Meta(ge=-1, description="Newest state drawn; -1 for none.")]
+
+
+class Ping(Struct, frozen=True, kw_only=True, tag="ping", forbid_unknown_fields=True):
+    """Asks for a ``pong``; the smallest round trip gives the clock offset."""
+
+    client_ms: float
+
+
+ServerMessage: TypeAlias = Hello | State | Heartbeat | Pong | Refusal
+ClientMessage: TypeAlias = Next | Ping

@@ -1,0 +1,1 @@
+"""Pure numerics: frames, volumes, probe response, posterior, guidance. No I/O, no clock, no devices."""

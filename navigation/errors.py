@@ -1,0 +1,22 @@
+"""What navigation raises; each error carries its evidence as attributes."""
+
+
+class NavigationError(ValueError):
+    """Raised when numbers or frames do not allow the asked-for result."""
+
+
+class FrameMismatch(NavigationError):  # noqa: N818 - named for what happened
+    """Raised when two transforms are joined whose inner frames differ."""
+
+    def __init__(self, left: str, right: str) -> None:
+        super().__init__(f"cannot join {left} and {right}: the inner frames differ")
+        self.left = left
+        self.right = right
+
+
+class PoseGap(NavigationError):  # noqa: N818 - named for what happened
+    """Raised when a pose is asked for at a time that no two close enough poses enclose."""
+
+    def __init__(self, message: str, *, gap_s: float) -> None:
+        super().__init__(message)
+        self.gap_s = gap_s

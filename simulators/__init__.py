@@ -1,0 +1,1 @@
+"""The other end of each wire: instruments, trackers, consoles, and the scene that they look at."""

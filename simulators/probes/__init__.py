@@ -1,0 +1,1 @@
+"""Simulated count-rate instruments that speak the real byte protocols."""

@@ -1,0 +1,1 @@
+"""Simulated position trackers that speak the real wire protocols."""

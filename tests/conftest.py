@@ -1,0 +1,88 @@
+"""Fixtures for every room: nothing left behind, real peers named when they are missing."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+PEERS = {
+    "dcmtk": ("dcmsend", "dcmtk"),
+    "mosquitto": ("mosquitto", "mosquitto"),
+    "chromium": ("chromium", "chromium"),
+    "socat": ("socat", "socat"),
+}
+"""For each peer: the program looked for, and the Debian package that holds it."""
+
+SYSTEM_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+
+
+def _missing(peer: str) -> str | None:
+    program, package = PEERS[peer]
+    if shutil.which(program, path=SYSTEM_PATH):
+        return None
+    return f"{program} is not installed: apt install {package}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a missing program, unless REQUIRE_PEERS=1 makes that a failure."""
+    if os.environ.get("REQUIRE_PEERS") == "1":
+        return
+    for item in items:
+        for marker in item.iter_markers("peer"):
+            for peer in marker.args:
+                if sentence := _missing(peer):
+                    item.add_marker(pytest.mark.skip(reason=sentence))
+
+
+@pytest.fixture(autouse=True)
+def _peers_required(request: pytest.FixtureRequest) -> None:
+    for marker in request.node.iter_markers("peer"):
+        for peer in marker.args:
+            if sentence := _missing(peer):
+                pytest.fail(f"REQUIRE_PEERS=1 and {sentence}")
+
+
+def _open_descriptors() -> dict[str, str]:
+    folder = Path("/proc/self/fd")
+    if not folder.exists():
+        return {}
+    found = {}
+    for entry in folder.iterdir():
+        try:
+            target = os.readlink(entry)
+        except FileNotFoundError:  # the descriptor of this very listing
+            continue
+        if target.startswith(("socket:", "pipe:", "/dev/pt", "/dev/tty")):
+            found[entry.name] = target
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _no_descriptor_left() -> Iterator[None]:
+    before = _open_descriptors()
+    yield
+    left = {number: target for number, target in _open_descriptors().items() if number not in before}
+    assert not left, f"the test left descriptors open: {left}"
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def _no_task_left() -> object:
+    before = asyncio.all_tasks()
+    yield
+    left = [task.get_name() for task in asyncio.all_tasks() - before if not task.done()]
+    assert not left, f"the test left tasks running: {left}"
+
+
+@pytest.fixture
+def samples() -> Path:
+    """Folder of sample recordings and DICOM objects; the test is skipped where there is none."""
+    named = os.environ.get("RADIONAV_SAMPLES")
+    if not named:
+        pytest.skip("RADIONAV_SAMPLES names no folder with sample data")
+    folder = Path(named).resolve()
+    assert folder.is_dir(), f"RADIONAV_SAMPLES={named} is no folder"
+    return folder
