@@ -9,7 +9,7 @@ class DeviceError(Exception):
         self.device = device
 
 
-class DeviceUnavailable(DeviceError):  # noqa: N818 - a state, named as such
+class DeviceUnavailable(DeviceError):
     """Raised when a device cannot be reached or its link is lost; trying again may help."""
 
 

@@ -1,8 +1,9 @@
 """The feed's messages, version 1.
 
 These models are the contract: they encode and check what goes over the socket, ``/asyncapi.json`` and
-docs/feed.md are made from them, and so are the page's TypeScript types. Every physical name ends in its unit.
-Positions are mm in DICOM patient axes (LPS) unless the name says another frame. Null is "not known", never zero.
+docs/feed.md are made from them, and so are the page's TypeScript types. Every physical name ends in its
+unit. Positions are mm in DICOM patient axes (LPS) unless the name says another frame. Null is "not known",
+never zero.
 """
 
 from typing import Annotated, Literal, TypeAlias
@@ -17,7 +18,9 @@ SUBPROTOCOL = "radionav.v1"
 
 Point: TypeAlias = tuple[float, float, float]
 Matrix: TypeAlias = tuple[Point, Point, Point]
-Age: TypeAlias = Annotated[float, Meta(ge=0, description="Seconds since it was measured, at the time of sending.")]
+Age: TypeAlias = Annotated[
+    float, Meta(ge=0, description="Seconds since it was measured, at the time of sending.")
+]
 
 
 class DeviceState(Struct, frozen=True, kw_only=True):
@@ -36,13 +39,17 @@ class RateState(Struct, frozen=True, kw_only=True):
     """Count rate of the probe in hand, over the newest readings that fill the integration time."""
 
     device: Annotated[str, Meta(description="The probe's name in the site file.")]
-    rate_cps: Annotated[float | None, Meta(description="Dead-time-corrected rate; null when beyond correction.")]
+    rate_cps: Annotated[
+        float | None, Meta(description="Dead-time-corrected rate; null when beyond correction.")
+    ]
     low_cps: Annotated[float, Meta(description="Lower end of the rate's 68 % interval.")]
     high_cps: Annotated[float | None, Meta(description="Upper end; null when beyond correction.")]
     counts: Annotated[int, Meta(ge=0, description="Counts as counted in that time.")]
     integration_s: Annotated[float, Meta(gt=0, description="Live time that they were counted in.")]
     dead_fraction: Annotated[float, Meta(description="Share of the true counts that dead time hides.")]
-    background_cps: Annotated[float | None, Meta(description="From the probe's calibration; null without one.")]
+    background_cps: Annotated[
+        float | None, Meta(description="From the probe's calibration; null without one.")
+    ]
     status: Annotated[Literal["ok", "overload", "saturated", "resynced"], Meta(description="Trust in it.")]
     age_s: Age
 
@@ -73,10 +80,14 @@ class TargetState(Struct, frozen=True, kw_only=True):
     activity_mbq: Annotated[float | None, Meta(description="Posterior median.")]
     tip_right_mm: Annotated[float | None, Meta(description="In the tip's frame: to its right.")]
     tip_up_mm: Annotated[float | None, Meta(description="In the tip's frame: up.")]
-    tip_ahead_mm: Annotated[float | None, Meta(description="In the tip's frame: ahead; the depth if on axis.")]
+    tip_ahead_mm: Annotated[
+        float | None, Meta(description="In the tip's frame: ahead; the depth if on axis.")
+    ]
     distance_mm: Annotated[float | None, Meta(description="From the tip to the centre.")]
     distance_half_width_mm: Annotated[float | None, Meta(description="Half the 95 % interval of it.")]
-    off_axis_deg: Annotated[float | None, Meta(description="Angle between the look direction and the target.")]
+    off_axis_deg: Annotated[
+        float | None, Meta(description="Angle between the look direction and the target.")
+    ]
 
 
 class GuidanceState(Struct, frozen=True, kw_only=True):
@@ -140,7 +151,9 @@ class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
 class State(Struct, frozen=True, kw_only=True, tag="state"):
     """All that a display shows, as of now; the newest only, sent on ``next``."""
 
-    seq: Annotated[int, Meta(ge=0, description="Counts frames made; gaps are frames this display was spared.")]
+    seq: Annotated[
+        int, Meta(ge=0, description="Counts frames made; gaps are frames this display was spared.")
+    ]
     session_id: str
     simulated: bool
     server_monotonic_s: float

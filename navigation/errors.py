@@ -5,7 +5,7 @@ class NavigationError(ValueError):
     """Raised when numbers or frames do not allow the asked-for result."""
 
 
-class FrameMismatch(NavigationError):  # noqa: N818 - named for what happened
+class FrameMismatch(NavigationError):
     """Raised when two transforms are joined whose inner frames differ."""
 
     def __init__(self, left: str, right: str) -> None:
@@ -14,7 +14,7 @@ class FrameMismatch(NavigationError):  # noqa: N818 - named for what happened
         self.right = right
 
 
-class PoseGap(NavigationError):  # noqa: N818 - named for what happened
+class PoseGap(NavigationError):
     """Raised when a pose is asked for at a time that no two close enough poses enclose."""
 
     def __init__(self, message: str, *, gap_s: float) -> None:

@@ -63,7 +63,8 @@ class VolumeGeometry:
     def indices(self, positions_mm: ArrayLike) -> NDArray[np.float64]:
         """Map LPS positions (..., 3), mm, to fractional indices (k, j, i)."""
         offset_mm = np.asarray(positions_mm, dtype=np.float64) - self.patient_from_voxel[:3, 3]
-        return np.linalg.solve(self.patient_from_voxel[:3, :3], offset_mm[..., None])[..., 0]
+        index = np.linalg.solve(self.patient_from_voxel[:3, :3], offset_mm[..., None])[..., 0]
+        return np.asarray(index, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

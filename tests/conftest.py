@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -53,7 +53,7 @@ def _open_descriptors() -> dict[str, str]:
     found = {}
     for entry in folder.iterdir():
         try:
-            target = os.readlink(entry)
+            target = str(entry.readlink())
         except FileNotFoundError:  # the descriptor of this very listing
             continue
         if target.startswith(("socket:", "pipe:", "/dev/pt", "/dev/tty")):
@@ -61,20 +61,15 @@ def _open_descriptors() -> dict[str, str]:
     return found
 
 
-@pytest.fixture(autouse=True)
-def _no_descriptor_left() -> Iterator[None]:
-    before = _open_descriptors()
-    yield
-    left = {number: target for number, target in _open_descriptors().items() if number not in before}
-    assert not left, f"the test left descriptors open: {left}"
-
-
 @pytest_asyncio.fixture(autouse=True)
-async def _no_task_left() -> object:
-    before = asyncio.all_tasks()
+async def _nothing_left_behind() -> AsyncIterator[None]:
+    # inside the loop, so that the loop's own sockets are there before and after
+    descriptors, tasks = _open_descriptors(), asyncio.all_tasks()
     yield
-    left = [task.get_name() for task in asyncio.all_tasks() - before if not task.done()]
-    assert not left, f"the test left tasks running: {left}"
+    running = [task.get_name() for task in asyncio.all_tasks() - tasks if task is not asyncio.current_task()]
+    assert not running, f"the test left tasks running: {running}"
+    left = {number: target for number, target in _open_descriptors().items() if number not in descriptors}
+    assert not left, f"the test left descriptors open: {left}"
 
 
 @pytest.fixture

@@ -1,0 +1,46 @@
+"""What every driver offers, so that one supervisor runs them all.
+
+A driver's settings object is its factory: ``async with settings.connect("gamma", clock=clock) as probe`` opens
+the link, checks who answers, and gives readings until the link fails. Drivers never reconnect by themselves.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeVar
+
+from devices.clock import Clock
+
+Reading = TypeVar("Reading", covariant=True)
+
+
+class Connection(Protocol[Reading]):
+    """An open device: iterate to receive its readings.
+
+    Iteration raises ``DeviceUnavailable`` when the link is lost and ``DeviceFault`` when the device refuses;
+    it never ends by itself, and bytes that are no frame are counted, not raised.
+    """
+
+    @property
+    def identity(self) -> str:
+        """What the device says it is (model, serial number), or the empty string where it cannot say."""
+
+    @property
+    def rejected(self) -> int:
+        """Frames or lines refused since the link was opened."""
+
+    def __aiter__(self) -> AsyncIterator[Reading]:
+        """Readings as they arrive, in order, none kept back."""
+
+
+class DeviceSettings(Protocol[Reading]):
+    """A device's entry in the site file."""
+
+    @property
+    def silence_s(self) -> float:
+        """Longest time between readings, s; after it the device is shown as silent and opened again."""
+
+    def connect(self, device: str, *, clock: Clock) -> AbstractAsyncContextManager[Connection[Reading]]:
+        """Open the link; ``device`` is the name in the site file that readings and errors carry.
+
+        Raises ``DeviceUnavailable`` with a sentence that says what to do.
+        """

@@ -1,0 +1,1 @@
+"""The composition root: reads the site file, builds the objects, runs them; both commands start here."""
