@@ -1,7 +1,7 @@
 """What every driver offers, so that one supervisor runs them all.
 
 A driver's settings object is its factory: ``async with settings.connect("gamma", clock=clock) as probe`` opens
-the link, checks who answers, and gives readings until the link fails. Drivers never reconnect by themselves.
+the link, checks who answers, and gives readings until the link fails. No driver reconnects by itself.
 """
 
 from collections.abc import AsyncIterator
@@ -10,10 +10,10 @@ from typing import Protocol, TypeVar
 
 from devices.clock import Clock
 
-Reading = TypeVar("Reading", covariant=True)
+Reading_co = TypeVar("Reading_co", covariant=True)
 
 
-class Connection(Protocol[Reading]):
+class Connection(Protocol[Reading_co]):
     """An open device: iterate to receive its readings.
 
     Iteration raises ``DeviceUnavailable`` when the link is lost and ``DeviceFault`` when the device refuses;
@@ -28,18 +28,18 @@ class Connection(Protocol[Reading]):
     def rejected(self) -> int:
         """Frames or lines refused since the link was opened."""
 
-    def __aiter__(self) -> AsyncIterator[Reading]:
-        """Readings as they arrive, in order, none kept back."""
+    def __aiter__(self) -> AsyncIterator[Reading_co]:
+        """Give readings as they arrive, in order, none kept back."""
 
 
-class DeviceSettings(Protocol[Reading]):
+class DeviceSettings(Protocol[Reading_co]):
     """A device's entry in the site file."""
 
     @property
     def silence_s(self) -> float:
         """Longest time between readings, s; after it the device is shown as silent and opened again."""
 
-    def connect(self, device: str, *, clock: Clock) -> AbstractAsyncContextManager[Connection[Reading]]:
+    def connect(self, device: str, *, clock: Clock) -> AbstractAsyncContextManager[Connection[Reading_co]]:
         """Open the link; ``device`` is the name in the site file that readings and errors carry.
 
         Raises ``DeviceUnavailable`` with a sentence that says what to do.
