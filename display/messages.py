@@ -18,9 +18,7 @@ SUBPROTOCOL = "radionav.v1"
 
 Point: TypeAlias = tuple[float, float, float]
 Matrix: TypeAlias = tuple[Point, Point, Point]
-Age: TypeAlias = Annotated[
-    float, Meta(ge=0, description="Seconds since it was measured, at the time of sending.")
-]
+Age: TypeAlias = Annotated[float, Meta(ge=0, description="Seconds since it was measured, at the time of sending.")]
 
 
 class DeviceState(Struct, frozen=True, kw_only=True):
@@ -39,17 +37,13 @@ class RateState(Struct, frozen=True, kw_only=True):
     """Count rate of the probe in hand, over the newest readings that fill the integration time."""
 
     device: Annotated[str, Meta(description="The probe's name in the site file.")]
-    rate_cps: Annotated[
-        float | None, Meta(description="Dead-time-corrected rate; null when beyond correction.")
-    ]
+    rate_cps: Annotated[float | None, Meta(description="Dead-time-corrected rate; null when beyond correction.")]
     low_cps: Annotated[float, Meta(description="Lower end of the rate's 68 % interval.")]
     high_cps: Annotated[float | None, Meta(description="Upper end; null when beyond correction.")]
     counts: Annotated[int, Meta(ge=0, description="Counts as counted in that time.")]
     integration_s: Annotated[float, Meta(gt=0, description="Live time that they were counted in.")]
     dead_fraction: Annotated[float, Meta(description="Share of the true counts that dead time hides.")]
-    background_cps: Annotated[
-        float | None, Meta(description="From the probe's calibration; null without one.")
-    ]
+    background_cps: Annotated[float | None, Meta(description="From the probe's calibration; null without one.")]
     status: Annotated[Literal["ok", "overload", "saturated", "resynced"], Meta(description="Trust in it.")]
     age_s: Age
 
@@ -59,7 +53,7 @@ class PoseState(Struct, frozen=True, kw_only=True):
 
     tip_mm: Annotated[Point, Meta(description="The tip in patient axes.")]
     axis: Annotated[Point, Meta(description="Unit vector from the tip the way it looks, patient axes.")]
-    patient_from_tip: Annotated[Matrix, Meta(description="Rotation by rows: columns are right, up, ahead.")]
+    patient_from_tip: Annotated[Matrix, Meta(description="Rotation by rows; columns are left, up, ahead.")]
     tracker_error_mm: Annotated[float | None, Meta(description="The tracker's own residual, RMS.")]
     age_s: Age
 
@@ -80,14 +74,10 @@ class TargetState(Struct, frozen=True, kw_only=True):
     activity_mbq: Annotated[float | None, Meta(description="Posterior median.")]
     tip_right_mm: Annotated[float | None, Meta(description="In the tip's frame: to its right.")]
     tip_up_mm: Annotated[float | None, Meta(description="In the tip's frame: up.")]
-    tip_ahead_mm: Annotated[
-        float | None, Meta(description="In the tip's frame: ahead; the depth if on axis.")
-    ]
+    tip_ahead_mm: Annotated[float | None, Meta(description="In the tip's frame: ahead; the depth if on axis.")]
     distance_mm: Annotated[float | None, Meta(description="From the tip to the centre.")]
     distance_half_width_mm: Annotated[float | None, Meta(description="Half the 95 % interval of it.")]
-    off_axis_deg: Annotated[
-        float | None, Meta(description="Angle between the look direction and the target.")
-    ]
+    off_axis_deg: Annotated[float | None, Meta(description="Angle between the look direction and the target.")]
 
 
 class GuidanceState(Struct, frozen=True, kw_only=True):
@@ -151,9 +141,7 @@ class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
 class State(Struct, frozen=True, kw_only=True, tag="state"):
     """All that a display shows, as of now; the newest only, sent on ``next``."""
 
-    seq: Annotated[
-        int, Meta(ge=0, description="Counts frames made; gaps are frames this display was spared.")
-    ]
+    seq: Annotated[int, Meta(ge=0, description="Counts frames made; gaps are frames this display was spared.")]
     session_id: str
     simulated: bool
     server_monotonic_s: float
@@ -203,3 +191,44 @@ class Ping(Struct, frozen=True, kw_only=True, tag="ping", forbid_unknown_fields=
 
 ServerMessage: TypeAlias = Hello | State | Heartbeat | Pong | Refusal
 ClientMessage: TypeAlias = Next | Ping
+
+
+class SeriesEntry(Struct, frozen=True, kw_only=True):
+    """What was made of one received series."""
+
+    series_uid: str
+    modality: str
+    description: str
+    objects: int
+    accepted: Annotated[bool, Meta(description="Whether it became a volume.")]
+    reason: Annotated[str, Meta(description="Why not, with the DICOM tag; empty when accepted.")]
+
+
+class StudyEntry(Struct, frozen=True, kw_only=True):
+    """A received study and what was made of it."""
+
+    study_uid: str
+    patient_id: str
+    patient_name: str
+    description: str
+    taken_at_utc: str | None
+    received_from: Annotated[str, Meta(description="Calling AE title.")]
+    objects: int
+    in_use: bool
+    usable: Annotated[bool, Meta(description="Whether it holds a map to navigate by.")]
+    series: tuple[SeriesEntry, ...]
+
+
+class StudyList(Struct, frozen=True, kw_only=True):
+    """Answer to ``GET /v1/studies``, newest first."""
+
+    revision: int
+    studies: tuple[StudyEntry, ...]
+
+
+class StudyChoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of ``POST /v1/procedure``: a person confirmed both identifiers of the patient on the table."""
+
+    study_uid: str
+    patient_id: str
+    patient_name: str

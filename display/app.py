@@ -1,0 +1,143 @@
+"""The display's HTTP server: the page, the feed, volumes, received studies."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.responses import PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware import Middleware
+
+from devices.clock import Clock
+from display.asyncapi import describe_feed
+from display.connection import Connection
+from display.guard import Guard
+from display.hub import Hub
+from display.messages import SUBPROTOCOL, Hello, StudyChoice, StudyList
+from display.shelf import Shelf
+
+PAGE_FOLDER = Path(__file__).parent / "page" / "dist"
+GREATEST_BODY = 65536
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+Chooser = Callable[[StudyChoice], str | None]
+"""Takes the map of a confirmed study into use; returns why not, or None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exhibits:
+    """What the server shows: live objects that others fill.
+
+    Attributes
+    ----------
+    hub
+        The newest state.
+    shelf
+        The volumes of the study in use.
+    hello
+        Makes the first message of a connection.
+    studies
+        Lists what was received.
+    choose
+        Takes a confirmed study into use.
+    clock
+        The host's monotonic clock.
+
+    """
+
+    hub: Hub
+    shelf: Shelf
+    hello: Callable[[], Hello]
+    studies: Callable[[], StudyList]
+    choose: Chooser
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routes:
+    """What each path answers."""
+
+    exhibits: Exhibits
+
+    async def feed(self, websocket: WebSocket) -> None:
+        """Serve ``/v1/feed``."""
+        if SUBPROTOCOL not in websocket.scope["subprotocols"]:
+            await websocket.close(4406, f"this feed speaks {SUBPROTOCOL}: reload the page")
+            return
+        await websocket.accept(SUBPROTOCOL)
+        connection = Connection(websocket, self.exhibits.hub, clock=self.exhibits.clock)
+        await connection.serve(self.exhibits.hello())
+
+    async def volume(self, etag: str, request: Request) -> Response:
+        """Send the voxels of a volume in use; they never change under their name."""
+        found = self.exhibits.shelf.find(etag)
+        if found is None:
+            return PlainTextResponse("no such volume is in use; ask the feed which is", status_code=404)
+        headers = {"etag": f'"{etag}"', "cache-control": "private, max-age=31536000, immutable"}
+        if request.headers.get("if-none-match") == f'"{etag}"':
+            return Response(status_code=304, headers=headers)
+        return Response(found.voxels, media_type="application/octet-stream", headers=headers)
+
+    async def studies(self) -> Response:
+        """List what was received and what was made of it."""
+        return _json(self.exhibits.studies())
+
+    async def procedure(self, request: Request) -> Response:
+        """Take the study into use whose patient a person has confirmed."""
+        body = await _bounded_body(request)
+        if body is None:
+            return PlainTextResponse(f"the body may have {GREATEST_BODY} bytes", status_code=413)
+        try:
+            choice = msgspec.json.decode(body, type=StudyChoice)
+        except msgspec.DecodeError as exc:
+            return PlainTextResponse(f"not a choice of study: {exc}", status_code=422)
+        refusal = self.exhibits.choose(choice)
+        if refusal is not None:
+            return PlainTextResponse(refusal, status_code=409)
+        return Response(status_code=204)
+
+    async def asyncapi(self) -> Response:
+        """Describe the feed."""
+        return _json(describe_feed())
+
+    async def no_page(self) -> Response:
+        """Say how to build the page that is not there."""
+        return PlainTextResponse("The page is not built here: run `make page`.", status_code=503)
+
+
+def create_app(
+    exhibits: Exhibits, *, hosts: Sequence[str] = LOOPBACK_NAMES, page_folder: Path = PAGE_FOLDER
+) -> FastAPI:
+    """Build the server for one room's displays; ``hosts`` are the names that it answers for."""
+    app = FastAPI(
+        title="radionav",
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+        middleware=[Middleware(Guard, hosts=tuple(hosts))],
+    )
+    routes = Routes(exhibits=exhibits)
+    app.add_api_websocket_route("/v1/feed", routes.feed)
+    app.add_api_route("/v1/volumes/{etag}", routes.volume)
+    app.add_api_route("/v1/studies", routes.studies)
+    app.add_api_route("/v1/procedure", routes.procedure, methods=["POST"])
+    app.add_api_route("/asyncapi.json", routes.asyncapi)
+    if (page_folder / "index.html").exists():
+        app.mount("/", StaticFiles(directory=page_folder, html=True))
+    else:
+        app.add_api_route("/", routes.no_page)
+    return app
+
+
+def _json(answer: object) -> Response:
+    return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+async def _bounded_body(request: Request) -> bytes | None:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > GREATEST_BODY:
+            return None
+    return bytes(body)

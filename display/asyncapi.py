@@ -1,0 +1,126 @@
+"""The feed's description: an AsyncAPI 3.0 document, and the Markdown of docs/feed.md, from the same models."""
+
+import inspect
+from typing import Any, get_args
+
+import msgspec
+
+from display.messages import SUBPROTOCOL, VERSION, ClientMessage, ServerMessage, StudyChoice, StudyList
+
+JsonObject = dict[str, Any]
+_REFERENCE = "#/components/schemas/{name}"
+
+
+def _schemas() -> tuple[list[str], list[str], JsonObject]:
+    server, client = get_args(ServerMessage), get_args(ClientMessage)
+    _, schemas = msgspec.json.schema_components(
+        [*server, *client, StudyList, StudyChoice], ref_template=_REFERENCE
+    )
+    return [model.__name__ for model in server], [model.__name__ for model in client], schemas
+
+
+def describe_feed() -> JsonObject:
+    """Build the AsyncAPI 3.0 document of ``/v1/feed``."""
+    server, client, schemas = _schemas()
+    messages = {
+        name: {
+            "name": name,
+            "summary": schemas[name].get("description", ""),
+            "payload": {"$ref": _REFERENCE.format(name=name)},
+        }
+        for name in (*server, *client)
+    }
+
+    def operation(action: str, names: list[str]) -> JsonObject:
+        return {
+            "action": action,
+            "channel": {"$ref": "#/channels/feed"},
+            "messages": [{"$ref": f"#/channels/feed/messages/{name}"} for name in names],
+        }
+
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "radionav live feed",
+            "version": VERSION,
+            "description": f"WebSocket, subprotocol {SUBPROTOCOL}. See docs/feed.md.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            "feed": {
+                "address": "/v1/feed",
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+                "bindings": {"ws": {"method": "GET"}},
+            }
+        },
+        "operations": {"tell": operation("send", server), "ask": operation("receive", client)},
+        "components": {"messages": messages, "schemas": schemas},
+    }
+
+
+def _type_name(schema: JsonObject) -> str:
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[-1]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(_type_name(choice) for choice in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(f"`{choice}`" for choice in schema["enum"])
+    if schema.get("type") == "array":
+        if "prefixItems" in schema:
+            return f"[{', '.join(_type_name(item) for item in schema['prefixItems'])}]"
+        return f"array of {_type_name(schema['items'])}"
+    return str(schema.get("type", "any"))
+
+
+def document_feed() -> str:
+    """Write the Markdown of docs/feed.md."""
+    server, client, schemas = _schemas()
+    parts = [inspect.cleandoc(_PREFACE).format(version=VERSION, subprotocol=SUBPROTOCOL)]
+    sections = {
+        "From the service": server,
+        "From the display": client,
+        "Parts of them, and what HTTP answers": [name for name in schemas if name not in {*server, *client}],
+    }
+    for title, names in sections.items():
+        parts.append(f"## {title}")
+        for name in names:
+            parts.append(f"### {name}\n\n{schemas[name].get('description', '')}")
+            parts.append(_table(schemas[name]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(schema: JsonObject) -> str:
+    rows = ["| field | type | meaning |", "|---|---|---|"]
+    for field, value in schema["properties"].items():
+        meaning = value.get("description", "")
+        if not meaning and "anyOf" in value:
+            meaning = next((choice["description"] for choice in value["anyOf"] if "description" in choice), "")
+        rows.append(f"| `{field}` | {_type_name(value)} | {meaning} |")
+    return "\n".join(rows)
+
+
+_PREFACE = """
+    # The live feed, version {version}
+
+    This page is made from the models in `display/messages.py`; so is the AsyncAPI document that the service
+    serves at `/asyncapi.json`.
+
+    Connect a WebSocket to `/v1/feed` with the subprotocol `{subprotocol}`. Messages are JSON text, told apart by
+    `type`. The service sends `hello` first. After that one `state` frame is in flight at a time: when the
+    display has drawn, it sends `next` with the sequence number that it drew, and gets the newest state as soon
+    as there is a newer one (the service makes 20 a second). A slow display is spared frames, never served old
+    ones; `spared` says how many. A `heartbeat` comes each second whatever else happens.
+
+    The display decides by its own timer what is stale: after `stale_after_s` without a `state` or a `heartbeat`
+    everything on it must stop looking live. Each input carries `age_s`, its age when the frame was sent; the
+    display lets it grow. A new `session_id` means that the service was started anew: drop what you hold. While
+    `simulated` is true, say so across the whole display.
+
+    Names end in their unit. Positions are mm in DICOM patient axes (LPS: +x to the patient's left, +y to the
+    back, +z to the head) unless the name says otherwise. `null` is "not known", never zero.
+
+    Over HTTP: `GET /v1/studies` answers a StudyList, `POST /v1/procedure` takes a StudyChoice,
+    `GET /v1/volumes/<etag>` gives the voxels that a VolumeState describes. The server answers pages that it
+    served itself, on this machine, and nobody else.
+"""

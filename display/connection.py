@@ -1,0 +1,101 @@
+"""One display's WebSocket: one state frame in flight, a heartbeat each second.
+
+The display asks for the next state when it has drawn the last. Without that credit a slow display falls seconds
+behind while the kernel's buffers swallow what it has not read; with it the age stays at milliseconds
+(docs/decisions/0002-one-frame-in-flight.md).
+"""
+
+import asyncio
+import contextlib
+
+import msgspec
+import structlog
+from fastapi import WebSocket, WebSocketDisconnect
+
+from devices.clock import Clock
+from display.hub import Hub
+from display.messages import ClientMessage, Heartbeat, Hello, Next, Ping, Pong, Refusal, ServerMessage
+
+HEARTBEAT_S = 1.0
+GREATEST_MESSAGE = 4096
+"""Bytes of a display's message; ``next`` and ``ping`` need fewer than a hundred."""
+
+CLOSE_BAD_MESSAGE = 4400
+"""WebSocket close code (private range) after a message that is none of ours."""
+
+log = structlog.get_logger()
+
+
+class Connection:
+    """Serves the feed to one display until it leaves."""
+
+    def __init__(self, websocket: WebSocket, hub: Hub, *, clock: Clock) -> None:
+        self._websocket = websocket
+        self._hub = hub
+        self._clock = clock
+        self._asked: asyncio.Queue[Next] = asyncio.Queue(maxsize=1)
+        self._sending = asyncio.Lock()
+        self._last_sent = -1
+
+    async def serve(self, hello: Hello) -> None:
+        """Send ``hello``, then states as they are asked for, until either side goes."""
+        await self._send(hello)
+        listening = asyncio.create_task(self._listen(), name="display listening")
+        speaking = [
+            asyncio.create_task(self._answer(), name="display answering"),
+            asyncio.create_task(self._beat(), name="display heartbeat"),
+        ]
+        try:
+            # the listener ends when the display leaves; the speakers only by an error
+            await asyncio.wait([listening, *speaking], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (listening, *speaking):
+                task.cancel()
+            outcomes = await asyncio.gather(listening, *speaking, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnect):
+                raise outcome
+
+    async def _listen(self) -> None:
+        while True:
+            received = await self._websocket.receive()
+            if received["type"] == "websocket.disconnect":
+                return
+            sent = received.get("text") or ""
+            try:
+                if len(sent) > GREATEST_MESSAGE:
+                    raise msgspec.ValidationError(f"{len(sent)} characters; {GREATEST_MESSAGE} are the most")
+                message = msgspec.json.decode(sent, type=ClientMessage)
+            except msgspec.DecodeError as exc:
+                log.warning("display refused", reason=str(exc))
+                await self._send(Refusal(message=f"not a message of this feed: {exc}; see docs/feed.md"))
+                await self._websocket.close(CLOSE_BAD_MESSAGE)
+                return
+            await self._obey(message)
+
+    async def _obey(self, message: ClientMessage) -> None:
+        match message:
+            case Ping(client_ms=client_ms):
+                await self._send(Pong(client_ms=client_ms, server_monotonic_s=self._clock()))
+            case Next():
+                with contextlib.suppress(asyncio.QueueFull):  # asked twice: one frame in flight all the same
+                    self._asked.put_nowait(message)
+
+    async def _answer(self) -> None:
+        while True:
+            asked = await self._asked.get()
+            state = await self._hub.newer_than(asked.last_seq)
+            spared = max(0, state.seq - self._last_sent - 1) if self._last_sent >= 0 else 0
+            self._last_sent = state.seq
+            await self._send(msgspec.structs.replace(state, spared=spared))
+
+    async def _beat(self) -> None:
+        while True:
+            newest = self._hub.newest
+            seq = newest.seq if newest else -1
+            await self._send(Heartbeat(seq=seq, server_monotonic_s=self._clock()))
+            await asyncio.sleep(HEARTBEAT_S)
+
+    async def _send(self, message: ServerMessage) -> None:
+        async with self._sending:
+            await self._websocket.send_text(msgspec.json.encode(message).decode())

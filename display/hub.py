@@ -1,0 +1,40 @@
+"""Fan-out of the newest state to every display."""
+
+import asyncio
+
+from display.messages import State
+
+
+class Hub:
+    """Holds the newest state and wakes whoever waits for one newer than it has drawn.
+
+    A display that is slow finds the newest when it asks again; nothing is ever queued for it, so one slow
+    tablet can neither delay the others nor fall behind itself.
+    """
+
+    def __init__(self) -> None:
+        self._newest: State | None = None
+        self._waiting: set[asyncio.Future[State]] = set()
+
+    @property
+    def newest(self) -> State | None:
+        """The newest state, None before the first."""
+        return self._newest
+
+    def publish(self, state: State) -> None:
+        """Make ``state`` the newest; never waits."""
+        self._newest = state
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(state)
+
+    async def newer_than(self, seq: int) -> State:
+        """Wait for a state with a greater sequence number than ``seq``."""
+        if self._newest is not None and self._newest.seq > seq:
+            return self._newest
+        future: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        try:
+            return await future
+        finally:
+            self._waiting.discard(future)

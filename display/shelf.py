@@ -1,0 +1,62 @@
+"""Volumes as the page fetches them: raw little-endian voxels under a name that is their digest."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from display.messages import Point, VolumeState
+from navigation.volume import Volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShelvedVolume:
+    """One volume's voxels, ready to send, and what the page must know of them."""
+
+    state: VolumeState
+    voxels: bytes
+
+
+def shelve(volume: Volume) -> ShelvedVolume:
+    """Pack a volume: CT numbers as int16, all else as float32; i fastest, then j, then k."""
+    dtype: Literal["int16", "float32"] = "int16" if volume.unit == "HU" else "float32"
+    values = np.rint(volume.values).clip(-32768, 32767) if dtype == "int16" else volume.values
+    voxels = np.ascontiguousarray(values, dtype="<i2" if dtype == "int16" else "<f4").tobytes()
+    affine = volume.geometry.patient_from_voxel
+    digest = hashlib.sha256(voxels)
+    digest.update(affine.tobytes())
+    etag = digest.hexdigest()[:32]
+
+    def row(index: int) -> Point:
+        return float(affine[index, 0]), float(affine[index, 1]), float(affine[index, 2])
+
+    return ShelvedVolume(
+        voxels=voxels,
+        state=VolumeState(
+            url=f"/v1/volumes/{etag}",
+            etag=etag,
+            dtype=dtype,
+            shape=volume.geometry.shape,
+            patient_from_voxel=(row(0), row(1), row(2)),
+            origin_mm=(float(affine[0, 3]), float(affine[1, 3]), float(affine[2, 3])),
+            quantity=volume.quantity,
+            unit=volume.unit,
+            greatest=float(volume.values.max()),
+        ),
+    )
+
+
+class Shelf:
+    """The volumes of the study in use, by their ETag."""
+
+    def __init__(self) -> None:
+        self._volumes: dict[str, ShelvedVolume] = {}
+
+    def replace(self, *volumes: ShelvedVolume) -> None:
+        """Put these volumes on the shelf and take all others away."""
+        self._volumes = {volume.state.etag: volume for volume in volumes}
+
+    def find(self, etag: str) -> ShelvedVolume | None:
+        """Find a volume, None where it is not, or no longer, on the shelf."""
+        return self._volumes.get(etag)
