@@ -28,7 +28,10 @@ def _missing(peer: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a missing program, unless REQUIRE_PEERS=1 makes that a failure."""
+    """Insist that every test states a behaviour; skip what needs a missing program unless peers are required."""
+    silent = [item.nodeid for item in items if isinstance(item, pytest.Function) and not item.function.__doc__]
+    if silent:
+        raise pytest.UsageError(f"tests whose docstring states no behaviour: {', '.join(silent)}")
     if os.environ.get("REQUIRE_PEERS") == "1":
         return
     for item in items:

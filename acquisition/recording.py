@@ -1,0 +1,100 @@
+"""The black box: every reading on disk before anybody uses it.
+
+One MCAP file a session (mcap.dev/spec): JSON messages with the schema inside, readable without this project
+and, by its stream reader, up to the last whole chunk after a crash.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mcap.writer import Writer
+
+from devices.clock import Clock, monotonic, wall_time
+from devices.dicom.study import ReceivedStudy
+from devices.readings import CountReading, PoseReading
+
+CHUNK_BYTES = 65536
+"""About ten seconds of a session: what a crash may cost."""
+
+_ANY_OBJECT = json.dumps({"type": "object"}).encode()
+
+
+class Recorder:
+    """Writes what devices deliver, in the order in which it came."""
+
+    def __init__(self, writer: Writer, *, clock: Clock = monotonic) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._channels: dict[str, int] = {}
+        self._sequence = 0
+
+    def count(self, reading: CountReading) -> None:
+        """Record a count."""
+        self._write(
+            f"/counts/{reading.device}",
+            reading.taken_at_s,
+            {
+                "taken_at_s": reading.taken_at_s,
+                "real_time_s": reading.real_time_s,
+                "live_time_s": reading.live_time_s,
+                "counts": reading.counts,
+                "dead_time_s": reading.dead_time_s,
+                "status": reading.status,
+            },
+        )
+
+    def pose(self, reading: PoseReading) -> None:
+        """Record a pose, or that there was none."""
+        pose = reading.tracker_from_tool
+        self._write(
+            f"/poses/{reading.device}/{reading.tool}",
+            reading.taken_at_s,
+            {
+                "taken_at_s": reading.taken_at_s,
+                "status": reading.status,
+                "quaternion_wxyz": None if pose is None else pose.quaternion_wxyz.tolist(),
+                "translation_mm": None if pose is None else pose.translation_mm.tolist(),
+                "error_mm": reading.error_mm,
+            },
+        )
+
+    def study(self, study: ReceivedStudy) -> None:
+        """Record that a study came in; its objects stay where the node stored them."""
+        message = {"study_uid": study.study_uid, "calling_ae": study.calling_ae, "reason": study.reason}
+        self._write("/studies", self._clock(), {**message, "objects": len(study.objects)})
+
+    def _write(self, topic: str, taken_at_s: float, message: dict[str, Any]) -> None:
+        if topic not in self._channels:
+            schema = self._writer.register_schema(name=topic, encoding="jsonschema", data=_ANY_OBJECT)
+            self._channels[topic] = self._writer.register_channel(
+                topic=topic, message_encoding="json", schema_id=schema
+            )
+        self._sequence += 1
+        at_ns = int(wall_time(taken_at_s, clock=self._clock).timestamp() * 1e9)
+        self._writer.add_message(
+            channel_id=self._channels[topic],
+            log_time=at_ns,
+            publish_time=at_ns,
+            sequence=self._sequence,
+            data=json.dumps(message, allow_nan=False).encode(),
+        )
+
+
+@contextmanager
+def record(folder: Path, *, simulated: bool, clock: Clock = monotonic) -> Iterator[Recorder]:
+    """Open a new recording in ``folder``, named by the time and by whether it is simulated."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kind = "simulated" if simulated else "session"
+    path = folder / f"{kind}-{datetime.now(tz=UTC):%Y%m%dT%H%M%S%fZ}.mcap"
+    with path.open("xb") as stream:
+        writer = Writer(stream, chunk_size=CHUNK_BYTES)
+        writer.start(profile="radionav", library="radionav")
+        writer.add_metadata("session", {"simulated": str(simulated).lower()})
+        try:
+            yield Recorder(writer, clock=clock)
+        finally:
+            writer.finish()

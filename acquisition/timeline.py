@@ -1,0 +1,63 @@
+"""Where a tool was at any recent time."""
+
+from collections import deque
+
+from devices.readings import PoseReading
+from navigation.errors import PoseGap
+from navigation.transforms import RigidTransform, interpolate
+
+
+class PoseTimeline:
+    """Newest poses of one tool, to be asked for a time between two of them.
+
+    Parameters
+    ----------
+    longest_gap_s
+        Two poses further apart than this are not joined: nobody knows what the hand did between them.
+    kept_s
+        How far back it remembers.
+
+    """
+
+    def __init__(self, *, longest_gap_s: float = 0.1, kept_s: float = 3.0) -> None:
+        self._longest_gap_s = longest_gap_s
+        self._kept_s = kept_s
+        self._readings: deque[PoseReading] = deque()
+
+    @property
+    def newest(self) -> PoseReading | None:
+        """The newest reading, seen or not; None before the first."""
+        return self._readings[-1] if self._readings else None
+
+    def add(self, reading: PoseReading) -> None:
+        """Append a reading; one that is not newer than the last is a duplicate and left out."""
+        if self._readings and reading.taken_at_s <= self._readings[-1].taken_at_s:
+            return
+        self._readings.append(reading)
+        while reading.taken_at_s - self._readings[0].taken_at_s > self._kept_s:
+            self._readings.popleft()
+
+    def reaches(self, at_s: float) -> bool:
+        """Whether a reading as late as ``at_s`` has come in, so that waiting longer gains nothing."""
+        return bool(self._readings) and self._readings[-1].taken_at_s >= at_s
+
+    def at(self, at_s: float) -> RigidTransform:
+        """Pose at a time, straight and by slerp between the readings on either side.
+
+        Raises
+        ------
+        PoseGap
+            Where no two readings enclose the time, they lie too far apart, or the tool was not seen in one.
+
+        """
+        after = next((reading for reading in self._readings if reading.taken_at_s >= at_s), None)
+        before = next((reading for reading in reversed(self._readings) if reading.taken_at_s <= at_s), None)
+        if before is None or after is None:
+            raise PoseGap("no pose on either side of that time", gap_s=float("inf"))
+        if before.tracker_from_tool is None or after.tracker_from_tool is None:
+            raise PoseGap(f"{before.tool} was not seen", gap_s=after.taken_at_s - before.taken_at_s)
+        gap_s = after.taken_at_s - before.taken_at_s
+        if gap_s > self._longest_gap_s:
+            raise PoseGap(f"no pose for {gap_s:.2f} s", gap_s=gap_s)
+        fraction = (at_s - before.taken_at_s) / gap_s if gap_s > 0 else 0.0
+        return interpolate(before.tracker_from_tool, after.tracker_from_tool, fraction)

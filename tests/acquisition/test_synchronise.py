@@ -1,0 +1,129 @@
+"""Counts joined with poses."""
+
+import numpy as np
+import pytest
+
+from acquisition.synchronise import Synchroniser, TipChain, TrackedCount, TrackStatus
+from devices.readings import CountReading, CountStatus, PoseReading, PoseStatus
+from navigation.frames import Frame
+from navigation.transforms import RigidTransform
+
+
+def shift(to: Frame, from_: Frame, *translation_mm: float) -> RigidTransform:
+    return RigidTransform(to=to, from_=from_, rotation=np.eye(3), translation_mm=np.array(translation_mm))
+
+
+CHAIN = TipChain(
+    tool="Probe",
+    reference=None,
+    tool_from_tip=shift(Frame.TOOL, Frame.TIP, 0, 0, 100),
+    patient_from_reference=shift(Frame.PATIENT, Frame.REFERENCE, 1000, 0, 0),
+)
+
+
+def pose(at_s: float, *translation_mm: float, tool: str = "Probe") -> PoseReading:
+    return PoseReading(
+        device="camera",
+        tool=tool,
+        taken_at_s=at_s,
+        tracker_from_tool=shift(Frame.TRACKER, Frame.TOOL, *translation_mm),
+    )
+
+
+def count(at_s: float, *, status: CountStatus = CountStatus.OK) -> CountReading:
+    return CountReading(
+        device="gamma", taken_at_s=at_s, real_time_s=0.1, live_time_s=0.09, counts=12, status=status
+    )
+
+
+def synchroniser(chain: TipChain = CHAIN) -> tuple[Synchroniser, list[TrackedCount]]:
+    emitted: list[TrackedCount] = []
+    return Synchroniser(chain, emit=emitted.append), emitted
+
+
+def test_a_count_gets_the_pose_at_its_middle() -> None:
+    """The tip is where the chain puts it half way through the interval, and the age says how old that is."""
+    made, emitted = synchroniser()
+    made.add_pose(pose(1.02, 0, 2, 0), now_s=1.02)
+    made.add_pose(pose(1.08, 0, 8, 0), now_s=1.08)
+    made.add_count(count(1.0), now_s=1.1)
+    assert [tracked.status for tracked in emitted] == [TrackStatus.OK]
+    tip = emitted[0].patient_from_tip
+    assert tip is not None
+    assert np.allclose(tip.translation_mm, (1000, 5, 100))
+    assert emitted[0].age_s == pytest.approx(0.05)
+    assert (emitted[0].counts, emitted[0].live_time_s) == (12, 0.09)
+
+
+def test_a_count_waits_for_its_poses_and_order_is_kept() -> None:
+    """A late tracker delays, never extrapolates, and the first count leaves first."""
+    made, emitted = synchroniser()
+    made.add_pose(pose(1.0, 0, 0, 0), now_s=1.0)
+    made.add_count(count(1.0), now_s=1.1)
+    made.add_count(count(1.1), now_s=1.2)
+    assert emitted == []
+    for step in range(1, 6):
+        made.add_pose(pose(1.0 + 0.05 * step, 0, 0, 0), now_s=1.25)
+    assert [tracked.middle_s for tracked in emitted] == pytest.approx([1.05, 1.15])
+
+
+def test_a_lost_tool_gives_a_count_without_a_place() -> None:
+    """Counts go on without a pose: nothing is lost, nothing is made up."""
+    made, emitted = synchroniser()
+    made.add_pose(pose(1.0, 0, 0, 0), now_s=1.0)
+    made.add_pose(
+        PoseReading(
+            device="camera", tool="Probe", taken_at_s=1.06, tracker_from_tool=None, status=PoseStatus.MISSING
+        ),
+        now_s=1.06,
+    )
+    made.add_count(count(1.0), now_s=1.1)
+    assert (emitted[0].status, emitted[0].patient_from_tip) == (TrackStatus.NO_POSE, None)
+    assert made.newest_tip() is None
+
+
+def test_a_dead_tracker_does_not_hold_counts_for_ever() -> None:
+    """After its patience a count goes on without a place."""
+    made, emitted = synchroniser()
+    made.add_count(count(1.0), now_s=1.1)
+    made.advance(now_s=1.5)
+    assert emitted == []
+    made.advance(now_s=1.6)
+    assert emitted[0].status is TrackStatus.NO_POSE
+
+
+def test_without_registration_no_count_has_a_place() -> None:
+    """The tracker alone does not know the patient."""
+    chain = TipChain(tool="Probe", reference=None, tool_from_tip=CHAIN.tool_from_tip, patient_from_reference=None)
+    made, emitted = synchroniser(chain)
+    made.add_pose(pose(1.0, 0, 0, 0), now_s=1.0)
+    made.add_pose(pose(1.06, 0, 0, 0), now_s=1.06)
+    made.add_count(count(1.0), now_s=1.1)
+    assert emitted[0].status is TrackStatus.UNREGISTERED
+
+
+def test_an_overloaded_count_keeps_its_place_but_says_so() -> None:
+    """The display may show where it was; the estimate must not use it."""
+    made, emitted = synchroniser()
+    made.add_pose(pose(1.0, 0, 0, 0), now_s=1.0)
+    made.add_pose(pose(1.06, 0, 0, 0), now_s=1.06)
+    made.add_count(count(1.0, status=CountStatus.OVERLOAD), now_s=1.1)
+    assert emitted[0].status is TrackStatus.OVERLOAD
+
+
+def test_a_patient_who_moves_with_her_reference_stays_where_she_is() -> None:
+    """Probe and reference moved together leave the tip where it was in the patient."""
+    chain = TipChain(
+        tool="Probe",
+        reference="Patient",
+        tool_from_tip=CHAIN.tool_from_tip,
+        patient_from_reference=CHAIN.patient_from_reference,
+    )
+    made, emitted = synchroniser(chain)
+    for at_s, moved_mm in ((1.0, 0.0), (1.06, 40.0)):
+        made.add_pose(pose(at_s, moved_mm, 5, 0), now_s=at_s)
+        made.add_pose(pose(at_s, moved_mm, 0, 0, tool="Patient"), now_s=at_s)
+    made.add_count(count(1.0), now_s=1.1)
+    tip = emitted[0].patient_from_tip
+    assert tip is not None
+    assert np.allclose(tip.translation_mm, (1000, 5, 100))

@@ -1,0 +1,194 @@
+"""The display's server: feed, volumes, studies, and who may ask."""
+
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from display.app import Exhibits, create_app
+from display.hub import Hub
+from display.messages import (
+    SUBPROTOCOL,
+    GuidanceState,
+    Heartbeat,
+    Hello,
+    Pong,
+    Refusal,
+    ServerMessage,
+    State,
+    StudyChoice,
+    StudyList,
+)
+from display.shelf import Shelf, shelve
+from navigation.volume import Volume, VolumeGeometry
+
+
+def state(seq: int) -> State:
+    return State(
+        seq=seq,
+        session_id="s",
+        simulated=True,
+        server_monotonic_s=float(seq),
+        server_time_utc="2026-01-01T00:00:00Z",
+        spared=0,
+        devices=(),
+        rate=None,
+        pose=None,
+        targets=(),
+        guidance=GuidanceState(target=None, sentence="", expected_rate_cps=None),
+        posterior=None,
+        study=None,
+        studies_revision=0,
+    )
+
+
+FEED = "ws://127.0.0.1/v1/feed"
+
+HELLO = Hello(
+    version="1.0",
+    session_id="s",
+    simulated=True,
+    site="site",
+    room="room",
+    server_monotonic_s=0.0,
+    server_time_utc="2026-01-01T00:00:00Z",
+    stale_after_s=0.5,
+)
+
+
+def choose(choice: StudyChoice) -> str | None:
+    return None if choice.patient_name == "A^B" else "that is not the name in the study"
+
+
+@pytest.fixture
+def exhibits() -> Exhibits:
+    """A server's contents, empty."""
+    return Exhibits(
+        hub=Hub(),
+        shelf=Shelf(),
+        hello=lambda: HELLO,
+        studies=lambda: StudyList(revision=0, studies=()),
+        choose=choose,
+        clock=lambda: 7.0,
+    )
+
+
+@pytest.fixture
+def client(exhibits: Exhibits) -> Iterator[TestClient]:
+    """A browser without a page, on this machine."""
+    with TestClient(create_app(exhibits), base_url="http://127.0.0.1") as made:
+        yield made
+
+
+def decode(text: str) -> ServerMessage:
+    return msgspec.json.decode(text, type=ServerMessage)
+
+
+def test_the_feed_says_hello_and_sends_the_newest_when_asked(client: TestClient, exhibits: Exhibits) -> None:
+    """Frames made while the display was busy are spared and counted, never queued."""
+    exhibits.hub.publish(state(0))
+    with client.websocket_connect(FEED, subprotocols=[SUBPROTOCOL]) as socket:
+        assert decode(socket.receive_text()) == HELLO
+        assert isinstance(decode(socket.receive_text()), Heartbeat)
+        socket.send_text('{"type":"next","last_seq":-1}')
+        first = decode(socket.receive_text())
+        assert isinstance(first, State)
+        assert (first.seq, first.spared) == (0, 0)
+        for seq in (1, 2, 3):
+            exhibits.hub.publish(state(seq))
+        socket.send_text('{"type":"next","last_seq":0}')
+        second = decode(socket.receive_text())
+        assert isinstance(second, State)
+        assert (second.seq, second.spared) == (3, 2)
+
+
+def test_a_ping_is_answered_with_the_servers_clock(client: TestClient) -> None:
+    """The display learns the clock offset from the round trip."""
+    with client.websocket_connect(FEED, subprotocols=[SUBPROTOCOL]) as socket:
+        socket.receive_text()
+        socket.receive_text()
+        socket.send_text('{"type":"ping","client_ms":12.5}')
+        assert decode(socket.receive_text()) == Pong(client_ms=12.5, server_monotonic_s=7.0)
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "junk", "{}", '{"type":"fire"}', '{"type":"next","last_seq":0,"x":1}', "1" * 5000]
+)
+def test_what_is_no_message_closes_with_words(client: TestClient, sent: str) -> None:
+    """A display that speaks something else is told what and where to read."""
+    with client.websocket_connect(FEED, subprotocols=[SUBPROTOCOL]) as socket:
+        socket.receive_text()
+        socket.receive_text()
+        socket.send_text(sent)
+        refusal = decode(socket.receive_text())
+        assert isinstance(refusal, Refusal)
+        assert "docs/feed.md" in refusal.message
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_text()
+        assert closed.value.code == 4400
+
+
+def test_another_version_is_told_to_reload(client: TestClient) -> None:
+    """A display without our subprotocol is not served."""
+    refused = client.websocket_connect(FEED, subprotocols=["radionav.v9"])
+    with pytest.raises(WebSocketDisconnect) as closed, refused:
+        pass
+    assert closed.value.code == 4406
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"host": "attacker.example"}, {"origin": "http://attacker.example"}, {"origin": "null"}, {"host": ""}],
+)
+def test_foreign_pages_are_refused(client: TestClient, headers: dict[str, str]) -> None:
+    """Neither a rebound name nor a foreign page reads studies or the feed."""
+    assert client.get("/v1/studies", headers=headers).status_code == 403
+    refused = client.websocket_connect(FEED, subprotocols=[SUBPROTOCOL], headers=headers)
+    with pytest.raises(WebSocketDisconnect) as closed, refused:
+        pass
+    assert closed.value.code == 4403
+
+
+def test_our_own_page_is_served(client: TestClient) -> None:
+    """The page's own origin passes, and answers carry the security headers."""
+    answer = client.get("/v1/studies", headers={"origin": "http://127.0.0.1"})
+    assert answer.status_code == 200
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+
+
+def test_a_volume_is_fetched_by_its_digest(client: TestClient, exhibits: Exhibits) -> None:
+    """The voxels come back bit for bit, once; after a change of study they are gone."""
+    values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    geometry = VolumeGeometry(patient_from_voxel=np.eye(4), shape=(2, 3, 4), frame_of_reference_uid="1.2")
+    shelved = shelve(Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL"))
+    exhibits.shelf.replace(shelved)
+    answer = client.get(shelved.state.url)
+    assert np.array_equal(np.frombuffer(answer.content, "<f4").reshape(2, 3, 4), values)
+    again = client.get(shelved.state.url, headers={"if-none-match": answer.headers["etag"]})
+    assert again.status_code == 304
+    exhibits.shelf.replace()
+    assert client.get(shelved.state.url).status_code == 404
+
+
+def test_a_study_needs_the_patients_identifiers(client: TestClient) -> None:
+    """A wrong name is refused with words, junk with what is missing."""
+    body = {"study_uid": "1.2", "patient_id": "7", "patient_name": "A^B"}
+    assert client.post("/v1/procedure", json=body).status_code == 204
+    wrong = client.post("/v1/procedure", json={**body, "patient_name": "C^D"})
+    assert (wrong.status_code, wrong.text) == (409, "that is not the name in the study")
+    assert client.post("/v1/procedure", content=b"{").status_code == 422
+    assert client.post("/v1/procedure", content=b" " * 70000).status_code == 413
+
+
+def test_the_description_names_every_message(client: TestClient) -> None:
+    """/asyncapi.json lists what either side may send, with schemas that resolve."""
+    document = client.get("/asyncapi.json").json()
+    assert document["asyncapi"] == "3.0.0"
+    assert set(document["channels"]["feed"]["messages"]) == {
+        "Hello", "State", "Heartbeat", "Pong", "Refusal", "Next", "Ping",
+    }  # fmt: skip
+    for message in document["components"]["messages"].values():
+        assert message["payload"]["$ref"].rsplit("/", 1)[-1] in document["components"]["schemas"]
