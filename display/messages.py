@@ -31,6 +31,10 @@ class DeviceState(Struct, frozen=True, kw_only=True):
     age_s: Annotated[Age | None, Meta(description="Age of its newest reading; null before the first.")]
     detail: Annotated[str, Meta(description="What is wrong and what to do; empty while live.")]
     primary: Annotated[bool, Meta(description="Whether navigation depends on it.")]
+    stale_after_s: Annotated[
+        float | None,
+        Meta(description="Silence after which its readings are stale; null: as in ``hello``."),
+    ] = None
 
 
 class RateState(Struct, frozen=True, kw_only=True):
