@@ -1,0 +1,359 @@
+"""What a probe counts from a point source: the calibrated forward model.
+
+A crystal disc of radius a sits behind an opening of radius b. Seen from the source, the opening casts a
+shadow on the crystal, and the share of the crystal that is lit is the overlap of two discs, which is what makes
+a probe look one way, and sharper near the tip than far from it. Added to it are what leaks through the
+shield, and what scatters in tissue into the energy window from outside the field of view.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from navigation.errors import NavigationError
+from navigation.tissue import NoTissue, Skin, Tissue
+
+Array = NDArray[np.float64]
+
+FITTED = (
+    "sensitivity_cps_per_mbq",
+    "recess_mm",
+    "crystal_thickness_mm",
+    "crystal_radius_mm",
+    "aperture_radius_mm",
+    "leak",
+    "attenuation_per_mm",
+    "buildup",
+    "halo",
+    "halo_angle_deg",
+    "halo_core_deg",
+)
+"""What a calibration determines, in the order of ``Response.covariance``; positive, so kept in logarithm."""
+
+BUILDUP_LENGTH_MM = 10.0
+"""Tissue after which small-angle scatter in the window has reached its share of the primary beam."""
+
+_DEPTHS, _WEIGHTS = np.polynomial.legendre.leggauss(3)
+_NEAREST_MM = 1e-3
+"""A source nearer to the opening's plane than this is taken to lie there, so that nothing is divided by zero."""
+
+
+def _lit_share(offset: Array, crystal: Array, opening: float) -> tuple[Array, Array, Array]:
+    """Share of a disc (radius ``crystal``) inside another (radius ``opening``), centres ``offset`` apart.
+
+    Returns the share and its derivatives by ``offset`` and by ``crystal``: the overlap's area falls with the
+    chord and grows with the arc, so both have a closed form.
+    """
+    nearest, farthest = np.abs(opening - crystal), opening + crystal
+    apart = np.clip(offset, nearest + 1e-12, farthest - 1e-12)
+    cos_crystal = (apart**2 + crystal**2 - opening**2) / (2 * apart * crystal)
+    cos_opening = (apart**2 + opening**2 - crystal**2) / (2 * apart * opening)
+    cos_crystal, cos_opening = np.clip(cos_crystal, -1.0, 1.0), np.clip(cos_opening, -1.0, 1.0)
+    arc_crystal, arc_opening = np.arccos(cos_crystal), np.arccos(cos_opening)
+    half_chord = crystal * np.sqrt(1 - cos_crystal**2)
+    area = crystal * (crystal * arc_crystal - half_chord * cos_crystal) + opening * (
+        opening * arc_opening - half_chord * cos_opening
+    )
+    full = np.pi * crystal**2
+    is_partial = (offset > nearest) & (offset < farthest)
+    share = np.where(is_partial, area, np.where(offset <= nearest, np.pi * np.minimum(crystal, opening) ** 2, 0))
+    share = share / full
+    by_offset = np.where(is_partial, -2 * half_chord, 0.0) / full
+    grows = np.where(is_partial, 2 * crystal * arc_crystal, 0.0)
+    grows = np.where((offset <= nearest) & (crystal <= opening), 2 * np.pi * crystal, grows)
+    return share, by_offset, grows / full - 2 * share / crystal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Response:
+    """A probe calibrated for one nuclide and one energy window.
+
+    Attributes
+    ----------
+    probe
+        The probe's name in the site file.
+    nuclide
+        As ``"Tc-99m"``.
+    window_kev
+        Lower and upper edge of the energy window.
+    calibrated_at
+        ISO 8601 date and time.
+    sensitivity_cps_per_mbq
+        Rate of 1 MBq in air on axis at ``reference_distance_mm`` from the tip, background and dead time taken off.
+    reference_distance_mm
+        From the tip.
+    recess_mm
+        From the opening at the tip back to the crystal's front.
+    crystal_thickness_mm
+        Depth over which the crystal counts.
+    crystal_radius_mm, aperture_radius_mm
+        Radii of crystal and opening.
+    leak
+        Rate through the shield from any side, over the rate on axis at the same distance, in air.
+    attenuation_per_mm
+        Of tissue, per mm of path.
+    buildup
+        Share of the primary beam that scatter by small angles adds in the window, once there is enough tissue.
+    halo, halo_angle_deg, halo_core_deg
+        Scatter from outside the field of view: its share on axis per mean free path of tissue, the angle (at the
+        tip) over which it falls by e, and the angle below which it is flat.
+    dead_time_s
+        Non-paralysable dead time per event.
+    background_cps
+        Rate without a source.
+    model_error
+        Relative error of the rate that remains after calibration (one standard deviation).
+    covariance
+        Of the logarithms of the parameters named in ``FITTED``, in that order, shape (11, 11).
+    greatest_distance_mm, greatest_angle_deg
+        Farthest source from the tip and widest angle at the tip that the calibration saw.
+
+    Raises
+    ------
+    NavigationError
+        Where a number is not finite or not positive, or the covariance is none.
+
+    """
+
+    probe: str
+    nuclide: str
+    window_kev: tuple[float, float]
+    calibrated_at: str
+    sensitivity_cps_per_mbq: float
+    reference_distance_mm: float
+    recess_mm: float
+    crystal_thickness_mm: float
+    crystal_radius_mm: float
+    aperture_radius_mm: float
+    leak: float
+    attenuation_per_mm: float
+    buildup: float
+    halo: float
+    halo_angle_deg: float
+    halo_core_deg: float
+    dead_time_s: float
+    background_cps: float
+    model_error: float
+    covariance: Array
+    greatest_distance_mm: float
+    greatest_angle_deg: float
+    _scale: float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in (*FITTED, "reference_distance_mm", "greatest_distance_mm", "greatest_angle_deg"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise NavigationError(f"response of {self.probe}: {name} is {value}, not a positive number")
+        for name in ("dead_time_s", "background_cps", "model_error"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise NavigationError(f"response of {self.probe}: {name} is {value}, not zero or more")
+        if not 0 <= self.window_kev[0] < self.window_kev[1]:
+            raise NavigationError(f"response of {self.probe}: window {self.window_kev} keV is no interval")
+        covariance = np.array(self.covariance, dtype=np.float64)
+        if covariance.shape != (len(FITTED), len(FITTED)) or not np.isfinite(covariance).all():
+            raise NavigationError(
+                f"response of {self.probe}: wants a finite {len(FITTED)} x {len(FITTED)} covariance"
+            )
+        if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance).min() < -1e-9:
+            raise NavigationError(f"response of {self.probe}: the covariance is not symmetric and positive")
+        covariance.flags.writeable = False
+        object.__setattr__(self, "covariance", covariance)
+        object.__setattr__(self, "_scale", 1.0)
+        reference = self.expected_rate_cps(
+            [[0.0, 0.0, self.reference_distance_mm]], [[0.0, 0.0, 0.0]], [[0.0, 0.0, 1.0]], NoTissue()
+        )
+        object.__setattr__(self, "_scale", self.sensitivity_cps_per_mbq / reference.item())
+
+    @property
+    def crystal_depth_mm(self) -> float:
+        """From the tip back to the middle of the crystal: the point that inverse squares are counted from."""
+        return self.recess_mm + self.crystal_thickness_mm / 2
+
+    def expected_rate_cps(self, points_mm: ArrayLike, tip_mm: ArrayLike, axis: ArrayLike, tissue: Tissue) -> Array:
+        """Rate of 1 MBq at each of M points (M, 3) seen from N poses (N, 3), shape (N, M), cps.
+
+        Without background and before dead time.
+        """
+        tips = np.asarray(tip_mm, dtype=np.float64)
+        return self.rate_and_gradient(
+            np.asarray(points_mm, dtype=np.float64), tips, np.asarray(axis, dtype=np.float64), tissue.skin_at(tips)
+        )[0]
+
+    def rate_and_gradient(self, points_mm: Array, tip_mm: Array, axis: Array, skin: Skin) -> tuple[Array, Array]:
+        """Rate of 1 MBq and its gradient by the point: shapes (N, M), cps, and (N, M, 3), cps/mm.
+
+        ``points_mm`` is (M, 3), the same for every pose, or (N, M, 3), a set for each.
+        """
+        offset = np.atleast_3d(points_mm[None] if points_mm.ndim == 2 else points_mm) - tip_mm[:, None]
+        ahead = np.einsum("nmk,nk->nm", offset, axis)
+        square = np.maximum(np.einsum("nmk,nmk->nm", offset, offset), _NEAREST_MM**2)
+        side = np.sqrt(np.maximum(square - ahead**2, 1e-12))
+        path, path_gradient = skin.path_mm(offset, np.sqrt(square))
+
+        primary, primary_by_side, primary_by_ahead = self._primary(side, ahead)
+        depth = self.crystal_depth_mm
+        inverse_square = 1 / (side**2 + (ahead + depth) ** 2)
+        halo, halo_by_side, halo_by_ahead = self._halo(side, ahead)
+
+        through = self._scale * np.exp(-self.attenuation_per_mm * path)
+        settled = np.exp(-path / BUILDUP_LENGTH_MM)
+        built = 1 + self.buildup * (1 - settled)
+        free_paths = self.attenuation_per_mm * path
+        around = self.leak + free_paths * halo
+        inside = primary * built + around * inverse_square
+
+        by_path = through * (
+            primary * self.buildup * settled / BUILDUP_LENGTH_MM
+            + self.attenuation_per_mm * (halo * inverse_square - inside)
+        )
+        spread = -2 * around * inverse_square**2
+        by_side = through * (primary_by_side * built + free_paths * halo_by_side * inverse_square + spread * side)
+        by_ahead = through * (
+            primary_by_ahead * built + free_paths * halo_by_ahead * inverse_square + spread * (ahead + depth)
+        )
+        aside = by_side / side
+        gradient = (
+            aside[..., None] * offset
+            + (by_ahead - aside * ahead)[..., None] * axis[:, None, :]
+            + by_path[..., None] * path_gradient
+        )
+        return through * inside, gradient
+
+    def _primary(self, side: Array, ahead: Array) -> tuple[Array, Array, Array]:
+        """Lit share of the crystal over the distance squared, per mm2, with derivatives by side and ahead."""
+        is_ahead = ahead > 0
+        front = np.maximum(ahead, _NEAREST_MM)
+        rate, by_side, by_ahead = np.zeros_like(side), np.zeros_like(side), np.zeros_like(side)
+        for node, weight in zip(_DEPTHS, _WEIGHTS, strict=True):
+            depth = self.recess_mm + self.crystal_thickness_mm * (node + 1) / 2
+            reach = front + depth
+            shrink = front / reach
+            crystal = self.crystal_radius_mm * shrink
+            share, by_offset, by_crystal = _lit_share(side * depth / reach, crystal, self.aperture_radius_mm)
+            # a disc sees less than its centre would: to second order the mean of 1/r2 over it
+            shrink_by_ahead = depth / reach**2
+            inverse = 1 / (side**2 + reach**2 + 0.75 * crystal**2)
+            crystal_by_ahead = self.crystal_radius_mm * shrink_by_ahead
+            rate += weight / 2 * share * inverse
+            by_side += weight / 2 * inverse * (by_offset * depth / reach - 2 * share * side * inverse)
+            by_ahead += (
+                weight
+                / 2
+                * inverse
+                * (
+                    by_crystal * crystal_by_ahead
+                    - by_offset * side * shrink_by_ahead
+                    - share * inverse * (2 * reach + 1.5 * crystal * crystal_by_ahead)
+                )
+            )
+        return np.where(is_ahead, rate, 0), np.where(is_ahead, by_side, 0), np.where(is_ahead, by_ahead, 0)
+
+    def _halo(self, side: Array, ahead: Array) -> tuple[Array, Array, Array]:
+        """Angular shape of what scatters in from outside the field, with derivatives by side and ahead."""
+        core, fall = math.radians(self.halo_core_deg), math.radians(self.halo_angle_deg)
+        angle = np.arctan2(side, ahead)
+        rounded = np.sqrt(angle**2 + core**2)
+        shape = self.halo * np.exp(-(rounded - core) / fall)
+        by_angle = -shape * angle / (rounded * fall)
+        square = side**2 + ahead**2
+        return shape, by_angle * ahead / square, -by_angle * side / square
+
+    def angular_response(self, angle_deg: ArrayLike, distance_mm: float) -> Array:
+        """Rate in air at an angle about the tip's centre, over the rate on axis at the same distance."""
+        angle = np.radians(np.atleast_1d(np.asarray(angle_deg, dtype=np.float64)))
+        points = distance_mm * np.stack((np.sin(angle), np.zeros_like(angle), np.cos(angle)), axis=-1)
+        ahead = np.array([[0.0, 0.0, distance_mm]])
+        rates = self.expected_rate_cps(
+            np.concatenate((ahead, points)), np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]]), NoTissue()
+        )[0]
+        return np.asarray(rates[1:] / rates[0])
+
+    def scaled(self, log_factors: Mapping[str, float]) -> Self:
+        """Return the same probe with parameters of ``FITTED`` multiplied by the exponential of each entry."""
+        changed = {name: getattr(self, name) * math.exp(value) for name, value in log_factors.items()}
+        return replace(self, **changed)
+
+    def is_calibrated_for(self, points_mm: ArrayLike, tip_mm: ArrayLike, axis: ArrayLike) -> NDArray[np.bool_]:
+        """Whether each point (M, 3) lies within the distances and angles that were calibrated, (N, M)."""
+        offset = np.asarray(points_mm, dtype=np.float64)[None] - np.asarray(tip_mm, dtype=np.float64)[:, None]
+        ahead = np.einsum("nmk,nk->nm", offset, np.asarray(axis, dtype=np.float64))
+        distance = np.linalg.norm(offset, axis=-1)
+        angle = np.degrees(np.arccos(np.clip(ahead / np.maximum(distance, 1e-9), -1, 1)))
+        return np.asarray((distance <= self.greatest_distance_mm) & (angle <= self.greatest_angle_deg))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types; ``from_dict`` reads them back."""
+        plain = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+        return plain | {"window_kev": list(self.window_kev), "covariance": self.covariance.tolist()}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """Read what ``to_dict`` wrote.
+
+        Raises
+        ------
+        NavigationError
+            Where a key is missing or unknown, or a value is none of its kind.
+
+        """
+        known = {each.name for each in fields(cls) if each.init}
+        if missing := sorted(known - set(plain)):
+            raise NavigationError(f"response: {', '.join(missing)} missing; calibrate the probe again")
+        if unknown := sorted(set(plain) - known):
+            raise NavigationError(f"response: {', '.join(unknown)} unknown; written by another version")
+        texts = {"probe", "nuclide", "calibrated_at"}
+        try:
+            low_kev, high_kev = plain["window_kev"]
+            numbers = {name: float(plain[name]) for name in known - texts - {"window_kev", "covariance"}}
+            covariance = np.array(plain["covariance"], dtype=np.float64)
+            window_kev = (float(low_kev), float(high_kev))
+        except (TypeError, ValueError) as exc:
+            raise NavigationError(f"response: a value is not of its kind: {exc}") from exc
+        words = {name: str(plain[name]) for name in texts}
+        values: dict[str, Any] = {**words, **numbers, "window_kev": window_kev, "covariance": covariance}
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointSourceCount:
+    """One count of a point source on the bench.
+
+    The source lies at ``distance_mm`` from the tip in the direction ``angle_deg`` off the axis (about the tip's
+    centre), then ``lateral_mm`` aside. In water the distance is the depth below a flat surface that the tip, on
+    the surface's normal, all but touches.
+
+    Attributes
+    ----------
+    medium
+        ``"air"`` or ``"water"``.
+    distance_mm, lateral_mm, angle_deg
+        As above.
+    activity_mbq
+        At the time of the count.
+    live_time_s
+        Time in which the instrument could count.
+    counts
+        Events in the window, as counted: background in, dead time not corrected.
+
+    """
+
+    medium: str
+    distance_mm: float
+    lateral_mm: float
+    angle_deg: float
+    activity_mbq: float
+    live_time_s: float
+    counts: float
+
+    def __post_init__(self) -> None:
+        if self.medium not in ("air", "water"):
+            raise NavigationError(f"a source is counted in air or water, not in {self.medium!r}")
+        if not (self.live_time_s > 0 and self.activity_mbq > 0 and self.counts >= 0):
+            raise NavigationError("a count of a source needs a positive time and activity, and no negative counts")
