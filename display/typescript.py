@@ -67,7 +67,7 @@ def _type(schema: dict[str, Any]) -> str:
             return " | ".join(f'"{value}"' for value in values)
         case {"type": "array", "prefixItems": [*members]}:
             return f"readonly [{', '.join(_type(member) for member in members)}]"
-        case {"type": "array", "items": {**item}}:
+        case {"type": "array", "items": item}:
             return f"readonly ({_type(item)})[]" if "anyOf" in item else f"readonly {_type(item)}[]"
         case {"type": str(scalar)} if scalar in SCALARS:
             return SCALARS[scalar]

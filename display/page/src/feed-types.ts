@@ -1,0 +1,269 @@
+// Written by `python -m display.typescript` from display/messages.py: change that, not this.
+
+export const VERSION = "1.0";
+export const SUBPROTOCOL = "radionav.v1";
+
+/** First message of every connection. */
+export interface Hello {
+  readonly type: "hello";
+  readonly version: string;
+  /** Changes when the service restarts: drop what you hold. */
+  readonly session_id: string;
+  /** True: show SIMULATED across the display, always. */
+  readonly simulated: boolean;
+  readonly site: string;
+  readonly room: string;
+  readonly server_monotonic_s: number;
+  readonly server_time_utc: string;
+  /** Grey out an input, or all, after this silence. */
+  readonly stale_after_s: number;
+}
+
+/** All that a display shows, as of now; the newest only, sent on ``next``. */
+export interface State {
+  readonly type: "state";
+  /** Counts frames made; gaps are frames this display was spared. */
+  readonly seq: number;
+  readonly session_id: string;
+  readonly simulated: boolean;
+  readonly server_monotonic_s: number;
+  readonly server_time_utc: string;
+  /** Frames made since the last one sent to this display. */
+  readonly spared: number;
+  readonly devices: readonly DeviceState[];
+  readonly rate: RateState | null;
+  readonly pose: PoseState | null;
+  readonly targets: readonly TargetState[];
+  readonly guidance: GuidanceState;
+  readonly posterior: PosteriorState | null;
+  readonly study: StudyState | null;
+  /** Changes when ``GET /v1/studies`` does. */
+  readonly studies_revision: number;
+}
+
+/** One input's link and the age of what it delivered. */
+export interface DeviceState {
+  /** Name in the site file. */
+  readonly name: string;
+  /** What it is. */
+  readonly kind: "dicom" | "mqtt" | "probe" | "tracker";
+  /** What to call it on a screen. */
+  readonly label: string;
+  /** State of the link. */
+  readonly state: "connecting" | "live" | "lost" | "silent";
+  /** Age of its newest reading; null before the first. */
+  readonly age_s: number | null;
+  /** What is wrong and what to do; empty while live. */
+  readonly detail: string;
+  /** Whether navigation depends on it. */
+  readonly primary: boolean;
+  /** Silence after which its readings are stale; null: as in ``hello``. */
+  readonly stale_after_s?: number | null;
+}
+
+/** Count rate of the probe in hand, over the newest readings that fill the integration time. */
+export interface RateState {
+  /** The probe's name in the site file. */
+  readonly device: string;
+  /** Dead-time-corrected rate; null when beyond correction. */
+  readonly rate_cps: number | null;
+  /** Lower end of the rate's 68 % interval. */
+  readonly low_cps: number;
+  /** Upper end; null when beyond correction. */
+  readonly high_cps: number | null;
+  /** Counts as counted in that time. */
+  readonly counts: number;
+  /** Live time that they were counted in. */
+  readonly integration_s: number;
+  /** Share of the true counts that dead time hides. */
+  readonly dead_fraction: number;
+  /** From the probe's calibration; null without one. */
+  readonly background_cps: number | null;
+  /** Trust in it. */
+  readonly status: "ok" | "overload" | "resynced" | "saturated";
+  /** Seconds since it was measured, at the time of sending. */
+  readonly age_s: number;
+}
+
+/** Where the probe's tip is and which way it looks. */
+export interface PoseState {
+  /** The tip in patient axes. */
+  readonly tip_mm: readonly [number, number, number];
+  /** Unit vector from the tip the way it looks, patient axes. */
+  readonly axis: readonly [number, number, number];
+  /** Rotation by rows; columns are left, up, ahead. */
+  readonly patient_from_tip: readonly [readonly [number, number, number], readonly [number, number, number], readonly [number, number, number]];
+  /** The tracker's own residual, RMS. */
+  readonly tracker_error_mm: number | null;
+  /** Seconds since it was measured, at the time of sending. */
+  readonly age_s: number;
+}
+
+/** One target: where it is, how sure that is, and where it lies seen from the probe. */
+export interface TargetState {
+  readonly name: string;
+  /** An injection site is never a target. */
+  readonly kind: "injection" | "target";
+  /** That it is there at all. */
+  readonly probability: number;
+  /** False: the counts cannot tell yet; draw no position. */
+  readonly localisable: boolean;
+  /** Why it is not localisable; empty when it is. */
+  readonly reason: string;
+  /** Posterior mean; null when not localisable. */
+  readonly centre_mm: readonly [number, number, number] | null;
+  /** Posterior covariance. */
+  readonly covariance_mm2: readonly [readonly [number, number, number], readonly [number, number, number], readonly [number, number, number]] | null;
+  /** 95 % ellipsoid, longest first. */
+  readonly region_semi_axes_mm: readonly [number, number, number] | null;
+  /** Its unit axes, one a row, same order. */
+  readonly region_axes: readonly [readonly [number, number, number], readonly [number, number, number], readonly [number, number, number]] | null;
+  /** Where the preoperative study showed it. */
+  readonly mapped_mm: readonly [number, number, number] | null;
+  /** Posterior median. */
+  readonly activity_mbq: number | null;
+  /** In the tip's frame: to its right. */
+  readonly tip_right_mm: number | null;
+  /** In the tip's frame: up. */
+  readonly tip_up_mm: number | null;
+  /** In the tip's frame: ahead; the depth if on axis. */
+  readonly tip_ahead_mm: number | null;
+  /** From the tip to the centre. */
+  readonly distance_mm: number | null;
+  /** Half the 95 % interval of it. */
+  readonly distance_half_width_mm: number | null;
+  /** Angle between the look direction and the target. */
+  readonly off_axis_deg: number | null;
+}
+
+/** What to do next, in words. */
+export interface GuidanceState {
+  /** The target that it is about. */
+  readonly target: string | null;
+  /** One sentence for the surgeon. */
+  readonly sentence: string;
+  /** Rate here as the posterior predicts it. */
+  readonly expected_rate_cps: number | null;
+}
+
+/** What the estimate rests on. */
+export interface PosteriorState {
+  /** Tracked counts used so far. */
+  readonly readings: number;
+  /** Seconds since it was measured, at the time of sending. */
+  readonly age_s: number;
+  /** Time that the newest update took. */
+  readonly update_ms: number;
+  /** Calibration in use: probe, nuclide, date. */
+  readonly response: string;
+}
+
+/** The study that the map comes from. */
+export interface StudyState {
+  readonly study_uid: string;
+  readonly patient_id: string;
+  readonly patient_name: string;
+  readonly description: string;
+  /** ISO 8601; null where the objects do not say. */
+  readonly taken_at_utc: string | null;
+  /** CT. */
+  readonly anatomy: VolumeState | null;
+  /** SPECT or PET. */
+  readonly activity: VolumeState | null;
+}
+
+/** A volume that the page can fetch and slice. */
+export interface VolumeState {
+  /** Little-endian voxels, i fastest, then j, then k. */
+  readonly url: string;
+  readonly etag: string;
+  readonly dtype: "float32" | "int16";
+  /** Slices, rows, columns (k, j, i). */
+  readonly shape: readonly [number, number, number];
+  /** Linear part by rows; columns step along k, j, i, mm. */
+  readonly patient_from_voxel: readonly [readonly [number, number, number], readonly [number, number, number], readonly [number, number, number]];
+  /** Centre of voxel (0, 0, 0). */
+  readonly origin_mm: readonly [number, number, number];
+  readonly quantity: string;
+  readonly unit: string;
+  /** Greatest value in it. */
+  readonly greatest: number;
+}
+
+/** Each second, whatever else happens: the service is alive. */
+export interface Heartbeat {
+  readonly type: "heartbeat";
+  readonly seq: number;
+  readonly server_monotonic_s: number;
+}
+
+/** Answer to ``ping``, for the clock offset. */
+export interface Pong {
+  readonly type: "pong";
+  readonly client_ms: number;
+  readonly server_monotonic_s: number;
+}
+
+/** Why the connection is about to be closed. */
+export interface Refusal {
+  readonly type: "refusal";
+  readonly message: string;
+}
+
+/** The display has drawn: send it the newest state once there is one after ``last_seq``. */
+export interface Next {
+  readonly type: "next";
+  /** Newest state drawn; -1 for none. */
+  readonly last_seq: number;
+}
+
+/** Asks for a ``pong``; the smallest round trip gives the clock offset. */
+export interface Ping {
+  readonly type: "ping";
+  readonly client_ms: number;
+}
+
+/** Answer to ``GET /v1/studies``, newest first. */
+export interface StudyList {
+  readonly revision: number;
+  readonly studies: readonly StudyEntry[];
+}
+
+/** A received study and what was made of it. */
+export interface StudyEntry {
+  readonly study_uid: string;
+  readonly patient_id: string;
+  readonly patient_name: string;
+  readonly description: string;
+  readonly taken_at_utc: string | null;
+  /** Calling AE title. */
+  readonly received_from: string;
+  readonly objects: number;
+  readonly in_use: boolean;
+  /** Whether it holds a map to navigate by. */
+  readonly usable: boolean;
+  readonly series: readonly SeriesEntry[];
+}
+
+/** What was made of one received series. */
+export interface SeriesEntry {
+  readonly series_uid: string;
+  readonly modality: string;
+  readonly description: string;
+  readonly objects: number;
+  /** Whether it became a volume. */
+  readonly accepted: boolean;
+  /** Why not, with the DICOM tag; empty when accepted. */
+  readonly reason: string;
+}
+
+/** Body of ``POST /v1/procedure``: a person confirmed both identifiers of the patient on the table. */
+export interface StudyChoice {
+  readonly study_uid: string;
+  readonly patient_id: string;
+  readonly patient_name: string;
+}
+
+export type ServerMessage = Hello | State | Heartbeat | Pong | Refusal;
+
+export type ClientMessage = Next | Ping;

@@ -1,0 +1,70 @@
+/** A plane through the patient, painted: CT in grey, activity over it in inferno. */
+
+import { inferno } from "./colours";
+import { along, apply, type Point } from "./vectors";
+import { indexOf, sampleLine, type Volume } from "./volume";
+
+/** Where the picture's first sample lies, and the steps from sample to sample, patient axes, mm. */
+export interface Raster {
+  readonly origin_mm: Point;
+  readonly right_mm: Point;
+  readonly down_mm: Point;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What to paint and between which values. */
+export interface Fusion {
+  readonly anatomy: Volume | null;
+  readonly activity: Volume | null;
+  /** Activity shown as the map's top; what is hotter looks the same. */
+  readonly ceiling: number;
+}
+
+/** Grey window of the CT, HU: soft tissue, centre 40, width 400. */
+const BLACK_HU = -160;
+const WHITE_HU = 240;
+/** Activity below this share of the ceiling is left away, so that the CT stays legible. */
+export const FLOOR = 0.12;
+const OPACITY = 0.8;
+
+/** Paint a plane into `pixels` (ABGR in memory order of a little-endian machine: `ImageData`'s RGBA). */
+export function paint(pixels: Uint32Array, raster: Raster, fusion: Fusion): void {
+  const { width, height } = raster;
+  const grey = new Float32Array(width);
+  const hot = new Float32Array(width);
+  for (let row = 0; row < height; row++) {
+    const start_mm = along(raster.origin_mm, raster.down_mm, row);
+    sampleRow(fusion.anatomy, start_mm, raster.right_mm, grey, BLACK_HU);
+    sampleRow(fusion.activity, start_mm, raster.right_mm, hot, 0);
+    blend(pixels.subarray(row * width, (row + 1) * width), grey, hot, fusion.ceiling);
+  }
+}
+
+function sampleRow(volume: Volume | null, start_mm: Point, step_mm: Point, out: Float32Array, outside: number): void {
+  if (volume === null) out.fill(outside);
+  else sampleLine(volume, indexOf(volume, start_mm), apply(volume.voxelFromPatient, step_mm), out, outside);
+}
+
+function blend(pixels: Uint32Array, grey: Float32Array, hot: Float32Array, ceiling: number): void {
+  const toGrey = 255 / (WHITE_HU - BLACK_HU);
+  const toStep = 1 / ceiling;
+  for (let n = 0; n < pixels.length; n++) {
+    const level = (grey[n]! - BLACK_HU) * toGrey;
+    const shade = level < 0 ? 0 : level > 255 ? 255 : level;
+    const share = hot[n]! * toStep;
+    if (share < FLOOR) {
+      const flat = shade | 0;
+      pixels[n] = 0xff000000 | (flat << 16) | (flat << 8) | flat;
+      continue;
+    }
+    // the map fades in over twice the floor: a hard edge would look like an outline that the scan does not have
+    const fade = OPACITY * (share >= 3 * FLOOR ? 1 : (share - FLOOR) / (2 * FLOOR));
+    const at = 3 * (share >= 1 ? 255 : (share * 255) | 0);
+    const rest = (1 - fade) * shade;
+    const red = (rest + fade * inferno[at]!) | 0;
+    const green = (rest + fade * inferno[at + 1]!) | 0;
+    const blue = (rest + fade * inferno[at + 2]!) | 0;
+    pixels[n] = 0xff000000 | (blue << 16) | (green << 8) | red;
+  }
+}

@@ -1,0 +1,102 @@
+/** A volume fetched from the service, and its values between voxels. */
+
+import type { VolumeState } from "./feed-types";
+import { apply, invert, type Matrix, type Point, subtract } from "./vectors";
+
+export interface Volume {
+  readonly state: VolumeState;
+  readonly voxels: Int16Array | Float32Array;
+  readonly voxelFromPatient: Matrix;
+}
+
+/** Fetch the voxels; throws where they do not fill the grid. */
+export async function fetchVolume(state: VolumeState, signal: AbortSignal): Promise<Volume> {
+  const answer = await fetch(state.url, { signal });
+  if (!answer.ok) throw new Error(`${state.url}: ${answer.status}`);
+  const bytes = await answer.arrayBuffer();
+  const [slices, rows, columns] = state.shape;
+  const voxels = state.dtype === "int16" ? new Int16Array(bytes) : new Float32Array(bytes);
+  if (voxels.length !== slices * rows * columns) throw new Error(`${state.url}: ${voxels.length} voxels`);
+  return { state, voxels, voxelFromPatient: invert(state.patient_from_voxel) };
+}
+
+/** Fractional index (k, j, i) of a position in patient axes, mm. */
+export function indexOf(volume: Volume, position_mm: Point): Point {
+  return apply(volume.voxelFromPatient, subtract(position_mm, volume.state.origin_mm));
+}
+
+/** Middle of the grid in patient axes, mm. */
+export function centreOf(state: VolumeState): Point {
+  const middle = state.shape.map((count) => (count - 1) / 2) as unknown as Point;
+  const offset = apply(state.patient_from_voxel, middle);
+  return [offset[0] + state.origin_mm[0], offset[1] + state.origin_mm[1], offset[2] + state.origin_mm[2]];
+}
+
+/**
+ * Trilinear values at `out.length` points along a line of indices (k, j, i) from `start` by `step`;
+ * `outside` where the grid has none.
+ */
+export function sampleLine(volume: Volume, start: Point, step: Point, out: Float32Array, outside: number): void {
+  const [slices, rows, columns] = volume.state.shape;
+  const [from, to] = insideRange(start, step, volume.state.shape, out.length);
+  out.fill(outside, 0, from);
+  out.fill(outside, to);
+  const voxels = volume.voxels;
+  // the last cell starts one voxel before the end; a grid of one voxel has no next one to step to
+  const lastK = Math.max(0, slices - 2);
+  const lastJ = Math.max(0, rows - 2);
+  const lastI = Math.max(0, columns - 2);
+  const nextK = slices > 1 ? rows * columns : 0;
+  const nextJ = rows > 1 ? columns : 0;
+  const nextI = columns > 1 ? 1 : 0;
+  const [dk, dj, di] = step;
+  let k = start[0] + from * dk;
+  let j = start[1] + from * dj;
+  let i = start[2] + from * di;
+  for (let n = from; n < to; n++, k += dk, j += dj, i += di) {
+    const k0 = k >= lastK ? lastK : k | 0;
+    const j0 = j >= lastJ ? lastJ : j | 0;
+    const i0 = i >= lastI ? lastI : i | 0;
+    const fk = k - k0;
+    const fj = j - j0;
+    const fi = i - i0;
+    const a = (k0 * rows + j0) * columns + i0;
+    const b = a + nextJ;
+    const c = a + nextK;
+    const d = c + nextJ;
+    const va = voxels[a]! + (voxels[a + nextI]! - voxels[a]!) * fi;
+    const vb = voxels[b]! + (voxels[b + nextI]! - voxels[b]!) * fi;
+    const vc = voxels[c]! + (voxels[c + nextI]! - voxels[c]!) * fi;
+    const vd = voxels[d]! + (voxels[d + nextI]! - voxels[d]!) * fi;
+    const front = va + (vb - va) * fj;
+    out[n] = front + (vc + (vd - vc) * fj - front) * fk;
+  }
+}
+
+/** Value at one position in patient axes, mm; 0 outside. */
+export function valueAt(volume: Volume, position_mm: Point): number {
+  const value = new Float32Array(1);
+  sampleLine(volume, indexOf(volume, position_mm), [0, 0, 0], value, 0);
+  return value[0]!;
+}
+
+/** Half-open range of steps along a line that lie within the grid. */
+function insideRange(start: Point, step: Point, shape: Point, count: number): [number, number] {
+  let from = 0;
+  let to = count - 1;
+  const edge = 1e-6;
+  for (let axis = 0; axis < 3; axis++) {
+    const first = start[axis]!;
+    const stride = step[axis]!;
+    const last = shape[axis]! - 1 + edge;
+    if (Math.abs(stride) < 1e-9) {
+      if (first < -edge || first > last) return [0, 0];
+    } else {
+      const enter = (-edge - first) / stride;
+      const leave = (last - first) / stride;
+      from = Math.max(from, Math.ceil(Math.min(enter, leave)));
+      to = Math.min(to, Math.floor(Math.max(enter, leave)));
+    }
+  }
+  return from <= to ? [from, to + 1] : [0, 0];
+}
