@@ -1,0 +1,115 @@
+"""DICOM attributes read with a type, a count and a sentence when they are not there.
+
+pydicom converts a value when it is first looked at, so a broken one may raise almost anything, late. Here is the
+one place where that is met.
+"""
+
+import math
+from collections.abc import Sized
+from dataclasses import dataclass
+from typing import Any, Never
+
+from pydicom.datadict import dictionary_description, tag_for_keyword
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+from pydicom.tag import Tag
+
+from acquisition.studies.errors import SeriesRefused
+
+
+def attribute_name(keyword: str) -> str:
+    """Spell a keyword as the standard does: ``Image Position (Patient) (0020,0032)``."""
+    tag = Tag(tag_for_keyword(keyword) or 0)
+    return f"{dictionary_description(tag)} ({tag.group:04x},{tag.element:04x})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attributes:
+    """The attributes of one data set, and where it came from for the sentence of a refusal.
+
+    Every method raises `SeriesRefused` naming the attribute where its value is missing, empty, of the wrong
+    number or not readable.
+    """
+
+    dataset: Dataset
+    where: str
+
+    def value(self, keyword: str) -> Any | None:
+        """Whatever stands there; None where it is absent or empty."""
+        try:
+            found = self.dataset.get(keyword)
+        except Exception as exc:  # pydicom raises whatever the broken value trips over
+            raise SeriesRefused(f"{attribute_name(keyword)} in {self.where} cannot be read: {exc}") from exc
+        return None if found is None or (isinstance(found, Sized) and not len(found)) else found
+
+    def text(self, keyword: str) -> str:
+        """One text, "" where there is none; several values are joined as DICOM does."""
+        found = self.value(keyword)
+        if found is None:
+            return ""
+        values = found if isinstance(found, MultiValue) else [found]
+        return "\\".join(str(value).strip() for value in values)
+
+    def required_text(self, keyword: str) -> str:
+        """One text that must be there."""
+        return self.text(keyword) or self._missing(keyword)
+
+    def texts(self, keyword: str) -> tuple[str, ...]:
+        """Every value of a multi-valued text."""
+        return tuple(part.strip() for part in self.text(keyword).split("\\") if part)
+
+    def numbers(self, keyword: str, count: int) -> tuple[float, ...]:
+        """Exactly ``count`` finite numbers."""
+        numbers = self._numbers(keyword)
+        if len(numbers) != count:
+            self._refuse(keyword, f"holds {len(numbers)} values instead of {count}")
+        return numbers
+
+    def number(self, keyword: str) -> float:
+        """One finite number that must be there."""
+        return self.numbers(keyword, 1)[0]
+
+    def optional_number(self, keyword: str) -> float | None:
+        """One finite number, or None where the attribute is absent or empty."""
+        return None if self.value(keyword) is None else self.number(keyword)
+
+    def integers(self, keyword: str) -> tuple[int, ...]:
+        """Read at least one whole number."""
+        numbers = self._numbers(keyword)
+        if any(number != int(number) for number in numbers):
+            self._refuse(keyword, "holds a number that is not whole")
+        return tuple(int(number) for number in numbers)
+
+    def count(self, keyword: str) -> int:
+        """One whole number above zero that must be there."""
+        numbers = self.integers(keyword)
+        if len(numbers) != 1 or numbers[0] < 1:
+            self._refuse(keyword, f"is {numbers}, not one number above zero")
+        return numbers[0]
+
+    def items(self, keyword: str) -> tuple["Attributes", ...]:
+        """Each item of a sequence, none where it is absent or empty."""
+        return tuple(
+            Attributes(dataset=item, where=self.where)
+            for item in self.value(keyword) or ()
+            if isinstance(item, Dataset)
+        )
+
+    def _numbers(self, keyword: str) -> tuple[float, ...]:
+        found = self.value(keyword)
+        if found is None:
+            return self._missing(keyword)
+        values = found if isinstance(found, MultiValue) else [found]
+        try:
+            numbers = tuple(float(value) for value in values)
+        except (TypeError, ValueError) as exc:
+            raise SeriesRefused(f"{attribute_name(keyword)} in {self.where} is no number: {found}") from exc
+        if not all(math.isfinite(number) for number in numbers):
+            self._refuse(keyword, "holds a value that is not finite")
+        return numbers
+
+    def _missing(self, keyword: str) -> Never:
+        raise SeriesRefused(f"{attribute_name(keyword)} is missing or empty in {self.where}")
+
+    def _refuse(self, keyword: str, why: str) -> Never:
+        raise SeriesRefused(f"{attribute_name(keyword)} in {self.where} {why}")

@@ -1,0 +1,162 @@
+"""NM reconstructed tomography (PS3.3 C.8.4.8, C.8.4.11, C.8.4.15): one multi-frame object, one volume.
+
+Orientation and position stand in the Detector Information Sequence, not at the top; the sign of Spacing Between
+Slices says to which side of the first frame the others lie; Slice Vector says which frame is which slice.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.tag import Tag
+
+from acquisition.studies.attributes import Attributes, attribute_name
+from acquisition.studies.errors import SeriesRefused
+from acquisition.studies.grids import (
+    Directions,
+    build_geometry,
+    read_directions,
+    read_pixel_spacing_mm,
+    read_position_mm,
+)
+from acquisition.studies.objects import StoredObject
+from acquisition.studies.pixels import check_pixels, read_pixels
+from acquisition.studies.plans import VolumePlan
+from acquisition.studies.times import read_moment
+from acquisition.studies.units import ActivityMapping, find_activity_mapping
+from navigation.volume import Volume
+
+SLICE_VECTOR = Tag(0x0054, 0x0080)
+
+
+def plan_nm(objects: Sequence[StoredObject]) -> VolumePlan:
+    """Place a reconstructed NM volume.
+
+    Raises
+    ------
+    SeriesRefused
+        For planar, whole-body, dynamic, gated, projection and transmission images, several reconstructions in one
+        series, and any missing or contradicting geometry.
+
+    """
+    _require_emission_tomography(objects)
+    stored = objects[0]
+    attributes = stored.attributes
+    frames = attributes.count("NumberOfFrames")
+    check_pixels(stored, frames=frames)
+    frame_of_slice = _read_slice_order(attributes, frames)
+    directions, first_position_mm = _read_placement(attributes)
+    spacing_mm = attributes.number("SpacingBetweenSlices")
+    if spacing_mm == 0:
+        raise SeriesRefused(f"{attribute_name('SpacingBetweenSlices')} is 0 in {stored.path.name}")
+    mapping, mapped_units = find_activity_mapping(attributes)
+    geometry = build_geometry(
+        first_position_mm=first_position_mm,
+        slice_step_mm=spacing_mm * directions.normal,
+        directions=directions,
+        pixel_spacing_mm=read_pixel_spacing_mm(attributes),
+        shape=(frames, attributes.count("Rows"), attributes.count("Columns")),
+        frame_of_reference_uid=attributes.required_text("FrameOfReferenceUID"),
+    )
+
+    def read() -> tuple[Volume, str]:
+        pixels = read_pixels(stored, frames=frames)[frame_of_slice]
+        if mapping and mapping.covers(pixels):
+            values = _scale(pixels, mapping.slope_bq_per_ml, mapping.intercept_bq_per_ml)
+            volume = Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL")
+            return volume, f"activity concentration in Bq/mL, mapped from {mapped_units}"
+        slope = attributes.optional_number("RescaleSlope")
+        values = _scale(
+            pixels, 1.0 if slope is None else slope, attributes.optional_number("RescaleIntercept") or 0.0
+        )
+        volume = Volume(geometry=geometry, values=values, quantity="counts", unit="1")
+        return volume, f"relative counts: {_why_relative(mapping, mapped_units)}"
+
+    return VolumePlan(
+        role="activity",
+        geometry=geometry,
+        rank=(
+            float(mapping is not None),
+            float("ATTN" in attributes.texts("CorrectedImage")),
+            -geometry.voxel_volume_ml,
+        ),
+        taken_at=read_moment(attributes, "AcquisitionDate", "AcquisitionTime"),
+        read=read,
+    )
+
+
+def _require_emission_tomography(objects: Sequence[StoredObject]) -> None:
+    name = attribute_name("ImageType")
+    for stored in objects:
+        image_type = stored.attributes.texts("ImageType")
+        kind = image_type[2] if len(image_type) > 2 else "nothing"
+        if kind == "RECON GATED TOMO":
+            raise SeriesRefused(f"{name} says {kind}: gated reconstructions are not read")
+        if kind != "RECON TOMO":
+            raise SeriesRefused(f"not a volume: {name} says {kind}, not RECON TOMO")
+        source = image_type[3] if len(image_type) > 3 else "nothing"
+        if source != "EMISSION":
+            raise SeriesRefused(f"{name} says {source}, not EMISSION: its values may be no activity")
+    if len(objects) > 1:
+        raise SeriesRefused(
+            f"{len(objects)} reconstructions in one series, and nothing says which to use; send each as a series"
+        )
+
+
+def _read_slice_order(attributes: Attributes, frames: int) -> NDArray[np.intp]:
+    """Give for each slice the frame that holds it; slices are numbered 1 to N (PS3.3 C.8.4.8.1.2)."""
+    pointer = attributes.value("FrameIncrementPointer")
+    pointers = [pointer] if isinstance(pointer, int) else list(pointer or ())
+    if pointers != [SLICE_VECTOR]:
+        raise SeriesRefused(
+            f"{attribute_name('FrameIncrementPointer')} in {attributes.where} does not point to "
+            f"{attribute_name('SliceVector')} alone"
+        )
+    slices = np.array(attributes.integers("SliceVector"))
+    if slices.size != frames or not np.array_equal(np.sort(slices), np.arange(1, frames + 1)):
+        raise SeriesRefused(
+            f"{attribute_name('SliceVector')} in {attributes.where} does not number the {frames} frames "
+            f"1 to {frames}, each once"
+        )
+    if slices[0] != 1:
+        raise SeriesRefused(
+            f"{attribute_name('SliceVector')} in {attributes.where} begins with {slices[0]}: whether "
+            f"{attribute_name('ImagePositionPatient')} is that of the first frame or of slice 1 cannot be told"
+        )
+    return np.argsort(slices)
+
+
+def _read_placement(attributes: Attributes) -> tuple[Directions, NDArray[np.float64]]:
+    """Read orientation and position of the first frame; several detectors must agree where they say it."""
+    detectors = attributes.items("DetectorInformationSequence")
+    if not detectors:
+        raise SeriesRefused(
+            f"{attribute_name('DetectorInformationSequence')} is missing or empty in {attributes.where}: "
+            "nothing says where the image lies in the patient"
+        )
+    placements = [(read_directions(item), read_position_mm(item)) for item in detectors]
+    directions, position_mm = placements[0]
+    for other_directions, other_position_mm in placements[1:]:
+        if not (
+            np.allclose(other_directions.along_row, directions.along_row, atol=1e-4)
+            and np.allclose(other_directions.down_column, directions.down_column, atol=1e-4)
+            and np.allclose(other_position_mm, position_mm, atol=0.1)
+        ):
+            raise SeriesRefused(
+                f"the items of {attribute_name('DetectorInformationSequence')} in {attributes.where} "
+                "place the image differently"
+            )
+    return directions, position_mm
+
+
+def _scale(pixels: NDArray[np.generic], slope: float, intercept: float) -> NDArray[np.float32]:
+    return (pixels.astype(np.float64) * slope + intercept).astype(np.float32)
+
+
+def _why_relative(mapping: ActivityMapping | None, mapped_units: str) -> str:
+    name = attribute_name("RealWorldValueMappingSequence")
+    if mapping:
+        return f"{name} does not cover every stored value"
+    if mapped_units:
+        return f"the unit of {name} is {mapped_units}, not activity per volume"
+    return f"no {name}"
