@@ -192,7 +192,8 @@ def _explain_unused(verdicts: _Verdicts, chosen: dict[Role, str]) -> None:
         if series_uid in chosen.values():
             continue
         anchor = chosen.get("anatomy") or chosen[plan.role]
-        is_shared = plan.geometry.frame_of_reference_uid == verdicts.plans[anchor].geometry.frame_of_reference_uid
+        other = verdicts.plans[anchor]
+        is_shared = plan.geometry.frame_of_reference_uid == other.geometry.frame_of_reference_uid
         verdicts.reasons[series_uid] = (
             f"not used: another series is preferred as {plan.role}"
             if is_shared
