@@ -90,15 +90,6 @@ class CountReading:
         """Rate as counted, not corrected for dead time."""
         return self.counts / self.live_time_s
 
-    @property
-    def true_rate_cps(self) -> float:
-        """Rate corrected for dead time: n = m / (1 - m tau), non-paralysable (Knoll, 4.VII).
-
-        Infinite where the counted rate has reached 1 / tau.
-        """
-        lost = self.rate_cps * self.dead_time_s
-        return self.rate_cps / (1 - lost) if lost < 1 else float("inf")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoseReading:

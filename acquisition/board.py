@@ -1,0 +1,67 @@
+"""What is known now: the newest of every device, and how much has come in."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from devices.readings import CountReading, DeviceHealth, PoseReading
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """How much has come in since the start."""
+
+    readings: int = 0
+    poses: int = 0
+    tracked_counts: int = 0
+    frames: int = 0
+    studies: int = 0
+
+
+@dataclass(slots=True)
+class Board:
+    """Newest readings and health, by device; written as they arrive, read when a frame is composed.
+
+    Attributes
+    ----------
+    kept_s
+        How far back counts are kept, s: the longest integration time that can be shown.
+
+    """
+
+    kept_s: float = 5.0
+    tally: Tally = field(default_factory=Tally)
+    health: dict[str, DeviceHealth] = field(default_factory=dict)
+    delivered_s: dict[str, float] = field(default_factory=dict)
+    """When each device's newest reading was taken, host monotonic clock, s."""
+    _counts: dict[str, deque[CountReading]] = field(default_factory=dict)
+
+    def count(self, reading: CountReading) -> None:
+        """Take a probe's reading."""
+        self.tally.readings += 1
+        end_s = reading.taken_at_s + reading.real_time_s
+        self.delivered_s[reading.device] = end_s
+        kept = self._counts.setdefault(reading.device, deque())
+        kept.append(reading)
+        while end_s - kept[0].taken_at_s > self.kept_s:
+            kept.popleft()
+
+    def pose(self, reading: PoseReading) -> None:
+        """Take a tracker's reading; one that does not see its tool keeps nothing fresh."""
+        self.tally.poses += 1
+        if reading.tracker_from_tool is not None:
+            self.delivered_s[reading.device] = reading.taken_at_s
+
+    def link(self, health: DeviceHealth) -> None:
+        """Take what a supervisor says of a device's link."""
+        self.health[health.device] = health
+
+    def newest_counts(self, device: str, *, integration_s: float) -> tuple[CountReading, ...]:
+        """Newest readings of a probe that together fill ``integration_s`` of live time, oldest first."""
+        chosen: list[CountReading] = []
+        live_s = 0.0
+        for reading in reversed(self._counts.get(device, ())):
+            if chosen and live_s + reading.live_time_s > integration_s * 1.001:
+                break
+            chosen.append(reading)
+            live_s += reading.live_time_s
+        return tuple(reversed(chosen))
