@@ -1,0 +1,91 @@
+"""The socket under an OpenIGTLink client."""
+
+import asyncio
+import socket
+
+from devices.clock import Clock
+from devices.trackers.igtl import HEADER, Arrival, Decoder, Message
+
+CLOSING_S = 0.5
+"""Longest wait for the last bytes to go out."""
+
+
+class IgtlLink(asyncio.Protocol):
+    """Stamps bytes as they come and holds them, in bounds, until their messages are read.
+
+    Parameters
+    ----------
+    clock
+        Gives the time of each arrival, monotonic, s.
+    largest_body_bytes
+        Bodies that claim to be larger end the stream.
+
+    """
+
+    def __init__(self, clock: Clock, *, largest_body_bytes: int) -> None:
+        self.decoder = Decoder(largest_body_bytes=largest_body_bytes)
+        self._clock = clock
+        # more than one whole message, so that a reader that is waited for always finds one
+        self._high_water_bytes = 2 * (HEADER.size + largest_body_bytes)
+        self._is_paused = False
+        self._end: ConnectionError | None = None
+        self._changed = asyncio.Event()
+        self._closed = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the socket: small messages go out at once, and a peer that is gone is noticed."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP gives no other; for the type checker
+        self._transport = transport
+        connected: socket.socket = transport.get_extra_info("socket")
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def data_received(self, data: bytes) -> None:
+        """Stamp and keep; stop reading the socket while more than enough is kept."""
+        self.decoder.feed(data, self._clock())
+        if self.decoder.buffered_bytes > self._high_water_bytes and not self._is_paused:
+            self._transport.pause_reading()
+            self._is_paused = True
+        self._changed.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Remember why, for whoever reads next."""
+        self._end = ConnectionError(str(exc) if exc else "the other end closed it")
+        self._changed.set()
+        self._closed.set()
+
+    async def next_arrival(self) -> Arrival:
+        """Wait for the next message; what came before the end of the link is given first.
+
+        Raises
+        ------
+        FrameError
+            Where what comes is not OpenIGTLink.
+        ConnectionError
+            Where the link has ended.
+
+        """
+        while True:
+            for arrival in self.decoder:
+                return arrival
+            if self._end is not None:
+                raise self._end
+            if self._is_paused:
+                self._is_paused = False
+                self._transport.resume_reading()
+            self._changed.clear()
+            await self._changed.wait()
+
+    def send(self, message: Message) -> None:
+        """Send, without waiting."""
+        self._transport.write(message.to_bytes())
+
+    async def close(self) -> None:
+        """Close, letting what was sent go out; cut where the other end does not take it."""
+        self._transport.close()
+        try:
+            async with asyncio.timeout(CLOSING_S):
+                await self._closed.wait()
+        except TimeoutError:
+            self._transport.abort()
+            await self._closed.wait()

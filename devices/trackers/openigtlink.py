@@ -1,0 +1,299 @@
+"""Client of a tracker that streams poses over OpenIGTLink (PLUS, 3D Slicer, a vendor's server).
+
+Takes TRANSFORM (the device name is the tool) and TDATA (each element names its tool), header versions 1 and 2,
+checksums always verified. Other types are passed over.
+
+OpenIGTLink has no field for "not seen", so each way that trackers say it becomes a ``MISSING`` reading:
+
+- a TDATA message without a tool that its sender had in it before: at once, with each such message;
+- version 2 metadata ``TransformStatus`` that is not ``OK`` (PLUS and 3D Slicer send it): at once;
+- a matrix of zeros, or the identity to the last bit: at once;
+- a STATUS other than ok whose device name is the tool's: at once;
+- nothing about the tool for ``lost_after_s`` while the tracker is heard, be it by other tools or by the STATUS
+  keep-alive of PLUS: then, and again each ``lost_after_s`` as long as that lasts.
+
+A tracker that is not heard at all gives no reading: that is silence, which the supervisor watches for.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Literal, Self
+
+import structlog
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from devices.clock import Clock, monotonic
+from devices.errors import DeviceFault, DeviceUnavailable, FrameError
+from devices.readings import PoseReading, PoseStatus
+from devices.trackers.igtl import LARGEST_BODY_BYTES, Arrival, Message
+from devices.trackers.igtl_bodies import (
+    NOTHING_SEEN,
+    STATUS_WORDS,
+    STOP_TRACKING,
+    Elements,
+    StartTracking,
+    Status,
+    ToolKind,
+    TrackingAnswer,
+    TrackingFrame,
+    Transform,
+    pose_of,
+)
+from devices.trackers.igtl_link import IgtlLink
+from devices.trackers.settings import TrackerSettings
+from navigation.errors import NavigationError
+
+log = structlog.get_logger()
+
+SEEN_STATUSES = frozenset({"OK", "SWITCH1_IS_ON", "SWITCH2_IS_ON", "SWITCH3_IS_ON"})
+"""Values of ``TransformStatus`` that come with a measured matrix (IGSIO, ConvertToolStatusToString)."""
+
+ORIENTED_KINDS = frozenset({ToolKind.TRACKER, ToolKind.SIX_D})
+"""Tools that know their turn about their own axis: without it a display cannot tell left from right."""
+
+
+class OpenIgtLinkTracker:
+    """An open link: iterate to receive the poses of the tools that the settings name."""
+
+    def __init__(self, device: str, settings: "Settings", link: IgtlLink, *, opened_at_s: float) -> None:
+        self._device = device
+        self._settings = settings
+        self._link = link
+        self._malformed = 0
+        self._pending: deque[PoseReading] = deque()
+        self._told_at_s = dict.fromkeys(settings.tools, opened_at_s)
+        self._status = dict.fromkeys(settings.tools, PoseStatus.OK)
+        self._frame_tools: dict[str, set[str]] = {}
+
+    @property
+    def identity(self) -> str:
+        """Empty: OpenIGTLink has no message that says who the sender is."""
+        return ""
+
+    @property
+    def rejected(self) -> int:
+        """Messages refused since the link was opened: wrong checksum, or a body that does not fit its type."""
+        return self._link.decoder.rejected + self._malformed
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> PoseReading:
+        while not self._pending:
+            self._read(await self._next_arrival())
+        return self._pending.popleft()
+
+    async def _next_arrival(self) -> Arrival:
+        try:
+            return await self._link.next_arrival()
+        except FrameError as exc:
+            raise DeviceUnavailable(
+                self._device,
+                f"what comes from {self._settings.address} is not OpenIGTLink: {exc}. Check host and port",
+            ) from exc
+        except ConnectionError as exc:
+            raise DeviceUnavailable(
+                self._device,
+                f"the link to {self._settings.address} is lost ({exc}). Check the tracker's computer and cable",
+            ) from exc
+
+    def _read(self, arrival: Arrival) -> None:
+        try:
+            self._read_kind(arrival)
+        except FrameError as exc:
+            if not self._malformed:
+                log.warning("tracker_message_refused", device=self._device, reason=str(exc))
+            self._malformed += 1
+        else:
+            self._tell_lost(arrival.taken_at_s)
+
+    def _read_kind(self, arrival: Arrival) -> None:
+        message = arrival.message
+        match message.kind:
+            case Transform.KIND:
+                self._read_transform(message, arrival.taken_at_s)
+            case TrackingFrame.KIND:
+                self._read_frame(message, arrival.taken_at_s)
+            case Status.KIND:
+                self._read_status(message, arrival.taken_at_s)
+            case TrackingAnswer.KIND:
+                if not TrackingAnswer.from_bytes(message.content).is_taken:
+                    raise DeviceFault(
+                        self._device,
+                        1,
+                        "it refuses to stream TDATA; take stt_tdata_resolution_ms out to do without",
+                    )
+
+    def _read_transform(self, message: Message, taken_at_s: float) -> None:
+        elements = Transform.from_bytes(message.content).elements
+        if message.device_name not in self._told_at_s:
+            return
+        if message.metadatum("TransformStatus") in {None, *SEEN_STATUSES}:
+            self._tell(message.device_name, taken_at_s, elements)
+        else:
+            self._tell(message.device_name, taken_at_s, None)
+
+    def _read_frame(self, message: Message, taken_at_s: float) -> None:
+        frame = TrackingFrame.from_bytes(message.content)
+        for tool in frame.tools:
+            if tool.name not in self._told_at_s:
+                continue
+            if tool.kind in ORIENTED_KINDS:
+                self._tell(tool.name, taken_at_s, tool.elements)
+            else:
+                self._refuse(tool.name, taken_at_s, f"tool type {tool.kind} does not know its turn about its axis")
+        seen = {tool.name for tool in frame.tools} & self._told_at_s.keys()
+        known = self._frame_tools.setdefault(message.device_name, set())
+        for tool_name in sorted(known - seen):
+            self._tell(tool_name, taken_at_s, None)
+        known |= seen
+
+    def _read_status(self, message: Message, taken_at_s: float) -> None:
+        status = Status.from_bytes(message.content)
+        if status.code == 1:
+            return
+        if message.device_name in self._told_at_s:
+            self._tell(message.device_name, taken_at_s, None)
+        elif status.code in STATUS_WORDS:
+            raise DeviceFault(self._device, status.code, f"the tracker says: {status.words}")
+        else:
+            log.warning("tracker_status_unknown", device=self._device, code=status.code, words=status.words)
+
+    def _tell_lost(self, now_s: float) -> None:
+        for tool, told_at_s in self._told_at_s.items():
+            if now_s - told_at_s >= self._settings.lost_after_s:
+                self._tell(tool, now_s, None)
+
+    def _tell(self, tool: str, taken_at_s: float, elements: Elements | None) -> None:
+        if elements is None or elements in NOTHING_SEEN:
+            self._give(tool, taken_at_s, PoseStatus.MISSING)
+            return
+        try:
+            pose = pose_of(elements)
+        except NavigationError as exc:
+            self._refuse(tool, taken_at_s, str(exc))
+            return
+        self._told_at_s[tool], self._status[tool] = taken_at_s, PoseStatus.OK
+        self._pending.append(
+            PoseReading(device=self._device, tool=tool, taken_at_s=taken_at_s, tracker_from_tool=pose)
+        )
+
+    def _refuse(self, tool: str, taken_at_s: float, reason: str) -> None:
+        if self._status[tool] is not PoseStatus.REFUSED:
+            log.warning("pose_refused", device=self._device, tool=tool, reason=reason)
+        self._give(tool, taken_at_s, PoseStatus.REFUSED)
+
+    def _give(self, tool: str, taken_at_s: float, status: PoseStatus) -> None:
+        self._told_at_s[tool], self._status[tool] = taken_at_s, status
+        self._pending.append(
+            PoseReading(
+                device=self._device, tool=tool, taken_at_s=taken_at_s, tracker_from_tool=None, status=status
+            )
+        )
+
+
+class Settings(TrackerSettings):
+    """A tracker's entry in the site file, ``driver = "openigtlink"``.
+
+    Attributes
+    ----------
+    host, port
+        Where the tracker's server listens; 18944 is OpenIGTLink's registered port.
+    tools
+        Names of the tools as the stream has them: TRANSFORM's device names, TDATA's element names. The wire has
+        room for 20 bytes, so longer names arrive cut off.
+    stt_tdata_resolution_ms
+        Where set, ask for TDATA (STT_TDATA) with at least so many ms between messages; some trackers stream
+        only then.
+    lost_after_s
+        A tool of which nothing comes for so long, while the tracker is heard, is missing, s.
+    connect_timeout_s
+        Longest wait for the connection, s.
+    largest_body_bytes
+        A message that claims more ends the link.
+
+    """
+
+    driver: Literal["openigtlink"]
+    host: str = Field(min_length=1)
+    port: int = Field(default=18944, ge=1, le=65535)
+    tools: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(min_length=1)
+    stt_tdata_resolution_ms: int | None = Field(default=None, ge=0, lt=1 << 32)
+    lost_after_s: float = Field(default=0.25, gt=0)
+    connect_timeout_s: float = Field(default=2.0, gt=0)
+    largest_body_bytes: int = Field(default=LARGEST_BODY_BYTES, ge=1024)
+
+    @field_validator("tools")
+    @classmethod
+    def _fit_the_wire(cls, tools: tuple[str, ...]) -> tuple[str, ...]:
+        for tool in tools:
+            if len(tool.encode()) > 20:
+                raise ValueError(
+                    f"{tool!r} has more than the 20 bytes that OpenIGTLink sends: write {tool[:20]!r}"
+                )
+        if len(set(tools)) != len(tools):
+            raise ValueError("a tool is named twice")
+        return tools
+
+    @model_validator(mode="after")
+    def _lost_before_silent(self) -> Self:
+        if self.lost_after_s >= self.silence_s:
+            raise ValueError(
+                "lost_after_s must be below silence_s, or a tool out of sight looks like a tracker that is gone"
+            )
+        return self
+
+    @property
+    def address(self) -> str:
+        """Host and port, for sentences."""
+        return f"{self.host}:{self.port}"
+
+    @asynccontextmanager
+    async def connect(self, device: str, *, clock: Clock = monotonic) -> AsyncIterator[OpenIgtLinkTracker]:
+        """Open the link, and ask for TDATA where the settings say so.
+
+        Raises
+        ------
+        DeviceUnavailable
+            Where the host is unknown, refuses, or does not answer within ``connect_timeout_s``.
+
+        """
+        link = await self._open(device, clock)
+        try:
+            if self.stt_tdata_resolution_ms is not None:
+                request = StartTracking(resolution_ms=self.stt_tdata_resolution_ms)
+                link.send(Message(kind=StartTracking.KIND, device_name="", content=request.to_bytes()))
+            yield OpenIgtLinkTracker(device, self, link, opened_at_s=clock())
+            if self.stt_tdata_resolution_ms is not None:
+                link.send(Message(kind=STOP_TRACKING, device_name=""))
+        finally:
+            await link.close()
+
+    async def _open(self, device: str, clock: Clock) -> IgtlLink:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self.connect_timeout_s):
+                _, link = await loop.create_connection(
+                    lambda: IgtlLink(clock, largest_body_bytes=self.largest_body_bytes), self.host, self.port
+                )
+        except TimeoutError as exc:
+            raise DeviceUnavailable(
+                device,
+                f"{self.address} does not answer within {self.connect_timeout_s:g} s. "
+                "Check that the tracker's computer is on and its firewall lets us in",
+            ) from exc
+        except socket.gaierror as exc:
+            raise DeviceUnavailable(
+                device, f"the network does not know the host {self.host!r} ({exc.strerror}). Check its name"
+            ) from exc
+        except ConnectionRefusedError as exc:
+            raise DeviceUnavailable(
+                device,
+                f"nothing listens at {self.address}. Start the tracker's OpenIGTLink server, or check the port",
+            ) from exc
+        except OSError as exc:
+            raise DeviceUnavailable(device, f"cannot reach {self.address} ({exc.strerror or exc})") from exc
+        return link

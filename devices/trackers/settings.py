@@ -1,0 +1,21 @@
+"""What every tracker's entry in the site file has."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrackerSettings(BaseModel):
+    """Keys that all trackers share; each driver adds its own.
+
+    Attributes
+    ----------
+    label
+        What to call it on a screen.
+    silence_s
+        Longest time between readings, s; after it the tracker is shown as silent and opened again.
+
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str = "Tracker"
+    silence_s: float = Field(default=0.5, gt=0)
