@@ -1,0 +1,225 @@
+"""The service's side of the storage node: starts its process, reads what it says, ends it."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from devices.clock import Clock, monotonic
+from devices.dicom.messages import Failed, Listening, NodeMessage, Refused, Stored, StudyComplete, from_line
+from devices.dicom.settings import NodeSettings
+from devices.dicom.study import ReceivedStudy
+from devices.errors import DeviceUnavailable
+from devices.readings import DeviceHealth, LinkState
+
+START_TIME_S = 15.0
+END_TIME_S = 1.5
+LINE_BYTES = 1 << 26
+"""Longest line read: a study of 300,000 objects."""
+
+log = structlog.get_logger()
+
+
+class StorageNode:
+    """A running node, as the service sees it.
+
+    Attributes
+    ----------
+    device
+        Its name in the site file.
+    host, port
+        Where it listens.
+    stored
+        Objects acknowledged since the start.
+    newest_at_s
+        When the last of them was, host monotonic clock, s; None before the first.
+    rejected
+        Associations and objects refused since the start.
+    refusal
+        The last of these, in words; empty before the first.
+
+    """
+
+    def __init__(self, device: str, listening: Listening, *, clock: Clock) -> None:
+        self.device = device
+        self.host = listening.host
+        self.port = listening.port
+        self.stored = 0
+        self.newest_at_s: float | None = None
+        self.rejected = 0
+        self.refusal = ""
+        self._clock = clock
+        self._since_s = clock()
+        self._lost: DeviceUnavailable | None = None
+        self._studies: asyncio.Queue[ReceivedStudy | None] = asyncio.Queue()
+
+    @property
+    def health(self) -> DeviceHealth:
+        """Link state for the supervisor and the displays."""
+        return DeviceHealth(
+            device=self.device,
+            state=LinkState.LOST if self._lost else LinkState.LIVE,
+            since_s=self._since_s,
+            detail=str(self._lost) if self._lost else "",
+            rejected=self.rejected,
+        )
+
+    async def studies(self) -> AsyncIterator[ReceivedStudy]:
+        """Give each study when it is complete, and again when more of it has come; for one reader.
+
+        Raises
+        ------
+        DeviceUnavailable
+            Where the node's process has ended; start another, it announces every study it finds.
+
+        """
+        while True:
+            study = await self._studies.get()
+            if study is None:
+                break
+            yield study
+        self._studies.put_nowait(None)
+        raise self._lost or DeviceUnavailable(self.device, "the storage node has ended")
+
+    def take(self, message: NodeMessage) -> None:
+        """Note one message of the process."""
+        match message:
+            case Stored():
+                self.stored += 1
+                self.newest_at_s = self._clock()
+                if message.kept == "conflict":
+                    log.warning(
+                        "two objects with one UID, both kept",
+                        device=self.device,
+                        object_uid=message.object_uid,
+                        calling_ae=message.calling_ae,
+                        path=message.path,
+                    )
+            case StudyComplete():
+                self._studies.put_nowait(
+                    ReceivedStudy(
+                        study_uid=message.study_uid,
+                        calling_ae=message.calling_ae,
+                        objects=tuple(map(Path, message.objects)),
+                        reason=message.reason,
+                    )
+                )
+            case Refused():
+                self.rejected += 1
+                self.refusal = f"{message.calling_ae or message.address}: {message.reason}"
+                log.warning(
+                    "refused",
+                    device=self.device,
+                    calling_ae=message.calling_ae,
+                    address=message.address,
+                    reason=message.reason,
+                )
+            case Failed():
+                self.lose(message.reason)
+            case Listening():
+                pass
+
+    def lose(self, reason: str) -> None:
+        """Note that the process has ended; the first reason given is kept."""
+        if self._lost is None:
+            self._lost = DeviceUnavailable(self.device, reason)
+            self._since_s = self._clock()
+            self._studies.put_nowait(None)
+
+
+@asynccontextmanager
+async def run_node(
+    settings: NodeSettings, *, device: str = "dicom", clock: Clock = monotonic
+) -> AsyncIterator[StorageNode]:
+    """Run the storage node in a process of its own, ended within two seconds on the way out.
+
+    Raises
+    ------
+    DeviceUnavailable
+        Where it cannot listen (port in use, folder not writable), with the reason in words.
+
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "devices.dicom.node",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=LINE_BYTES,
+        cwd=Path(__file__).parents[2],
+        process_group=0,  # Ctrl-C in the terminal is for the service, which then ends the node in order
+    )
+    following: asyncio.Task[None] | None = None
+    try:
+        node = await _started(process, settings, device=device, clock=clock)
+        following = asyncio.create_task(_follow(process, node), name=f"{device} messages")
+        yield node
+    finally:
+        await _end(process)
+        await (following if following is not None else _drain(process))
+
+
+async def _started(
+    process: asyncio.subprocess.Process, settings: NodeSettings, *, device: str, clock: Clock
+) -> StorageNode:
+    sent = settings.model_copy(update={"folder": settings.folder.resolve()})
+    _stdin(process).write(sent.model_dump_json().encode() + b"\n")
+    try:
+        async with asyncio.timeout(START_TIME_S):
+            await _stdin(process).drain()
+            message = await _next_message(process)
+    except (TimeoutError, ConnectionError) as exc:
+        raise DeviceUnavailable(device, f"the storage node did not start within {START_TIME_S:g} s") from exc
+    match message:
+        case Listening():
+            log.info("listening", device=device, host=message.host, port=message.port)
+            return StorageNode(device, message, clock=clock)
+        case Failed():
+            raise DeviceUnavailable(device, message.reason)
+        case _:
+            raise DeviceUnavailable(device, "the storage node ended before it listened; see its error output")
+
+
+async def _follow(process: asyncio.subprocess.Process, node: StorageNode) -> None:
+    while (message := await _next_message(process)) is not None:
+        node.take(message)
+    code = await process.wait()
+    node.lose(f"the storage node's process has ended (exit code {code}); start it again")
+
+
+async def _next_message(process: asyncio.subprocess.Process) -> NodeMessage | None:
+    if process.stdout is None:  # asked for above
+        raise RuntimeError("the node's process has no standard output")
+    while line := await process.stdout.readline():
+        try:
+            return from_line(line)
+        except msgspec.DecodeError:
+            log.exception("not a message of the storage node", line=line[:200])
+    return None
+
+
+async def _drain(process: asyncio.subprocess.Process) -> None:
+    # to the end of the output, so that its pipe is closed
+    while await _next_message(process) is not None:
+        pass
+
+
+def _stdin(process: asyncio.subprocess.Process) -> asyncio.StreamWriter:
+    if process.stdin is None:  # asked for above
+        raise RuntimeError("the node's process has no standard input")
+    return process.stdin
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    _stdin(process).close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(END_TIME_S):
+            await process.wait()
+    if process.returncode is None:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,105 @@
+"""When is a study complete? DICOM does not say, so it is told from associations and silence.
+
+A study is complete when every association that was sending it has ended or has gone on to another study, and
+nothing more has come for the quiet time. What comes later opens it again. Pure bookkeeping: times are passed in.
+"""
+
+from dataclasses import dataclass, field
+
+from devices.dicom.messages import StudyComplete
+from devices.dicom.store import StoredStudy
+
+
+@dataclass(slots=True, kw_only=True)
+class _Study:
+    calling_ae: str
+    objects: dict[str, None] = field(default_factory=dict)
+    senders: set[int] = field(default_factory=set)
+    last_s: float = 0.0
+    fresh: int = 0
+    is_announced: bool = False
+    is_lost: bool = False
+
+
+class StudyLedger:
+    """Counts what has come of each study and says when it is complete.
+
+    Parameters
+    ----------
+    quiet_s
+        Silence that ends a study once its associations have.
+
+    """
+
+    def __init__(self, *, quiet_s: float) -> None:
+        self._quiet_s = quiet_s
+        self._studies: dict[str, _Study] = {}
+
+    @property
+    def senders(self) -> set[int]:
+        """Associations that some study waits for."""
+        return set().union(*(study.senders for study in self._studies.values()))
+
+    @property
+    def next_due_s(self) -> float | None:
+        """Earliest time at which a study may become complete; None while none can."""
+        return min((study.last_s + self._quiet_s for study in self._waiting()), default=None)
+
+    def found(self, study: StoredStudy) -> StudyComplete:
+        """Take a study that was in the folder at start; it is announced as it is."""
+        objects = dict.fromkeys(map(str, study.objects))
+        self._studies[study.study_uid] = _Study(calling_ae=study.calling_ae, objects=objects, is_announced=True)
+        return StudyComplete(
+            study_uid=study.study_uid,
+            calling_ae=study.calling_ae,
+            objects=tuple(objects),
+            reason="found at start",
+        )
+
+    def stored(self, study_uid: str, path: str, *, sender: int, calling_ae: str, now_s: float) -> None:
+        """Take an object that ``sender``, an association, has stored."""
+        for other_uid, other in self._studies.items():
+            if other_uid != study_uid:
+                other.senders.discard(sender)
+        study = self._studies.setdefault(study_uid, _Study(calling_ae=calling_ae))
+        study.last_s = now_s
+        if path in study.objects:
+            return
+        study.objects[path] = None
+        study.calling_ae = calling_ae
+        study.senders.add(sender)
+        study.fresh += 1
+
+    def ended(self, sender: int, *, was_released: bool, now_s: float) -> None:
+        """Note that an association has ended, in order or not."""
+        for study in self._studies.values():
+            if sender in study.senders:
+                study.senders.discard(sender)
+                study.last_s = now_s
+                study.is_lost = study.is_lost or not was_released
+
+    def due(self, now_s: float) -> tuple[StudyComplete, ...]:
+        """Studies that are complete now, each once until more comes."""
+        complete = [
+            (uid, study)
+            for uid, study in self._studies.items()
+            if study.fresh and not study.senders and study.last_s + self._quiet_s <= now_s
+        ]
+        return tuple(self._announce(uid, study) for uid, study in complete)
+
+    def _waiting(self) -> list[_Study]:
+        return [study for study in self._studies.values() if study.fresh and not study.senders]
+
+    def _announce(self, study_uid: str, study: _Study) -> StudyComplete:
+        reason = "association ended and nothing more came"
+        if study.is_announced:
+            reason = f"{study.fresh} more objects came after it was complete"
+        if study.is_lost:
+            reason += "; an association was lost on the way, so objects may be missing"
+        study.fresh, study.is_announced, study.is_lost = 0, True, False
+        return StudyComplete(
+            study_uid=study_uid,
+            calling_ae=study.calling_ae,
+            objects=tuple(study.objects),
+            reason=reason,
+        )

@@ -1,0 +1,69 @@
+"""What the node's process tells the service: one JSON object a line on standard output.
+
+The settings go the other way, as the one line of JSON on its standard input that starts it.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+
+class Listening(Struct, frozen=True, kw_only=True, tag="listening", tag_field="event"):
+    """The port is open; ``port`` is the bound one."""
+
+    host: str
+    port: int
+
+
+class Stored(Struct, frozen=True, kw_only=True, tag="stored", tag_field="event"):
+    """An object is on the disk and acknowledged.
+
+    ``kept`` is ``new``, ``again`` (the same bytes were there already, one copy is kept) or ``conflict`` (other
+    bytes were there under its UID, both are kept).
+    """
+
+    study_uid: str
+    object_uid: str
+    calling_ae: str
+    path: str
+    kept: str
+
+
+class StudyComplete(Struct, frozen=True, kw_only=True, tag="study", tag_field="event"):
+    """No more objects of a study seem to come; ``objects`` are all of its files."""
+
+    study_uid: str
+    calling_ae: str
+    objects: tuple[str, ...]
+    reason: str
+
+
+class Refused(Struct, frozen=True, kw_only=True, tag="refused", tag_field="event"):
+    """An association, or an object, that was not accepted."""
+
+    calling_ae: str
+    address: str
+    reason: str
+
+
+class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="event"):
+    """The node could not start, or ends, because of ``reason``."""
+
+    reason: str
+
+
+NodeMessage: TypeAlias = Listening | Stored | StudyComplete | Refused | Failed
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[NodeMessage] = msgspec.json.Decoder(NodeMessage)
+
+
+def to_line(message: NodeMessage) -> bytes:
+    """Encode a message with its line end."""
+    return _encoder.encode(message) + b"\n"
+
+
+def from_line(line: bytes) -> NodeMessage:
+    """Decode one line; raises ``msgspec.DecodeError`` for anything that is no message of the node."""
+    return _decoder.decode(line)

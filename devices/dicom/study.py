@@ -1,0 +1,27 @@
+"""A study that has come in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedStudy:
+    """Every object of one study that is in the node's folder, announced when no more seem to come.
+
+    Attributes
+    ----------
+    study_uid
+        Study Instance UID (0020,000D).
+    calling_ae
+        AE title that sent its newest object.
+    objects
+        DICOM Part 10 files, in the order of arrival (by name where found at start).
+    reason
+        Why it is announced now, in words: complete, found at start, late objects, association lost.
+
+    """
+
+    study_uid: str
+    calling_ae: str
+    objects: tuple[Path, ...]
+    reason: str
