@@ -1,0 +1,268 @@
+"""All sources at once: the most probable positions, activities, background and response, and their covariance.
+
+The counts are Poisson about t n / (1 + n tau) with n = b + sum_k A_k f(x_k): Fisher scoring with Levenberg's
+damping finds the maximum of likelihood times prior (Bates and Watts, Nonlinear Regression, 1988, 3.5). Each
+row's likelihood is weighted by 1 / (1 + u m), u being the relative variance that pose noise and the model's
+own error add to the mean m: the quasi-likelihood of an overdispersed count (McCullagh and Nelder, 1989, 9.2).
+What is uncertain about the response is estimated along, with the covariance of its calibration as prior.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from navigation.prior import SourcePrior
+from navigation.response import FITTED, Response
+from navigation.tally import Tally
+
+Array = NDArray[np.float64]
+
+FARTHEST_PRECISION = 1e-4
+"""Precision (per mm2) that a position has where nothing else holds it: 100 mm."""
+
+TIP_SIGMA_MM = 0.5
+"""Noise of a tracked tip."""
+
+AXIS_SIGMA = 0.006
+"""Noise of a tracked axis, radians."""
+
+_LOG_STEP = 0.02
+_FAINTEST_CPS = 1e-4
+"""Added to the rate of 1 MBq before its logarithm is differenced: fainter than this does not count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mixture:
+    """Sources, background and response as one point of the parameter space.
+
+    Attributes
+    ----------
+    priors
+        One for each of the K sources.
+    position_mm, log_activity
+        Shapes (K, 3) and (K,).
+    log_background
+        Of the background in cps.
+    log_response
+        Logarithmic deviation of the response's parameters from the calibration, in the order of ``FITTED``.
+
+    """
+
+    priors: tuple[SourcePrior, ...]
+    position_mm: Array
+    log_activity: Array
+    log_background: float
+    log_response: Array
+
+    def __len__(self) -> int:
+        return len(self.priors)
+
+    def without(self, index: int) -> Mixture:
+        """Leave one source out."""
+        kept = np.arange(len(self)) != index
+        return replace(
+            self,
+            priors=tuple(each for number, each in enumerate(self.priors) if number != index),
+            position_mm=self.position_mm[kept],
+            log_activity=self.log_activity[kept],
+        )
+
+    def plus(self, prior: SourcePrior, position_mm: Array, log_activity: float) -> Mixture:
+        """Add a source."""
+        return replace(
+            self,
+            priors=(*self.priors, prior),
+            position_mm=np.concatenate((self.position_mm, position_mm[None])),
+            log_activity=np.append(self.log_activity, log_activity),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fit:
+    """A maximum of likelihood times prior.
+
+    Attributes
+    ----------
+    mixture
+        Where it is.
+    log_likelihood, log_posterior
+        Weighted log-likelihood (up to a constant of the counts) and with the prior's logarithm.
+    covariance
+        Inverse of the information, shape (P, P): positions, log activities, log background, response.
+    expected, rate_cps
+        Counts expected in each row and the true rate there, shape (N,).
+    by_source_cps
+        The part of each source in that rate, shape (N, K).
+
+    """
+
+    mixture: Mixture
+    log_likelihood: float
+    log_posterior: float
+    covariance: Array
+    expected: Array
+    rate_cps: Array
+    by_source_cps: Array
+
+    def source_covariance(self, index: int) -> Array:
+        """Of one source's position and log activity, shape (4, 4)."""
+        size = len(self.mixture)
+        rows = [3 * index, 3 * index + 1, 3 * index + 2, 3 * size + index]
+        return self.covariance[np.ix_(rows, rows)]
+
+
+class Likelihood:
+    """The model of the counts: response, background's prior and what is held for speed.
+
+    The sensitivities of the rate to the response's parameters change little from update to update, so the
+    caller keeps them and says when they are renewed.
+    """
+
+    def __init__(self, response: Response, background_log_sigma: float) -> None:
+        self.response = response
+        self._log_background = float(np.log(max(response.background_cps, 1e-3)))
+        self._background_precision = background_log_sigma**-2
+        self._precision = np.linalg.inv(response.covariance + 1e-8 * np.eye(len(FITTED)))
+        self._moved = tuple(response.scaled({name: _LOG_STEP}) for name in FITTED)
+
+    def start(self) -> Mixture:
+        """No sources, the calibrated background and response."""
+        return Mixture(
+            priors=(),
+            position_mm=np.zeros((0, 3)),
+            log_activity=np.zeros(0),
+            log_background=self._log_background,
+            log_response=np.zeros(len(FITTED)),
+        )
+
+    def sensitivities(self, mixture: Mixture, tally: Tally, rows: slice) -> Array:
+        """Return d log f / d log parameter for some rows, shape (n, K, 11), by a difference of 2 %."""
+        tips, axes = tally.tip_mm[rows], tally.axis[rows]
+        skin = tally.skin.take(np.arange(len(tally))[rows])
+        slopes = np.zeros((len(tips), len(mixture), len(FITTED)))
+        here = np.log(self.response.rate_and_gradient(mixture.position_mm, tips, axes, skin)[0] + _FAINTEST_CPS)
+        for number, moved in enumerate(self._moved):
+            there = np.log(moved.rate_and_gradient(mixture.position_mm, tips, axes, skin)[0] + _FAINTEST_CPS)
+            slopes[..., number] = (there - here) / _LOG_STEP
+        return np.clip(slopes, -8.0, 8.0)
+
+    def weights(self, fit: Fit | None, tally: Tally) -> Array:
+        """Weight of each row: 1 where counting noise rules, less where pose noise and model error do."""
+        if fit is None or len(fit.mixture) == 0:
+            return np.ones(len(tally))
+        mixture = fit.mixture
+        offset = mixture.position_mm[None] - tally.tip_mm[:, None]
+        distance = np.sqrt((offset**2).sum(axis=-1)) + self.response.crystal_depth_mm
+        ahead = np.einsum("nmk,nk->nm", offset, tally.axis)
+        angle = np.arctan2(np.sqrt(np.maximum((offset**2).sum(axis=-1) - ahead**2, 0)), ahead)
+        width = self.response.aperture_radius_mm / self.response.recess_mm
+        # d log f / d tip ~ 2 / r along and theta / (width^2 r) across; / d axis ~ theta / width^2
+        steep = np.minimum(angle / width**2, 8.0)
+        pose = (TIP_SIGMA_MM**2 * (4 + steep**2) / distance**2) + (AXIS_SIGMA * steep) ** 2
+        relative = pose + self.response.model_error**2
+        variance = (relative * (fit.by_source_cps * tally.live_time_s[:, None]) ** 2).sum(axis=1)
+        return np.asarray(fit.expected / (fit.expected + variance))
+
+    def evaluate(
+        self, mixture: Mixture, tally: Tally, weight: Array, slopes: Array, volume_mm3: float
+    ) -> tuple[Fit, Array, Array]:
+        """Value, gradient and information at a point; the fit's covariance is left for ``maximise`` to fill in."""
+        size = len(mixture)
+        count = 4 * size + 1 + len(FITTED)
+        rate, by_point = self.response.rate_and_gradient(mixture.position_mm, tally.tip_mm, tally.axis, tally.skin)
+        factor = np.exp(slopes @ mixture.log_response + mixture.log_activity)
+        by_source = rate * factor
+        background = float(np.exp(mixture.log_background))
+        total = background + by_source.sum(axis=1)
+        dead = 1 + total * self.response.dead_time_s
+        expected = tally.live_time_s * total / dead
+        by_total = tally.live_time_s / dead**2
+
+        jacobian = np.empty((len(tally), count))
+        jacobian[:, : 3 * size] = (by_point * factor[..., None]).reshape(len(tally), 3 * size)
+        jacobian[:, 3 * size : 4 * size] = by_source
+        jacobian[:, 4 * size] = background
+        jacobian[:, 4 * size + 1 :] = np.einsum("nk,nkp->np", by_source, slopes)
+        jacobian *= by_total[:, None]
+
+        residual = weight * (tally.counts / expected - 1)
+        gradient = jacobian.T @ residual
+        information = jacobian.T @ (jacobian * (weight / expected)[:, None])
+        log_likelihood = float(weight @ (tally.counts * np.log(expected) - expected - gammaln(tally.counts + 1)))
+        log_prior = self._add_prior(mixture, gradient, information, volume_mm3)
+        fit = Fit(
+            mixture=mixture,
+            log_likelihood=log_likelihood,
+            log_posterior=log_likelihood + log_prior,
+            covariance=np.zeros((0, 0)),
+            expected=expected,
+            rate_cps=total,
+            by_source_cps=by_source,
+        )
+        return fit, gradient, information
+
+    def _add_prior(self, mixture: Mixture, gradient: Array, information: Array, volume_mm3: float) -> float:
+        size = len(mixture)
+        total = 0.0
+        for number, prior in enumerate(mixture.priors):
+            rows = slice(3 * number, 3 * number + 3)
+            log_density, is_mapped = prior.log_density(mixture.position_mm[rows.start // 3][None], volume_mm3)
+            total += float(log_density[0])
+            information[rows, rows] += FARTHEST_PRECISION * np.eye(3)
+            if is_mapped[0] and prior.covariance_mm2 is not None and prior.centre_mm is not None:
+                precision = np.linalg.inv(prior.covariance_mm2)
+                gradient[rows] -= precision @ (mixture.position_mm[number] - prior.centre_mm)
+                information[rows, rows] += precision
+            row = 3 * size + number
+            off = (mixture.log_activity[number] - prior.log_activity_mean) / prior.log_activity_sigma
+            total -= 0.5 * float(off**2) + float(np.log(prior.log_activity_sigma * np.sqrt(2 * np.pi)))
+            gradient[row] -= off / prior.log_activity_sigma
+            information[row, row] += prior.log_activity_sigma**-2
+        row = 4 * size
+        off_background = mixture.log_background - self._log_background
+        total -= 0.5 * self._background_precision * off_background**2
+        gradient[row] -= self._background_precision * off_background
+        information[row, row] += self._background_precision
+        pull = self._precision @ mixture.log_response
+        total -= 0.5 * float(mixture.log_response @ pull)
+        gradient[row + 1 :] -= pull
+        information[row + 1 :, row + 1 :] += self._precision
+        return total
+
+    def maximise(
+        self, mixture: Mixture, tally: Tally, weight: Array, slopes: Array, volume_mm3: float, *, steps: int = 12
+    ) -> Fit:
+        """Climb from a start to the nearest maximum, at most ``steps`` steps."""
+        size = len(mixture)
+        fit, gradient, information = self.evaluate(mixture, tally, weight, slopes, volume_mm3)
+        damping = 1e-3
+        for _ in range(steps):
+            damped = information + damping * np.diag(np.diag(information))
+            step = np.linalg.solve(damped, gradient)
+            gain_expected = float(step @ gradient)
+            if gain_expected < 1e-3:
+                break
+            step[: 3 * size] = np.clip(step[: 3 * size], -12.0, 12.0)
+            step[3 * size :] = np.clip(step[3 * size :], -1.5, 1.5)
+            here = fit.mixture
+            tried = replace(
+                here,
+                position_mm=here.position_mm + step[: 3 * size].reshape(size, 3),
+                log_activity=here.log_activity + step[3 * size : 4 * size],
+                log_background=here.log_background + float(step[4 * size]),
+                log_response=here.log_response + step[4 * size + 1 :],
+            )
+            there, its_gradient, its_information = self.evaluate(tried, tally, weight, slopes, volume_mm3)
+            if there.log_posterior > fit.log_posterior - 1e-9:
+                fit, gradient, information = there, its_gradient, its_information
+                damping = max(damping / 8, 1e-9)
+            else:
+                damping = max(damping * 10, 1e-3)
+                if damping > 1e6:
+                    break
+        covariance: Array = np.asarray(np.linalg.inv(information), dtype=np.float64)
+        return replace(fit, covariance=covariance)

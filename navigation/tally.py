@@ -1,0 +1,97 @@
+"""Readings as the estimators keep them: recent ones singly, older ones merged where the pose was the same."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navigation.observations import Observations
+from navigation.tissue import Skin, Tissue
+
+Array = NDArray[np.float64]
+
+KEPT_ROWS = 480
+"""Rows above which the older ones are merged."""
+
+RECENT_ROWS = 160
+"""Newest rows, never merged."""
+
+CELL_MM = 1.5
+"""Tips closer than this, looking the same way, are one pose: well inside the scale on which a rate changes."""
+
+CELL_AXIS = 0.06
+"""The same for the components of the axis (3.4 degrees)."""
+
+
+class Tally:
+    """Counts by pose.
+
+    Attributes
+    ----------
+    counts, live_time_s, tip_mm, axis
+        As in ``Observations``, N rows, merged rows first.
+    skin
+        As each tip meets it.
+    readings
+        How many readings were taken in.
+
+    """
+
+    def __init__(self, tissue: Tissue) -> None:
+        self._tissue = tissue
+        empty = Observations.empty()
+        self.counts, self.live_time_s = empty.counts, empty.live_time_s
+        self.tip_mm, self.axis = empty.tip_mm, empty.axis
+        self.skin = tissue.skin_at(self.tip_mm)
+        self.readings = 0
+        self._growth = 1.0
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def append(self, observations: Observations) -> None:
+        """Take in readings, a row each."""
+        self.counts = np.concatenate((self.counts, observations.counts))
+        self.live_time_s = np.concatenate((self.live_time_s, observations.live_time_s))
+        self.tip_mm = np.concatenate((self.tip_mm, observations.tip_mm))
+        self.axis = np.concatenate((self.axis, observations.axis))
+        self.skin = self.skin + self._tissue.skin_at(observations.tip_mm)
+        self.readings += len(observations)
+
+    def merge(self) -> tuple[NDArray[np.intp], Array] | None:
+        """Merge older rows of like pose once there are too many; return (group of each row, live time) if done.
+
+        Counts and live times are summed, poses averaged by live time. Cells grow until the rows fit, so that
+        an update's time stays flat however long the session.
+        """
+        if len(self) <= KEPT_ROWS:
+            return None
+        older = len(self) - RECENT_ROWS
+        while True:
+            cells = np.hstack(
+                (
+                    np.round(self.tip_mm[:older] / (CELL_MM * self._growth)),
+                    np.round(self.axis[:older] / (CELL_AXIS * self._growth)),
+                )
+            )
+            merged, group = np.unique(cells, axis=0, return_inverse=True)
+            if len(merged) <= (KEPT_ROWS - RECENT_ROWS) * 0.8:
+                break
+            self._growth *= 1.15
+        groups = np.concatenate((group.reshape(-1), len(merged) + np.arange(RECENT_ROWS))).astype(np.intp)
+        live_time_s = self.live_time_s
+        total = np.bincount(groups, live_time_s)
+
+        def mean(values: Array) -> Array:
+            columns = [np.bincount(groups, live_time_s * column) / total for column in values.T]
+            return np.stack(columns, axis=-1)
+
+        axis, normal = mean(self.axis), mean(self.skin.normal)
+        height_mm = np.bincount(groups, live_time_s * np.nan_to_num(self.skin.height_mm, posinf=1e12)) / total
+        self.counts = np.asarray(np.bincount(groups, self.counts), dtype=np.float64)
+        self.live_time_s = np.asarray(total, dtype=np.float64)
+        self.tip_mm = mean(self.tip_mm)
+        self.axis = axis / np.linalg.norm(axis, axis=1)[:, None]
+        self.skin = Skin(
+            height_mm=np.where(height_mm > 1e9, np.inf, height_mm),
+            normal=normal / np.linalg.norm(normal, axis=1)[:, None],
+        )
+        return groups, live_time_s
