@@ -1,9 +1,11 @@
 """``python -m acquisition.studies PATH``: what the service would make of a folder of DICOM files."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from acquisition.studies.study import Study, read_studies
@@ -53,6 +55,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
 ) -> None:
     """Print every study found, and of each series whether it is used and why."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     files = sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
     studies = read_studies(files)
     if as_json:
