@@ -1,0 +1,294 @@
+"""Byte links to instruments: serial ports, ptys and ``socket://host:port``, opened by pyserial.
+
+pyserial opens and configures, since it knows the ports; after that the event loop reads the descriptor itself,
+so that nothing ever waits inside the loop and every chunk is stamped as its first byte comes. Opening and
+closing may block for seconds (a network port that does not answer, a driver that drains its buffer): both
+run in a daemon thread, which a shutdown does not wait for.
+"""
+
+import asyncio
+import errno
+import grp
+import os
+import socket
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+
+import serial
+from pydantic import AfterValidator
+from serial.tools import list_ports
+from serial.urlhandler import protocol_socket
+
+from devices.clock import Clock, monotonic
+from devices.errors import DeviceUnavailable
+
+GREATEST_HELD = 1 << 20
+"""Bytes held for a driver that does not read; beyond it the kernel's buffer, then the instrument, must wait."""
+
+Result = TypeVar("Result")
+
+
+def check_port(port: str) -> str:
+    """Refuse what is neither a path such as ``/dev/ttyUSB0`` nor ``socket://host:port``; ``ValueError``."""
+    if port.startswith("/"):
+        return port
+    parts = urlsplit(port)
+    if parts.scheme != "socket" or not parts.hostname or not parts.port or parts.path or parts.query:
+        raise ValueError(
+            f"{port!r} is no port: write a path such as /dev/serial/by-id/usb-… or socket://host:port"
+        )
+    return port
+
+
+PortUrl = Annotated[str, AfterValidator(check_port)]
+"""Where an instrument is connected, as the site file writes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Bytes that came together, and when the first of them did (host monotonic clock, s)."""
+
+    received: bytes
+    arrived_at_s: float
+
+
+class _SocketPort(protocol_socket.Serial):
+    """pyserial's socket port, closed at once and for certain.
+
+    pyserial 3.5 shuts the socket down before it closes it; after a reset the first fails and the second is
+    left out, so that the descriptor stays open until the garbage collector finds it. It also sleeps 0.3 s.
+    """
+
+    _socket: socket.socket | None = None
+
+    def close(self) -> None:
+        """Close the socket."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self.is_open = False
+
+
+class Link:
+    """An open port. One reader; every byte given once, in order."""
+
+    def __init__(self, port: serial.SerialBase, *, device: str, name: str, clock: Clock) -> None:
+        self._port = port
+        self._descriptor: int = port.fileno()
+        self._device = device
+        self._name = name
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._chunks: deque[Chunk] = deque()
+        self._held = 0
+        self._failure: DeviceUnavailable | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        self._loop.add_reader(self._descriptor, self._receive)
+
+    async def read(self) -> Chunk:
+        """Give the next bytes, waiting for them; ``DeviceUnavailable`` once the link is lost and all is read."""
+        while not self._chunks:
+            if self._failure is not None:
+                raise self._failure
+            self._waiting = self._loop.create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        chunk = self._chunks.popleft()
+        if self._held > GREATEST_HELD and self._failure is None:
+            self._loop.add_reader(self._descriptor, self._receive)
+        self._held -= len(chunk.received)
+        return chunk
+
+    async def write(self, sent: bytes) -> None:
+        """Send all of ``sent``; ``DeviceUnavailable`` if the link is lost."""
+        rest = memoryview(sent)
+        while rest:
+            if self._failure is not None:
+                raise self._failure
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except BlockingIOError:
+                await self._writable()
+            except OSError as exc:
+                raise self._lost(exc) from exc
+
+    async def close(self) -> None:
+        """Stop reading and let the port go; what was held is dropped."""
+        self._loop.remove_reader(self._descriptor)
+        self._failure = self._failure or DeviceUnavailable(self._device, f"{self._name} is closed")
+        await _in_thread(self._port.close)
+
+    async def _writable(self) -> None:
+        ready = self._loop.create_future()
+
+        def set_ready() -> None:
+            if not ready.done():
+                ready.set_result(None)
+
+        self._loop.add_writer(self._descriptor, set_ready)
+        try:
+            await ready
+        finally:
+            self._loop.remove_writer(self._descriptor)
+
+    def _receive(self) -> None:
+        arrived_at_s = self._clock()
+        try:
+            received = os.read(self._descriptor, 65536)
+        except BlockingIOError:
+            return
+        except OSError as exc:
+            failure = self._lost(exc)
+            failure.__cause__ = exc
+            self._fail(failure)
+            return
+        if not received:
+            self._fail(self._lost(None))
+            return
+        self._chunks.append(Chunk(received=received, arrived_at_s=arrived_at_s))
+        self._held += len(received)
+        if self._held > GREATEST_HELD:
+            self._loop.remove_reader(self._descriptor)
+        self._wake()
+
+    def _lost(self, exc: OSError | None) -> DeviceUnavailable:
+        why = exc.strerror if exc is not None else "end of stream"
+        return DeviceUnavailable(
+            self._device,
+            f"{self._name} is gone ({why}): check the cable and that the instrument is on, and that no other "
+            "program reads the same port",
+        )
+
+    def _fail(self, failure: DeviceUnavailable) -> None:
+        self._loop.remove_reader(self._descriptor)
+        self._failure = failure
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+
+@asynccontextmanager
+async def open_link(
+    url: str, *, device: str, baud_rate: int = 9600, clock: Clock = monotonic
+) -> AsyncIterator[Link]:
+    """Open a port, 8 data bits, no parity, 1 stop bit, for this process alone.
+
+    Parameters
+    ----------
+    url
+        ``/dev/ttyUSB0``, a pty's path, or ``socket://host:port`` (a serial server; its line parameters are
+        set there).
+    device
+        The device's name in the site file, for errors.
+    baud_rate
+        Bits a second.
+    clock
+        Stamps each chunk.
+
+    Raises
+    ------
+    DeviceUnavailable
+        With a sentence that says what to do: no such port, not allowed, in use, nobody listening.
+
+    """
+    opening = _Opening(url, baud_rate)
+    try:
+        port = await _in_thread(opening.open)
+    except asyncio.CancelledError:
+        opening.abandon()
+        raise
+    except (OSError, ValueError) as exc:
+        raise DeviceUnavailable(device, _advice(url, exc)) from exc
+    link = Link(port, device=device, name=url, clock=clock)
+    try:
+        yield link
+    finally:
+        await link.close()
+
+
+class _Opening:
+    """Opens a port in a thread, and closes it again if nobody waits for it any more."""
+
+    def __init__(self, url: str, baud_rate: int) -> None:
+        self._url = url
+        self._baud_rate = baud_rate
+        self._lock = threading.Lock()
+        self._is_wanted = True
+        self._port: serial.SerialBase | None = None
+
+    def open(self) -> serial.SerialBase:
+        kind = _SocketPort if check_port(self._url).startswith("socket://") else serial.Serial
+        port = kind(self._url, baudrate=self._baud_rate, timeout=0, write_timeout=0, exclusive=True)
+        with self._lock:
+            self._port = port
+            is_wanted = self._is_wanted
+        if not is_wanted:
+            port.close()
+        return port
+
+    def abandon(self) -> None:
+        with self._lock:
+            self._is_wanted = False
+            opened = self._port
+        if opened is not None:
+            threading.Thread(target=opened.close, daemon=True, name=f"close {self._url}").start()
+
+
+async def _in_thread(function: Callable[[], Result]) -> Result:
+    """Call a function that may block, in a daemon thread: an executor's would hold up the shutdown."""
+    outcome: Future[Result] = Future()
+    outcome.set_running_or_notify_cancel()  # from here on a cancelled caller does not stop the call
+
+    def run() -> None:
+        try:
+            outcome.set_result(function())
+        except Exception as exc:  # noqa: BLE001 - handed over to whoever awaits
+            outcome.set_exception(exc)
+
+    threading.Thread(target=run, daemon=True, name="serial port").start()
+    return await asyncio.wrap_future(outcome)
+
+
+def _advice(url: str, exc: Exception) -> str:
+    """Say in a sentence why a port could not be opened and what to do about it."""
+    cause = exc.__context__ if isinstance(exc.__context__, OSError) else exc
+    if url.startswith("socket://"):
+        return _network_advice(url, cause)
+    number = cause.errno if isinstance(cause, OSError) else None
+    if number in {errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO}:
+        present = ", ".join(sorted(port.device for port in list_ports.comports())) or "none"
+        return f"there is no port {url}: plug the instrument in and switch it on (ports here now: {present})"
+    if number in {errno.EACCES, errno.EPERM}:
+        group = _group_of(url)
+        return f"not allowed to open {url}: add this user to its group ({group}) and log in again"
+    if number in {errno.EBUSY, errno.EAGAIN}:
+        return f"{url} is in use: stop the other program (`fuser -v {url}` names it), or ModemManager or brltty"
+    return f"{url} cannot be opened as a serial port: {exc}"
+
+
+def _network_advice(url: str, cause: BaseException) -> str:
+    if isinstance(cause, ConnectionRefusedError):
+        return f"nobody listens at {url}: is the serial server on, and is the port number right?"
+    if isinstance(cause, TimeoutError):
+        return f"{url} does not answer: check the network cable and the address"
+    if isinstance(cause, socket.gaierror):
+        return f"the name in {url} is not known here: check it, or write the address in numbers"
+    return f"{url} cannot be opened: {cause}"
+
+
+def _group_of(path: str) -> str:
+    try:
+        return grp.getgrgid(Path(path).stat().st_gid).gr_name
+    except (OSError, KeyError):
+        return "dialout"

@@ -1,0 +1,302 @@
+"""Amptek DP5 family (DP5, PX5, DP5G, TB5): a spectrum at each poll, counted in an energy window.
+
+Over RS232 at 115200 baud 8N1 (DP5 Programmer's Guide Rev A7, section 3.3) the driver asks for spectrum, status
+and clear in one (02 04), so that each answer holds exactly the counts since the one before. The MCA copies the
+spectrum when asked and clears it in the same step, so no event is lost between two polls (section 3.4).
+
+What its times mean (DP5 User Manual Rev A1, "Acquisition Time" and "Dead Time"; Amptek's note "Understanding
+acquisition time, live time and dead time"):
+
+- The accumulation time is the time in which spectrum and counters ran. It is no live time: it stands still
+  while data are copied, but runs on while a pulse is being shaped, when a second one would be lost.
+- The fast counter sees nearly every event, the slow one those that reached the spectrum. So the share that
+  was lost is ``1 - slow / fast``, measured, whatever the dead time's kind, and the live time of the spectrum
+  is ``accumulation * slow / fast``. This needs a fast threshold above the noise (``THFA``).
+- Amptek advises to stay below 50 % lost; beyond that, by two standard errors, a reading is an overload.
+- It counts whole milliseconds: at 0.1 s a rate may read high by up to 1 %.
+
+The interval of a reading ends where its answer begins; the copy before that takes 0.1 to 6 ms (section 3.4).
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Literal, Self
+
+import structlog
+from pydantic import Field, model_validator
+
+from devices.clock import Clock
+from devices.errors import DeviceError, DeviceFault, DeviceTimeout, DeviceUnavailable
+from devices.framing import Frame
+from devices.links import Link, open_link
+from devices.probes.amptek_packets import (
+    ACK_OK,
+    ACK_OK_SHARING,
+    ACK_WORDS,
+    ACKNOWLEDGE,
+    ASK_SPECTRUM_STATUS_CLEAR,
+    ASK_STATUS,
+    CLEAR_SPECTRUM,
+    ENABLE_MCA,
+    GREATEST_CHANNEL_COUNT,
+    SPECTRUM,
+    STATUS,
+    Packet,
+    Pid,
+    Spectrum,
+    Status,
+    answer_splitter,
+)
+from devices.probes.settings import ProbeSettings
+from devices.readings import CountReading, CountStatus
+
+log = structlog.get_logger()
+
+ATTEMPTS = 3
+PASSING_FAULTS = frozenset({0x01, 0x03, 0x04, 0x0D})
+"""A request damaged on the line, or an instrument busy: worth asking again."""
+GREATEST_LOST = 0.5
+"""Share of lost events that Amptek advises to stay below (DP5 User Manual Rev A1, "Dead Time")."""
+POLL = Packet(pid=ASK_SPECTRUM_STATUS_CLEAR).to_bytes()
+
+
+class Amptek:
+    """An open DP5: asks every ``interval_s``, and takes an answer whenever it comes.
+
+    Nothing ties an answer to its request: each carries its own time and counts. So an answer that comes late
+    is a reading like any other, and one that is lost shortens nothing but itself.
+    """
+
+    def __init__(self, device: str, link: Link, settings: "Settings") -> None:
+        self.identity = ""
+        self._device = device
+        self._link = link
+        self._settings = settings
+        self._splitter = answer_splitter()
+        self._frames: deque[Frame] = deque()
+        self._refused_requests = 0
+        self._has_gap = False
+        self._rejected_before = 0
+        self._is_awaiting = False
+        self._asked_at_s = 0.0
+        self._act_at_s = 0.0
+
+    @property
+    def rejected(self) -> int:
+        """Runs of bytes refused since the link was opened."""
+        return self._splitter.rejected
+
+    async def start(self) -> None:
+        """Learn who answers, clear the spectrum, and let it count.
+
+        Raises
+        ------
+        DeviceTimeout
+            If nothing that speaks this protocol answers.
+        DeviceFault
+            If the instrument refuses.
+
+        """
+        status = Status.from_bytes((await self._ask(ASK_STATUS, STATUS)).payload)
+        self.identity = status.identity
+        # cleared first: enabling has no effect after a preset count until then (section 4.1.22)
+        await self._ask(CLEAR_SPECTRUM, ACK_OK)
+        if not status.is_mca_enabled:
+            await self._ask(ENABLE_MCA, ACK_OK)
+            await self._ask(CLEAR_SPECTRUM, ACK_OK)
+        self._has_gap = status.is_rebooted
+        log.info("probe connected", device=self._device, identity=self.identity, bias_v=status.high_voltage_v)
+        if not status.is_configured:
+            log.warning("probe is not configured", device=self._device, advice="load its settings with DPPMCA")
+
+    def __aiter__(self) -> AsyncIterator[CountReading]:
+        return self
+
+    async def __anext__(self) -> CountReading:
+        while True:
+            while self._frames:
+                reading = self._take(self._frames.popleft())
+                if reading is not None:
+                    return reading
+            if self._now_s() >= self._act_at_s:
+                await self._poll()
+            else:
+                await self._listen()
+
+    async def _poll(self) -> None:
+        if self._is_awaiting:
+            self._frames.extend(self._splitter.give_up())
+            self._has_gap = True
+            log.debug("no answer", device=self._device)
+        await self._link.write(POLL)
+        self._is_awaiting = True
+        self._asked_at_s = self._now_s()
+        self._act_at_s = self._asked_at_s + self._settings.answer_s
+
+    async def _listen(self) -> None:
+        """Take what comes until it is time to act."""
+        try:
+            async with asyncio.timeout_at(self._act_at_s):
+                chunk = await self._link.read()
+        except TimeoutError:
+            return
+        self._frames.extend(self._splitter.feed(chunk.received, chunk.arrived_at_s))
+        if self._is_awaiting:
+            self._act_at_s = self._now_s() + self._settings.answer_s
+
+    async def _ask(self, request: Pid, expected: Pid) -> Packet:
+        """Send a request until it is answered, at most ``ATTEMPTS`` times."""
+        for _ in range(ATTEMPTS):
+            await self._link.write(Packet(pid=request).to_bytes())
+            self._act_at_s = self._now_s() + self._settings.answer_s
+            while self._frames or self._now_s() < self._act_at_s:
+                while self._frames:
+                    packet = Packet.from_bytes(self._frames.popleft().raw)
+                    if packet.pid == expected or (expected == ACK_OK and packet.pid == ACK_OK_SHARING):
+                        return packet
+                    if self._is_refusal(packet):
+                        self._act_at_s = self._now_s()
+                await self._listen()
+            self._frames.extend(self._splitter.give_up())
+        raise DeviceTimeout(
+            self._device,
+            f"nothing at {self._settings.port} answers as an Amptek DP5: check its power, its cable and that its "
+            f"RS232 is set to {self._settings.baud_rate} baud",
+        )
+
+    def _is_refusal(self, packet: Packet) -> bool:
+        """Say whether a request was refused and is worth repeating; ``DeviceFault`` where it is not."""
+        if packet.pid[0] != ACKNOWLEDGE or packet.pid in {ACK_OK, ACK_OK_SHARING}:
+            return False
+        code = packet.pid[1]
+        self._refused_requests += 1
+        if code not in PASSING_FAULTS or self._refused_requests >= ATTEMPTS:
+            words = ACK_WORDS.get(code, "an error its manual does not list")
+            echo = f" ({packet.payload.decode('ascii', 'backslashreplace')})" if packet.payload else ""
+            raise DeviceFault(self._device, code, f"the instrument refuses: {words}{echo}")
+        return True
+
+    def _take(self, frame: Frame) -> CountReading | None:
+        packet = Packet.from_bytes(frame.raw)
+        if self._is_refusal(packet) or packet.pid[0] == SPECTRUM:
+            self._is_awaiting = False
+            self._act_at_s = self._asked_at_s + self._settings.interval_s
+        if packet.pid[0] != SPECTRUM:
+            return None
+        spectrum = Spectrum.from_packet(packet)
+        return self._read(spectrum, spectrum.status, frame.began_at_s) if spectrum.status is not None else None
+
+    def _read(self, spectrum: Spectrum, status: Status, began_at_s: float) -> CountReading | None:
+        self._refused_requests = 0
+        if not status.is_mca_enabled:
+            raise DeviceUnavailable(self._device, f"the instrument stopped counting: {_why_stopped(status)}")
+        if status.accumulation_s <= 0:
+            return None
+        window = self._settings.window()
+        if window.stop > len(spectrum.counts):
+            raise DeviceError(
+                self._device,
+                f"the window ends at channel {window.stop - 1}, the instrument has {len(spectrum.counts)}: set "
+                "its MCAC to more channels, or check energy_kev_per_channel in the site file",
+            )
+        inside = spectrum.counts[window.start : window.stop]
+        slow = max(status.slow_counts, 1)
+        fast = max(status.fast_counts, slow)
+        self._has_gap |= status.is_rebooted or self._splitter.rejected > self._rejected_before
+        self._rejected_before = self._splitter.rejected
+        reading = CountReading(
+            device=self._device,
+            taken_at_s=began_at_s - status.accumulation_s,
+            real_time_s=status.accumulation_s,
+            live_time_s=status.accumulation_s * slow / fast,
+            counts=sum(inside),
+            dead_time_s=self._settings.dead_time_s,
+            status=self._judge(inside, slow, fast),
+        )
+        self._has_gap = False
+        return reading
+
+    def _judge(self, inside: tuple[int, ...], slow: int, fast: int) -> CountStatus:
+        if GREATEST_CHANNEL_COUNT in inside:
+            return CountStatus.SATURATED
+        # binomial standard error of the lost share, so that a few chance losses in a few events are no overload
+        if 1 - slow / fast > GREATEST_LOST + 2 * math.sqrt(GREATEST_LOST * (1 - GREATEST_LOST) / fast):
+            return CountStatus.OVERLOAD
+        return CountStatus.RESYNCED if self._has_gap else CountStatus.OK
+
+    @staticmethod
+    def _now_s() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _why_stopped(status: Status) -> str:
+    if status.is_rebooted:
+        return "it has restarted; check its power supply"
+    if status.is_time_reached:
+        return "its preset time is over; set PRET=OFF"
+    if status.is_count_reached:
+        return "its preset count is reached; set PREC=OFF"
+    return "its MCA was disabled, perhaps by another program"
+
+
+class Settings(ProbeSettings):
+    """An Amptek DP5, PX5, DP5G or TB5 in the site file.
+
+    Attributes
+    ----------
+    baud_rate
+        As set in the instrument: 115200 by default.
+    interval_s
+        Time from poll to poll, s. At 115200 baud 256 channels take 74 ms, 1024 take 273 ms (section 3.4).
+    answer_s
+        Longest silence on the line after a request, s; then it is asked again.
+    window_kev
+        Lowest and highest energy that counts, keV; needs ``energy_kev_per_channel``.
+    energy_kev_per_channel, energy_offset_kev
+        Energy calibration: channel n is ``offset + n * slope``, keV.
+    window_channels
+        First and last channel that count, instead of ``window_kev``.
+
+    """
+
+    driver: Literal["amptek"]
+    baud_rate: Literal[115200, 57600, 19200] = 115200
+    interval_s: float = Field(default=0.1, gt=0, le=10)
+    answer_s: float = Field(default=1.0, gt=0)
+    window_kev: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = None
+    energy_kev_per_channel: float | None = Field(default=None, gt=0)
+    energy_offset_kev: float = 0.0
+    window_channels: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(le=8191)]] | None = None
+
+    @model_validator(mode="after")
+    def _one_window(self) -> Self:
+        if (self.window_kev is None) == (self.window_channels is None):
+            raise ValueError("give either window_kev or window_channels")
+        if self.window_kev is not None and self.energy_kev_per_channel is None:
+            raise ValueError("window_kev needs energy_kev_per_channel")
+        if not self.window():
+            raise ValueError("the window holds no channel: its first number must be the lower one")
+        return self
+
+    def window(self) -> range:
+        """Channels that count."""
+        if self.window_channels is not None:
+            first, last = self.window_channels
+            return range(first, last + 1)
+        if self.window_kev is None or self.energy_kev_per_channel is None:
+            return range(0)
+        low, high = (
+            (energy_kev - self.energy_offset_kev) / self.energy_kev_per_channel for energy_kev in self.window_kev
+        )
+        return range(max(math.ceil(low), 0), math.floor(high) + 1)
+
+    @asynccontextmanager
+    async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[Amptek]:
+        """Open the port, learn who answers and start counting; ``DeviceUnavailable`` or ``DeviceFault``."""
+        async with open_link(self.port, device=device, baud_rate=self.baud_rate, clock=clock) as link:
+            probe = Amptek(device, link, self)
+            await probe.start()
+            yield probe

@@ -1,0 +1,180 @@
+r"""MightyOhm Geiger counter: one CSV line a second, unasked, 9600 baud 8N1.
+
+Format, from the firmware's own description (geiger.c 1.00, Jeff Keyzer, MightyOhm Engineering)::
+
+    CPS, #####, CPM, #####, uSv/hr, ###.##, SLOW|FAST|INST\r\n
+
+CPS is the count of the last second, up to 65535. CPM is a running value (SLOW: 60 s, FAST: 5 s, INST: 60 CPS,
+once CPS passes 255) and the dose is made from CPM, so only CPS is used. Firmware 1.10 (dreg2) leaves out dose
+and mode and marks a value that overflowed with ``*``: ``CPS, 255*, CPM, 15300*``. At power-on the counter
+sends two lines of banner: ``mightyohm.com Geiger Counter 1.00`` and its address.
+
+There is no checksum. A line must match in full, and its CPM cannot be below its CPS, since the minute holds
+the second; what passes both and is still wrong, such as a digit changed on the line, cannot be found out.
+"""
+
+import re
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Self
+
+import structlog
+
+from devices.clock import Clock
+from devices.errors import FrameError
+from devices.framing import Frame, LineSplitter
+from devices.links import Link, open_link
+from devices.probes.settings import ProbeSettings
+from devices.readings import CountReading, CountStatus
+
+log = structlog.get_logger()
+
+BAUD_RATE = 9600
+GREATEST_CPS = 65535
+"""Greatest count the firmware's 16-bit counter holds; it stops there."""
+PERIOD_S = 1.0
+"""Interval of each line, by the counter's own crystal."""
+BANNER = re.compile(rb"mightyohm\.com Geiger Counter (?P<version>[\x21-\x7e]{1,16})|https?://[\x21-\x7e]+")
+LINE = re.compile(
+    rb"CPS, (?P<cps>\d{1,5})(?P<cps_over>\*?), CPM, (?P<cpm>\d{1,7})(?P<cpm_over>\*?)"
+    rb"(?:, uSv/hr, (?P<dose>\d{1,5}\.\d{2}), (?P<mode>SLOW|FAST|INST))?"
+)
+
+
+class Averaging(StrEnum):
+    """What CPM is made of."""
+
+    SLOW = "SLOW"
+    FAST = "FAST"
+    INST = "INST"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One second's report.
+
+    Attributes
+    ----------
+    cps
+        Counts of the last second.
+    cpm
+        Running counts per minute.
+    dose_usv_per_h
+        Equivalent dose rate the counter estimates, uSv/h; None where the firmware sends none.
+    averaging
+        What ``cpm`` is made of; None where the firmware does not say.
+    is_cps_over, is_cpm_over
+        Marked as overflowed.
+
+    """
+
+    cps: int
+    cpm: int
+    dose_usv_per_h: float | None = None
+    averaging: Averaging | None = None
+    is_cps_over: bool = False
+    is_cpm_over: bool = False
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """Read a line without its end; ``FrameError`` for anything else."""
+        match = LINE.fullmatch(raw)
+        if match is None:
+            raise FrameError(f"no MightyOhm line: {raw[:80]!r}", raw)
+        line = cls(
+            cps=int(match["cps"]),
+            cpm=int(match["cpm"]),
+            dose_usv_per_h=float(match["dose"]) if match["dose"] else None,
+            averaging=Averaging(match["mode"].decode()) if match["mode"] else None,
+            is_cps_over=bool(match["cps_over"]),
+            is_cpm_over=bool(match["cpm_over"]),
+        )
+        if line.cps > GREATEST_CPS or (line.cpm < line.cps and not line.is_cpm_over):
+            raise FrameError(f"a MightyOhm line that cannot be: {raw!r}", raw)
+        return line
+
+    def to_bytes(self) -> bytes:
+        """Write the line as the counter does, with its end."""
+        text = f"CPS, {self.cps}{'*' * self.is_cps_over}, CPM, {self.cpm}{'*' * self.is_cpm_over}"
+        if self.averaging is not None and self.dose_usv_per_h is not None:
+            text += f", uSv/hr, {self.dose_usv_per_h:.2f}, {self.averaging}"
+        return text.encode() + b"\r\n"
+
+
+class MightyOhm:
+    """An open counter. It takes no commands, so it cannot say who it is."""
+
+    identity = ""
+
+    def __init__(self, device: str, link: Link, *, dead_time_s: float) -> None:
+        self._device = device
+        self._link = link
+        self._dead_time_s = dead_time_s
+        self._splitter = LineSplitter()
+        self._readings: deque[CountReading] = deque()
+        self._refused = 0
+        self._has_gap = False
+
+    @property
+    def rejected(self) -> int:
+        """Lines refused since the link was opened; half a line at the start is one."""
+        return self._refused + self._splitter.rejected
+
+    def __aiter__(self) -> AsyncIterator[CountReading]:
+        return self
+
+    async def __anext__(self) -> CountReading:
+        while not self._readings:
+            chunk = await self._link.read()
+            rejected = self._splitter.rejected
+            for frame in self._splitter.feed(chunk.received, chunk.arrived_at_s):
+                self._take(frame)
+            self._has_gap |= self._splitter.rejected > rejected
+        return self._readings.popleft()
+
+    def _take(self, frame: Frame) -> None:
+        if banner := BANNER.fullmatch(frame.raw):
+            self._has_gap = True
+            if banner["version"]:
+                log.warning("probe restarted", device=self._device, version=banner["version"].decode())
+            return
+        try:
+            line = Line.from_bytes(frame.raw)
+        except FrameError as exc:
+            self._refused += 1
+            self._has_gap = True
+            log.debug("line refused", device=self._device, raw=exc.raw)
+            return
+        if line.is_cps_over or line.cps == GREATEST_CPS:
+            status = CountStatus.SATURATED
+        elif self._has_gap:
+            status = CountStatus.RESYNCED
+        else:
+            status = CountStatus.OK
+        self._has_gap = False
+        self._readings.append(
+            CountReading(
+                device=self._device,
+                taken_at_s=frame.began_at_s - PERIOD_S,
+                real_time_s=PERIOD_S,
+                live_time_s=PERIOD_S,
+                counts=line.cps,
+                dead_time_s=self._dead_time_s,
+                status=status,
+            )
+        )
+
+
+class Settings(ProbeSettings):
+    """A MightyOhm counter in the site file."""
+
+    driver: Literal["mightyohm"]
+
+    @asynccontextmanager
+    async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[MightyOhm]:
+        """Open the port and listen; ``DeviceUnavailable`` if it cannot be opened."""
+        async with open_link(self.port, device=device, baud_rate=BAUD_RATE, clock=clock) as link:
+            yield MightyOhm(device, link, dead_time_s=self.dead_time_s)

@@ -1,0 +1,37 @@
+"""What every probe's entry in the site file has."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from devices.links import PortUrl
+
+
+class ProbeSettings(BaseModel):
+    """Fields shared by all probes; each driver adds its own, and its ``driver`` name.
+
+    Attributes
+    ----------
+    port
+        ``/dev/serial/by-id/…`` (does not move when cables do), ``/dev/ttyUSB0``, or ``socket://host:port``.
+    label
+        What people call the probe.
+    silence_s
+        Longest time between readings, s; after it the probe is shown as silent and opened again.
+    tool
+        Name of the tracked tool that carries the probe; none for a probe that is not tracked.
+    dead_time_s
+        Non-paralysable dead time per event that the instrument does not correct for, s.
+    response
+        Calibration file that ``acquire`` wrote for this probe.
+
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    port: PortUrl
+    label: str = ""
+    silence_s: float = Field(default=3.0, gt=0)
+    tool: str | None = None
+    dead_time_s: float = Field(default=0.0, ge=0)
+    response: Path | None = None

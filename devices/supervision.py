@@ -1,0 +1,178 @@
+"""Keeps one device running for ever: opens it, watches that data come, opens it again.
+
+A device that fails is a state to be shown, not an error to end on; whatever is no ``DeviceError`` is a fault of
+ours and goes up to the task group.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Generic, TypeVar
+
+import structlog
+
+from devices.clock import Clock
+from devices.errors import DeviceError, DeviceTimeout, DeviceUnavailable
+from devices.protocols import Connection, DeviceSettings
+from devices.readings import DeviceHealth, LinkState
+
+log = structlog.get_logger()
+
+Reading = TypeVar("Reading")
+
+FIRST_DELAY_S = 0.2
+GREATEST_DELAY_S = 3.0
+
+
+class Supervisor(Generic[Reading]):
+    """Runs one device; ``run()`` belongs in a task group and ends only when cancelled.
+
+    ``LIVE`` means that readings come, not that a port is open: a device is live from its first reading, silent
+    when ``silence_s`` pass without one, lost when the link is. What answers after a reopening must be the same
+    instrument as before, since a calibration belongs to one.
+
+    Parameters
+    ----------
+    device
+        The device's name in the site file.
+    settings
+        Its entry there: opens it, and says after which silence it is opened again.
+    on_reading
+        Called with every reading, in order.
+    on_health
+        Called whenever the state or its sentence changes.
+    clock
+        Stamps readings and states.
+    jitter
+        Gives a number in [0, 1), such as a generator's ``random``: spreads the attempts of several devices.
+    connect_s
+        Longest time to open the link and learn who answers, s.
+
+    """
+
+    def __init__(
+        self,
+        device: str,
+        settings: DeviceSettings[Reading],
+        *,
+        on_reading: Callable[[Reading], None],
+        on_health: Callable[[DeviceHealth], None],
+        clock: Clock,
+        jitter: Callable[[], float],
+        connect_s: float = 5.0,
+    ) -> None:
+        self.device = device
+        self._settings = settings
+        self._on_reading = on_reading
+        self._on_health = on_health
+        self._clock = clock
+        self._jitter = jitter
+        self._connect_s = connect_s
+        self._state = LinkState.CONNECTING
+        self._since_s = clock()
+        self._detail = "being opened"
+        self._opened = 0
+        self._failures = 0
+        self._rejected = 0
+        self._connection: Connection[Reading] | None = None
+        self._identity = ""
+
+    @property
+    def identity(self) -> str:
+        """What the device said it is when it was first opened; empty where it cannot say."""
+        return self._identity
+
+    @property
+    def health(self) -> DeviceHealth:
+        """What is known now."""
+        rejected = self._connection.rejected if self._connection is not None else 0
+        return DeviceHealth(
+            device=self.device,
+            state=self._state,
+            since_s=self._since_s,
+            detail=self._detail,
+            reconnects=max(self._opened - 1, 0),
+            rejected=self._rejected + rejected,
+        )
+
+    async def run(self) -> None:
+        """Run the device until cancelled; cancelling closes its link."""
+        self._on_health(self.health)
+        while True:
+            try:
+                async with AsyncExitStack() as stack:
+                    await self._watch(await self._open(stack))
+            except DeviceTimeout as exc:
+                self._enter(LinkState.SILENT, str(exc).removeprefix(f"{self.device}: "))
+            except DeviceError as exc:
+                self._enter(LinkState.LOST, str(exc).removeprefix(f"{self.device}: "))
+            finally:
+                self._let_go()
+            await asyncio.sleep(self._delay_s())
+            self._failures += 1
+
+    async def _open(self, stack: AsyncExitStack) -> Connection[Reading]:
+        try:
+            async with asyncio.timeout(self._connect_s) as limit:
+                connection = await stack.enter_async_context(
+                    self._settings.connect(self.device, clock=self._clock)
+                )
+        except TimeoutError as exc:
+            if not limit.expired():
+                raise
+            raise DeviceUnavailable(
+                self.device, f"could not be opened within {self._connect_s:g} s: check its cable and power"
+            ) from exc
+        if self._opened and connection.identity != self._identity:
+            raise DeviceError(
+                self.device,
+                f"another instrument answers: {connection.identity or 'a nameless one'} instead of "
+                f"{self._identity or 'a nameless one'}; connect the former one, or restart to use this one",
+            )
+        self._identity = connection.identity
+        self._connection = connection
+        self._opened += 1
+        if self._state is not LinkState.SILENT:  # still true until a reading comes
+            self._enter(LinkState.CONNECTING, "open, waiting for its first reading")
+        return connection
+
+    async def _watch(self, connection: Connection[Reading]) -> None:
+        readings = aiter(connection)
+        while True:
+            try:
+                async with asyncio.timeout(self._settings.silence_s) as limit:
+                    reading = await anext(readings)
+            except TimeoutError as exc:
+                if not limit.expired():
+                    raise
+                raise DeviceTimeout(self.device, self._silence(connection)) from exc
+            self._failures = 0
+            self._enter(LinkState.LIVE, "")
+            self._on_reading(reading)
+
+    def _silence(self, connection: Connection[Reading]) -> str:
+        silence = f"no reading for {self._settings.silence_s:g} s"
+        if connection.rejected:
+            return f"{silence}, though bytes come: check its baud rate and that it is the model in the site file"
+        return f"{silence}: check that it is switched on and its cable is whole"
+
+    def _enter(self, state: LinkState, detail: str) -> None:
+        if (state, detail) == (self._state, self._detail):
+            return
+        if state is not self._state:
+            self._since_s = self._clock()
+        self._state, self._detail = state, detail
+        health = self.health
+        say = log.info if state in {LinkState.LIVE, LinkState.CONNECTING} else log.warning
+        say("device", device=self.device, state=str(state), detail=detail, reconnects=health.reconnects)
+        self._on_health(health)
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._rejected += self._connection.rejected
+            self._connection = None
+
+    def _delay_s(self) -> float:
+        """Doubling from attempt to attempt, up to half of it taken off at random."""
+        longest_s = min(FIRST_DELAY_S * 2.0 ** min(self._failures, 8), GREATEST_DELAY_S)
+        return longest_s * (1 - 0.5 * self._jitter())

@@ -1,0 +1,77 @@
+"""What wires do to bytes: late, lost, flipped, doubled, or one at a time.
+
+A fault is given what an instrument sends and gives the pieces that arrive, each with the time it is held up, s,
+before it goes. Those that draw at random take their generator, so that a test can be run again.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+import numpy as np
+
+Piece: TypeAlias = tuple[float, bytes]
+"""Delay before it, s, and the bytes."""
+
+Fault: TypeAlias = Callable[[bytes], Iterable[Piece]]
+
+
+def intact(sent: bytes) -> Iterable[Piece]:
+    """Pass everything on."""
+    yield 0.0, sent
+
+
+def one_byte_at_a_time(sent: bytes) -> Iterable[Piece]:
+    """Pass everything on, each byte by itself."""
+    for number in sent:
+        yield 0.0, bytes([number])
+
+
+def delayed(delay_s: float) -> Fault:
+    """Pass everything on, held up by ``delay_s``."""
+
+    def carry(sent: bytes) -> Iterable[Piece]:
+        yield delay_s, sent
+
+    return carry
+
+
+def dropping(share: float, rng: np.random.Generator) -> Fault:
+    """Lose each byte with the probability ``share``."""
+
+    def carry(sent: bytes) -> Iterable[Piece]:
+        kept = rng.random(len(sent)) >= share
+        yield 0.0, bytes(number for number, is_kept in zip(sent, kept, strict=True) if is_kept)
+
+    return carry
+
+
+def corrupting(share: float, rng: np.random.Generator) -> Fault:
+    """Flip one bit of each byte with the probability ``share``."""
+
+    def carry(sent: bytes) -> Iterable[Piece]:
+        flips = np.where(rng.random(len(sent)) < share, 1 << rng.integers(0, 8, len(sent)), 0)
+        yield 0.0, bytes(number ^ int(flip) for number, flip in zip(sent, flips, strict=True))
+
+    return carry
+
+
+def duplicating(share: float, rng: np.random.Generator) -> Fault:
+    """Pass on what was sent, and with the probability ``share`` once more."""
+
+    def carry(sent: bytes) -> Iterable[Piece]:
+        yield 0.0, sent
+        if rng.random() < share:
+            yield 0.0, sent
+
+    return carry
+
+
+def losing(lost: Iterable[bool]) -> Fault:
+    """Lose whole messages by a list: true is lost; behind its end nothing is."""
+    course = iter(lost)
+
+    def carry(sent: bytes) -> Iterable[Piece]:
+        if not next(course, False):
+            yield 0.0, sent
+
+    return carry
