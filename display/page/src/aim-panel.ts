@@ -1,0 +1,82 @@
+/** Where to go: bull's-eye, distance, probability, and one sentence. */
+
+import { Bullseye, isDrawable } from "./bullseye";
+import { find, label, mark, write } from "./elements";
+import type { TargetState } from "./feed-types";
+import type { Moment } from "./moment";
+import { percent } from "./words";
+
+export class AimPanel {
+  private readonly panel = find("aim", HTMLElement);
+  private readonly name = find("target-name", HTMLElement);
+  private readonly probability = find("probability", HTMLElement);
+  private readonly canvas = find("bullseye", HTMLCanvasElement);
+  private readonly trouble = find("no-aim", HTMLElement);
+  private readonly distance = find("distance", HTMLElement);
+  private readonly value = find("distance-value", HTMLElement);
+  private readonly error = find("distance-error", HTMLElement);
+  private readonly guidance = find("guidance", HTMLElement);
+  private readonly bullseye = new Bullseye(this.canvas);
+
+  /** Show what holds now; null where the page knows nothing. */
+  draw(moment: Moment | null): void {
+    const target = moment?.target ?? null;
+    const pose = moment?.pose ?? null;
+    const isAimed = target !== null && pose !== null && isDrawable(target);
+    write(this.name, target?.name ?? "Target");
+    write(this.probability, target ? `${percent(target.probability)} sure it is there` : "");
+    this.bullseye.draw(
+      isAimed && moment ? { pose, target, others: moment.state.targets.filter((other) => other !== target) } : null,
+    );
+    const state = isAimed ? "located" : this.stateWithout(moment, target);
+    mark(this.panel, state);
+    mark(this.canvas, state);
+    write(this.trouble, isAimed ? "" : this.wordsWithout(moment, target));
+    label(this.canvas, isAimed ? directionWords(target) : this.wordsWithout(moment, target));
+    this.writeDistance(isAimed ? target : null);
+    write(this.guidance, moment?.state.guidance.sentence ?? "");
+    mark(this.guidance, moment === null ? "none" : moment.isLive ? "live" : "stale");
+  }
+
+  private stateWithout(moment: Moment | null, target: TargetState | null): string {
+    if (moment === null || target === null) return "none";
+    if (!moment.isLive) return "stale";
+    return target.localisable ? "no-pose" : "unlocated";
+  }
+
+  private wordsWithout(moment: Moment | null, target: TargetState | null): string {
+    if (moment === null) return "No data";
+    if (!moment.isLive) return "No live data";
+    if (target === null) return moment.state.study === null ? "Choose a study" : "No target yet";
+    if (!target.localisable) return `Not located yet: ${target.reason}`;
+    return moment.pose === null ? moment.poseTrouble : "Direction unknown";
+  }
+
+  private writeDistance(target: TargetState | null): void {
+    const distance_mm = target?.distance_mm ?? null;
+    mark(this.distance, distance_mm === null ? "none" : "live");
+    if (distance_mm === null) {
+      write(this.value, "–");
+      write(this.error, "mm");
+      label(this.distance, "distance unknown");
+      return;
+    }
+    const half = target?.distance_half_width_mm ?? null;
+    const rounded = Math.round(distance_mm).toString();
+    const error = half === null ? "" : `± ${Math.max(1, Math.round(half))} `;
+    write(this.value, rounded);
+    write(this.error, `${error}mm`);
+    label(this.distance, half === null ? `${rounded} mm` : `${rounded} plus or minus ${Math.round(half)} mm`);
+  }
+}
+
+function directionWords(target: TargetState & { tip_right_mm: number; tip_up_mm: number; tip_ahead_mm: number }): string {
+  const side = target.tip_right_mm < 0 ? "left" : "right";
+  const rise = target.tip_up_mm < 0 ? "down" : "up";
+  const depth = target.tip_ahead_mm < 0 ? "behind" : "ahead";
+  const mm = (value: number): string => Math.abs(value).toFixed(0);
+  return (
+    `${target.name}: ${mm(target.tip_right_mm)} mm ${side}, ${mm(target.tip_up_mm)} mm ${rise}, ` +
+    `${mm(target.tip_ahead_mm)} mm ${depth}`
+  );
+}

@@ -1,0 +1,50 @@
+/** The banner, the study in use, and the state of the connection. */
+
+import { find, mark, write } from "./elements";
+import type { Feed } from "./feed";
+import type { Moment } from "./moment";
+import { age, dateTime, personName } from "./words";
+
+export class Header {
+  private readonly simulated = find("simulated", HTMLElement);
+  private readonly study = find("study", HTMLElement);
+  private readonly name = find("patient-name", HTMLElement);
+  private readonly id = find("patient-id", HTMLElement);
+  private readonly taken = find("study-taken", HTMLElement);
+  private readonly connection = find("connection", HTMLElement);
+  private readonly place = find("place", HTMLElement);
+
+  draw(feed: Feed, moment: Moment | null): void {
+    // once simulated, shown until the service itself says otherwise: also while the feed is silent
+    this.simulated.hidden = !(moment?.state.simulated || feed.hello?.simulated);
+    const study = moment?.state.study ?? null;
+    mark(this.study, study ? "in-use" : "none");
+    write(this.name, study ? personName(study.patient_name) : "No study in use");
+    write(this.id, study ? `ID ${study.patient_id}` : "");
+    write(this.taken, study ? dateTime(study.taken_at_utc) : "");
+    write(this.place, feed.hello ? `${feed.hello.site} · ${feed.hello.room}` : "");
+    const state = connectionState(feed, moment);
+    document.body.dataset["feed"] = state;
+    mark(this.connection, state);
+    write(this.connection, connectionWords(feed, moment, state));
+  }
+}
+
+function connectionState(feed: Feed, moment: Moment | null): "live" | "stale" | "connecting" | "foreign" {
+  if (feed.link === "foreign") return "foreign";
+  if (moment === null) return "connecting";
+  return moment.isLive ? "live" : "stale";
+}
+
+function connectionWords(feed: Feed, moment: Moment | null, state: string): string {
+  if (state === "live") return "Live";
+  if (state === "foreign") return "This page and the service are of different versions: reload the page";
+  const refusal = feed.refusal && ` (${feed.refusal})`;
+  if (moment === null) return `No data: ${feed.link === "open" ? "waiting for the service" : "connecting"}${refusal}`;
+  return `NO LIVE DATA for ${wholeSeconds(moment.since_s)}${refusal}`;
+}
+
+/** A status that changed ten times a second would drown a screen reader. */
+function wholeSeconds(seconds: number): string {
+  return seconds < 120 ? `${Math.floor(seconds)} s` : age(seconds);
+}

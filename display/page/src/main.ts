@@ -1,0 +1,85 @@
+/** The surgeon's display: takes each state of the feed, draws it, and asks for the next. */
+
+import { AimPanel } from "./aim-panel";
+import { find } from "./elements";
+import { Feed } from "./feed";
+import { Header } from "./header";
+import { Moment } from "./moment";
+import { RatePanel } from "./rate-panel";
+import { SlicesPanel } from "./slices-panel";
+import { StudiesPanel } from "./studies-panel";
+import { Tone } from "./tone";
+import { Trend } from "./trend";
+import { TrustStrip } from "./trust-strip";
+
+/** Ages go on counting, and silence is noticed, by this timer alone. */
+const WATCH_EVERY_MS = 100;
+
+const tone = new Tone();
+const header = new Header();
+const rate = new RatePanel(tone);
+const trend = new Trend(find("trend", HTMLElement));
+const aim = new AimPanel();
+const slices = new SlicesPanel();
+const studies = new StudiesPanel();
+const strip = new TrustStrip(find("trust", HTMLElement));
+
+let session = "";
+let shown = -1;
+let isDrawing = false;
+let drawnAt_ms = -Infinity;
+
+const feed = new Feed(() => {
+  if (feed.hello && feed.hello.session_id !== session) {
+    session = feed.hello.session_id;
+    shown = -1;
+    trend.forget();
+    studies.forget();
+  }
+  if (isDrawing || feed.received === null || feed.received.state.seq === shown) return;
+  isDrawing = true;
+  requestAnimationFrame(() => {
+    isDrawing = false;
+    const now_ms = performance.now();
+    const { received } = feed;
+    drawAll(now_ms);
+    if (received === null) return;
+    shown = received.state.seq;
+    const live = new Moment(received, now_ms).rate;
+    trend.note(now_ms, live?.rate_cps ?? null, live?.background_cps ?? null);
+    studies.follow(received.state.studies_revision, now_ms);
+    feed.drawn(shown);
+  });
+});
+
+function drawAll(now_ms: number): void {
+  drawnAt_ms = now_ms;
+  const moment = feed.received && new Moment(feed.received, now_ms);
+  header.draw(feed, moment);
+  rate.draw(moment, now_ms);
+  aim.draw(moment);
+  slices.draw(moment);
+  strip.draw(moment);
+}
+
+window.setInterval(() => {
+  const now_ms = performance.now();
+  feed.watch(now_ms);
+  if (now_ms - drawnAt_ms >= WATCH_EVERY_MS) drawAll(now_ms);
+  const moment = feed.received && new Moment(feed.received, now_ms);
+  if (moment?.rate == null) trend.note(now_ms, null, null);
+  trend.draw(now_ms);
+}, WATCH_EVERY_MS);
+
+document.addEventListener("keydown", (event) => {
+  if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.key.toLowerCase() === "m") rate.touchTone();
+  if (event.key.toLowerCase() === "h") rate.hold(performance.now());
+  tone.start();
+});
+// browsers start sound only after a touch or a key, anywhere on the page; the tone's own button sees to itself
+document.addEventListener("pointerdown", (event) => {
+  if (!find("tone", HTMLElement).contains(event.target as Node)) tone.start();
+});
+tone.start();
+feed.connect();

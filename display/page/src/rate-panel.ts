@@ -1,0 +1,144 @@
+/** The count rate: huge, rounded to its error, never shown as live when it is not. */
+
+import { find, label, mark, write } from "./elements";
+import type { RateState } from "./feed-types";
+import type { Moment } from "./moment";
+import { pitch_hz, type Tone, toneRange, type ToneState } from "./tone";
+import { age, spaced, withError } from "./words";
+
+const HOLD_MS = 5000;
+/** Above this share of hidden counts the number itself is in doubt. */
+const DEAD_WARNING = 0.3;
+
+const TONE_WORDS: Record<ToneState, string> = {
+  off: "SOUND OFF – touch to start",
+  muted: "MUTED",
+  quiet: "Tone on, below its range",
+  playing: "Tone",
+  stale: "TONE STOPPED – no live rate",
+  dead: "SOUND LOST – check the speaker",
+};
+
+interface Held {
+  readonly rate: RateState;
+  readonly until_ms: number;
+}
+
+export class RatePanel {
+  private readonly panel = find("rate", HTMLElement);
+  private readonly number = find("rate-number", HTMLElement);
+  private readonly value = find("rate-value", HTMLElement);
+  private readonly error = find("rate-error", HTMLElement);
+  private readonly note = find("rate-note", HTMLElement);
+  private readonly integration = find("integration", HTMLElement);
+  private readonly background = find("background", HTMLElement);
+  private readonly ratio = find("ratio", HTMLElement);
+  private readonly dead = find("dead", HTMLElement);
+  private readonly deadRow = find("dead-time", HTMLElement);
+  private readonly toneButton = find("tone", HTMLElement);
+  private readonly toneWord = find("tone-word", HTMLElement);
+  private readonly toneRange = find("tone-range", HTMLElement);
+  private readonly holdButton = find("hold", HTMLElement);
+  private held: Held | null = null;
+  private wanted: RateState | null = null;
+
+  constructor(private readonly tone: Tone) {
+    this.toneButton.addEventListener("click", () => this.touchTone());
+    this.holdButton.addEventListener("click", () => this.hold(performance.now()));
+  }
+
+  /** Keep the number on the screen for 5 s. */
+  hold(now_ms: number): void {
+    if (this.wanted) this.held = { rate: this.wanted, until_ms: now_ms + HOLD_MS };
+  }
+
+  /** Start the sound where there is none, else mute or unmute it. */
+  touchTone(): void {
+    switch (this.toneButton.dataset["state"]) {
+      case "off":
+        this.tone.start();
+        break;
+      case "dead":
+        this.tone.restart();
+        break;
+      default:
+        this.tone.isMuted = !this.tone.isMuted;
+    }
+  }
+
+  /** Show what holds now; null where the page knows nothing. */
+  draw(moment: Moment | null, now_ms: number): void {
+    const live = moment?.rate ?? null;
+    this.wanted = live;
+    if (this.held && (now_ms > this.held.until_ms || live === null)) this.held = null;
+    this.holdButton.setAttribute("aria-pressed", String(this.held !== null));
+    const last = live ?? moment?.state.rate ?? null;
+    this.writeNumber(this.held?.rate ?? last);
+    this.writeDetails(last);
+    mark(this.panel, live === null ? (last ? "stale" : "none") : this.held ? "held" : live.status);
+    write(this.note, this.words(moment, live, now_ms));
+    this.sound(live, now_ms);
+  }
+
+  private words(moment: Moment | null, live: RateState | null, now_ms: number): string {
+    if (moment === null) return "No data";
+    if (live === null) {
+      const { probe, state } = moment;
+      const old = state.rate ? `last rate ${age(moment.age(state.rate.age_s))} old` : "";
+      if (!moment.isLive) return `NO LIVE DATA – ${old}`;
+      return ["NO PROBE", old, probe?.detail].filter(Boolean).join(" – ");
+    }
+    if (this.held) return `HELD – ${Math.ceil((this.held.until_ms - now_ms) / 1000)} s`;
+    switch (live.status) {
+      case "overload":
+        return "OVERLOAD – move the probe away";
+      case "saturated":
+        return "SATURATED – the rate is at least this";
+      case "resynced":
+        return "A reading was lost on the line";
+      case "ok":
+        return live.dead_fraction > DEAD_WARNING ? "HIGH DEAD TIME – move away for a sure number" : "";
+    }
+  }
+
+  private writeNumber(rate: RateState | null): void {
+    if (rate === null || rate.rate_cps === null) {
+      write(this.value, rate === null ? "–" : `> ${spaced(rate.low_cps)}`);
+      write(this.error, "");
+      label(this.number, rate === null ? "no count rate" : `more than ${Math.round(rate.low_cps)} counts per second`);
+      return;
+    }
+    const half = rate.high_cps === null ? rate.rate_cps - rate.low_cps : (rate.high_cps - rate.low_cps) / 2;
+    const { value, error } = withError(rate.rate_cps, half);
+    write(this.value, value);
+    write(this.error, `± ${error}`);
+    label(this.number, `${value} plus or minus ${error} counts per second`);
+  }
+
+  private writeDetails(rate: RateState | null): void {
+    write(this.integration, rate ? `${rate.integration_s.toFixed(1)} s` : "–");
+    const background_cps = rate?.background_cps ?? null;
+    write(this.background, background_cps === null ? "not measured" : `${background_cps.toFixed(1)}`);
+    const rate_cps = rate?.rate_cps ?? null;
+    const isComparable = rate_cps !== null && background_cps !== null && background_cps > 0;
+    write(this.ratio, isComparable ? times(rate_cps / background_cps) : "–");
+    write(this.dead, rate ? `${Math.round(rate.dead_fraction * 100)} %` : "–");
+    mark(this.deadRow, rate && rate.dead_fraction > DEAD_WARNING ? "warning" : "ok");
+  }
+
+  private sound(live: RateState | null, now_ms: number): void {
+    // beyond correction the true rate is higher than any that could be counted: the highest pitch
+    const rate_cps = live === null ? null : (live.rate_cps ?? Infinity);
+    const background_cps = live?.background_cps ?? null;
+    const pitch = rate_cps === null ? null : pitch_hz(rate_cps, background_cps);
+    const state = this.tone.play(pitch, live !== null, now_ms);
+    mark(this.toneButton, state);
+    write(this.toneWord, TONE_WORDS[state]);
+    const { low_cps, high_cps } = toneRange(background_cps);
+    write(this.toneRange, state === "off" ? "key M" : `${spaced(low_cps)} – ${spaced(high_cps)} /s, key M`);
+  }
+}
+
+function times(ratio: number): string {
+  return `× ${ratio < 10 ? ratio.toFixed(1) : spaced(ratio)}`;
+}

@@ -1,0 +1,213 @@
+/** One slice through the patient that follows the tip: CT, activity, probe, targets and the patient's sides. */
+
+import { Canvas } from "./canvas";
+import { CROSSHAIR, DIM, INJECTION, INK, PROBE, TARGET } from "./colours";
+import { regionOf, section, shadow } from "./ellipsoid";
+import type { PoseState, TargetState } from "./feed-types";
+import { paint, type Fusion, type Raster } from "./slice";
+import { along, cross, dot, negate, subtract, type Point } from "./vectors";
+
+/** A view's name and the directions of the screen in patient axes. */
+export interface Cut {
+  readonly name: string;
+  readonly right: Point;
+  readonly down: Point;
+}
+
+/** The radiological convention: the patient's left on the right of the screen, as seen from the feet and the front. */
+export const CUTS = {
+  axial: { name: "AXIAL", right: [1, 0, 0], down: [0, 1, 0] },
+  coronal: { name: "CORONAL", right: [1, 0, 0], down: [0, 0, -1] },
+  sagittal: { name: "SAGITTAL", right: [0, 1, 0], down: [0, 0, -1] },
+} as const satisfies Record<string, Cut>;
+
+/** What all three views show. */
+export interface Subject {
+  readonly fusion: Fusion;
+  readonly at_mm: Point;
+  readonly pose: PoseState | null;
+  readonly targets: readonly TargetState[];
+}
+
+/** Patient mm across the shorter side of the smallest view. */
+const FIELD_MM = 180;
+/** Screen pixels for each sample of the picture; CT voxels are about two pixels wide at this field. */
+const COARSENESS = 1.5;
+/** Share of the view in which the tip may move before the picture follows: a still picture is easier to read. */
+const CALM = 0.5;
+const SHAFT_MM = 90;
+const LOOK_MM = 60;
+const OPPOSITES = [
+  ["R", "L"],
+  ["A", "P"],
+  ["F", "H"],
+] as const;
+
+/** Letter of the side of the patient that a direction points to: L left, R right, A front, P back, H head, F feet. */
+export function sideOf(direction: Point): string {
+  const sizes = direction.map(Math.abs);
+  const axis = sizes.indexOf(Math.max(...sizes));
+  return OPPOSITES[axis]![direction[axis]! > 0 ? 1 : 0];
+}
+
+export class SliceView {
+  private readonly canvas: Canvas;
+  private readonly normal: Point;
+  private readonly picture = document.createElement("canvas");
+  private readonly ink = this.picture.getContext("2d")!;
+  private image: ImageData | null = null;
+  private middle_mm: Point | null = null;
+  private subject: Subject | null = null;
+  private painted = "";
+  private paintedFusion: Fusion | null = null;
+
+  constructor(
+    element: HTMLCanvasElement,
+    private readonly cut: Cut,
+  ) {
+    this.normal = cross(cut.right, cut.down);
+    this.canvas = new Canvas(element, () => this.redraw());
+  }
+
+  /** Draw; null where there is nothing to cut. */
+  draw(subject: Subject | null): void {
+    this.subject = subject;
+    this.redraw();
+  }
+
+  private redraw(): void {
+    const { canvas, subject } = this;
+    if (subject === null) {
+      this.middle_mm = null;
+      canvas.clear("#000");
+      canvas.text("No study in use", canvas.width / 2, canvas.height / 2, canvas.rem * 1.1, { colour: DIM });
+      return;
+    }
+    const scale = Math.min(canvas.width, canvas.height) / FIELD_MM;
+    const middle_mm = this.follow(subject.at_mm, scale);
+    this.paintPicture(subject.fusion, middle_mm, scale);
+    canvas.context.imageSmoothingEnabled = true;
+    canvas.context.drawImage(this.picture, 0, 0, canvas.width, canvas.height);
+
+    const place = (position_mm: Point): [number, number] => {
+      const off = subtract(position_mm, middle_mm);
+      return [
+        canvas.width / 2 + dot(off, this.cut.right) * scale,
+        canvas.height / 2 + dot(off, this.cut.down) * scale,
+      ];
+    };
+    this.drawCrosshair(place(subject.at_mm));
+    for (const target of subject.targets) this.drawTarget(target, subject.at_mm, place, scale);
+    if (subject.pose) this.drawProbe(subject.pose, place);
+    this.drawSides();
+    this.drawRuler(scale);
+  }
+
+  /** Middle of the picture: in the plane of the tip, moved along only when the tip leaves the calm part. */
+  private follow(at_mm: Point, scale: number): Point {
+    const { right, down } = this.cut;
+    const old = this.middle_mm ?? at_mm;
+    const off = subtract(at_mm, old);
+    const excess = (step: number, side: number): number => {
+      const calm = (side * CALM) / 2 / scale;
+      return step - Math.max(-calm, Math.min(calm, step));
+    };
+    let middle = along(old, this.normal, dot(off, this.normal));
+    middle = along(middle, right, excess(dot(off, right), this.canvas.width));
+    middle = along(middle, down, excess(dot(off, down), this.canvas.height));
+    this.middle_mm = middle;
+    return middle;
+  }
+
+  private paintPicture(fusion: Fusion, middle_mm: Point, scale: number): void {
+    const width = Math.max(1, Math.round(this.canvas.width / COARSENESS));
+    const height = Math.max(1, Math.round(this.canvas.height / COARSENESS));
+    const key = `${width} ${height} ${middle_mm.map((mm) => mm.toFixed(2)).join(" ")}`;
+    if (key === this.painted && fusion === this.paintedFusion && this.image !== null) return;
+    if (this.image === null || this.image.width !== width || this.image.height !== height) {
+      this.picture.width = width;
+      this.picture.height = height;
+      this.image = this.ink.createImageData(width, height);
+    }
+    const acrossStep = this.canvas.width / width / scale;
+    const downStep = this.canvas.height / height / scale;
+    const left_mm = along(middle_mm, this.cut.right, (0.5 - width / 2) * acrossStep);
+    const raster: Raster = {
+      origin_mm: along(left_mm, this.cut.down, (0.5 - height / 2) * downStep),
+      right_mm: along([0, 0, 0], this.cut.right, acrossStep),
+      down_mm: along([0, 0, 0], this.cut.down, downStep),
+      width,
+      height,
+    };
+    paint(new Uint32Array(this.image.data.buffer), raster, fusion);
+    this.ink.putImageData(this.image, 0, 0);
+    this.painted = key;
+    this.paintedFusion = fusion;
+  }
+
+  private drawCrosshair([x, y]: [number, number]): void {
+    const { canvas } = this;
+    const gap = canvas.rem;
+    const faint = `${CROSSHAIR}99`;
+    canvas.line([[x, 0], [x, y - gap]], faint, 1);
+    canvas.line([[x, y + gap], [x, canvas.height]], faint, 1);
+    canvas.line([[0, y], [x - gap, y]], faint, 1);
+    canvas.line([[x + gap, y], [canvas.width, y]], faint, 1);
+  }
+
+  /** Solid where the plane cuts the 95 % region, dashed where it only lies before or behind. */
+  private drawTarget(target: TargetState, at_mm: Point, place: (mm: Point) => [number, number], scale: number): void {
+    const region = regionOf(target);
+    if (region === null || target.centre_mm === null) return;
+    const { context } = this.canvas;
+    const { right, down } = this.cut;
+    const height = dot(subtract(at_mm, target.centre_mm), this.normal);
+    const cutting = section(region, right, down, this.normal, height);
+    const ellipse = cutting ?? shadow(region, right, down);
+    const [x, y] = place(target.centre_mm);
+    const colour = target.kind === "injection" ? INJECTION : TARGET;
+    const centre = [x + ellipse.x * scale, y + ellipse.y * scale] as const;
+    const radii = [Math.max(3, ellipse.long * scale), Math.max(3, ellipse.short * scale)] as const;
+    for (const [rim, width] of [["rgb(0 0 0 / 60%)", 5], [colour, 2.5]] as const) {
+      context.beginPath();
+      context.ellipse(...centre, ...radii, ellipse.tilt_rad, 0, 2 * Math.PI);
+      this.canvas.stroke(rim, width, cutting ? [] : [5, 6]);
+    }
+    const words = target.kind === "injection" ? `${target.name} (injection)` : target.name;
+    const size = this.canvas.rem * 0.85;
+    this.canvas.text(words, centre[0] + radii[0] + 6, centre[1] - radii[0] * 0.7, size, { colour, align: "left" });
+  }
+
+  private drawProbe(pose: PoseState, place: (mm: Point) => [number, number]): void {
+    const tip = place(pose.tip_mm);
+    const back = place(along(pose.tip_mm, negate(pose.axis), SHAFT_MM));
+    const ahead = place(along(pose.tip_mm, pose.axis, LOOK_MM));
+    const thick = this.canvas.rem * 0.32;
+    this.canvas.line([back, tip], "rgb(0 0 0 / 60%)", thick + 3);
+    this.canvas.line([back, tip], PROBE, thick);
+    this.canvas.line([tip, ahead], PROBE, 1.5, [6, 6]);
+    this.canvas.disc(...tip, thick * 1.1, "#0b0d10");
+    this.canvas.ring(...tip, thick * 1.1, PROBE, 2.5);
+  }
+
+  private drawSides(): void {
+    const { canvas } = this;
+    const { right, down, name } = this.cut;
+    const size = canvas.rem * 1.3;
+    const inset = size * 0.85;
+    canvas.text(sideOf(negate(right)), inset, canvas.height / 2, size);
+    canvas.text(sideOf(right), canvas.width - inset, canvas.height / 2, size);
+    canvas.text(sideOf(negate(down)), canvas.width / 2, inset, size);
+    canvas.text(sideOf(down), canvas.width / 2, canvas.height - inset, size);
+    canvas.text(name, inset * 0.7, inset, canvas.rem * 0.8, { align: "left", colour: INK, weight: 700 });
+  }
+
+  private drawRuler(scale: number): void {
+    const { canvas } = this;
+    const right = canvas.width - canvas.rem;
+    const y = canvas.height - canvas.rem;
+    const left = right - 50 * scale;
+    canvas.line([[left, y - 5], [left, y], [right, y], [right, y - 5]], INK, 2);
+    canvas.text("50 mm", (left + right) / 2, y - canvas.rem * 0.7, canvas.rem * 0.7);
+  }
+}

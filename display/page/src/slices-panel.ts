@@ -1,0 +1,109 @@
+/** The three slices of the study in use, following the tip. */
+
+import { find, label, write } from "./elements";
+import type { StudyState, TargetState } from "./feed-types";
+import type { Moment } from "./moment";
+import type { Fusion } from "./slice";
+import { CUTS, SliceView, type Subject } from "./slice-view";
+import type { Point } from "./vectors";
+import { centreOf, fetchVolume, valueAt, type Volume } from "./volume";
+
+/** The hottest target reaches this share of the colour map; an injection site beyond it saturates. */
+const HEADROOM = 0.85;
+const RETRY_MS = 2000;
+
+export class SlicesPanel {
+  private readonly views = Object.entries(CUTS).map(([id, cut]) => new SliceView(find(id, HTMLCanvasElement), cut));
+  private readonly canvases = Object.keys(CUTS).map((id) => find(id, HTMLCanvasElement));
+  private readonly note = find("slices-note", HTMLElement);
+  private wanted = "";
+  private abort = new AbortController();
+  private anatomy: Volume | null = null;
+  private activity: Volume | null = null;
+  private fusion: Fusion | null = null;
+  private trouble = "";
+
+  /** Show what holds now; null where the page knows nothing. */
+  draw(moment: Moment | null): void {
+    const study = moment?.state.study ?? null;
+    this.want(study);
+    const subject = moment && study ? this.subject(moment, study) : null;
+    for (const view of this.views) view.draw(subject);
+    const through = moment?.pose ? "the tip" : "the target";
+    this.canvases.forEach((canvas, n) => {
+      const name = Object.values(CUTS)[n]!.name.toLowerCase();
+      canvas.dataset["state"] = subject === null ? "none" : moment?.pose ? "tip" : "target";
+      label(canvas, subject === null ? `${name} slice: none` : `${name} slice through ${through}`);
+    });
+    write(this.note, this.words(moment, study));
+  }
+
+  private words(moment: Moment | null, study: StudyState | null): string {
+    if (moment === null || study === null) return "";
+    if (this.trouble) return this.trouble;
+    if (study.anatomy && this.anatomy === null) return "Loading the volumes";
+    return moment.pose === null ? "Through the target: no live probe position" : "";
+  }
+
+  private subject(moment: Moment, study: StudyState): Subject | null {
+    const volume = study.activity ?? study.anatomy;
+    if (volume === null) return null;
+    const { targets } = moment.state;
+    const target = moment.target;
+    const at_mm: Point = moment.pose?.tip_mm ?? target?.centre_mm ?? target?.mapped_mm ?? centreOf(volume);
+    return { fusion: this.fuse(targets), at_mm, pose: moment.pose, targets };
+  }
+
+  /** The same object as long as nothing changes, so that a still picture is not painted again. */
+  private fuse(targets: readonly TargetState[]): Fusion {
+    const { anatomy, activity } = this;
+    const ceiling = activity ? ceilingOf(activity, targets) : 1;
+    if (this.fusion?.anatomy !== anatomy || this.fusion.activity !== activity || this.fusion.ceiling !== ceiling) {
+      this.fusion = { anatomy, activity, ceiling };
+    }
+    return this.fusion;
+  }
+
+  private want(study: StudyState | null): void {
+    const key = study ? [study.study_uid, study.anatomy?.etag, study.activity?.etag].join(" ") : "";
+    if (key === this.wanted) return;
+    this.wanted = key;
+    this.abort.abort();
+    this.abort = new AbortController();
+    this.anatomy = null;
+    this.activity = null;
+    this.trouble = "";
+    if (study) void this.load(study, this.abort.signal);
+  }
+
+  private async load(study: StudyState, signal: AbortSignal): Promise<void> {
+    try {
+      const [activity, anatomy] = await Promise.all([
+        study.activity && fetchVolume(study.activity, signal),
+        study.anatomy && fetchVolume(study.anatomy, signal),
+      ]);
+      if (signal.aborted) return;
+      this.activity = activity;
+      this.anatomy = anatomy;
+      this.trouble = "";
+    } catch (error) {
+      if (signal.aborted) return;
+      this.trouble = `The volumes cannot be loaded (${String(error)}); trying again`;
+      window.setTimeout(() => {
+        if (!signal.aborted) void this.load(study, signal);
+      }, RETRY_MS);
+    }
+  }
+}
+
+/**
+ * Activity at the top of the colour map: the hottest mapped target with some headroom, so that a node stays
+ * visible beside an injection site a hundred times as hot; the greatest value where nothing is mapped.
+ */
+function ceilingOf(activity: Volume, targets: readonly TargetState[]): number {
+  const values = targets.flatMap((target) =>
+    target.kind === "target" && target.mapped_mm ? [valueAt(activity, target.mapped_mm)] : [],
+  );
+  const hottest = Math.max(0, ...values) / HEADROOM;
+  return hottest > 0 ? Math.min(hottest, activity.state.greatest) : activity.state.greatest || 1;
+}

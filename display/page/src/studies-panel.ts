@@ -1,0 +1,162 @@
+/** Received studies: what was made of each, and which is in use once its patient is confirmed. */
+
+import { find, make, write } from "./elements";
+import type { StudyChoice, StudyEntry, StudyList } from "./feed-types";
+import { dateTime, personName } from "./words";
+
+const RETRY_MS = 2000;
+
+export class StudiesPanel {
+  private readonly panel = find("studies", HTMLElement);
+  private readonly button = find("studies-button", HTMLButtonElement);
+  private revision: number | null = null;
+  private retryAt_ms = 0;
+  private list: StudyList | null = null;
+  /** The study whose patient is being confirmed, and what of it is. */
+  private asked: { study: StudyEntry; isName: boolean; isId: boolean } | null = null;
+  private trouble = "";
+
+  constructor() {
+    this.button.addEventListener("click", () => this.open(this.panel.hidden));
+  }
+
+  /** Fetch the list anew where the service has another revision of it. */
+  follow(revision: number | null, now_ms: number): void {
+    if (revision === null || revision === this.revision || now_ms < this.retryAt_ms) return;
+    this.revision = revision;
+    void this.refresh();
+  }
+
+  /** Another run of the service: its revisions count from the beginning. */
+  forget(): void {
+    this.revision = null;
+    this.list = null;
+    this.asked = null;
+    this.trouble = "";
+    this.render();
+  }
+
+  private open(isOpen: boolean): void {
+    this.panel.hidden = !isOpen;
+    this.button.setAttribute("aria-expanded", String(isOpen));
+    this.asked = null;
+    this.trouble = "";
+    this.render();
+  }
+
+  private async refresh(): Promise<void> {
+    try {
+      const answer = await fetch("/v1/studies");
+      if (!answer.ok) throw new Error(`${answer.status}`);
+      this.list = (await answer.json()) as StudyList;
+      // a study that changed while its patient was being confirmed is another study
+      const asked = this.asked;
+      const same = this.list.studies.find((study) => study.study_uid === asked?.study.study_uid);
+      if (asked && JSON.stringify(same) !== JSON.stringify(asked.study)) this.asked = null;
+      this.trouble = "";
+    } catch (error) {
+      this.trouble = `The list cannot be loaded (${String(error)}).`;
+      this.revision = null;
+      this.retryAt_ms = performance.now() + RETRY_MS;
+    }
+    this.render();
+  }
+
+  private render(): void {
+    const studies = this.list?.studies ?? [];
+    write(this.button, `Studies (${studies.length})`);
+    const trouble = make("p", "trouble", this.trouble);
+    trouble.setAttribute("role", "alert");
+    const content = this.asked ? this.confirmation(this.asked) : studies.map((study) => this.entry(study));
+    const empty = studies.length === 0 ? [make("p", "", "No study was received yet. Send one from the console.")] : [];
+    this.panel.replaceChildren(this.heading(), trouble, ...content, ...empty);
+  }
+
+  private heading(): HTMLElement {
+    const close = make("button", "", "Close");
+    close.type = "button";
+    close.addEventListener("click", () => this.open(false));
+    return make("div", "heading", make("h2", "", this.asked ? "Is this the patient on the table?" : "Studies"), close);
+  }
+
+  private entry(study: StudyEntry): HTMLElement {
+    const series = study.series.map((entry) => {
+      const fate = entry.accepted ? "accepted" : `refused: ${entry.reason}`;
+      const row = make("li", "", `${entry.modality} ${entry.description}, ${entry.objects} objects – ${fate}`);
+      row.dataset["state"] = entry.accepted ? "accepted" : "refused";
+      return row;
+    });
+    const article = make(
+      "article",
+      "study",
+      make("h3", "", personName(study.patient_name)),
+      make("p", "identity", `ID ${study.patient_id || "missing"} · ${dateTime(study.taken_at_utc)}`),
+      make("p", "", `${study.description || "no description"}, ${study.objects} objects from ${study.received_from}`),
+      make("ul", "", ...series),
+    );
+    article.dataset["state"] = study.in_use ? "in-use" : study.usable ? "usable" : "unusable";
+    if (study.in_use) article.append(make("b", "in-use", "In use"));
+    else if (study.usable) article.append(this.useButton(study));
+    return article;
+  }
+
+  private useButton(study: StudyEntry): HTMLElement {
+    const use = make("button", "", "Use this study");
+    use.type = "button";
+    use.addEventListener("click", () => {
+      this.asked = { study, isName: false, isId: false };
+      this.trouble = "";
+      this.render();
+    });
+    return use;
+  }
+
+  /** Two identifiers, each confirmed by its own touch: one touch too many is cheaper than the wrong map. */
+  private confirmation(asked: NonNullable<typeof this.asked>): HTMLElement[] {
+    const { study } = asked;
+    const name = this.check("Name", personName(study.patient_name), asked.isName, () => (asked.isName = !asked.isName));
+    const id = this.check("ID", study.patient_id, asked.isId, () => (asked.isId = !asked.isId));
+    const use = make("button", "confirm", "Both match: use this study");
+    use.type = "button";
+    use.disabled = !(asked.isName && asked.isId);
+    use.addEventListener("click", () => void this.choose(study));
+    const back = make("button", "", "Not this patient");
+    back.type = "button";
+    back.addEventListener("click", () => {
+      this.asked = null;
+      this.render();
+    });
+    const taken = make("p", "", `${study.description || "no description"}, ${dateTime(study.taken_at_utc)}`);
+    return [make("p", "", "Compare with the wristband, and touch each that matches."), name, id, taken, use, back];
+  }
+
+  private check(title: string, value: string, isChecked: boolean, toggle: () => void): HTMLElement {
+    const button = make("button", "identifier", make("span", "", title), make("b", "", value || "missing"));
+    button.type = "button";
+    button.setAttribute("role", "checkbox");
+    button.setAttribute("aria-checked", String(isChecked));
+    button.addEventListener("click", () => {
+      toggle();
+      this.render();
+      [...this.panel.querySelectorAll<HTMLButtonElement>(".identifier")]
+        .find((other) => other.firstChild?.textContent === title)
+        ?.focus();
+    });
+    return button;
+  }
+
+  private async choose(study: StudyEntry): Promise<void> {
+    const { study_uid, patient_id, patient_name } = study;
+    const choice: StudyChoice = { study_uid, patient_id, patient_name };
+    try {
+      const headers = { "content-type": "application/json" };
+      const answer = await fetch("/v1/procedure", { method: "POST", headers, body: JSON.stringify(choice) });
+      if (!answer.ok) throw new Error(await answer.text());
+      this.open(false);
+      void this.refresh();
+    } catch (error) {
+      this.trouble = `Not in use: ${error instanceof Error ? error.message : String(error)}`;
+      this.render();
+    }
+  }
+}

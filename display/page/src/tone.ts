@@ -1,0 +1,88 @@
+/**
+ * The rate as a pitch, as surgeons know it from probe consoles: logarithmic, relative to the background.
+ *
+ * A pitch proportional to the rate leaves the range where the ear tells steps apart; a logarithmic one, silent
+ * below a squelch, keeps the same interval for the same ratio everywhere.
+ */
+
+export type ToneState = "off" | "muted" | "quiet" | "playing" | "stale" | "dead";
+
+const LOWEST_HZ = 196;
+const OCTAVES = 3.5;
+/** Rates from the squelch to this many times it fill the octaves. */
+const SPAN = 1000;
+/** Times the background at which the tone sets in: a rate no surgeon would call hot stays silent. */
+const SQUELCH = 2;
+const SQUELCH_UNKNOWN_CPS = 10;
+const LOUDNESS = 0.2;
+const GLIDE_S = 0.02;
+/** A running audio clock that stands still for so long is a dead sound card. */
+const DEAD_AFTER_MS = 600;
+
+/** Rates between which the tone rises, for a probe's background. */
+export function toneRange(background_cps: number | null): { low_cps: number; high_cps: number } {
+  const low_cps = background_cps === null ? SQUELCH_UNKNOWN_CPS : Math.max(1, SQUELCH * background_cps);
+  return { low_cps, high_cps: low_cps * SPAN };
+}
+
+/** Pitch of a rate, Hz; null below the squelch. */
+export function pitch_hz(rate_cps: number, background_cps: number | null): number | null {
+  const { low_cps } = toneRange(background_cps);
+  if (rate_cps < low_cps) return null;
+  return LOWEST_HZ * 2 ** (OCTAVES * Math.min(1, Math.log(rate_cps / low_cps) / Math.log(SPAN)));
+}
+
+export class Tone {
+  isMuted = false;
+  private context: AudioContext | null = null;
+  private oscillator: OscillatorNode | null = null;
+  private gain: GainNode | null = null;
+  private clock_s = -1;
+  private advancedAt_ms = 0;
+
+  /** Make the sound ready; browsers let it run only after a touch or a key, kiosks at once. */
+  start(): void {
+    if (this.context === null) {
+      const context = new AudioContext({ latencyHint: "interactive" });
+      const gain = new GainNode(context, { gain: 0 });
+      const oscillator = new OscillatorNode(context, { type: "triangle", frequency: LOWEST_HZ });
+      oscillator.connect(gain).connect(context.destination);
+      oscillator.start();
+      this.context = context;
+      this.oscillator = oscillator;
+      this.gain = gain;
+      this.advancedAt_ms = performance.now();
+    }
+    if (this.context.state !== "running") void this.context.resume();
+  }
+
+  /** Begin anew with another audio context, where the old one is dead. */
+  restart(): void {
+    void this.context?.close();
+    this.context = null;
+    this.start();
+  }
+
+  /** Sound `frequency_hz`, null for silence; says what can be heard. */
+  play(frequency_hz: number | null, isLive: boolean, now_ms: number): ToneState {
+    const isAudible = frequency_hz !== null && isLive && !this.isMuted;
+    if (this.context !== null && this.gain !== null && this.oscillator !== null) {
+      const at_s = this.context.currentTime;
+      if (isAudible) this.oscillator.frequency.setTargetAtTime(frequency_hz, at_s, GLIDE_S);
+      this.gain.gain.setTargetAtTime(isAudible ? LOUDNESS : 0, at_s, GLIDE_S);
+    }
+    if (this.context === null || this.context.state !== "running") return "off";
+    if (this.isDead(this.context.currentTime, now_ms)) return "dead";
+    if (this.isMuted) return "muted";
+    if (!isLive) return "stale";
+    return isAudible ? "playing" : "quiet";
+  }
+
+  private isDead(clock_s: number, now_ms: number): boolean {
+    if (clock_s !== this.clock_s) {
+      this.clock_s = clock_s;
+      this.advancedAt_ms = now_ms;
+    }
+    return now_ms - this.advancedAt_ms > DEAD_AFTER_MS;
+  }
+}
