@@ -54,27 +54,33 @@ class IgtlLink(asyncio.Protocol):
         self._changed.set()
         self._closed.set()
 
-    async def next_arrival(self) -> Arrival:
-        """Wait for the next message; what came before the end of the link is given first.
+    def take(self) -> Arrival | None:
+        """Give the next whole message, or None until more has come.
 
         Raises
         ------
         FrameError
             Where what comes is not OpenIGTLink.
-        ConnectionError
-            Where the link has ended.
 
         """
-        while True:
-            for arrival in self.decoder:
-                return arrival
-            if self._end is not None:
-                raise self._end
-            if self._is_paused:
-                self._is_paused = False
-                self._transport.resume_reading()
-            self._changed.clear()
-            await self._changed.wait()
+        return next(iter(self.decoder), None)
+
+    async def wait(self) -> None:
+        """Wait for more bytes, after ``take`` gave None.
+
+        Raises
+        ------
+        ConnectionError
+            Where the link has ended, so that no more will come.
+
+        """
+        if self._end is not None:
+            raise self._end
+        if self._is_paused:
+            self._is_paused = False
+            self._transport.resume_reading()
+        self._changed.clear()
+        await self._changed.wait()
 
     def send(self, message: Message) -> None:
         """Send, without waiting."""

@@ -64,6 +64,7 @@ class OpenIgtLinkTracker:
         self._link = link
         self._malformed = 0
         self._pending: deque[PoseReading] = deque()
+        self._heard_at_s = opened_at_s
         self._told_at_s = dict.fromkeys(settings.tools, opened_at_s)
         self._status = dict.fromkeys(settings.tools, PoseStatus.OK)
         self._frame_tools: dict[str, set[str]] = {}
@@ -83,17 +84,24 @@ class OpenIgtLinkTracker:
 
     async def __anext__(self) -> PoseReading:
         while not self._pending:
-            self._read(await self._next_arrival())
+            if (arrival := self._take()) is not None:
+                self._read(arrival)
+            elif not self._tell_lost():
+                await self._wait()
         return self._pending.popleft()
 
-    async def _next_arrival(self) -> Arrival:
+    def _take(self) -> Arrival | None:
         try:
-            return await self._link.next_arrival()
+            return self._link.take()
         except FrameError as exc:
             raise DeviceUnavailable(
                 self._device,
                 f"what comes from {self._settings.address} is not OpenIGTLink: {exc}. Check host and port",
             ) from exc
+
+    async def _wait(self) -> None:
+        try:
+            await self._link.wait()
         except ConnectionError as exc:
             raise DeviceUnavailable(
                 self._device,
@@ -108,7 +116,7 @@ class OpenIgtLinkTracker:
                 log.warning("tracker_message_refused", device=self._device, reason=str(exc))
             self._malformed += 1
         else:
-            self._tell_lost(arrival.taken_at_s)
+            self._heard_at_s = arrival.taken_at_s
 
     def _read_kind(self, arrival: Arrival) -> None:
         message = arrival.message
@@ -162,10 +170,16 @@ class OpenIgtLinkTracker:
         else:
             log.warning("tracker_status_unknown", device=self._device, code=status.code, words=status.words)
 
-    def _tell_lost(self, now_s: float) -> None:
-        for tool, told_at_s in self._told_at_s.items():
-            if now_s - told_at_s >= self._settings.lost_after_s:
-                self._tell(tool, now_s, None)
+    def _tell_lost(self) -> bool:
+        """Tell which tools nothing came of; called when all that came is read, or a stall would look like it."""
+        lost = [
+            tool
+            for tool, told_at_s in self._told_at_s.items()
+            if self._heard_at_s - told_at_s >= self._settings.lost_after_s
+        ]
+        for tool in lost:
+            self._tell(tool, self._heard_at_s, None)
+        return bool(lost)
 
     def _tell(self, tool: str, taken_at_s: float, elements: Elements | None) -> None:
         if elements is None or elements in NOTHING_SEEN:
