@@ -1,0 +1,217 @@
+"""Opening, reading and losing ports."""
+
+import asyncio
+import errno
+import fcntl
+import grp
+import os
+import socket
+import struct
+import tty
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+import serial
+
+from devices.clock import monotonic
+from devices.errors import DeviceUnavailable
+from devices.links import GREATEST_HELD, _advice, check_port, open_link
+
+
+@contextmanager
+def pty_pair() -> Iterator[tuple[int, str]]:
+    """Give our end of a pty, and the path of the other."""
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    os.set_blocking(ours, False)
+    try:
+        yield ours, os.ttyname(theirs)
+    finally:
+        os.close(theirs)
+        with open(ours, closefd=True):  # noqa: PTH123 - closes it, unless the test has
+            pass
+
+
+@asynccontextmanager
+async def listener() -> AsyncIterator[socket.socket]:
+    """Listen on a free loopback port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        yield server
+
+
+@pytest.mark.parametrize(
+    "port", ["/dev/ttyUSB0", "/dev/serial/by-id/usb-FTDI_FT232R-if00-port0", "socket://10.1.2.3:4001"]
+)
+def test_ports_that_can_be_written(port: str) -> None:
+    """Paths and socket URLs with a port number are taken as they are."""
+    assert check_port(port) == port
+
+
+@pytest.mark.parametrize(
+    "port", ["", "COM3", "ttyUSB0", "socket://host", "socket://:4001", "loop://", "rfc2217://a:1"]
+)
+def test_ports_that_cannot(port: str) -> None:
+    """Anything else is refused where it is written, with an example of what is meant."""
+    with pytest.raises(ValueError, match="is no port: write a path such as"):
+        check_port(port)
+
+
+async def test_bytes_go_both_ways_on_a_pty() -> None:
+    """What is written arrives, what arrives is read, stamped while it came."""
+    with pty_pair() as (ours, path):
+        async with asyncio.timeout(5), open_link(path, device="gamma") as link:
+            await link.write(b"question")
+            assert os.read(ours, 100) == b"question"
+            before_s = monotonic()
+            os.write(ours, b"answer")
+            chunk = await link.read()
+            assert chunk.received == b"answer"
+            assert before_s <= chunk.arrived_at_s <= monotonic()
+
+
+async def test_a_chunk_is_stamped_when_it_comes_not_when_it_is_read() -> None:
+    """A driver that is late to read still learns when the bytes came."""
+    ticks = iter(range(100))
+    is_stamped = asyncio.Event()
+
+    def clock() -> float:
+        is_stamped.set()
+        return float(next(ticks))
+
+    with pty_pair() as (ours, path):
+        async with asyncio.timeout(5), open_link(path, device="gamma", clock=clock) as link:
+            for message in (b"first", b"second"):
+                os.write(ours, message)
+                await is_stamped.wait()
+                is_stamped.clear()
+            first, second = await link.read(), await link.read()
+    assert (first.received, first.arrived_at_s) == (b"first", 0.0)
+    assert (second.received, second.arrived_at_s) == (b"second", 1.0)
+
+
+async def test_an_unplugged_pty_is_unavailable() -> None:
+    """When the other end goes, a waiting read says so in words that name the port."""
+    ours, theirs = os.openpty()
+    path = os.ttyname(theirs)
+    async with asyncio.timeout(5), open_link(path, device="gamma") as link:
+        os.close(ours)
+        os.close(theirs)
+        with pytest.raises(DeviceUnavailable, match=f"gamma: {path} is gone .*check the cable"):
+            await link.read()
+        with pytest.raises(DeviceUnavailable):
+            await link.write(b"anybody?")
+
+
+@pytest.mark.parametrize("is_abrupt", [False, True])
+async def test_a_socket_that_ends_is_unavailable(*, is_abrupt: bool) -> None:
+    """By FIN or by RST: what came before is still read, then the link is lost, and no descriptor is left."""
+    async with asyncio.timeout(5), listener() as server:
+        url = f"socket://127.0.0.1:{server.getsockname()[1]}"
+        async with open_link(url, device="gamma") as link:
+            peer, _ = await asyncio.get_running_loop().sock_accept(server)
+            peer.sendall(b"last words")
+            assert (await link.read()).received == b"last words"
+            if is_abrupt:
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.close()
+            with pytest.raises(DeviceUnavailable, match="is gone"):
+                await link.read()
+
+
+async def test_nobody_listens() -> None:
+    """A refused connection asks whether the serial server is on."""
+    async with listener() as server:
+        url = f"socket://127.0.0.1:{server.getsockname()[1]}"
+    with pytest.raises(DeviceUnavailable, match=r"nobody listens at .* is the serial server on"):
+        async with open_link(url, device="gamma"):
+            pass
+
+
+async def test_a_missing_port_says_which_there_are() -> None:
+    """A port that is not there says to plug the instrument in, and what is there."""
+    with pytest.raises(DeviceUnavailable, match=r"there is no port /dev/ttyNONE7: plug .* \(ports here now: "):
+        async with open_link("/dev/ttyNONE7", device="gamma"):
+            pass
+
+
+async def test_a_port_in_use_names_how_to_find_the_user() -> None:
+    """A port that another program holds says so."""
+    with pty_pair() as (_, path):
+        other = os.open(path, os.O_RDWR | os.O_NOCTTY)
+        try:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with pytest.raises(DeviceUnavailable, match=r"is in use: stop the other program \(`fuser -v"):
+                async with open_link(path, device="gamma"):
+                    pass
+        finally:
+            os.close(other)
+
+
+def test_a_forbidden_port_names_its_group() -> None:
+    """A port that this user may not open names the group to join."""
+    refusal = serial.SerialException(errno.EACCES, "could not open port")
+    with pty_pair() as (_, path):
+        group = grp.getgrgid(Path(path).stat().st_gid).gr_name
+        assert _advice(path, refusal) == (
+            f"not allowed to open {path}: add this user to its group ({group}) and log in again"
+        )
+
+
+async def test_a_file_is_no_port(tmp_path: Path) -> None:
+    """A path to something that is no serial port is refused as such."""
+    path = tmp_path / "notes.txt"
+    path.write_text("not a port")
+    with pytest.raises(DeviceUnavailable, match="cannot be opened as a serial port"):
+        async with open_link(str(path), device="gamma"):
+            pass
+
+
+async def test_a_cancelled_opening_leaves_nothing_open() -> None:
+    """When the port opens after its caller has gone, it is closed again."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(10):
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            server.listen(0)
+            server.settimeout(0)
+            # fill the backlog, so that the next connection waits
+            fillers = [socket.socket() for _ in range(2)]
+            for filler in fillers:
+                filler.settimeout(0)
+                filler.connect_ex(server.getsockname())
+            url = f"socket://127.0.0.1:{server.getsockname()[1]}"
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(open_link(url, device="gamma").__aenter__(), 0.05)
+            known = {filler.getsockname() for filler in fillers}
+            for filler in fillers:
+                filler.close()
+            address = next(iter(known))
+            while address in known:
+                peer, address = await loop.sock_accept(server)
+                with peer:
+                    assert await loop.sock_recv(peer, 1) == b""
+
+
+async def test_a_driver_that_does_not_read_stops_the_flow_and_loses_nothing() -> None:
+    """Beyond a bound the link stops reading; when the driver reads again, every byte comes, in order."""
+    sent = bytes(range(256)) * (GREATEST_HELD // 256 + 8192)
+    received = bytearray()
+    loop = asyncio.get_running_loop()
+    async with (
+        asyncio.timeout(20),
+        listener() as server,
+        open_link(f"socket://127.0.0.1:{server.getsockname()[1]}", device="gamma") as link,
+    ):
+        peer, _ = await loop.sock_accept(server)
+        with peer:
+            sending = asyncio.create_task(loop.sock_sendall(peer, sent))
+            while link._held <= GREATEST_HELD:  # noqa: ASYNC110 - nothing tells that a buffer is full
+                await asyncio.sleep(0)
+            while len(received) < len(sent):
+                assert link._held <= GREATEST_HELD + 65536
+                received += (await link.read()).received
+            await sending
+    assert received == sent
