@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -32,6 +32,8 @@ class StorageNode:
     ----------
     device
         Its name in the site file.
+    process_id
+        Its process.
     host, port
         Where it listens.
     stored
@@ -42,17 +44,21 @@ class StorageNode:
         Associations and objects refused since the start.
     refusal
         The last of these, in words; empty before the first.
+    changed
+        Set whenever one of these has changed; whoever waits for it clears it.
 
     """
 
-    def __init__(self, device: str, listening: Listening, *, clock: Clock) -> None:
+    def __init__(self, device: str, listening: Listening, *, process_id: int, clock: Clock) -> None:
         self.device = device
+        self.process_id = process_id
         self.host = listening.host
         self.port = listening.port
         self.stored = 0
         self.newest_at_s: float | None = None
         self.rejected = 0
         self.refusal = ""
+        self.changed = asyncio.Event()
         self._clock = clock
         self._since_s = clock()
         self._lost: DeviceUnavailable | None = None
@@ -69,7 +75,7 @@ class StorageNode:
             rejected=self.rejected,
         )
 
-    async def studies(self) -> AsyncIterator[ReceivedStudy]:
+    async def studies(self) -> AsyncGenerator[ReceivedStudy, None]:
         """Give each study when it is complete, and again when more of it has come; for one reader.
 
         Raises
@@ -88,6 +94,7 @@ class StorageNode:
 
     def take(self, message: NodeMessage) -> None:
         """Note one message of the process."""
+        self.changed.set()
         match message:
             case Stored():
                 self.stored += 1
@@ -129,6 +136,7 @@ class StorageNode:
         if self._lost is None:
             self._lost = DeviceUnavailable(self.device, reason)
             self._since_s = self._clock()
+            self.changed.set()
             self._studies.put_nowait(None)
 
 
@@ -178,7 +186,7 @@ async def _started(
     match message:
         case Listening():
             log.info("listening", device=device, host=message.host, port=message.port)
-            return StorageNode(device, message, clock=clock)
+            return StorageNode(device, message, process_id=process.pid, clock=clock)
         case Failed():
             raise DeviceUnavailable(device, message.reason)
         case _:

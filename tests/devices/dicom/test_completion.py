@@ -1,0 +1,88 @@
+from pathlib import Path
+
+from devices.dicom.completion import StudyLedger
+from devices.dicom.store import StoredStudy
+
+
+def _stored(ledger: StudyLedger, name: str, *, sender: int = 1, study: str = "1.2", now_s: float) -> None:
+    ledger.stored(study, name, sender=sender, calling_ae="CT", now_s=now_s)
+
+
+def test_a_study_is_complete_when_released_and_quiet() -> None:
+    """Not while its association is open, not before the quiet time, then once."""
+    ledger = StudyLedger(quiet_s=2.0)
+    _stored(ledger, "a", now_s=0.0)
+    _stored(ledger, "b", now_s=1.0)
+    assert not ledger.due(100.0)
+    ledger.ended(1, was_released=True, now_s=100.0)
+    assert ledger.next_due_s == 102.0
+    assert not ledger.due(101.9)
+    (complete,) = ledger.due(102.0)
+    assert (complete.study_uid, complete.objects) == ("1.2", ("a", "b"))
+    assert ledger.next_due_s is None
+    assert not ledger.due(200.0)
+
+
+def test_the_next_study_on_the_same_association_completes_the_one_before() -> None:
+    """A console that keeps its association open and goes on to another patient does not hold the first."""
+    ledger = StudyLedger(quiet_s=2.0)
+    _stored(ledger, "a", study="1.2", now_s=0.0)
+    _stored(ledger, "b", study="1.3", now_s=1.0)
+    (complete,) = ledger.due(5.0)
+    assert complete.study_uid == "1.2"
+    assert ledger.senders == {1}
+
+
+def test_two_associations_of_one_study_are_both_waited_for() -> None:
+    """A study sent in two associations at once is complete when the second has ended."""
+    ledger = StudyLedger(quiet_s=2.0)
+    _stored(ledger, "a", sender=1, now_s=0.0)
+    _stored(ledger, "b", sender=2, now_s=0.0)
+    ledger.ended(1, was_released=True, now_s=1.0)
+    assert not ledger.due(50.0)
+    ledger.ended(2, was_released=True, now_s=50.0)
+    assert [study.objects for study in ledger.due(52.0)] == [("a", "b")]
+
+
+def test_a_late_object_opens_the_study_again() -> None:
+    """The second announcement holds every object and says how many are new."""
+    ledger = StudyLedger(quiet_s=1.0)
+    _stored(ledger, "a", now_s=0.0)
+    ledger.ended(1, was_released=True, now_s=0.0)
+    assert len(ledger.due(1.0)) == 1
+    _stored(ledger, "b", sender=2, now_s=60.0)
+    ledger.ended(2, was_released=True, now_s=60.0)
+    (late,) = ledger.due(61.0)
+    assert late.objects == ("a", "b")
+    assert late.reason == "1 more objects came after it was complete"
+
+
+def test_the_same_objects_again_announce_nothing() -> None:
+    """A study sent twice is not shown twice."""
+    ledger = StudyLedger(quiet_s=1.0)
+    _stored(ledger, "a", now_s=0.0)
+    ledger.ended(1, was_released=True, now_s=0.0)
+    assert len(ledger.due(1.0)) == 1
+    _stored(ledger, "a", sender=2, now_s=2.0)
+    ledger.ended(2, was_released=True, now_s=2.0)
+    assert not ledger.due(10.0)
+
+
+def test_a_lost_association_is_said() -> None:
+    """A study whose association broke is announced, with the warning that objects may be missing."""
+    ledger = StudyLedger(quiet_s=1.0)
+    _stored(ledger, "a", now_s=0.0)
+    ledger.ended(1, was_released=False, now_s=0.5)
+    (complete,) = ledger.due(1.5)
+    assert "objects may be missing" in complete.reason
+
+
+def test_a_found_study_is_announced_at_once_and_may_grow() -> None:
+    """What was in the folder at start is announced, and counts when more of it comes."""
+    ledger = StudyLedger(quiet_s=1.0)
+    found = ledger.found(StoredStudy(study_uid="1.2", calling_ae="CT", objects=(Path("a"),)))
+    assert (found.objects, found.reason) == (("a",), "found at start")
+    assert not ledger.due(100.0)
+    _stored(ledger, "b", now_s=100.0)
+    ledger.ended(1, was_released=True, now_s=100.0)
+    assert [study.objects for study in ledger.due(101.0)] == [("a", "b")]
