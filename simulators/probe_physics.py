@@ -2,7 +2,8 @@
 
 The crystal is a flat disc at the bottom of a bore in a shield; photons reach it through the round opening at
 the tip. Bench and theatre both use this, so that their probe is the same one. The navigation's response model
-has another form (a virtual point and an angular table), so a test that localises with it proves something.
+is another's derivation of its own: here the crystal is thin and sampled, and the opening's edge lets photons
+through, so that a test which localises with it proves something.
 """
 
 from dataclasses import dataclass, field

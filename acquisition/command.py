@@ -1,0 +1,187 @@
+"""What ``acquire`` does once it has a probe: the guided morning, its table, and the calibration file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from acquisition.calibration import Calibration, Provenance, write_calibration
+from acquisition.quality.counts import WallTime
+from acquisition.quality.morning import Morning, Round
+from acquisition.quality.response import fit_morning
+from acquisition.quality.results import StepResult
+from acquisition.quality.screen import TerminalScreen, table_of
+from acquisition.quality.settings import MorningSettings
+from acquisition.quality.technologist import Technologist
+from devices.clock import Clock, monotonic, wall_time
+from devices.protocols import DeviceSettings
+from devices.readings import CountReading
+from navigation.nuclides import Nuclide
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a morning came to.
+
+    Attributes
+    ----------
+    probe, identity
+        Its name in the site file, and what it said it is.
+    is_simulated
+        Whether probe and bench were simulated.
+    started_at, ended_at
+        UTC.
+    results
+        Verdicts of all steps that were run, the fit of the response last.
+    aborted
+        Why it ended early, or the empty string.
+    written
+        The calibration file; None where the morning did not pass, and then the old file stays.
+
+    """
+
+    probe: str
+    identity: str
+    is_simulated: bool
+    started_at: datetime
+    ended_at: datetime
+    results: tuple[StepResult, ...]
+    aborted: str
+    written: Path | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the probe may be used: every step passed, none was left out."""
+        return self.written is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types, for ``acquire --json``."""
+        return {
+            "probe": self.probe,
+            "identity": self.identity,
+            "simulated": self.is_simulated,
+            "started_at": self.started_at.isoformat(),
+            "ended_at": self.ended_at.isoformat(),
+            "passed": self.passed,
+            "aborted": self.aborted,
+            "calibration": str(self.written) if self.written else None,
+            "steps": [result.to_dict() for result in self.results],
+        }
+
+
+async def run_morning(
+    *,
+    probe: str,
+    device: DeviceSettings[CountReading],
+    technologist: Technologist,
+    settings: MorningSettings,
+    nuclides: Mapping[str, Nuclide],
+    calibration: Path,
+    console: Console,
+    clock: Clock = monotonic,
+    wall_time: WallTime = wall_time,
+    is_simulated: bool = False,
+) -> Outcome:
+    """Run the guided morning with one probe, show it, and write its calibration if all of it passed.
+
+    Parameters
+    ----------
+    probe, device
+        Name and entry of the probe in the site file.
+    technologist
+        Who places the sources.
+    settings
+        Sources, times and limits.
+    nuclides
+        By name.
+    calibration
+        File to write; replaced only by a morning that passed.
+    console
+        Where progress and table go; standard error where JSON goes to standard output.
+    clock, wall_time
+        The clock that stamps readings, and UTC of its stamps; a bench that runs fast brings its own.
+    is_simulated
+        Written into the calibration, which a real probe then refuses.
+
+    Raises
+    ------
+    DeviceError
+        Where the probe cannot be opened at the start; later failures fail their step.
+    NavigationError
+        Where the settings name a nuclide that ``nuclides`` lacks.
+    CalibrationError
+        Where the file cannot be written.
+
+    """
+    if is_simulated:
+        console.print("[bold yellow]SIMULATED: probe, sources and bench[/bold yellow]")
+    started_at = wall_time(clock())
+    screen = TerminalScreen(console)
+    morning = await Round(
+        probe=probe,
+        device=device,
+        technologist=technologist,
+        settings=settings,
+        nuclides=nuclides,
+        screen=screen,
+        clock=clock,
+        wall_time=wall_time,
+    ).run()
+    ended_at = wall_time(clock())
+    results, written = morning.results, None
+    if not morning.aborted:
+        fit, response = fit_morning(probe=probe, settings=settings, morning=morning, calibrated_at=ended_at)
+        results = (*results, fit)
+        if response is not None:
+            provenance = Provenance(
+                probe=probe,
+                identity=morning.identity,
+                is_simulated=is_simulated,
+                started_at=started_at,
+                ended_at=ended_at,
+                sources=_sources(settings, morning),
+                results=[result.to_dict() for result in results],
+            )
+            write_calibration(calibration, Calibration(response=response, provenance=provenance))
+            written = calibration
+    outcome = Outcome(
+        probe=probe,
+        identity=morning.identity,
+        is_simulated=is_simulated,
+        started_at=started_at,
+        ended_at=ended_at,
+        results=results,
+        aborted=morning.aborted,
+        written=written,
+    )
+    _conclude(outcome, calibration, console)
+    return outcome
+
+
+def _sources(settings: MorningSettings, morning: Morning) -> dict[str, Any]:
+    assay = morning.known.assay
+    return {
+        "check": settings.check_source.model_dump(mode="json"),
+        "point": {
+            "nuclide": settings.point_source.nuclide,
+            "activity_mbq": assay.activity_mbq if assay else None,
+            "measured_at": assay.measured_at.isoformat() if assay else None,
+        },
+    }
+
+
+def _conclude(outcome: Outcome, calibration: Path, console: Console) -> None:
+    console.print()
+    console.print(table_of(outcome.results))
+    if outcome.passed:
+        console.print(
+            f"[green]{escape(outcome.probe)} passed.[/green] Calibration written to {escape(str(calibration))}"
+        )
+        return
+    why = f"Ended early: {outcome.aborted}. " if outcome.aborted else ""
+    stays = f"{calibration} is as it was" if calibration.exists() else "no calibration was written"
+    console.print(f"[red]{escape(outcome.probe)} did not pass: do not use it.[/red] {escape(why + stays)}.")

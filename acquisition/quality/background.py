@@ -1,0 +1,58 @@
+"""Background: what the probe counts with every source put away."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from acquisition.quality.counts import Count
+from acquisition.quality.placements import Exposure, Placement
+from acquisition.quality.results import Figure, StepResult
+from acquisition.quality.settings import BackgroundLimits
+from acquisition.quality.steps import Known
+from navigation.counting import detection_limit, poisson_interval
+
+SHOWN_S = 10.0
+"""Count that the detection limit is stated for: the usual timed count of a probe console."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Background:
+    """Count with no source near; contamination and forgotten sources show."""
+
+    limits: BackgroundLimits
+    name: str = "background"
+    needs_assay: bool = False
+
+    @property
+    def exposures(self) -> Sequence[Exposure]:
+        """One count with everything put away."""
+        placement = Placement(instruction="Put every source away and point the probe at the empty bench")
+        return (Exposure(placement=placement, longest_s=self.limits.count_s),)
+
+    @property
+    def limit(self) -> str:
+        """What passes, in words."""
+        return f"at most {self.limits.greatest_cps:g} cps"
+
+    def evaluate(self, counts: Sequence[Count], known: Known) -> StepResult:  # noqa: ARG002 - the first step knows nothing yet
+        """Fail where the rate is surely above the limit: its 95 % interval lies above (Garwood)."""
+        (count,) = counts
+        least_cps = poisson_interval(count.counts)[0] / count.live_time_s
+        passed = least_cps <= self.limits.greatest_cps
+        found_cps = detection_limit(count.rate.rate_cps * SHOWN_S) / SHOWN_S
+        rate = f"{count.rate.rate_cps:.1f} cps"
+        if not passed:
+            reason = f"{rate} with every source away: probe or bench is contaminated, or a source was left near"
+        elif count.counts == 0:
+            reason = f"no counts in {count.live_time_s:.0f} s: whether the probe counts, the check source tells"
+        else:
+            reason = f"{rate}, as an empty bench gives"
+        return StepResult(
+            name=self.name,
+            passed=passed,
+            figures=(
+                Figure(name="rate", value=count.rate.rate_cps, unit="cps", sigma=count.rate.sigma_cps),
+                Figure(name="detects in 10 s", value=found_cps, unit="cps"),
+            ),
+            limit=self.limit,
+            reason=reason,
+        )

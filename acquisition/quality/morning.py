@@ -1,0 +1,204 @@
+"""The morning: each step in order, each asked for, counted, judged, and repeated where it failed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from acquisition.quality.angular import AngularResponse
+from acquisition.quality.background import Background
+from acquisition.quality.chi_square import Scatter
+from acquisition.quality.constancy import CheckConstancy
+from acquisition.quality.counts import Count, CountProgress, WallTime, open_counter
+from acquisition.quality.dead_time import TwoSources
+from acquisition.quality.placements import Exposure, Placement
+from acquisition.quality.results import StepResult, failure
+from acquisition.quality.sensitivity import Sensitivity
+from acquisition.quality.settings import MorningSettings
+from acquisition.quality.steps import Assay, Known, Step, judge
+from acquisition.quality.technologist import Choice, MorningAborted, Technologist
+from devices.clock import Clock
+from devices.errors import DeviceError, DeviceUnavailable
+from devices.protocols import DeviceSettings
+from devices.readings import CountReading
+from navigation.errors import NavigationError
+from navigation.nuclides import Nuclide
+
+
+def steps_of(settings: MorningSettings) -> tuple[Step, ...]:
+    """List the steps in order; the check source stays where it is for chi-square."""
+    check = CheckConstancy(limits=settings.constancy, source=settings.check_source)
+    return (
+        Background(limits=settings.background),
+        check,
+        Scatter(limits=settings.chi_square, placement=check.exposures[0].placement),
+        Sensitivity(limits=settings.sensitivity, source=settings.point_source),
+        AngularResponse(limits=settings.angular, source=settings.point_source),
+        TwoSources(limits=settings.dead_time),
+    )
+
+
+class Screen(Protocol):
+    """Where the morning shows what it does."""
+
+    def begin(self, step: Step, number: int, total: int) -> None:
+        """Show that a step begins."""
+
+    def show(self, exposure: Exposure, done: int, total: int, progress: CountProgress) -> None:
+        """Show how far a count is; ``done`` of ``total`` counts of the step are over."""
+
+    def end(self, result: StepResult) -> None:
+        """Show a step's verdict."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Morning:
+    """What the steps gave.
+
+    Attributes
+    ----------
+    identity
+        What the probe said it is.
+    results
+        Verdicts, in order; fewer than steps where it was aborted.
+    counts
+        Of each counted step, by name, from its last attempt.
+    known
+        Background and assay.
+    aborted
+        Why it ended early, or the empty string.
+
+    """
+
+    identity: str
+    results: tuple[StepResult, ...]
+    counts: Mapping[str, tuple[Count, ...]]
+    known: Known
+    aborted: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every step was run and passed."""
+        return not self.aborted and all(result.passed for result in self.results)
+
+
+class Round:
+    """One morning with one probe; ``run`` it once.
+
+    The probe is opened anew for each step, so that a cable pulled in one step is mended in its repeat.
+    """
+
+    def __init__(
+        self,
+        *,
+        probe: str,
+        device: DeviceSettings[CountReading],
+        technologist: Technologist,
+        settings: MorningSettings,
+        nuclides: Mapping[str, Nuclide],
+        screen: Screen,
+        clock: Clock,
+        wall_time: WallTime,
+    ) -> None:
+        for named in (settings.check_source.nuclide, settings.point_source.nuclide):
+            if named not in nuclides:
+                raise NavigationError(f"nuclide {named!r} is unknown; known are {', '.join(sorted(nuclides))}")
+        self._probe = probe
+        self._device = device
+        self._technologist = technologist
+        self._settings = settings
+        self._screen = screen
+        self._clock = clock
+        self._wall_time = wall_time
+        self._known = Known(nuclides=nuclides)
+        self._counts: dict[str, tuple[Count, ...]] = {}
+        self._identity = ""
+        self._placed: Placement | None = None
+
+    async def run(self) -> Morning:
+        """Go through the steps.
+
+        Raises
+        ------
+        DeviceError
+            Where the probe cannot be opened at the start.
+
+        """
+        async with self._device.connect(self._probe, clock=self._clock) as connection:
+            self._identity = connection.identity
+        results: list[StepResult] = []
+        aborted = ""
+        steps = steps_of(self._settings)
+        try:
+            for number, step in enumerate(steps, start=1):
+                self._screen.begin(step, number, len(steps))
+                results.append(await self._settle(step))
+        except MorningAborted as exc:
+            aborted = str(exc)
+        return Morning(
+            identity=self._identity,
+            results=tuple(results),
+            counts=self._counts,
+            known=self._known,
+            aborted=aborted,
+        )
+
+    async def _settle(self, step: Step) -> StepResult:
+        """Run a step until it passes or the technologist goes on."""
+        attempts = 0
+        while True:
+            attempts += 1
+            result = replace(await self._attempt(step), attempts=attempts)
+            self._screen.end(result)
+            if result.passed or await self._technologist.judge(result) is Choice.CONTINUE:
+                return result
+            self._placed = None
+
+    async def _attempt(self, step: Step) -> StepResult:
+        self._counts.pop(step.name, None)
+        if step.needs_assay and self._known.assay is None:
+            assay: Assay = await self._technologist.assay(self._settings.point_source)
+            self._known = replace(self._known, assay=assay)
+        try:
+            counts = await self._count(step)
+        except DeviceError as exc:
+            return failure(step.name, step.limit, str(exc))
+        self._counts[step.name] = counts
+        if isinstance(step, Background):
+            self._known = replace(self._known, background=counts[0])
+        return judge(step, counts, self._known)
+
+    async def _count(self, step: Step) -> tuple[Count, ...]:
+        total = sum(exposure.times for exposure in step.exposures)
+        counts: list[Count] = []
+        async with (
+            self._device.connect(self._probe, clock=self._clock) as connection,
+            open_counter(
+                self._probe,
+                connection,
+                silence_s=self._device.silence_s,
+                clock=self._clock,
+                wall_time=self._wall_time,
+            ) as counter,
+        ):
+            if connection.identity != self._identity:
+                raise DeviceUnavailable(
+                    self._probe, f"{connection.identity} answers, but the morning began with {self._identity}"
+                )
+            for exposure in step.exposures:
+                await self._place(exposure.placement)
+                for number in range(exposure.times):
+
+                    def show(progress: CountProgress, exposure: Exposure = exposure) -> None:
+                        self._screen.show(exposure, len(counts), total, progress)
+
+                    # hands leave the bench after a placement, not between counts of one
+                    settle_s = 0.0 if number else self._settings.settle_s
+                    counts.append(await counter.count(exposure, settle_s=settle_s, on_progress=show))
+        return tuple(counts)
+
+    async def _place(self, placement: Placement) -> None:
+        """Ask for a placement, unless it is the one that stands."""
+        if placement != self._placed:
+            self._placed = None
+            await self._technologist.place(placement)
+            self._placed = placement

@@ -1,0 +1,78 @@
+"""Where which source goes: one sentence for a person, one position for the arithmetic."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import cos, radians, sin
+
+
+class Source(StrEnum):
+    """The sources of a morning, by what they are for."""
+
+    CHECK = "check"
+    POINT = "point"
+    FIRST = "first"
+    """One of the two that dead time is measured with."""
+    SECOND = "second"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedSource:
+    """A source and where it stands in air: mm in the probe's TIP frame, +z the way the probe looks."""
+
+    source: Source
+    position_mm: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """What stands in front of the probe, and the sentence that asks for it.
+
+    Attributes
+    ----------
+    instruction
+        Imperative, without a full stop: "Place the Co-57 check source on the axis, 10 mm from the tip".
+    sources
+        All that are near; every other source is put away.
+
+    """
+
+    instruction: str
+    sources: tuple[PlacedSource, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """One placement and the counts taken there.
+
+    Attributes
+    ----------
+    placement
+        What is placed.
+    longest_s
+        Length of each count, s, or the longest where ``counts_wanted`` ends it earlier.
+    counts_wanted
+        Events after which a count may end; None: it lasts ``longest_s``.
+    times
+        Number of counts.
+
+    """
+
+    placement: Placement
+    longest_s: float
+    counts_wanted: int | None = None
+    times: int = 1
+
+
+def around_tip(source: Source, called: str, distance_mm: float, angle_deg: float = 0.0) -> Placement:
+    """Place a source at a distance from the tip's centre, on the axis or at an angle to it."""
+    angle_rad = radians(angle_deg)
+    where = "on the axis" if angle_deg == 0 else f"{angle_deg:g}° off the axis"
+    return Placement(
+        instruction=f"Place {called} {where}, {distance_mm:g} mm from the tip",
+        sources=(
+            PlacedSource(
+                source=source,
+                position_mm=(distance_mm * sin(angle_rad), 0.0, distance_mm * cos(angle_rad)),
+            ),
+        ),
+    )

@@ -1,0 +1,99 @@
+"""The morning's outcome for navigation: one response fitted to all counts of the point source."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from acquisition.quality.angular import AngularResponse
+from acquisition.quality.counts import Count
+from acquisition.quality.morning import Morning
+from acquisition.quality.results import Figure, StepResult, failure
+from acquisition.quality.sensitivity import Sensitivity
+from acquisition.quality.settings import MorningSettings
+from acquisition.quality.steps import Known
+from navigation.errors import NavigationError
+from navigation.response import PointSourceCount, Response
+from navigation.response_fit import fit_response
+
+NAME = "response"
+ATTENUATION_SIGMA = 0.1
+"""Relative error of narrow-beam attenuation for what a window sees in tissue, as no count here is in water."""
+
+
+def fit_morning(
+    *, probe: str, settings: MorningSettings, morning: Morning, calibrated_at: datetime
+) -> tuple[StepResult, Response | None]:
+    """Fit the response, and judge how well it explains the counts.
+
+    Parameters
+    ----------
+    probe
+        Its name in the site file.
+    settings, morning
+        What was asked and what was counted; a morning that did not pass is not fitted.
+    calibrated_at
+        Stated in the response.
+
+    """
+    limit = f"model error at most {settings.response.greatest_model_error:.0%}"
+    if failed := [result.name for result in morning.results if not result.passed]:
+        return failure(NAME, limit, f"not fitted, since {', '.join(failed)} did not pass"), None
+    source, known = settings.point_source, morning.known
+    line = known.nuclides[source.nuclide].main_line
+    try:
+        background = known.counted_background
+        response, quality = fit_response(
+            _points(settings, morning.counts, known),
+            background.counts,
+            background.live_time_s,
+            background.dead_time_s,
+            probe=probe,
+            nuclide=source.nuclide,
+            window_kev=source.window_kev,
+            calibrated_at=calibrated_at.isoformat(),
+            attenuation_per_mm=line.water_attenuation_per_mm,
+            attenuation_sigma=ATTENUATION_SIGMA,
+            reference_distance_mm=settings.sensitivity.reference_distance_mm,
+        )
+    except NavigationError as exc:
+        return failure(NAME, limit, str(exc)), None
+    sigma = float(response.covariance[0, 0]) ** 0.5 * response.sensitivity_cps_per_mbq
+    figures = (
+        Figure(name="sensitivity", value=response.sensitivity_cps_per_mbq, unit="cps/MBq", sigma=sigma),
+        Figure(name="model error", value=100 * quality.model_error, unit="%"),
+        Figure(name="chi2 per degree", value=quality.chi2 / quality.degrees, unit=""),
+    )
+    if quality.model_error > settings.response.greatest_model_error:
+        reason = (
+            f"no response explains the counts better than {quality.model_error:.0%}: a source stood elsewhere, or "
+            "the activity is wrong"
+        )
+        return failure(NAME, limit, reason, *figures), None
+    reason = f"explains all counts within {quality.model_error:.1%}"
+    return StepResult(name=NAME, passed=True, figures=figures, limit=limit, reason=reason), response
+
+
+def _points(
+    settings: MorningSettings, counts: Mapping[str, Sequence[Count]], known: Known
+) -> list[PointSourceCount]:
+    nuclide = settings.point_source.nuclide
+    sensitivity = Sensitivity(limits=settings.sensitivity, source=settings.point_source)
+    angular = AngularResponse(limits=settings.angular, source=settings.point_source)
+    places = {
+        sensitivity.name: [(distance_mm, 0.0) for distance_mm in settings.sensitivity.distances_mm],
+        angular.name: [(settings.angular.distance_mm, angle_deg) for angle_deg in settings.angular.angles_deg],
+    }
+    points = []
+    for name, at in places.items():
+        points += [
+            PointSourceCount(
+                medium="air",
+                distance_mm=distance_mm,
+                lateral_mm=0.0,
+                angle_deg=angle_deg,
+                activity_mbq=known.activity_mbq(nuclide, count.middle_at),
+                live_time_s=count.live_time_s,
+                counts=count.counts,
+            )
+            for (distance_mm, angle_deg), count in zip(at, counts[name], strict=True)
+        ]
+    return points

@@ -1,0 +1,80 @@
+"""The morning in a terminal: a bar for each step with the time it still takes, and a table at the end."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from acquisition.quality.counts import CountProgress
+from acquisition.quality.placements import Exposure
+from acquisition.quality.results import StepResult
+from acquisition.quality.steps import Step
+
+
+class TerminalScreen:
+    """Shows a morning on a console."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._title = ""
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+
+    def begin(self, step: Step, number: int, total: int) -> None:
+        """Name the step and what passes."""
+        self._title = step.name
+        self._console.print(f"\n[bold]{number}/{total} {step.name}[/bold]  [dim]{step.limit}[/dim]")
+
+    def show(self, exposure: Exposure, done: int, total: int, progress: CountProgress) -> None:
+        """Move the bar, there only while a count runs, so that questions stand alone."""
+        if not self._console.is_terminal:
+            return
+        if self._progress is None:
+            self._progress = Progress(
+                TextColumn("  {task.description}"),
+                BarColumn(),
+                TextColumn("{task.fields[rate]} {task.fields[remaining]}"),
+                console=self._console,
+                transient=True,
+                auto_refresh=False,
+            )
+            self._progress.start()
+            self._task = self._progress.add_task("", total=1.0, rate="", remaining="")
+        rate = f"{progress.counts / progress.live_time_s:.0f} cps" if progress.live_time_s else "waiting"
+        self._progress.update(
+            self._task,
+            completed=progress.share,
+            description=escape(f"{exposure.placement.instruction} ({done + 1}/{total})"),
+            rate=rate,
+            remaining=f"{progress.remaining_s:.0f} s left",
+            refresh=True,
+        )
+        if progress.share >= 1:
+            self._close()
+
+    def end(self, result: StepResult) -> None:
+        """Say whether the step passed, and why."""
+        self._close()
+        verdict = "[green]pass[/green]" if result.passed else "[red]FAIL[/red]"
+        self._console.print(f"  {verdict}  {escape(result.reason)}")
+
+    def _close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+def table_of(results: Sequence[StepResult]) -> Table:
+    """Lay the verdicts out in a table."""
+    table = Table(show_lines=True)
+    for heading in ("Step", "Verdict", "Measured", "Passes", "Reason"):
+        table.add_column(heading)
+    for result in results:
+        verdict = "[green]pass[/green]" if result.passed else "[bold red]FAIL[/bold red]"
+        if result.attempts > 1:
+            verdict += f"\n[dim]{result.attempts} runs[/dim]"
+        measured = "\n".join(str(figure) for figure in result.figures)
+        table.add_row(result.name, verdict, measured, result.limit, escape(result.reason))
+    return table

@@ -1,0 +1,115 @@
+"""A technologist at a terminal: one sentence for each thing to do, one key to answer."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from rich.console import Console
+from rich.markup import escape
+
+from acquisition.quality.placements import Placement
+from acquisition.quality.results import StepResult
+from acquisition.quality.settings import PointSource
+from acquisition.quality.steps import Assay
+from acquisition.quality.technologist import Choice, MorningAborted
+
+ABORT = "a"
+REPEAT = "r"
+
+
+class Keyboard:
+    """Lines typed at a descriptor, without a thread that would outlive an abort."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._typed = b""
+
+    async def line(self) -> str:
+        """Wait for Enter and give what came before it.
+
+        Raises
+        ------
+        MorningAborted
+            Where the input ends, or is a file that cannot be waited for.
+
+        """
+        loop = asyncio.get_running_loop()
+        while b"\n" not in self._typed:
+            typed: asyncio.Future[bytes] = loop.create_future()
+            try:
+                loop.add_reader(self._descriptor, self._receive, typed)
+            except PermissionError as exc:
+                raise MorningAborted("acquire asks for each step: run it in a terminal") from exc
+            try:
+                received = await typed
+            finally:
+                loop.remove_reader(self._descriptor)
+            if not received:
+                raise MorningAborted("the terminal was closed")
+            self._typed += received
+        line, _, self._typed = self._typed.partition(b"\n")
+        return line.decode(errors="replace").strip()
+
+    def _receive(self, typed: asyncio.Future[bytes]) -> None:
+        if not typed.done():
+            try:
+                typed.set_result(os.read(self._descriptor, 4096))
+            except OSError:  # a terminal that hangs up reads as EIO: its end
+                typed.set_result(b"")
+
+
+class Terminal:
+    """Asks the technologist and waits; ``a`` ends the morning wherever it is asked."""
+
+    def __init__(self, console: Console, keyboard: Keyboard, *, now: Callable[[], datetime]) -> None:
+        self._console = console
+        self._keyboard = keyboard
+        self._now = now
+
+    async def place(self, placement: Placement) -> None:
+        """Ask for the placement and wait for Enter."""
+        await self._ask(f"{placement.instruction}, then press Enter")
+
+    async def assay(self, source: PointSource) -> Assay:
+        """Ask for the dose calibrator's reading until it makes sense."""
+        while True:
+            typed = await self._ask(f"Activity of the {source.nuclide} point source, in MBq")
+            try:
+                activity_mbq = float(typed.replace(",", "."))
+            except ValueError:
+                self._console.print(escape(f"{typed!r} is no number of MBq"))
+                continue
+            if source.least_mbq <= activity_mbq <= source.greatest_mbq:
+                break
+            self._console.print(f"Wanted is {source.least_mbq:g} to {source.greatest_mbq:g} MBq")
+        return Assay(activity_mbq=activity_mbq, measured_at=await self._time())
+
+    async def judge(self, result: StepResult) -> Choice:
+        """Ask what to do after a failed step."""
+        typed = await self._ask(f"{result.name} failed. Enter to go on, {REPEAT} to repeat it")
+        return Choice.REPEAT if typed.lower() == REPEAT else Choice.CONTINUE
+
+    async def _time(self) -> datetime:
+        while True:
+            now = self._now().astimezone()
+            typed = await self._ask("Measured at, as HH:MM today (Enter: just now)")
+            if not typed:
+                return now
+            try:
+                at = datetime.combine(now.date(), datetime.strptime(typed, "%H:%M").time(), now.tzinfo)  # noqa: DTZ007 - the zone is added here
+            except ValueError:
+                self._console.print(escape(f"{typed!r} is no time such as 07:45"))
+                continue
+            if at <= now + timedelta(minutes=1):
+                return at
+            self._console.print(escape(f"{typed} is still to come"))
+
+    async def _ask(self, sentence: str) -> str:
+        self._console.print(
+            f"[bold]{escape(sentence)}[/bold] [dim]({ABORT} + Enter ends the morning)[/dim]: ", end=""
+        )
+        typed = await self._keyboard.line()
+        if typed.lower() == ABORT:
+            raise MorningAborted("ended by the technologist")
+        return typed
