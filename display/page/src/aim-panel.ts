@@ -35,7 +35,7 @@ export class AimPanel {
     label(this.canvas, isAimed ? directionWords(target) : this.wordsWithout(moment, target));
     this.writeDistance(isAimed ? target : null);
     write(this.guidance, moment?.state.guidance.sentence ?? "");
-    mark(this.guidance, moment === null ? "none" : moment.isLive ? "live" : "stale");
+    mark(this.guidance, moment === null ? "none" : isOutlived(moment) ? "stale" : "live");
   }
 
   private stateWithout(moment: Moment | null, target: TargetState | null): string {
@@ -68,6 +68,12 @@ export class AimPanel {
     write(this.error, `${error}mm`);
     label(this.distance, half === null ? `${rounded} mm` : `${rounded} plus or minus ${Math.round(half)} mm`);
   }
+}
+
+/** Whether the guidance rests on a pose or a rate that was live when the service sent it, and is no longer. */
+function isOutlived(moment: Moment): boolean {
+  const { pose, rate } = moment.state;
+  return !moment.isLive || (pose !== null && moment.pose === null) || (rate !== null && moment.rate === null);
 }
 
 function directionWords(target: TargetState & { tip_right_mm: number; tip_up_mm: number; tip_ahead_mm: number }): string {

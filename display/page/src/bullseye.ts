@@ -139,7 +139,7 @@ export class Bullseye {
     canvas.line([[x, top], [x, y + radius]], FAINT, rem * 0.9);
     for (const share of [0, 0.25, 0.5, 0.75, 1]) {
       const mm = deepest_mm * share;
-      canvas.text(mm === 0 ? "tip" : `${mm}`, x + rem * 0.9, at(mm), rem * 0.75, { colour: DIM, align: "left" });
+      canvas.text(mm === 0 ? "tip" : `${mm}`, x + rem * 1.2, at(mm), rem * 0.75, { colour: DIM, align: "left" });
     }
     canvas.line([[x - rem * 0.6, top], [x + rem * 0.6, top]], PROBE, 4);
     if (target.tip_ahead_mm < 0) {

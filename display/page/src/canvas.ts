@@ -9,6 +9,8 @@ export class Canvas {
   readonly context: CanvasRenderingContext2D;
   width = 0;
   height = 0;
+  /** Root font size, px: the layout's unit. */
+  rem = 16;
 
   constructor(
     readonly element: HTMLCanvasElement,
@@ -22,11 +24,6 @@ export class Canvas {
       onResize();
     }).observe(element);
     this.fit();
-  }
-
-  /** Root font size, px: the layout's unit. */
-  get rem(): number {
-    return parseFloat(getComputedStyle(document.documentElement).fontSize);
   }
 
   /** Fill with one colour. */
@@ -87,6 +84,7 @@ export class Canvas {
 
   private fit(): void {
     const ratio = Math.min(window.devicePixelRatio, GREATEST_RATIO);
+    this.rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     this.width = this.element.clientWidth;
     this.height = this.element.clientHeight;
     this.element.width = Math.max(1, Math.round(this.width * ratio));

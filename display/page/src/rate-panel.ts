@@ -103,22 +103,27 @@ export class RatePanel {
 
   private writeNumber(rate: RateState | null): void {
     if (rate === null || rate.rate_cps === null) {
-      write(this.value, rate === null ? "–" : `> ${spaced(rate.low_cps)}`);
+      this.writeValue(rate === null ? "–" : `> ${spaced(rate.low_cps)}`);
       write(this.error, "");
       label(this.number, rate === null ? "no count rate" : `more than ${Math.round(rate.low_cps)} counts per second`);
       return;
     }
     const half = rate.high_cps === null ? rate.rate_cps - rate.low_cps : (rate.high_cps - rate.low_cps) / 2;
     const { value, error } = withError(rate.rate_cps, half);
-    write(this.value, value);
+    this.writeValue(value);
     write(this.error, `± ${error}`);
     label(this.number, `${value} plus or minus ${error} counts per second`);
+  }
+
+  private writeValue(text: string): void {
+    write(this.value, text);
+    this.value.dataset["length"] = text.length > 5 ? "long" : "short";
   }
 
   private writeDetails(rate: RateState | null): void {
     write(this.integration, rate ? `${rate.integration_s.toFixed(1)} s` : "–");
     const background_cps = rate?.background_cps ?? null;
-    write(this.background, background_cps === null ? "not measured" : `${background_cps.toFixed(1)}`);
+    write(this.background, background_cps === null ? "not measured" : `${background_cps.toFixed(1)} /s`);
     const rate_cps = rate?.rate_cps ?? null;
     const isComparable = rate_cps !== null && background_cps !== null && background_cps > 0;
     write(this.ratio, isComparable ? times(rate_cps / background_cps) : "–");
@@ -140,5 +145,5 @@ export class RatePanel {
 }
 
 function times(ratio: number): string {
-  return `× ${ratio < 10 ? ratio.toFixed(1) : spaced(ratio)}`;
+  return `× ${ratio < 9.95 ? ratio.toFixed(1) : spaced(ratio)}`;
 }

@@ -30,11 +30,13 @@ export interface Subject {
 }
 
 /** Patient mm across the shorter side of the smallest view. */
-const FIELD_MM = 180;
+const FIELD_MM = 200;
 /** Screen pixels for each sample of the picture; CT voxels are about two pixels wide at this field. */
 const COARSENESS = 1.5;
-/** Share of the view in which the tip may move before the picture follows: a still picture is easier to read. */
-const CALM = 0.5;
+/** How far ahead of the tip the picture is centred: tissue matters more than the air behind the probe. */
+const FOCUS_MM = 35;
+/** Share of the view in which that point may move before the picture follows: a still picture is easier to read. */
+const CALM = 0.3;
 const SHAFT_MM = 90;
 const LOOK_MM = 60;
 const OPPOSITES = [
@@ -84,7 +86,8 @@ export class SliceView {
       return;
     }
     const scale = Math.min(canvas.width, canvas.height) / FIELD_MM;
-    const middle_mm = this.follow(subject.at_mm, scale);
+    const focus_mm = subject.pose ? along(subject.at_mm, subject.pose.axis, FOCUS_MM) : subject.at_mm;
+    const middle_mm = this.follow(subject.at_mm, focus_mm, scale);
     this.paintPicture(subject.fusion, middle_mm, scale);
     canvas.context.imageSmoothingEnabled = true;
     canvas.context.drawImage(this.picture, 0, 0, canvas.width, canvas.height);
@@ -103,16 +106,16 @@ export class SliceView {
     this.drawRuler(scale);
   }
 
-  /** Middle of the picture: in the plane of the tip, moved along only when the tip leaves the calm part. */
-  private follow(at_mm: Point, scale: number): Point {
+  /** Middle of the picture: in the plane of the tip, moved along only when the focus leaves the calm part. */
+  private follow(at_mm: Point, focus_mm: Point, scale: number): Point {
     const { right, down } = this.cut;
-    const old = this.middle_mm ?? at_mm;
-    const off = subtract(at_mm, old);
+    const old = this.middle_mm ?? focus_mm;
+    const off = subtract(focus_mm, old);
     const excess = (step: number, side: number): number => {
       const calm = (side * CALM) / 2 / scale;
       return step - Math.max(-calm, Math.min(calm, step));
     };
-    let middle = along(old, this.normal, dot(off, this.normal));
+    let middle = along(old, this.normal, dot(subtract(at_mm, old), this.normal));
     middle = along(middle, right, excess(dot(off, right), this.canvas.width));
     middle = along(middle, down, excess(dot(off, down), this.canvas.height));
     this.middle_mm = middle;
@@ -155,7 +158,7 @@ export class SliceView {
     canvas.line([[x + gap, y], [canvas.width, y]], faint, 1);
   }
 
-  /** Solid where the plane cuts the 95 % region, dashed where it only lies before or behind. */
+  /** Solid where the plane cuts the 95 % region, dashed with the distance to go where it lies off the plane. */
   private drawTarget(target: TargetState, at_mm: Point, place: (mm: Point) => [number, number], scale: number): void {
     const region = regionOf(target);
     if (region === null || target.centre_mm === null) return;
@@ -163,6 +166,7 @@ export class SliceView {
     const { right, down } = this.cut;
     const height = dot(subtract(at_mm, target.centre_mm), this.normal);
     const cutting = section(region, right, down, this.normal, height);
+    if (cutting === null && target.kind === "injection") return;
     const ellipse = cutting ?? shadow(region, right, down);
     const [x, y] = place(target.centre_mm);
     const colour = target.kind === "injection" ? INJECTION : TARGET;
@@ -173,7 +177,8 @@ export class SliceView {
       context.ellipse(...centre, ...radii, ellipse.tilt_rad, 0, 2 * Math.PI);
       this.canvas.stroke(rim, width, cutting ? [] : [5, 6]);
     }
-    const words = target.kind === "injection" ? `${target.name} (injection)` : target.name;
+    const side = sideOf(height > 0 ? negate(this.normal) : this.normal);
+    const words = cutting ? target.name : `${target.name} ${Math.abs(height).toFixed(0)} mm ${side}`;
     const size = this.canvas.rem * 0.85;
     this.canvas.text(words, centre[0] + radii[0] + 6, centre[1] - radii[0] * 0.7, size, { colour, align: "left" });
   }

@@ -82,7 +82,7 @@ export class StudiesPanel {
   private entry(study: StudyEntry): HTMLElement {
     const series = study.series.map((entry) => {
       const fate = entry.accepted ? "accepted" : `refused: ${entry.reason}`;
-      const row = make("li", "", `${entry.modality} ${entry.description}, ${entry.objects} objects – ${fate}`);
+      const row = make("li", "", `${entry.modality} ${entry.description}, ${counted(entry.objects)} – ${fate}`);
       row.dataset["state"] = entry.accepted ? "accepted" : "refused";
       return row;
     });
@@ -91,7 +91,7 @@ export class StudiesPanel {
       "study",
       make("h3", "", personName(study.patient_name)),
       make("p", "identity", `ID ${study.patient_id || "missing"} · ${dateTime(study.taken_at_utc)}`),
-      make("p", "", `${study.description || "no description"}, ${study.objects} objects from ${study.received_from}`),
+      make("p", "", `${study.description || "no description"}, ${counted(study.objects)} from ${study.received_from}`),
       make("ul", "", ...series),
     );
     article.dataset["state"] = study.in_use ? "in-use" : study.usable ? "usable" : "unusable";
@@ -159,4 +159,8 @@ export class StudiesPanel {
       this.render();
     }
   }
+}
+
+function counted(objects: number): string {
+  return objects === 1 ? "1 object" : `${objects} objects`;
 }

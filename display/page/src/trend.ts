@@ -20,7 +20,7 @@ export class Trend {
         ...this.size(),
         legend: { show: false },
         cursor: { show: false },
-        padding: [12, 12, 0, 0],
+        padding: [14, 28, 0, 0],
         scales: {
           x: { time: false, range: [-SPAN_S, 0] },
           y: { range: (_, __, greatest) => [0, Math.max(10, greatest * 1.1)] },
@@ -32,7 +32,7 @@ export class Trend {
             splits: () => [-60, -45, -30, -15, 0],
             values: (_, splits) => splits.map((s) => (s === 0 ? "now" : `\u2212${-s} s`)),
           },
-          { ...axis, size: 64 },
+          { ...axis, size: 60 },
         ],
         series: [
           {},

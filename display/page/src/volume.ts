@@ -3,6 +3,9 @@
 import type { VolumeState } from "./feed-types";
 import { apply, invert, type Matrix, type Point, subtract } from "./vectors";
 
+/** Voxels a step may move across an axis and still count as along another. */
+const STILL = 1e-9;
+
 export interface Volume {
   readonly state: VolumeState;
   readonly voxels: Int16Array | Float32Array;
@@ -37,11 +40,104 @@ export function centreOf(state: VolumeState): Point {
  * `outside` where the grid has none.
  */
 export function sampleLine(volume: Volume, start: Point, step: Point, out: Float32Array, outside: number): void {
-  const [slices, rows, columns] = volume.state.shape;
   const [from, to] = insideRange(start, step, volume.state.shape, out.length);
   out.fill(outside, 0, from);
   out.fill(outside, to);
-  const voxels = volume.voxels;
+  if (from === to) return;
+  const axis = alignedAxis(step);
+  if (axis === null) sampleOblique(volume, start, step, out, from, to);
+  else sampleAligned(volume, start, step[axis], axis, out, from, to);
+}
+
+type Axis = 0 | 1 | 2;
+
+/** The two axes across each. */
+const ACROSS = [
+  [1, 2],
+  [0, 2],
+  [0, 1],
+] as const;
+
+/** The one axis that a step follows, null for a slanting one. */
+function alignedAxis(step: Point): Axis | null {
+  const isStill = (axis: Axis): boolean => Math.abs(step[axis]) <= STILL;
+  if (isStill(0) && isStill(1)) return 2;
+  if (isStill(0) && isStill(2)) return 1;
+  return isStill(1) && isStill(2) ? 0 : null;
+}
+
+/** The two voxels around a fractional index: offset of the first, offset to the second, weight of the second. */
+function cell(index: number, count: number, stride: number): [number, number, number] {
+  const first = Math.max(0, Math.min(count - 2, Math.floor(index)));
+  return [first * stride, count > 1 ? stride : 0, index - first];
+}
+
+/**
+ * A line along one axis of the grid, as with every scan that lies straight: the four neighbours across the
+ * line keep their weights, so each voxel along it is mixed once and not for every point between.
+ */
+function sampleAligned(
+  { voxels, state }: Volume,
+  start: Point,
+  stride: number,
+  axis: Axis,
+  out: Float32Array,
+  from: number,
+  to: number,
+): void {
+  const { shape } = state;
+  const strides: Point = [shape[1] * shape[2], shape[2], 1];
+  const [one, two] = ACROSS[axis];
+  const [base1, next1, weight1] = cell(start[one], shape[one], strides[one]);
+  const [base2, next2, weight2] = cell(start[two], shape[two], strides[two]);
+  const pitch = strides[axis];
+  const enter = start[axis] + from * stride;
+  const leave = start[axis] + (to - 1) * stride;
+  const first = Math.max(0, Math.floor(Math.min(enter, leave)));
+  const last = Math.min(shape[axis] - 1, Math.ceil(Math.max(enter, leave)));
+  const mixed = new Float32Array(last - first + 2);
+  const corner = base1 + base2 + first * pitch;
+  mix(voxels, corner, next1, next2, pitch, weight1, weight2, mixed);
+  stretch(mixed, enter - first, stride, out, from, to);
+}
+
+/** Bilinear mixture of four neighbours for each voxel along a line; the last stands twice, for `stretch`. */
+function mix(
+  voxels: Int16Array | Float32Array,
+  corner: number,
+  next1: number,
+  next2: number,
+  pitch: number,
+  weight1: number,
+  weight2: number,
+  mixed: Float32Array,
+): void {
+  const count = mixed.length - 1;
+  for (let n = 0, a = corner; n < count; n++, a += pitch) {
+    const front = voxels[a]! + (voxels[a + next2]! - voxels[a]!) * weight2;
+    const back = voxels[a + next1]! + (voxels[a + next1 + next2]! - voxels[a + next1]!) * weight2;
+    mixed[n] = front + (back - front) * weight1;
+  }
+  mixed[count] = mixed[count - 1]!;
+}
+
+function stretch(mixed: Float32Array, at: number, stride: number, out: Float32Array, from: number, to: number): void {
+  for (let n = from; n < to; n++, at += stride) {
+    const m = at | 0;
+    const value = mixed[m]!;
+    out[n] = value + (mixed[m + 1]! - value) * (at - m);
+  }
+}
+
+function sampleOblique(
+  { voxels, state }: Volume,
+  start: Point,
+  step: Point,
+  out: Float32Array,
+  from: number,
+  to: number,
+): void {
+  const [slices, rows, columns] = state.shape;
   // the last cell starts one voxel before the end; a grid of one voxel has no next one to step to
   const lastK = Math.max(0, slices - 2);
   const lastJ = Math.max(0, rows - 2);
@@ -89,7 +185,7 @@ function insideRange(start: Point, step: Point, shape: Point, count: number): [n
     const first = start[axis]!;
     const stride = step[axis]!;
     const last = shape[axis]! - 1 + edge;
-    if (Math.abs(stride) < 1e-9) {
+    if (Math.abs(stride) <= STILL) {
       if (first < -edge || first > last) return [0, 0];
     } else {
       const enter = (-edge - first) / stride;
