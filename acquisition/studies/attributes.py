@@ -47,7 +47,7 @@ class Attributes:
         found = self.value(keyword)
         if found is None:
             return ""
-        values = found if isinstance(found, MultiValue) else [found]
+        values = found if isinstance(found, MultiValue | list) else [found]
         return "\\".join(str(value).strip() for value in values)
 
     def required_text(self, keyword: str) -> str:
@@ -99,7 +99,7 @@ class Attributes:
         found = self.value(keyword)
         if found is None:
             return self._missing(keyword)
-        values = found if isinstance(found, MultiValue) else [found]
+        values = found if isinstance(found, MultiValue | list) else [found]
         try:
             numbers = tuple(float(value) for value in values)
         except (TypeError, ValueError) as exc:

@@ -66,11 +66,13 @@ def read_object(path: Path) -> StoredObject:
 def _read(path: Path) -> StoredObject:
     if path.stat().st_size > LARGEST_OBJECT_BYTES:
         raise ObjectUnreadable(f"{path.name} is larger than {LARGEST_OBJECT_BYTES} bytes", path=path)
-    syntax = read_file_meta_info(path).get("TransferSyntaxUID")
-    if syntax is None:
+    syntax = UID(read_file_meta_info(path).get("TransferSyntaxUID") or "")
+    if not syntax:
         raise ObjectUnreadable(f"{path.name} has no Transfer Syntax UID (0002,0010)", path=path)
     if syntax == DeflatedExplicitVRLittleEndian:
         raise ObjectUnreadable(f"{path.name} is deflated; send it in a plain transfer syntax", path=path)
+    if not syntax.is_transfer_syntax or syntax.is_private:
+        raise ObjectUnreadable(f"{path.name} is in {syntax}, no transfer syntax of the standard", path=path)
     header = dcmread(path, stop_before_pixels=True)
     attributes = Attributes(dataset=header, where=path.name)
     return StoredObject(
@@ -80,5 +82,5 @@ def _read(path: Path) -> StoredObject:
         sop_instance_uid=attributes.required_text("SOPInstanceUID"),
         study_uid=attributes.required_text("StudyInstanceUID"),
         series_uid=attributes.required_text("SeriesInstanceUID"),
-        transfer_syntax_uid=UID(syntax),
+        transfer_syntax_uid=syntax,
     )

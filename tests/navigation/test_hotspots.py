@@ -1,0 +1,177 @@
+"""Hot spots in volumes whose content is known in closed form."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from navigation.errors import NavigationError
+from navigation.hotspots import find_hotspots
+from navigation.volume import Volume, VolumeGeometry
+
+FWHM_MM = 9.0
+SIGMA_MM = FWHM_MM / 2.3548200450309493
+CENTRE_MM = np.array([12.0, -30.0, 250.0])
+
+Spot = tuple[tuple[float, float, float], float]
+"""Offset from the middle of the volume, LPS mm, and activity, MBq."""
+
+
+def make_geometry(spacing_mm: tuple[float, float, float], shape: tuple[int, int, int]) -> VolumeGeometry:
+    """Make an axial grid (slices up, rows back, columns left) around `CENTRE_MM`."""
+    affine = np.eye(4)
+    affine[:3, :3] = np.array([[0, 0, spacing_mm[2]], [0, spacing_mm[1], 0], [spacing_mm[0], 0, 0]])
+    affine[:3, 3] = CENTRE_MM - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+    return VolumeGeometry(patient_from_voxel=affine, shape=shape, frame_of_reference_uid="1.2.3")
+
+
+def make_values(
+    geometry: VolumeGeometry, spots: list[Spot], *, background_bq_per_ml: float = 0.0
+) -> NDArray[np.float64]:
+    """Sum point sources blurred to 9 mm: A / ((2 pi)^1.5 sigma^3) exp(-r^2 / 2 sigma^2), Bq/mL."""
+    positions_mm = geometry.positions_mm(np.moveaxis(np.indices(geometry.shape), 0, -1))
+    values = np.full(geometry.shape, float(background_bq_per_ml))
+    for offset_mm, activity_mbq in spots:
+        squared_mm2 = ((positions_mm - CENTRE_MM - np.array(offset_mm)) ** 2).sum(axis=-1)
+        peak = activity_mbq * 1e6 / ((2 * math.pi) ** 1.5 * SIGMA_MM**3 / 1000)
+        values += peak * np.exp(-squared_mm2 / (2 * SIGMA_MM**2))
+    return values
+
+
+def make_volume(values: NDArray[np.float64], geometry: VolumeGeometry, *, unit: str = "Bq/mL") -> Volume:
+    """Wrap values as an activity volume."""
+    return Volume(
+        geometry=geometry, values=values.astype(np.float32), quantity="activity concentration", unit=unit
+    )
+
+
+SPECT = make_geometry((4.4, 4.4, 4.4), (48, 64, 64))
+
+
+def test_point_source_is_found_where_it_is() -> None:
+    """A source between voxel centres is placed within a tenth of a voxel and measured within 10 %."""
+    volume = make_volume(make_values(SPECT, [((11.3, -7.9, 20.6), 0.5)], background_bq_per_ml=500), SPECT)
+    (spot,) = find_hotspots(volume)
+    assert np.linalg.norm(spot.centre_mm - CENTRE_MM - (11.3, -7.9, 20.6)) < 0.44
+    assert spot.activity_mbq == pytest.approx(0.5, rel=0.1)
+    assert spot.kind == "target"
+    assert spot.name == "target 1"
+    assert spot.relative_to_hottest == 1.0
+    assert spot.activity_factor == pytest.approx(2.0, rel=0.02)
+
+
+def test_uneven_voxels() -> None:
+    """Voxels of 2 x 2 x 5 mm give the same place and activity as cubic ones."""
+    geometry = make_geometry((5.0, 2.0, 2.0), (30, 64, 64))
+    (spot,) = find_hotspots(make_volume(make_values(geometry, [((5.2, 9.1, -12.4), 0.2)]), geometry))
+    assert np.linalg.norm(spot.centre_mm - CENTRE_MM - (5.2, 9.1, -12.4)) < 0.5
+    assert spot.activity_mbq == pytest.approx(0.2, rel=0.1)
+
+
+@pytest.mark.parametrize("second_mbq", [0.1, 0.03])
+def test_two_nodes_15_mm_apart(second_mbq: float) -> None:
+    """Two nodes 15 mm apart at 9 mm resolution stay two, each within 1 mm and 15 % of its own activity."""
+    truth: list[Spot] = [((0.0, 0.0, 0.0), 0.1), ((9.0, 12.0, 0.0), second_mbq)]
+    spots = find_hotspots(make_volume(make_values(SPECT, truth, background_bq_per_ml=1000), SPECT))
+    assert len(spots) == 2
+    for offset_mm, activity_mbq in truth:
+        spot = min(spots, key=lambda one: float(np.linalg.norm(one.centre_mm - CENTRE_MM - offset_mm)))
+        assert np.linalg.norm(spot.centre_mm - CENTRE_MM - offset_mm) < 1.0
+        assert spot.activity_mbq == pytest.approx(activity_mbq, rel=0.15)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("counts_per_bq_ml", [1e-3, 1e-2])
+def test_weak_node_beside_the_injection(seed: int, counts_per_bq_ml: float) -> None:
+    """A node 60 mm from a spot 100 times hotter is found, and the hot one's shoulder gives nothing else."""
+    truth: list[Spot] = [((0.0, 0.0, 0.0), 10.0), ((60.0, 0.0, 0.0), 0.1)]
+    expected = make_values(SPECT, truth, background_bq_per_ml=1000) * counts_per_bq_ml
+    noisy = np.random.default_rng(seed).poisson(expected) / counts_per_bq_ml
+    injection, node = find_hotspots(make_volume(noisy, SPECT))
+    assert injection.kind == "injection"
+    assert injection.name == "injection"
+    assert node.kind == "target"
+    assert node.name == "target 1"
+    assert np.linalg.norm(node.centre_mm - CENTRE_MM - (60.0, 0.0, 0.0)) < 1.5
+    assert node.activity_mbq == pytest.approx(0.1, rel=0.25)
+    assert node.relative_to_hottest == pytest.approx(0.01, rel=0.3)
+
+
+def test_injection_needs_a_ratio() -> None:
+    """A spot ten times hotter than the next stays a target: nothing says that it is the injection."""
+    truth: list[Spot] = [((0.0, 0.0, 0.0), 1.0), ((60.0, 0.0, 0.0), 0.1)]
+    spots = find_hotspots(make_volume(make_values(SPECT, truth, background_bq_per_ml=1000), SPECT))
+    assert [spot.kind for spot in spots] == ["target", "target"]
+    assert [spot.name for spot in spots] == ["target 1", "target 2"]
+
+
+@pytest.mark.parametrize("counts", [0.02, 0.1, 1.0, 5.0, 50.0])
+@pytest.mark.parametrize("blur", [0.0, 0.9])
+def test_pure_noise_gives_nothing(counts: float, blur: float) -> None:
+    """Four volumes of Poisson noise, white or correlated, give no spot at all."""
+    for seed in range(4):
+        noise = np.random.default_rng(seed).poisson(counts, SPECT.shape).astype(np.float64)
+        if blur:
+            noise = ndimage.gaussian_filter(noise, blur)
+        assert find_hotspots(make_volume(noise, SPECT)) == ()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_large_organ_is_no_string_of_spots(seed: int) -> None:
+    """A uniformly hot sphere of 100 mm gives no spot: its rim stands out outwards only."""
+    positions_mm = SPECT.positions_mm(np.moveaxis(np.indices(SPECT.shape), 0, -1))
+    organ = 20_000.0 * (np.linalg.norm(positions_mm - CENTRE_MM, axis=-1) < 50)
+    expected = 1000 + ndimage.gaussian_filter(organ, SIGMA_MM / 4.4)
+    noisy = np.random.default_rng(seed).poisson(expected * 0.01) / 0.01
+    assert find_hotspots(make_volume(noisy, SPECT)) == ()
+
+
+def test_wide_lesion_is_one_spot() -> None:
+    """A lesion of 30 mm is one spot at its middle with its whole activity, not ripples along its surface."""
+    positions_mm = SPECT.positions_mm(np.moveaxis(np.indices(SPECT.shape), 0, -1))
+    lesion = 20_000.0 * (np.linalg.norm(positions_mm - CENTRE_MM, axis=-1) < 15)
+    values = 1000 + ndimage.gaussian_filter(lesion, SIGMA_MM / 4.4)
+    (spot,) = find_hotspots(make_volume(values, SPECT))
+    assert np.linalg.norm(spot.centre_mm - CENTRE_MM) < 1.0
+    assert spot.activity_mbq == pytest.approx(lesion.sum() * SPECT.voxel_volume_ml / 1e6, rel=0.1)
+
+
+def test_relative_counts_have_no_activity() -> None:
+    """Without Bq/mL there is no activity, only how the spots compare."""
+    truth: list[Spot] = [((0.0, 0.0, 0.0), 1.0), ((50.0, 0.0, 0.0), 0.5)]
+    spots = find_hotspots(make_volume(make_values(SPECT, truth, background_bq_per_ml=1000), SPECT, unit="1"))
+    assert [spot.activity_mbq for spot in spots] == [None, None]
+    assert spots[1].relative_to_hottest == pytest.approx(0.5, rel=0.1)
+
+
+def test_covariance_covers_the_error() -> None:
+    """Over 40 noisy volumes the squared error, in units of the covariance, averages below its 3 degrees."""
+    distances = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        offset_mm = tuple(float(part) for part in rng.uniform(-10, 10, 3))
+        expected = make_values(
+            SPECT, [((offset_mm[0], offset_mm[1], offset_mm[2]), 0.05)], background_bq_per_ml=2000
+        )
+        noisy = rng.poisson(expected * 2e-3) / 2e-3
+        (spot,) = find_hotspots(make_volume(noisy, SPECT))
+        error_mm = spot.centre_mm - CENTRE_MM - offset_mm
+        distances.append(float(error_mm @ np.linalg.solve(spot.covariance_mm2, error_mm)))
+    assert 0.05 < np.mean(distances) < 3.0
+
+
+def test_empty_volume_has_no_spots() -> None:
+    """A volume of zeros gives none."""
+    assert find_hotspots(make_volume(np.zeros(SPECT.shape), SPECT)) == ()
+
+
+def test_values_that_are_not_finite_are_refused() -> None:
+    """A NaN anywhere is refused rather than smeared over its neighbours."""
+    values = np.zeros(SPECT.shape)
+    values[3, 4, 5] = np.nan
+    with pytest.raises(NavigationError, match="not finite"):
+        find_hotspots(make_volume(values, SPECT))
+    with pytest.raises(NavigationError, match="resolution_fwhm_mm"):
+        find_hotspots(make_volume(np.zeros(SPECT.shape), SPECT), resolution_fwhm_mm=0.0)
