@@ -93,7 +93,7 @@ class StudyLedger:
     def _announce(self, study_uid: str, study: _Study) -> StudyComplete:
         reason = "association ended and nothing more came"
         if study.is_announced:
-            reason = f"{study.fresh} more objects came after it was complete"
+            reason = f"objects came after it was complete: {study.fresh}"
         if study.is_lost:
             reason += "; an association was lost on the way, so objects may be missing"
         study.fresh, study.is_announced, study.is_lost = 0, True, False

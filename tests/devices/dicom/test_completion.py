@@ -54,7 +54,7 @@ def test_a_late_object_opens_the_study_again() -> None:
     ledger.ended(2, was_released=True, now_s=60.0)
     (late,) = ledger.due(61.0)
     assert late.objects == ("a", "b")
-    assert late.reason == "1 more objects came after it was complete"
+    assert late.reason == "objects came after it was complete: 1"
 
 
 def test_the_same_objects_again_announce_nothing() -> None:

@@ -2,6 +2,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 
+import devices
 from devices.dicom.client import StorageNode, run_node
 from devices.dicom.part10 import data_set_offset
 from devices.dicom.study import ReceivedStudy
@@ -255,6 +257,43 @@ async def test_sigterm_ends_the_node(settings: Any) -> None:
             await _next(node.studies())
 
 
+async def test_the_node_does_not_outlive_a_killed_service(settings: Any) -> None:
+    """When the service dies without a word, the node ends and gives its folder and port back."""
+    chosen = settings()
+    script = (
+        "import asyncio, sys\n"
+        "from devices.dicom.client import run_node\n"
+        "from devices.dicom.settings import NodeSettings\n"
+        "async def main():\n"
+        "    async with run_node(NodeSettings.model_validate_json(sys.argv[1])) as node:\n"
+        "        print('node', node.process_id, flush=True)\n"
+        "        await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    service = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script, chosen.model_dump_json()),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(devices.__file__).parents[1],
+    )
+    assert service.stdout is not None
+    async with asyncio.timeout(15):
+        while not (line := await service.stdout.readline()).startswith(b"node "):
+            assert line
+    node = os.pidfd_open(int(line.split()[1]))
+    service.kill()
+    await service.communicate()
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(node, ended.set)
+    try:
+        async with asyncio.timeout(5):
+            await ended.wait()
+    finally:
+        asyncio.get_running_loop().remove_reader(node)
+        os.close(node)
+    async with run_node(chosen):
+        pass
+
+
 @pytest.mark.peer("dcmtk")
 async def test_dcmtk_is_answered(settings: Any, run: Any) -> None:
     """DCMTK's echoscu is answered, and told the reason when its title is not allowed."""
@@ -276,6 +315,9 @@ async def test_dcmtk_sends(settings: Any, thing: Any, run: Any, tmp_path: Path, 
         code, output = await run(program, "127.0.0.1", node.port, *files)
         assert code == 0, output
         study = await _next(node.studies())
+    for path in study.objects:
+        code, output = await run("dcmftest", path)
+        assert code == 0, output
     received = {path.read_bytes()[data_set_offset(path) :] for path in study.objects}
     assert received == {one.data_set for one in things}
 
