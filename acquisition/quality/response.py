@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from math import sqrt
 
 from acquisition.quality.angular import AngularResponse
 from acquisition.quality.counts import Count
@@ -11,7 +12,7 @@ from acquisition.quality.sensitivity import Sensitivity
 from acquisition.quality.settings import MorningSettings
 from acquisition.quality.steps import Known
 from navigation.errors import NavigationError
-from navigation.response import PointSourceCount, Response
+from navigation.response import FITTED, PointSourceCount, Response
 from navigation.response_fit import fit_response
 
 NAME = "response"
@@ -56,7 +57,7 @@ def fit_morning(
         )
     except NavigationError as exc:
         return failure(NAME, limit, str(exc)), None
-    sigma = float(response.covariance[0, 0]) ** 0.5 * response.sensitivity_cps_per_mbq
+    sigma = _relative_error(response, "sensitivity_cps_per_mbq") * response.sensitivity_cps_per_mbq
     figures = (
         Figure(name="sensitivity", value=response.sensitivity_cps_per_mbq, unit="cps/MBq", sigma=sigma),
         Figure(name="model error", value=100 * quality.model_error, unit="%"),
@@ -70,6 +71,11 @@ def fit_morning(
         return failure(NAME, limit, reason, *figures), None
     reason = f"explains all counts within {quality.model_error:.1%}"
     return StepResult(name=NAME, passed=True, figures=figures, limit=limit, reason=reason), response
+
+
+def _relative_error(response: Response, name: str) -> float:
+    index = FITTED.index(name)
+    return sqrt(response.covariance[index, index])
 
 
 def _points(

@@ -1,0 +1,144 @@
+"""The calibration file: whole or refused, and never a simulated one for a real probe."""
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acquisition.calibration import (
+    Calibration,
+    CalibrationError,
+    Provenance,
+    load_response,
+    read_calibration,
+    write_calibration,
+)
+from navigation.response import PointSourceCount, Response
+from navigation.response_fit import fit_response
+
+
+@cache
+def response() -> Response:
+    """Fit the response of a crystal 23 mm behind the tip, 2,000 cps/MBq at 30 mm."""
+    counts = [
+        PointSourceCount(
+            medium="air",
+            distance_mm=distance_mm,
+            lateral_mm=0.0,
+            angle_deg=angle_deg,
+            activity_mbq=1.0,
+            live_time_s=10.0,
+            counts=round(10 * (5 + relative * 2000 * (53 / (distance_mm + 23)) ** 2)),
+        )
+        for distance_mm, angle_deg, relative in ((10, 0, 1), (30, 0, 1), (50, 0, 1), (100, 0, 1), (30, 20, 0.5))
+    ]
+    return fit_response(
+        counts,
+        300,
+        60.0,
+        0.0,
+        probe="gamma",
+        nuclide="Tc-99m",
+        window_kev=(126.0, 154.0),
+        calibrated_at="2026-11-22T07:00:00+00:00",
+    )[0]
+
+
+def calibration(*, probe: str = "gamma", is_simulated: bool = False) -> Calibration:
+    """Make a calibration of a passed morning."""
+    at = datetime(2026, 11, 22, 7, tzinfo=UTC)
+    provenance = Provenance(
+        probe=probe,
+        identity="DP5 12345",
+        is_simulated=is_simulated,
+        started_at=at,
+        ended_at=at,
+        sources={"check": {"nuclide": "Co-57"}},
+        results=[{"name": "background", "passed": True}],
+    )
+    return Calibration(response=response(), provenance=provenance)
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    """What is written is read back, the folder made where there was none, and no part left behind."""
+    path = tmp_path / "calibrations" / "gamma.json"
+    write_calibration(path, calibration())
+    found = read_calibration(path)
+    assert found.response.to_dict() == calibration().response.to_dict()
+    assert found.provenance == calibration().provenance
+    assert load_response(path).sensitivity_cps_per_mbq == pytest.approx(2000, rel=0.01)
+    assert [file.name for file in path.parent.iterdir()] == ["gamma.json"]
+
+
+def test_simulated_is_refused_for_a_real_probe(tmp_path: Path) -> None:
+    """A simulated bench's calibration serves a simulated probe and no other."""
+    path = tmp_path / "gamma.json"
+    write_calibration(path, calibration(is_simulated=True))
+    assert load_response(path, is_simulated=True).probe == "gamma"
+    with pytest.raises(CalibrationError, match="simulated bench"):
+        load_response(path)
+
+
+def edited(path: Path, **changes: Any) -> None:
+    """Change a written calibration by ``section__key`` or ``section``."""
+    write_calibration(path, calibration())
+    content = json.loads(path.read_text())
+    for name, value in changes.items():
+        section, _, key = name.partition("__")
+        if key:
+            content[section][key] = value
+        else:
+            content[section] = value
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"version": 2}, "version 2"),
+        ({"format": "other"}, "no whole calibration"),
+        ({"note": "mine"}, "note"),
+        ({"response__sensitivity_cps_per_mbq": -1.0}, "sensitivity_cps_per_mbq"),
+        ({"response__sensitivity_cps_per_mbq": "many"}, "no whole calibration"),
+        ({"response__sensitivity": 1.0}, "unknown"),
+        ({"provenance__results": []}, "did not pass"),
+        ({"provenance__results": [{"name": "background", "passed": False}]}, "did not pass"),
+        ({"provenance__results": [{"name": "background"}]}, "did not pass"),
+        ({"provenance__probe": "other"}, "measured with other"),
+        ({"provenance__started_at": "yesterday"}, "started_at"),
+    ],
+)
+def test_a_changed_file_is_refused(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    """Another version or format, impossible numbers, a failed morning, another probe: refused by name."""
+    path = tmp_path / "gamma.json"
+    edited(path, **changes)
+    with pytest.raises(CalibrationError, match=words) as caught:
+        load_response(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_shortened_file_is_refused(tmp_path: Path) -> None:
+    """At whatever byte a file is cut, it is refused."""
+    path = tmp_path / "gamma.json"
+    write_calibration(path, calibration())
+    whole = path.read_bytes()
+    for length in range(0, len(whole) - 2, 97):
+        path.write_bytes(whole[:length])
+        with pytest.raises(CalibrationError):
+            load_response(path)
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    """No calibration: run acquire."""
+    with pytest.raises(CalibrationError, match="run acquire"):
+        load_response(tmp_path / "gamma.json")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """A file where the folder should be is an error in words."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CalibrationError, match="cannot be written"):
+        write_calibration(tmp_path / "file" / "gamma.json", calibration())
