@@ -16,17 +16,17 @@ from navigation.tally import Tally
 
 Array = NDArray[np.float64]
 
-SPACING_MM = 7.0
+SPACING_MM = 8.0
 """Between neighbouring points: about the width of a likelihood's peak when a source is first noticed."""
 
-REACH_MM = 42.0
-"""Radius of the ball that is searched ahead of the tip."""
+REACH_MM = 75.0
+"""Farthest point from the tip that is searched."""
 
-AHEAD_MM = 26.0
-"""Its centre's distance from the tip."""
+FIELD_COSINE = 0.7
+"""Points are searched within 45 degrees of the axis: beyond, a probe hardly counts."""
 
-NEW_BALL_MM = 12.0
-"""Once the ball's centre has moved this far from all former ones, points are added."""
+NEW_VIEW_MM = 8.0
+"""Once a point 25 mm ahead of the tip has moved this far from all former ones, points are added."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +65,8 @@ class Lattice:
         self._centres_mm = np.zeros((0, 3))
         self.points_mm = np.zeros((0, 3))
         self._rates = np.zeros((0, 0), dtype=np.float32)
-        steps = np.arange(-int(REACH_MM // SPACING_MM), int(REACH_MM // SPACING_MM) + 1)
-        ball = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
-        self._ball = ball[(ball**2).sum(axis=1) * SPACING_MM**2 <= REACH_MM**2]
+        steps = np.arange(-int(REACH_MM // SPACING_MM) - 1, int(REACH_MM // SPACING_MM) + 2)
+        self._cube = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
 
     @property
     def volume_mm3(self) -> float:
@@ -105,15 +104,19 @@ class Lattice:
     def _fresh_points(self, tally: Tally, first: int) -> Array:
         fresh: list[Array] = []
         for row in range(first, len(tally)):
-            centre = tally.tip_mm[row] + AHEAD_MM * tally.axis[row]
-            if len(self._centres_mm) and np.linalg.norm(self._centres_mm - centre, axis=1).min() < NEW_BALL_MM:
+            tip, axis = tally.tip_mm[row], tally.axis[row]
+            centre = tip + 25 * axis
+            if len(self._centres_mm) and np.linalg.norm(self._centres_mm - centre, axis=1).min() < NEW_VIEW_MM:
                 continue
             self._centres_mm = np.concatenate((self._centres_mm, centre[None]))
-            cells = self._ball + np.round(centre / SPACING_MM).astype(int)
+            cells = self._cube + np.round(tip / SPACING_MM).astype(int)
             points = cells * SPACING_MM
-            is_below = (points - tally.tip_mm[row]) @ tally.skin.normal[row] <= -max(
-                0.0, float(np.nan_to_num(tally.skin.height_mm[row], posinf=0.0))
-            )
+            offset = points - tip
+            distance = np.linalg.norm(offset, axis=1)
+            above = max(0.0, float(np.nan_to_num(tally.skin.height_mm[row], posinf=0.0)))
+            is_below = (offset @ axis > FIELD_COSINE * distance) & (distance < REACH_MM)
+            if np.isfinite(tally.skin.height_mm[row]):
+                is_below &= offset @ tally.skin.normal[row] <= -above
             for cell, point in zip(cells[is_below].tolist(), points[is_below], strict=True):
                 key = (cell[0], cell[1], cell[2])
                 if key not in self._keys:
@@ -149,11 +152,11 @@ class Lattice:
             off = (log_activity - mean) / sigma
             return np.asarray(logs - activity * exposure - 0.5 * off**2)
 
-        starts = [np.full(len(self.points_mm), mean + each * sigma) for each in (-1.5, 0.0, 1.5)]
+        starts = [np.full(len(self.points_mm), mean + each * sigma) for each in (-1.2, 0.8)]
         gains = np.stack([gain_at(start) for start in starts])
         best = gains.argmax(axis=0)
         log_activity = np.choose(best, starts)
-        for _ in range(4):
+        for _ in range(3):
             scaled = relative * np.exp(log_activity).astype(np.float32)
             share = scaled / (1 + scaled)
             slope = counted @ share - np.exp(log_activity) * exposure - (log_activity - mean) / sigma**2

@@ -4,7 +4,9 @@ The counts are Poisson about t n / (1 + n tau) with n = b + sum_k A_k f(x_k): Fi
 damping finds the maximum of likelihood times prior (Bates and Watts, Nonlinear Regression, 1988, 3.5). Each
 row's likelihood is weighted by 1 / (1 + u m), u being the relative variance that pose noise and the model's
 own error add to the mean m: the quasi-likelihood of an overdispersed count (McCullagh and Nelder, 1989, 9.2).
-What is uncertain about the response is estimated along, with the covariance of its calibration as prior.
+What is uncertain about the response is estimated along: its parameters, with the covariance of their calibration
+as prior, and a smooth correction over angle and distance, with the error that the calibration left. Without it a
+node beside an injection site a thousand times as strong would be lost, or made up.
 """
 
 from __future__ import annotations
@@ -24,13 +26,24 @@ Array = NDArray[np.float64]
 FARTHEST_PRECISION = 1e-4
 """Precision (per mm2) that a position has where nothing else holds it: 100 mm."""
 
-TIP_SIGMA_MM = 0.5
-"""Noise of a tracked tip."""
+ANGLES_DEG = (0.0, 10.0, 20.0, 28.0, 35.0, 42.0, 50.0, 60.0, 75.0, 100.0)
+"""Angles at the tip between which the model's own error is taken to be linear."""
 
-AXIS_SIGMA = 0.006
-"""Noise of a tracked axis, radians."""
+DISTANCES_MM = (12.0, 30.0, 70.0)
+"""The same for distances from the tip, in logarithm."""
+
+UNSTRUCTURED = 3.0
+"""Model error that the smooth surface does not follow, over the error that the calibration left.
+
+A reading's own share is below one; but neighbouring readings err alike, about ten of them, so that each has to
+count for less than it would alone.
+"""
+
+NUISANCES = len(FITTED) + len(ANGLES_DEG) * len(DISTANCES_MM)
+"""What is estimated of the response besides the sources."""
 
 _LOG_STEP = 0.02
+_STRAY_BELOW = 0.15
 _FAINTEST_CPS = 1e-4
 """Added to the rate of 1 MBq before its logarithm is differenced: fainter than this does not count."""
 
@@ -48,7 +61,8 @@ class Mixture:
     log_background
         Of the background in cps.
     log_response
-        Logarithmic deviation of the response's parameters from the calibration, in the order of ``FITTED``.
+        Logarithmic deviation of the response's parameters from the calibration, in the order of ``FITTED``, then
+        of the rate at each pair of ``ANGLES_DEG`` and ``DISTANCES_MM``.
 
     """
 
@@ -97,6 +111,8 @@ class Fit:
         Counts expected in each row and the true rate there, shape (N,).
     by_source_cps
         The part of each source in that rate, shape (N, K).
+    pose_variance
+        Variance that pose noise adds to the expected counts, shape (N,).
 
     """
 
@@ -107,12 +123,19 @@ class Fit:
     expected: Array
     rate_cps: Array
     by_source_cps: Array
+    pose_variance: Array
 
     def source_covariance(self, index: int) -> Array:
         """Of one source's position and log activity, shape (4, 4)."""
         size = len(self.mixture)
         rows = [3 * index, 3 * index + 1, 3 * index + 2, 3 * size + index]
         return self.covariance[np.ix_(rows, rows)]
+
+
+def _hats(values: Array, nodes: Array) -> Array:
+    """Weights (..., nodes) of linear interpolation between nodes, held beyond the ends."""
+    place = np.interp(values, nodes, np.arange(len(nodes)))
+    return np.asarray(np.maximum(1 - np.abs(place[..., None] - np.arange(len(nodes))), 0.0))
 
 
 class Likelihood:
@@ -122,11 +145,20 @@ class Likelihood:
     caller keeps them and says when they are renewed.
     """
 
-    def __init__(self, response: Response, background_log_sigma: float) -> None:
+    def __init__(
+        self, response: Response, *, background_log_sigma: float, tip_sigma_mm: float, axis_sigma_rad: float
+    ) -> None:
         self.response = response
+        self._tip_sigma_mm = tip_sigma_mm
+        self._axis_sigma_rad = axis_sigma_rad
         self._log_background = float(np.log(max(response.background_cps, 1e-3)))
         self._background_precision = background_log_sigma**-2
-        self._precision = np.linalg.inv(response.covariance + 1e-8 * np.eye(len(FITTED)))
+        field = np.repeat(response.angular_response(ANGLES_DEG, 30.0) > _STRAY_BELOW, len(DISTANCES_MM))
+        self._errors = np.where(field, response.model_error, response.stray_error) + 1e-4
+        self._precision = np.diag(np.concatenate((np.ones(len(FITTED)), self._errors**-2)))
+        self._precision[: len(FITTED), : len(FITTED)] = np.linalg.inv(
+            response.covariance + 1e-8 * np.eye(len(FITTED))
+        )
         self._moved = tuple(response.scaled({name: _LOG_STEP}) for name in FITTED)
 
     def start(self) -> Mixture:
@@ -136,43 +168,56 @@ class Likelihood:
             position_mm=np.zeros((0, 3)),
             log_activity=np.zeros(0),
             log_background=self._log_background,
-            log_response=np.zeros(len(FITTED)),
+            log_response=np.zeros(NUISANCES),
         )
 
     def sensitivities(self, mixture: Mixture, tally: Tally, rows: slice) -> Array:
-        """Return d log f / d log parameter for some rows, shape (n, K, 11), by a difference of 2 %."""
+        """Return d log f / d nuisance for some rows, shape (n, K, ``NUISANCES``)."""
         tips, axes = tally.tip_mm[rows], tally.axis[rows]
         skin = tally.skin.take(np.arange(len(tally))[rows])
-        slopes = np.zeros((len(tips), len(mixture), len(FITTED)))
+        slopes = np.zeros((len(tips), len(mixture), NUISANCES))
         here = np.log(self.response.rate_and_gradient(mixture.position_mm, tips, axes, skin)[0] + _FAINTEST_CPS)
         for number, moved in enumerate(self._moved):
             there = np.log(moved.rate_and_gradient(mixture.position_mm, tips, axes, skin)[0] + _FAINTEST_CPS)
             slopes[..., number] = (there - here) / _LOG_STEP
-        return np.clip(slopes, -8.0, 8.0)
+        np.clip(slopes, -8.0, 8.0, out=slopes)
+        offset = mixture.position_mm[None] - tips[:, None]
+        distance = np.maximum(np.linalg.norm(offset, axis=-1), 1e-3)
+        angle = np.degrees(np.arccos(np.clip(np.einsum("nmk,nk->nm", offset, axes) / distance, -1, 1)))
+        surface = (
+            _hats(angle, np.array(ANGLES_DEG))[..., :, None]
+            * _hats(np.log(distance), np.log(DISTANCES_MM))[..., None, :]
+        )
+        slopes[..., len(FITTED) :] = surface.reshape(*distance.shape, NUISANCES - len(FITTED))
+        return slopes
 
-    def weights(self, fit: Fit | None, tally: Tally) -> Array:
+    def weights(self, fit: Fit, tally: Tally, slopes: Array) -> Array:
         """Weight of each row: 1 where counting noise rules, less where pose noise and model error do."""
-        if fit is None or len(fit.mixture) == 0:
-            return np.ones(len(tally))
-        mixture = fit.mixture
-        offset = mixture.position_mm[None] - tally.tip_mm[:, None]
-        distance = np.sqrt((offset**2).sum(axis=-1)) + self.response.crystal_depth_mm
-        ahead = np.einsum("nmk,nk->nm", offset, tally.axis)
-        angle = np.arctan2(np.sqrt(np.maximum((offset**2).sum(axis=-1) - ahead**2, 0)), ahead)
-        width = self.response.aperture_radius_mm / self.response.recess_mm
-        # d log f / d tip ~ 2 / r along and theta / (width^2 r) across; / d axis ~ theta / width^2
-        steep = np.minimum(angle / width**2, 8.0)
-        pose = (TIP_SIGMA_MM**2 * (4 + steep**2) / distance**2) + (AXIS_SIGMA * steep) ** 2
-        relative = pose + self.response.model_error**2
-        variance = (relative * (fit.by_source_cps * tally.live_time_s[:, None]) ** 2).sum(axis=1)
+        error = UNSTRUCTURED * (slopes[..., len(FITTED) :] @ self._errors)
+        own = error * tally.live_time_s[:, None] * fit.by_source_cps
+        variance = fit.pose_variance + np.square(own).sum(axis=1)
         return np.asarray(fit.expected / (fit.expected + variance))
+
+    def _pose_variance(self, tally: Tally, position_mm: Array, by_point: Array) -> Array:
+        """Variance of the expected counts from a noisy tip and axis, shape (N,).
+
+        Moving the tip is moving the sources; turning the axis is moving them sideways by their distance.
+        """
+        moved = by_point.sum(axis=1)
+        offset = position_mm[None] - tally.tip_mm[:, None]
+        turned = np.cross(offset, by_point).sum(axis=1)
+        about_axis = np.einsum("nk,nk->n", turned, tally.axis)
+        return np.asarray(
+            self._tip_sigma_mm**2 * np.square(moved).sum(axis=1)
+            + self._axis_sigma_rad**2 * (np.square(turned).sum(axis=1) - about_axis**2)
+        )
 
     def evaluate(
         self, mixture: Mixture, tally: Tally, weight: Array, slopes: Array, volume_mm3: float
     ) -> tuple[Fit, Array, Array]:
         """Value, gradient and information at a point; the fit's covariance is left for ``maximise`` to fill in."""
         size = len(mixture)
-        count = 4 * size + 1 + len(FITTED)
+        count = 4 * size + 1 + NUISANCES
         rate, by_point = self.response.rate_and_gradient(mixture.position_mm, tally.tip_mm, tally.axis, tally.skin)
         factor = np.exp(slopes @ mixture.log_response + mixture.log_activity)
         by_source = rate * factor
@@ -182,8 +227,9 @@ class Likelihood:
         expected = tally.live_time_s * total / dead
         by_total = tally.live_time_s / dead**2
 
+        by_point *= factor[..., None]
         jacobian = np.empty((len(tally), count))
-        jacobian[:, : 3 * size] = (by_point * factor[..., None]).reshape(len(tally), 3 * size)
+        jacobian[:, : 3 * size] = by_point.reshape(len(tally), 3 * size)
         jacobian[:, 3 * size : 4 * size] = by_source
         jacobian[:, 4 * size] = background
         jacobian[:, 4 * size + 1 :] = np.einsum("nk,nkp->np", by_source, slopes)
@@ -202,6 +248,7 @@ class Likelihood:
             expected=expected,
             rate_cps=total,
             by_source_cps=by_source,
+            pose_variance=by_total**2 * self._pose_variance(tally, mixture.position_mm, by_point),
         )
         return fit, gradient, information
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from navigation.estimate import Posterior, TargetEstimate, region_of
 from navigation.lattice import SPACING_MM, Lattice, Scan
-from navigation.likelihood import Fit, Likelihood, Mixture
+from navigation.likelihood import NUISANCES, Fit, Likelihood, Mixture
 from navigation.observations import Observations
 from navigation.prior import Prior, SourcePrior
-from navigation.response import FITTED, Response
+from navigation.response import Response
 from navigation.tally import Tally
 from navigation.tissue import Tissue
 
@@ -44,8 +44,14 @@ GREATEST_SEMI_AXIS_MM = 15.0
 GREATEST_MISFIT = 5.0
 """Standard deviations of excess scatter above which the counts are said not to fit."""
 
+GREATEST_DISPERSION = 3.0
+"""Variance over expectation beyond which no position can be trusted."""
+
 MOST_BORN = 3
 """Sources on no map that one session may hold."""
+
+FRESH_ROWS = 10
+"""Newest readings that borrow the sensitivities of the one before them, until there are so many."""
 
 MOVED_MM = 2.0
 """Once a source has moved this far, the sensitivities to the response are computed again."""
@@ -91,8 +97,15 @@ def _odds_to_probability(log_odds: float) -> float:
     return 1 / (1 + math.exp(-max(min(log_odds, 500.0), -500.0)))
 
 
-def _laplace(with_it: Fit, without: Fit) -> float:
-    """Log of the ratio of two evidences, each a Gaussian integral about its maximum."""
+def _laplace(with_it: Fit, without: Fit, name: str) -> float:
+    """Log of the ratio of two evidences, each a Gaussian integral about its maximum.
+
+    Nothing where the source's position is wider than the lattice resolves well: a Gaussian would then reach beyond
+    what was searched.
+    """
+    index = [each.name for each in with_it.mixture.priors].index(name)
+    if np.linalg.eigvalsh(with_it.source_covariance(index)[:3, :3])[-1] > SPACING_MM**2:
+        return -math.inf
     more = np.linalg.slogdet(2 * np.pi * with_it.covariance)[1]
     fewer = np.linalg.slogdet(2 * np.pi * without.covariance)[1]
     return with_it.log_posterior - without.log_posterior + 0.5 * float(more - fewer)
@@ -111,17 +124,31 @@ class Estimator:
         Where the patient's skin is.
     background_log_sigma
         Logarithmic standard deviation of the background from the calibrated one.
+    tip_sigma_mm, axis_sigma_rad
+        Noise of the tracked tip, an axis, and of the direction it looks, from reading to reading.
 
     """
 
     def __init__(
-        self, response: Response, prior: Prior, tissue: Tissue, *, background_log_sigma: float = 0.3
+        self,
+        response: Response,
+        prior: Prior,
+        tissue: Tissue,
+        *,
+        background_log_sigma: float = 0.3,
+        tip_sigma_mm: float = 0.4,
+        axis_sigma_rad: float = 0.006,
     ) -> None:
         self._response = response
         self._prior = prior
         self._tally = Tally(tissue)
         self._lattice = Lattice(response)
-        self._likelihood = Likelihood(response, background_log_sigma)
+        self._likelihood = Likelihood(
+            response,
+            background_log_sigma=background_log_sigma,
+            tip_sigma_mm=tip_sigma_mm,
+            axis_sigma_rad=axis_sigma_rad,
+        )
         self._beliefs = {each.name: _believed_before(each) for each in prior.sources}
         self._born: list[SourcePrior] = []
         self._births = 0
@@ -131,7 +158,7 @@ class Estimator:
             if each.is_injection and each.centre_mm is not None:
                 mixture = mixture.plus(each, each.centre_mm, each.log_activity_mean)
         self._mixture = mixture
-        self._slopes = np.zeros((0, len(mixture), len(FITTED)))
+        self._slopes = np.zeros((0, len(mixture), NUISANCES))
         self._slopes_at = mixture.position_mm
         self._weight = np.zeros(0)
         self._poses: tuple[Array, Array] | None = None
@@ -144,15 +171,19 @@ class Estimator:
             self._poses = observations.tip_mm[-1:], observations.axis[-1:]
             if merged := self._tally.merge():
                 self._lattice.merge(*merged)
-                self._slopes = np.zeros((0, len(self._mixture), len(FITTED)))
+                self._slopes = np.zeros((0, len(self._mixture), NUISANCES))
         if not len(self._tally):
             return self._posterior(None, 0.0, 1.0)
         fit = self._joint(self._mixture)
         misfit, dispersion = self._misfit(fit)
         questions = [*(each for each in (*self._prior.sources, *self._born) if not each.is_injection), None]
-        asked = len(questions) if len(observations) > 3 else min(2, len(questions))
+        asked = len(questions) if len(observations) > 3 else 1
         for _ in range(asked):
-            fit = self._ask(questions[self._turn % len(questions)], fit, dispersion)
+            question = questions[self._turn % len(questions)]
+            if question is None:
+                fit = self._ask_for_unmapped(fit, dispersion)
+            else:
+                fit = self._ask(question, fit, dispersion)
             self._turn += 1
         misfit, dispersion = self._misfit(fit)
         return self._posterior(fit, misfit, dispersion)
@@ -164,108 +195,120 @@ class Estimator:
             np.abs(self._slopes_at - start.position_mm).max(initial=0.0) < MOVED_MM
         )
         if not is_same:
-            self._slopes = np.zeros((0, len(start), len(FITTED)))
-        if len(self._slopes) < rows:
+            self._slopes = np.zeros((0, len(start), NUISANCES))
+        if rows - len(self._slopes) >= (FRESH_ROWS if len(self._slopes) else 1):
             fresh = self._likelihood.sensitivities(start, self._tally, slice(len(self._slopes), None))
             if not len(self._slopes):
                 self._slopes_at = start.position_mm
             self._slopes = np.concatenate((self._slopes, fresh))
         plain = np.ones(rows)
         volume = self._lattice.volume_mm3
-        first = self._likelihood.evaluate(start, self._tally, plain, self._slopes, volume)[0]
-        self._weight = self._likelihood.weights(first, self._tally)
-        fit = self._likelihood.maximise(start, self._tally, self._weight, self._slopes, volume, steps=steps)
+        first = self._likelihood.evaluate(start, self._tally, plain, self._all_slopes, volume)[0]
+        self._weight = self._likelihood.weights(first, self._tally, self._all_slopes)
+        fit = self._likelihood.maximise(start, self._tally, self._weight, self._all_slopes, volume, steps=steps)
         self._mixture = fit.mixture
         return fit
+
+    @property
+    def _all_slopes(self) -> Array:
+        missing = len(self._tally) - len(self._slopes)
+        return np.concatenate((self._slopes, np.repeat(self._slopes[-1:], missing, axis=0)))
 
     def _fit(self, start: Mixture, slopes: Array, *, steps: int) -> Fit:
         return self._likelihood.maximise(
             start, self._tally, self._weight, slopes, self._lattice.volume_mm3, steps=steps
         )
 
-    def _ask(self, prior: SourcePrior | None, fit: Fit, dispersion: float) -> Fit:
-        """Search for one source anew, the others as they are without it; None asks for one on no map."""
-        is_birth = prior is None
-        if is_birth and len(self._born) >= MOST_BORN:
-            return fit
-        sought = self._prior.unmapped if prior is None else prior
+    def _ask(self, sought: SourcePrior, fit: Fit, dispersion: float) -> Fit:
+        """Search for one source anew; keep, move, take in or drop it."""
         names = [each.name for each in fit.mixture.priors]
-        index = names.index(sought.name) if sought.name in names else None
-        without = fit
-        if index is not None:
-            fewer = np.delete(self._slopes, index, axis=1)
-            without = self._fit(fit.mixture.without(index), fewer, steps=3)
-        scan = self._lattice.scan(sought, self._tally, without.rate_cps, self._weight)
-        evidence = scan.log_evidence / dispersion
-        found = None if index is None else fit
-        best = int(scan.log_weight.argmax())
-        place, log_activity = self._lattice.points_mm[best], float(scan.log_activity[best])
+        is_in = sought.name in names
+        without, others_cps, found = fit, fit.rate_cps, None
+        if is_in:
+            index = names.index(sought.name)
+            found, others_cps = fit, fit.rate_cps - fit.by_source_cps[:, index]
+            without = self._fit(fit.mixture.without(index), np.delete(self._all_slopes, index, axis=1), steps=3)
+        scan = self._lattice.scan(sought, self._tally, others_cps, self._weight)
         odds = math.log(sought.presence / (1 - sought.presence))
-        is_near = index is not None and (
-            float(np.linalg.norm(fit.mixture.position_mm[index] - place)) < 1.5 * SPACING_MM
-        )
-        if not is_near and evidence + odds > -3:
-            tried = self._tried(without.mixture.plus(sought, place, log_activity), without)
-            if found is None or tried.log_posterior > found.log_posterior + 0.5:
-                found = tried
-        if found is not None:
-            evidence = max(evidence, _laplace(found, without) / dispersion)
+        evidence = -math.inf if is_in else scan.log_evidence / dispersion
+        if is_in or evidence + odds > -3:
+            found = self._better(sought, scan, found, without)
+            evidence = max(evidence, _laplace(found, without, sought.name) / dispersion)
+        if is_in and evidence + odds < 2:
+            alone = self._lattice.scan(sought, self._tally, without.rate_cps, self._weight)
+            evidence = max(evidence, alone.log_evidence / dispersion)
         presence = _odds_to_probability(evidence + odds)
-        if is_birth:
-            return self._bear(found, fit) if presence > BORN_AT and found is not None else fit
         belief = _moments(scan, self._lattice, sought)
         if found is not None and presence > KEPT_AT:
-            if found is not fit:
-                fit = self._joint(found.mixture)
+            fit = fit if found is fit else self._joint(found.mixture)
             belief = self._sharper(belief, fit, sought.name)
-        elif index is not None:
+        elif is_in:
             self._born = [each for each in self._born if each.name != sought.name]
             fit = self._joint(without.mixture)
         self._beliefs[sought.name] = replace(belief, presence=presence)
         return fit
 
+    def _better(self, sought: SourcePrior, scan: Scan, found: Fit | None, without: Fit) -> Fit:
+        """Fit from the lattice's best point, unless what was found lies there already or explains more."""
+        best = int(scan.log_weight.argmax())
+        place = self._lattice.points_mm[best]
+        if found is not None:
+            index = [each.name for each in found.mixture.priors].index(sought.name)
+            if float(np.linalg.norm(found.mixture.position_mm[index] - place)) < 1.5 * SPACING_MM:
+                return found
+        tried = self._tried(without.mixture.plus(sought, place, float(scan.log_activity[best])), without)
+        return tried if found is None or tried.log_posterior > found.log_posterior + 0.5 else found
+
+    def _ask_for_unmapped(self, fit: Fit, dispersion: float) -> Fit:
+        """Search for a source that is on no map; a believed one is named and takes part from now on."""
+        if len(self._born) >= MOST_BORN:
+            return fit
+        sought = self._prior.unmapped
+        scan = self._lattice.scan(sought, self._tally, fit.rate_cps, self._weight)
+        odds = math.log(sought.presence / (1 - sought.presence))
+        if scan.log_evidence / dispersion + odds < 0:
+            return fit
+        found = self._better(sought, scan, None, fit)
+        evidence = max(scan.log_evidence, _laplace(found, fit, sought.name)) / dispersion
+        presence = _odds_to_probability(evidence + odds)
+        if presence < BORN_AT:
+            return fit
+        self._births += 1
+        named = replace(sought, name=f"unmapped {self._births}")
+        self._born.append(named)
+        fit = self._joint(replace(found.mixture, priors=(*fit.mixture.priors, named)))
+        belief = self._sharper(_moments(scan, self._lattice, named), fit, named.name)
+        self._beliefs[named.name] = replace(belief, presence=presence)
+        return fit
+
     def _tried(self, mixture: Mixture, without: Fit) -> Fit:
         """Fit with a source more; its own sensitivities are computed, the others' are at hand."""
-        last = Mixture(
+        last = replace(
+            mixture,
             priors=mixture.priors[-1:],
             position_mm=mixture.position_mm[-1:],
             log_activity=mixture.log_activity[-1:],
-            log_background=mixture.log_background,
-            log_response=mixture.log_response,
         )
         own = self._likelihood.sensitivities(last, self._tally, slice(0, None))
-        size = len(without.mixture)
-        kept = [
-            number
-            for number, each in enumerate(self._mixture.priors)
-            if each.name in {other.name for other in without.mixture.priors}
-        ]
-        others = self._slopes[:, kept[:size]]
+        names = {each.name for each in without.mixture.priors}
+        kept = [number for number, each in enumerate(self._mixture.priors) if each.name in names]
+        others = self._all_slopes[:, kept]
         return self._fit(mixture, np.concatenate((others, own), axis=1), steps=10)
-
-    def _bear(self, found: Fit, fit: Fit) -> Fit:
-        """Name a source that is on no map, and let it take part."""
-        self._births += 1
-        named = replace(self._prior.unmapped, name=f"unmapped {self._births}")
-        mixture = replace(found.mixture, priors=(*fit.mixture.priors, named))
-        self._born.append(named)
-        fit = self._joint(mixture)
-        self._beliefs[named.name] = replace(
-            self._sharper(_believed_before(named), fit, named.name), presence=BORN_AT
-        )
-        return fit
 
     def _sharper(self, belief: _Belief, fit: Fit, name: str) -> _Belief:
         """Take the fit's Gaussian, unless the lattice shows a posterior far wider than it."""
         index = [each.name for each in fit.mixture.priors].index(name)
         covariance = fit.source_covariance(index)
         widest = float(np.linalg.eigvalsh(belief.covariance_mm2)[-1])
-        if belief.covariance_mm2[0, 0] < 1e4 and widest > max(
-            (1.4 * SPACING_MM) ** 2, 2 * float(np.linalg.eigvalsh(covariance[:3, :3])[-1])
-        ):
+        if widest > max((1.4 * SPACING_MM) ** 2, 2 * float(np.linalg.eigvalsh(covariance[:3, :3])[-1])):
             return belief
-        return _Belief(
-            presence=belief.presence,
+        return self._gaussian(belief, fit, name)
+
+    def _gaussian(self, belief: _Belief, fit: Fit, name: str) -> _Belief:
+        index = [each.name for each in fit.mixture.priors].index(name)
+        covariance = fit.source_covariance(index)
+        return replace(
+            belief,
             centre_mm=fit.mixture.position_mm[index],
             covariance_mm2=covariance[:3, :3],
             log_activity=float(fit.mixture.log_activity[index]),
@@ -303,8 +346,7 @@ class Estimator:
         belief = self._beliefs[prior.name]
         names = [] if fit is None else [each.name for each in fit.mixture.priors]
         if fit is not None and prior.name in names:
-            is_gaussian = prior.is_injection or belief.presence > KEPT_AT
-            belief = self._sharper(belief, fit, prior.name) if is_gaussian else belief
+            belief = self._gaussian(belief, fit, prior.name) if prior.is_injection else belief
         covariance = belief.covariance_mm2 * dispersion
         semi_axes, axes = region_of(covariance)
         reason = ""
@@ -314,7 +356,7 @@ class Estimator:
             reason = f"the counts do not show it (probability {belief.presence:.0%})"
         elif semi_axes[0] > GREATEST_SEMI_AXIS_MM:
             reason = f"its region still reaches {semi_axes[0]:.0f} mm"
-        elif misfit_is_grave(dispersion):
+        elif dispersion > GREATEST_DISPERSION:
             reason = "the counts do not fit any position"
         return TargetEstimate(
             name=prior.name,
@@ -330,8 +372,3 @@ class Estimator:
             region_axes=axes,
             mapped_mm=prior.centre_mm,
         )
-
-
-def misfit_is_grave(dispersion: float) -> bool:
-    """Whether the counts scatter so much more than they should that no position can be trusted."""
-    return dispersion > 3.0

@@ -62,7 +62,8 @@ def _lit_share(offset: Array, crystal: Array, opening: float) -> tuple[Array, Ar
     )
     full = np.pi * crystal**2
     is_partial = (offset > nearest) & (offset < farthest)
-    share = np.where(is_partial, area, np.where(offset <= nearest, np.pi * np.minimum(crystal, opening) ** 2, 0))
+    whole = np.where(offset <= nearest, np.pi * np.minimum(crystal, opening) ** 2, 0)
+    share = np.where(is_partial, area, whole)
     share = share / full
     by_offset = np.where(is_partial, -2 * half_chord, 0.0) / full
     grows = np.where(is_partial, 2 * crystal * arc_crystal, 0.0)
@@ -107,8 +108,9 @@ class Response:
         Non-paralysable dead time per event.
     background_cps
         Rate without a source.
-    model_error
-        Relative error of the rate that remains after calibration (one standard deviation).
+    model_error, stray_error
+        Relative error of the rate that remains after calibration, inside the field of view and outside it (one
+        standard deviation).
     covariance
         Of the logarithms of the parameters named in ``FITTED``, in that order, shape (11, 11).
     greatest_distance_mm, greatest_angle_deg
@@ -140,6 +142,7 @@ class Response:
     dead_time_s: float
     background_cps: float
     model_error: float
+    stray_error: float
     covariance: Array
     greatest_distance_mm: float
     greatest_angle_deg: float
@@ -150,7 +153,7 @@ class Response:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise NavigationError(f"response of {self.probe}: {name} is {value}, not a positive number")
-        for name in ("dead_time_s", "background_cps", "model_error"):
+        for name in ("dead_time_s", "background_cps", "model_error", "stray_error"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise NavigationError(f"response of {self.probe}: {name} is {value}, not zero or more")
@@ -228,32 +231,28 @@ class Response:
 
     def _primary(self, side: Array, ahead: Array) -> tuple[Array, Array, Array]:
         """Lit share of the crystal over the distance squared, per mm2, with derivatives by side and ahead."""
-        is_ahead = ahead > 0
-        front = np.maximum(ahead, _NEAREST_MM)
-        rate, by_side, by_ahead = np.zeros_like(side), np.zeros_like(side), np.zeros_like(side)
-        for node, weight in zip(_DEPTHS, _WEIGHTS, strict=True):
-            depth = self.recess_mm + self.crystal_thickness_mm * (node + 1) / 2
-            reach = front + depth
-            shrink = front / reach
-            crystal = self.crystal_radius_mm * shrink
-            share, by_offset, by_crystal = _lit_share(side * depth / reach, crystal, self.aperture_radius_mm)
-            # a disc sees less than its centre would: to second order the mean of 1/r2 over it
-            shrink_by_ahead = depth / reach**2
-            inverse = 1 / (side**2 + reach**2 + 0.75 * crystal**2)
-            crystal_by_ahead = self.crystal_radius_mm * shrink_by_ahead
-            rate += weight / 2 * share * inverse
-            by_side += weight / 2 * inverse * (by_offset * depth / reach - 2 * share * side * inverse)
-            by_ahead += (
-                weight
-                / 2
-                * inverse
-                * (
-                    by_crystal * crystal_by_ahead
-                    - by_offset * side * shrink_by_ahead
-                    - share * inverse * (2 * reach + 1.5 * crystal * crystal_by_ahead)
-                )
-            )
-        return np.where(is_ahead, rate, 0), np.where(is_ahead, by_side, 0), np.where(is_ahead, by_ahead, 0)
+        front = np.maximum(ahead, _NEAREST_MM)[None]
+        # the crystal counts at three depths (Gauss-Legendre), on the leading axis
+        depth = (self.recess_mm + self.crystal_thickness_mm * (_DEPTHS + 1) / 2).reshape(-1, *[1] * side.ndim)
+        reach = front + depth
+        shrink = front / reach
+        crystal = self.crystal_radius_mm * shrink
+        by_side_offset = depth / reach
+        share, by_offset, by_crystal = _lit_share(side * by_side_offset, crystal, self.aperture_radius_mm)
+        shrink_by_ahead = by_side_offset / reach
+        # a disc sees less than its centre would: to second order the mean of 1/r2 over it
+        inverse = 1 / (side**2 + reach**2 + 0.75 * crystal**2)
+        crystal_by_ahead = self.crystal_radius_mm * shrink_by_ahead
+        spread = 2 * share * inverse
+        weighted = inverse * (_WEIGHTS / 2).reshape(-1, *[1] * side.ndim) * (ahead > 0)
+        rate = weighted * share
+        by_side = weighted * (by_offset * by_side_offset - spread * side)
+        by_ahead = weighted * (
+            by_crystal * crystal_by_ahead
+            - by_offset * side * shrink_by_ahead
+            - spread * (reach + 0.75 * crystal * crystal_by_ahead)
+        )
+        return rate.sum(axis=0), by_side.sum(axis=0), by_ahead.sum(axis=0)
 
     def _halo(self, side: Array, ahead: Array) -> tuple[Array, Array, Array]:
         """Angular shape of what scatters in from outside the field, with derivatives by side and ahead."""

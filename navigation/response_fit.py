@@ -38,6 +38,12 @@ of +-15 % at 140 keV in water, by photon transport; a bench in water replaces it
 LEAST_MODEL_ERROR = 0.005
 """Relative error that a bench has at least: source volume, placement, activity ratio."""
 
+STRAY_ERROR = 0.15
+"""Relative error of what comes from outside the field of view, where the bench did not count enough of it."""
+
+STRAY_BELOW = 0.02
+"""A count lies outside the field of view where its rate is below this share of that on axis, so far away."""
+
 TIP_ABOVE_WATER_MM = 0.4
 """Height of the tip above the surface in a count in water, unless the bench says another."""
 
@@ -52,6 +58,8 @@ class FitQuality:
         Pearson's chi-square with Poisson variances alone, and its degrees of freedom.
     model_error
         Relative standard deviation that has to be added for the two to agree.
+    stray_error
+        The same for counts from outside the field of view, ``STRAY_ERROR`` where they are too few to tell.
     greatest_residual
         Greatest relative deviation among counts above 1,000.
     relative_residuals
@@ -62,6 +70,7 @@ class FitQuality:
     chi2: float
     degrees: int
     model_error: float
+    stray_error: float
     greatest_residual: float
     relative_residuals: Array
 
@@ -100,21 +109,35 @@ def _expected(response: Response, bench: _Bench) -> Array:
     return np.asarray(true_rate / (1 + true_rate * response.dead_time_s) * bench.live_time_s)
 
 
-def _quality(bench: _Bench, expected: Array, free: int) -> FitQuality:
-    excess = (bench.counts - expected) ** 2 / np.maximum(expected, 1.0)
-    degrees = max(len(bench.counts) - free, 1)
+def _excess(counts: Array, expected: Array, degrees: float) -> float:
+    """Relative standard deviation that brings chi-square down to its degrees of freedom, by bisection."""
+    variance = np.maximum(expected, 1.0)
     low, high = 0.0, 1.0
     for _ in range(40):
         middle = (low + high) / 2
-        widened = ((bench.counts - expected) ** 2 / (np.maximum(expected, 1.0) + (middle * expected) ** 2)).sum()
+        widened = ((counts - expected) ** 2 / (variance + (middle * expected) ** 2)).sum()
         low, high = (middle, high) if widened > degrees else (low, middle)
+    return high
+
+
+def _quality(bench: _Bench, expected: Array, background: Array, free: int) -> FitQuality:
+    chi2 = ((bench.counts - expected) ** 2 / np.maximum(expected, 1.0)).sum()
+    degrees = max(len(bench.counts) - free, 1)
     relative = bench.counts / np.maximum(expected, 1e-9) - 1
     relative.flags.writeable = False
     strong = np.abs(relative[expected > 1000])
+    # outside the field of view: little, but still well above the background's own noise
+    net_cps = (expected - background) / bench.live_time_s / bench.activity_mbq
+    by_square = net_cps * (bench.points_mm**2).sum(axis=1)
+    is_stray = (by_square < STRAY_BELOW * by_square.max()) & (expected - background > 3 * np.sqrt(expected))
+    stray = STRAY_ERROR
+    if is_stray.sum() >= 5:
+        stray = _excess(bench.counts[is_stray], expected[is_stray], float(is_stray.sum()))
     return FitQuality(
-        chi2=float(excess.sum()),
+        chi2=float(chi2),
         degrees=degrees,
-        model_error=max(high, LEAST_MODEL_ERROR),
+        model_error=max(_excess(bench.counts, expected, degrees), LEAST_MODEL_ERROR),
+        stray_error=stray,
         greatest_residual=float(strong.max()) if strong.size else 0.0,
         relative_residuals=relative,
     )
@@ -182,6 +205,7 @@ def fit_response(
         "dead_time_s": dead_time_s,
         "background_cps": background_cps,
         "model_error": 0.0,
+        "stray_error": 0.0,
         "covariance": np.eye(len(FITTED)),
         "greatest_distance_mm": float(distance_mm.max()),
         "greatest_angle_deg": float(angle_deg.max()),
@@ -219,12 +243,17 @@ def fit_response(
         jacobian = np.asarray(found.jac, dtype=np.float64)
         covariance = np.linalg.inv(jacobian.T @ jacobian)
         spent = len(FITTED) - float((np.diag(covariance) / sigma**2).sum())
-        quality = _quality(bench, _expected(response_at(logs), bench), round(spent))
+        expected = _expected(response_at(logs), bench)
+        quality = _quality(bench, expected, background_cps * bench.live_time_s, round(spent))
         model_error = quality.model_error
     if not np.isfinite(found.cost) or quality.model_error > 0.5:
         raise NavigationError(
             f"calibration of {probe}: no response fits, counts are off by {quality.greatest_residual:.0%}; "
             "check activity, distances and window, then count again"
         )
-    stated |= {"model_error": quality.model_error, "covariance": (covariance + covariance.T) / 2}
+    stated |= {
+        "model_error": quality.model_error,
+        "stray_error": max(quality.stray_error, quality.model_error),
+        "covariance": (covariance + covariance.T) / 2,
+    }
     return response_at(logs), quality
