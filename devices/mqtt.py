@@ -53,7 +53,7 @@ class Settings(BaseModel):
 
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     host: str = Field(min_length=1)
     port: int = Field(default=1883, ge=1, le=65535)
@@ -157,10 +157,6 @@ class MqttPublisher:
                 async with self._connected() as client:
                     await self._serve(client)
             except (aiomqtt.MqttError, DeviceUnavailable) as exc:
-                # a link that breaks while we are being stopped must not eat the cancellation
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    raise asyncio.CancelledError from exc
                 self._enter(LinkState.LOST, self._sentence(exc))
             if self._connections > served:
                 backoff_s = FIRST_BACKOFF_S
@@ -172,7 +168,7 @@ class MqttPublisher:
         self._enter(LinkState.LIVE)
         status = f"{self._settings.prefix}/{STATUS}"
         try:
-            await client.publish(status, b"online", qos=1, retain=True)
+            await _send(client, status, b"online", qos=1, retain=True)
             self._waiting = {leaf: (payload, True) for leaf, payload in self._retained.items()} | self._waiting
             self._has_news.set()
             await self._publish_until_lost(client)
@@ -183,13 +179,19 @@ class MqttPublisher:
             raise
 
     async def _publish_until_lost(self, client: aiomqtt.Client) -> None:
+        # no TaskGroup: where the link breaks while we are cancelled, it would raise the first and eat the second
+        tasks = (
+            asyncio.create_task(self._watch(client), name="mqtt link"),
+            asyncio.create_task(self._publish(client), name="mqtt publisher"),
+        )
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch(client), name="mqtt link")
-                tasks.create_task(self._publish(client), name="mqtt publisher")
-        except* aiomqtt.MqttError as lost:
-            first = lost.exceptions[0]
-            raise aiomqtt.MqttError(str(first)) from first
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch(self, client: aiomqtt.Client) -> None:
         """Raise when the link is lost; nothing is subscribed to, so nothing comes."""
@@ -204,11 +206,10 @@ class MqttPublisher:
                 leaf = next(iter(self._waiting))
                 payload, is_retained = self._waiting.pop(leaf)
                 topic = f"{self._settings.prefix}/{leaf}"
-                await client.publish(topic, payload, qos=self._settings.qos, retain=is_retained)
+                await _send(client, topic, payload, qos=self._settings.qos, retain=is_retained)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[aiomqtt.Client]:
-        await self._reach()
         client = await self._client()
         # aiomqtt connects in a thread, which a cancellation would leave running with an open socket: let it
         # come to its end, then close what it opened
@@ -225,24 +226,31 @@ class MqttPublisher:
             yield client
         finally:
             client.timeout = FAREWELL_S
-            await client.__aexit__(None, None, None)
+            with suppress(aiomqtt.MqttError):
+                await client.__aexit__(None, None, None)
 
-    async def _reach(self) -> None:
-        """Try the address first: this can be cancelled, and its errors say what is wrong."""
+    async def _reach(self, context: ssl.SSLContext | None) -> None:
+        """Try the address first: this can be cancelled, closes what fails, and its errors say what is wrong."""
         settings = self._settings
         try:
             async with asyncio.timeout(settings.timeout_s):
-                _, writer = await asyncio.open_connection(settings.host, settings.port)
+                _, writer = await asyncio.open_connection(settings.host, settings.port, ssl=context)
         except TimeoutError as exc:
-            raise DeviceUnavailable(
-                self._device, f"the broker {settings.address} does not answer. Check host and firewall"
-            ) from exc
+            sentence = f"the broker {settings.address} does not answer. Check host and firewall"
+            raise DeviceUnavailable(self._device, sentence) from exc
+        except ConnectionRefusedError as exc:
+            sentence = f"no broker listens at {settings.address}. Start it, or check host and port"
+            raise DeviceUnavailable(self._device, sentence) from exc
+        except ssl.SSLCertVerificationError as exc:
+            sentence = (
+                f"the certificate of {settings.address} is not trusted ({exc.verify_message}). "
+                "Name its authority in ca_file"
+            )
+            raise DeviceUnavailable(self._device, sentence) from exc
         except OSError as exc:
-            raise DeviceUnavailable(
-                self._device,
-                f"cannot reach the broker {settings.address} ({exc.strerror or exc}): check that it runs",
-            ) from exc
-        writer.close()
+            sentence = f"cannot reach the broker {settings.address} ({exc.strerror or exc}). Check host and port"
+            raise DeviceUnavailable(self._device, sentence) from exc
+        writer.transport.abort()
         with suppress(OSError):  # that it was reached is all we wanted to know
             await writer.wait_closed()
 
@@ -256,6 +264,7 @@ class MqttPublisher:
                 self._device,
                 f"cannot use {exc.filename or settings.ca_file} ({exc.strerror}). Check the site file",
             ) from exc
+        await self._reach(context)
         return aiomqtt.Client(
             settings.host,
             settings.port,
@@ -292,3 +301,15 @@ class MqttPublisher:
         )
         log.info("mqtt_link", device=self._device, state=state.value, detail=detail)
         self._on_health(self._health)
+
+
+async def _send(client: aiomqtt.Client, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+    """Publish, and be cancelled where asked to.
+
+    Before Python 3.12, ``asyncio.wait_for``, which aiomqtt waits with, eats a cancellation that comes together
+    with the broker's answer.
+    """
+    await client.publish(topic, payload, qos=qos, retain=retain)
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -13,6 +13,7 @@ PEERS = {
     "dcmtk": ("dcmsend", "dcmtk"),
     "mosquitto": ("mosquitto", "mosquitto"),
     "chromium": ("chromium", "chromium"),
+    "openssl": ("openssl", "openssl"),
     "socat": ("socat", "socat"),
 }
 """For each peer: the program looked for, and the Debian package that holds it."""

@@ -15,7 +15,7 @@ class TrackerSettings(BaseModel):
 
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     label: str = "Tracker"
     silence_s: float = Field(default=0.5, gt=0)
