@@ -40,7 +40,7 @@ class Supervisor(Generic[Reading]):
     on_reading
         Called with every reading, in order.
     on_health
-        Called whenever the state or its sentence changes.
+        Called whenever the state or its sentence changes, and at each reopening.
     clock
         Stamps readings and states.
     jitter
@@ -132,7 +132,9 @@ class Supervisor(Generic[Reading]):
         self._identity = connection.identity
         self._connection = connection
         self._opened += 1
-        if self._state is not LinkState.SILENT:  # still true until a reading comes
+        if self._state is LinkState.SILENT:  # and that it is until a reading comes
+            self._on_health(self.health)
+        else:
             self._enter(LinkState.CONNECTING, "open, waiting for its first reading")
         return connection
 

@@ -1,7 +1,8 @@
 """What wires do to bytes: late, lost, flipped, doubled, or one at a time.
 
-A fault is given what an instrument sends and gives the pieces that arrive, each with the time it is held up, s,
-before it goes. Those that draw at random take their generator, so that a test can be run again.
+A fault is given what an instrument sends and gives the pieces that arrive, each with the time from its sending
+to its arrival, s. Nothing overtakes on a wire. Those that draw at random take their generator, so that a test can
+be run again.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 Piece: TypeAlias = tuple[float, bytes]
-"""Delay before it, s, and the bytes."""
+"""Time after its sending, s, and the bytes."""
 
 Fault: TypeAlias = Callable[[bytes], Iterable[Piece]]
 
@@ -27,7 +28,7 @@ def one_byte_at_a_time(sent: bytes) -> Iterable[Piece]:
 
 
 def delayed(delay_s: float) -> Fault:
-    """Pass everything on, held up by ``delay_s``."""
+    """Pass everything on ``delay_s`` after it was sent."""
 
     def carry(sent: bytes) -> Iterable[Piece]:
         yield delay_s, sent

@@ -41,7 +41,7 @@ class _Wire:
         self._clock = clock
         self._fault = fault
         self._tick_s = tick_s
-        self._sent: deque[bytes] = deque()
+        self._sent: deque[tuple[float, bytes]] = deque()
         self._is_sent = asyncio.Event()
         self.put: Callable[[bytes], None] = _nowhere
 
@@ -51,7 +51,7 @@ class _Wire:
 
     def _send(self, sent: bytes) -> None:
         if sent:
-            self._sent.append(sent)
+            self._sent.append((asyncio.get_running_loop().time(), sent))
             self._is_sent.set()
 
     async def tick(self) -> None:
@@ -62,13 +62,15 @@ class _Wire:
 
     async def carry(self) -> None:
         """Carry what was sent, for ever."""
+        loop = asyncio.get_running_loop()
         while True:
             await self._is_sent.wait()
             self._is_sent.clear()
             while self._sent:
-                for delay_s, piece in self._fault(self._sent.popleft()):
+                sent_at_s, sent = self._sent.popleft()
+                for delay_s, piece in self._fault(sent):
                     # even a delay of nothing lets the driver read what is there, so that pieces stay apart
-                    await asyncio.sleep(delay_s)
+                    await asyncio.sleep(max(sent_at_s + delay_s - loop.time(), 0))
                     self.put(piece)
 
 

@@ -145,8 +145,9 @@ class MightyOhm:
             line = Line.from_bytes(frame.raw)
         except FrameError as exc:
             self._refused += 1
+            if not self._has_gap:  # the first of a run tells enough
+                log.debug("line refused", device=self._device, raw=exc.raw)
             self._has_gap = True
-            log.debug("line refused", device=self._device, raw=exc.raw)
             return
         if line.is_cps_over or line.cps == GREATEST_CPS:
             status = CountStatus.SATURATED

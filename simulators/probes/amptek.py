@@ -7,6 +7,8 @@ from math import erf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.errors import FrameError
+from devices.framing import PacketSplitter
 from devices.probes.amptek_packets import (
     ACK_OK,
     ACKNOWLEDGE,
@@ -16,11 +18,13 @@ from devices.probes.amptek_packets import (
     DISABLE_MCA,
     ENABLE_MCA,
     GREATEST_CHANNEL_COUNT,
+    HEADER,
     STATUS,
+    SYNC,
     Packet,
     Spectrum,
     Status,
-    request_splitter,
+    measure_request,
 )
 
 PID_ERROR = (ACKNOWLEDGE, 0x02)
@@ -28,6 +32,8 @@ LENGTH_ERROR = (ACKNOWLEDGE, 0x03)
 CHECKSUM_ERROR = (ACKNOWLEDGE, 0x04)
 ASK_SPECTRUM = 0x02
 """PID1 of a request for the spectrum; PID2 1 plain, 2 and clear, 3 with status, 4 with status and clear."""
+GREATEST_GAP_S = 0.1
+"""After a longer pause within a request its beginning is forgotten, and nothing said (section 3.3)."""
 LONGEST_UNCOUNTED_S = 1.0
 """Instrument seconds after which counts are collected even if nobody asks."""
 ELECTRON_KEV = 511.0
@@ -126,7 +132,9 @@ class SimulatedAmptek:
         self._is_inside = self._shape.is_inside()
         if not (self._peak * self._is_inside).sum() > 0:
             raise ValueError(f"no event of {self._shape.line_kev} keV falls into {self._shape.window_kev} keV")
-        self._requests = request_splitter()
+        self._heard_s = powered_at_s
+        self._has_bad_request = False
+        self._requests = self._splitter()
         self._is_counting = is_counting
         self._is_rebooted = True
         self._counted_to_s = powered_at_s
@@ -135,9 +143,12 @@ class SimulatedAmptek:
     def receive(self, sent: bytes, now_s: float) -> bytes:
         """Answer each whole request; a damaged one with a checksum error."""
         self._count(now_s)
-        refused = self._requests.rejected
+        if now_s - self._heard_s > GREATEST_GAP_S:
+            self._requests = self._splitter()
+        self._heard_s = now_s
         answers = [self._answer(Packet.from_bytes(frame.raw)) for frame in self._requests.feed(sent, now_s)]
-        if self._requests.rejected > refused:
+        if self._has_bad_request:
+            self._has_bad_request = False
             answers.append(Packet(pid=CHECKSUM_ERROR))
         return b"".join(answer.to_bytes() for answer in answers)
 
@@ -152,6 +163,18 @@ class SimulatedAmptek:
         self._is_rebooted = True
         self._is_counting = False
         self._clear()
+
+    def _splitter(self) -> PacketSplitter:
+        return PacketSplitter(
+            sync=SYNC, header_length=HEADER.size, measure=measure_request, check=self._check_request
+        )
+
+    def _check_request(self, raw: bytes) -> None:
+        try:
+            Packet.from_bytes(raw)
+        except FrameError:
+            self._has_bad_request = True
+            raise
 
     def _instrument_s(self, now_s: float) -> float:
         return self._powered_at_s + (now_s - self._powered_at_s) * self._speed
