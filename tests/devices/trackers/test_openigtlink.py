@@ -463,8 +463,8 @@ async def test_unknown_host() -> None:
 
 async def test_slow_reader_holds_the_socket_not_the_memory() -> None:
     """While nobody reads, the client stops taking bytes; afterwards nothing is missing."""
-    count = 20_000
-    unread = Message(kind="STRING", device_name="Note", content=bytes(1000)).to_bytes()
+    count = 3_000
+    unread = Message(kind="STRING", device_name="Note", content=bytes(8000)).to_bytes()
     sent = 0
 
     async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -477,7 +477,7 @@ async def test_slow_reader_holds_the_socket_not_the_memory() -> None:
         everything_sent.set()
 
     everything_sent = asyncio.Event()
-    async with connected(script, largest_body_bytes=1024) as tracker:
+    async with connected(script, largest_body_bytes=8192) as tracker:
         await anext(tracker)
         before = -1
         while sent != before:  # until the sockets are full
