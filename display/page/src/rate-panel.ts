@@ -123,7 +123,7 @@ export class RatePanel {
   private writeDetails(rate: RateState | null): void {
     write(this.integration, rate ? `${rate.integration_s.toFixed(1)} s` : "–");
     const background_cps = rate?.background_cps ?? null;
-    write(this.background, background_cps === null ? "not measured" : `${background_cps.toFixed(1)} /s`);
+    write(this.background, background_cps === null ? "–" : `${background_cps.toFixed(1)} /s`);
     const rate_cps = rate?.rate_cps ?? null;
     const isComparable = rate_cps !== null && background_cps !== null && background_cps > 0;
     write(this.ratio, isComparable ? times(rate_cps / background_cps) : "–");

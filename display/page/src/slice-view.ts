@@ -71,6 +71,11 @@ export class SliceView {
     this.canvas = new Canvas(element, () => this.redraw());
   }
 
+  /** Another patient, another picture: the next is centred anew. */
+  recentre(): void {
+    this.middle_mm = null;
+  }
+
   /** Draw; null where there is nothing to cut. */
   draw(subject: Subject | null): void {
     this.subject = subject;

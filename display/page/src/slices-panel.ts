@@ -4,7 +4,7 @@ import { find, label, write } from "./elements";
 import type { StudyState, TargetState } from "./feed-types";
 import type { Moment } from "./moment";
 import type { Fusion } from "./slice";
-import { CUTS, SliceView, type Subject } from "./slice-view";
+import { CUTS, sideOf, SliceView, type Subject } from "./slice-view";
 import type { Point } from "./vectors";
 import { centreOf, fetchVolume, valueAt, type Volume } from "./volume";
 
@@ -31,9 +31,10 @@ export class SlicesPanel {
     for (const view of this.views) view.draw(subject);
     const through = moment?.pose ? "the tip" : "the target";
     this.canvases.forEach((canvas, n) => {
-      const name = Object.values(CUTS)[n]!.name.toLowerCase();
+      const cut = Object.values(CUTS)[n]!;
+      const name = cut.name.toLowerCase();
       canvas.dataset["state"] = subject === null ? "none" : moment?.pose ? "tip" : "target";
-      label(canvas, subject === null ? `${name} slice: none` : `${name} slice through ${through}`);
+      label(canvas, subject === null ? `${name} slice: none` : `${name} slice through ${through}, ${sideOf(cut.right)} on the right`);
     });
     write(this.note, this.words(moment, study));
   }
@@ -41,7 +42,7 @@ export class SlicesPanel {
   private words(moment: Moment | null, study: StudyState | null): string {
     if (moment === null || study === null) return "";
     if (this.trouble) return this.trouble;
-    if (study.anatomy && this.anatomy === null) return "Loading the volumes";
+    if ((study.anatomy && !this.anatomy) || (study.activity && !this.activity)) return "Loading the volumes";
     return moment.pose === null ? "Through the target: no live probe position" : "";
   }
 
@@ -73,6 +74,7 @@ export class SlicesPanel {
     this.anatomy = null;
     this.activity = null;
     this.trouble = "";
+    for (const view of this.views) view.recentre();
     if (study) void this.load(study, this.abort.signal);
   }
 

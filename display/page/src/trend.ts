@@ -3,6 +3,7 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { DIM, FAINT, PROBE } from "./colours";
+import { spaced } from "./words";
 
 const SPAN_S = 60;
 
@@ -32,7 +33,7 @@ export class Trend {
             splits: () => [-60, -45, -30, -15, 0],
             values: (_, splits) => splits.map((s) => (s === 0 ? "now" : `\u2212${-s} s`)),
           },
-          { ...axis, size: 60 },
+          { ...axis, size: 76, values: (_, splits) => splits.map(spaced) },
         ],
         series: [
           {},

@@ -1,0 +1,441 @@
+"""A room that the page can look at: the real server, and states that a test publishes."""
+
+import asyncio
+import contextlib
+import functools
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import uvicorn
+from numpy.typing import NDArray
+from playwright.async_api import Browser, Page, async_playwright
+
+from devices.clock import monotonic
+from display.app import Exhibits, create_app
+from display.hub import Hub
+from display.messages import (
+    VERSION,
+    DeviceState,
+    GuidanceState,
+    Hello,
+    Matrix,
+    Point,
+    PoseState,
+    PosteriorState,
+    RateState,
+    SeriesEntry,
+    State,
+    StudyChoice,
+    StudyEntry,
+    StudyList,
+    StudyState,
+    TargetState,
+)
+from display.shelf import Shelf, ShelvedVolume, shelve
+from navigation.volume import Volume, VolumeGeometry
+from tests.conftest import SYSTEM_PATH
+
+STALE_AFTER_S = 0.5
+FRAME_S = 0.05
+NODE_MM = np.array([62.0, -58.0, 12.0])
+"""In the patient's left front (LPS)."""
+TIP_MM = np.array([72.0, -84.0, 20.0])
+
+RECORD_WORDS = """
+window.__words = {};
+const fillText = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (words, x, y, ...rest) {
+  (window.__words[this.canvas.id] ??= {})[words] = [x / this.canvas.clientWidth, y / this.canvas.clientHeight];
+  return fillText.call(this, words, x, y, ...rest);
+};
+window.__marked = {};
+new MutationObserver((changes) => {
+  for (const { target } of changes) {
+    const { state, feed } = target.dataset;
+    window.__marked[`${target.id || target.localName} ${state ?? feed}`] = Date.now();
+  }
+}).observe(document, { subtree: true, attributeFilter: ["data-state", "data-feed"] });
+"""
+"""Notes where on each canvas, in shares of its sides, the page writes which words, and when it marks what."""
+
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def point(values: NDArray[np.float64]) -> Point:
+    """Three numbers as the feed sends them."""
+    return float(values[0]), float(values[1]), float(values[2])
+
+
+def matrix(rows: NDArray[np.float64]) -> Matrix:
+    """Three rows as the feed sends them."""
+    return point(rows[0]), point(rows[1]), point(rows[2])
+
+
+def tip_axes(ahead: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotation whose columns are left, up and ahead, up as near the head as can be."""
+    ahead = ahead / np.linalg.norm(ahead)
+    up = np.array([0.0, 0.0, 1.0]) - ahead[2] * ahead
+    up /= np.linalg.norm(up)
+    return np.column_stack([np.cross(up, ahead), up, ahead])
+
+
+def make_pose(
+    tip_mm: NDArray[np.float64] = TIP_MM, look: tuple[float, float, float] = (-0.2, 1.0, -0.1)
+) -> PoseState:
+    """A probe held against the skin, looking into the patient."""
+    axes = tip_axes(np.array(look))
+    return PoseState(
+        tip_mm=point(tip_mm),
+        axis=point(axes[:, 2]),
+        patient_from_tip=matrix(axes),
+        tracker_error_mm=0.2,
+        age_s=0.02,
+    )
+
+
+def make_target(
+    pose: PoseState,
+    *,
+    name: str = "Node 1",
+    centre_mm: NDArray[np.float64] = NODE_MM,
+    semi_mm: Point = (7.5, 4.0, 3.5),
+    injection: bool = False,
+) -> TargetState:
+    """A located target as the posterior would give it for this pose."""
+    axes = np.array(pose.patient_from_tip)
+    away = axes.T @ (centre_mm - np.array(pose.tip_mm))
+    region = tip_axes(np.array([-0.3, 1.0, -0.2])).T[::-1]
+    covariance = region.T @ np.diag(np.square(semi_mm) / 7.815) @ region
+    distance_mm = float(np.linalg.norm(away))
+    return TargetState(
+        name=name,
+        kind="injection" if injection else "target",
+        probability=0.97,
+        localisable=True,
+        reason="",
+        centre_mm=point(centre_mm),
+        covariance_mm2=matrix(covariance),
+        region_semi_axes_mm=semi_mm,
+        region_axes=matrix(region),
+        mapped_mm=point(centre_mm + 3.0),
+        activity_mbq=0.4,
+        tip_right_mm=-float(away[0]),
+        tip_up_mm=float(away[1]),
+        tip_ahead_mm=float(away[2]),
+        distance_mm=distance_mm,
+        distance_half_width_mm=4.2,
+        off_axis_deg=float(np.degrees(np.arccos(away[2] / distance_mm))),
+    )
+
+
+def make_rate(rate_cps: float = 1243.0, *, age_s: float = 0.05) -> RateState:
+    """One second of counting at this rate."""
+    error_cps = float(np.sqrt(max(rate_cps, 1.0)))
+    return RateState(
+        device="probe",
+        rate_cps=rate_cps,
+        low_cps=rate_cps - error_cps,
+        high_cps=rate_cps + error_cps,
+        counts=round(rate_cps),
+        integration_s=1.0,
+        dead_fraction=0.03,
+        background_cps=18.0,
+        status="ok",
+        age_s=age_s,
+    )
+
+
+def make_device(name: str, **changes: Any) -> DeviceState:
+    """A live input."""
+    live: dict[str, Any] = {
+        "name": name,
+        "kind": name,
+        "label": name.capitalize(),
+        "state": "live",
+        "age_s": 0.05,
+        "detail": "",
+        "primary": True,
+    }
+    return DeviceState(**(live | changes))
+
+
+def body(x_mm: NDArray[np.float64], y_mm: NDArray[np.float64], z_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """CT numbers of a chest: fat, muscle, two lungs, spine and ribs."""
+    outer = (x_mm / 165) ** 2 + (y_mm / 105) ** 2
+    hu = np.where(outer < 1, -90.0, -1000.0)
+    hu = np.where((x_mm / 145) ** 2 + (y_mm / 86) ** 2 < 1, 45.0, hu)
+    rib = np.abs((x_mm / 128) ** 2 + (y_mm / 72) ** 2 - 1) < 0.09
+    hu = np.where(rib & ((z_mm + 0.4 * y_mm) % 28 < 9), 420.0, hu)
+    for side in (-1, 1):
+        lung = ((x_mm - side * 62) / 44) ** 2 + ((y_mm + 4) / 55) ** 2 + (z_mm / 95) ** 2
+        hu = np.where(lung < 1, -820.0, hu)
+    hu = np.where(((x_mm + 0) / 20) ** 2 + ((y_mm - 52) / 18) ** 2 < 1, 380.0, hu)
+    return np.where(((x_mm - 16) / 34) ** 2 + ((y_mm + 28) / 30) ** 2 + ((z_mm + 10) / 45) ** 2 < 1, 55.0, hu)
+
+
+def make_volume(shape: tuple[int, int, int], step_mm: Point, *, is_activity: bool) -> Volume:
+    """A chest, or the activity in it: one node in the left front, an injection site below it."""
+    affine = np.zeros((4, 4))
+    affine[2, 0], affine[1, 1], affine[0, 2], affine[3, 3] = *step_mm, 1.0
+    middle = [(count - 1) / 2 * step for count, step in zip(shape, step_mm, strict=True)]
+    affine[:3, 3] = [-middle[2], -middle[1], -middle[0]]
+    geometry = VolumeGeometry(patient_from_voxel=affine, shape=shape, frame_of_reference_uid="1.2.3")
+    position = geometry.positions_mm(np.moveaxis(np.indices(shape), 0, -1))
+    x_mm, y_mm, z_mm = np.moveaxis(position, -1, 0)
+    noise = np.random.default_rng(7).normal(0.0, 12.0, shape)
+    if not is_activity:
+        values = body(x_mm, y_mm, z_mm) + noise
+        return Volume(geometry=geometry, values=values.astype(np.float32), quantity="attenuation", unit="HU")
+    values = np.full(shape, 2.0)
+    for centre_mm, height, width_mm in (
+        (NODE_MM + 3.0, 100.0, 7.0),
+        (np.array([30.0, -70.0, -52.0]), 2500.0, 8.0),
+    ):
+        values += height * np.exp(-0.5 * (np.linalg.norm(position - centre_mm, axis=-1) / width_mm) ** 2)
+    return Volume(
+        geometry=geometry, values=values.astype(np.float32), quantity="activity concentration", unit="Bq/mL"
+    )
+
+
+@functools.cache
+def shelved(*, is_activity: bool) -> ShelvedVolume:
+    """The scene's volumes, made once for all tests."""
+    if is_activity:
+        return shelve(make_volume((64, 64, 80), (4.0, 4.0, 4.8), is_activity=True))
+    return shelve(make_volume((96, 150, 220), (2.5, 1.6, 1.6), is_activity=False))
+
+
+def make_study() -> StudyState:
+    """The study in use: CT and SPECT of the scene."""
+    return StudyState(
+        study_uid="1.2.840.1",
+        patient_id="PT-0417",
+        patient_name="Lindqvist^Anna",
+        description="SLN SPECT/CT",
+        taken_at_utc="2026-11-22T07:40:00Z",
+        anatomy=shelved(is_activity=False).state,
+        activity=shelved(is_activity=True).state,
+    )
+
+
+def make_entry(study_uid: str, **changes: Any) -> StudyEntry:
+    """A received study with one series in use and one refused."""
+    entry: dict[str, Any] = {
+        "study_uid": study_uid,
+        "patient_id": "PT-0417",
+        "patient_name": "Lindqvist^Anna",
+        "description": "SLN SPECT/CT",
+        "taken_at_utc": "2026-11-22T07:40:00Z",
+        "received_from": "SPECTCT1",
+        "objects": 98,
+        "in_use": True,
+        "usable": True,
+        "series": (
+            SeriesEntry(
+                series_uid="1", modality="NM", description="Recon tomo", objects=1, accepted=True, reason=""
+            ),
+            SeriesEntry(
+                series_uid="2",
+                modality="CT",
+                description="Scout",
+                objects=1,
+                accepted=False,
+                reason="no Image Position (Patient) (0020,0032)",
+            ),
+        ),
+    }
+    return StudyEntry(**(entry | changes))
+
+
+@dataclass
+class Room:
+    """What the service would know; ``now`` is published 20 times a second until ``is_silent``."""
+
+    hub: Hub = field(default_factory=Hub)
+    shelf: Shelf = field(default_factory=Shelf)
+    session_id: str = "first"
+    is_simulated: bool = True
+    is_silent: bool = False
+    version: str = VERSION
+    port: int = 0
+    made_ago_s: float = 0.0
+    seq: int = 0
+    entries: tuple[StudyEntry, ...] = (make_entry("1.2.840.1"),)
+    choices: list[StudyChoice] = field(default_factory=list)
+    refusal: str | None = None
+    now: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.shelf.replace(shelved(is_activity=False), shelved(is_activity=True))
+        pose = make_pose()
+        injection = make_target(
+            pose,
+            name="Injection",
+            centre_mm=np.array([30.0, -70.0, -52.0]),
+            semi_mm=(9.0, 8.0, 7.0),
+            injection=True,
+        )
+        self.now = {
+            "devices": (
+                make_device("probe", label="Gamma probe"),
+                make_device("tracker", label="Tracker"),
+                make_device("dicom", label="DICOM node", age_s=None, primary=False),
+            ),
+            "rate": make_rate(),
+            "pose": pose,
+            "targets": (make_target(pose), injection),
+            "guidance": GuidanceState(
+                target="Node 1",
+                sentence="Node 1: 29 mm ± 4, tilt to the patient's right.",
+                expected_rate_cps=1200.0,
+            ),
+            "posterior": PosteriorState(
+                readings=412, age_s=0.1, update_ms=31.0, response="Probe A, Tc-99m, 2026-11-22"
+            ),
+            "study": make_study(),
+            "studies_revision": 1,
+        }
+
+    @property
+    def url(self) -> str:
+        """Address of the page."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    def hello(self) -> Hello:
+        """First message of a connection."""
+        return Hello(
+            version=self.version,
+            session_id=self.session_id,
+            simulated=self.is_simulated,
+            site="St. Olav",
+            room="Theatre 4",
+            server_monotonic_s=monotonic(),
+            server_time_utc="2026-11-22T08:00:00Z",
+            stale_after_s=STALE_AFTER_S,
+        )
+
+    def publish(self) -> None:
+        """Publish what is known now."""
+        self.seq += 1
+        state = State(
+            seq=self.seq,
+            session_id=self.session_id,
+            simulated=self.is_simulated,
+            server_monotonic_s=monotonic() - self.made_ago_s,
+            server_time_utc="2026-11-22T08:00:00Z",
+            spared=0,
+            **self.now,
+        )
+        self.hub.publish(state)
+
+    def change_target(self, **changes: Any) -> None:
+        """Alter the first target."""
+        first, *others = self.now["targets"]
+        self.now["targets"] = (msgspec.structs.replace(first, **changes), *others)
+
+    def change_device(self, name: str, **changes: Any) -> None:
+        """Alter one input."""
+        self.now["devices"] = tuple(
+            msgspec.structs.replace(device, **changes) if device.name == name else device
+            for device in self.now["devices"]
+        )
+
+    def choose(self, choice: StudyChoice) -> str | None:
+        """Take a study into use unless the room refuses."""
+        self.choices.append(choice)
+        return self.refusal
+
+    def studies(self) -> StudyList:
+        """List what was received."""
+        return StudyList(revision=self.now["studies_revision"], studies=self.entries)
+
+    async def keep_publishing(self) -> None:
+        """Publish at the feed's rate."""
+        while True:
+            if not self.is_silent:
+                self.publish()
+            await asyncio.sleep(FRAME_S)
+
+
+class QuietServer(uvicorn.Server):
+    """A server that leaves the test run's signals alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        """Take no signal over."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serve(room: Room) -> AsyncIterator[None]:
+    """Serve the room until the end of the block, on the port it had before or else a free one."""
+    app = create_app(
+        Exhibits(
+            hub=room.hub,
+            shelf=room.shelf,
+            hello=room.hello,
+            studies=room.studies,
+            choose=room.choose,
+            clock=monotonic,
+        )
+    )
+    with socket.create_server(("127.0.0.1", room.port)) as listening:
+        room.port = listening.getsockname()[1]
+        settings = uvicorn.Config(
+            app, log_config=None, ws="websockets-sansio", lifespan="off", timeout_graceful_shutdown=1
+        )
+        server = QuietServer(settings)
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(server.serve(sockets=[listening]), name="server")
+            publishing = tasks.create_task(room.keep_publishing(), name="publishing")
+            try:
+                yield
+            finally:
+                publishing.cancel()
+                server.should_exit = True
+                await serving
+
+
+@contextlib.asynccontextmanager
+async def browse(*, is_kiosk: bool = True) -> AsyncIterator[Browser]:
+    """Run Chromium without a screen; in a kiosk sound may start by itself."""
+    policy = "no-user-gesture-required" if is_kiosk else "document-user-activation-required"
+    program = shutil.which("chromium", path=SYSTEM_PATH)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=program, args=[*CHROMIUM_FLAGS, f"--autoplay-policy={policy}"]
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@contextlib.asynccontextmanager
+async def look(room: Room, *, is_kiosk: bool = True) -> AsyncIterator[Page]:
+    """Look at a room that is served already, on a screen of 1920 x 1080; fail on any error that the page logs."""
+    complaints: list[str] = []
+    async with browse(is_kiosk=is_kiosk) as browser:
+        page = await browser.new_page(viewport={"width": 1920, "height": 1080})
+        page.set_default_timeout(15_000)
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        await page.add_init_script(RECORD_WORDS)
+        await page.goto(room.url)
+        yield page
+    # the browser logs a service that is away, and a choice that it refuses; neither is the page's fault
+    expected = ("ERR_CONNECTION_REFUSED", "409 (Conflict)")
+    faults = [complaint for complaint in complaints if not any(known in complaint for known in expected)]
+    assert not faults, faults

@@ -1,0 +1,386 @@
+"""The page in real Chromium, on the real server."""
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from display.hub import Hub
+from display.messages import GuidanceState, StudyChoice
+from display.page.hatch_build import build_page
+from display.shelf import shelve
+from navigation.volume import Volume
+from tests.display.page.room import Room, look, make_entry, make_rate, make_study, make_volume, serve
+
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(120)]
+
+SHOWN_WITHIN_S = 1.0
+"""The longest that anything may look live after it is not."""
+
+COLOURED = """
+(canvas) => {
+  const { width, height } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  const found = [];
+  for (let n = 0; n < data.length; n += 4) {
+    const [red, green, blue] = [data[n], data[n + 1], data[n + 2]];
+    if (IS_WANTED) found.push([(n / 4) % width / width, Math.floor(n / 4 / width) / height]);
+  }
+  return found;
+}
+"""
+"""Where on a canvas, in shares of its sides, the pixels of a colour lie."""
+
+HOT = "red > 150 && green < 0.8 * red && blue < 0.8 * red"
+
+MIDDLE_OF_HOT = f"""
+(canvas) => {{
+  const hot = ({COLOURED.replace("IS_WANTED", HOT)})(document.querySelector(canvas));
+  const [x, y] = [0, 1].map((n) => hot.reduce((sum, place) => sum + place[n], 0) / hot.length);
+  return hot.length > 50 && PLACE;
+}}
+"""
+"""Whether the middle of the hot pixels of a canvas lies in a place."""
+
+WHITE = "red > 250 && green > 250 && blue > 250"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _built_page() -> None:
+    build_page()
+
+
+@pytest.fixture
+def room() -> Room:
+    """A room where all is well."""
+    return Room()
+
+
+@pytest_asyncio.fixture
+async def page(room: Room) -> AsyncIterator[Page]:
+    """The page on that room, live."""
+    async with serve(room), look(room) as page:
+        await wait_until_live(page)
+        yield page
+
+
+async def wait_until_live(page: Page) -> None:
+    """Wait for the first state to be drawn."""
+    await expect(page.locator("body")).to_have_attribute("data-feed", "live", timeout=15_000)
+
+
+async def pixels(page: Page, canvas: str, colour: str) -> Any:
+    """Positions (n, 2) of a colour's pixels on a canvas, in shares of its sides."""
+    found = await page.locator(canvas).evaluate(COLOURED.replace("IS_WANTED", colour))
+    return np.array(found, dtype=np.float64).reshape(-1, 2)
+
+
+async def state_of(page: Page, element: str, state: str) -> None:
+    """Wait for an element's state."""
+    await expect(page.locator(element)).to_have_attribute("data-state", state, timeout=10_000)
+
+
+async def marked_s(page: Page, mark: str) -> float:
+    """When the page last gave an element that state, in the host's wall time, s."""
+    return float(await page.evaluate("mark => window.__marked[mark]", mark)) / 1000
+
+
+async def test_rate_distance_and_patient_are_shown(room: Room, page: Page) -> None:
+    """All is well: rate with its error, distance, guidance, patient, inputs, and SIMULATED across the top."""
+    await expect(page.get_by_label("1240 plus or minus 40 counts per second")).to_be_visible()
+    await expect(page.locator("#integration")).to_have_text("1.0 s")
+    distance_mm = round(room.now["targets"][0].distance_mm)
+    await expect(page.get_by_label(f"{distance_mm} plus or minus 4 mm")).to_be_visible()
+    await expect(page.locator("#guidance")).to_have_text(room.now["guidance"].sentence)
+    await expect(page.locator("#probability")).to_contain_text("97 %")
+    await expect(page.locator("#patient-name")).to_have_text("Lindqvist, Anna")
+    await expect(page.locator("#patient-id")).to_have_text("ID PT-0417")
+    await expect(page.get_by_role("listitem", name="Gamma probe: LIVE")).to_be_visible()
+    await expect(page.get_by_role("listitem", name="Tracker: LIVE")).to_be_visible()
+    banner = await page.locator("#simulated").bounding_box()
+    assert banner is not None
+    assert (banner["width"], banner["y"]) == (1920, 0)
+    assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    if asked := os.environ.get("RADIONAV_SCREENSHOT"):
+        await state_of(page, "#axial", "tip")
+        await expect(page.locator("#slices-note")).to_be_empty()
+        await page.screenshot(path=Path(asked))
+
+
+async def test_a_real_room_is_not_called_simulated(room: Room) -> None:
+    """Without a simulated device there is no banner."""
+    room.is_simulated = False
+    async with serve(room), look(room) as page:
+        await wait_until_live(page)
+        await expect(page.locator("#simulated")).to_be_hidden()
+
+
+async def test_a_silent_feed_greys_the_page_within_a_second(room: Room, page: Page) -> None:
+    """States stop while the socket and its heartbeat live on: crossed out, tone stopped, and back by itself."""
+    await state_of(page, "#tone", "playing")
+    room.is_silent = True
+    silent_s = time.time()
+    await expect(page.locator("body")).to_have_attribute("data-feed", "stale")
+    assert await marked_s(page, "body stale") - silent_s < SHOWN_WITHIN_S
+    assert await marked_s(page, "tone stale") - silent_s < SHOWN_WITHIN_S
+    await state_of(page, "#rate", "stale")
+    await state_of(page, "#tone", "stale")
+    await state_of(page, "#guidance", "stale")
+    await state_of(page, "#bullseye", "stale")
+    await state_of(page, "#distance", "none")
+    crossed = "element => getComputedStyle(element).textDecorationLine"
+    assert await page.locator("#rate-value").evaluate(crossed) == "line-through"
+    await expect(page.get_by_role("status").filter(has_text="NO LIVE DATA")).to_be_visible()
+    await expect(page.locator("#simulated")).to_be_visible()
+    await expect(page.locator("#connection")).to_contain_text("for 2 s")  # the age goes on counting
+    assert len(await pixels(page, "#bullseye", WHITE)) == 0
+    room.is_silent = False
+    await wait_until_live(page)
+    await state_of(page, "#tone", "playing")
+
+
+async def test_a_state_that_was_long_under_way_is_not_live(room: Room, page: Page) -> None:
+    """States that arrive often but were made long ago, behind a stalled network, are not live."""
+    await expect(page.get_by_label("This picture: LIVE")).to_be_visible()
+    room.made_ago_s = 5.0
+    await expect(page.locator("body")).to_have_attribute("data-feed", "stale")
+    await expect(page.locator("#connection")).to_contain_text("NO LIVE DATA for 5 s")
+
+
+@pytest.mark.parametrize("way", ["silent", "unnoticed"])
+async def test_a_silent_probe_is_no_probe(room: Room, page: Page, way: str) -> None:
+    """Whether the service says so or the age tells it: no rate, no tone, within 1 s; the rest goes on."""
+    await state_of(page, "#tone", "playing")
+    silent_s = time.time()
+    if way == "silent":
+        room.change_device("probe", state="silent", detail="no bytes for 0.6 s: check the cable")
+        room.now["rate"] = None
+    else:
+        room.change_device("probe", age_s=0.6)
+        room.now["rate"] = make_rate(age_s=0.6)
+    await expect(page.locator("#rate-note")).to_contain_text("NO PROBE")
+    await state_of(page, "#tone", "stale")
+    assert await marked_s(page, "tone stale") - silent_s < SHOWN_WITHIN_S
+    await expect(page.get_by_role("listitem", name="Gamma probe: SILENT")).to_be_visible()
+    await state_of(page, "#bullseye", "located")
+    assert await marked_s(page, "rate none" if way == "silent" else "rate stale") - silent_s < SHOWN_WITHIN_S
+
+
+async def test_an_input_may_have_its_own_limit(room: Room, page: Page) -> None:
+    """A probe that sends once a second is not called silent in between."""
+    room.change_device("probe", age_s=1.2, stale_after_s=2.5)
+    room.now["rate"] = make_rate(777.0, age_s=1.2)
+    await expect(page.locator("#rate-value")).to_have_text("780")
+    await state_of(page, "#rate", "ok")
+
+
+async def test_a_lost_tracker_leaves_no_direction(room: Room, page: Page) -> None:
+    """Without a live pose: no dot, no distance, no probe in the slices, but a rate."""
+    assert len(await pixels(page, "#bullseye", WHITE)) > 0
+    room.change_device("tracker", state="lost", detail="connection refused: start the tracker")
+    await state_of(page, "#bullseye", "no-pose")
+    await expect(page.locator("#no-aim")).to_have_text("connection refused: start the tracker")
+    await state_of(page, "#distance", "none")
+    await state_of(page, "#axial", "target")
+    await state_of(page, "#guidance", "stale")
+    await state_of(page, "#rate", "ok")
+    assert len(await pixels(page, "#bullseye", WHITE)) == 0
+
+
+async def test_an_unlocated_target_is_not_drawn(room: Room, page: Page) -> None:
+    """Not localisable: no dot even where the feed carries a position, and the reason in words."""
+    room.change_target(localisable=False, reason="the counts do not yet tell the depth")
+    await state_of(page, "#bullseye", "unlocated")
+    await expect(page.locator("#no-aim")).to_have_text("Not located yet: the counts do not yet tell the depth")
+    await state_of(page, "#distance", "none")
+    assert len(await pixels(page, "#bullseye", WHITE)) == 0
+
+
+async def test_the_dot_lies_where_the_target_is(room: Room, page: Page) -> None:
+    """A target to the probe's right and up is drawn to the right of the middle and above it, at its angle."""
+    for right_mm, up_mm in [(12.0, 12.0), (-12.0, 6.0), (3.0, -14.0)]:
+        room.now["targets"] = room.now["targets"][:1]
+        room.change_target(tip_right_mm=right_mm, tip_up_mm=up_mm, region_axes=None, region_semi_axes_mm=None)
+        shown = f"{abs(right_mm):.0f} mm {'left' if right_mm < 0 else 'right'}, {abs(up_mm):.0f} mm"
+        await expect(page.locator("#bullseye")).to_have_attribute("aria-label", re.compile(shown))
+        box = await page.locator("#bullseye").bounding_box()
+        assert box is not None
+        words = (await page.evaluate("window.__words"))["bullseye"]
+        white = await pixels(page, "#bullseye", WHITE)
+        dot = white[white[:, 0] < 0.8].mean(axis=0)  # right of it is the depth bar's mark
+        right, down = (dot - [words["UP"][0], 0.5]) * [box["width"], box["height"]]
+        np.testing.assert_allclose(np.arctan2(-down, right), np.arctan2(up_mm, right_mm), atol=0.03)
+
+
+def hot_spot(position_mm: tuple[float, float, float]) -> Volume:
+    """Activity in one place."""
+    empty = make_volume((60, 60, 80), (4.0, 4.0, 4.0), is_activity=True)
+    away = empty.geometry.positions_mm(np.moveaxis(np.indices(empty.geometry.shape), 0, -1)) - np.array(
+        position_mm
+    )
+    values = 1000.0 * np.exp(-0.5 * (np.linalg.norm(away, axis=-1) / 8.0) ** 2)
+    return Volume(geometry=empty.geometry, values=values.astype(np.float32), quantity="counts", unit="1")
+
+
+async def test_patient_left_is_on_the_right(room: Room, page: Page) -> None:
+    """Radiological convention, by pixels: a spot in the patient's left (LPS +x) is on the right, and so on."""
+    for position_mm, places in (
+        ((35.0, 0.0, 0.0), {"#axial": "x > 0.55", "#coronal": "x > 0.55"}),
+        ((-35.0, 0.0, 0.0), {"#axial": "x < 0.45", "#coronal": "x < 0.45"}),
+        ((0.0, 35.0, 0.0), {"#axial": "y > 0.55", "#sagittal": "x > 0.55"}),
+        ((0.0, 0.0, 35.0), {"#coronal": "y < 0.45", "#sagittal": "y < 0.45"}),
+    ):
+        spot = shelve(hot_spot(position_mm))
+        room.shelf.replace(spot)
+        room.now |= {"targets": (), "pose": None}
+        room.now["study"] = msgspec.structs.replace(make_study(), anatomy=None, activity=spot.state)
+        for canvas, place in places.items():
+            await page.wait_for_function(MIDDLE_OF_HOT.replace("PLACE", place), arg=canvas)
+
+
+async def test_the_sides_of_the_patient_are_named(page: Page) -> None:
+    """Every slice carries the letters of the sides that it shows, at those sides."""
+    await state_of(page, "#sagittal", "tip")
+    written = await page.evaluate("window.__words")
+    for canvas, across, down in (("axial", "RL", "AP"), ("coronal", "RL", "HF"), ("sagittal", "AP", "HF")):
+        words = written[canvas]
+        assert words[across[0]][0] < 0.1
+        assert words[across[1]][0] > 0.9
+        assert words[down[0]][1] < 0.2
+        assert words[down[1]][1] > 0.8
+
+
+async def test_the_tone_follows_the_rate_and_the_mute_key(room: Room, page: Page) -> None:
+    """It plays above its range's lower end, is quiet below, and M mutes it; the range is on the screen."""
+    await state_of(page, "#tone", "playing")
+    await expect(page.locator("#tone-range")).to_contain_text("36 \u2013 36\u2009000 /s")
+    await page.keyboard.press("m")
+    await state_of(page, "#tone", "muted")
+    await page.keyboard.press("m")
+    await state_of(page, "#tone", "playing")
+    room.now["rate"] = make_rate(20.0)
+    await state_of(page, "#tone", "quiet")
+
+
+async def test_sound_that_waits_for_a_touch_says_so(room: Room) -> None:
+    """Where the browser lets no sound start by itself, SOUND OFF stands there until a touch starts it."""
+    async with serve(room), look(room, is_kiosk=False) as page:
+        await wait_until_live(page)
+        await state_of(page, "#tone", "off")
+        await expect(page.locator("#tone")).to_contain_text("SOUND OFF")
+        await page.locator("#tone").click()
+        await state_of(page, "#tone", "playing")
+
+
+async def test_a_sound_card_that_stands_still_is_noticed(room: Room, page: Page) -> None:
+    """An audio clock that no longer advances is a dead sound, whatever its state says; a touch starts another."""
+    await state_of(page, "#tone", "playing")
+    await page.evaluate("Object.defineProperty(BaseAudioContext.prototype, 'currentTime', { get: () => 7 })")
+    await state_of(page, "#tone", "dead")
+    await expect(page.locator("#tone")).to_contain_text("SOUND LOST")
+
+
+async def test_hold_keeps_the_number_for_five_seconds(room: Room, page: Page) -> None:
+    """H holds the rate, in its own colour and said to be held; the tone goes on; then it is live again."""
+    await page.keyboard.press("h")
+    await state_of(page, "#rate", "held")
+    room.now["rate"] = make_rate(310.0)
+    await expect(page.locator("#rate-note")).to_contain_text("HELD \u2013 3 s")
+    await expect(page.locator("#rate-value")).to_have_text("1240")
+    await state_of(page, "#rate", "ok")
+    await expect(page.locator("#rate-value")).to_have_text("310")
+
+
+async def test_a_rate_beyond_correction_is_a_lower_bound(room: Room, page: Page) -> None:
+    """Paralysed by dead time, the probe's rate is unknown: more than its lower end, never a number."""
+    room.now["rate"] = msgspec.structs.replace(
+        make_rate(), rate_cps=None, high_cps=None, low_cps=48000.0, status="saturated", dead_fraction=0.8
+    )
+    await state_of(page, "#rate", "saturated")
+    await expect(page.locator("#rate-value")).to_have_text("> 48\u2009000")
+    await state_of(page, "#dead-time", "warning")
+
+
+async def test_a_study_is_used_once_both_identifiers_are_confirmed(room: Room, page: Page) -> None:
+    """The list says what was made of each series; the choice goes out only after name and ID are touched."""
+    other = make_entry("1.2.840.2", patient_id="PT-1188", patient_name="Berg^Ola", in_use=False)
+    room.entries = (other, *room.entries, make_entry("1.2.840.3", usable=False, in_use=False))
+    room.now["studies_revision"] = 2
+    await expect(page.locator("#studies-button")).to_have_text("Studies (3)")
+    await page.locator("#studies-button").click()
+    await expect(page.locator("#studies article")).to_have_count(3)
+    await expect(page.get_by_role("button", name="Use this study")).to_have_count(1)
+    await expect(page.locator("#studies")).to_contain_text("refused: no Image Position (Patient) (0020,0032)")
+    await page.get_by_role("button", name="Use this study").click()
+    use = page.get_by_role("button", name="Both match: use this study")
+    await expect(use).to_be_disabled()
+    await page.get_by_role("checkbox", name="Berg, Ola").click()
+    await expect(use).to_be_disabled()
+    await page.get_by_role("checkbox", name="PT-1188").click()
+    await expect(page.locator("#rate-value")).to_be_in_viewport()
+    room.refusal = "the node is still receiving this study"
+    await use.click()
+    await expect(page.get_by_role("alert")).to_contain_text("still receiving")
+    room.refusal = None
+    await use.click()
+    await expect(page.locator("#studies")).to_be_hidden()
+    chosen = StudyChoice(study_uid="1.2.840.2", patient_id="PT-1188", patient_name="Berg^Ola")
+    assert room.choices == [chosen, chosen]
+
+
+async def test_a_study_that_changes_while_it_is_confirmed_is_asked_anew(room: Room, page: Page) -> None:
+    """Identifiers that change under the finger are not those that were confirmed."""
+    room.entries = (make_entry("1.2.840.2", patient_name="Berg^Ola", in_use=False),)
+    room.now["studies_revision"] = 2
+    await page.locator("#studies-button").click()
+    await page.get_by_role("button", name="Use this study").click()
+    await page.get_by_role("checkbox", name="Berg, Ola").click()
+    room.entries = (make_entry("1.2.840.2", patient_name="Dahl^Eva", in_use=False),)
+    room.now["studies_revision"] = 3
+    await expect(page.get_by_role("checkbox")).to_have_count(0)
+    await expect(page.locator("#studies")).to_contain_text("Dahl, Eva")
+
+
+async def test_a_restarted_service_starts_from_nothing(room: Room) -> None:
+    """A dead service shows at once; the next one's session drops all that the last one showed."""
+    async with contextlib.AsyncExitStack() as looking:
+        async with serve(room):
+            page = await looking.enter_async_context(look(room))
+            await wait_until_live(page)
+        await expect(page.locator("body")).to_have_attribute("data-feed", "stale")
+        room.session_id = "second"
+        room.is_silent = True  # it has no state of its own yet
+        room.hub = Hub()
+        async with serve(room):
+            await expect(page.locator("body")).to_have_attribute("data-feed", "connecting")
+            await state_of(page, "#rate", "none")
+            await expect(page.locator("#rate-value")).to_have_text("\u2013")
+            await expect(page.locator("#patient-name")).to_have_text("No study in use")
+            room.is_silent = False
+            await wait_until_live(page)
+
+
+async def test_a_page_of_another_version_asks_to_be_reloaded(room: Room) -> None:
+    """A feed that this page would misread is not shown."""
+    room.version = "2.0"
+    async with serve(room), look(room) as page:
+        await expect(page.locator("#connection")).to_contain_text("reload the page")
+        await state_of(page, "#rate", "none")
+
+
+async def test_words_of_the_feed_are_text_not_markup(room: Room, page: Page) -> None:
+    """A name from the wire cannot become part of the page."""
+    room.now["guidance"] = GuidanceState(
+        target=None, sentence="<img src=x onerror=alert(1)>", expected_rate_cps=None
+    )
+    await expect(page.locator("#guidance")).to_have_text("<img src=x onerror=alert(1)>")
+    assert await page.locator("#guidance img").count() == 0
