@@ -150,6 +150,7 @@ class MqttPublisher:
 
     async def run(self) -> None:
         """Connect, publish, and connect again, until cancelled."""
+        self._on_health(self._health)
         backoff_s = FIRST_BACKOFF_S
         while True:
             served = self._connections

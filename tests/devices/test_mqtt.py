@@ -254,7 +254,7 @@ async def test_frozen_broker_holds_nothing_up(tmp_path: Path) -> None:
     """While the broker hangs, publishing costs nothing, the loop runs on, memory is bounded; then newest first."""
     async with (
         started(Broker(tmp_path)) as broker,
-        publishing(broker.port, qos=1, timeout_s=0.3) as (publisher, health),
+        publishing(broker.port, qos=1, timeout_s=1.0) as (publisher, health),
     ):
         await health.state(LinkState.LIVE)
         broker.signal(signal.SIGSTOP)
@@ -265,7 +265,7 @@ async def test_frozen_broker_holds_nothing_up(tmp_path: Path) -> None:
             await asyncio.sleep(0.005)
             longest_s, seq = max(longest_s, loop.time() - before_s), seq + 1
         assert len(publisher._waiting) <= 1
-        assert longest_s < 0.25
+        assert longest_s < 0.5
         broker.signal(signal.SIGCONT)
         await health.until(lambda told: told.state is LinkState.LIVE and told.reconnects > 0)
         async with subscribed(broker.port) as after:
@@ -297,6 +297,7 @@ async def test_nothing_listens() -> None:
         publisher.publish_latest("state", b"1")
         lost = await health.state(LinkState.LOST)
         assert lost == publisher.health
+        assert health.told[0].state is LinkState.CONNECTING
     assert lost.device == "mqtt"
     assert lost.detail == f"no broker listens at 127.0.0.1:{port}. Start it, or check host and port"
 
