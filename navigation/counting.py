@@ -163,6 +163,12 @@ def chi_square(counts: Sequence[int], *, tail: float = 0.05) -> ChiSquare:
     )
 
 
+def chance_of(chi_square_value: float, degrees: int) -> float:
+    """Probability that chance alone gives a chi-square at least this large."""
+    _require(chi_square_value >= 0 and degrees > 0, f"chi-square {chi_square_value} of {degrees} degrees")
+    return float(chi2.sf(chi_square_value, degrees))
+
+
 def decay_factor(elapsed_s: float, half_life_s: float) -> float:
     """Share of an activity that is left: 2^(-t / T); above 1 for times before the reference."""
     _require(half_life_s > 0, f"a half-life of {half_life_s} s")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from navigation.counting import (
     Rate,
+    chance_of,
     chi_square,
     constancy,
     counted_rate_cps,
@@ -129,6 +130,12 @@ def test_chi_square_of_nothing_is_refused() -> None:
     """Ten zeros have no scatter to judge."""
     with pytest.raises(NavigationError, match="not all of them zero"):
         chi_square([0] * 10)
+
+
+def test_chance_of_a_chi_square() -> None:
+    """16.919 of 9 degrees is the tabulated 5 % point, and nothing at all is certain."""
+    assert chance_of(16.919, 9) == pytest.approx(0.05, abs=1e-4)
+    assert chance_of(0.0, 9) == 1.0
 
 
 def test_decay() -> None:

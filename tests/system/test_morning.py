@@ -1,0 +1,257 @@
+"""A technologist's whole morning: shipped drivers, real ptys, a simulated bench that runs fast."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from acquisition.calibration import CalibrationError, load_response, read_calibration
+from acquisition.command import Outcome, run_morning
+from acquisition.quality.placements import Placement
+from acquisition.quality.results import StepResult
+from acquisition.quality.settings import MorningSettings, PointSource
+from acquisition.quality.steps import Assay
+from acquisition.quality.technologist import Choice, MorningAborted, Technologist, Unattended
+from config.nuclides import load_nuclides
+from devices.clock import monotonic
+from devices.errors import DeviceUnavailable
+from devices.probes.amptek import Settings as AmptekSettings
+from devices.probes.mightyohm import Settings as MightyOhmSettings
+from navigation.errors import NavigationError
+from navigation.tissue import NoTissue
+from simulators.bench import Bench, BenchFault, FastClock
+from simulators.ports import PtyPort, open_pty_port
+from simulators.probe_physics import ProbePhysics
+from simulators.probes.amptek import SimulatedAmptek
+from simulators.probes.mightyohm import SimulatedMightyOhm
+
+STARTED = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
+SPEED = 200.0
+SECONDS = 50.0
+
+AT_A_PACE = {
+    "background": {"count_s": 40.0},
+    "constancy": {"counts": 2500, "longest_s": 15.0},
+    # wide limits: the host's timing decides which counts are drawn, so that one set in ten would fail by chance
+    "chi_square": {"count_s": 4.0, "tail": 0.001},
+    "sensitivity": {"reference_cps_per_mbq": 2000.0, "longest_s": 20.0},
+    "angular": {"longest_s": 20.0},
+    "dead_time": {"count_s": 15.0},
+}
+"""The shipped morning with shorter counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """A bench with a probe on a pty."""
+
+    bench: Bench
+    clock: FastClock
+    port: PtyPort
+    device: AmptekSettings | MightyOhmSettings
+    settings: MorningSettings
+    calibration: Path
+    shown: io.StringIO
+
+    async def morning(self, technologist: Technologist | None = None) -> Outcome:
+        """Run it."""
+        async with asyncio.timeout(SECONDS):
+            return await run_morning(
+                probe="gamma",
+                device=self.device,
+                technologist=technologist or Unattended(self.bench),
+                settings=self.settings,
+                nuclides=load_nuclides(),
+                calibration=self.calibration,
+                console=Console(file=self.shown, width=160),
+                clock=self.clock,
+                wall_time=self.clock.wall_time,
+                is_simulated=True,
+            )
+
+
+@asynccontextmanager
+async def room(
+    folder: Path, *, fault: BenchFault | None = None, is_mightyohm: bool = False
+) -> AsyncIterator[Room]:
+    """Set up a bench with an Amptek, or with a MightyOhm counter of the same dead time."""
+    rng = np.random.default_rng(2026)
+    clock = FastClock(monotonic, SPEED, STARTED)
+    bench = Bench(started_at=STARTED, started_s=clock.started_s, rng=rng, fault=fault)
+    instrument = (
+        SimulatedMightyOhm(bench.events, powered_at_s=clock.started_s, rng=rng, dead_time_s=5e-6)
+        if is_mightyohm
+        else SimulatedAmptek(bench.events, powered_at_s=clock.started_s, rng=rng)
+    )
+    async with open_pty_port(instrument, folder / "probe", clock=clock) as port:
+        yield Room(
+            bench=bench,
+            clock=clock,
+            port=port,
+            device=MightyOhmSettings(driver="mightyohm", port=port.url, dead_time_s=5e-6)
+            if is_mightyohm
+            else AmptekSettings(
+                driver="amptek",
+                port=port.url,
+                interval_s=0.01,
+                answer_s=0.2,
+                window_kev=(126, 154),
+                energy_kev_per_channel=1.0,
+            ),
+            settings=MorningSettings.model_validate(AT_A_PACE | {"check_source": bench.label()}),
+            calibration=folder / "gamma.json",
+            shown=io.StringIO(),
+        )
+
+
+def failed(outcome: Outcome) -> dict[str, str]:
+    """Give the reasons of the steps that failed, without the fit, which fails with each of them."""
+    return {result.name: result.reason for result in outcome.results if not result.passed} | {"response": ""}
+
+
+@pytest.mark.parametrize("is_mightyohm", [False, True], ids=["amptek", "mightyohm"])
+async def test_a_good_probe_passes_and_is_calibrated(tmp_path: Path, is_mightyohm: bool) -> None:  # noqa: FBT001 - a parameter of the table
+    """All steps pass, and the calibration predicts what the bench's own physics sees, off axis too."""
+    async with room(tmp_path, is_mightyohm=is_mightyohm) as found:
+        outcome = await found.morning()
+    assert [result.reason for result in outcome.results if not result.passed] == []
+    assert len(outcome.results) == 7
+    assert outcome.written == found.calibration
+    response = load_response(found.calibration, is_simulated=True)
+    physics = ProbePhysics()
+    points_mm = np.array([[0.0, 0.0, 20.0], [5.0, 0.0, 40.0], [0.0, 12.0, 35.0], [10.0, 10.0, 80.0]])
+    expected = response.expected_rate_cps(points_mm, np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]]), NoTissue())[0]
+    seen = 1e6 * physics.photons_per_decay * physics.efficiency * physics.acceptance(points_mm)
+    assert expected == pytest.approx(seen, rel=0.05)
+    assert response.background_cps == pytest.approx(5.0, abs=2.0)
+    with pytest.raises(CalibrationError, match="simulated bench"):
+        load_response(found.calibration)
+
+
+async def test_the_outcome_is_told_on_screen_in_json_and_in_the_file(tmp_path: Path) -> None:
+    """Screen and file say SIMULATED, name every step, the device and the dates of the bench."""
+    async with room(tmp_path) as found:
+        outcome = await found.morning()
+    assert "SIMULATED" in found.shown.getvalue()
+    assert "gamma passed" in found.shown.getvalue()
+    plain = json.loads(json.dumps(outcome.to_dict()))
+    assert (plain["passed"], plain["simulated"], len(plain["steps"])) == (True, True, 7)
+    provenance = read_calibration(found.calibration).provenance
+    assert "12345" in provenance.identity
+    assert STARTED <= provenance.started_at < provenance.ended_at
+    assert [result["name"] for result in provenance.results] == [result.name for result in outcome.results]
+
+
+@pytest.mark.parametrize(
+    ("fault", "step", "words", "others"),
+    [
+        (BenchFault.DEAD_CRYSTAL, "constancy", "no counts at all", 4),
+        (BenchFault.STUCK_VALUE, "chi-square", "stuck, or smoothed", 4),
+        (BenchFault.WRONG_SOURCE, "constancy", "of the expected rate: another source", 0),
+        (BenchFault.CONTAMINATED_BENCH, "background", "contaminated", 0),
+    ],
+)
+async def test_a_fault_fails_for_its_reason(
+    tmp_path: Path, fault: BenchFault, step: str, words: str, others: int
+) -> None:
+    """Each fault fails the step that is there to find it, in words, and nothing is written."""
+    async with room(tmp_path, fault=fault) as found:
+        found.calibration.write_text("yesterday's")
+        outcome = await found.morning()
+    reasons = failed(outcome)
+    assert words in reasons.pop(step)
+    assert len(reasons) - 1 == others
+    assert not outcome.passed
+    assert found.calibration.read_text() == "yesterday's"
+    assert "do not use it" in found.shown.getvalue()
+
+
+class Clumsy(Unattended):
+    """Pulls the cable in one step, and mends it when that failed; or ends the morning before a step."""
+
+    def __init__(self, found: Room, *, pulls_before: str = "", ends_before: str = "") -> None:
+        super().__init__(found.bench)
+        self._port = found.port
+        self._pulls_before = pulls_before
+        self._ends_before = ends_before
+        self.judged: list[StepResult] = []
+
+    async def place(self, placement: Placement) -> None:
+        """Do the mischief, then as asked."""
+        if self._ends_before and self._ends_before in placement.instruction:
+            raise MorningAborted("ended by the technologist")
+        if self._pulls_before and self._pulls_before in placement.instruction:
+            self._pulls_before = ""
+            self._port.pull()
+        await super().place(placement)
+
+    async def judge(self, result: StepResult) -> Choice:
+        """Plug in again and repeat."""
+        self.judged.append(result)
+        if "check" in result.reason or "gone" in result.reason or "lost" in result.reason:
+            self._port.plug()
+            return Choice.REPEAT
+        return await super().judge(result)
+
+
+async def test_a_pulled_cable_fails_its_step_and_the_repeat_passes(tmp_path: Path) -> None:
+    """The step says that the probe is gone; plugged in again and repeated, the morning passes."""
+    async with room(tmp_path) as found:
+        technologist = Clumsy(found, pulls_before="50 mm")
+        outcome = await found.morning(technologist)
+    assert technologist.judged[-1].name == "sensitivity"
+    assert outcome.passed
+    assert {result.name: result.attempts for result in outcome.results}["sensitivity"] == 2
+
+
+async def test_a_morning_that_is_ended_early_writes_nothing(tmp_path: Path) -> None:
+    """What was judged so far is told, and the probe has not passed."""
+    async with room(tmp_path) as found:
+        outcome = await found.morning(Clumsy(found, ends_before="check source"))
+    assert [result.name for result in outcome.results] == ["background"]
+    assert outcome.aborted == "ended by the technologist"
+    assert not outcome.passed
+    assert not found.calibration.exists()
+    assert "Ended early" in found.shown.getvalue()
+
+
+async def test_a_probe_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
+    """Without the probe nothing is asked of the technologist."""
+    async with room(tmp_path) as found:
+        found.port.pull()
+        with pytest.raises(DeviceUnavailable, match="gamma"):
+            await found.morning()
+        found.port.plug()
+
+
+async def test_an_unknown_nuclide_is_said_at_once(tmp_path: Path) -> None:
+    """A nuclide that no table has is named before the first step."""
+    async with room(tmp_path) as found:
+        source = PointSource(nuclide="Tc-99")
+        with pytest.raises(NavigationError, match="'Tc-99' is unknown; known are Co-57"):
+            await run_morning(
+                probe="gamma",
+                device=found.device,
+                technologist=Unattended(found.bench),
+                settings=found.settings.model_copy(update={"point_source": source}),
+                nuclides=load_nuclides(),
+                calibration=found.calibration,
+                console=Console(file=found.shown),
+            )
+
+
+async def test_the_bench_knows_every_source(tmp_path: Path) -> None:
+    """A source that no bench holds is refused, so that a misspelt one cannot pass as an empty bench."""
+    async with room(tmp_path) as found:
+        with pytest.raises(ValueError, match="no source"):
+            await found.bench.stand({"chekc": (0.0, 0.0, 10.0)})
+    activity_mbq, measured_at = found.bench.assay()
+    assert Assay(activity_mbq=activity_mbq, measured_at=measured_at).measured_at == STARTED
