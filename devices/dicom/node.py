@@ -130,6 +130,7 @@ async def serve(settings: NodeSettings, stop: asyncio.Event) -> None:
     reporter = _Reporter(settings)
     with ObjectStore.open(settings.folder, free_floor_mb=settings.free_floor_mb) as store:
         provider = StorageProvider(settings, store, lambda happened: reporter.notify_from(loop, happened))
+        threading.excepthook = provider.report_crash
         with _serving(provider) as (host, port):
             emit(Listening(host=host, port=port))
             reporter.announce(store)

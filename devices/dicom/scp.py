@@ -4,6 +4,8 @@ Runs on pynetdicom's threads; everything that happened is handed on through one 
 """
 
 import errno
+import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,7 +13,9 @@ from io import BytesIO
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dul import DULServiceProvider
 from pynetdicom.events import Event
+from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.presentation import build_context
 
 from devices.dicom.identity import UnreadableObject, checked_uid, read_identity
@@ -29,6 +33,9 @@ CANNOT_UNDERSTAND = 0xC000
 
 ASSOCIATION_REQUEST_TIME_S = 10.0
 """How long a connection may be silent before its A-ASSOCIATE-RQ (the ARTIM timer of PS3.8 9.1.5)."""
+
+SILENT_CONNECTIONS = 8
+"""Connections from one address that have not yet asked for an association: bounds threads, not consoles."""
 
 IDLE_TIME_S = 120.0
 """How long an association may be silent before it is aborted."""
@@ -79,6 +86,8 @@ class StorageProvider:
         self._settings = settings
         self._store = store
         self._notify = notify
+        self._open: list[Association] = []
+        self._counting = threading.Lock()
 
     def listen(self) -> NodeServer:
         """Bind the port; ``serve_forever`` of what is returned then accepts.
@@ -95,7 +104,8 @@ class StorageProvider:
         settings = self._settings
         entity = AE(settings.ae_title)
         entity.maximum_pdu_size = MAXIMUM_PDU_BYTES
-        entity.maximum_associations = settings.maximum_associations
+        # counted in _admit instead: pynetdicom counts connections that have said nothing, or are gone already
+        entity.maximum_associations = sys.maxsize
         entity.acse_timeout = ASSOCIATION_REQUEST_TIME_S
         entity.network_timeout = IDLE_TIME_S
         entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
@@ -107,18 +117,26 @@ class StorageProvider:
             [VERIFICATION],
             limits=Limits(
                 unstored_bytes=settings.maximum_object_mb * 1_000_000,
-                silent_connections=max(1, settings.maximum_associations // 2),
+                silent_connections=SILENT_CONNECTIONS,
             ),
             report=self._report_connection,
             evt_handlers=[
                 (evt.EVT_REQUESTED, self._admit),
-                (evt.EVT_REJECTED, self._report_full),
+                (evt.EVT_CONN_CLOSE, _wake),
+                (evt.EVT_PDU_SENT, self._report_abort),
                 (evt.EVT_C_STORE, self._receive),
             ],
         )
 
     def _report_connection(self, address: str, reason: str) -> None:
         self._notify(Refusal(calling_ae="", address=address, reason=reason))
+
+    def report_crash(self, crash: threading.ExceptHookArgs) -> None:
+        """Report a thread of pynetdicom that ended on what it was sent; a ``threading.excepthook``."""
+        address = ""
+        if isinstance(crash.thread, DULServiceProvider):
+            address = str(crash.thread.assoc.requestor.address)
+        self._report_connection(address, f"malformed message, connection dropped: {crash.exc_value!r}")
 
     def _refuse(self, event: Event, reason: str) -> None:
         address = str(event.assoc.requestor.address)
@@ -128,13 +146,31 @@ class StorageProvider:
         calling_ae = _calling_ae(event.assoc)
         if not self._settings.is_allowed(calling_ae):
             # rejected-permanent, service-user, calling AE title not recognised (PS3.8 table 9-21)
-            event.assoc.acse.send_reject(0x01, 0x01, 0x03)
-            self._refuse(event, f"calling AE title {calling_ae!r} is not in allowed_ae_titles")
-            event.assoc.kill()
+            self._reject(event, (0x01, 0x01, 0x03), f"calling AE title {calling_ae!r} is not in allowed_ae_titles")
+        elif not self._is_room_for(event.assoc):
+            # rejected-transient, service-provider (presentation), local limit exceeded
+            reason = f"{self._settings.maximum_associations} associations are open already"
+            self._reject(event, (0x02, 0x03, 0x02), reason)
 
-    def _report_full(self, event: Event) -> None:
-        # negotiation itself rejects for one reason only: _admit has dealt with titles before
-        self._refuse(event, f"{self._settings.maximum_associations} associations are open already")
+    def _reject(self, event: Event, answer: tuple[int, int, int], reason: str) -> None:
+        event.assoc.acse.send_reject(*answer)
+        self._refuse(event, reason)
+        event.assoc.kill()
+
+    def _report_abort(self, event: Event) -> None:
+        if isinstance(event.pdu, A_ABORT_RQ):
+            reason = f"association aborted: a malformed message, or silence for {IDLE_TIME_S:g} s"
+            self._refuse(event, reason)
+
+    def _is_room_for(self, association: Association) -> bool:
+        with self._counting:
+            self._open = [
+                other for other in self._open if other.is_alive() and not (other.is_released or other.is_aborted)
+            ]
+            has_room = len(self._open) < self._settings.maximum_associations
+            if has_room:
+                self._open.append(association)
+            return has_room
 
     def _receive(self, event: Event) -> int:
         request = event.request
@@ -198,6 +234,12 @@ def _calling_ae(association: Association) -> str:
     # the request's own: pynetdicom copies it to requestor.ae_title only while it negotiates
     request = association.requestor.primitive
     return str(request.calling_ae_title).strip() if request else ""
+
+
+def _wake(event: Event) -> None:
+    # a connection that closes before its request would hold its thread until the time for one has passed
+    if event.assoc.requestor.primitive is None:
+        event.assoc.dul.to_user_queue.put(None)  # type: ignore[arg-type] # what it takes a time-out for
 
 
 def _settle(association: Association, size: int) -> None:

@@ -116,6 +116,7 @@ class PduSocket(socket.socket):
     peer: str
     budget: PduBudget
     report: Report
+    has_ended: bool
 
     @classmethod
     def adopt(cls, accepted: socket.socket, *, peer: str, limits: Limits, report: Report) -> "PduSocket":
@@ -126,17 +127,29 @@ class PduSocket(socket.socket):
         adopted.peer = peer
         adopted.budget = PduBudget(limits, clock=monotonic)
         adopted.report = report
+        adopted.has_ended = False
         return adopted
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """Receive within the PDU at hand; an ``OSError`` here makes pynetdicom end the association."""
-        content = super().recv(self.budget.wanted(bufsize), flags)
+        try:
+            content = super().recv(self.budget.wanted(bufsize), flags)
+        except OSError:
+            self.has_ended = True
+            raise
         try:
             self.budget.received(content)
         except OSError as exc:
+            self.has_ended = True
             self.report(self.peer, f"{exc}: connection dropped")
             raise
+        self.has_ended = not content
         return content
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it is open and has not sent a whole PDU."""
+        return not (self.has_ended or self.budget.has_spoken or self.fileno() < 0)
 
 
 class NodeServer(ThreadedAssociationServer):
@@ -163,11 +176,7 @@ class NodeServer(ThreadedAssociationServer):
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Whether this connection may begin an association."""
         peer = str(client_address[0])
-        silent = [
-            other
-            for other in self._accepted
-            if other.peer == peer and other.fileno() >= 0 and not other.budget.has_spoken
-        ]
+        silent = [other for other in self._accepted if other.peer == peer and other.is_silent]
         if len(silent) >= self._limits.silent_connections:
             self._report(peer, f"{len(silent)} connections from there say nothing: one more was dropped")
             return False

@@ -20,6 +20,9 @@ from devices.errors import DeviceUnavailable
 PRIVATE_CLASS = "1.3.46.670589.2.5.1.1"
 """A Philips abstract syntax that no list of storage classes holds."""
 
+ABORTED = -1
+"""Instead of a status: pynetdicom aborts where a UID has more than 64 characters, before we are asked."""
+
 
 async def _next(studies: AsyncIterator[ReceivedStudy]) -> ReceivedStudy:
     async with asyncio.timeout(15):
@@ -77,14 +80,19 @@ async def test_who_is_not_allowed_is_rejected(settings: Any, console: Any, allow
                 assert await raw.associate("CAMERA1") == 2
 
 
-@pytest.mark.parametrize("uid", ["../../../escape", "1.2.3;reboot", "1" * 65])
-async def test_a_uid_that_is_a_path_is_refused(settings: Any, thing: Any, console: Any, uid: str) -> None:
-    """No file appears anywhere, no Success is answered, and the next console is served."""
+@pytest.mark.parametrize(
+    ("uid", "answer"), [("../../../escape", 0x0117), ("1.2.3;reboot", 0x0117), ("1" * 65, ABORTED)]
+)
+async def test_a_uid_that_is_a_path_is_refused(
+    settings: Any, thing: Any, console: Any, uid: str, answer: int
+) -> None:
+    """No file appears anywhere, no Success is answered, the refusal is reported and the next console served."""
     chosen = settings()
     async with run_node(chosen) as node:
         async with console(node.port) as raw:
             assert await raw.associate() == 2
-            assert await raw.store(thing(object_uid=uid)) in {0x0117, -1}
+            assert await raw.store(thing(object_uid=uid)) == answer
+        assert await _refused(node)
         async with console(node.port) as raw:
             assert await raw.associate() == 2
             assert await raw.store(thing(study_uid=uid)) == 0xC000
@@ -134,6 +142,31 @@ async def test_an_oversized_pdu_is_dropped_by_its_length(settings: Any, console:
             async with asyncio.timeout(5):
                 await raw.closed()
         assert "300000000 bytes" in await _refused(node)
+
+
+async def test_a_message_that_is_none_is_dropped_and_reported(settings: Any, thing: Any, console: Any) -> None:
+    """Bytes that are no command set end their own association only, and the refusal says whose."""
+    async with run_node(settings()) as node:
+        async with console(node.port) as raw:
+            assert await raw.associate() == 2
+            raw.send(b"\x08\x00\x05\x00garbage", control=3)
+            async with asyncio.timeout(5):
+                await raw.closed()
+        assert "127.0.0.1: malformed message" in await _refused(node)
+        async with console(node.port) as raw:
+            assert await raw.associate() == 2
+            assert await raw.store(thing()) == 0x0000
+
+
+async def test_connections_that_go_away_do_not_keep_others_out(settings: Any, console: Any) -> None:
+    """After many that closed without a word, as port scanners and health checks do, there is room at once."""
+    async with run_node(settings(maximum_associations=2)) as node:
+        for _ in range(20):
+            async with console(node.port) as raw:
+                raw.writer.write(b"GET / HTTP/1.1\r\n\r\n")
+                await raw.closed()
+        async with console(node.port) as raw:
+            assert await raw.associate() == 2
 
 
 async def test_silent_connections_do_not_keep_others_out(settings: Any, thing: Any, console: Any) -> None:
