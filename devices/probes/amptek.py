@@ -108,6 +108,8 @@ class Amptek:
             await self._ask(ENABLE_MCA, ACK_OK)
             await self._ask(CLEAR_SPECTRUM, ACK_OK)
         self._has_gap = status.is_rebooted
+        self._asked_at_s = self._now_s()
+        self._act_at_s = self._asked_at_s + self._settings.interval_s
         log.info("probe connected", device=self._device, identity=self.identity, bias_v=status.high_voltage_v)
         if not status.is_configured:
             log.warning("probe is not configured", device=self._device, advice="load its settings with DPPMCA")
@@ -211,7 +213,7 @@ class Amptek:
             device=self._device,
             taken_at_s=began_at_s - status.accumulation_s,
             real_time_s=status.accumulation_s,
-            live_time_s=status.accumulation_s * slow / fast,
+            live_time_s=status.accumulation_s * (slow / fast),
             counts=sum(inside),
             dead_time_s=self._settings.dead_time_s,
             status=self._judge(inside, slow, fast),

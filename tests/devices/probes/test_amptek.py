@@ -139,20 +139,28 @@ async def take(probe: Amptek, number: int) -> list[CountReading]:
 @pytest.mark.parametrize("wire", ["pty", "tcp"])
 @pytest.mark.parametrize("fault", [intact, one_byte_at_a_time, delayed(0.01)])
 async def test_readings_join_end_to_end_on_every_wire(wire: str, fault: Fault, tmp_path: Path) -> None:
-    """Each answer holds the counts since the one before, and their intervals join without overlap."""
-    async with connected(simulated(), tmp_path, wire=wire, fault=fault, answer_s=1.0) as probe:
+    """Each answer holds exactly the events since the one before: none lost, none twice, each with its time."""
+    rng = np.random.default_rng(1)
+    given: list[tuple[int, float]] = []
+
+    def events(start_s: float, end_s: float) -> int:
+        given.append((int(rng.poisson(500 * (end_s - start_s))), end_s - start_s))
+        return given[-1][0]
+
+    instrument = SimulatedAmptek(events, powered_at_s=monotonic(), rng=rng, dead_time_s=0.0)
+    started_s = monotonic()
+    async with connected(instrument, tmp_path, wire=wire, fault=fault, answer_s=5.0) as probe:
         assert probe.identity == "Amptek DP5, serial number 12345, firmware 6.08.00"
-        first, *readings = await take(probe, 15)
+        readings = await take(probe, 15)
         assert probe.rejected == 0
-    assert first.status is CountStatus.RESYNCED  # it was just switched on
-    assert {reading.status for reading in readings} == {CountStatus.OK}
-    # every reading may be cut by a millisecond, and the host may be late to see the first and the last
-    spanned_s = readings[-1].taken_at_s - readings[0].taken_at_s
-    assert spanned_s == pytest.approx(sum(reading.real_time_s for reading in readings[:-1]), abs=0.1)
-    assert all(0.01 < reading.real_time_s < 0.3 for reading in readings)
-    whole_s = sum(reading.live_time_s for reading in readings)
-    counts = sum(reading.counts for reading in readings)
-    assert abs(counts - 500 * whole_s) < 5 * (500 * whole_s) ** 0.5
+    # the first two were collected for the status and for the clearing at connect
+    expected = given[2:17]
+    assert [reading.counts for reading in readings] == [count for count, _ in expected]
+    for reading, (_, interval_s) in zip(readings, expected, strict=True):
+        assert interval_s - 0.001 - 1e-9 <= reading.real_time_s <= interval_s + 1e-9
+        assert reading.live_time_s == reading.real_time_s
+        assert started_s < reading.taken_at_s < monotonic() - reading.real_time_s
+    assert [reading.status for reading in readings] == [CountStatus.RESYNCED] + 14 * [CountStatus.OK]
 
 
 async def test_only_the_window_counts(tmp_path: Path) -> None:
