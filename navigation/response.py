@@ -2,8 +2,8 @@
 
 A crystal disc of radius a sits behind an opening of radius b. Seen from the source, the opening casts a
 shadow on the crystal, and the share of the crystal that is lit is the overlap of two discs, which is what makes
-a probe look one way, and sharper near the tip than far from it. Added to it are what leaks through the
-shield, and what scatters in tissue into the energy window from outside the field of view.
+a probe look one way, and sharper near the tip than far from it. Added to it are what passes the collimator's
+edge, what leaks through the shield, and what scatters in tissue into the energy window from outside the field.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ FITTED = (
     "crystal_thickness_mm",
     "crystal_radius_mm",
     "aperture_radius_mm",
+    "penumbra",
+    "penumbra_deg",
     "leak",
     "attenuation_per_mm",
     "buildup",
@@ -95,6 +97,9 @@ class Response:
         Depth over which the crystal counts.
     crystal_radius_mm, aperture_radius_mm
         Radii of crystal and opening.
+    penumbra, penumbra_deg
+        What passes the collimator's edge: a Gaussian in the angle at the tip, its height over what an open
+        crystal would count, and its standard deviation.
     leak
         Rate through the shield from any side, over the rate on axis at the same distance, in air.
     attenuation_per_mm
@@ -112,7 +117,7 @@ class Response:
         Relative error of the rate that remains after calibration, inside the field of view and outside it (one
         standard deviation).
     covariance
-        Of the logarithms of the parameters named in ``FITTED``, in that order, shape (11, 11).
+        Of the logarithms of the parameters named in ``FITTED``, in that order, shape (13, 13).
     greatest_distance_mm, greatest_angle_deg
         Farthest source from the tip and widest angle at the tip that the calibration saw.
 
@@ -133,6 +138,8 @@ class Response:
     crystal_thickness_mm: float
     crystal_radius_mm: float
     aperture_radius_mm: float
+    penumbra: float
+    penumbra_deg: float
     leak: float
     attenuation_per_mm: float
     buildup: float
@@ -203,13 +210,16 @@ class Response:
         primary, primary_by_side, primary_by_ahead = self._primary(side, ahead)
         depth = self.crystal_depth_mm
         inverse_square = 1 / (side**2 + (ahead + depth) ** 2)
-        halo, halo_by_side, halo_by_ahead = self._halo(side, ahead)
+        angle = np.arctan2(side, ahead)
+        halo, halo_by_angle = self._halo(angle)
+        edge, edge_by_angle = self._penumbra(angle)
 
         through = self._scale * np.exp(-self.attenuation_per_mm * path)
         settled = np.exp(-path / BUILDUP_LENGTH_MM)
         built = 1 + self.buildup * (1 - settled)
         free_paths = self.attenuation_per_mm * path
-        around = self.leak + free_paths * halo
+        around = self.leak + edge + free_paths * halo
+        around_by_angle = inverse_square * (edge_by_angle + free_paths * halo_by_angle) / square
         inside = primary * built + around * inverse_square
 
         by_path = through * (
@@ -217,10 +227,8 @@ class Response:
             + self.attenuation_per_mm * (halo * inverse_square - inside)
         )
         spread = -2 * around * inverse_square**2
-        by_side = through * (primary_by_side * built + free_paths * halo_by_side * inverse_square + spread * side)
-        by_ahead = through * (
-            primary_by_ahead * built + free_paths * halo_by_ahead * inverse_square + spread * (ahead + depth)
-        )
+        by_side = through * (primary_by_side * built + around_by_angle * ahead + spread * side)
+        by_ahead = through * (primary_by_ahead * built - around_by_angle * side + spread * (ahead + depth))
         aside = by_side / side
         gradient = (
             aside[..., None] * offset
@@ -254,15 +262,18 @@ class Response:
         )
         return rate.sum(axis=0), by_side.sum(axis=0), by_ahead.sum(axis=0)
 
-    def _halo(self, side: Array, ahead: Array) -> tuple[Array, Array, Array]:
-        """Angular shape of what scatters in from outside the field, with derivatives by side and ahead."""
+    def _halo(self, angle: Array) -> tuple[Array, Array]:
+        """Angular shape of what scatters in from outside the field, with its derivative."""
         core, fall = math.radians(self.halo_core_deg), math.radians(self.halo_angle_deg)
-        angle = np.arctan2(side, ahead)
         rounded = np.sqrt(angle**2 + core**2)
         shape = self.halo * np.exp(-(rounded - core) / fall)
-        by_angle = -shape * angle / (rounded * fall)
-        square = side**2 + ahead**2
-        return shape, by_angle * ahead / square, -by_angle * side / square
+        return shape, -shape * angle / (rounded * fall)
+
+    def _penumbra(self, angle: Array) -> tuple[Array, Array]:
+        """Angular shape of what passes the collimator's edge, with its derivative."""
+        width = math.radians(self.penumbra_deg)
+        shape = self.penumbra * np.exp(-0.5 * (angle / width) ** 2)
+        return shape, -shape * angle / width**2
 
     def angular_response(self, angle_deg: ArrayLike, distance_mm: float) -> Array:
         """Rate in air at an angle about the tip's centre, over the rate on axis at the same distance."""
