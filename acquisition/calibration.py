@@ -127,23 +127,29 @@ def read_calibration(path: Path) -> Calibration:
     return Calibration(response=response, provenance=provenance)
 
 
-def load_response(path: Path, *, is_simulated: bool = False) -> Response:
+def load_response(path: Path, *, probe: str | None = None, is_simulated: bool = False) -> Response:
     """Read the response of a calibration file.
 
     Parameters
     ----------
     path
         The file that ``acquire`` wrote.
+    probe
+        Name of the probe that it must be of; None: of any.
     is_simulated
         Whether the probe that it is for is simulated; what a simulated bench gave is refused for a real one.
 
     Raises
     ------
     CalibrationError
-        As ``read_calibration``, and where a simulated calibration meets a real probe.
+        As ``read_calibration``, where it is of another probe, and where a simulated one meets a real probe.
 
     """
     calibration = read_calibration(path)
     if calibration.provenance.is_simulated and not is_simulated:
         raise CalibrationError(f"{path}: measured on a simulated bench; run acquire with the real probe")
+    if probe not in {None, calibration.response.probe}:
+        raise CalibrationError(
+            f"{path}: of {calibration.response.probe}, not of {probe}; run acquire with {probe}"
+        )
     return calibration.response

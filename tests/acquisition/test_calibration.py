@@ -82,6 +82,15 @@ def test_simulated_is_refused_for_a_real_probe(tmp_path: Path) -> None:
         load_response(path)
 
 
+def test_another_probes_is_refused(tmp_path: Path) -> None:
+    """Two probes of a room do not share a response."""
+    path = tmp_path / "gamma.json"
+    write_calibration(path, calibration())
+    assert load_response(path, probe="gamma").probe == "gamma"
+    with pytest.raises(CalibrationError, match="of gamma, not of beta"):
+        load_response(path, probe="beta")
+
+
 def edited(path: Path, **changes: Any) -> None:
     """Change a written calibration by ``section__key`` or ``section``."""
     write_calibration(path, calibration())
