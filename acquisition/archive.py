@@ -1,13 +1,13 @@
 """The studies that came in, what was made of each, and the one whose map is in use."""
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
-from acquisition.studies import Study, read_study
+from acquisition.reading import ReaderDied, StudyMap
+from acquisition.studies import SeriesReport, Study
 from devices.dicom.study import ReceivedStudy
 
 log = structlog.get_logger()
@@ -18,12 +18,43 @@ class ArchivedStudy:
     """A received study and what was read from it."""
 
     received: ReceivedStudy
-    study: Study
+    map: StudyMap
+
+    @property
+    def study(self) -> Study:
+        """Its series and volumes."""
+        return self.map.study
 
     @property
     def is_usable(self) -> bool:
         """Whether it holds a map to navigate by: where the activity is, in one patient's space."""
         return self.study.activity is not None and bool(self.study.patient_id)
+
+
+Reader = Callable[[Sequence[Path]], Awaitable[StudyMap]]
+
+
+def _unread(received: ReceivedStudy, reason: str) -> StudyMap:
+    report = SeriesReport(
+        series_uid="",
+        modality="",
+        description="",
+        objects=len(received.objects),
+        accepted=False,
+        reason=reason,
+        volume=None,
+    )
+    study = Study(
+        study_uid=received.study_uid,
+        patient_id="",
+        patient_name="",
+        description="",
+        taken_at=None,
+        series=(report,),
+        anatomy=None,
+        activity=None,
+    )
+    return StudyMap(study=study, hotspots=(), skin=None, obstacle=reason)
 
 
 class StudyArchive:
@@ -36,18 +67,18 @@ class StudyArchive:
     ----------
     patient_id
         The patient on the table, None until a person has confirmed one.
-    executor
-        Reads studies; apart from the event loop, so that the tone never waits for a CT.
+    read
+        Reads the objects of a study.
     on_use
         Takes the study that has come into use.
 
     """
 
     def __init__(
-        self, *, patient_id: str | None, executor: Executor, on_use: Callable[[ArchivedStudy], None]
+        self, *, patient_id: str | None, read: Reader, on_use: Callable[[ArchivedStudy], Awaitable[None]]
     ) -> None:
         self._patient_id = patient_id
-        self._executor = executor
+        self._read = read
         self._on_use = on_use
         self._studies: dict[str, ArchivedStudy] = {}
         self._in_use: str | None = None
@@ -64,8 +95,12 @@ class StudyArchive:
 
     async def take(self, received: ReceivedStudy) -> None:
         """Read a received study; one of the patient on the table comes into use if none is yet, or is renewed."""
-        study = await asyncio.get_running_loop().run_in_executor(self._executor, read_study, received.objects)
-        archived = ArchivedStudy(received=received, study=study)
+        try:
+            found = await self._read(received.objects)
+        except ReaderDied as exc:
+            found = _unread(received, str(exc))
+        study = found.study
+        archived = ArchivedStudy(received=received, map=found)
         self._studies.pop(received.study_uid, None)
         self._studies[received.study_uid] = archived
         self.revision += 1
@@ -73,9 +108,9 @@ class StudyArchive:
         log.info("study read", reason=received.reason, series=len(study.series), refused=refused)
         is_hers = archived.is_usable and study.patient_id == self._patient_id
         if is_hers and self._in_use in {None, received.study_uid}:
-            self._use(archived)
+            await self._use(archived)
 
-    def choose(self, study_uid: str, *, patient_id: str, patient_name: str) -> str | None:
+    async def choose(self, study_uid: str, *, patient_id: str, patient_name: str) -> str | None:
         """Take a study into use whose patient a person has confirmed; returns why not, or None."""
         archived = self._studies.get(study_uid)
         if archived is None:
@@ -85,10 +120,10 @@ class StudyArchive:
         if not archived.is_usable:
             return "the study holds no map: it has no SPECT or PET that could be placed in the patient"
         self._patient_id = patient_id
-        self._use(archived)
+        await self._use(archived)
         return None
 
-    def _use(self, archived: ArchivedStudy) -> None:
+    async def _use(self, archived: ArchivedStudy) -> None:
         self._in_use = archived.received.study_uid
         self.revision += 1
-        self._on_use(archived)
+        await self._on_use(archived)

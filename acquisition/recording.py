@@ -97,4 +97,4 @@ def record(folder: Path, *, simulated: bool, clock: Clock = monotonic) -> Iterat
         try:
             yield Recorder(writer, clock=clock)
         finally:
-            writer.finish()
+            writer.finish()  # type: ignore[no-untyped-call]  # mcap leaves its annotation out

@@ -1,6 +1,6 @@
 """The display's HTTP server: the page, the feed, volumes, received studies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ PAGE_FOLDER = Path(__file__).parent / "page" / "dist"
 GREATEST_BODY = 65536
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
-Chooser = Callable[[StudyChoice], str | None]
+Chooser = Callable[[StudyChoice], Awaitable[str | None]]
 """Takes the map of a confirmed study into use; returns why not, or None."""
 
 
@@ -93,7 +93,7 @@ class Routes:
             choice = msgspec.json.decode(body, type=StudyChoice)
         except msgspec.DecodeError as exc:
             return PlainTextResponse(f"not a choice of study: {exc}", status_code=422)
-        refusal = self.exhibits.choose(choice)
+        refusal = await self.exhibits.choose(choice)
         if refusal is not None:
             return PlainTextResponse(refusal, status_code=409)
         return Response(status_code=204)

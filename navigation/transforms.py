@@ -80,9 +80,7 @@ class RigidTransform:
     def from_quaternion(cls, wxyz: ArrayLike, translation_mm: ArrayLike, *, to: Frame, from_: Frame) -> Self:
         """Read a quaternion (w, x, y, z), normalised here, and a translation in mm."""
         rotation = Rotation.from_quat(np.asarray(wxyz, dtype=np.float64), scalar_first=True).as_matrix()
-        return cls(
-            to=to, from_=from_, rotation=rotation, translation_mm=np.asarray(translation_mm, np.float64)
-        )
+        return cls(to=to, from_=from_, rotation=rotation, translation_mm=np.asarray(translation_mm, np.float64))
 
     @property
     def matrix(self) -> NDArray[np.float64]:
@@ -101,9 +99,7 @@ class RigidTransform:
     def inverse(self) -> Self:
         """The motion back: ``from_`` and ``to`` change places."""
         back = self.rotation.T
-        return type(self)(
-            to=self.from_, from_=self.to, rotation=back, translation_mm=-back @ self.translation_mm
-        )
+        return type(self)(to=self.from_, from_=self.to, rotation=back, translation_mm=-back @ self.translation_mm)
 
     def points_mm(self, points: ArrayLike) -> NDArray[np.float64]:
         """Map points (..., 3), mm, from ``from_`` into ``to``."""

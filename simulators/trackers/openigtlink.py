@@ -271,11 +271,15 @@ async def serve_tracker(
     )
     server = await asyncio.get_running_loop().create_server(tracker.accept, host, port)
     tracker.host, tracker.port = server.sockets[0].getsockname()[:2]
-    async with server, asyncio.TaskGroup() as tasks:
-        streaming = tasks.create_task(tracker.stream(), name="simulated tracker")
+    # no task group: it would wrap an exception of the caller's body into a group
+    streaming = asyncio.create_task(tracker.stream(), name="simulated tracker")
+    async with server:
         try:
             yield tracker
         finally:
             streaming.cancel()
             server.close()
             await tracker.hang_up()
+            outcome = (await asyncio.gather(streaming, return_exceptions=True))[0]
+    if isinstance(outcome, Exception):
+        raise outcome

@@ -59,7 +59,7 @@ HELLO = Hello(
 )
 
 
-def choose(choice: StudyChoice) -> str | None:
+async def choose(choice: StudyChoice) -> str | None:
     return None if choice.patient_name == "A^B" else "that is not the name in the study"
 
 

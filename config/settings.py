@@ -1,0 +1,159 @@
+"""The site file's schema: what an engineer writes about one operating room."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from acquisition.quality.settings import MorningSettings
+from config.nuclides import load_nuclides
+from devices.dicom.settings import NodeSettings
+from devices.mqtt import Settings as MqttSettings
+from devices.probes.amptek import Settings as AmptekSettings
+from devices.probes.mightyohm import Settings as MightyohmSettings
+from devices.trackers.openigtlink import Settings as OpenIgtLinkSettings
+from navigation.errors import NavigationError
+from navigation.frames import Frame
+from navigation.transforms import RigidTransform
+
+Row = tuple[float, float, float, float]
+Rows = tuple[Row, Row, Row, Row]
+
+ProbeSettings = Annotated[AmptekSettings | MightyohmSettings, Field(discriminator="driver")]
+TrackerSettings = OpenIgtLinkSettings
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _checked_matrix(rows: Rows) -> Rows:
+    try:
+        RigidTransform.from_matrix(rows, to=Frame.PATIENT, from_=Frame.REFERENCE)
+    except NavigationError as exc:
+        raise ValueError(str(exc).partition(": ")[2]) from exc
+    return rows
+
+
+Matrix = Annotated[Rows, AfterValidator(_checked_matrix)]
+"""A rigid motion as four rows of a homogeneous matrix, mm."""
+
+IDENTITY: Rows = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
+
+
+class Section(BaseModel):
+    """A table of the site file: unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DisplaySettings(Section):
+    """The server of the page and the feed."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on; only this machine's own.")
+    port: int = Field(default=8750, ge=0, le=65535, description="TCP port; 0 takes any free one.")
+    integration_s: float = Field(default=1.0, gt=0, le=5, description="Counting time of the rate shown.")
+    stale_after_s: float = Field(
+        default=0.5, gt=0, le=1, description="Silence after which the display stops looking live."
+    )
+
+    @model_validator(mode="after")
+    def _stay_on_this_machine(self) -> Self:
+        if self.host not in LOOPBACK:
+            raise ValueError(
+                f"host {self.host!r} would open the feed to the network, and it has no sign-in yet: "
+                "keep 127.0.0.1 and put a proxy with TLS and sign-in in front of it"
+            )
+        return self
+
+
+class NavigationSettings(Section):
+    """Which probe and tracker navigate, and what joins them to the patient."""
+
+    probe: str = Field(description="Name of the probe in the surgeon's hand.")
+    tracker: str = Field(description="Name of the tracker that sees it.")
+    reference_tool: str | None = Field(
+        default=None,
+        description="The tracker's name for the tool fixed to the patient; none: the tracker stands still.",
+    )
+    tool_from_tip: Matrix = Field(
+        default=IDENTITY, description="Where the probe's tip is in its tool: from the tip's calibration."
+    )
+    patient_from_reference: Matrix | None = Field(
+        default=None, description="Where the reference is in the study: from registration. None: not yet known."
+    )
+    longest_gap_s: float = Field(
+        default=0.1, gt=0, le=1, description="Poses further apart are not joined to a count between them."
+    )
+
+
+class ProcedureSettings(Section):
+    """Who is on the table, where that is known beforehand."""
+
+    patient_id: str | None = Field(
+        default=None,
+        description="Patient ID (0010,0020): her study comes into use by itself. None: a person confirms.",
+    )
+
+
+class SiteSettings(Section):
+    """The room."""
+
+    name: str = Field(min_length=1, description="The hospital, as shown on the display.")
+    room: str = Field(min_length=1, description="The operating room.")
+
+
+class Site(Section):
+    """A whole site file."""
+
+    site: SiteSettings
+    nuclide: str = Field(default="Tc-99m", description="Radionuclide in use, as in nuclides.toml.")
+    display: DisplaySettings = DisplaySettings()
+    procedure: ProcedureSettings = ProcedureSettings()
+    recordings: Path = Field(default=Path("var/recordings"), description="Folder of the black box.")
+    probes: dict[str, ProbeSettings] = Field(min_length=1, description="Count-rate instruments by name.")
+    trackers: dict[str, TrackerSettings] = Field(default={}, description="Position trackers by name.")
+    navigation: NavigationSettings | None = Field(default=None, description="None: rates only, no position.")
+    dicom: NodeSettings | None = Field(default=None, description="The storage node. None: no studies.")
+    mqtt: MqttSettings | None = Field(default=None, description="A broker to publish to. None: off.")
+    acquire: MorningSettings | None = Field(default=None, description="The morning check's sources and limits.")
+
+    def beside(self, folder: Path) -> Self:
+        """Take relative paths as relative to ``folder``, where the site file lies."""
+        probes = {
+            name: probe.model_copy(update={"response": probe.response and folder / probe.response})
+            for name, probe in self.probes.items()
+        }
+        dicom = self.dicom and self.dicom.model_copy(update={"folder": folder / self.dicom.folder})
+        update = {"probes": probes, "dicom": dicom, "recordings": folder / self.recordings}
+        return self.model_copy(update=update)
+
+    @model_validator(mode="after")
+    def _names_meet(self) -> Self:
+        known = load_nuclides()
+        if self.nuclide not in known:
+            raise ValueError(f"nuclide {self.nuclide!r} is none of {', '.join(known)}")
+        names = [
+            *self.probes,
+            *self.trackers,
+            *(["dicom"] if self.dicom else []),
+            *(["mqtt"] if self.mqtt else []),
+        ]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two devices are called {', '.join(sorted(twice))}: each needs a name of its own")
+        if self.navigation is not None:
+            self._navigators_exist(self.navigation)
+        return self
+
+    def _navigators_exist(self, navigation: NavigationSettings) -> None:
+        if navigation.probe not in self.probes:
+            raise ValueError(f"navigation.probe {navigation.probe!r} is none of {', '.join(self.probes)}")
+        if navigation.tracker not in self.trackers:
+            raise ValueError(
+                f"navigation.tracker {navigation.tracker!r} is none of {', '.join(self.trackers) or 'no trackers'}"
+            )
+        tool = self.probes[navigation.probe].tool
+        if tool is None:
+            raise ValueError(f"probes.{navigation.probe}.tool must name the tracked tool on the probe")
+        tools = self.trackers[navigation.tracker].tools
+        for named in (tool, navigation.reference_tool):
+            if named is not None and named not in tools:
+                raise ValueError(f"trackers.{navigation.tracker}.tools does not list {named!r}")

@@ -1,0 +1,86 @@
+"""Reads a site file, and says what is wrong with it in words: which key, what, and the nearest known key."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from config.settings import Site
+
+
+class SiteFileError(Exception):
+    """Raised when a site file cannot be used; the message has one line for each fault."""
+
+
+def read_site(path: Path) -> Site:
+    """Read and check a site file; relative paths in it are relative to its folder.
+
+    Raises
+    ------
+    SiteFileError
+        With the file, and for each fault the key, what is wrong and, for an unknown key, the nearest known one.
+
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise SiteFileError(f"{path}: cannot be read: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise SiteFileError(f"{path}: is no TOML: {exc}") from exc
+    try:
+        return Site.model_validate(content).beside(path.parent)
+    except ValidationError as exc:
+        schema = Site.model_json_schema()
+        faults = [_say(fault["loc"], fault["type"], fault["msg"], schema) for fault in exc.errors()]
+        raise SiteFileError("\n".join(f"{path}: {fault}" for fault in faults)) from exc
+
+
+def _say(location: Sequence[int | str], kind: str, message: str, schema: Mapping[str, Any]) -> str:
+    """Put one fault into words."""
+    *parents, key = location
+    known = _known_keys(parents, schema)
+    # a driver's name stands in the location of its keys, though it is no key of the file
+    named = ".".join(str(part) for part in location if part not in _drivers(schema)) or "the file"
+    if kind == "extra_forbidden":
+        nearest = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(sorted(known))}"
+        return f"unknown key {named!r}: {hint}"
+    if kind == "missing":
+        return f"key {named!r} is missing"
+    return f"{named}: {message.removeprefix('Value error, ')}"
+
+
+def _drivers(schema: Mapping[str, Any]) -> set[str]:
+    choices = schema["properties"]["probes"]["additionalProperties"]["discriminator"]["mapping"]
+    return set(choices)
+
+
+def _known_keys(parents: Sequence[int | str], schema: Mapping[str, Any]) -> list[str]:
+    """Find the keys of the table at ``parents`` by walking the JSON schema."""
+    here: Mapping[str, Any] = schema
+    for part in parents:
+        here = _step(here, str(part), schema)
+    return list(_resolved(here, schema).get("properties", {}))
+
+
+def _step(here: Mapping[str, Any], part: str, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    here = _resolved(here, schema)
+    if part in here.get("discriminator", {}).get("mapping", {}):
+        return {"$ref": here["discriminator"]["mapping"][part]}
+    if part in here.get("properties", {}):
+        return dict(here["properties"][part])
+    inner = here.get("additionalProperties") or here.get("items") or {}
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _resolved(here: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follow references, and choose the table of an optional one."""
+    while "$ref" in here or "anyOf" in here:
+        if "anyOf" in here:
+            here = next(choice for choice in here["anyOf"] if choice.get("type") != "null")
+        else:
+            here = schema["$defs"][here["$ref"].rsplit("/", 1)[-1]]
+    return here

@@ -1,0 +1,76 @@
+"""Asks a device once whether it is there, for ``radionav check``."""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from typing import TypeVar
+
+from devices.clock import Clock
+from devices.dicom.echo import echo
+from devices.dicom.settings import ANY, NodeSettings
+from devices.errors import DeviceError, DeviceUnavailable
+from devices.mqtt import MqttPublisher
+from devices.mqtt import Settings as BrokerSettings
+from devices.protocols import DeviceSettings
+from devices.readings import DeviceHealth, LinkState
+
+Reading = TypeVar("Reading")
+
+PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Whether a device was reached, and a sentence: what it is, or what to do."""
+
+    device: str
+    is_reached: bool
+    sentence: str
+
+
+async def reach(
+    device: str, settings: DeviceSettings[Reading], *, clock: Clock, patience_s: float = PATIENCE_S
+) -> Reach:
+    """Open a device, wait for its first reading and close it again; every failure becomes a sentence."""
+    try:
+        async with asyncio.timeout(patience_s), settings.connect(device, clock=clock) as connection:
+            await anext(aiter(connection))
+            identity = connection.identity or "it does not say what it is"
+            return Reach(device=device, is_reached=True, sentence=f"delivers readings ({identity})")
+    except TimeoutError:
+        sentence = f"no reading within {patience_s:g} s: check that it is switched on and its cable is whole"
+        return Reach(device=device, is_reached=False, sentence=sentence)
+    except DeviceError as exc:
+        return Reach(device=device, is_reached=False, sentence=str(exc).removeprefix(f"{device}: "))
+
+
+async def reach_node(settings: NodeSettings, *, device: str = "dicom") -> Reach:
+    """Ask a running storage node by C-ECHO; where none runs, say whether it could listen."""
+    calling_ae = next((title for title in settings.allowed_ae_titles if title != ANY), settings.ae_title)
+    try:
+        await echo(settings.host, settings.port, called_ae=settings.ae_title, calling_ae=calling_ae, device=device)
+    except DeviceUnavailable as exc:
+        with socket.socket() as probing:
+            try:
+                probing.bind((settings.host, settings.port))
+            except OSError:
+                return Reach(device=device, is_reached=False, sentence=str(exc).removeprefix(f"{device}: "))
+        sentence = f"not running; port {settings.port} is free for it"
+        return Reach(device=device, is_reached=True, sentence=sentence)
+    return Reach(device=device, is_reached=True, sentence=f"{settings.ae_title} answers C-ECHO")
+
+
+async def reach_broker(settings: BrokerSettings, *, device: str = "mqtt") -> Reach:
+    """Connect to the broker as the publisher would."""
+    told: asyncio.Queue[DeviceHealth] = asyncio.Queue()
+    publisher = MqttPublisher(settings, on_health=told.put_nowait, jitter=lambda: 0.5, device=device)
+    publishing = asyncio.create_task(publisher.run(), name="reach broker")
+    try:
+        health = await told.get()
+        while health.state is LinkState.CONNECTING:
+            health = await told.get()
+    finally:
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
+    is_reached = health.state is LinkState.LIVE
+    return Reach(device=device, is_reached=is_reached, sentence="takes messages" if is_reached else health.detail)

@@ -1,0 +1,133 @@
+"""Puts a frame together from everything that is known now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from acquisition.archive import StudyArchive
+from acquisition.board import Board
+from acquisition.localising import Localiser
+from acquisition.synchronise import Synchroniser
+from devices.clock import wall_time
+from devices.readings import PoseReading
+from display.composition import ShownDevice, show_device, show_rate
+from display.messages import GuidanceState, PoseState, PosteriorState, State, StudyState
+from display.target_states import matrix, point, show_target
+from navigation.response import Response
+from navigation.transforms import RigidTransform
+
+
+@dataclass(slots=True, kw_only=True)
+class Composer:
+    """Makes the state frames of one room.
+
+    Attributes
+    ----------
+    board, localiser, synchroniser, archive
+        Where what is known is held; no synchroniser where nothing is tracked.
+    devices
+        How each device of the site file appears.
+    probe, response
+        The probe in hand and its calibration, None without one.
+    integration_s
+        Counting time of the rate shown.
+    session_id, simulated
+        Stand in every frame.
+    study
+        The study in use as displays see it.
+
+    """
+
+    board: Board
+    localiser: Localiser
+    synchroniser: Synchroniser | None
+    archive: StudyArchive
+    devices: Mapping[str, ShownDevice]
+    probe: str
+    response: Response | None
+    integration_s: float
+    session_id: str
+    simulated: bool
+    study: StudyState | None = None
+    _seq: int = -1
+
+    def compose(self, *, now_s: float) -> State:
+        """Make the next frame."""
+        self._seq += 1
+        seen = self.synchroniser.newest_tip() if self.synchroniser else None
+        tip = seen[0] if seen else None
+        localisation = self.localiser.newest
+        targets = localisation.posterior.targets if localisation else ()
+        return State(
+            seq=self._seq,
+            session_id=self.session_id,
+            simulated=self.simulated,
+            server_monotonic_s=now_s,
+            server_time_utc=wall_time(now_s).isoformat(),
+            spared=0,
+            devices=tuple(
+                show_device(name, device, self.board, now_s=now_s) for name, device in self.devices.items()
+            ),
+            rate=show_rate(
+                self.board,
+                self.probe,
+                integration_s=self.integration_s,
+                background_cps=self.response.background_cps if self.response else None,
+                now_s=now_s,
+            ),
+            pose=_show_pose(*seen, now_s=now_s) if seen else None,
+            targets=tuple(show_target(estimate, tip) for estimate in targets),
+            guidance=self._guidance(tip),
+            posterior=self._show_posterior(now_s=now_s),
+            study=self.study,
+            studies_revision=self.archive.revision,
+        )
+
+    def _guidance(self, tip: RigidTransform | None) -> GuidanceState:
+        obstacle = self._obstacle(tip)
+        if obstacle or tip is None:
+            return GuidanceState(target=None, sentence=obstacle, expected_rate_cps=None)
+        guidance = self.localiser.guide(tip)
+        if guidance is None:
+            return GuidanceState(target=None, sentence="Sweep slowly over the skin.", expected_rate_cps=None)
+        return GuidanceState(
+            target=guidance.target,
+            sentence=guidance.sentence,
+            expected_rate_cps=guidance.expected_rate_cps,
+        )
+
+    def _obstacle(self, tip: RigidTransform | None) -> str:
+        """Say what keeps navigation from guiding at all; empty if nothing does."""
+        if self.synchroniser is None:
+            return "No tracker in the site file: count rate only."
+        if self.synchroniser.chain.patient_from_reference is None:
+            return "Not registered to the patient: count rate only."
+        if self.response is None:
+            return "The probe is not calibrated: run acquire."
+        in_use = self.archive.in_use
+        if in_use is None:
+            return "No study of this patient: send one, or choose one from the list."
+        if in_use.map.skin is None:
+            return f"No depth can be told: {in_use.map.obstacle}."
+        return "The tracker does not see the probe." if tip is None else ""
+
+    def _show_posterior(self, *, now_s: float) -> PosteriorState | None:
+        localisation = self.localiser.newest
+        if localisation is None or self.response is None:
+            return None
+        response = self.response
+        return PosteriorState(
+            readings=localisation.posterior.readings,
+            age_s=max(0.0, now_s - localisation.counted_until_s),
+            update_ms=localisation.update_ms,
+            response=f"{response.probe}, {response.nuclide}, {response.calibrated_at}",
+        )
+
+
+def _show_pose(tip: RigidTransform, reading: PoseReading, *, now_s: float) -> PoseState:
+    return PoseState(
+        tip_mm=point(tip.translation_mm),
+        axis=point(tip.rotation[:, 2]),
+        patient_from_tip=matrix(tip.rotation),
+        tracker_error_mm=reading.error_mm,
+        age_s=max(0.0, now_s - reading.taken_at_s),
+    )

@@ -1,0 +1,123 @@
+"""What a display shows, put together from what is known now."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from acquisition.archive import ArchivedStudy, StudyArchive
+from acquisition.board import Board
+from acquisition.rates import MeasuredRate, measure_rate
+from devices.readings import LinkState
+from display.messages import DeviceState, RateState, SeriesEntry, StudyEntry, StudyList, StudyState, VolumeState
+
+Kind = Literal["probe", "tracker", "dicom", "mqtt"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownDevice:
+    """How a device appears on a display.
+
+    Attributes
+    ----------
+    kind, label
+        What it is, and what to call it.
+    primary
+        Whether navigation depends on it.
+    stale_after_s
+        Silence after which its readings are stale; None for what sends only now and then.
+
+    """
+
+    kind: Kind
+    label: str
+    primary: bool
+    stale_after_s: float | None
+
+
+def show_device(name: str, device: ShownDevice, board: Board, *, now_s: float) -> DeviceState:
+    """Show one device, with the age of what it delivered."""
+    health = board.health.get(name)
+    delivered_s = board.delivered_s.get(name)
+    return DeviceState(
+        name=name,
+        kind=device.kind,
+        label=device.label,
+        state=(health.state if health else LinkState.CONNECTING).value,
+        age_s=None if delivered_s is None else max(0.0, now_s - delivered_s),
+        detail=health.detail if health else "",
+        primary=device.primary,
+        stale_after_s=device.stale_after_s,
+    )
+
+
+def _finite(rate_cps: float) -> float | None:
+    return None if rate_cps == float("inf") else rate_cps
+
+
+def show_rate(
+    board: Board, probe: str, *, integration_s: float, background_cps: float | None, now_s: float
+) -> RateState | None:
+    """Show the rate of the probe in hand; None before its first reading."""
+    measured: MeasuredRate | None = measure_rate(board.newest_counts(probe, integration_s=integration_s))
+    if measured is None:
+        return None
+    return RateState(
+        device=probe,
+        rate_cps=_finite(measured.rate_cps),
+        low_cps=_finite(measured.low_cps) or 0.0,
+        high_cps=_finite(measured.high_cps),
+        counts=measured.counts,
+        integration_s=measured.integration_s,
+        dead_fraction=measured.dead_fraction,
+        background_cps=background_cps,
+        status=measured.status.value,
+        age_s=max(0.0, now_s - measured.end_s),
+    )
+
+
+def show_study(
+    archived: ArchivedStudy, *, anatomy: VolumeState | None, activity: VolumeState | None
+) -> StudyState:
+    """Show the study in use and where its volumes can be fetched."""
+    study = archived.study
+    return StudyState(
+        study_uid=study.study_uid,
+        patient_id=study.patient_id,
+        patient_name=study.patient_name,
+        description=study.description,
+        taken_at_utc=study.taken_at.isoformat() if study.taken_at else None,
+        anatomy=anatomy,
+        activity=activity,
+    )
+
+
+def list_studies(archive: StudyArchive) -> StudyList:
+    """List what came in and what was made of it, newest first."""
+    in_use = archive.in_use
+    return StudyList(
+        revision=archive.revision,
+        studies=tuple(
+            StudyEntry(
+                study_uid=archived.received.study_uid,
+                patient_id=archived.study.patient_id,
+                patient_name=archived.study.patient_name,
+                description=archived.study.description,
+                taken_at_utc=archived.study.taken_at.isoformat() if archived.study.taken_at else None,
+                received_from=archived.received.calling_ae,
+                objects=len(archived.received.objects),
+                in_use=archived is in_use,
+                usable=archived.is_usable,
+                series=tuple(
+                    SeriesEntry(
+                        series_uid=series.series_uid,
+                        modality=series.modality,
+                        description=series.description,
+                        objects=series.objects,
+                        accepted=series.accepted,
+                        reason=series.reason,
+                    )
+                    for series in archived.study.series
+                ),
+            )
+            for archived in archive.newest_first()
+        ),
+    )

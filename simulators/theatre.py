@@ -1,0 +1,136 @@
+"""A whole operating room at the other end of the wires: probe, area monitor, tracker, console.
+
+The drivers that read it are the shipped ones; what they are told is where to connect.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from devices.clock import Clock
+from navigation.frames import Frame
+from navigation.transforms import RigidTransform
+from simulators.console.sender import send_study
+from simulators.console.study import make_study
+from simulators.ports import PtyPort, open_pty_port
+from simulators.probes.amptek import SimulatedAmptek
+from simulators.probes.mightyohm import SimulatedMightyOhm
+from simulators.scene import Scene, Surgeon
+from simulators.trackers.openigtlink import SimulatedTracker, serve_tracker
+
+DESCRIPTION = (
+    "SIMULATED gamma probe: an Amptek DP5 on a pseudo-terminal, swept over the skin by a simulated hand",
+    "SIMULATED room monitor: a MightyOhm Geiger counter on a pseudo-terminal",
+    "SIMULATED tracker: an OpenIGTLink server, 60 poses a second of probe and patient",
+    "SIMULATED console: sends a SPECT/CT study, scanned before the tissue moved 8 mm, over DICOM",
+)
+"""One line for each thing that is not real."""
+
+PROBE_TOOL, PATIENT_TOOL = "Probe", "Patient"
+"""What the simulated tracker calls its tools."""
+
+ROOM_BACKGROUND_CPS = 0.4
+"""Of the Geiger tube on the wall: 24 counts a minute, as natural background gives an SBM-20."""
+
+TOOL_FROM_TIP = RigidTransform.from_quaternion(
+    (0.0, 1.0, 0.0, 0.0), (0.0, 12.0, -142.0), to=Frame.TOOL, from_=Frame.TIP
+)
+"""The marker sits on the probe's handle, turned about x, 142 mm behind the tip."""
+
+PATIENT_FROM_REFERENCE = RigidTransform.from_quaternion(
+    (0.5, 0.5, 0.5, 0.5), (30.0, -140.0, -90.0), to=Frame.PATIENT, from_=Frame.REFERENCE
+)
+"""The reference is clamped above the patient's belly."""
+
+
+def _tracker_from_reference(now_s: float) -> RigidTransform:
+    """Move the table a little, so that only poses relative to the reference are right."""
+    sway_mm = 15.0 * np.sin(2 * np.pi * now_s / 37.0)
+    return RigidTransform.from_quaternion(
+        (0.92, 0.1, -0.3, 0.2), (120.0 + sway_mm, -60.0, -1400.0), to=Frame.TRACKER, from_=Frame.REFERENCE
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Theatre:
+    """The running room.
+
+    Attributes
+    ----------
+    scene
+        Where everything is: the truth.
+    probe, monitor
+        Ports of the two instruments.
+    tracker
+        The OpenIGTLink server.
+
+    """
+
+    scene: Scene
+    probe: PtyPort
+    monitor: PtyPort
+    tracker: SimulatedTracker
+    _folder: Path
+    _study_rng: np.random.Generator
+
+    @property
+    def ports(self) -> Mapping[str, PtyPort]:
+        """The instruments' ports by the names of simulated.toml."""
+        return {"gamma": self.probe, "monitor": self.monitor}
+
+    async def send_study(self, host: str, port: int, *, called_ae: str) -> None:
+        """Scan the patient, some hours ago, and send the study as a console does."""
+        taken_at = datetime.now(tz=UTC) - timedelta(hours=self.scene.hours_since_scan)
+        folder = self._folder / "console"
+        paths = await asyncio.to_thread(make_study, self.scene, folder, rng=self._study_rng, taken_at=taken_at)
+        await send_study(paths, host, port, calling_ae="SPECTCT", called_ae=called_ae)
+
+
+@asynccontextmanager
+async def open_theatre(
+    scene: Scene, folder: Path, *, rng: np.random.Generator, clock: Clock
+) -> AsyncIterator[Theatre]:
+    """Start every simulated device; ``folder`` takes their ports' links and the console's files."""
+    started_s = clock()
+    study_rng = rng.spawn(1)[0]  # the study is made in a thread of its own
+    surgeon = Surgeon(scene, started_s=started_s, rng=rng)
+    reference_from_patient = PATIENT_FROM_REFERENCE.inverse
+
+    def poses(now_s: float) -> dict[str, RigidTransform | None]:
+        tracker_from_reference = _tracker_from_reference(now_s - started_s)
+        tracker_from_tip = tracker_from_reference @ reference_from_patient @ surgeon.patient_from_tip(now_s)
+        marker = RigidTransform(
+            to=Frame.TRACKER,
+            from_=Frame.TOOL,
+            rotation=tracker_from_reference.rotation,
+            translation_mm=tracker_from_reference.translation_mm,
+        )
+        return {PROBE_TOOL: tracker_from_tip @ TOOL_FROM_TIP.inverse, PATIENT_TOOL: marker}
+
+    def room_events(start_s: float, end_s: float) -> int:
+        return int(rng.poisson(ROOM_BACKGROUND_CPS * (end_s - start_s)))
+
+    instrument = SimulatedAmptek(
+        surgeon.events, powered_at_s=started_s, rng=rng, dead_time_s=scene.physics.dead_time_s
+    )
+    monitor = SimulatedMightyOhm(room_events, powered_at_s=started_s, rng=rng)
+    async with AsyncExitStack() as stack:
+        yield Theatre(
+            scene=scene,
+            probe=await stack.enter_async_context(
+                open_pty_port(instrument, folder / "ports" / "gamma", clock=clock)
+            ),
+            monitor=await stack.enter_async_context(
+                open_pty_port(monitor, folder / "ports" / "monitor", clock=clock)
+            ),
+            tracker=await stack.enter_async_context(
+                serve_tracker(poses, rng=rng, position_sigma_mm=0.2, rotation_sigma_deg=0.2, clock=clock)
+            ),
+            _folder=folder,
+            _study_rng=study_rng,
+        )
