@@ -352,7 +352,7 @@ class Room:
             for device in self.now["devices"]
         )
 
-    def choose(self, choice: StudyChoice) -> str | None:
+    async def choose(self, choice: StudyChoice) -> str | None:
         """Take a study into use unless the room refuses."""
         self.choices.append(choice)
         return self.refusal
