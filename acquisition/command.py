@@ -121,16 +121,19 @@ async def run_morning(
         console.print("[bold yellow]SIMULATED: probe, sources and bench[/bold yellow]")
     started_at = wall_time(clock())
     screen = TerminalScreen(console)
-    morning = await Round(
-        probe=probe,
-        device=device,
-        technologist=technologist,
-        settings=settings,
-        nuclides=nuclides,
-        screen=screen,
-        clock=clock,
-        wall_time=wall_time,
-    ).run()
+    try:
+        morning = await Round(
+            probe=probe,
+            device=device,
+            technologist=technologist,
+            settings=settings,
+            nuclides=nuclides,
+            screen=screen,
+            clock=clock,
+            wall_time=wall_time,
+        ).run()
+    finally:
+        screen.close()
     ended_at = wall_time(clock())
     results, written = morning.results, None
     if not morning.aborted:

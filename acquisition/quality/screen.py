@@ -52,15 +52,16 @@ class TerminalScreen:
             refresh=True,
         )
         if progress.share >= 1:
-            self._close()
+            self.close()
 
     def end(self, result: StepResult) -> None:
         """Say whether the step passed, and why."""
-        self._close()
+        self.close()
         verdict = "[green]pass[/green]" if result.passed else "[red]FAIL[/red]"
         self._console.print(f"  {verdict}  {escape(result.reason)}")
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Take the bar away and give the cursor back; also after an interrupt."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
@@ -69,12 +70,14 @@ class TerminalScreen:
 def table_of(results: Sequence[StepResult]) -> Table:
     """Lay the verdicts out in a table."""
     table = Table(show_lines=True)
-    for heading in ("Step", "Verdict", "Measured", "Passes", "Reason"):
-        table.add_column(heading)
+    table.add_column("Step")
+    table.add_column("Measured", no_wrap=True)
+    table.add_column("Reason")
     for result in results:
         verdict = "[green]pass[/green]" if result.passed else "[bold red]FAIL[/bold red]"
         if result.attempts > 1:
             verdict += f"\n[dim]{result.attempts} runs[/dim]"
         measured = "\n".join(str(figure) for figure in result.figures)
-        table.add_row(result.name, verdict, measured, result.limit, escape(result.reason))
+        reason = f"{escape(result.reason)}\n[dim]passes: {escape(result.limit)}[/dim]"
+        table.add_row(f"{result.name}\n{verdict}", measured, reason)
     return table

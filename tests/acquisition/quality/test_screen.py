@@ -11,6 +11,7 @@ from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.screen import TerminalScreen, table_of
 from acquisition.quality.settings import BackgroundLimits
 
+HIDDEN, VISIBLE = "\x1b[?25l", "\x1b[?25h"
 EXPOSURE = Exposure(placement=Placement(instruction="Place [it]"), longest_s=60.0)
 
 
@@ -32,6 +33,16 @@ def test_a_terminal_shows_rate_and_time_left() -> None:
     run_a_step(Console(file=shown, force_terminal=True, width=120, color_system=None))
     for words in ("1/6 background", "Place [it] (1/1)", "waiting", "10 cps 30 s left", "FAIL  lost [Errno 5]"):
         assert words in shown.getvalue()
+
+
+def test_an_interrupt_gives_the_cursor_back() -> None:
+    """A bar that is open when the morning is interrupted is closed: the cursor shows again."""
+    shown = io.StringIO()
+    screen = TerminalScreen(Console(file=shown, force_terminal=True, width=120))
+    screen.show(EXPOSURE, 0, 1, CountProgress(counts=0, live_time_s=0.0, share=0.0, remaining_s=60.0))
+    assert shown.getvalue().rfind(HIDDEN) > shown.getvalue().rfind(VISIBLE)
+    screen.close()
+    assert shown.getvalue().rfind(VISIBLE) > shown.getvalue().rfind(HIDDEN)
 
 
 def test_a_log_has_no_bars() -> None:
