@@ -1,0 +1,138 @@
+"""Reads the recordings with known truth that the localisation is judged by: one folder a probe."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navigation.observations import Observations
+from navigation.posterior import Estimator
+from navigation.prior import Prior
+from navigation.response import PointSourceCount, Response
+from navigation.response_fit import fit_response
+from navigation.tissue import HalfSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """A hotspot of a scene's map, as the prior reads it."""
+
+    name: str
+    kind: str
+    centre_mm: NDArray[np.float64]
+    covariance_mm2: NDArray[np.float64]
+    activity_mbq: float | None
+    activity_factor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One recording: what the theatre knows, and the readings in time order.
+
+    Attributes
+    ----------
+    name, family
+        As in its header.
+    header
+        The first line.
+    observations
+        All readings.
+
+    """
+
+    name: str
+    family: str
+    header: dict[str, Any]
+    observations: Observations
+
+    def estimator(self, response: Response) -> Estimator:
+        """Start from what the header knows."""
+        background = self.header["background"]
+        spots = [
+            Spot(
+                name=each["name"],
+                kind="injection" if each["kind"] == "injection" else "target",
+                centre_mm=np.array(each["position_mm"], dtype=np.float64),
+                covariance_mm2=each["sigma_mm"] ** 2 * np.eye(3),
+                activity_mbq=each["activity_mbq"],
+                activity_factor=each["activity_factor"],
+            )
+            for each in self.header["map"]
+        ]
+        surface = self.header["surface"]
+        counted = max(background["counts"], 1)
+        return Estimator(
+            replace(response, background_cps=counted / background["live_s"]),
+            # the map's sigma already holds the shift
+            Prior.from_hotspots(spots, shift_sigma_mm=0.0),
+            HalfSpace(point_mm=np.array(surface["point_mm"], float), normal=np.array(surface["normal"], float)),
+            background_log_sigma=max(counted**-0.5, 0.05),
+        )
+
+
+def dead_time_s(counts: Sequence[dict[str, Any]], background_cps: float) -> float:
+    """Non-paralysable dead time from two sources, counted singly and together (Knoll, 4.VII)."""
+    rate = {each["which"]: each["counts"] / each["live_s"] for each in counts}
+    first, second, both = rate["first"], rate["second"], rate["both"]
+    x = first * second - background_cps * both
+    y = first * second * (both + background_cps) - background_cps * both * (first + second)
+    z = y * (first + second - both - background_cps) / x**2
+    return float(x * (1 - np.sqrt(1 - z)) / y)
+
+
+def read_response(folder: Path) -> Response:
+    """Fit a probe's response from its ``calibration.json``."""
+    bench = json.loads((folder / "calibration.json").read_text())
+    background = bench["background"]
+    background_cps = background["counts"] / background["live_s"]
+    return fit_response(
+        [
+            PointSourceCount(
+                medium=each["medium"],
+                distance_mm=each["distance_mm"],
+                lateral_mm=each["lateral_mm"],
+                angle_deg=each["angle_deg"],
+                activity_mbq=each["activity_mbq"],
+                live_time_s=each["live_s"],
+                counts=each["counts"],
+            )
+            for each in bench["point_source"]
+        ],
+        background["counts"],
+        background["live_s"],
+        dead_time_s(bench["two_source"], background_cps),
+        probe=bench["probe"],
+        nuclide=bench["nuclide"],
+        window_kev=(bench["window_kev"][0], bench["window_kev"][1]),
+        calibrated_at="1970-01-01T00:00:00+00:00",  # the recordings do not say
+        tip_above_water_mm=bench["tip_to_water_mm"],
+    )[0]
+
+
+def read_scene(file: Path) -> Scene:
+    """Read one recording."""
+    header, *readings = [json.loads(line) for line in file.read_text().splitlines()]
+    axis = np.array([each["axis"] for each in readings])
+    live_time_s = np.array([each["live_s"] for each in readings])
+    observations = Observations(
+        counts=np.array([each["counts"] for each in readings], dtype=np.float64),
+        live_time_s=live_time_s,
+        tip_mm=np.array([each["tip_mm"] for each in readings]),
+        axis=axis / np.linalg.norm(axis, axis=1)[:, None],
+        taken_at_s=np.array([each["t_s"] for each in readings]) + live_time_s / 2,
+    )
+    return Scene(name=header["scene"], family=header["family"], header=header, observations=observations)
+
+
+def scene_files(folder: Path, *, only: str | None, most: int | None) -> Iterator[Path]:
+    """List one probe's recordings by family and seed, at most ``most`` a family."""
+    seen: dict[str, int] = {}
+    for file in sorted((folder / "scenes").glob("*.jsonl")):
+        family = file.stem.rsplit("-", 1)[0]
+        seen[family] = seen.get(family, 0) + 1
+        if (only is None or family == only) and (most is None or seen[family] <= most):
+            yield file
