@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn
 from uuid import uuid4
 
-import msgspec
 import numpy as np
 import structlog
 import typer
@@ -25,6 +24,7 @@ from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
 from acquisition.calibration import CalibrationError, load_response
 from acquisition.command import Outcome, run_morning
+from acquisition.intake import Intake
 from acquisition.localising import Localiser
 from acquisition.mapping import begin_estimate
 from acquisition.quality.settings import CheckSource, MorningSettings
@@ -32,29 +32,23 @@ from acquisition.quality.technologist import Unattended
 from acquisition.quality.terminal import Keyboard, Terminal
 from acquisition.reading import read_map_apart
 from acquisition.recording import Recorder, record
-from acquisition.synchronise import Synchroniser, TipChain, TrackedCount
+from acquisition.synchronise import TipChain
 from config.nuclides import load_nuclides
-from config.settings import Site
+from config.settings import NavigationSettings, Site
 from config.site import SiteFileError, read_site
-from devices.clock import monotonic, wall_time
-from devices.dicom.client import StorageNode, run_node
-from devices.dicom.settings import NodeSettings
-from devices.errors import DeviceError, DeviceUnavailable
+from devices.clock import monotonic
+from devices.errors import DeviceError
 from devices.mqtt import MqttPublisher
-from devices.protocols import DeviceSettings
 from devices.reaching import Reach, reach, reach_broker, reach_node
-from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading
-from devices.supervision import Supervisor
+from devices.readings import DeviceHealth
 from display.app import Exhibits, create_app
 from display.composer import Composer
-from display.composition import ShownDevice, list_studies, show_device, show_study
-from display.hub import Hub
-from display.messages import VERSION, Hello, StudyChoice
+from display.composition import ShownDevice
 from display.server import AddressInUse, Server, listen
-from display.shelf import Shelf, shelve
+from display.stage import Signboard, Stage
 from display.summary import sum_up
 from navigation.errors import NavigationError
-from navigation.estimate import Posterior
+from navigation.estimate import Posterior, TargetEstimate
 from navigation.frames import Frame
 from navigation.response import Response
 from navigation.transforms import RigidTransform
@@ -63,11 +57,6 @@ from simulators.bench_room import POLL_INTERVAL_S, open_bench
 from simulators.scene import Scene, sentinel_node_scene
 from simulators.theatre import DESCRIPTION, Theatre, open_theatre
 from simulators.truth import compare
-
-Reading = TypeVar("Reading")
-
-FRAME_INTERVAL_S = 0.05
-NODE_RESTART_S = 1.0
 
 SIMULATED_CALIBRATION = Path("var") / "simulated-gamma.json"
 """What ``acquire --simulate`` writes, and ``radionav --simulate`` uses in place of the shipped one."""
@@ -78,169 +67,92 @@ class ServiceError(Exception):
 
 
 class Room:
-    """Everything that serves one operating room, joined: the way of the data, from readings to frames."""
+    """Everything that serves one operating room: what comes in, what is believed, what is shown."""
 
     def __init__(self, site: Site, *, is_simulated: bool, recorder: Recorder, rng: np.random.Generator) -> None:
-        self.site = site
-        self.is_simulated = is_simulated
-        self.board = Board()
-        self.localiser = Localiser(clock=monotonic)
-        self.node: asyncio.Future[StorageNode] = asyncio.get_running_loop().create_future()
-        self._session_id = uuid4().hex
-        self._hub = Hub()
-        self._shelf = Shelf()
-        self._archive = StudyArchive(patient_id=site.procedure.patient_id, read=read_map_apart, on_use=self._use)
-        self._recorder = recorder
-        self._rng = rng
+        self._site = site
         self._nuclide = load_nuclides()[site.nuclide]
         self._response = _load_response(site, is_simulated=is_simulated)
-        self._synchroniser = _synchroniser(site, self._track)
-        self._shown = _shown_devices(site)
-        self._publisher = MqttPublisher(site.mqtt, on_health=self._tell, jitter=rng.random) if site.mqtt else None
-        self._composer = Composer(
+        self._localiser = Localiser(clock=monotonic)
+        self.board = Board()
+        archive = StudyArchive(patient_id=site.procedure.patient_id, read=read_map_apart, on_use=self._use)
+        self.intake = Intake(
             board=self.board,
-            localiser=self.localiser,
-            synchroniser=self._synchroniser,
-            archive=self._archive,
-            devices=self._shown,
-            probe=site.navigation.probe if site.navigation else next(iter(site.probes)),
+            recorder=recorder,
+            localiser=self._localiser,
+            archive=archive,
+            on_health=self._tell,
+            clock=monotonic,
+            jitter=rng.random,
+        )
+        if site.navigation is not None:
+            self.intake.navigate(
+                site.navigation.probe,
+                site.navigation.tracker,
+                _tip_chain(site, site.navigation),
+                longest_gap_s=site.navigation.longest_gap_s,
+            )
+        signboard = Signboard(
+            site=site.site.name,
+            room=site.site.room,
+            session_id=uuid4().hex,
+            simulated=is_simulated,
+            stale_after_s=site.display.stale_after_s,
+        )
+        composer = Composer(
+            board=self.board,
+            localiser=self._localiser,
+            synchroniser=self.intake.synchroniser,
+            archive=archive,
+            devices=_shown_devices(site),
+            probe=_probe_in_hand(site),
             response=self._response,
             integration_s=site.display.integration_s,
-            session_id=self._session_id,
+            session_id=signboard.session_id,
             simulated=is_simulated,
+        )
+        synchroniser = self.intake.synchroniser
+        self._stage = Stage(
+            signboard,
+            board=self.board,
+            archive=archive,
+            composer=composer,
+            advance=lambda now_s: synchroniser.advance(now_s=now_s) if synchroniser else None,
+            publisher=MqttPublisher(site.mqtt, on_health=self._tell, jitter=rng.random) if site.mqtt else None,
+            clock=monotonic,
         )
 
     @property
     def posterior(self) -> Posterior | None:
         """What is believed now; None before the first count with a map."""
-        return self.localiser.newest.posterior if self.localiser.newest else None
+        return self._localiser.newest.posterior if self._localiser.newest else None
 
     def exhibits(self) -> Exhibits:
         """Name what the display's server shows."""
-        return Exhibits(
-            hub=self._hub,
-            shelf=self._shelf,
-            hello=self._hello,
-            studies=lambda: list_studies(self._archive),
-            choose=self._choose,
-            clock=monotonic,
-        )
+        return self._stage.exhibits()
 
     def jobs(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """Name everything that runs for ever."""
-        for name, probe in self.site.probes.items():
-            yield name, self._supervise(name, probe, self._count)
-        for name, tracker in self.site.trackers.items():
-            yield name, self._supervise(name, tracker, self._pose)
-        if self.site.dicom is not None:
-            yield "dicom", self._receive_studies(self.site.dicom)
-        if self._publisher is not None:
-            yield "mqtt", self._publisher.run()
-        yield "posterior", self.localiser.run()
-        yield "frames", self._compose()
-
-    def _hello(self) -> Hello:
-        now_s = monotonic()
-        return Hello(
-            version=VERSION,
-            session_id=self._session_id,
-            simulated=self.is_simulated,
-            site=self.site.site.name,
-            room=self.site.site.room,
-            server_monotonic_s=now_s,
-            server_time_utc=wall_time(now_s).isoformat(),
-            stale_after_s=self.site.display.stale_after_s,
-        )
-
-    def _supervise(
-        self, name: str, settings: DeviceSettings[Reading], take: Callable[[Reading], None]
-    ) -> Coroutine[Any, Any, None]:
-        supervisor = Supervisor(
-            name, settings, on_reading=take, on_health=self._tell, clock=monotonic, jitter=self._rng.random
-        )
-        return supervisor.run()
-
-    def _count(self, reading: CountReading) -> None:
-        self._recorder.count(reading)
-        self.board.count(reading)
-        navigation = self.site.navigation
-        if self._synchroniser is not None and navigation is not None and reading.device == navigation.probe:
-            self._synchroniser.add_count(reading, now_s=monotonic())
-
-    def _pose(self, reading: PoseReading) -> None:
-        self._recorder.pose(reading)
-        self.board.pose(reading)
-        navigation = self.site.navigation
-        if self._synchroniser is not None and navigation is not None and reading.device == navigation.tracker:
-            self._synchroniser.add_pose(reading, now_s=monotonic())
-
-    def _track(self, tracked: TrackedCount) -> None:
-        self.board.tally.tracked_counts += 1
-        self.localiser.take(tracked)
+        yield from self.intake.jobs(probes=self._site.probes, trackers=self._site.trackers, node=self._site.dicom)
+        yield from self._stage.jobs()
 
     def _tell(self, health: DeviceHealth) -> None:
         self.board.link(health)
-        if self._publisher is not None:
-            state = show_device(health.device, self._shown[health.device], self.board, now_s=monotonic())
-            self._publisher.publish_latest(f"health/{health.device}", msgspec.json.encode(state), retain=True)
-
-    async def _receive_studies(self, settings: NodeSettings) -> None:
-        """Run the storage node, and start it again if it ends: what it stored it announces anew."""
-        while True:
-            try:
-                async with run_node(settings, clock=monotonic) as node:
-                    if not self.node.done():
-                        self.node.set_result(node)
-                    self._tell(node.health)
-                    async for received in node.studies():
-                        self._recorder.study(received)
-                        self.board.tally.studies += 1
-                        self.board.delivered_s[node.device] = monotonic()
-                        await self._archive.take(received)
-            except DeviceUnavailable as exc:
-                self._tell(
-                    DeviceHealth(device=exc.device, state=LinkState.LOST, since_s=monotonic(), detail=str(exc))
-                )
-            await asyncio.sleep(NODE_RESTART_S)
-
-    async def _choose(self, choice: StudyChoice) -> str | None:
-        return await self._archive.choose(
-            choice.study_uid, patient_id=choice.patient_id, patient_name=choice.patient_name
-        )
+        self._stage.tell(health)
 
     async def _use(self, archived: ArchivedStudy) -> None:
-        """Take a study's map into use: its volumes on the shelf, its hot spots as the prior."""
-        self._composer.study = None
-        self.localiser.begin(None)
-        volumes = (archived.study.anatomy, archived.study.activity)
-        anatomy, activity = [await asyncio.to_thread(shelve, volume) if volume else None for volume in volumes]
-        estimator = None
+        """Take a study into use: shown as the map, and believed until the counts say otherwise."""
+        self._localiser.begin(None)  # what was believed belongs to another map
+        await self._stage.show(archived)
         if self._response is not None:
-            now = datetime.now(tz=UTC)
-            estimator = await asyncio.to_thread(begin_estimate, archived, self._response, self._nuclide, now=now)
-        self._shelf.replace(*(volume for volume in (anatomy, activity) if volume))
-        self._composer.study = show_study(
-            archived,
-            anatomy=anatomy.state if anatomy else None,
-            activity=activity.state if activity else None,
-        )
-        self.localiser.begin(estimator)
+            estimator = await asyncio.to_thread(
+                begin_estimate, archived, self._response, self._nuclide, now=datetime.now(tz=UTC)
+            )
+            self._localiser.begin(estimator)
 
-    async def _compose(self) -> None:
-        """Make a frame each 50 ms; after a stall go on from now."""
-        due_s = monotonic()
-        while True:
-            now_s = monotonic()
-            if self._synchroniser is not None:
-                self._synchroniser.advance(now_s=now_s)
-            state = self._composer.compose(now_s=now_s)
-            self.board.tally.frames += 1
-            self._hub.publish(state)
-            if self._publisher is not None:
-                self._publisher.publish_latest("state", msgspec.json.encode(state), retain=True)
-                self._publisher.publish_latest("guidance", msgspec.json.encode(state.guidance))
-            due_s = max(due_s + FRAME_INTERVAL_S, now_s)
-            await asyncio.sleep(due_s - monotonic())
+
+def _probe_in_hand(site: Site) -> str:
+    return site.navigation.probe if site.navigation else next(iter(site.probes))
 
 
 def _load_response(site: Site, *, is_simulated: bool) -> Response | None:
@@ -255,12 +167,9 @@ def _load_response(site: Site, *, is_simulated: bool) -> Response | None:
         raise ServiceError(str(exc)) from exc
 
 
-def _synchroniser(site: Site, emit: Callable[[TrackedCount], None]) -> Synchroniser | None:
-    navigation = site.navigation
-    if navigation is None:
-        return None
+def _tip_chain(site: Site, navigation: NavigationSettings) -> TipChain:
     rows = navigation.patient_from_reference
-    chain = TipChain(
+    return TipChain(
         tool=site.probes[navigation.probe].tool or "",
         reference=navigation.reference_tool,
         tool_from_tip=RigidTransform.from_matrix(navigation.tool_from_tip, to=Frame.TOOL, from_=Frame.TIP),
@@ -268,7 +177,6 @@ def _synchroniser(site: Site, emit: Callable[[TrackedCount], None]) -> Synchroni
         if rows is None
         else RigidTransform.from_matrix(rows, to=Frame.PATIENT, from_=Frame.REFERENCE),
     )
-    return Synchroniser(chain, emit=emit, longest_gap_s=navigation.longest_gap_s)
 
 
 def _shown_devices(site: Site) -> Mapping[str, ShownDevice]:
@@ -352,6 +260,8 @@ def _run(
         str | None, typer.Option(help="With --simulate: pull a probe's plug, as gamma:10:5 (after, for; s).")
     ] = None,
     seed: Annotated[int, typer.Option(help="With --simulate: seed of every draw.")] = 1,
+    port: Annotated[int | None, typer.Option(help="TCP port of the display, in place of the site file's.")] = None,
+    dicom_port: Annotated[int | None, typer.Option(help="TCP port of the storage node, likewise.")] = None,
 ) -> None:
     """Serve one operating room."""
     if context.invoked_subcommand is not None:
@@ -359,13 +269,15 @@ def _run(
     _log_to_stderr()
     if simulate == (config is not None):
         _fail("give either --config SITE.toml for real devices or --simulate")
+    if config is not None and unplug is not None:
+        _fail("--unplug pulls the plug of a simulated probe: it goes with --simulate")
     try:
+        site = (simulated_site() if config is None else read_site(config)).on_ports(port, dicom_port)
         if config is not None:
-            if unplug is not None:
-                _fail("--unplug pulls the plug of a simulated probe: it goes with --simulate")
-            summary = asyncio.run(_serve(read_site(config), seconds=seconds))
+            summary = asyncio.run(_serve(site, seconds=seconds))
         else:
-            summary = asyncio.run(_serve_simulated(seconds=seconds, unplug=_unplugging(unplug), seed=seed))
+            plug = _unplugging(unplug, site)
+            summary = asyncio.run(_serve_simulated(site, seconds=seconds, unplug=plug, seed=seed))
     except (SiteFileError, ServiceError) as exc:
         _fail(str(exc))
     if seconds is not None:
@@ -418,8 +330,10 @@ def _stop_on_signals(seconds: float | None) -> asyncio.Event:
     return stop
 
 
-async def _announce(_: Room, address: str) -> None:
+async def _announce(room: Room, address: str) -> None:
     print(f"the display is at {address}", file=sys.stderr)
+    node = await room.intake.node
+    print(f"the DICOM node listens at {node.host}:{node.port}", file=sys.stderr)
 
 
 async def _serve(site: Site, *, seconds: float | None) -> dict[str, Any]:
@@ -454,7 +368,7 @@ class _Unplugging:
     for_s: float
 
 
-def _unplugging(written: str | None) -> _Unplugging | None:
+def _unplugging(written: str | None, site: Site) -> _Unplugging | None:
     if written is None:
         return None
     probe, *times = written.split(":")
@@ -462,6 +376,8 @@ def _unplugging(written: str | None) -> _Unplugging | None:
         after_s, for_s = (float(time) for time in times)
     except ValueError as exc:
         raise ServiceError(f"--unplug {written!r}: write NAME:AFTER_S:FOR_S, as gamma:10:5") from exc
+    if probe not in site.probes:
+        raise ServiceError(f"--unplug {probe}: the simulated probes are {', '.join(site.probes)}")
     return _Unplugging(probe=probe, after_s=after_s, for_s=for_s)
 
 
@@ -484,19 +400,19 @@ def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
     return site.model_copy(update=update)
 
 
-async def _serve_simulated(*, seconds: float | None, unplug: _Unplugging | None, seed: int) -> dict[str, Any]:
-    site, scene = simulated_site(), sentinel_node_scene()
-    rng = np.random.default_rng(seed)
-    if unplug is not None and unplug.probe not in site.probes:
-        raise ServiceError(f"--unplug {unplug.probe}: the simulated probes are {', '.join(site.probes)}")
+async def _serve_simulated(
+    site: Site, *, seconds: float | None, unplug: _Unplugging | None, seed: int
+) -> dict[str, Any]:
+    scene, rng = sentinel_node_scene(), np.random.default_rng(seed)
     with tempfile.TemporaryDirectory(prefix="radionav-") as named:
         folder = Path(named)
         async with open_theatre(scene, folder, rng=rng, clock=monotonic) as theatre:
 
             async def on_ready(room: Room, address: str) -> None:
-                for line in (*DESCRIPTION, f"the display is at {address}"):
+                for line in DESCRIPTION:
                     print(line, file=sys.stderr)
-                node = await room.node
+                await _announce(room, address)
+                node = await room.intake.node
                 await theatre.send_study(node.host, node.port, called_ae="RADIONAV")
                 if unplug is not None:
                     await asyncio.sleep(unplug.after_s)
@@ -509,34 +425,20 @@ async def _serve_simulated(*, seconds: float | None, unplug: _Unplugging | None,
                 rng=rng,
                 on_ready=on_ready,
             )
-    summary = sum_up(room.board.tally, room.posterior)
-    return summary | {"targets": _compare(summary["targets"], room.posterior, scene)}
+    return sum_up(room.board.tally, room.posterior, judge=lambda target: _judge(target, scene))
 
 
-def _compare(shown: list[dict[str, Any]], posterior: Posterior | None, scene: Scene) -> list[dict[str, Any]]:
-    """Add to each target how far it is from the truth, which only a simulation knows."""
-    found = {target.name: target for target in (posterior.targets if posterior else ())}
-    compared = []
-    for target in shown:
-        estimate = found[target["name"]]
-        miss = (
-            compare(
-                scene,
-                centre_mm=estimate.centre_mm,
-                semi_axes_mm=estimate.region_semi_axes_mm,
-                axes=estimate.region_axes,
-            )
-            if estimate.is_localisable
-            else None
-        )
-        compared.append(
-            target
-            | {
-                "error_mm": round(miss.error_mm, 2) if miss else None,
-                "in_region": miss.is_in_region if miss else None,
-            }
-        )
-    return compared
+def _judge(target: TargetEstimate, scene: Scene) -> dict[str, Any]:
+    """Say how far a target is from the truth, which only a simulation knows."""
+    if not target.is_localisable:
+        return {"error_mm": None, "in_region": None}
+    miss = compare(
+        scene,
+        centre_mm=target.centre_mm,
+        semi_axes_mm=target.region_semi_axes_mm,
+        axes=target.region_axes,
+    )
+    return {"error_mm": round(miss.error_mm, 2), "in_region": miss.is_in_region}
 
 
 # --- acquire ----------------------------------------------------------------------------------------------
@@ -564,7 +466,7 @@ def _acquire(
         _fail("give either --config SITE.toml for a real probe or --simulate")
     try:
         site = simulated_site() if config is None else read_site(config)
-        name = probe or (site.navigation.probe if site.navigation else next(iter(site.probes)))
+        name = probe or _probe_in_hand(site)
         if name not in site.probes:
             raise ServiceError(f"--probe {name}: the site file has {', '.join(site.probes)}")
         if simulate:

@@ -126,6 +126,15 @@ class Site(Section):
         update = {"probes": probes, "dicom": dicom, "recordings": folder / self.recordings}
         return self.model_copy(update=update)
 
+    def on_ports(self, display: int | None, dicom: int | None) -> Self:
+        """Listen on other ports than the file says, where they are given."""
+        update: dict[str, object] = {}
+        if display is not None:
+            update["display"] = self.display.model_copy(update={"port": display})
+        if dicom is not None and self.dicom is not None:
+            update["dicom"] = self.dicom.model_copy(update={"port": dicom})
+        return self.model_copy(update=update)
+
     @model_validator(mode="after")
     def _names_meet(self) -> Self:
         known = load_nuclides()

@@ -40,7 +40,7 @@ def read_site(path: Path) -> Site:
 
 def _say(location: Sequence[int | str], kind: str, message: str, schema: Mapping[str, Any]) -> str:
     """Put one fault into words."""
-    *parents, key = location
+    parents, key = location[:-1], location[-1] if location else ""
     known = _known_keys(parents, schema)
     # a driver's name stands in the location of its keys, though it is no key of the file
     named = ".".join(str(part) for part in location if part not in _drivers(schema)) or "the file"
@@ -50,7 +50,8 @@ def _say(location: Sequence[int | str], kind: str, message: str, schema: Mapping
         return f"unknown key {named!r}: {hint}"
     if kind == "missing":
         return f"key {named!r} is missing"
-    return f"{named}: {message.removeprefix('Value error, ')}"
+    sentence = message.removeprefix("Value error, ")
+    return f"{named}: {sentence}" if location else sentence
 
 
 def _drivers(schema: Mapping[str, Any]) -> set[str]:

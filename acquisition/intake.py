@@ -1,0 +1,131 @@
+"""Everything that comes in: each device supervised, each reading recorded, then joined and believed."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any, TypeVar
+
+from acquisition.archive import StudyArchive
+from acquisition.board import Board
+from acquisition.localising import Localiser
+from acquisition.recording import Recorder
+from acquisition.synchronise import Synchroniser, TipChain, TrackedCount
+from devices.clock import Clock
+from devices.dicom.client import StorageNode, run_node
+from devices.dicom.settings import NodeSettings
+from devices.errors import DeviceUnavailable
+from devices.protocols import DeviceSettings
+from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading
+from devices.supervision import Supervisor
+
+NODE_RESTART_S = 1.0
+
+Reading = TypeVar("Reading")
+
+
+class Intake:
+    """Runs the devices of one room and passes on what they deliver.
+
+    Parameters
+    ----------
+    board
+        Learns of every reading.
+    recorder
+        Writes every reading before anybody uses it.
+    localiser, archive
+        Take the tracked counts and the received studies.
+    on_health
+        Told of every change of a link.
+    clock
+        Host monotonic clock.
+    jitter
+        Gives a number in [0, 1): spreads attempts to reopen devices.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        board: Board,
+        recorder: Recorder,
+        localiser: Localiser,
+        archive: StudyArchive,
+        on_health: Callable[[DeviceHealth], None],
+        clock: Clock,
+        jitter: Callable[[], float],
+    ) -> None:
+        self.node: asyncio.Future[StorageNode] = asyncio.get_running_loop().create_future()
+        """The storage node, once it listens for the first time."""
+        self.synchroniser: Synchroniser | None = None
+        self._board = board
+        self._recorder = recorder
+        self._localiser = localiser
+        self._archive = archive
+        self._on_health = on_health
+        self._clock = clock
+        self._jitter = jitter
+        self._navigators: tuple[str, str] | None = None
+
+    def navigate(self, probe: str, tracker: str, chain: TipChain, *, longest_gap_s: float) -> None:
+        """Join the counts of one probe with the poses of one tracker."""
+        self._navigators = probe, tracker
+        self.synchroniser = Synchroniser(chain, emit=self._track, longest_gap_s=longest_gap_s)
+
+    def jobs(
+        self,
+        *,
+        probes: Mapping[str, DeviceSettings[CountReading]],
+        trackers: Mapping[str, DeviceSettings[PoseReading]],
+        node: NodeSettings | None,
+    ) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        """Name what runs for ever: one job for each device, and the posterior."""
+        for name, probe in probes.items():
+            yield name, self._supervise(name, probe, self._count)
+        for name, tracker in trackers.items():
+            yield name, self._supervise(name, tracker, self._pose)
+        if node is not None:
+            yield "dicom", self._receive_studies(node)
+        yield "posterior", self._localiser.run()
+
+    def _supervise(
+        self, name: str, settings: DeviceSettings[Reading], take: Callable[[Reading], None]
+    ) -> Coroutine[Any, Any, None]:
+        supervisor = Supervisor(
+            name, settings, on_reading=take, on_health=self._on_health, clock=self._clock, jitter=self._jitter
+        )
+        return supervisor.run()
+
+    def _count(self, reading: CountReading) -> None:
+        self._recorder.count(reading)
+        self._board.count(reading)
+        if self.synchroniser and self._navigators and reading.device == self._navigators[0]:
+            self.synchroniser.add_count(reading, now_s=self._clock())
+
+    def _pose(self, reading: PoseReading) -> None:
+        self._recorder.pose(reading)
+        self._board.pose(reading)
+        if self.synchroniser and self._navigators and reading.device == self._navigators[1]:
+            self.synchroniser.add_pose(reading, now_s=self._clock())
+
+    def _track(self, tracked: TrackedCount) -> None:
+        self._board.tally.tracked_counts += 1
+        self._localiser.take(tracked)
+
+    async def _receive_studies(self, settings: NodeSettings) -> None:
+        """Run the storage node, and start it again if it ends: what it stored it announces anew."""
+        while True:
+            try:
+                async with run_node(settings, clock=self._clock) as node:
+                    if not self.node.done():
+                        self.node.set_result(node)
+                    self._on_health(node.health)
+                    async for received in node.studies():
+                        self._recorder.study(received)
+                        self._board.tally.studies += 1
+                        self._board.delivered_s[node.device] = self._clock()
+                        await self._archive.take(received)
+            except DeviceUnavailable as exc:
+                detail = str(exc).removeprefix(f"{exc.device}: ")
+                self._on_health(
+                    DeviceHealth(device=exc.device, state=LinkState.LOST, since_s=self._clock(), detail=detail)
+                )
+            await asyncio.sleep(NODE_RESTART_S)

@@ -1,0 +1,154 @@
+"""What the displays of one room see: frames made 20 times a second, the study in use, and who asks for what."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from acquisition.archive import ArchivedStudy, StudyArchive
+from acquisition.board import Board
+from devices.clock import Clock, wall_time
+from devices.mqtt import MqttPublisher
+from devices.readings import DeviceHealth
+from display.app import Exhibits
+from display.composer import Composer
+from display.composition import list_studies, show_device, show_study
+from display.hub import Hub
+from display.messages import VERSION, Hello, StudyChoice
+from display.shelf import Shelf, shelve
+
+FRAME_INTERVAL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signboard:
+    """What stands on every display of the room.
+
+    Attributes
+    ----------
+    site, room
+        Names.
+    session_id
+        New with each start of the service.
+    simulated
+        Whether anything of it is simulated.
+    stale_after_s
+        Silence after which a display stops looking live.
+
+    """
+
+    site: str
+    room: str
+    session_id: str
+    simulated: bool
+    stale_after_s: float
+
+
+class Stage:
+    """Makes frames for the displays and the broker.
+
+    Parameters
+    ----------
+    signboard
+        Names and limits.
+    board, archive, composer
+        What is known, what came in, what makes frames of it.
+    advance
+        Called before each frame with the time: lets what waits for a missing pose go on.
+    publisher
+        To the hospital's broker, None without one.
+    clock
+        Host monotonic clock.
+
+    """
+
+    def __init__(
+        self,
+        signboard: Signboard,
+        *,
+        board: Board,
+        archive: StudyArchive,
+        composer: Composer,
+        advance: Callable[[float], None],
+        publisher: MqttPublisher | None,
+        clock: Clock,
+    ) -> None:
+        self._signboard = signboard
+        self._board = board
+        self._archive = archive
+        self._composer = composer
+        self._advance = advance
+        self._publisher = publisher
+        self._clock = clock
+        self._hub = Hub()
+        self._shelf = Shelf()
+
+    def exhibits(self) -> Exhibits:
+        """Name what the display's server shows."""
+        return Exhibits(
+            hub=self._hub,
+            shelf=self._shelf,
+            hello=self._hello,
+            studies=lambda: list_studies(self._archive),
+            choose=self._choose,
+            clock=self._clock,
+        )
+
+    def jobs(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        """Name what runs for ever."""
+        yield "frames", self._make_frames()
+        if self._publisher is not None:
+            yield "mqtt", self._publisher.run()
+
+    def tell(self, health: DeviceHealth) -> None:
+        """Pass a change of a link on to the broker; displays see it in the next frame."""
+        if self._publisher is not None:
+            shown = self._composer.devices[health.device]
+            state = show_device(health.device, shown, self._board, now_s=self._clock())
+            self._publisher.publish_latest(f"health/{health.device}", msgspec.json.encode(state), retain=True)
+
+    async def show(self, archived: ArchivedStudy) -> None:
+        """Put a study's volumes on the shelf and the study into every frame."""
+        volumes = (archived.study.anatomy, archived.study.activity)
+        anatomy, activity = [await asyncio.to_thread(shelve, volume) if volume else None for volume in volumes]
+        self._shelf.replace(*(volume for volume in (anatomy, activity) if volume))
+        self._composer.study = show_study(
+            archived,
+            anatomy=anatomy.state if anatomy else None,
+            activity=activity.state if activity else None,
+        )
+
+    def _hello(self) -> Hello:
+        now_s = self._clock()
+        return Hello(
+            version=VERSION,
+            session_id=self._signboard.session_id,
+            simulated=self._signboard.simulated,
+            site=self._signboard.site,
+            room=self._signboard.room,
+            server_monotonic_s=now_s,
+            server_time_utc=wall_time(now_s, clock=self._clock).isoformat(),
+            stale_after_s=self._signboard.stale_after_s,
+        )
+
+    async def _choose(self, choice: StudyChoice) -> str | None:
+        return await self._archive.choose(
+            choice.study_uid, patient_id=choice.patient_id, patient_name=choice.patient_name
+        )
+
+    async def _make_frames(self) -> None:
+        """Make a frame each 50 ms; after a stall go on from now."""
+        due_s = self._clock()
+        while True:
+            now_s = self._clock()
+            self._advance(now_s)
+            state = self._composer.compose(now_s=now_s)
+            self._board.tally.frames += 1
+            self._hub.publish(state)
+            if self._publisher is not None:
+                self._publisher.publish_latest("state", msgspec.json.encode(state), retain=True)
+                self._publisher.publish_latest("guidance", msgspec.json.encode(state.guidance))
+            due_s = max(due_s + FRAME_INTERVAL_S, now_s)
+            await asyncio.sleep(due_s - self._clock())

@@ -1,0 +1,114 @@
+"""The site file: what is in it, and what is said when something is wrong with it."""
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from acquisition.calibration import load_response
+from config.settings import Site
+from config.site import SiteFileError, read_site
+from service import radionav
+from simulators.theatre import PATIENT_FROM_REFERENCE, PATIENT_TOOL, PROBE_TOOL, TOOL_FROM_TIP
+
+CONFIG = Path(str(files("config")))
+SHIPPED = (CONFIG / "site.toml").read_text()
+
+
+def read(tmp_path: Path, text: str) -> Site:
+    path = tmp_path / "site.toml"
+    path.write_text(text)
+    return read_site(path)
+
+
+def test_the_shipped_site_file_is_good(tmp_path: Path) -> None:
+    """The example that people copy can be read as it stands, and paths are relative to it."""
+    site = read(tmp_path, SHIPPED)
+    assert site.probes["gamma"].tool == "Probe"
+    assert site.dicom is not None
+    assert site.dicom.folder == tmp_path / "studies"
+    assert site.dicom.allowed_ae_titles == ("SPECTCT",)
+
+
+def test_every_commented_key_of_the_shipped_file_exists(tmp_path: Path) -> None:
+    """What the example shows in comments is accepted when it is taken out of them."""
+    text = re.sub(
+        r"^# (\[(?:mqtt|procedure)\]|(?:host|site|room|patient_id|response) = )",
+        r"\1",
+        SHIPPED,
+        flags=re.MULTILINE,
+    )
+    site = read(tmp_path, text)
+    assert site.mqtt is not None
+    assert site.procedure.patient_id == "1234567"
+    assert site.probes["gamma"].response == tmp_path / "gamma-tc99m.json"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "sentence"),
+    [
+        ("silence_s = 0.5", "silense_s = 0.5", "unknown key 'probes.gamma.silense_s': did you mean 'silence_s'?"),
+        ("[display]", "[dispaly]", "unknown key 'dispaly': did you mean 'display'?"),
+        ("ae_title =", "aetitle =", "unknown key 'dicom.aetitle': did you mean 'ae_title'?"),
+        (
+            "reference_cps =",
+            "reference_cpm =",
+            "'acquire.check_source.reference_cpm': did you mean 'reference_cps'?",
+        ),
+        ("tools = [", "zzz = [", "unknown key 'trackers.camera.zzz': known here: "),
+        ("tools = [", "tool = [", "key 'trackers.camera.tools' is missing"),
+        ('probe = "gamma"', 'probe = "gama"', "navigation.probe 'gama' is none of gamma, monitor"),
+        ('tool = "Probe"', 'tool = "Prob"', "trackers.camera.tools does not list 'Prob'"),
+        ('nuclide = "Tc-99m"', 'nuclide = "Tc-99"', "nuclide 'Tc-99' is none of"),
+        ('host = "127.0.0.1"\nport = 8750', 'host = "0.0.0.0"\nport = 8750', "would open the feed to the network"),
+        ('driver = "mightyohm"', 'driver = "mightyom"', "probes.monitor: "),
+        ("[1.0, 0.0, 0.0, 0.0],", "[-1.0, 0.0, 0.0, 0.0],", "navigation.tool_from_tip: the matrix mirrors"),
+        ("[site]", "[site", "is no TOML"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, right: str, wrong: str, sentence: str) -> None:
+    """A wrong key or value is named with its place, and an unknown key with the nearest known one."""
+    assert right in SHIPPED
+    with pytest.raises(SiteFileError) as refused:
+        read(tmp_path, SHIPPED.replace(right, wrong, 1))
+    assert sentence in str(refused.value)
+    assert str(tmp_path / "site.toml") in str(refused.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The path is in the sentence."""
+    with pytest.raises(SiteFileError, match=r"nowhere\.toml: cannot be read"):
+        read_site(tmp_path / "nowhere.toml")
+
+
+def test_the_simulated_site_says_what_the_simulators_do() -> None:
+    """Tool names, tip and registration of simulated.toml are those of the simulated theatre."""
+    site = read_site(CONFIG / "simulated.toml")
+    assert site.navigation is not None
+    assert site.navigation.reference_tool == PATIENT_TOOL
+    assert site.probes["gamma"].tool == PROBE_TOOL
+    assert [list(row) for row in site.navigation.tool_from_tip] == TOOL_FROM_TIP.matrix.tolist()
+    rows = site.navigation.patient_from_reference
+    assert rows is not None
+    assert [list(row) for row in rows] == PATIENT_FROM_REFERENCE.matrix.tolist()
+
+
+def test_the_shipped_calibration_is_for_the_simulated_probe_only() -> None:
+    """It loads for the simulated room, under the name that the site file gives the probe."""
+    site = read_site(CONFIG / "simulated.toml")
+    path = site.probes["gamma"].response
+    assert path is not None
+    assert load_response(path, is_simulated=True).probe == "gamma"
+
+
+def test_the_schema_is_printed() -> None:
+    """`radionav schema` prints JSON that lists the drivers."""
+    printed = CliRunner().invoke(radionav, ["schema"])
+    assert printed.exit_code == 0
+    mapping = json.loads(printed.stdout)["properties"]["probes"]["additionalProperties"]["discriminator"][
+        "mapping"
+    ]
+    assert set(mapping) == {"amptek", "mightyohm"}
