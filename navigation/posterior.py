@@ -178,6 +178,8 @@ class Estimator:
         misfit, dispersion = self._misfit(fit)
         questions = [*(each for each in (*self._prior.sources, *self._born) if not each.is_injection), None]
         asked = len(questions) if len(observations) > 3 else 1
+        if not len(self._lattice.points_mm):
+            asked = 0  # the probe has looked at nothing but air
         for _ in range(asked):
             question = questions[self._turn % len(questions)]
             if question is None:

@@ -145,6 +145,8 @@ class Prior:
         """
         if not LEAST_UNIFORM_SHARE <= uniform_share <= 1:
             raise NavigationError(f"prior: a uniform share of {uniform_share} cannot overrule a wrong map")
+        if not (0 < presence < 1 and 0 < unmapped_presence < 1):
+            raise NavigationError("prior: a probability of 0 or 1 could never be learnt otherwise")
         if len({spot.name for spot in hotspots}) != len(hotspots):
             raise NavigationError("prior: two hotspots share a name")
         sources = []

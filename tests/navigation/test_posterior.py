@@ -124,6 +124,7 @@ def test_an_injection_site_is_never_a_target(response: Response) -> None:
     assert not any(each.is_localisable for each in posterior.targets if each.kind == "target")
 
 
+@pytest.mark.timeout(180)
 def test_the_region_holds_the_truth_as_often_as_it_says(response: Response) -> None:
     """Over 16 seeds the 95 % region holds the node at least 13 times: fewer had a chance below 1 %."""
     held = 0
@@ -140,6 +141,22 @@ def test_the_region_holds_the_truth_as_often_as_it_says(response: Response) -> N
     assert held >= 13
 
 
+def test_a_probe_that_looks_away_learns_nothing(response: Response) -> None:
+    """Held up into the air, the probe leaves the map as it was, and nothing is shown."""
+    prior = Prior.from_hotspots([_spot("node", (5.0, 5.0, -25.0), 0.1)])
+    away = Observations(
+        counts=np.array([0.0, 1.0]),
+        live_time_s=np.array([0.1, 0.1]),
+        tip_mm=np.array([[0.0, 0.0, 50.0], [0.0, 0.0, 51.0]]),
+        axis=np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]),
+        taken_at_s=np.array([0.0, 0.1]),
+    )
+    posterior = Estimator(response, prior, SKIN).add(away)
+    assert posterior.readings == 2
+    assert not posterior.targets[0].is_localisable
+    assert posterior.targets[0].presence == pytest.approx(0.9)
+
+
 def test_the_same_readings_give_the_same_numbers(response: Response) -> None:
     """Two estimators fed alike agree to the last bit."""
     seen = sweep(np.array([[3.0, 3.0, -20.0]]), np.array([0.1]), np.random.default_rng(13), seconds=8.0)
@@ -150,6 +167,7 @@ def test_the_same_readings_give_the_same_numbers(response: Response) -> None:
     assert first.presence == second.presence
 
 
+@pytest.mark.timeout(180)
 def test_a_long_session_stays_bounded(response: Response) -> None:
     """Two minutes of readings are merged by pose: the answer stands and the rows stay few."""
     truth = np.array([[2.0, -4.0, -20.0]])
