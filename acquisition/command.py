@@ -186,5 +186,6 @@ def _conclude(outcome: Outcome, calibration: Path, console: Console) -> None:
         )
         return
     why = f"Ended early: {outcome.aborted}. " if outcome.aborted else ""
-    stays = f"{calibration} is as it was" if calibration.exists() else "no calibration was written"
-    console.print(f"[red]{escape(outcome.probe)} did not pass: do not use it.[/red] {escape(why + stays)}.")
+    fate = "is as it was" if calibration.exists() else "was not written"
+    rest = f"{why}Calibration {calibration} {fate}."
+    console.print(f"[red]{escape(outcome.probe)} did not pass: do not use it.[/red] {escape(rest)}")

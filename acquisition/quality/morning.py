@@ -111,6 +111,7 @@ class Round:
         self._wall_time = wall_time
         self._known = Known(nuclides=nuclides)
         self._counts: dict[str, tuple[Count, ...]] = {}
+        self._results: dict[str, StepResult] = {}
         self._identity = ""
         self._placed: Placement | None = None
 
@@ -125,32 +126,32 @@ class Round:
         """
         async with self._device.connect(self._probe, clock=self._clock) as connection:
             self._identity = connection.identity
-        results: list[StepResult] = []
         aborted = ""
         steps = steps_of(self._settings)
         try:
             for number, step in enumerate(steps, start=1):
                 self._screen.begin(step, number, len(steps))
-                results.append(await self._settle(step))
+                await self._settle(step)
         except MorningAborted as exc:
             aborted = str(exc)
         return Morning(
             identity=self._identity,
-            results=tuple(results),
+            results=tuple(self._results.values()),
             counts=self._counts,
             known=self._known,
             aborted=aborted,
         )
 
-    async def _settle(self, step: Step) -> StepResult:
+    async def _settle(self, step: Step) -> None:
         """Run a step until it passes or the technologist goes on."""
         attempts = 0
         while True:
             attempts += 1
             result = replace(await self._attempt(step), attempts=attempts)
+            self._results[step.name] = result
             self._screen.end(result)
             if result.passed or await self._technologist.judge(result) is Choice.CONTINUE:
-                return result
+                return
             self._placed = None
 
     async def _attempt(self, step: Step) -> StepResult:

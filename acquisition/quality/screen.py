@@ -40,7 +40,6 @@ class TerminalScreen:
                 transient=True,
                 auto_refresh=False,
             )
-            self._progress.start()
             self._task = self._progress.add_task("", total=1.0, rate="", remaining="")
         rate = f"{progress.counts / progress.live_time_s:.0f} cps" if progress.live_time_s else "waiting"
         self._progress.update(
@@ -49,8 +48,9 @@ class TerminalScreen:
             description=escape(f"{exposure.placement.instruction} ({done + 1}/{total})"),
             rate=rate,
             remaining=f"{progress.remaining_s:.0f} s left",
-            refresh=True,
         )
+        self._progress.start()
+        self._progress.refresh()
         if progress.share >= 1:
             self.close()
 

@@ -202,6 +202,14 @@ class Clumsy(Unattended):
         return await super().judge(result)
 
 
+class Weary(Unattended):
+    """Ends the morning at the first failure."""
+
+    async def judge(self, result: StepResult) -> Choice:
+        """Give up."""
+        raise MorningAborted(f"{result.name} failed")
+
+
 async def test_a_pulled_cable_fails_its_step_and_the_repeat_passes(tmp_path: Path) -> None:
     """The step says that the probe is gone; plugged in again and repeated, the morning passes."""
     async with room(tmp_path) as found:
@@ -221,6 +229,16 @@ async def test_a_morning_that_is_ended_early_writes_nothing(tmp_path: Path) -> N
     assert not outcome.passed
     assert not found.calibration.exists()
     assert "Ended early" in found.shown.getvalue()
+
+
+async def test_a_failed_step_is_told_when_its_repeat_is_ended(tmp_path: Path) -> None:
+    """Ending the morning while a failed step is repeated does not hide that it had failed."""
+    async with room(tmp_path, fault=BenchFault.DEAD_CRYSTAL) as found:
+        outcome = await found.morning(Weary(found.bench))
+    assert [(result.name, result.passed) for result in outcome.results] == [
+        ("background", True),
+        ("constancy", False),
+    ]
 
 
 async def test_a_probe_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
