@@ -112,9 +112,10 @@ _PREFACE = """
     as there is a newer one (the service makes 20 a second). A slow display is spared frames, never served old
     ones; `spared` says how many. A `heartbeat` comes each second whatever else happens.
 
-    The display decides by its own timer what is stale: after `stale_after_s` without a `state` or a `heartbeat`
-    everything on it must stop looking live. Each input carries `age_s`, its age when the frame was sent; the
-    display lets it grow. A new `session_id` means that the service was started anew: drop what you hold. While
+    The display decides by its own timer what is stale: when its newest `state` is older than `stale_after_s`
+    everything on it must stop looking live; a `heartbeat` alone only says that the service is there. Each input
+    carries `age_s`, its age when the frame was sent; the display lets it grow, and holds it against that input's
+    own `stale_after_s`. A new `session_id` means that the service was started anew: drop what you hold. While
     `simulated` is true, say so across the whole display.
 
     Names end in their unit. Positions are mm in DICOM patient axes (LPS: +x to the patient's left, +y to the
