@@ -140,11 +140,11 @@ class Room:
         self.board.link(health)
         self._stage.tell(health)
 
-    async def _use(self, archived: ArchivedStudy) -> None:
-        """Take a study into use: shown as the map, and believed until the counts say otherwise."""
+    async def _use(self, archived: ArchivedStudy | None) -> None:
+        """Take a study into use: shown as the map, and believed until the counts say otherwise; None: no map."""
         self._localiser.begin(None)  # what was believed belongs to another map
         await self._stage.show(archived)
-        if self._response is not None:
+        if archived is not None and self._response is not None:
             estimator = await asyncio.to_thread(
                 begin_estimate, archived, self._response, self._nuclide, now=datetime.now(tz=UTC)
             )
@@ -158,13 +158,21 @@ def _probe_in_hand(site: Site) -> str:
 def _load_response(site: Site, *, is_simulated: bool) -> Response | None:
     if site.navigation is None:
         return None
-    path = site.probes[site.navigation.probe].response
+    probe = site.navigation.probe
+    path = site.probes[probe].response
     if path is None:
         return None
     try:
-        return load_response(path, is_simulated=is_simulated)
+        response = load_response(path, probe=probe, is_simulated=is_simulated)
     except CalibrationError as exc:
         raise ServiceError(str(exc)) from exc
+    window_kev = site.window_kev(probe)
+    if response.nuclide != site.nuclide or window_kev not in {None, response.window_kev}:
+        raise ServiceError(
+            f"{path}: made for {response.nuclide} in {response.window_kev} keV, but the site file has "
+            f"{site.nuclide} in {window_kev} keV: run acquire, or name the calibration that fits"
+        )
+    return response
 
 
 def _tip_chain(site: Site, navigation: NavigationSettings) -> TipChain:
@@ -466,9 +474,7 @@ def _acquire(
         _fail("give either --config SITE.toml for a real probe or --simulate")
     try:
         site = simulated_site() if config is None else read_site(config)
-        name = probe or _probe_in_hand(site)
-        if name not in site.probes:
-            raise ServiceError(f"--probe {name}: the site file has {', '.join(site.probes)}")
+        name = _named_probe(site, probe)
         if simulate:
             outcome = asyncio.run(_acquire_simulated(site, name, fault=fault, rng=np.random.default_rng(seed)))
         else:
@@ -478,6 +484,12 @@ def _acquire(
     if as_json:
         print(json.dumps(outcome.to_dict()))
     raise typer.Exit(0 if outcome.passed else 1)
+
+
+def _named_probe(site: Site, name: str | None) -> str:
+    if name is not None and name not in site.probes:
+        raise ServiceError(f"--probe {name}: the site file has {', '.join(site.probes)}")
+    return name or _probe_in_hand(site)
 
 
 def _morning_settings(site: Site) -> MorningSettings:

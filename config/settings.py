@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from acquisition.quality.settings import MorningSettings
+from acquisition.quality.settings import MorningSettings, PointSource
 from config.nuclides import load_nuclides
 from devices.dicom.settings import NodeSettings
 from devices.mqtt import Settings as MqttSettings
@@ -150,7 +150,27 @@ class Site(Section):
             raise ValueError(f"two devices are called {', '.join(sorted(twice))}: each needs a name of its own")
         if self.navigation is not None:
             self._navigators_exist(self.navigation)
+            if self.acquire is not None:
+                self._acquires_what_it_uses(self.navigation.probe, self.acquire.point_source)
         return self
+
+    def window_kev(self, probe: str) -> tuple[float, float] | None:
+        """Energy window that a probe counts in; None for one that has no energies."""
+        settings = self.probes[probe]
+        return settings.window_kev if isinstance(settings, AmptekSettings) else None
+
+    def _acquires_what_it_uses(self, probe: str, source: PointSource) -> None:
+        if source.nuclide != self.nuclide:
+            raise ValueError(
+                f"acquire.point_source.nuclide is {source.nuclide}, but the room uses {self.nuclide}: "
+                "a calibration holds for one nuclide"
+            )
+        window_kev = self.window_kev(probe)
+        if window_kev is not None and window_kev != source.window_kev:
+            raise ValueError(
+                f"acquire.point_source.window_kev is {source.window_kev}, but probes.{probe}.window_kev "
+                f"{window_kev}: a calibration holds for one window"
+            )
 
     def _navigators_exist(self, navigation: NavigationSettings) -> None:
         if navigation.probe not in self.probes:

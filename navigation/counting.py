@@ -7,11 +7,12 @@ seconds. "Counted" is what the instrument says, "true" what it would say without
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import exp, inf, isfinite, log, sqrt
+from math import inf, isfinite, sqrt
 
 import numpy as np
 from scipy.stats import chi2
 
+from navigation.decay import decay_factor
 from navigation.errors import NavigationError
 
 
@@ -169,12 +170,6 @@ def chance_of(chi_square_value: float, degrees: int) -> float:
     return float(chi2.sf(chi_square_value, degrees))
 
 
-def decay_factor(elapsed_s: float, half_life_s: float) -> float:
-    """Share of an activity that is left: 2^(-t / T); above 1 for times before the reference."""
-    _require(half_life_s > 0, f"a half-life of {half_life_s} s")
-    return exp(-log(2) * elapsed_s / half_life_s)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constancy:
     """How far a check source's rate is from what decay has left of its reference.
@@ -196,7 +191,7 @@ class Constancy:
 def constancy(net: Rate, *, reference_cps: float, elapsed_s: float, half_life_s: float) -> Constancy:
     """Compare a net rate with its reference: expected = R0 2^(-dt / T) (IEC 61453, decay-corrected check)."""
     _require(reference_cps > 0, f"a reference rate of {reference_cps} cps")
-    expected_cps = reference_cps * decay_factor(elapsed_s, half_life_s)
+    expected_cps = reference_cps * decay_factor(half_life_s=half_life_s, elapsed_s=elapsed_s)
     _require(isfinite(expected_cps) and expected_cps > 0, "the check source has decayed to nothing")
     return Constancy(
         expected_cps=expected_cps,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from navigation.counting import decay_factor
+from navigation.decay import decay_factor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,4 +40,4 @@ class Nuclide:
 
     def activity_mbq(self, reference_mbq: float, elapsed_s: float) -> float:
         """Activity left of ``reference_mbq``, ``elapsed_s`` after it was measured."""
-        return reference_mbq * decay_factor(elapsed_s, self.half_life_s)
+        return reference_mbq * decay_factor(half_life_s=self.half_life_s, elapsed_s=elapsed_s)

@@ -57,7 +57,7 @@ class FitQuality:
     Attributes
     ----------
     chi2, degrees
-        Pearson's chi-square with Poisson variances alone, and its degrees of freedom.
+        Pearson's chi-square with the Poisson variances of count and background, and its degrees of freedom.
     model_error
         Relative standard deviation that has to be added for the two to agree.
     stray_error
@@ -84,9 +84,10 @@ class _Bench:
     counts: Array
     live_time_s: Array
     activity_mbq: Array
+    background_variance: Array
 
 
-def _bench(counts: Sequence[PointSourceCount], tip_above_water_mm: float) -> _Bench:
+def _bench(counts: Sequence[PointSourceCount], tip_above_water_mm: float, background_sigma_cps: float) -> _Bench:
     points, heights = [], []
     for each in counts:
         angle = np.radians(each.angle_deg)
@@ -100,6 +101,7 @@ def _bench(counts: Sequence[PointSourceCount], tip_above_water_mm: float) -> _Be
         counts=np.array([each.counts for each in counts], dtype=np.float64),
         live_time_s=np.array([each.live_time_s for each in counts]),
         activity_mbq=np.array([each.activity_mbq for each in counts]),
+        background_variance=np.array([(background_sigma_cps * each.live_time_s) ** 2 for each in counts]),
     )
 
 
@@ -111,9 +113,8 @@ def _expected(response: Response, bench: _Bench) -> Array:
     return np.asarray(true_rate / (1 + true_rate * response.dead_time_s) * bench.live_time_s)
 
 
-def _excess(counts: Array, expected: Array, degrees: float) -> float:
+def _excess(counts: Array, expected: Array, variance: Array, degrees: float) -> float:
     """Relative standard deviation that brings chi-square down to its degrees of freedom, by bisection."""
-    variance = np.maximum(expected, 1.0)
     low, high = 0.0, 1.0
     for _ in range(40):
         middle = (low + high) / 2
@@ -123,7 +124,8 @@ def _excess(counts: Array, expected: Array, degrees: float) -> float:
 
 
 def _quality(bench: _Bench, expected: Array, background: Array, free: int) -> FitQuality:
-    chi2 = ((bench.counts - expected) ** 2 / np.maximum(expected, 1.0)).sum()
+    variance = np.maximum(expected, 1.0) + bench.background_variance
+    chi2 = ((bench.counts - expected) ** 2 / variance).sum()
     degrees = max(len(bench.counts) - free, 1)
     relative = bench.counts / np.maximum(expected, 1e-9) - 1
     relative.flags.writeable = False
@@ -134,11 +136,11 @@ def _quality(bench: _Bench, expected: Array, background: Array, free: int) -> Fi
     is_stray = (by_square < STRAY_BELOW * by_square.max()) & (expected - background > 3 * np.sqrt(expected))
     stray = STRAY_ERROR
     if is_stray.sum() >= 5:
-        stray = _excess(bench.counts[is_stray], expected[is_stray], float(is_stray.sum()))
+        stray = _excess(bench.counts[is_stray], expected[is_stray], variance[is_stray], float(is_stray.sum()))
     return FitQuality(
         chi2=float(chi2),
         degrees=degrees,
-        model_error=max(_excess(bench.counts, expected, degrees), LEAST_MODEL_ERROR),
+        model_error=max(_excess(bench.counts, expected, variance, degrees), LEAST_MODEL_ERROR),
         stray_error=stray,
         greatest_residual=float(strong.max()) if strong.size else 0.0,
         relative_residuals=relative,
@@ -193,7 +195,9 @@ def fit_response(
         raise NavigationError("calibration: wants counts on axis in air at three distances at least")
     if background_live_s <= 0:
         raise NavigationError("calibration: wants a background counted for a positive time")
-    bench = _bench(counts, tip_above_water_mm)
+    # no counts at all still leave a background of about one
+    background_sigma_cps = max(background_counts, 1.0) ** 0.5 / background_live_s
+    bench = _bench(counts, tip_above_water_mm, background_sigma_cps)
     distance_mm = np.linalg.norm(bench.points_mm, axis=1)
     angle_deg = np.degrees(np.arctan2(bench.points_mm[:, 0], bench.points_mm[:, 2]))
     background_cps = background_counts / background_live_s
@@ -226,7 +230,8 @@ def fit_response(
 
     def residuals(logs: Array, model_error: float) -> Array:
         expected = _expected(response_at(logs), bench)
-        spread = np.sqrt(np.maximum(expected, 1.0) + (model_error * expected) ** 2)
+        poisson = np.maximum(expected, 1.0) + bench.background_variance
+        spread = np.sqrt(poisson + (model_error * expected) ** 2)
         return np.concatenate(((bench.counts - expected) / spread, (logs - centre) / sigma))
 
     def climb(start: Array, model_error: float) -> Any:

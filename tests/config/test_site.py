@@ -66,6 +66,8 @@ def test_every_commented_key_of_the_shipped_file_exists(tmp_path: Path) -> None:
         ('host = "127.0.0.1"\nport = 8750', 'host = "0.0.0.0"\nport = 8750', "would open the feed to the network"),
         ('driver = "mightyohm"', 'driver = "mightyom"', "probes.monitor: "),
         ("[1.0, 0.0, 0.0, 0.0],", "[-1.0, 0.0, 0.0, 0.0],", "navigation.tool_from_tip: the matrix mirrors"),
+        ("window_kev = [126.0, 154.0]", "window_kev = [120.0, 154.0]", "a calibration holds for one window"),
+        ('nuclide = "Tc-99m"', 'nuclide = "In-111"', "a calibration holds for one nuclide"),
         ("[site]", "[site", "is no TOML"),
     ],
 )

@@ -14,7 +14,6 @@ from navigation.counting import (
     constancy,
     counted_rate_cps,
     critical_level,
-    decay_factor,
     detection_limit,
     gross_rate,
     net_rate,
@@ -136,12 +135,6 @@ def test_chance_of_a_chi_square() -> None:
     """16.919 of 9 degrees is the tabulated 5 % point, and nothing at all is certain."""
     assert chance_of(16.919, 9) == pytest.approx(0.05, abs=1e-4)
     assert chance_of(0.0, 9) == 1.0
-
-
-def test_decay() -> None:
-    """After two half-lives a quarter is left; before the reference there was more."""
-    assert decay_factor(2 * 21654.0, 21654.0) == pytest.approx(0.25)
-    assert decay_factor(-21654.0, 21654.0) == pytest.approx(2.0)
 
 
 def test_constancy_follows_decay() -> None:
