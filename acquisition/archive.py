@@ -1,7 +1,8 @@
 """The studies that came in, what was made of each, and the one whose map is in use."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -34,7 +35,8 @@ class ArchivedStudy:
 Reader = Callable[[Sequence[Path]], Awaitable[StudyMap]]
 
 
-def _unread(received: ReceivedStudy, reason: str) -> StudyMap:
+def _unread(received: ReceivedStudy, former: ArchivedStudy | None, reason: str) -> StudyMap:
+    """Say why a study could not be read; what was read of it before stays."""
     report = SeriesReport(
         series_uid="",
         modality="",
@@ -44,6 +46,9 @@ def _unread(received: ReceivedStudy, reason: str) -> StudyMap:
         reason=reason,
         volume=None,
     )
+    if former is not None:
+        study = replace(former.study, series=(*former.study.series, report))
+        return replace(former.map, study=study)
     study = Study(
         study_uid=received.study_uid,
         patient_id="",
@@ -61,7 +66,9 @@ class StudyArchive:
     """Reads studies as they come in and keeps the one in use.
 
     A study is taken into use for the patient on the table only: named in the site file before, or confirmed by
-    a person by ID and name. A study of anybody else is listed and nothing more.
+    a person by ID and name. A study of anybody else is listed and nothing more. One that turns out to be somebody
+    else's when more of it has come goes out of use. Changes of use wait for each other, so that what is in use
+    here is what ``on_use`` was told last.
 
     Parameters
     ----------
@@ -70,18 +77,19 @@ class StudyArchive:
     read
         Reads the objects of a study.
     on_use
-        Takes the study that has come into use.
+        Takes the study that has come into use; None where none is any more.
 
     """
 
     def __init__(
-        self, *, patient_id: str | None, read: Reader, on_use: Callable[[ArchivedStudy], Awaitable[None]]
+        self, *, patient_id: str | None, read: Reader, on_use: Callable[[ArchivedStudy | None], Awaitable[None]]
     ) -> None:
         self._patient_id = patient_id
         self._read = read
         self._on_use = on_use
         self._studies: dict[str, ArchivedStudy] = {}
         self._in_use: str | None = None
+        self._changing_use = asyncio.Lock()
         self.revision = 0
 
     @property
@@ -94,36 +102,48 @@ class StudyArchive:
         return tuple(reversed(self._studies.values()))
 
     async def take(self, received: ReceivedStudy) -> None:
-        """Read a received study; one of the patient on the table comes into use if none is yet, or is renewed."""
+        """Read a received study; one of the patient on the table comes into use if none is yet, or is renewed.
+
+        One that comes again as it was, as after a restart of the storage node, is not read again: a map that is
+        begun anew forgets what was counted.
+        """
+        former = self._studies.get(received.study_uid)
+        if former and former.is_usable and set(former.received.objects) == set(received.objects):
+            return
         try:
-            found = await self._read(received.objects)
+            found, is_read = await self._read(received.objects), True
         except ReaderDied as exc:
-            found = _unread(received, str(exc))
+            found, is_read = _unread(received, former, str(exc)), False
         study = found.study
-        archived = ArchivedStudy(received=received, map=found)
-        self._studies.pop(received.study_uid, None)
-        self._studies[received.study_uid] = archived
-        self.revision += 1
-        refused = sum(not series.accepted for series in study.series)
-        log.info("study read", reason=received.reason, series=len(study.series), refused=refused)
-        is_hers = archived.is_usable and study.patient_id == self._patient_id
-        if is_hers and self._in_use in {None, received.study_uid}:
-            await self._use(archived)
+        async with self._changing_use:
+            archived = ArchivedStudy(received=received, map=found)
+            self._studies.pop(received.study_uid, None)
+            self._studies[received.study_uid] = archived
+            self.revision += 1
+            refused = sum(not series.accepted for series in study.series)
+            log.info("study read", reason=received.reason, series=len(study.series), refused=refused)
+            is_hers = archived.is_usable and study.patient_id == self._patient_id
+            if is_read and is_hers and self._in_use in {None, received.study_uid}:
+                await self._use(archived)
+            elif is_read and self._in_use == received.study_uid:
+                log.warning("study taken out of use", reason="with what came late it is no map of this patient")
+                await self._use(None)
 
     async def choose(self, study_uid: str, *, patient_id: str, patient_name: str) -> str | None:
         """Take a study into use whose patient a person has confirmed; returns why not, or None."""
-        archived = self._studies.get(study_uid)
-        if archived is None:
-            return "no such study has come in"
-        if (archived.study.patient_id, archived.study.patient_name) != (patient_id, patient_name):
-            return "the study is of another patient: ID and name must both be those in the study"
-        if not archived.is_usable:
-            return "the study holds no map: it has no SPECT or PET that could be placed in the patient"
-        self._patient_id = patient_id
-        await self._use(archived)
+        async with self._changing_use:
+            archived = self._studies.get(study_uid)
+            if archived is None:
+                return "no such study has come in"
+            if (archived.study.patient_id, archived.study.patient_name) != (patient_id, patient_name):
+                return "the study is of another patient: ID and name must both be those in the study"
+            if not archived.is_usable:
+                return "the study holds no map: it has no SPECT or PET that could be placed in the patient"
+            self._patient_id = patient_id
+            await self._use(archived)
         return None
 
-    async def _use(self, archived: ArchivedStudy) -> None:
-        self._in_use = archived.received.study_uid
+    async def _use(self, archived: ArchivedStudy | None) -> None:
+        self._in_use = None if archived is None else archived.received.study_uid
         self.revision += 1
         await self._on_use(archived)

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from devices.readings import CountReading, DeviceHealth, PoseReading
 
+LONGEST_GAP_S = 0.25
+"""Counts on either side of a longer pause are not added up: two lost polls are bridged, a pulled plug is not."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
@@ -42,7 +45,7 @@ class Board:
         self.delivered_s[reading.device] = end_s
         kept = self._counts.setdefault(reading.device, deque())
         kept.append(reading)
-        while end_s - kept[0].taken_at_s > self.kept_s:
+        while len(kept) > 1 and end_s - kept[0].taken_at_s > self.kept_s:
             kept.popleft()
 
     def pose(self, reading: PoseReading) -> None:
@@ -56,11 +59,16 @@ class Board:
         self.health[health.device] = health
 
     def newest_counts(self, device: str, *, integration_s: float) -> tuple[CountReading, ...]:
-        """Newest readings of a probe that together fill ``integration_s`` of live time, oldest first."""
+        """Newest readings of a probe that together fill ``integration_s`` of live time, oldest first.
+
+        Fewer where there is a pause among them: what was counted before it is not what the probe sees now.
+        """
         chosen: list[CountReading] = []
         live_s = 0.0
         for reading in reversed(self._counts.get(device, ())):
             if chosen and live_s + reading.live_time_s > integration_s * 1.001:
+                break
+            if chosen and chosen[-1].taken_at_s - reading.taken_at_s - reading.real_time_s > LONGEST_GAP_S:
                 break
             chosen.append(reading)
             live_s += reading.live_time_s

@@ -21,7 +21,7 @@ class MeasuredRate:
     rate_cps, low_cps, high_cps
         Corrected rate and its 68 % interval; infinite where the counted rate reaches 1 / dead time.
     dead_fraction
-        Share of the true counts that dead time hides.
+        Share of the true counts that dead time hides, whether the instrument measured it as live time or not.
     status
         The worst of its readings'.
     end_s
@@ -56,6 +56,7 @@ def measure_rate(readings: Sequence[CountReading]) -> MeasuredRate | None:
     newest = readings[-1]
     counts = sum(reading.counts for reading in readings)
     live_s = sum(reading.live_time_s for reading in readings)
+    real_s = sum(reading.real_time_s for reading in readings)
     low, high = poisson_interval(counts, confidence=0.6827)
     rate_cps = _corrected(counts / live_s, newest.dead_time_s)
     return MeasuredRate(
@@ -64,7 +65,7 @@ def measure_rate(readings: Sequence[CountReading]) -> MeasuredRate | None:
         rate_cps=rate_cps,
         low_cps=_corrected(low / live_s, newest.dead_time_s),
         high_cps=_corrected(high / live_s, newest.dead_time_s),
-        dead_fraction=min(1.0, counts / live_s * newest.dead_time_s),
+        dead_fraction=1.0 - min(1.0, live_s / real_s) * max(0.0, 1.0 - counts / live_s * newest.dead_time_s),
         status=next(status for status in _WORST_FIRST if any(reading.status is status for reading in readings)),
         end_s=newest.taken_at_s + newest.real_time_s,
     )

@@ -15,6 +15,9 @@ from navigation.errors import NavigationError
 from navigation.hotspots import Hotspot, find_hotspots
 from navigation.skin import SkinSurface
 
+ENDING_TIME_S = 1.0
+"""How long a reader that hung up may take to end by itself."""
+
 
 class ReaderDied(Exception):
     """Raised when the process that read a study ended without an answer; ``exit_code`` says how."""
@@ -70,7 +73,7 @@ def _answer(answers: Connection, objects: tuple[Path, ...]) -> None:
 def _receive(answers: Connection) -> StudyMap | None:
     try:
         received: StudyMap = answers.recv()
-    except EOFError:
+    except (EOFError, OSError):  # it ended before its answer, or in the middle of it
         return None
     return received
 
@@ -92,6 +95,8 @@ async def read_map_apart(objects: Sequence[Path]) -> StudyMap:
     received = asyncio.ensure_future(asyncio.to_thread(_receive, answers))
     try:
         found = await asyncio.shield(received)
+        if found is None:
+            await asyncio.to_thread(process.join, ENDING_TIME_S)  # it is ending: let it say how
     finally:
         # it has answered, or is not to; once it is gone the pipe ends, and the thread that waits on it
         process.kill()

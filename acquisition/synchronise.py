@@ -76,6 +76,29 @@ class TipChain:
     patient_from_reference: RigidTransform | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenTip:
+    """Where the tip was last seen.
+
+    Attributes
+    ----------
+    patient_from_tip
+        Its pose.
+    taken_at_s
+        When both the tool and the patient's reference were known to be there, host monotonic clock, s.
+    tracker
+        The tracker's name in the site file.
+    error_mm
+        The tracker's own residual of the tool, mm RMS, where it sends one.
+
+    """
+
+    patient_from_tip: RigidTransform
+    taken_at_s: float
+    tracker: str
+    error_mm: float | None
+
+
 class Synchroniser:
     """Joins one probe's counts with its tip's poses and hands each on once.
 
@@ -131,19 +154,22 @@ class Synchroniser:
                 return
             self._emit(self._track(self._waiting.popleft(), now_s=now_s))
 
-    def newest_tip(self) -> tuple[RigidTransform, PoseReading] | None:
-        """Newest pose of the tip in the patient and the tool's reading behind it; None unless it is seen now."""
+    def newest_tip(self) -> SeenTip | None:
+        """Newest pose of the tip in the patient; None where the newest reading says that it is not seen."""
         reading = self._timelines[self.chain.tool].newest
         if reading is None or reading.tracker_from_tool is None:
             return None
         times_s = [timeline.newest.taken_at_s for timeline in self._timelines.values() if timeline.newest]
         if len(times_s) < len(self._timelines):
             return None
+        at_s = min(times_s)
         try:
-            tip = self._patient_from_tip(min(times_s))
+            tip = self._patient_from_tip(at_s)
         except PoseGap:
             return None
-        return None if tip is None else (tip, reading)
+        if tip is None:
+            return None
+        return SeenTip(patient_from_tip=tip, taken_at_s=at_s, tracker=reading.device, error_mm=reading.error_mm)
 
     def _track(self, reading: CountReading, *, now_s: float) -> TrackedCount:
         tip, status = None, TrackStatus.OK

@@ -51,6 +51,8 @@ async def reach_node(settings: NodeSettings, *, device: str = "dicom") -> Reach:
         await echo(settings.host, settings.port, called_ae=settings.ae_title, calling_ae=calling_ae, device=device)
     except DeviceUnavailable as exc:
         with socket.socket() as probing:
+            # as the node does: what a node that just ended left in TIME_WAIT does not hold the port
+            probing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probing.bind((settings.host, settings.port))
             except OSError:

@@ -1,6 +1,11 @@
-"""The feed's description: an AsyncAPI 3.0 document, and the Markdown of docs/feed.md, from the same models."""
+"""The feed's description: an AsyncAPI 3.0 document, and the Markdown of docs/feed.md, from the same models.
+
+``python -m display.asyncapi FILE`` writes the Markdown; a test keeps the committed file fresh.
+"""
 
 import inspect
+import sys
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -125,3 +130,6 @@ _PREFACE = """
     `GET /v1/volumes/<etag>` gives the voxels that a VolumeState describes. The server answers pages that it
     served itself, on this machine, and nobody else.
 """
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(document_feed(), encoding="utf-8")

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from acquisition.archive import StudyArchive
 from acquisition.board import Board
 from acquisition.localising import Localiser
-from acquisition.synchronise import Synchroniser
+from acquisition.synchronise import SeenTip, Synchroniser
 from devices.clock import wall_time
-from devices.readings import PoseReading
 from display.composition import ShownDevice, show_device, show_rate
 from display.messages import GuidanceState, PoseState, PosteriorState, State, StudyState
 from display.target_states import matrix, point, show_target
@@ -54,7 +53,7 @@ class Composer:
         """Make the next frame."""
         self._seq += 1
         seen = self.synchroniser.newest_tip() if self.synchroniser else None
-        tip = seen[0] if seen else None
+        tip = seen.patient_from_tip if seen and self._is_fresh(seen, now_s=now_s) else None
         localisation = self.localiser.newest
         targets = localisation.posterior.targets if localisation else ()
         return State(
@@ -74,13 +73,18 @@ class Composer:
                 background_cps=self.response.background_cps if self.response else None,
                 now_s=now_s,
             ),
-            pose=_show_pose(*seen, now_s=now_s) if seen else None,
+            pose=_show_pose(seen, now_s=now_s) if seen else None,
             targets=tuple(show_target(estimate, tip) for estimate in targets),
             guidance=self._guidance(tip),
             posterior=self._show_posterior(now_s=now_s),
             study=self.study,
             studies_revision=self.archive.revision,
         )
+
+    def _is_fresh(self, seen: SeenTip, *, now_s: float) -> bool:
+        """Whether a direction may be given from there: the hand has moved on since an old pose."""
+        limit_s = self.devices[seen.tracker].stale_after_s
+        return limit_s is None or now_s - seen.taken_at_s <= limit_s
 
     def _guidance(self, tip: RigidTransform | None) -> GuidanceState:
         obstacle = self._obstacle(tip)
@@ -123,11 +127,12 @@ class Composer:
         )
 
 
-def _show_pose(tip: RigidTransform, reading: PoseReading, *, now_s: float) -> PoseState:
+def _show_pose(seen: SeenTip, *, now_s: float) -> PoseState:
+    tip = seen.patient_from_tip
     return PoseState(
         tip_mm=point(tip.translation_mm),
         axis=point(tip.rotation[:, 2]),
         patient_from_tip=matrix(tip.rotation),
-        tracker_error_mm=reading.error_mm,
-        age_s=max(0.0, now_s - reading.taken_at_s),
+        tracker_error_mm=seen.error_mm,
+        age_s=max(0.0, now_s - seen.taken_at_s),
     )

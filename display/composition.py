@@ -1,6 +1,7 @@
 """What a display shows, put together from what is known now."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 from acquisition.archive import ArchivedStudy, StudyArchive
@@ -50,7 +51,7 @@ def show_device(name: str, device: ShownDevice, board: Board, *, now_s: float) -
 
 
 def _finite(rate_cps: float) -> float | None:
-    return None if rate_cps == float("inf") else rate_cps
+    return rate_cps if isfinite(rate_cps) else None
 
 
 def show_rate(
@@ -63,7 +64,8 @@ def show_rate(
     return RateState(
         device=probe,
         rate_cps=_finite(measured.rate_cps),
-        low_cps=_finite(measured.low_cps) or 0.0,
+        # beyond correction all that is certain is that there was more than was counted
+        low_cps=measured.low_cps if isfinite(measured.low_cps) else measured.counts / measured.integration_s,
         high_cps=_finite(measured.high_cps),
         counts=measured.counts,
         integration_s=measured.integration_s,

@@ -109,8 +109,13 @@ class Stage:
             state = show_device(health.device, shown, self._board, now_s=self._clock())
             self._publisher.publish_latest(f"health/{health.device}", msgspec.json.encode(state), retain=True)
 
-    async def show(self, archived: ArchivedStudy) -> None:
-        """Put a study's volumes on the shelf and the study into every frame."""
+    async def show(self, archived: ArchivedStudy | None) -> None:
+        """Put a study's volumes on the shelf and the study into every frame; None takes the last one away."""
+        # first, so that no frame shows the former patient's map while the new one is packed
+        self._composer.study = None
+        self._shelf.replace()
+        if archived is None:
+            return
         volumes = (archived.study.anatomy, archived.study.activity)
         anatomy, activity = [await asyncio.to_thread(shelve, volume) if volume else None for volume in volumes]
         self._shelf.replace(*(volume for volume in (anatomy, activity) if volume))
