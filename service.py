@@ -419,6 +419,8 @@ async def _serve_simulated(
             async def on_ready(room: Room, address: str) -> None:
                 for line in DESCRIPTION:
                     print(line, file=sys.stderr)
+                if SIMULATED_CALIBRATION.exists():
+                    print(f"SIMULATED calibration: {SIMULATED_CALIBRATION}, written by acquire", file=sys.stderr)
                 await _announce(room, address)
                 node = await room.intake.node
                 await theatre.send_study(node.host, node.port, called_ae="RADIONAV")
