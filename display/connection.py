@@ -51,10 +51,12 @@ class Connection:
         finally:
             for task in (listening, *speaking):
                 task.cancel()
-            outcomes = await asyncio.gather(listening, *speaking, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnect):
-                raise outcome
+            # not gather: cancelled a second time it raises its children's cancellation instead of ours
+            await asyncio.wait([listening, *speaking])
+        for task in (listening, *speaking):
+            failure = None if task.cancelled() else task.exception()
+            if failure is not None and not isinstance(failure, WebSocketDisconnect):
+                raise failure
 
     async def _listen(self) -> None:
         while True:
