@@ -50,7 +50,7 @@ def test_every_commented_key_of_the_shipped_file_exists(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "sentence"),
     [
-        ("silence_s = 0.5", "silense_s = 0.5", "unknown key 'probes.gamma.silense_s': did you mean 'silence_s'?"),
+        ("silence_s = 0.8", "silense_s = 0.8", "unknown key 'probes.gamma.silense_s': did you mean 'silence_s'?"),
         ("[display]", "[dispaly]", "unknown key 'dispaly': did you mean 'display'?"),
         ("ae_title =", "aetitle =", "unknown key 'dicom.aetitle': did you mean 'ae_title'?"),
         (
