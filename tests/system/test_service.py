@@ -1,0 +1,272 @@
+"""The whole service on simulated devices: one run of a minute that several tests look at, and short runs."""
+
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+
+from display.messages import Heartbeat, Hello, State, StudyEntry
+from tests.system.running import (
+    PATIENCE_S,
+    Display,
+    Service,
+    device,
+    finish,
+    is_live,
+    looking,
+    peer,
+    running,
+    send,
+    summary,
+)
+
+pytestmark = pytest.mark.timeout(180)
+
+SIMULATED = ("--simulate", "--port", 0, "--dicom-port", 0)
+UNPLUGGED_S = 5.0
+NOTICED_WITHIN_S = 1.0
+ENDED_WITHIN_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minute:
+    """A run of a minute in which the gamma probe is unplugged, and a display that sees all of it."""
+
+    service: Service
+    display: Display
+
+    def is_mapped(self) -> State:
+        """Wait until the simulated patient's map is in use."""
+        return self.display.until(lambda state: state.study and state.study.patient_id == "SIM-0001")
+
+
+@pytest.fixture(scope="module", name="minute")
+def _minute(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minute]:
+    plug = f"gamma:8:{UNPLUGGED_S:g}"
+    with (
+        running(
+            *SIMULATED, "--seconds", 60, "--unplug", plug, folder=tmp_path_factory.mktemp("minute")
+        ) as service,
+        looking(service.display) as display,
+    ):
+        yield Minute(service=service, display=display)
+
+
+def test_displays_see_a_live_feed(minute: Minute) -> None:
+    """A display gets hello, then states whose numbers rise, and a heartbeat each second; all are simulated."""
+    first = minute.display.until(is_live("camera"))
+    last = minute.display.until(lambda state: state.server_monotonic_s > first.server_monotonic_s + 5.0)
+    (_, hello), *more = minute.display.received(Hello)
+    assert not more
+    assert (hello.simulated, hello.version) == (True, "1.0")
+    states = minute.display.received(State)
+    seqs = [state.seq for _, state in states]
+    assert seqs == sorted(set(seqs))
+    assert all(state.simulated and state.session_id == hello.session_id for _, state in states)
+    assert last.seq - first.seq > 75  # 20 a second, on a busy machine
+    ages_s = sorted(came_s - state.server_monotonic_s for came_s, state in states)
+    assert ages_s[len(ages_s) // 2] < 0.1
+    beats_s = [came_s for came_s, _ in minute.display.received(Heartbeat)]
+    assert len(beats_s) >= 5
+    assert max(later - earlier for earlier, later in pairwise(beats_s)) < 2.0
+
+
+def make_photograph(folder: Path) -> Path:
+    """Make a study of somebody else with DCMTK alone: a photograph, which is no map."""
+    bitmap, file = folder / "photograph.bmp", folder / "photograph.dcm"
+    pixels = bytes((10, 200, 30)) * 64
+    header = struct.pack("<IiiHHIIiiII", 40, 8, 8, 1, 24, 0, len(pixels), 2835, 2835, 0, 0)
+    bitmap.write_bytes(b"BM" + struct.pack("<IHHI", 54 + len(pixels), 0, 0, 54) + header + pixels)
+    subprocess.run(  # noqa: S603 - a peer that the test names
+        [peer("img2dcm"), "-i", "BMP", bitmap, file], check=True, timeout=PATIENCE_S
+    )
+    new_uids = ("-nb", "-gst", "-gse", "-gin", "-m", "PatientID=OTHER-7", "-m", "PatientName=Other^Person")
+    subprocess.run(  # noqa: S603 - a peer that the test names
+        [peer("dcmodify"), *new_uids, file], check=True, timeout=PATIENCE_S
+    )
+    return file
+
+
+def send_and_list(minute: Minute, file: Path) -> StudyEntry:
+    """Send one object and return what the service lists for its study."""
+    study_uid = str(dcmread(file, stop_before_pixels=True).StudyInstanceUID)
+    before = minute.is_mapped()
+    revision = minute.display.states[-1].studies_revision
+    send([file], port=minute.service.node_port)
+    after = minute.display.until(lambda state: state.studies_revision > revision)
+    assert after.study == before.study
+    entries = minute.service.studies()
+    (hers,) = (entry for entry in entries if entry.in_use)
+    assert hers.patient_id == "SIM-0001"
+    return next(entry for entry in entries if entry.study_uid == study_uid)
+
+
+@pytest.mark.peer("dcmtk")
+def test_a_foreign_study_is_listed_and_the_map_stays(minute: Minute, tmp_path: Path) -> None:
+    """What a foreign program sends is listed with the reason it is no map; the patient's map stays in use."""
+    entry = send_and_list(minute, make_photograph(tmp_path))
+    assert (entry.patient_id, entry.patient_name, entry.objects) == ("OTHER-7", "Other^Person", 1)
+    assert (entry.received_from, entry.usable, entry.in_use) == ("STRANGER", False, False)
+    (series,) = entry.series
+    assert not series.accepted
+    assert series.reason
+
+
+@pytest.mark.peer("dcmtk")
+def test_a_scanner_s_slices_are_listed_and_the_map_stays(minute: Minute, samples: Path) -> None:
+    """Real PET slices of other patients are listed by name; a lone slice is no volume and says so."""
+    for file in sorted((samples / "dicom").glob("PT_TCIA*.dcm")):
+        entry = send_and_list(minute, file)
+        assert entry.patient_id.startswith("ACRIN-FLT-Breast")
+        assert not entry.in_use
+        (series,) = entry.series
+        assert series.modality == "PT"
+        assert (series.accepted, bool(series.reason)) == (False, True)
+
+
+def test_an_unplugged_probe_is_seen_and_comes_back(minute: Minute) -> None:
+    """Within 1 s of its last bytes the probe is not live; all else stays live; plugged in, it counts again."""
+    display = minute.display
+    live = display.until(is_live("gamma"))
+    lost = display.until(lambda state: not is_live("gamma")(state), after_seq=live.seq)
+    assert (device(lost, "gamma").age_s or 0.0) < NOTICED_WITHIN_S
+    assert device(lost, "gamma").detail
+    back = display.until(is_live("gamma"), after_seq=lost.seq)
+    away_s = back.server_monotonic_s - lost.server_monotonic_s
+    assert UNPLUGGED_S - NOTICED_WITHIN_S < away_s < UNPLUGGED_S + 10.0
+    before, outage = live, [state for state in display.states if lost.seq <= state.seq < back.seq]
+    for state in outage:
+        assert [device(state, name).state for name in ("camera", "monitor", "dicom")] == ["live"] * 3
+        # what is still shown of its rate grows old with it
+        assert state.rate is not None
+        assert state.rate.age_s >= state.server_monotonic_s - lost.server_monotonic_s
+        before = state
+    counted = before.posterior.readings if before.posterior else 0
+    display.until(lambda state: state.posterior and state.posterior.readings > counted, after_seq=back.seq)
+
+
+def deaf_display(address: str) -> socket.socket:
+    """Open the feed, and never read what it sends."""
+    host, port = address.split(":")
+    opened = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+    lines = (
+        "GET /v1/feed HTTP/1.1",
+        f"Host: {address}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Protocol: radionav.v1",
+    )
+    opened.sendall("\r\n".join([*lines, "", ""]).encode())
+    assert opened.recv(12) == b"HTTP/1.1 101"
+    return opened
+
+
+def test_sigterm_ends_it_with_displays_connected(tmp_path: Path) -> None:
+    """Two displays look and one is deaf: SIGTERM ends service and children within 3 s, without a complaint."""
+    with running(*SIMULATED, folder=tmp_path) as service, ExitStack() as stack:
+        address = service.display
+        displays = [stack.enter_context(looking(address)) for _ in range(2)]
+        stack.enter_context(deaf_display(address))
+        assert service.node_port
+        for display in displays:
+            display.until(is_live("gamma"))
+        children = [os.pidfd_open(child) for child in service.descendants()]
+        for child in children:
+            stack.callback(os.close, child)
+        assert children  # the storage node at least
+        asked_s = time.monotonic()
+        service.signal(signal.SIGTERM)
+        assert service.ended() == 0
+        assert time.monotonic() - asked_s < ENDED_WITHIN_S
+        assert "Traceback" not in service.complaints
+        assert service.output == ""
+        for child in children:
+            ended, _, _ = select.select([child], [], [], ENDED_WITHIN_S)
+            assert ended, "a child outlived the service"
+
+
+def test_a_display_port_in_use_is_said(tmp_path: Path) -> None:
+    """A port that another program has ends the start with a sentence that names it."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, output, complaints = finish("--simulate", "--dicom-port", 0, "--port", port, folder=tmp_path)
+    assert (code, output) == (2, "")
+    assert f"display: 127.0.0.1:{port} cannot be listened on" in complaints
+    assert "Traceback" not in complaints
+
+
+def test_a_dicom_port_in_use_is_shown_and_got_over(tmp_path: Path) -> None:
+    """The scanner's input is shown lost, with the port, while all else is live; a port set free is taken."""
+    with ExitStack() as stack:
+        other = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        port = other.getsockname()[1]
+        service = stack.enter_context(running("--simulate", "--port", 0, "--dicom-port", port, folder=tmp_path))
+        display = stack.enter_context(looking(service.display))
+        lost = display.until(lambda state: device(state, "dicom").state == "lost" and is_live("gamma")(state))
+        assert str(port) in device(lost, "dicom").detail
+        other.close()
+        display.until(is_live("dicom"))
+        assert service.node_port == port
+        service.signal(signal.SIGTERM)
+        assert service.ended() == 0
+        assert "Traceback" not in service.complaints
+
+
+def test_a_simulated_morning_is_used_by_the_next_simulation(tmp_path: Path) -> None:
+    """``acquire --simulate`` writes a calibration; ``radionav --simulate`` there says so and uses it."""
+    code, _, complaints = finish("--simulate", folder=tmp_path, name="acquire")
+    assert code == 0, complaints
+    assert "gamma passed" in complaints
+    written = tmp_path / "var" / "simulated-gamma.json"
+    assert written.exists()
+    with running(*SIMULATED, folder=tmp_path) as service, looking(service.display) as display:
+        service.said(r"SIMULATED calibration: var/simulated-gamma\.json, written by acquire")
+        rate = display.until(lambda state: state.rate).rate
+        assert rate is not None
+        assert f'"background_cps": {rate.background_cps}' in written.read_text()
+        service.signal(signal.SIGTERM)
+        assert service.ended() == 0
+    written.write_text("{}")
+    code, _, complaints = finish(*SIMULATED, folder=tmp_path)
+    assert code == 2
+    assert "var/simulated-gamma.json: no whole calibration" in complaints
+
+
+def test_a_dead_crystal_fails_the_morning(tmp_path: Path) -> None:
+    """``acquire --simulate --fault dead-crystal`` exits 1 with the reason, and writes nothing."""
+    code, _, complaints = finish("--simulate", "--fault", "dead-crystal", folder=tmp_path, name="acquire")
+    assert code == 1
+    assert "no counts at all" in " ".join(complaints.replace("│", " ").split())
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_minute_finds_the_node(minute: Minute) -> None:
+    """A minute, less 5 s without the probe, gives a target within 5 mm of the scene's truth."""
+    assert minute.service.ended(within_s=90.0) == 0
+    told = summary(minute.service.output)
+    assert set(told) == {"readings", "poses", "tracked_counts", "frames", "studies", "targets"}
+    assert told["readings"] > 400  # 10 a second of the probe and 1 of the monitor
+    assert told["poses"] > 5000  # 60 a second of each tool
+    assert 300 < told["tracked_counts"] < told["readings"]
+    assert told["frames"] > 900
+    assert told["studies"] >= 1
+    (target,) = told["targets"]
+    assert set(target) == {"name", "centre_mm", "region_mm", "probability", "error_mm", "in_region"}
+    assert target["error_mm"] <= 5.0
+    assert target["in_region"] in {True, False}
+    assert target["probability"] > 0.9
+    assert len(target["centre_mm"]) == len(target["region_mm"]) == 3
+    assert "Traceback" not in minute.service.complaints
