@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,12 @@ def _open_descriptors() -> dict[str, str]:
         if target.startswith(("socket:", "pipe:", "/dev/pt", "/dev/tty")):
             found[entry.name] = target
     return found
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _resource_tracker() -> None:
+    # multiprocessing keeps one pipe to its tracker for the life of the process: there before the first test
+    resource_tracker.ensure_running()
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -1,0 +1,178 @@
+"""The posterior beside the loop: every count used, the newest belief held, nothing kept of another map."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from acquisition.calibration import load_response
+from acquisition.localising import Localiser
+from acquisition.synchronise import TrackedCount, TrackStatus
+from devices.clock import monotonic
+from navigation.estimate import Posterior
+from navigation.frames import Frame
+from navigation.observations import Observations
+from navigation.posterior import Estimator
+from navigation.prior import Prior
+from navigation.response import Response
+from navigation.tissue import HalfSpace
+from navigation.transforms import RigidTransform
+from tests.acquisition.received import hotspot
+
+LOOKING_BACK = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+"""Columns left, up and ahead of a probe before the patient that looks to her back (+y), up to her head."""
+
+
+@cache
+def response() -> Response:
+    """The shipped calibration of the simulated probe."""
+    folder = Path(str(files("config"))) / "instruments"
+    return load_response(folder / "simulated-gamma.json", is_simulated=True)
+
+
+def estimator() -> Estimator:
+    skin = HalfSpace(point_mm=np.array([0.0, -30.0, 0.0]), normal=np.array([0.0, -1.0, 0.0]))
+    return Estimator(response(), Prior.from_hotspots([hotspot()]), skin)
+
+
+class HeldEstimator(Estimator):
+    """An estimator that a test can hold in the middle of an update."""
+
+    def __init__(self) -> None:
+        skin = HalfSpace(point_mm=np.array([0.0, -30.0, 0.0]), normal=np.array([0.0, -1.0, 0.0]))
+        super().__init__(response(), Prior.from_hotspots([hotspot()]), skin)
+        self.begun = threading.Event()
+        self.may_go_on = threading.Event()
+        self.sizes: list[int] = []
+
+    def add(self, observations: Observations) -> Posterior:
+        self.begun.set()
+        assert self.may_go_on.wait(20)
+        self.sizes.append(len(observations))
+        return super().add(observations)
+
+
+def tracked(middle_s: float, *, status: TrackStatus = TrackStatus.OK, x_mm: float = 0.0) -> TrackedCount:
+    tip = RigidTransform(
+        to=Frame.PATIENT, from_=Frame.TIP, rotation=LOOKING_BACK, translation_mm=np.array([x_mm, -32.0, 0.0])
+    )
+    is_placed = status in {TrackStatus.OK, TrackStatus.OVERLOAD}
+    return TrackedCount(
+        device="gamma",
+        middle_s=middle_s,
+        counts=40,
+        live_time_s=0.1,
+        patient_from_tip=tip if is_placed else None,
+        age_s=0.05,
+        status=status,
+    )
+
+
+@asynccontextmanager
+async def running(localiser: Localiser) -> AsyncIterator[None]:
+    """Run it, and cancel it at the end."""
+    task = asyncio.create_task(localiser.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        outcome = (await asyncio.gather(task, return_exceptions=True))[0]
+    assert isinstance(outcome, asyncio.CancelledError)
+
+
+async def until_counted(localiser: Localiser, readings: int) -> Posterior:
+    """Wait until the belief rests on so many readings."""
+    async with asyncio.timeout(30):
+        while localiser.newest is None or localiser.newest.posterior.readings < readings:
+            await asyncio.sleep(0.002)
+    return localiser.newest.posterior
+
+
+async def test_no_count_that_comes_during_an_update_is_lost() -> None:
+    """Counts wait in one batch for the next update, in order, and the belief rests on all of them."""
+    localiser, held = Localiser(clock=monotonic), HeldEstimator()
+    localiser.begin(held)
+    async with running(localiser):
+        localiser.take(tracked(0.0))
+        await asyncio.to_thread(held.begun.wait, 20)
+        for number in range(1, 8):
+            localiser.take(tracked(0.1 * number, x_mm=number))
+        assert localiser.newest is None
+        held.may_go_on.set()
+        posterior = await until_counted(localiser, 8)
+    assert held.sizes == [1, 7]
+    assert posterior.readings == 8
+    assert localiser.newest is not None
+    assert localiser.newest.counted_until_s == pytest.approx(0.7)
+    assert localiser.newest.update_ms > 0
+
+
+async def test_what_a_replaced_estimator_answers_is_dropped() -> None:
+    """A belief about the former patient's map, still being computed as the map changes, never comes up."""
+    localiser, former = Localiser(clock=monotonic), HeldEstimator()
+    localiser.begin(former)
+    async with running(localiser):
+        localiser.take(tracked(0.0))
+        await asyncio.to_thread(former.begun.wait, 20)
+        localiser.take(tracked(0.1))  # waits for an update that is not to come
+        localiser.begin(estimator())
+        assert localiser.newest is None
+        former.may_go_on.set()
+        async with asyncio.timeout(20):
+            while not former.sizes:
+                await asyncio.sleep(0.002)
+        localiser.take(tracked(0.2))
+        posterior = await until_counted(localiser, 1)
+    assert former.sizes == [1]
+    assert posterior.readings == 1
+    assert localiser.newest is not None
+    assert localiser.newest.counted_until_s == pytest.approx(0.2)
+
+
+async def test_without_a_map_nothing_is_believed() -> None:
+    """Counts taken before a map came, or after it went, are not counted to the next one."""
+    localiser = Localiser(clock=monotonic)
+    async with running(localiser):
+        localiser.take(tracked(0.0))
+        localiser.begin(estimator())
+        localiser.take(tracked(0.1))
+        await until_counted(localiser, 1)
+        localiser.begin(None)
+        assert localiser.newest is None
+        localiser.take(tracked(0.2))
+        localiser.begin(estimator())
+        localiser.take(tracked(0.3))
+        posterior = await until_counted(localiser, 1)
+    assert posterior.readings == 1
+
+
+async def test_only_counts_with_a_trustworthy_place_are_used() -> None:
+    """An overload, a lost pose or a missing registration says nothing about where the target is."""
+    localiser = Localiser(clock=monotonic)
+    localiser.begin(estimator())
+    async with running(localiser):
+        for status in TrackStatus:
+            localiser.take(tracked(0.1, status=status))
+        posterior = await until_counted(localiser, 1)
+    assert posterior.readings == 1
+
+
+async def test_there_is_no_guidance_before_the_first_belief() -> None:
+    """Nothing is said about a direction until something was counted on this map."""
+    localiser = Localiser(clock=monotonic)
+    localiser.begin(estimator())
+    tip = tracked(0.0).patient_from_tip
+    assert tip is not None
+    assert localiser.guide(tip) is None
+    async with running(localiser):
+        localiser.take(tracked(0.0))
+        await until_counted(localiser, 1)
+    guidance = localiser.guide(tip)
+    assert guidance is not None
+    assert guidance.sentence
