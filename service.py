@@ -19,6 +19,7 @@ import numpy as np
 import structlog
 import typer
 from rich.console import Console
+from threadpoolctl import threadpool_limits
 
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
@@ -227,6 +228,7 @@ async def run_room(
     except AddressInUse as exc:
         raise ServiceError(f"display: {exc}") from exc
     with (
+        threadpool_limits(limits=1),  # more cost more than they give: matrices are small, the event loop waits
         contextlib.closing(listener),
         record(site.recordings, simulated=is_simulated) as recorder,
     ):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from threadpoolctl import threadpool_limits
 
 from benchmarks.recordings import Scene, read_response, read_scene, scene_files
 from navigation.estimate import CHI2_95, Posterior, TargetEstimate
@@ -120,6 +121,7 @@ def summary(family: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+@threadpool_limits.wrap(limits=1)  # as the service runs it
 def main() -> None:
     """Read the arguments, replay, print."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -10,6 +10,7 @@ import os
 from time import perf_counter
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from benchmarks.recordings import Spot
 from navigation.observations import Observations
@@ -64,6 +65,7 @@ def raster(size: int, places_mm: np.ndarray, tissue: HalfSpace, rng: np.random.G
     )
 
 
+@threadpool_limits.wrap(limits=1)  # as the service runs it
 def main() -> None:
     """Read the arguments, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
