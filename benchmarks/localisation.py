@@ -121,7 +121,6 @@ def summary(family: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-@threadpool_limits.wrap(limits=1)  # as the service runs it
 def main() -> None:
     """Read the arguments, replay, print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -147,4 +146,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with threadpool_limits(limits=1):  # as the service runs it
+        main()

@@ -65,7 +65,6 @@ def raster(size: int, places_mm: np.ndarray, tissue: HalfSpace, rng: np.random.G
     )
 
 
-@threadpool_limits.wrap(limits=1)  # as the service runs it
 def main() -> None:
     """Read the arguments, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -114,4 +113,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with threadpool_limits(limits=1):  # as the service runs it
+        main()
