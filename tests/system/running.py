@@ -129,6 +129,10 @@ class Service:
         """Send it a signal."""
         self._process.send_signal(number)
 
+    def terminate(self) -> None:
+        """Ask it to end, as an init system does."""
+        self._process.terminate()
+
     def ended(self, *, within_s: float = PATIENCE_S) -> int:
         """Wait for its end and return its exit code."""
         code = self._process.wait(within_s)

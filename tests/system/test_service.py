@@ -2,7 +2,6 @@
 
 import os
 import select
-import signal
 import socket
 import struct
 import subprocess
@@ -188,7 +187,7 @@ def test_sigterm_ends_it_with_displays_connected(tmp_path: Path) -> None:
             stack.callback(os.close, child)
         assert children  # the storage node at least
         asked_s = time.monotonic()
-        service.signal(signal.SIGTERM)
+        service.terminate()
         assert service.ended() == 0
         assert time.monotonic() - asked_s < ENDED_WITHIN_S
         assert "Traceback" not in service.complaints
@@ -220,7 +219,7 @@ def test_a_dicom_port_in_use_is_shown_and_got_over(tmp_path: Path) -> None:
         other.close()
         display.until(is_live("dicom"))
         assert service.node_port == port
-        service.signal(signal.SIGTERM)
+        service.terminate()
         assert service.ended() == 0
         assert "Traceback" not in service.complaints
 
@@ -237,7 +236,7 @@ def test_a_simulated_morning_is_used_by_the_next_simulation(tmp_path: Path) -> N
         rate = display.until(lambda state: state.rate).rate
         assert rate is not None
         assert f'"background_cps": {rate.background_cps}' in written.read_text()
-        service.signal(signal.SIGTERM)
+        service.terminate()
         assert service.ended() == 0
     written.write_text("{}")
     code, _, complaints = finish(*SIMULATED, folder=tmp_path)
