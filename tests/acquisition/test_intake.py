@@ -1,0 +1,184 @@
+"""What comes in: recorded before it is used, joined for the probe in hand only, studies of a real node."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from acquisition.archive import ArchivedStudy, StudyArchive
+from acquisition.board import Board
+from acquisition.intake import Intake
+from acquisition.localising import Localiser
+from acquisition.reading import StudyMap, read_map
+from acquisition.recording import Recorder, record
+from acquisition.synchronise import TipChain
+from devices.clock import monotonic
+from devices.dicom.settings import NodeSettings
+from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading
+from navigation.frames import Frame
+from navigation.transforms import RigidTransform
+from simulators.console.sender import send_study
+from simulators.console.study import make_study
+from simulators.scene import sentinel_node_scene
+from tests.acquisition.test_recording import messages, only_file
+
+CHAIN = TipChain(
+    tool="Probe",
+    reference=None,
+    tool_from_tip=RigidTransform.identity(Frame.TOOL, Frame.TIP),
+    patient_from_reference=RigidTransform.identity(Frame.PATIENT, Frame.REFERENCE),
+)
+
+
+class Door:
+    """An intake and what went through it."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.board = Board()
+        self.healths: list[DeviceHealth] = []
+        self.used: list[ArchivedStudy | None] = []
+        self.archive = StudyArchive(patient_id="SIM-0001", read=self._read, on_use=self._use)
+        self.intake = Intake(
+            board=self.board,
+            recorder=recorder,
+            localiser=Localiser(clock=monotonic),
+            archive=self.archive,
+            on_health=self._tell,
+            clock=monotonic,
+            jitter=np.random.default_rng(1).random,
+        )
+
+    async def _read(self, objects: Sequence[Path]) -> StudyMap:
+        return await asyncio.to_thread(read_map, objects)
+
+    async def _use(self, archived: ArchivedStudy | None) -> None:
+        self.used.append(archived)
+
+    def _tell(self, health: DeviceHealth) -> None:
+        self.healths.append(health)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that came in to make this true."""
+        async with asyncio.timeout(30):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def running(door: Door, node: NodeSettings) -> AsyncIterator[None]:
+    """Run all its jobs, and cancel them at the end."""
+    jobs = [
+        asyncio.create_task(job, name=name) for name, job in door.intake.jobs(probes={}, trackers={}, node=node)
+    ]
+    try:
+        yield
+    finally:
+        for job in jobs:
+            job.cancel()
+        outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes), outcomes
+
+
+def count(device: str, at_s: float) -> CountReading:
+    return CountReading(device=device, taken_at_s=at_s, real_time_s=0.1, live_time_s=0.1, counts=3)
+
+
+def pose(device: str, at_s: float) -> PoseReading:
+    seen = RigidTransform.identity(Frame.TRACKER, Frame.TOOL)
+    return PoseReading(device=device, tool="Probe", taken_at_s=at_s, tracker_from_tool=seen)
+
+
+async def test_a_reading_is_recorded_before_anybody_uses_it(tmp_path: Path) -> None:
+    """At the moment of its recording the board does not know of it yet."""
+    known: list[tuple[int, int]] = []
+
+    class WatchedRecorder(Recorder):
+        def count(self, reading: CountReading) -> None:
+            known.append((door.board.tally.readings, door.board.tally.poses))
+            super().count(reading)
+
+        def pose(self, reading: PoseReading) -> None:
+            known.append((door.board.tally.readings, door.board.tally.poses))
+            super().pose(reading)
+
+    with record(tmp_path, simulated=True) as plain:
+        door = Door(WatchedRecorder(plain._writer))
+        door.intake._count(count("gamma", 1.0))
+        door.intake._pose(pose("camera", 1.05))
+    assert known == [(0, 0), (1, 0)]
+    assert (door.board.tally.readings, door.board.tally.poses) == (1, 1)
+    assert [topic for topic, _, _ in messages(only_file(tmp_path))] == ["/counts/gamma", "/poses/camera/Probe"]
+
+
+async def test_only_the_probe_in_hand_and_its_tracker_are_joined(tmp_path: Path) -> None:
+    """The counter on the wall and a second camera are recorded and shown, never localised with."""
+    with record(tmp_path, simulated=True) as recorder:
+        door = Door(recorder)
+        door.intake.navigate("gamma", "camera", CHAIN, longest_gap_s=0.2)
+        for camera in ("camera", "other"):
+            door.intake._pose(pose(camera, 1.0))
+        door.intake._count(count("monitor", 1.0))
+        door.intake._pose(pose("other", 1.1))
+        assert door.board.tally.tracked_counts == 0
+        door.intake._count(count("gamma", 1.0))
+        door.intake._pose(pose("camera", 1.1))
+    assert door.board.tally.tracked_counts == 1
+    assert (door.board.tally.readings, door.board.tally.poses) == (2, 4)
+
+
+async def test_a_study_comes_in_and_survives_the_nodes_death(tmp_path: Path) -> None:
+    """A killed node is told as lost and started again; the map in use is neither lost nor begun anew."""
+    scene, taken_at = sentinel_node_scene(), datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+    *_, nm = make_study(scene, tmp_path / "console", rng=np.random.default_rng(7), taken_at=taken_at)
+    settings = NodeSettings(
+        port=0, folder=tmp_path / "studies", allowed_ae_titles=("SPECTCT",), quiet_s=0.2, free_floor_mb=0
+    )
+    with record(tmp_path / "recordings", simulated=True) as recorder:
+        door = Door(recorder)
+        async with running(door, settings):
+            node = await door.intake.node
+            await send_study([nm], node.host, node.port, calling_ae="SPECTCT", called_ae=settings.ae_title)
+            await door.until(lambda: len(door.used) == 1)
+            os.kill(node.process_id, signal.SIGKILL)
+            await door.until(lambda: door.board.tally.studies == 2)
+    assert [health.state for health in door.healths] == [LinkState.LIVE, LinkState.LOST, LinkState.LIVE]
+    assert "exit code" in door.healths[1].detail
+    assert len(door.used) == 1
+    assert door.archive.in_use is not None
+    assert door.archive.in_use.study.patient_id == "SIM-0001"
+    topics = [topic for topic, _, _ in messages(only_file(tmp_path / "recordings"))]
+    assert topics == ["/studies", "/studies"]
+
+
+@pytest.mark.parametrize("is_study_read", [False, True])
+async def test_cancelling_ends_the_node(tmp_path: Path, is_study_read: bool) -> None:  # noqa: FBT001 - a parameter of the table
+    """No process of the node stays behind, also where a study is just being read."""
+    settings = NodeSettings(
+        port=0, folder=tmp_path / "studies", allowed_ae_titles=("*",), quiet_s=0.1, free_floor_mb=0
+    )
+    reading = asyncio.Event()
+
+    class SlowDoor(Door):
+        async def _read(self, objects: Sequence[Path]) -> StudyMap:
+            reading.set()
+            await asyncio.get_running_loop().create_future()
+            return await super()._read(objects)
+
+    with record(tmp_path / "recordings", simulated=True) as recorder:
+        door = SlowDoor(recorder)
+        async with running(door, settings):
+            node = await door.intake.node
+            if is_study_read:
+                scene, taken_at = sentinel_node_scene(), datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+                *_, nm = make_study(scene, tmp_path / "console", rng=np.random.default_rng(7), taken_at=taken_at)
+                await send_study([nm], node.host, node.port, calling_ae="CT", called_ae=settings.ae_title)
+                async with asyncio.timeout(20):
+                    await reading.wait()
+    with pytest.raises(ProcessLookupError):
+        os.kill(node.process_id, 0)
