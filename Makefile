@@ -2,13 +2,14 @@
 # make test   every test
 # make check  lint, format, types, direction of imports
 # make env    only the environment (.venv), page included
+# make feed   docs/feed.md and the page's types anew, after a change of display/messages.py
 # make lock   renew requirements.txt after a change of pyproject.toml
 
 PYTHON ?= python3
 BIN := .venv/bin
 PAGE_SOURCES := $(shell find display/page -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: demo test check env lock clean
+.PHONY: demo test check env feed lock clean
 
 demo: env
 	@$(BIN)/radionav --simulate
@@ -35,6 +36,10 @@ env: .venv/installed
 	@$(BIN)/python display/page/hatch_build.py
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+feed: .venv/locked
+	$(BIN)/python -m display.asyncapi docs/feed.md
+	$(BIN)/python -m display.typescript display/page/src/feed-types.ts
 
 lock:
 	$(PYTHON) -m venv .venv/lock

@@ -1,0 +1,297 @@
+"""A frame: null where nothing is known, ages that grow, and no direction from where the probe was."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from acquisition.archive import ArchivedStudy, StudyArchive
+from acquisition.board import Board
+from acquisition.localising import Localisation, Localiser
+from acquisition.reading import StudyMap
+from acquisition.synchronise import Synchroniser, TipChain, TrackedCount
+from devices.clock import monotonic
+from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading, PoseStatus
+from display.composer import Composer
+from display.composition import ShownDevice, show_rate
+from display.messages import State
+from navigation.estimate import Posterior, TargetEstimate, region_of
+from navigation.frames import Frame
+from navigation.transforms import RigidTransform
+from tests.acquisition.received import received, study, study_map, without_skin
+from tests.acquisition.test_localising import LOOKING_BACK, response
+
+NODE_MM = np.array([10.0, -10.0, 20.0])
+TIP_MM = (0.0, -40.0, 0.0)
+
+
+def drop(_: TrackedCount) -> None:
+    """Nobody wants it here."""
+
+
+def estimate(*, is_localisable: bool = True) -> TargetEstimate:
+    covariance_mm2 = np.diag([9.0, 4.0, 1.0])
+    semi_axes_mm, axes = region_of(covariance_mm2)
+    return TargetEstimate(
+        name="target 1",
+        kind="target",
+        presence=0.97,
+        centre_mm=NODE_MM,
+        covariance_mm2=covariance_mm2,
+        log_activity_mean=0.0,
+        log_activity_sigma=0.1,
+        is_localisable=is_localisable,
+        reason="" if is_localisable else "too few counts",
+        region_semi_axes_mm=semi_axes_mm,
+        region_axes=axes,
+        mapped_mm=NODE_MM + 5,
+    )
+
+
+def believed(*targets: TargetEstimate, until_s: float) -> Localisation:
+    posterior = Posterior(
+        targets=targets,
+        background_cps=5.0,
+        readings=100,
+        expected_rate_cps=400.0,
+        is_consistent=True,
+        misfit=0.0,
+        is_within_calibration=True,
+    )
+    return Localisation(posterior=posterior, counted_until_s=until_s, update_ms=20.0)
+
+
+class Console:
+    """Everything a frame is made from, as one room has it when all is well."""
+
+    def __init__(self, *, reference: str | None = None, is_registered: bool = True) -> None:
+        self.board = Board()
+        self.localiser = Localiser(clock=monotonic)
+        there = RigidTransform.identity(Frame.PATIENT, Frame.REFERENCE) if is_registered else None
+        chain = TipChain(
+            tool="Probe",
+            reference=reference,
+            tool_from_tip=RigidTransform.identity(Frame.TOOL, Frame.TIP),
+            patient_from_reference=there,
+        )
+        self.synchroniser = Synchroniser(chain, emit=drop)
+        self.archive = StudyArchive(patient_id="A-1", read=self._read, on_use=self._use)
+        self.map = study_map(study())
+        self.composer = Composer(
+            board=self.board,
+            localiser=self.localiser,
+            synchroniser=self.synchroniser,
+            archive=self.archive,
+            devices={
+                "gamma": ShownDevice(kind="probe", label="Gamma probe", primary=True, stale_after_s=0.5),
+                "camera": ShownDevice(kind="tracker", label="Tracker", primary=True, stale_after_s=0.5),
+                "dicom": ShownDevice(kind="dicom", label="Scanner", primary=False, stale_after_s=None),
+            },
+            probe="gamma",
+            response=response(),
+            integration_s=1.0,
+            session_id="s",
+            simulated=True,
+        )
+
+    async def _read(self, objects: Sequence[Path]) -> StudyMap:
+        return self.map
+
+    async def _use(self, archived: ArchivedStudy | None) -> None:
+        """Shown by the stage, not here."""
+
+    def see(self, at_s: float, *, tool: str = "Probe", is_seen: bool = True) -> None:
+        rotation, place = (LOOKING_BACK, np.array(TIP_MM)) if tool == "Probe" else (np.eye(3), np.zeros(3))
+        seen = RigidTransform(to=Frame.TRACKER, from_=Frame.TOOL, rotation=rotation, translation_mm=place)
+        reading = PoseReading(
+            device="camera",
+            tool=tool,
+            taken_at_s=at_s,
+            tracker_from_tool=seen if is_seen else None,
+            status=PoseStatus.OK if is_seen else PoseStatus.MISSING,
+            error_mm=0.3 if is_seen else None,
+        )
+        self.board.pose(reading)
+        self.synchroniser.add_pose(reading, now_s=at_s)
+
+    def frame(self, now_s: float) -> State:
+        """Make a frame, and see that it can be sent and read."""
+        made = self.composer.compose(now_s=now_s)
+        assert msgspec.json.decode(msgspec.json.encode(made), type=State) == made
+        return made
+
+
+async def ready() -> Console:
+    """A room in which nothing is missing."""
+    console = Console()
+    await console.archive.take(received())
+    console.localiser.newest = believed(estimate(), until_s=9.9)
+    console.see(10.0)
+    return console
+
+
+def test_before_anything_came_all_is_null() -> None:
+    """No rate, no pose, no age, no target is a number, and every device is said to be connecting."""
+    frame = Console().frame(10.0)
+    assert (frame.rate, frame.pose, frame.posterior, frame.study, frame.targets) == (None, None, None, None, ())
+    assert [(device.name, device.state, device.age_s) for device in frame.devices] == [
+        ("gamma", "connecting", None),
+        ("camera", "connecting", None),
+        ("dicom", "connecting", None),
+    ]
+    assert frame.guidance.expected_rate_cps is None
+    assert frame.simulated
+
+
+def test_frames_are_numbered() -> None:
+    """Each frame has the next number, from zero."""
+    console = Console()
+    assert [console.frame(1.0).seq for _ in range(3)] == [0, 1, 2]
+
+
+async def test_the_target_is_seen_from_the_tip() -> None:
+    """A node to the patient's left is to the right of a probe that looks at her from the front, and above it."""
+    frame = (await ready()).frame(10.1)
+    (target,) = frame.targets
+    # the probe looks along +y with +z up, so that its left is the patient's right (-x)
+    assert (target.tip_right_mm, target.tip_up_mm, target.tip_ahead_mm) == pytest.approx((10.0, 20.0, 30.0))
+    assert target.distance_mm == pytest.approx(np.sqrt(1400.0))
+    assert target.centre_mm == pytest.approx(tuple(NODE_MM))
+    assert frame.pose is not None
+    assert frame.pose.axis == pytest.approx((0.0, 1.0, 0.0))
+    assert frame.pose.tip_mm == pytest.approx(TIP_MM)
+    assert "right" in frame.guidance.sentence
+    assert "up" in frame.guidance.sentence
+    assert (frame.guidance.target, frame.guidance.expected_rate_cps) == ("target 1", 400.0)
+
+
+async def test_what_cannot_be_located_has_no_position() -> None:
+    """Not localisable: the probability is told, everything that could be drawn is null."""
+    console = await ready()
+    console.localiser.newest = believed(estimate(is_localisable=False), until_s=9.9)
+    (target,) = console.frame(10.1).targets
+    assert (target.localisable, target.reason, target.probability) == (False, "too few counts", 0.97)
+    drawn = ("centre_mm", "covariance_mm2", "region_semi_axes_mm", "region_axes", "activity_mbq", "tip_right_mm",
+             "tip_up_mm", "tip_ahead_mm", "distance_mm", "distance_half_width_mm", "off_axis_deg")  # fmt: skip
+    assert [getattr(target, name) for name in drawn] == [None] * len(drawn)
+
+
+async def test_a_probe_that_is_not_seen_has_no_direction() -> None:
+    """The target keeps its place in the patient; nothing is said about the way to it."""
+    console = await ready()
+    console.see(10.05, is_seen=False)
+    frame = console.frame(10.1)
+    (target,) = frame.targets
+    assert frame.pose is None
+    assert target.centre_mm is not None
+    assert (target.distance_mm, target.tip_right_mm, target.off_axis_deg) == (None, None, None)
+    assert frame.guidance.sentence == "The tracker does not see the probe."
+
+
+async def test_a_tracker_that_fell_silent_guides_nobody() -> None:
+    """Its last pose is shown as old as it is; no distance and no tilt come from where the probe once was."""
+    console = await ready()
+    live, frozen = console.frame(10.4), console.frame(12.0)
+    assert live.targets[0].distance_mm is not None
+    assert frozen.pose is not None
+    assert frozen.pose.age_s == pytest.approx(2.0)
+    (target,) = frozen.targets
+    assert (target.distance_mm, target.tip_right_mm) == (None, None)
+    assert frozen.guidance.sentence == "The tracker does not see the probe."
+    assert frozen.guidance.expected_rate_cps is None
+    (camera,) = (device for device in frozen.devices if device.name == "camera")
+    assert camera.age_s == pytest.approx(2.0)
+
+
+async def test_a_pose_is_as_old_as_the_older_of_probe_and_patient() -> None:
+    """A tip in a patient whose marker was last seen two seconds ago is two seconds old, however fresh the probe."""
+    console = Console(reference="Patient")
+    console.see(10.0, tool="Patient")
+    for at_s in np.arange(9.95, 12.0, 0.05):
+        console.see(float(at_s))
+    frame = console.frame(12.0)
+    assert frame.pose is not None
+    assert frame.pose.age_s == pytest.approx(2.0)
+
+
+async def test_ages_grow_with_the_clock() -> None:
+    """Every number in a frame that was measured says how old it is at this frame."""
+    console = await ready()
+    for number in range(10):
+        console.board.count(
+            CountReading(
+                device="gamma", taken_at_s=9.0 + 0.1 * number, real_time_s=0.1, live_time_s=0.1, counts=5
+            )
+        )
+    early, late = console.frame(10.1), console.frame(10.3)
+    for frame, age_s in ((early, 0.1), (late, 0.3)):
+        assert frame.rate is not None
+        assert frame.pose is not None
+        assert frame.posterior is not None
+        assert frame.rate.age_s == pytest.approx(age_s)
+        assert frame.pose.age_s == pytest.approx(age_s)
+        assert frame.posterior.age_s == pytest.approx(age_s + 0.1)
+        assert frame.devices[0].age_s == pytest.approx(age_s)
+    assert early.rate is not None
+    assert (early.rate.counts, early.rate.rate_cps) == (50, pytest.approx(50.0))
+
+
+def test_beyond_correction_is_null_and_more_than_was_counted() -> None:
+    """A saturated probe has no rate and no upper end; the lower is what it counted, not zero."""
+    board = Board()
+    board.count(
+        CountReading(
+            device="gamma", taken_at_s=0.0, real_time_s=1.0, live_time_s=1.0, counts=250_000, dead_time_s=5e-6
+        )
+    )
+    rate = show_rate(board, "gamma", integration_s=1.0, background_cps=5.0, now_s=1.0)
+    assert rate is not None
+    assert (rate.rate_cps, rate.high_cps, rate.low_cps, rate.dead_fraction) == (None, None, 250_000.0, 1.0)
+
+
+def test_a_link_says_what_its_supervisor_says() -> None:
+    """A lost device is lost in the next frame, with the sentence for a person."""
+    console = Console()
+    console.board.link(DeviceHealth(device="gamma", state=LinkState.LOST, since_s=1.0, detail="plug it in"))
+    device = console.frame(2.0).devices[0]
+    assert (device.state, device.detail, device.stale_after_s) == ("lost", "plug it in", 0.5)
+
+
+async def test_each_obstacle_has_its_sentence() -> None:
+    """What keeps navigation from guiding is said in words, the first thing to mend first, and never a direction."""
+    console = await ready()
+    assert console.frame(10.1).guidance.target == "target 1"
+
+    console.synchroniser.chain = replace(console.synchroniser.chain, patient_from_reference=None)
+    unregistered = console.frame(10.1)
+    assert "Not registered" in unregistered.guidance.sentence
+    assert unregistered.pose is None
+
+    console = await ready()
+    console.composer.response = None
+    assert "run acquire" in console.frame(10.1).guidance.sentence
+
+    console = await ready()
+    console.composer.synchroniser = None
+    assert "No tracker" in console.frame(10.1).guidance.sentence
+
+    console = Console()
+    console.see(10.0)
+    assert "No study of this patient" in console.frame(10.1).guidance.sentence
+
+    console.map = without_skin(study_map(study()))
+    await console.archive.take(received())
+    frame = console.frame(10.1)
+    assert frame.guidance.sentence == "No depth can be told: the study has no CT in the activity's space."
+    assert frame.guidance.target is None
+
+
+async def test_a_map_without_a_count_asks_for_a_sweep() -> None:
+    """With everything in place and nothing counted yet the surgeon is told to begin."""
+    console = await ready()
+    console.localiser.newest = None
+    guidance = console.frame(10.1).guidance
+    assert (guidance.target, guidance.sentence) == (None, "Sweep slowly over the skin.")

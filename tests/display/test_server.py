@@ -1,0 +1,109 @@
+"""The server in a process that ends as a whole."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from devices.clock import monotonic
+from display.app import Exhibits, create_app
+from display.hub import Hub
+from display.messages import SUBPROTOCOL, Hello, ServerMessage, StudyList
+from display.server import AddressInUse, Server, listen
+from display.shelf import Shelf
+from tests.display.test_app import HELLO, choose, state
+
+
+def exhibits() -> Exhibits:
+    return Exhibits(
+        hub=Hub(),
+        shelf=Shelf(),
+        hello=lambda: HELLO,
+        studies=lambda: StudyList(revision=0, studies=()),
+        choose=choose,
+        clock=monotonic,
+    )
+
+
+@asynccontextmanager
+async def serving(shown: Exhibits) -> AsyncIterator[tuple[Server, asyncio.Task[None], int]]:
+    """A running server, ended within its time."""
+    listener = listen("127.0.0.1", 0)
+    server = Server(create_app(shown))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield server, task, listener.getsockname()[1]
+    finally:
+        server.close()
+        async with asyncio.timeout(2.5):
+            await task
+        listener.close()
+
+
+def test_a_port_in_use_is_said_in_a_sentence() -> None:
+    """Which address, why, and what to do; no descriptor is left."""
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(AddressInUse, match=rf"127\.0\.0\.1:{port} .*in use.*set another port"):
+            listen("127.0.0.1", port)
+
+
+def test_an_address_of_another_machine_is_said_too() -> None:
+    """192.0.2.1 (RFC 5737) is nobody's own address."""
+    with pytest.raises(AddressInUse, match="192.0.2.1:0 cannot be listened on"):
+        listen("192.0.2.1", 0)
+
+
+def test_a_freed_port_can_be_taken_at_once() -> None:
+    """A service that is restarted does not wait for the connections of the former one to be forgotten."""
+    listener = listen("127.0.0.1", 0)
+    address = listener.getsockname()
+    with socket.create_connection(address), listener.accept()[0] as served:
+        served.close()
+        listener.close()
+    listen(*address).close()
+
+
+async def test_it_ends_within_two_seconds_with_displays_connected() -> None:
+    """One display reads, one never does and sends nothing: neither holds the service up, both are told goodbye."""
+    shown = exhibits()
+    async with serving(shown) as (server, task, port):
+        async with (
+            connect(f"ws://127.0.0.1:{port}/v1/feed", subprotocols=[SUBPROTOCOL]) as reading,
+            connect(f"ws://127.0.0.1:{port}/v1/feed", subprotocols=[SUBPROTOCOL]),
+        ):
+            hello = msgspec.json.decode(await reading.recv(), type=ServerMessage)
+            assert isinstance(hello, Hello)
+            await reading.send('{"type":"next","last_seq":-1}')
+            shown.hub.publish(state(0))
+            began_s = monotonic()
+            server.close()
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    await reading.recv()
+            async with asyncio.timeout(2):
+                await asyncio.shield(task)
+            assert monotonic() - began_s < 2.0
+    assert shown.hub._waiting == set()
+
+
+async def test_a_display_that_breaks_off_leaves_nothing() -> None:
+    """A tablet whose network dies is forgotten: its tasks end and nobody waits for it."""
+    shown = exhibits()
+    async with serving(shown) as (_, _, port):
+        display = await connect(f"ws://127.0.0.1:{port}/v1/feed", subprotocols=[SUBPROTOCOL])
+        await display.recv()
+        await display.send('{"type":"next","last_seq":-1}')
+        async with asyncio.timeout(5):
+            while not shown.hub._waiting:
+                await asyncio.sleep(0.005)
+        display.transport.abort()
+        await display.wait_closed()
+        async with asyncio.timeout(5):
+            while shown.hub._waiting:
+                await asyncio.sleep(0.005)
