@@ -1,0 +1,162 @@
+"""What the displays of a room see: frames on time, the study in use, and the broker told of every link."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import numpy as np
+import pytest
+
+from devices.clock import monotonic
+from devices.mqtt import MqttPublisher, Settings
+from devices.readings import DeviceHealth, LinkState
+from display.messages import DeviceState, State, StudyChoice
+from display.stage import FRAME_INTERVAL_S, Signboard, Stage
+from tests.acquisition.received import received, spect, study, study_map
+from tests.display.test_composer import Console
+
+SIGNBOARD = Signboard(site="site", room="room", session_id="s", simulated=True, stale_after_s=0.5)
+
+
+class House:
+    """A stage with all behind it; a study that comes into use is shown on it, as in the service."""
+
+    def __init__(self, publisher: MqttPublisher | None = None) -> None:
+        self.console = Console()
+        self.advanced: list[float] = []
+        self.stage = Stage(
+            SIGNBOARD,
+            board=self.console.board,
+            archive=self.console.archive,
+            composer=self.console.composer,
+            advance=self.advanced.append,
+            publisher=publisher,
+            clock=monotonic,
+        )
+        self.exhibits = self.stage.exhibits()
+        self.console.archive._on_use = self.stage.show
+
+    async def frame(self, seq: int = -1) -> State:
+        """Wait for a frame newer than this."""
+        async with asyncio.timeout(10):
+            return await self.exhibits.hub.newer_than(seq)
+
+
+@asynccontextmanager
+async def running(house: House) -> AsyncIterator[None]:
+    """Run what runs for ever, and cancel it at the end."""
+    jobs = [asyncio.create_task(job, name=name) for name, job in house.stage.jobs()]
+    try:
+        yield
+    finally:
+        for job in jobs:
+            job.cancel()
+        outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes), outcomes
+
+
+async def test_frames_come_twenty_times_a_second() -> None:
+    """Each is counted, each lets waiting counts go on, and a stall is not caught up with a burst."""
+    house = House()
+    async with running(house):
+        first = await house.frame()
+        at_s = [(await house.frame(first.seq + number)).server_monotonic_s for number in range(10)]
+    assert np.median(np.diff(at_s)) == pytest.approx(FRAME_INTERVAL_S, abs=0.02)
+    assert house.console.board.tally.frames == len(house.advanced) >= 10
+    assert house.console.board.tally.frames <= 1 + (at_s[-1] - first.server_monotonic_s) / FRAME_INTERVAL_S + 2
+
+
+async def test_a_study_in_use_is_in_every_frame_with_its_volumes() -> None:
+    """What the frame names can be fetched, voxel for voxel; the list says that it is in use."""
+    house = House()
+    await house.console.archive.take(received())
+    async with running(house):
+        frame = await house.frame()
+    assert frame.study is not None
+    assert (frame.study.patient_id, frame.study.patient_name) == ("A-1", "ANNA^A")
+    assert frame.study.activity is not None
+    assert frame.study.anatomy is not None
+    voxels = house.exhibits.shelf.find(frame.study.activity.etag)
+    assert voxels is not None
+    assert np.array_equal(np.frombuffer(voxels.voxels, "<f4").reshape(frame.study.activity.shape), spect().values)
+    assert frame.study.anatomy.dtype == "int16"
+    (entry,) = house.exhibits.studies().studies
+    assert (entry.in_use, entry.usable, entry.received_from) == (True, True, "SPECTCT")
+
+
+async def test_while_a_map_is_exchanged_no_frame_shows_the_former() -> None:
+    """From the choice of another patient until her map is packed there is none, and the former one is gone."""
+    house = House()
+    await house.console.archive.take(received("1.1"))
+    house.console.map = study_map(study("2.2", patient_id="B-2", patient_name="BERTA^B", activity=spect(7.0)))
+    await house.console.archive.take(received("2.2"))
+    former = house.console.frame(1.0).study
+    assert former is not None
+    assert former.activity is not None
+    choosing = asyncio.create_task(
+        house.exhibits.choose(StudyChoice(study_uid="2.2", patient_id="B-2", patient_name="BERTA^B"))
+    )
+    shown = set()
+    while not choosing.done():
+        await asyncio.sleep(0)
+        frame = house.console.frame(1.0)
+        shown.add(frame.study.patient_id if frame.study else None)
+        in_use = house.console.archive.in_use
+        assert in_use is not None
+        assert frame.study is None or frame.study.patient_id == in_use.study.patient_id
+    assert await choosing is None
+    assert shown == {None, "B-2"}
+    assert house.exhibits.shelf.find(former.activity.etag) is None
+
+
+async def test_a_wrong_name_changes_nothing() -> None:
+    """The refusal reaches the page in words, and the frame still shows whom it showed."""
+    house = House()
+    await house.console.archive.take(received("1.1"))
+    refusal = await house.exhibits.choose(StudyChoice(study_uid="1.1", patient_id="A-1", patient_name="BERTA^B"))
+    assert refusal is not None
+    assert house.console.frame(1.0).study is not None
+
+
+async def test_a_study_out_of_use_leaves_no_volume() -> None:
+    """Nothing can be fetched any more and no frame names it."""
+    house = House()
+    await house.console.archive.take(received())
+    shown = house.console.frame(1.0).study
+    assert shown is not None
+    assert shown.anatomy is not None
+    house.console.map = study_map(study(has_map=False))
+    await house.console.archive.take(received(objects=2))
+    assert house.console.frame(1.0).study is None
+    assert house.exhibits.shelf.find(shown.anatomy.etag) is None
+
+
+async def test_every_connection_is_greeted_with_this_rooms_names() -> None:
+    """Names, the session, whether it is simulated, and the limit of staleness."""
+    hello = House().exhibits.hello()
+    assert (hello.site, hello.room, hello.session_id, hello.simulated) == ("site", "room", "s", True)
+    assert hello.stale_after_s == 0.5
+
+
+async def test_links_frames_and_guidance_go_to_the_broker() -> None:
+    """Waiting for a broker that is not there: the newest of each topic, as the displays would read it."""
+    healths: list[DeviceHealth] = []
+    settings = Settings(host="127.0.0.1", port=1, site="site", room="room", timeout_s=0.2)
+    publisher = MqttPublisher(settings, on_health=healths.append, jitter=lambda: 0.5)
+    house = House(publisher)
+    lost = DeviceHealth(device="gamma", state=LinkState.LOST, since_s=1.0, detail="plug it in")
+    house.console.board.link(lost)
+    house.stage.tell(lost)
+    async with running(house):
+        seq = (await house.frame()).seq
+        newest = await house.frame(seq + 3)
+        async with asyncio.timeout(10):
+            while not any(health.state is LinkState.LOST for health in healths):
+                await asyncio.sleep(0.01)
+    waiting = {leaf: payload for leaf, (payload, _) in publisher._waiting.items()}
+    assert set(waiting) == {"state", "guidance", "health/gamma"}
+    told = msgspec.json.decode(waiting["health/gamma"], type=DeviceState)
+    assert (told.name, told.state, told.detail) == ("gamma", "lost", "plug it in")
+    assert msgspec.json.decode(waiting["state"], type=State).seq >= newest.seq
+    assert {leaf for leaf, (_, is_retained) in publisher._waiting.items() if is_retained} == {"state", "health/gamma"}
