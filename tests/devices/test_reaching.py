@@ -1,0 +1,115 @@
+"""Asked once whether it is there: each device answers with a sentence that says what to do."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from devices.clock import monotonic
+from devices.dicom.client import run_node
+from devices.dicom.settings import NodeSettings
+from devices.mqtt import Settings as BrokerSettings
+from devices.probes import mightyohm
+from devices.reaching import reach, reach_broker, reach_node
+from simulators.ports import open_pty_port
+from simulators.probes.mightyohm import SimulatedMightyOhm
+from tests.devices.test_mqtt import Broker, free_port, started
+
+
+def settings(port: str) -> mightyohm.Settings:
+    return mightyohm.Settings(driver="mightyohm", port=port, silence_s=1.0)
+
+
+def counter() -> SimulatedMightyOhm:
+    return SimulatedMightyOhm(
+        lambda _start_s, _end_s: 3, powered_at_s=monotonic(), rng=np.random.default_rng(1), speed=50
+    )
+
+
+def node_settings(folder: Path, port: int) -> NodeSettings:
+    return NodeSettings(port=port, folder=folder, allowed_ae_titles=("CT1",), free_floor_mb=0)
+
+
+async def test_a_device_that_delivers_is_reached(tmp_path: Path) -> None:
+    """A reading came: more than an open port."""
+    async with open_pty_port(counter(), tmp_path / "counter") as port:
+        found = await reach("wall", settings(port.url), clock=monotonic)
+    assert (found.device, found.is_reached) == ("wall", True)
+    assert "delivers readings" in found.sentence
+
+
+async def test_a_device_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
+    """No port: plug it in; its name is not said twice."""
+    found = await reach("wall", settings(str(tmp_path / "nothing")), clock=monotonic)
+    assert not found.is_reached
+    assert "plug the instrument in" in found.sentence
+    assert not found.sentence.startswith("wall")
+
+
+async def test_a_silent_device_is_not_reached() -> None:
+    """A link alone proves nothing: after the patience it is given up, and its port is closed."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        found = await reach("wall", settings(f"socket://127.0.0.1:{port}"), clock=monotonic, patience_s=0.2)
+    assert not found.is_reached
+    assert "no reading within 0.2 s" in found.sentence
+
+
+async def test_a_running_node_answers(tmp_path: Path) -> None:
+    """By C-ECHO, as a console would ask."""
+    async with run_node(node_settings(tmp_path, 0)) as node:
+        found = await reach_node(node_settings(tmp_path, node.port))
+    assert (found.is_reached, found.sentence) == (True, "RADIONAV answers C-ECHO")
+
+
+async def test_a_node_that_does_not_run_could(tmp_path: Path) -> None:
+    """Nobody has its port: it is free for it, also just after a node has ended with connections open."""
+    async with run_node(node_settings(tmp_path, 0)) as node:
+        port = node.port
+        await reach_node(node_settings(tmp_path, port))
+    found = await reach_node(node_settings(tmp_path, port))
+    assert found.is_reached
+    assert "is free for it" in found.sentence
+
+
+async def test_a_port_that_a_former_connection_still_haunts_is_free(tmp_path: Path) -> None:
+    """TIME_WAIT on our side of a closed connection does not hold up a node, and so not the check."""
+    with socket.create_server(("127.0.0.1", 0)) as former:
+        port = former.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)), former.accept()[0] as served:
+            served.close()
+    found = await reach_node(node_settings(tmp_path, port))
+    assert found.is_reached, found.sentence
+
+
+async def test_a_stranger_on_the_nodes_port_is_no_node(tmp_path: Path) -> None:
+    """Something answers, but not DICOM: said, and not taken for a free port."""
+
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example ready\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as stranger:
+        found = await reach_node(node_settings(tmp_path, stranger.sockets[0].getsockname()[1]))
+    assert not found.is_reached
+    assert "is this a DICOM port?" in found.sentence
+
+
+async def test_a_broker_that_is_not_there_says_so() -> None:
+    """Refused: start it, or check host and port; no task and no socket is left."""
+    found = await reach_broker(
+        BrokerSettings(host="127.0.0.1", port=free_port(), site="s", room="r", timeout_s=0.5)
+    )
+    assert (found.device, found.is_reached) == ("mqtt", False)
+    assert "no broker listens" in found.sentence
+
+
+@pytest.mark.peer("mosquitto")
+async def test_a_broker_takes_messages(tmp_path: Path) -> None:
+    """A real mosquitto is connected to, as the publisher would."""
+    async with started(Broker(tmp_path)) as broker:
+        found = await reach_broker(BrokerSettings(host="127.0.0.1", port=broker.port, site="s", room="r"))
+    assert (found.is_reached, found.sentence) == (True, "takes messages")
