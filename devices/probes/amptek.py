@@ -254,7 +254,9 @@ class Settings(ProbeSettings):
     interval_s
         Time from poll to poll, s. At 115200 baud 256 channels take 74 ms, 1024 take 273 ms (section 3.4).
     answer_s
-        Longest silence on the line after a request, s; then it is asked again.
+        Longest silence on the line after a request, s; then it is asked again. With ``interval_s`` it stays
+        below ``silence_s``, so that an answer lost on the line is asked for again before the probe counts as
+        silent and is opened, and so cleared, anew.
     window_kev
         Lowest and highest energy that counts, keV; needs ``energy_kev_per_channel``.
     energy_kev_per_channel, energy_offset_kev
@@ -267,7 +269,7 @@ class Settings(ProbeSettings):
     driver: Literal["amptek"]
     baud_rate: Literal[115200, 57600, 19200] = 115200
     interval_s: float = Field(default=0.1, gt=0, le=10)
-    answer_s: float = Field(default=1.0, gt=0)
+    answer_s: float = Field(default=0.25, gt=0)
     window_kev: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = None
     energy_kev_per_channel: float | None = Field(default=None, gt=0)
     energy_offset_kev: float = 0.0
@@ -281,6 +283,16 @@ class Settings(ProbeSettings):
             raise ValueError("window_kev needs energy_kev_per_channel")
         if not self.window():
             raise ValueError("the window holds no channel: its first number must be the lower one")
+        return self
+
+    @model_validator(mode="after")
+    def _asked_again_before_silent(self) -> Self:
+        if self.interval_s + self.answer_s >= self.silence_s:
+            raise ValueError(
+                f"interval_s + answer_s ({self.interval_s:g} + {self.answer_s:g} s) must be below silence_s "
+                f"({self.silence_s:g} s), or a lost answer looks like a probe that is gone before it is asked "
+                "for again: shorten one of them"
+            )
         return self
 
     def window(self) -> range:

@@ -1,7 +1,8 @@
 """One device kept running: live only while data come, and recovering by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import tomllib
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -12,9 +13,9 @@ import pytest
 from devices.clock import monotonic
 from devices.probes import amptek, mightyohm
 from devices.protocols import DeviceSettings
-from devices.readings import CountReading, DeviceHealth, LinkState
+from devices.readings import CountReading, CountStatus, DeviceHealth, LinkState
 from devices.supervision import GREATEST_DELAY_S, Supervisor
-from simulators.faults import intact, losing
+from simulators.faults import Piece, intact, losing
 from simulators.ports import Instrument, TcpPort, open_pty_port, open_tcp_port
 from simulators.probes.amptek import SimulatedAmptek
 from simulators.probes.mightyohm import SimulatedMightyOhm
@@ -231,6 +232,40 @@ async def test_another_instrument_is_refused(tmp_path: Path) -> None:
             assert len(device.readings) == before
         async with open_pty_port(spectrometer(111), link):
             await device.until_state(LinkState.LIVE)
+
+
+SHIPPED = Path(__file__).parents[2] / "config" / "simulated.toml"
+
+
+async def test_one_flipped_bit_on_the_shipped_settings_costs_one_answer(tmp_path: Path) -> None:
+    """A damaged answer is asked for again in time: the probe stays live, and only what that answer held is gone."""
+    link = tmp_path / "gamma"
+    given: list[int] = []
+    answers = 0
+
+    def events(start_s: float, end_s: float) -> int:
+        given.append(max(round(1000 * (end_s - start_s)), 1))
+        return given[-1]
+
+    def flip_once(sent: bytes) -> Iterable[Piece]:
+        nonlocal answers
+        answers += 1
+        # the status, the clearing, three spectra, then a bit of the fourth's payload
+        yield 0.0, sent if answers != 6 else sent[:400] + bytes([sent[400] ^ 0x10]) + sent[401:]
+
+    instrument = SimulatedAmptek(events, powered_at_s=monotonic(), rng=np.random.default_rng(1), dead_time_s=0.0)
+    entry = tomllib.loads(SHIPPED.read_text())["probes"]["gamma"] | {"port": str(link)}
+    async with (
+        open_pty_port(instrument, link, fault=flip_once),
+        watched(amptek.Settings.model_validate(entry)) as device,
+    ):
+        await device.until(lambda: len(device.readings) == 6)
+        assert device.states == [LinkState.CONNECTING, LinkState.LIVE]
+        assert (device.supervisor.health.rejected, device.supervisor.health.reconnects) == (1, 0)
+    # each answer holds the counts since the one before; the first two of all went into status and clearing
+    assert [reading.counts for reading in device.readings] == [*given[2:5], *given[6:9]]
+    assert device.readings[3].status is CountStatus.RESYNCED
+    assert all(reading.real_time_s < 0.8 for reading in device.readings)
 
 
 async def test_a_restarted_instrument_is_started_again(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ async def test_readings_join_end_to_end_on_every_wire(wire: str, fault: Fault, t
 
     instrument = SimulatedAmptek(events, powered_at_s=monotonic(), rng=rng, dead_time_s=0.0)
     started_s = monotonic()
-    async with connected(instrument, tmp_path, wire=wire, fault=fault, answer_s=5.0) as probe:
+    async with connected(instrument, tmp_path, wire=wire, fault=fault, answer_s=0.7) as probe:
         assert probe.identity == "Amptek DP5, serial number 12345, firmware 6.08.00"
         readings = await take(probe, 15)
         assert probe.rejected == 0
@@ -397,10 +397,13 @@ def test_the_poll_is_the_printed_packet() -> None:
         ({"window_kev": (-1, 126)}, "window_kev"),
         ({"interval_s": float("nan")}, "interval_s"),
         ({"windowkev": (1, 2)}, "windowkev"),
+        ({"answer_s": 0.8, "silence_s": 0.8}, "answer_s .* must be below silence_s .* asked for again"),
+        ({"interval_s": 0.9, "silence_s": 0.8}, r"\(0.9 \+ 0.25 s\) must be below silence_s \(0.8 s\)"),
+        ({"interval_s": 0.6, "answer_s": 0.2, "silence_s": 0.8}, "must be below silence_s"),
     ],
 )
 def test_settings_that_cannot_be_are_named(changes: dict[str, Any], words: str) -> None:
-    """A window given twice, not at all, or upside down is refused where it is written."""
+    """A window given twice or upside down, or no time to ask again, is refused where it is written."""
     good = {"driver": "amptek", "port": "/dev/ttyUSB0", "window_kev": (126, 154), "energy_kev_per_channel": 1.0}
     assert Settings.model_validate(good).window() == range(126, 155)
     with pytest.raises(ValidationError, match=words):
