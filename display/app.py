@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.middleware import Middleware
 from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.middleware import Middleware
 
 from devices.clock import Clock
 from display.asyncapi import describe_feed

@@ -6,17 +6,31 @@ hijacking, forged posts); programs without a browser send no Origin and are stop
 server listens on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from fastapi.datastructures import Headers
+from fastapi.responses import PlainTextResponse
+
+# the interface of ASGI 3.0, which FastAPI speaks and has no names for
+Message: TypeAlias = MutableMapping[str, Any]
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; connect-src 'self'; img-src 'self'; worker-src 'self'; "
     "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+SECURITY_HEADERS = (
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+NOT_STORED = (b"cache-control", b"no-store")
+"""For every answer that does not say itself how long it may be kept."""
 
 
 def _host_name(header: str) -> str:
@@ -43,11 +57,9 @@ class Guard:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = MutableHeaders(scope=message)
-                added["content-security-policy"] = CONTENT_SECURITY_POLICY
-                added["x-content-type-options"] = "nosniff"
-                added["referrer-policy"] = "no-referrer"
-                added.setdefault("cache-control", "no-store")
+                given = [*message["headers"], *SECURITY_HEADERS]
+                is_stored = any(name == NOT_STORED[0] for name, _ in given)
+                message["headers"] = given if is_stored else [*given, NOT_STORED]
             await send(message)
 
         await self._app(scope, receive, send_guarded)

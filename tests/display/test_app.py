@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 import pytest
-from starlette.testclient import TestClient
-from starlette.websockets import WebSocketDisconnect
+from fastapi import WebSocketDisconnect
+from fastapi.testclient import TestClient
 
 from display.app import Exhibits, create_app
 from display.hub import Hub
@@ -84,7 +84,8 @@ def client(exhibits: Exhibits) -> Iterator[TestClient]:
 
 
 def decode(text: str) -> ServerMessage:
-    return msgspec.json.decode(text, type=ServerMessage)
+    message: ServerMessage = msgspec.json.decode(text, type=ServerMessage)
+    return message
 
 
 def test_the_feed_says_hello_and_sends_the_newest_when_asked(client: TestClient, exhibits: Exhibits) -> None:
@@ -157,6 +158,9 @@ def test_our_own_page_is_served(client: TestClient) -> None:
     answer = client.get("/v1/studies", headers={"origin": "http://127.0.0.1"})
     assert answer.status_code == 200
     assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cache-control"] == "no-store"
 
 
 def test_a_volume_is_fetched_by_its_digest(client: TestClient, exhibits: Exhibits) -> None:
@@ -167,6 +171,7 @@ def test_a_volume_is_fetched_by_its_digest(client: TestClient, exhibits: Exhibit
     exhibits.shelf.replace(shelved)
     answer = client.get(shelved.state.url)
     assert np.array_equal(np.frombuffer(answer.content, "<f4").reshape(2, 3, 4), values)
+    assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
     again = client.get(shelved.state.url, headers={"if-none-match": answer.headers["etag"]})
     assert again.status_code == 304
     exhibits.shelf.replace()

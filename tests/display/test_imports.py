@@ -1,0 +1,26 @@
+"""What the display stands on is what the project says that it needs."""
+
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions, requires
+from pathlib import Path
+
+import pytest
+
+import display
+
+ROOM = Path(display.__file__).parent
+OURS = frozenset({"acquisition", "devices", "display", "navigation"})
+
+
+@pytest.mark.parametrize("module", sorted(ROOM.glob("*.py")), ids=lambda path: path.stem)
+def test_every_import_is_declared(module: Path) -> None:
+    """A package that comes only with another one may go with it: each that is imported stands in pyproject."""
+    declared = {re.split(r"[^\w-]", wanted, maxsplit=1)[0] for wanted in requires("radionav") or ()}
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    named |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    outside = {name.split(".")[0] for name in named} - OURS - sys.stdlib_module_names
+    found = packages_distributions()
+    assert {name for name in outside if not declared & set(found[name])} == set()
