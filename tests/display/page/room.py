@@ -4,14 +4,12 @@ import asyncio
 import contextlib
 import functools
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import numpy as np
-import uvicorn
 from numpy.typing import NDArray
 from playwright.async_api import Browser, Page, async_playwright
 
@@ -36,6 +34,7 @@ from display.messages import (
     StudyState,
     TargetState,
 )
+from display.server import Server, listen
 from display.shelf import Shelf, ShelvedVolume, shelve
 from navigation.volume import Volume, VolumeGeometry
 from tests.conftest import SYSTEM_PATH
@@ -369,15 +368,6 @@ class Room:
             await asyncio.sleep(FRAME_S)
 
 
-class QuietServer(uvicorn.Server):
-    """A server that leaves the test run's signals alone."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        """Take no signal over."""
-        yield
-
-
 @contextlib.asynccontextmanager
 async def serve(room: Room) -> AsyncIterator[None]:
     """Serve the room until the end of the block, on the port it had before or else a free one."""
@@ -391,12 +381,9 @@ async def serve(room: Room) -> AsyncIterator[None]:
             clock=monotonic,
         )
     )
-    with socket.create_server(("127.0.0.1", room.port)) as listening:
+    with contextlib.closing(listen("127.0.0.1", room.port)) as listening:
         room.port = listening.getsockname()[1]
-        settings = uvicorn.Config(
-            app, log_config=None, ws="websockets-sansio", lifespan="off", timeout_graceful_shutdown=1
-        )
-        server = QuietServer(settings)
+        server = Server(app)
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve(sockets=[listening]), name="server")
             publishing = tasks.create_task(room.keep_publishing(), name="publishing")
@@ -404,7 +391,7 @@ async def serve(room: Room) -> AsyncIterator[None]:
                 yield
             finally:
                 publishing.cancel()
-                server.should_exit = True
+                server.close()
                 await serving
 
 
