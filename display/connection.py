@@ -6,7 +6,7 @@ behind while the kernel's buffers swallow what it has not read; with it the age 
 """
 
 import asyncio
-import contextlib
+from math import inf
 
 import msgspec
 import structlog
@@ -33,7 +33,8 @@ class Connection:
         self._websocket = websocket
         self._hub = hub
         self._clock = clock
-        self._asked: asyncio.Queue[Next] = asyncio.Queue(maxsize=1)
+        self._asked: asyncio.Queue[Next] = asyncio.Queue()
+        self._drawn_before_next: float = -1
         self._sending = asyncio.Lock()
         self._last_sent = -1
 
@@ -79,17 +80,26 @@ class Connection:
         match message:
             case Ping(client_ms=client_ms):
                 await self._send(Pong(client_ms=client_ms, server_monotonic_s=self._clock()))
+            case Next(last_seq=last_seq) if last_seq >= self._drawn_before_next:
+                self._drawn_before_next = inf
+                self._asked.put_nowait(message)
             case Next():
-                with contextlib.suppress(asyncio.QueueFull):  # asked twice: one frame in flight all the same
-                    self._asked.put_nowait(message)
+                pass  # one is being answered: one frame in flight, however often it is asked for
 
     async def _answer(self) -> None:
+        """Answer one ``next`` after another, never with the same state.
+
+        While one waits for a newer state no other counts. While that state is being sent, one counts that says
+        it is drawn: a display can be faster than the call that sends to it returns.
+        """
         while True:
             asked = await self._asked.get()
-            state = await self._hub.newer_than(asked.last_seq)
-            spared = max(0, state.seq - self._last_sent - 1) if self._last_sent >= 0 else 0
-            self._last_sent = state.seq
+            state = await self._hub.newer_than(max(asked.last_seq, self._last_sent))
+            spared = state.seq - self._last_sent - 1 if self._last_sent >= 0 else 0
+            self._last_sent = self._drawn_before_next = state.seq
             await self._send(msgspec.structs.replace(state, spared=spared))
+            if self._asked.empty():
+                self._drawn_before_next = -1
 
     async def _beat(self) -> None:
         while True:
