@@ -22,6 +22,7 @@ from enum import StrEnum
 from typing import Literal, Self
 
 import structlog
+from pydantic import Field
 
 from devices.clock import Clock
 from devices.errors import FrameError
@@ -170,9 +171,20 @@ class MightyOhm:
 
 
 class Settings(ProbeSettings):
-    """A MightyOhm counter in the site file."""
+    """A MightyOhm counter in the site file.
+
+    Attributes
+    ----------
+    silence_s
+        Longer than other probes', and it cannot be shorter: the counter speaks once a second and cannot be asked,
+        so a whole second without a line is its normal state. 1.8 s leaves room for a line that comes late, not
+        for one that is missing. A surgeon would learn too late that it has gone: it monitors a room, and never
+        navigates.
+
+    """
 
     driver: Literal["mightyohm"]
+    silence_s: float = Field(default=1.8, gt=PERIOD_S, le=3.0)
 
     @asynccontextmanager
     async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[MightyOhm]:

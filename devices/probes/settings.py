@@ -17,7 +17,8 @@ class ProbeSettings(BaseModel):
     label
         What people call the probe.
     silence_s
-        Longest time between readings, s; after it the probe is shown as silent and opened again.
+        Longest time between readings, s; after it the probe is shown as silent and opened again. Bounded, for
+        page and server take it as the age at which a reading is stale, and nothing old looks live for a second.
     tool
         Name of the tracked tool that carries the probe; none for a probe that is not tracked.
     dead_time_s
@@ -31,7 +32,7 @@ class ProbeSettings(BaseModel):
 
     port: PortUrl
     label: str = ""
-    silence_s: float = Field(default=3.0, gt=0)
+    silence_s: float = Field(default=0.8, gt=0, le=0.9)
     tool: str | None = None
     dead_time_s: float = Field(default=0.0, ge=0)
     response: Path | None = None

@@ -11,11 +11,12 @@ class TrackerSettings(BaseModel):
     label
         What to call it on a screen.
     silence_s
-        Longest time between readings, s; after it the tracker is shown as silent and opened again.
+        Longest time between readings, s; after it the tracker is shown as silent and opened again. Bounded, for
+        page and server take it as the age at which a pose is stale, and nothing old looks live for a second.
 
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     label: str = "Tracker"
-    silence_s: float = Field(default=0.5, gt=0)
+    silence_s: float = Field(default=0.5, gt=0, le=0.9)

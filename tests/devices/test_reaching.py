@@ -15,11 +15,11 @@ from devices.probes import mightyohm
 from devices.reaching import reach, reach_broker, reach_node
 from simulators.ports import open_pty_port
 from simulators.probes.mightyohm import SimulatedMightyOhm
-from tests.devices.test_mqtt import Broker, free_port, started
+from tests.devices.mosquitto_peer import Broker, free_port, started
 
 
 def settings(port: str) -> mightyohm.Settings:
-    return mightyohm.Settings(driver="mightyohm", port=port, silence_s=1.0)
+    return mightyohm.Settings(driver="mightyohm", port=port, silence_s=3.0)
 
 
 def counter() -> SimulatedMightyOhm:

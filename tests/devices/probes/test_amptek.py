@@ -397,6 +397,7 @@ def test_the_poll_is_the_printed_packet() -> None:
         ({"window_kev": (-1, 126)}, "window_kev"),
         ({"interval_s": float("nan")}, "interval_s"),
         ({"windowkev": (1, 2)}, "windowkev"),
+        ({"silence_s": 0.95}, "less than or equal to 0.9"),
         ({"answer_s": 0.8, "silence_s": 0.8}, "answer_s .* must be below silence_s .* asked for again"),
         ({"interval_s": 0.9, "silence_s": 0.8}, r"\(0.9 \+ 0.25 s\) must be below silence_s \(0.8 s\)"),
         ({"interval_s": 0.6, "answer_s": 0.2, "silence_s": 0.8}, "must be below silence_s"),

@@ -185,10 +185,16 @@ async def test_through_socat(tmp_path: Path) -> None:
 
 
 def test_a_typo_in_the_settings_is_named() -> None:
-    """A key that is not there, a port that is none and a silence of nothing are refused by name."""
+    """A key that is not there and a port that is none are refused by name."""
     with pytest.raises(ValidationError, match="prot"):
         Settings.model_validate({"driver": "mightyohm", "prot": "/dev/ttyUSB0"})
     with pytest.raises(ValidationError, match="is no port"):
         Settings(driver="mightyohm", port="COM1")
+
+
+@pytest.mark.parametrize("silence_s", [0.0, 1.0, 3.1])
+def test_a_silence_that_a_line_a_second_cannot_keep_is_refused(silence_s: float) -> None:
+    """No more than the second between two lines, or more than three, is refused; without a word it is 1.8 s."""
+    assert Settings(driver="mightyohm", port="/dev/ttyUSB0").silence_s == 1.8
     with pytest.raises(ValidationError, match="silence_s"):
-        Settings(driver="mightyohm", port="/dev/ttyUSB0", silence_s=0)
+        Settings(driver="mightyohm", port="/dev/ttyUSB0", silence_s=silence_s)

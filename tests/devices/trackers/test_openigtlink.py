@@ -41,7 +41,7 @@ PEER = Path(__file__).with_name("pyigtl_peer.py")
 def settings(port: int, **keys: Any) -> Settings:
     """A tracker on this machine with one tool, silent after 10 s so that tests may take their time."""
     return Settings.model_validate(
-        {"driver": "openigtlink", "host": "127.0.0.1", "port": port, "tools": ("Probe",), "silence_s": 10.0} | keys
+        {"driver": "openigtlink", "host": "127.0.0.1", "port": port, "tools": ("Probe",), "silence_s": 0.9} | keys
     )
 
 
@@ -169,7 +169,7 @@ async def count_to_the_end(tracker: OpenIgtLinkTracker) -> int:
 def test_settings_are_a_device() -> None:
     """The settings are what the supervisor takes for a tracker."""
     device: DeviceSettings[PoseReading] = settings(1)
-    assert device.silence_s == 10.0
+    assert device.silence_s == 0.9
     assert Settings.model_validate({"driver": "openigtlink", "host": "h", "tools": ["a"]}).silence_s == 0.5
 
 
@@ -182,6 +182,7 @@ def test_settings_are_a_device() -> None:
         ({"lost_after_s": 10.0}, "below silence_s"),
         ({"hots": "x"}, "hots"),
         ({"silence_s": 0.0}, "greater than 0"),
+        ({"silence_s": 0.95}, "less than or equal to 0.9"),
     ],
 )
 def test_settings_refuse_what_cannot_work(keys: dict[str, Any], sentence: str) -> None:
