@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PAGE_SOURCES := $(shell find display/page -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: demo test check env feed lock clean
+.PHONY: demo test check env page feed lock clean
 
 demo: env
 	@$(BIN)/radionav --simulate
@@ -32,10 +32,15 @@ env: .venv/installed
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
-.venv/installed: .venv/locked pyproject.toml $(PAGE_SOURCES)
+display/page/dist/index.html: .venv/locked $(PAGE_SOURCES)
 	@$(BIN)/python display/page/hatch_build.py
+	@touch $@
+
+.venv/installed: .venv/locked pyproject.toml display/page/dist/index.html
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+page: env
 
 feed: .venv/locked
 	$(BIN)/python -m display.asyncapi docs/feed.md

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
-from acquisition.calibration import CalibrationError, load_response
+from acquisition.calibration import Calibration, CalibrationError, load_calibration
 from acquisition.command import Outcome, run_morning
 from acquisition.intake import Intake
 from acquisition.localising import Localiser
@@ -51,7 +51,6 @@ from display.summary import sum_up
 from navigation.errors import NavigationError
 from navigation.estimate import Posterior, TargetEstimate
 from navigation.frames import Frame
-from navigation.response import Response
 from navigation.transforms import RigidTransform
 from simulators.bench import BenchFault
 from simulators.bench_room import POLL_INTERVAL_S, open_bench
@@ -59,8 +58,8 @@ from simulators.scene import Scene, sentinel_node_scene
 from simulators.theatre import DESCRIPTION, Theatre, open_theatre
 from simulators.truth import compare
 
-SIMULATED_CALIBRATION = Path("var") / "simulated-gamma.json"
-"""What ``acquire --simulate`` writes, and ``radionav --simulate`` uses in place of the shipped one."""
+SIMULATED_FOLDER = Path("var")
+"""Where ``acquire --simulate`` writes, and ``radionav --simulate`` looks first for a calibration."""
 
 
 class ServiceError(Exception):
@@ -73,7 +72,7 @@ class Room:
     def __init__(self, site: Site, *, is_simulated: bool, recorder: Recorder, rng: np.random.Generator) -> None:
         self._site = site
         self._nuclide = load_nuclides()[site.nuclide]
-        self._response = _load_response(site, is_simulated=is_simulated)
+        self._calibration = _load_calibration(site, is_simulated=is_simulated)
         self._localiser = Localiser(clock=monotonic)
         self.board = Board()
         archive = StudyArchive(patient_id=site.procedure.patient_id, read=read_map_apart, on_use=self._use)
@@ -92,6 +91,7 @@ class Room:
                 site.navigation.tracker,
                 _tip_chain(site, site.navigation),
                 longest_gap_s=site.navigation.longest_gap_s,
+                calibrated=self._calibration.provenance.identity if self._calibration else "",
             )
         signboard = Signboard(
             site=site.site.name,
@@ -107,7 +107,8 @@ class Room:
             archive=archive,
             devices=_shown_devices(site),
             probe=_probe_in_hand(site),
-            response=self._response,
+            response=self._calibration.response if self._calibration else None,
+            stranger=self.intake.stranger,
             integration_s=site.display.integration_s,
             session_id=signboard.session_id,
             simulated=is_simulated,
@@ -145,10 +146,14 @@ class Room:
         """Take a study into use: shown as the map, and believed until the counts say otherwise; None: no map."""
         self._localiser.begin(None)  # what was believed belongs to another map
         await self._stage.show(archived)
-        if archived is not None and self._response is not None:
-            estimator = await asyncio.to_thread(
-                begin_estimate, archived, self._response, self._nuclide, now=datetime.now(tz=UTC)
-            )
+        if archived is None or self._calibration is None:
+            return
+        response, now = self._calibration.response, datetime.now(tz=UTC)
+        try:
+            estimator = await asyncio.to_thread(begin_estimate, archived, response, self._nuclide, now=now)
+        except NavigationError as exc:
+            self._localiser.begin(None, obstacle=str(exc))
+        else:
             self._localiser.begin(estimator)
 
 
@@ -156,7 +161,7 @@ def _probe_in_hand(site: Site) -> str:
     return site.navigation.probe if site.navigation else next(iter(site.probes))
 
 
-def _load_response(site: Site, *, is_simulated: bool) -> Response | None:
+def _load_calibration(site: Site, *, is_simulated: bool) -> Calibration | None:
     if site.navigation is None:
         return None
     probe = site.navigation.probe
@@ -164,16 +169,16 @@ def _load_response(site: Site, *, is_simulated: bool) -> Response | None:
     if path is None:
         return None
     try:
-        response = load_response(path, probe=probe, is_simulated=is_simulated)
+        calibration = load_calibration(path, probe=probe, is_simulated=is_simulated)
     except CalibrationError as exc:
         raise ServiceError(str(exc)) from exc
-    window_kev = site.window_kev(probe)
+    response, window_kev = calibration.response, site.window_kev(probe)
     if response.nuclide != site.nuclide or window_kev not in {None, response.window_kev}:
         raise ServiceError(
             f"{path}: made for {response.nuclide} in {response.window_kev} keV, but the site file has "
             f"{site.nuclide} in {window_kev} keV: run acquire, or name the calibration that fits"
         )
-    return response
+    return calibration
 
 
 def _tip_chain(site: Site, navigation: NavigationSettings) -> TipChain:
@@ -202,6 +207,7 @@ def _shown_devices(site: Site) -> Mapping[str, ShownDevice]:
         )
     if site.dicom is not None:
         shown["dicom"] = ShownDevice(kind="dicom", label="Scanner", primary=False, stale_after_s=None)
+    shown["recorder"] = ShownDevice(kind="recorder", label="Recording", primary=False, stale_after_s=None)
     if site.mqtt is not None:
         shown["mqtt"] = ShownDevice(kind="mqtt", label="Hospital broker", primary=False, stale_after_s=None)
     return shown
@@ -230,15 +236,20 @@ async def run_room(
     with (
         threadpool_limits(limits=1),  # more cost more than they give: matrices are small, the event loop waits
         contextlib.closing(listener),
-        record(site.recordings, simulated=is_simulated) as recorder,
+        contextlib.ExitStack() as stack,
     ):
+        try:
+            recorder = stack.enter_context(record(site.recordings, simulated=is_simulated))
+        except OSError as exc:
+            raise ServiceError(f"recordings: {site.recordings} cannot be written: {exc.strerror}") from exc
         room = Room(site, is_simulated=is_simulated, recorder=recorder, rng=rng)
         server = Server(create_app(room.exhibits()))
         host, port = listener.getsockname()[:2]
+        address = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve(sockets=[listener]), name="display")
             running = [tasks.create_task(job, name=name) for name, job in room.jobs()]
-            running.append(tasks.create_task(on_ready(room, f"http://{host}:{port}/"), name="ready"))
+            running.append(tasks.create_task(on_ready(room, address), name="ready"))
             await stop.wait()
             server.close()
             await serving
@@ -295,9 +306,10 @@ def _run(
 
 
 @radionav.command()
-def check(config: SiteFile = None) -> None:
+def check(context: typer.Context, config: SiteFile = None) -> None:
     """Say for each device of a site file whether it can be reached, and what to do if not."""
     _log_to_stderr(logging.CRITICAL)
+    config = config or (context.parent.params["config"] if context.parent else None)
     if config is None:
         _fail("check needs --config SITE.toml")
     try:
@@ -396,13 +408,18 @@ def simulated_site() -> Site:
     return read_site(Path(str(files("config"))) / "simulated.toml")
 
 
+def _simulated_calibration(probe: str) -> Path:
+    return SIMULATED_FOLDER / f"simulated-{probe}.json"
+
+
 def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
     """Fill in where the simulated devices are; nothing else changes."""
     probes = {
         name: probe.model_copy(update={"port": theatre.ports[name].url}) for name, probe in site.probes.items()
     }
-    if SIMULATED_CALIBRATION.exists():
-        probes["gamma"] = probes["gamma"].model_copy(update={"response": SIMULATED_CALIBRATION})
+    for name, probe in probes.items():
+        if _simulated_calibration(name).exists():
+            probes[name] = probe.model_copy(update={"response": _simulated_calibration(name)})
     place = {"host": theatre.tracker.host, "port": theatre.tracker.port}
     trackers = {name: tracker.model_copy(update=place) for name, tracker in site.trackers.items()}
     dicom = site.dicom and site.dicom.model_copy(update={"folder": folder / "studies"})
@@ -413,6 +430,7 @@ def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
 async def _serve_simulated(
     site: Site, *, seconds: float | None, unplug: _Unplugging | None, seed: int
 ) -> dict[str, Any]:
+    stop = _stop_on_signals(seconds)
     scene, rng = sentinel_node_scene(), np.random.default_rng(seed)
     with tempfile.TemporaryDirectory(prefix="radionav-") as named:
         folder = Path(named)
@@ -421,8 +439,9 @@ async def _serve_simulated(
             async def on_ready(room: Room, address: str) -> None:
                 for line in DESCRIPTION:
                     print(line, file=sys.stderr)
-                if SIMULATED_CALIBRATION.exists():
-                    print(f"SIMULATED calibration: {SIMULATED_CALIBRATION}, written by acquire", file=sys.stderr)
+                written = _simulated_calibration(_probe_in_hand(site))
+                if written.exists():
+                    print(f"SIMULATED calibration: {written}, written by acquire", file=sys.stderr)
                 await _announce(room, address)
                 node = await room.intake.node
                 await theatre.send_study(node.host, node.port, called_ae="RADIONAV")
@@ -433,7 +452,7 @@ async def _serve_simulated(
             room = await run_room(
                 _connect(site, theatre, folder),
                 is_simulated=True,
-                stop=_stop_on_signals(seconds),
+                stop=stop,
                 rng=rng,
                 on_ready=on_ready,
             )
@@ -532,7 +551,7 @@ async def _acquire_simulated(
                 technologist=Unattended(room.bench),
                 settings=_morning_settings(site).model_copy(update={"check_source": check_source}),
                 nuclides=load_nuclides(),
-                calibration=SIMULATED_CALIBRATION,
+                calibration=_simulated_calibration(name),
                 console=Console(stderr=True),
                 clock=room.clock,
                 wall_time=room.clock.wall_time,

@@ -9,7 +9,7 @@ import structlog
 
 from acquisition.reading import ReaderDied, StudyMap
 from acquisition.studies import SeriesReport, Study
-from devices.dicom.study import ReceivedStudy
+from devices.dicom.study import FOUND_AT_START, ReceivedStudy
 
 log = structlog.get_logger()
 
@@ -55,6 +55,7 @@ def _unread(received: ReceivedStudy, former: ArchivedStudy | None, reason: str) 
         patient_name="",
         description="",
         taken_at=None,
+        half_life_s=None,
         series=(report,),
         anatomy=None,
         activity=None,
@@ -66,7 +67,8 @@ class StudyArchive:
     """Reads studies as they come in and keeps the one in use.
 
     A study is taken into use for the patient on the table only: named in the site file before, or confirmed by
-    a person by ID and name. A study of anybody else is listed and nothing more. One that turns out to be somebody
+    a person by ID and name. Of those that are there at the start the newest is used; later ones take nobody's
+    place by themselves. A study of anybody else is listed and nothing more. One that turns out to be somebody
     else's when more of it has come goes out of use. Changes of use wait for each other, so that what is in use
     here is what ``on_use`` was told last.
 
@@ -89,6 +91,7 @@ class StudyArchive:
         self._on_use = on_use
         self._studies: dict[str, ArchivedStudy] = {}
         self._in_use: str | None = None
+        self._is_confirmed = False
         self._changing_use = asyncio.Lock()
         self.revision = 0
 
@@ -101,15 +104,17 @@ class StudyArchive:
         """List all studies, the one that came in last first."""
         return tuple(reversed(self._studies.values()))
 
-    async def take(self, received: ReceivedStudy) -> None:
+    async def take(self, received: ReceivedStudy) -> bool:
         """Read a received study; one of the patient on the table comes into use if none is yet, or is renewed.
+
+        Returns whether there was anything new in it.
 
         One that comes again as it was, as after a restart of the storage node, is not read again: a map that is
         begun anew forgets what was counted.
         """
         former = self._studies.get(received.study_uid)
         if former and former.is_usable and set(former.received.objects) == set(received.objects):
-            return
+            return False
         try:
             found, is_read = await self._read(received.objects), True
         except ReaderDied as exc:
@@ -123,11 +128,22 @@ class StudyArchive:
             refused = sum(not series.accepted for series in study.series)
             log.info("study read", reason=received.reason, series=len(study.series), refused=refused)
             is_hers = archived.is_usable and study.patient_id == self._patient_id
-            if is_read and is_hers and self._in_use in {None, received.study_uid}:
+            if is_read and is_hers and self._is_next(archived):
                 await self._use(archived)
             elif is_read and self._in_use == received.study_uid:
                 log.warning("study taken out of use", reason="with what came late it is no map of this patient")
                 await self._use(None)
+        return True
+
+    def _is_next(self, archived: ArchivedStudy) -> bool:
+        """Whether a study of the patient on the table takes the place of the one in use."""
+        in_use = self.in_use
+        if in_use is None or in_use.received.study_uid == archived.received.study_uid:
+            return True
+        if self._is_confirmed or archived.received.reason != FOUND_AT_START:
+            return False
+        taken_at, former = archived.study.taken_at, in_use.study.taken_at
+        return taken_at is not None and (former is None or taken_at > former)
 
     async def choose(self, study_uid: str, *, patient_id: str, patient_name: str) -> str | None:
         """Take a study into use whose patient a person has confirmed; returns why not, or None."""
@@ -140,6 +156,7 @@ class StudyArchive:
             if not archived.is_usable:
                 return "the study holds no map: it has no SPECT or PET that could be placed in the patient"
             self._patient_id = patient_id
+            self._is_confirmed = True
             await self._use(archived)
         return None
 

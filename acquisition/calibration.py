@@ -127,8 +127,8 @@ def read_calibration(path: Path) -> Calibration:
     return Calibration(response=response, provenance=provenance)
 
 
-def load_response(path: Path, *, probe: str | None = None, is_simulated: bool = False) -> Response:
-    """Read the response of a calibration file.
+def load_calibration(path: Path, *, probe: str | None = None, is_simulated: bool = False) -> Calibration:
+    """Read a calibration file to navigate by.
 
     Parameters
     ----------
@@ -152,4 +152,4 @@ def load_response(path: Path, *, probe: str | None = None, is_simulated: bool = 
         raise CalibrationError(
             f"{path}: of {calibration.response.probe}, not of {probe}; run acquire with {probe}"
         )
-    return calibration.response
+    return calibration

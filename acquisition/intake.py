@@ -12,6 +12,7 @@ from acquisition.synchronise import Synchroniser, TipChain, TrackedCount
 from devices.clock import Clock
 from devices.dicom.client import StorageNode, run_node
 from devices.dicom.settings import NodeSettings
+from devices.dicom.study import FOUND_AT_START
 from devices.errors import DeviceUnavailable
 from devices.protocols import DeviceSettings
 from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading
@@ -64,11 +65,31 @@ class Intake:
         self._clock = clock
         self._jitter = jitter
         self._navigators: tuple[str, str] | None = None
+        self._calibrated = ""
+        self._recorder_state = LinkState.CONNECTING
+        self._supervisors: dict[str, Supervisor[Any]] = {}
 
-    def navigate(self, probe: str, tracker: str, chain: TipChain, *, longest_gap_s: float) -> None:
-        """Join the counts of one probe with the poses of one tracker."""
+    def navigate(
+        self, probe: str, tracker: str, chain: TipChain, *, longest_gap_s: float, calibrated: str
+    ) -> None:
+        """Join the counts of one probe with the poses of one tracker.
+
+        ``calibrated`` is what the probe said it is when it was calibrated; empty where it cannot say.
+        """
         self._navigators = probe, tracker
+        self._calibrated = calibrated
         self.synchroniser = Synchroniser(chain, emit=self._track, longest_gap_s=longest_gap_s)
+
+    def stranger(self) -> str:
+        """Say why the probe in hand is not the one that was calibrated; empty while it is, or cannot say."""
+        if self._navigators is None or self._navigators[0] not in self._supervisors:
+            return ""
+        identity = self._supervisors[self._navigators[0]].identity
+        if not identity or not self._calibrated or identity == self._calibrated:
+            return ""
+        return (
+            f"The calibration is of another probe ({self._calibrated}, not {identity}): run acquire with this one"
+        )
 
     def jobs(
         self,
@@ -92,23 +113,36 @@ class Intake:
         supervisor = Supervisor(
             name, settings, on_reading=take, on_health=self._on_health, clock=self._clock, jitter=self._jitter
         )
+        self._supervisors[name] = supervisor
         return supervisor.run()
 
     def _count(self, reading: CountReading) -> None:
         self._recorder.count(reading)
+        self._tell_recorder()
         self._board.count(reading)
         if self.synchroniser and self._navigators and reading.device == self._navigators[0]:
             self.synchroniser.add_count(reading, now_s=self._clock())
 
     def _pose(self, reading: PoseReading) -> None:
         self._recorder.pose(reading)
+        self._tell_recorder()
         self._board.pose(reading)
         if self.synchroniser and self._navigators and reading.device == self._navigators[1]:
             self.synchroniser.add_pose(reading, now_s=self._clock())
 
+    def _tell_recorder(self) -> None:
+        """Tell when the recording begins and when it fails; readings go on either way."""
+        state = LinkState.LOST if self._recorder.failure else LinkState.LIVE
+        if state is not self._recorder_state:
+            self._recorder_state = state
+            self._on_health(
+                DeviceHealth(device="recorder", state=state, since_s=self._clock(), detail=self._recorder.failure)
+            )
+
     def _track(self, tracked: TrackedCount) -> None:
         self._board.tally.tracked_counts += 1
-        self._localiser.take(tracked)
+        if not self.stranger():
+            self._localiser.take(tracked)
 
     async def _receive_studies(self, settings: NodeSettings) -> None:
         """Run the storage node, and start it again if it ends: what it stored it announces anew."""
@@ -120,9 +154,9 @@ class Intake:
                     self._on_health(node.health)
                     async for received in node.studies():
                         self._recorder.study(received)
-                        self._board.tally.studies += 1
-                        self._board.delivered_s[node.device] = self._clock()
-                        await self._archive.take(received)
+                        if received.reason != FOUND_AT_START:
+                            self._board.delivered_s[node.device] = self._clock()
+                        self._board.tally.studies += await self._archive.take(received)
             except DeviceUnavailable as exc:
                 detail = str(exc).removeprefix(f"{exc.device}: ")
                 self._on_health(

@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
 
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import Clock
+from navigation.errors import NavigationError
 from navigation.guidance import Guidance, guide
 from navigation.observations import Observations
 from navigation.posterior import Estimator, Posterior
 from navigation.transforms import RigidTransform
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +62,13 @@ class Localiser:
         self._waiting: list[TrackedCount] = []
         self._woken = asyncio.Event()
         self.newest: Localisation | None = None
+        self.obstacle = ""
+        """Why nothing is estimated, in words; empty where something is, or nothing was begun."""
 
-    def begin(self, estimator: Estimator | None) -> None:
-        """Start afresh with an estimator, or stop with None."""
+    def begin(self, estimator: Estimator | None, *, obstacle: str = "") -> None:
+        """Start afresh with an estimator, or stop with None and say why."""
         self._estimator = estimator
+        self.obstacle = obstacle
         self._waiting.clear()
         self.newest = None
 
@@ -85,7 +92,15 @@ class Localiser:
             if estimator is None or not batch:
                 continue
             started_s = self._clock()
-            posterior = await asyncio.to_thread(estimator.add, _observations(batch))
+            try:
+                posterior = await asyncio.to_thread(estimator.add, _observations(batch))
+            except (ArithmeticError, NavigationError, np.linalg.LinAlgError) as exc:
+                log.exception("estimate failed", readings=len(batch))
+                if estimator is self._estimator:
+                    self.begin(
+                        None, obstacle=f"the estimate failed ({exc}): choose the study again to start afresh"
+                    )
+                continue
             if estimator is self._estimator:  # not replaced meanwhile
                 self.newest = Localisation(
                     posterior=posterior,

@@ -4,30 +4,57 @@ from dataclasses import replace
 from datetime import datetime
 
 from acquisition.archive import ArchivedStudy
+from acquisition.studies import Study
+from navigation.decay import decay_factor
+from navigation.errors import NavigationError
 from navigation.hotspots import Hotspot
 from navigation.nuclides import Nuclide
 from navigation.posterior import Estimator
 from navigation.prior import Prior
 from navigation.response import Response
 
+SAME_HALF_LIFE = 0.02
+"""Relative difference of half-lives that rounding in a file explains."""
 
-def begin_estimate(
-    archived: ArchivedStudy, response: Response, nuclide: Nuclide, *, now: datetime
-) -> Estimator | None:
-    """Start an estimator from a study: hot spots decayed to now, skin from the CT; None where there is no skin.
+LONGEST_HALF_LIVES = 20.0
+"""After so many a millionth is left."""
 
-    Without it nobody knows how much tissue lies between probe and target, and a depth could only be guessed.
+
+def begin_estimate(archived: ArchivedStudy, response: Response, nuclide: Nuclide, *, now: datetime) -> Estimator:
+    """Start an estimator from a study: hot spots decayed to now, skin from the CT.
+
+    Raises
+    ------
+    NavigationError
+        Where there is no skin (nobody would know how much tissue lies between probe and target, and a depth
+        could only be guessed), or the hot spots make no prior; the message says why.
+
     """
     study, skin = archived.study, archived.map.skin
     if skin is None:
+        raise NavigationError(archived.map.obstacle)
+    left = _share_left(study, nuclide, now)
+    return Estimator(response, Prior.from_hotspots([_decay(spot, left) for spot in archived.map.hotspots]), skin)
+
+
+def _share_left(study: Study, nuclide: Nuclide, now: datetime) -> float | None:
+    """Share of the scan's activity that is left; None where nothing can be said of it.
+
+    That is so without a time of the scan, with one in the future, after so long that nothing measurable is left,
+    and where the scan was of another nuclide: its map still says where, but not how much.
+    """
+    if study.taken_at is None:
         return None
-    elapsed_s = None if study.taken_at is None else (now - study.taken_at).total_seconds()
-    prior = Prior.from_hotspots([_decay(spot, nuclide, elapsed_s) for spot in archived.map.hotspots])
-    return Estimator(response, prior, skin)
+    if study.half_life_s is not None and abs(study.half_life_s / nuclide.half_life_s - 1) > SAME_HALF_LIFE:
+        return None
+    elapsed_s = (now - study.taken_at).total_seconds()
+    if not 0 <= elapsed_s <= LONGEST_HALF_LIVES * nuclide.half_life_s:
+        return None
+    return decay_factor(half_life_s=nuclide.half_life_s, elapsed_s=elapsed_s)
 
 
-def _decay(spot: Hotspot, nuclide: Nuclide, elapsed_s: float | None) -> Hotspot:
-    """Bring a hot spot's activity from the scan to now; unknown where the time of the scan is."""
-    if spot.activity_mbq is None or elapsed_s is None:
+def _decay(spot: Hotspot, left: float | None) -> Hotspot:
+    """Bring a hot spot's activity from the scan to now."""
+    if spot.activity_mbq is None or left is None:
         return replace(spot, activity_mbq=None)
-    return replace(spot, activity_mbq=nuclide.activity_mbq(spot.activity_mbq, elapsed_s))
+    return replace(spot, activity_mbq=spot.activity_mbq * left)

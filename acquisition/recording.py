@@ -9,25 +9,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import structlog
 from mcap.writer import Writer
 
 from devices.clock import Clock, monotonic, wall_time
 from devices.dicom.study import ReceivedStudy
 from devices.readings import CountReading, PoseReading
 
-CHUNK_BYTES = 65536
-"""About ten seconds of a session: what a crash may cost."""
+CHUNK_BYTES = 16384
+"""About a second of a session: what a crash may cost."""
+
+log = structlog.get_logger()
 
 _ANY_OBJECT = json.dumps({"type": "object"}).encode()
 
 
 class Recorder:
-    """Writes what devices deliver, in the order in which it came."""
+    """Writes what devices deliver, in the order in which it came.
 
-    def __init__(self, writer: Writer, *, clock: Clock = monotonic) -> None:
+    A disk that is full or gone ends the recording, never the room: ``failure`` says so from then on.
+    """
+
+    def __init__(self, writer: Writer, *, stream: IO[bytes], clock: Clock = monotonic) -> None:
+        self.failure = ""
         self._writer = writer
+        self._stream = stream
         self._clock = clock
         self._channels: dict[str, int] = {}
         self._sequence = 0
@@ -67,7 +75,27 @@ class Recorder:
         message = {"study_uid": study.study_uid, "calling_ae": study.calling_ae, "reason": study.reason}
         self._write("/studies", self._clock(), {**message, "objects": len(study.objects)})
 
+    def close(self) -> None:
+        """Write what is left and the index."""
+        if not self.failure:
+            try:
+                self._writer.finish()  # type: ignore[no-untyped-call]  # mcap leaves its annotation out
+            except OSError as exc:
+                self._fail(exc)
+
+    def _fail(self, exc: OSError) -> None:
+        self.failure = f"nothing is recorded any more ({exc.strerror}): make room on the disk and start again"
+        log.error("recording failed", reason=exc.strerror)
+
     def _write(self, topic: str, taken_at_s: float, message: dict[str, Any]) -> None:
+        if self.failure:
+            return
+        try:
+            self._append(topic, taken_at_s, message)
+        except OSError as exc:
+            self._fail(exc)
+
+    def _append(self, topic: str, taken_at_s: float, message: dict[str, Any]) -> None:
         if topic not in self._channels:
             schema = self._writer.register_schema(name=topic, encoding="jsonschema", data=_ANY_OBJECT)
             self._channels[topic] = self._writer.register_channel(
@@ -82,11 +110,20 @@ class Recorder:
             sequence=self._sequence,
             data=json.dumps(message, allow_nan=False).encode(),
         )
+        # a whole chunk leaves this process; between chunks there is nothing to flush
+        self._stream.flush()
 
 
 @contextmanager
 def record(folder: Path, *, simulated: bool, clock: Clock = monotonic) -> Iterator[Recorder]:
-    """Open a new recording in ``folder``, named by the time and by whether it is simulated."""
+    """Open a new recording in ``folder``, named by the time and by whether it is simulated.
+
+    Raises
+    ------
+    OSError
+        Where the folder or the file cannot be made.
+
+    """
     folder.mkdir(parents=True, exist_ok=True)
     kind = "simulated" if simulated else "session"
     path = folder / f"{kind}-{datetime.now(tz=UTC):%Y%m%dT%H%M%S%fZ}.mcap"
@@ -94,7 +131,8 @@ def record(folder: Path, *, simulated: bool, clock: Clock = monotonic) -> Iterat
         writer = Writer(stream, chunk_size=CHUNK_BYTES)
         writer.start(profile="radionav", library="radionav")
         writer.add_metadata("session", {"simulated": str(simulated).lower()})
+        recorder = Recorder(writer, stream=stream, clock=clock)
         try:
-            yield Recorder(writer, clock=clock)
+            yield recorder
         finally:
-            writer.finish()  # type: ignore[no-untyped-call]  # mcap leaves its annotation out
+            recorder.close()

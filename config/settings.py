@@ -1,5 +1,6 @@
 """The site file's schema: what an engineer writes about one operating room."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -19,8 +20,14 @@ from navigation.transforms import RigidTransform
 Row = tuple[float, float, float, float]
 Rows = tuple[Row, Row, Row, Row]
 
+DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+"""Letters, digits, ``-`` and ``_``: a name is a level of an MQTT topic too."""
+
 ProbeSettings = Annotated[AmptekSettings | MightyohmSettings, Field(discriminator="driver")]
 TrackerSettings = OpenIgtLinkSettings
+
+LONGEST_SILENCE_S = 0.9
+"""Silence of a device that navigation depends on is on the page within a second."""
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -60,7 +67,7 @@ class DisplaySettings(Section):
         if self.host not in LOOPBACK:
             raise ValueError(
                 f"host {self.host!r} would open the feed to the network, and it has no sign-in yet: "
-                "keep 127.0.0.1 and put a proxy with TLS and sign-in in front of it"
+                "keep 127.0.0.1 and show the page on this machine's own screens"
             )
         return self
 
@@ -123,7 +130,13 @@ class Site(Section):
             for name, probe in self.probes.items()
         }
         dicom = self.dicom and self.dicom.model_copy(update={"folder": folder / self.dicom.folder})
-        update = {"probes": probes, "dicom": dicom, "recordings": folder / self.recordings}
+        mqtt = self.mqtt and self.mqtt.model_copy(
+            update={
+                "password_file": self.mqtt.password_file and folder / self.mqtt.password_file,
+                "ca_file": self.mqtt.ca_file and folder / self.mqtt.ca_file,
+            }
+        )
+        update = {"probes": probes, "dicom": dicom, "mqtt": mqtt, "recordings": folder / self.recordings}
         return self.model_copy(update=update)
 
     def on_ports(self, display: int | None, dicom: int | None) -> Self:
@@ -140,14 +153,15 @@ class Site(Section):
         known = load_nuclides()
         if self.nuclide not in known:
             raise ValueError(f"nuclide {self.nuclide!r} is none of {', '.join(known)}")
-        names = [
-            *self.probes,
-            *self.trackers,
-            *(["dicom"] if self.dicom else []),
-            *(["mqtt"] if self.mqtt else []),
-        ]
+        names = [*self.probes, *self.trackers]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two devices are called {', '.join(sorted(twice))}: each needs a name of its own")
+        if odd := [name for name in names if not DEVICE_NAME.fullmatch(name)]:
+            raise ValueError(f"{odd[0]!r} cannot name a device: write letters, digits, - and _ only")
+        if reserved := {"dicom", "mqtt", "recorder"} & set(names):
+            raise ValueError(
+                f"{', '.join(sorted(reserved))} names another device: call the probe or tracker otherwise"
+            )
         if self.navigation is not None:
             self._navigators_exist(self.navigation)
             if self.acquire is not None:
@@ -182,6 +196,13 @@ class Site(Section):
         tool = self.probes[navigation.probe].tool
         if tool is None:
             raise ValueError(f"probes.{navigation.probe}.tool must name the tracked tool on the probe")
+        for name in (navigation.probe, navigation.tracker):
+            device = self.probes.get(name) or self.trackers[name]
+            if device.silence_s > LONGEST_SILENCE_S:
+                raise ValueError(
+                    f"{name}.silence_s is {device.silence_s:g} s, but the silence of one that navigates must show "
+                    f"within a second: {LONGEST_SILENCE_S:g} at most; what sends once a second cannot navigate"
+                )
         tools = self.trackers[navigation.tracker].tools
         for named in (tool, navigation.reference_tool):
             if named is not None and named not in tools:

@@ -43,7 +43,12 @@ def _say(location: Sequence[int | str], kind: str, message: str, schema: Mapping
     parents, key = location[:-1], location[-1] if location else ""
     known = _known_keys(parents, schema)
     # a driver's name stands in the location of its keys, though it is no key of the file
-    named = ".".join(str(part) for part in location if part not in _drivers(schema)) or "the file"
+    is_driver = [
+        place == 2 and location[0] == "probes" and part in _drivers(schema) for place, part in enumerate(location)
+    ]
+    named = (
+        ".".join(str(part) for part, skipped in zip(location, is_driver, strict=True) if not skipped) or "the file"
+    )
     if kind == "extra_forbidden":
         nearest = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
         hint = f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(sorted(known))}"

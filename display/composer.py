@@ -1,7 +1,7 @@
 """Puts a frame together from everything that is known now."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from acquisition.archive import StudyArchive
 from acquisition.board import Board
@@ -33,6 +33,8 @@ class Composer:
         Stand in every frame.
     study
         The study in use as displays see it.
+    stranger
+        Says why the probe in hand is not the one that was calibrated; empty while it is.
 
     """
 
@@ -47,6 +49,7 @@ class Composer:
     session_id: str
     simulated: bool
     study: StudyState | None = None
+    stranger: Callable[[], str] = field(default=lambda: "")
     _seq: int = -1
 
     def compose(self, *, now_s: float) -> State:
@@ -102,17 +105,18 @@ class Composer:
     def _obstacle(self, tip: RigidTransform | None) -> str:
         """Say what keeps navigation from guiding at all; empty if nothing does."""
         if self.synchroniser is None:
-            return "No tracker in the site file: count rate only."
-        if self.synchroniser.chain.patient_from_reference is None:
-            return "Not registered to the patient: count rate only."
-        if self.response is None:
-            return "The probe is not calibrated: run acquire."
-        in_use = self.archive.in_use
-        if in_use is None:
-            return "No study of this patient: send one, or choose one from the list."
-        if in_use.map.skin is None:
-            return f"No depth can be told: {in_use.map.obstacle}."
-        return "The tracker does not see the probe." if tip is None else ""
+            return "No tracker in the site file: count rate only"
+        is_registered = self.synchroniser.chain.patient_from_reference is not None
+        stranger, untold = self.stranger(), self.localiser.obstacle
+        obstacles = (
+            (not is_registered, "Not registered to the patient: count rate only"),
+            (self.response is None, "The probe is not calibrated: run acquire"),
+            (bool(stranger), stranger),
+            (self.archive.in_use is None, "No study of this patient: send one, or choose one from the list"),
+            (bool(untold), f"No position can be told: {untold}"),
+            (tip is None, "The tracker does not see the probe"),
+        )
+        return next((sentence for is_so, sentence in obstacles if is_so), "")
 
     def _show_posterior(self, *, now_s: float) -> PosteriorState | None:
         localisation = self.localiser.newest

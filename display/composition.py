@@ -10,7 +10,7 @@ from acquisition.rates import MeasuredRate, measure_rate
 from devices.readings import LinkState
 from display.messages import DeviceState, RateState, SeriesEntry, StudyEntry, StudyList, StudyState, VolumeState
 
-Kind = Literal["probe", "tracker", "dicom", "mqtt"]
+Kind = Literal["probe", "tracker", "dicom", "recorder", "mqtt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

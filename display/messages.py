@@ -25,7 +25,7 @@ class DeviceState(Struct, frozen=True, kw_only=True):
     """One input's link and the age of what it delivered."""
 
     name: Annotated[str, Meta(description="Name in the site file.")]
-    kind: Annotated[Literal["probe", "tracker", "dicom", "mqtt"], Meta(description="What it is.")]
+    kind: Annotated[Literal["probe", "tracker", "dicom", "recorder", "mqtt"], Meta(description="What it is.")]
     label: Annotated[str, Meta(description="What to call it on a screen.")]
     state: Annotated[Literal["connecting", "live", "silent", "lost"], Meta(description="State of the link.")]
     age_s: Annotated[Age | None, Meta(description="Age of its newest reading; null before the first.")]

@@ -31,6 +31,8 @@ class Study:
     taken_at
         When the activity was as the values say (its decay reference), else when the anatomy was taken, else when
         the study began. With a time zone: the sender's own, this host's where the sender names none.
+    half_life_s
+        Of the radionuclide that the activity's objects name, None where they name none.
     series
         A report on each series; files that are no DICOM objects come last, in one report.
     anatomy, activity
@@ -43,6 +45,7 @@ class Study:
     patient_name: str
     description: str
     taken_at: datetime | None
+    half_life_s: float | None
     series: tuple[SeriesReport, ...]
     anatomy: Volume | None
     activity: Volume | None
@@ -115,6 +118,7 @@ def _assemble(objects: Sequence[StoredObject], unreadable: Sequence[ObjectUnread
         patient_name="" if mixed else _label(objects, "PatientName"),
         description=_label(objects, "StudyDescription"),
         taken_at=_taken_at(objects, verdicts, chosen),
+        half_life_s=_half_life_s(series, chosen),
         series=(*reports, *_report_unreadable(unreadable)),
         anatomy=verdicts.volumes[chosen["anatomy"]] if "anatomy" in chosen else None,
         activity=verdicts.volumes[chosen["activity"]] if "activity" in chosen else None,
@@ -239,6 +243,17 @@ def _label(objects: Sequence[StoredObject], keyword: str) -> str:
     except SeriesRefused as exc:
         log.warning("unreadable label", reason=str(exc))
         return ""
+
+
+def _half_life_s(series: Sequence[Series], chosen: dict[Role, str]) -> float | None:
+    """Radionuclide Half Life (0018,1075) of the first radiopharmaceutical (PS3.3 C.8.9.2, type 3)."""
+    objects = next((one.objects for one in series if one.series_uid == chosen.get("activity")), ())
+    try:
+        items = objects[0].attributes.items("RadiopharmaceuticalInformationSequence") if objects else ()
+        return items[0].optional_number("RadionuclideHalfLife") if items else None
+    except SeriesRefused as exc:
+        log.warning("unreadable half-life", reason=str(exc))
+        return None
 
 
 def _taken_at(objects: Sequence[StoredObject], verdicts: _Verdicts, chosen: dict[Role, str]) -> datetime | None:

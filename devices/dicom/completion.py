@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from devices.dicom.messages import StudyComplete
 from devices.dicom.store import StoredStudy
+from devices.dicom.study import FOUND_AT_START
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class StudyLedger:
             study_uid=study.study_uid,
             calling_ae=study.calling_ae,
             objects=tuple(objects),
-            reason="found at start",
+            reason=FOUND_AT_START,
         )
 
     def stored(self, study_uid: str, path: str, *, sender: int, calling_ae: str, now_s: float) -> None:

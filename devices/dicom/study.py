@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+FOUND_AT_START = "found at start"
+"""The reason of a study that was in the folder when the node started."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedStudy:

@@ -72,6 +72,7 @@ def study(
         patient_name=patient_name,
         description="",
         taken_at=None,
+        half_life_s=None,
         series=(report,),
         anatomy=ct(),
         activity=(activity or spect()) if has_map else None,

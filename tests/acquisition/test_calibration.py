@@ -12,7 +12,7 @@ from acquisition.calibration import (
     Calibration,
     CalibrationError,
     Provenance,
-    load_response,
+    load_calibration,
     read_calibration,
     write_calibration,
 )
@@ -69,7 +69,7 @@ def test_round_trip(tmp_path: Path) -> None:
     found = read_calibration(path)
     assert found.response.to_dict() == calibration().response.to_dict()
     assert found.provenance == calibration().provenance
-    assert load_response(path).sensitivity_cps_per_mbq == pytest.approx(2000, rel=0.01)
+    assert load_calibration(path).response.sensitivity_cps_per_mbq == pytest.approx(2000, rel=0.01)
     assert [file.name for file in path.parent.iterdir()] == ["gamma.json"]
 
 
@@ -77,18 +77,18 @@ def test_simulated_is_refused_for_a_real_probe(tmp_path: Path) -> None:
     """A simulated bench's calibration serves a simulated probe and no other."""
     path = tmp_path / "gamma.json"
     write_calibration(path, calibration(is_simulated=True))
-    assert load_response(path, is_simulated=True).probe == "gamma"
+    assert load_calibration(path, is_simulated=True).response.probe == "gamma"
     with pytest.raises(CalibrationError, match="simulated bench"):
-        load_response(path)
+        load_calibration(path)
 
 
 def test_another_probes_is_refused(tmp_path: Path) -> None:
     """Two probes of a room do not share a response."""
     path = tmp_path / "gamma.json"
     write_calibration(path, calibration())
-    assert load_response(path, probe="gamma").probe == "gamma"
+    assert load_calibration(path, probe="gamma").response.probe == "gamma"
     with pytest.raises(CalibrationError, match="of gamma, not of beta"):
-        load_response(path, probe="beta")
+        load_calibration(path, probe="beta")
 
 
 def edited(path: Path, **changes: Any) -> None:
@@ -125,7 +125,7 @@ def test_a_changed_file_is_refused(tmp_path: Path, changes: dict[str, Any], word
     path = tmp_path / "gamma.json"
     edited(path, **changes)
     with pytest.raises(CalibrationError, match=words) as caught:
-        load_response(path)
+        load_calibration(path)
     assert str(path) in str(caught.value)
 
 
@@ -137,13 +137,13 @@ def test_a_shortened_file_is_refused(tmp_path: Path) -> None:
     for length in range(0, len(whole) - 2, 97):
         path.write_bytes(whole[:length])
         with pytest.raises(CalibrationError):
-            load_response(path)
+            load_calibration(path)
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     """No calibration: run acquire."""
     with pytest.raises(CalibrationError, match="run acquire"):
-        load_response(tmp_path / "gamma.json")
+        load_calibration(tmp_path / "gamma.json")
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acquisition.calibration import load_response
+from acquisition.calibration import load_calibration
 from acquisition.localising import Localiser
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import monotonic
@@ -33,7 +33,7 @@ LOOKING_BACK = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
 def response() -> Response:
     """The shipped calibration of the simulated probe."""
     folder = Path(str(files("config"))) / "instruments"
-    return load_response(folder / "simulated-gamma.json", is_simulated=True)
+    return load_calibration(folder / "simulated-gamma.json", is_simulated=True).response
 
 
 def estimator() -> Estimator:
@@ -52,6 +52,7 @@ class HeldEstimator(Estimator):
         self.sizes: list[int] = []
 
     def add(self, observations: Observations) -> Posterior:
+        """Add them when the test lets it go on."""
         self.begun.set()
         assert self.may_go_on.wait(20)
         self.sizes.append(len(observations))
@@ -89,7 +90,7 @@ async def running(localiser: Localiser) -> AsyncIterator[None]:
 async def until_counted(localiser: Localiser, readings: int) -> Posterior:
     """Wait until the belief rests on so many readings."""
     async with asyncio.timeout(30):
-        while localiser.newest is None or localiser.newest.posterior.readings < readings:
+        while localiser.newest is None or localiser.newest.posterior.readings < readings:  # noqa: ASYNC110 - it sets no event
             await asyncio.sleep(0.002)
     return localiser.newest.posterior
 
@@ -125,7 +126,7 @@ async def test_what_a_replaced_estimator_answers_is_dropped() -> None:
         assert localiser.newest is None
         former.may_go_on.set()
         async with asyncio.timeout(20):
-            while not former.sizes:
+            while not former.sizes:  # noqa: ASYNC110 - it sets no event
                 await asyncio.sleep(0.002)
         localiser.take(tracked(0.2))
         posterior = await until_counted(localiser, 1)

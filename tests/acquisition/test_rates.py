@@ -90,12 +90,12 @@ def test_the_worst_status_is_told() -> None:
     assert found.status is CountStatus.OVERLOAD
 
 
-@given(
-    counts=st.lists(st.integers(0, 200_000), min_size=1, max_size=20), dead_time_s=st.sampled_from([0.0, 5e-6])
-)
+@given(counts=st.lists(st.integers(0, 200_000), min_size=1, max_size=20), dead_time_s=st.sampled_from([0.0, 5e-6]))
 def test_the_rate_lies_in_its_interval(counts: list[int], dead_time_s: float) -> None:
     """Whatever was counted: low <= rate <= high, and the hidden share is a share."""
-    found = measure_rate([reading(each, at_s=float(at), dead_time_s=dead_time_s) for at, each in enumerate(counts)])
+    found = measure_rate(
+        [reading(each, at_s=float(at), dead_time_s=dead_time_s) for at, each in enumerate(counts)]
+    )
     assert found is not None
     assert found.low_cps <= found.rate_cps <= found.high_cps
     assert 0.0 <= found.dead_fraction <= 1.0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from acquisition.calibration import load_response
+from acquisition.calibration import load_calibration
 from config.settings import Site
 from config.site import SiteFileError, read_site
 from service import radionav
@@ -68,6 +68,9 @@ def test_every_commented_key_of_the_shipped_file_exists(tmp_path: Path) -> None:
         ("[1.0, 0.0, 0.0, 0.0],", "[-1.0, 0.0, 0.0, 0.0],", "navigation.tool_from_tip: the matrix mirrors"),
         ("window_kev = [126.0, 154.0]", "window_kev = [120.0, 154.0]", "a calibration holds for one window"),
         ('nuclide = "Tc-99m"', 'nuclide = "In-111"', "a calibration holds for one nuclide"),
+        ("[probes.monitor]", '[probes."a+b"]', "'a+b' cannot name a device"),
+        ("[probes.monitor]", "[probes.recorder]", "recorder names another device"),
+        ('probe = "gamma"', 'probe = "monitor"', "probes.monitor.tool must name the tracked tool"),
         ("[site]", "[site", "is no TOML"),
     ],
 )
@@ -103,7 +106,7 @@ def test_the_shipped_calibration_is_for_the_simulated_probe_only() -> None:
     site = read_site(CONFIG / "simulated.toml")
     path = site.probes["gamma"].response
     assert path is not None
-    assert load_response(path, is_simulated=True).probe == "gamma"
+    assert load_calibration(path, is_simulated=True).response.probe == "gamma"
 
 
 def test_the_schema_is_printed() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from acquisition.calibration import CalibrationError, load_response, read_calibration
+from acquisition.calibration import CalibrationError, load_calibration, read_calibration
 from acquisition.command import Outcome, run_morning
 from acquisition.quality.placements import Placement
 from acquisition.quality.results import StepResult
@@ -125,7 +125,7 @@ async def test_a_good_probe_passes_and_is_calibrated(tmp_path: Path, is_mightyoh
     assert [result.reason for result in outcome.results if not result.passed] == []
     assert len(outcome.results) == 7
     assert outcome.written == found.calibration
-    response = load_response(found.calibration, is_simulated=True)
+    response = load_calibration(found.calibration, is_simulated=True).response
     physics = ProbePhysics()
     points_mm = np.array([[0.0, 0.0, 20.0], [5.0, 0.0, 40.0], [0.0, 12.0, 35.0], [10.0, 10.0, 80.0]])
     expected = response.expected_rate_cps(points_mm, np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]]), NoTissue())[0]
@@ -133,7 +133,7 @@ async def test_a_good_probe_passes_and_is_calibrated(tmp_path: Path, is_mightyoh
     assert expected == pytest.approx(seen, rel=0.05)
     assert response.background_cps == pytest.approx(5.0, abs=2.0)
     with pytest.raises(CalibrationError, match="simulated bench"):
-        load_response(found.calibration)
+        load_calibration(found.calibration)
 
 
 async def test_the_outcome_is_told_on_screen_in_json_and_in_the_file(tmp_path: Path) -> None:

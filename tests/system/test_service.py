@@ -97,24 +97,26 @@ def make_photograph(folder: Path) -> Path:
     return file
 
 
-def send_and_list(minute: Minute, file: Path) -> StudyEntry:
-    """Send one object and return what the service lists for its study."""
-    study_uid = str(dcmread(file, stop_before_pixels=True).StudyInstanceUID)
+def send_and_list(minute: Minute, *files: Path) -> list[StudyEntry]:
+    """Send objects, each of a study of its own, and return what the service lists for these."""
+    sent = {str(dcmread(file, stop_before_pixels=True).StudyInstanceUID) for file in files}
     before = minute.is_mapped()
     revision = minute.display.states[-1].studies_revision
-    send([file], port=minute.service.node_port)
-    after = minute.display.until(lambda state: state.studies_revision > revision)
+    send(files, port=minute.service.node_port)
+    after = minute.display.until(lambda state: state.studies_revision >= revision + len(sent))
     assert after.study == before.study
     entries = minute.service.studies()
     (hers,) = (entry for entry in entries if entry.in_use)
     assert hers.patient_id == "SIM-0001"
-    return next(entry for entry in entries if entry.study_uid == study_uid)
+    listed = [entry for entry in entries if entry.study_uid in sent]
+    assert len(listed) == len(sent)
+    return listed
 
 
 @pytest.mark.peer("dcmtk")
 def test_a_foreign_study_is_listed_and_the_map_stays(minute: Minute, tmp_path: Path) -> None:
     """What a foreign program sends is listed with the reason it is no map; the patient's map stays in use."""
-    entry = send_and_list(minute, make_photograph(tmp_path))
+    (entry,) = send_and_list(minute, make_photograph(tmp_path))
     assert (entry.patient_id, entry.patient_name, entry.objects) == ("OTHER-7", "Other^Person", 1)
     assert (entry.received_from, entry.usable, entry.in_use) == ("STRANGER", False, False)
     (series,) = entry.series
@@ -125,13 +127,12 @@ def test_a_foreign_study_is_listed_and_the_map_stays(minute: Minute, tmp_path: P
 @pytest.mark.peer("dcmtk")
 def test_a_scanner_s_slices_are_listed_and_the_map_stays(minute: Minute, samples: Path) -> None:
     """Real PET slices of other patients are listed by name; a lone slice is no volume and says so."""
-    for file in sorted((samples / "dicom").glob("PT_TCIA*.dcm")):
-        entry = send_and_list(minute, file)
-        assert entry.patient_id.startswith("ACRIN-FLT-Breast")
+    entries = send_and_list(minute, *(samples / "dicom").glob("PT_TCIA*.dcm"))
+    assert sorted(entry.patient_id for entry in entries) == ["ACRIN-FLT-Breast_028", "ACRIN-FLT-Breast_029"]
+    for entry in entries:
         assert not entry.in_use
         (series,) = entry.series
-        assert series.modality == "PT"
-        assert (series.accepted, bool(series.reason)) == (False, True)
+        assert (series.modality, series.accepted, bool(series.reason)) == ("PT", False, True)
 
 
 def test_an_unplugged_probe_is_seen_and_comes_back(minute: Minute) -> None:

@@ -46,7 +46,7 @@ export interface DeviceState {
   /** Name in the site file. */
   readonly name: string;
   /** What it is. */
-  readonly kind: "dicom" | "mqtt" | "probe" | "tracker";
+  readonly kind: "dicom" | "mqtt" | "probe" | "recorder" | "tracker";
   /** What to call it on a screen. */
   readonly label: string;
   /** State of the link. */
