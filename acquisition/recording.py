@@ -36,6 +36,7 @@ class Recorder:
         self.failure = ""
         self._writer = writer
         self._stream = stream
+        self._stream = stream
         self._clock = clock
         self._channels: dict[str, int] = {}
         self._sequence = 0
@@ -110,6 +111,8 @@ class Recorder:
             sequence=self._sequence,
             data=json.dumps(message, allow_nan=False).encode(),
         )
+        # a whole chunk leaves this process; between chunks there is nothing to flush
+        self._stream.flush()
         # a whole chunk leaves this process; between chunks there is nothing to flush
         self._stream.flush()
 

@@ -11,7 +11,7 @@ import pytest
 from devices.clock import monotonic
 from devices.mqtt import MqttPublisher, Settings
 from devices.readings import DeviceHealth, LinkState
-from display.messages import DeviceState, State, StudyChoice
+from display.messages import HealthNotice, State, StudyChoice
 from display.stage import FRAME_INTERVAL_S, Signboard, Stage
 from tests.acquisition.received import received, spect, study, study_map
 from tests.display.test_composer import Console
@@ -94,7 +94,7 @@ async def test_while_a_map_is_exchanged_no_frame_shows_the_former() -> None:
     former = house.console.frame(1.0).study
     assert former is not None
     assert former.activity is not None
-    choosing = asyncio.create_task(
+    choosing = asyncio.ensure_future(
         house.exhibits.choose(StudyChoice(study_uid="2.2", patient_id="B-2", patient_name="BERTA^B"))
     )
     shown = set()
@@ -141,9 +141,14 @@ async def test_every_connection_is_greeted_with_this_rooms_names() -> None:
 
 async def test_links_frames_and_guidance_go_to_the_broker() -> None:
     """Waiting for a broker that is not there: the newest of each topic, as the displays would read it."""
-    healths: list[DeviceHealth] = []
+    is_lost = asyncio.Event()
+
+    def tell(health: DeviceHealth) -> None:
+        if health.state is LinkState.LOST:
+            is_lost.set()
+
     settings = Settings(host="127.0.0.1", port=1, site="site", room="room", timeout_s=0.2)
-    publisher = MqttPublisher(settings, on_health=healths.append, jitter=lambda: 0.5)
+    publisher = MqttPublisher(settings, on_health=tell, jitter=lambda: 0.5)
     house = House(publisher)
     lost = DeviceHealth(device="gamma", state=LinkState.LOST, since_s=1.0, detail="plug it in")
     house.console.board.link(lost)
@@ -152,11 +157,13 @@ async def test_links_frames_and_guidance_go_to_the_broker() -> None:
         seq = (await house.frame()).seq
         newest = await house.frame(seq + 3)
         async with asyncio.timeout(10):
-            while not any(health.state is LinkState.LOST for health in healths):
-                await asyncio.sleep(0.01)
+            await is_lost.wait()
     waiting = {leaf: payload for leaf, (payload, _) in publisher._waiting.items()}
     assert set(waiting) == {"state", "guidance", "health/gamma"}
-    told = msgspec.json.decode(waiting["health/gamma"], type=DeviceState)
+    told = msgspec.json.decode(waiting["health/gamma"], type=HealthNotice).device
     assert (told.name, told.state, told.detail) == ("gamma", "lost", "plug it in")
     assert msgspec.json.decode(waiting["state"], type=State).seq >= newest.seq
-    assert {leaf for leaf, (_, is_retained) in publisher._waiting.items() if is_retained} == {"state", "health/gamma"}
+    assert {leaf for leaf, (_, is_retained) in publisher._waiting.items() if is_retained} == {
+        "state",
+        "health/gamma",
+    }

@@ -53,6 +53,12 @@ def test_the_skin_is_the_front_wall(across: float, z_mm: float) -> None:
 
 def test_the_ct_shows_lungs_left_and_right_and_the_spine_behind() -> None:
     """CT numbers at places that an anatomy book names."""
-    places = {(72.0, 5.0, 0.0): LUNG_HU, (-72.0, 5.0, 0.0): LUNG_HU, (0.0, 68.0, 0.0): BONE_HU,
-              (0.0, -68.0, 0.0): SOFT_TISSUE_HU, (0.0, -110.0, 0.0): AIR_HU, (0.0, 0.0, 121.0): AIR_HU}  # fmt: skip
+    places = {
+        (72.0, 5.0, 0.0): LUNG_HU,
+        (-72.0, 5.0, 0.0): LUNG_HU,
+        (0.0, 68.0, 0.0): BONE_HU,
+        (0.0, -68.0, 0.0): SOFT_TISSUE_HU,
+        (0.0, -110.0, 0.0): AIR_HU,
+        (0.0, 0.0, 121.0): AIR_HU,
+    }
     assert BODY.hounsfield(np.array(list(places))) == pytest.approx(list(places.values()))

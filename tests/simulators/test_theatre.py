@@ -32,6 +32,7 @@ class NotedClock:
         self.first_s: float | None = None
 
     def __call__(self) -> float:
+        """Tell the time."""
         now_s = monotonic()
         self.first_s = now_s if self.first_s is None else self.first_s
         return now_s

@@ -17,7 +17,9 @@ def source(name: str, *centre_mm: float, kind: str = "target") -> Source:
     )
 
 
-SCENE = Scene(sources=(source("node", 10, 0, 0), source("far", 100, 0, 0), source("skin", 0, 0, 0, kind="injection")))
+SCENE = Scene(
+    sources=(source("node", 10, 0, 0), source("far", 100, 0, 0), source("skin", 0, 0, 0, kind="injection"))
+)
 SEMI_AXES_MM = np.array([5.0, 3.0, 1.0])
 
 
