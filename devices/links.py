@@ -11,6 +11,7 @@ import errno
 import grp
 import os
 import socket
+import termios
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -22,12 +23,15 @@ from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 import serial
+import structlog
 from pydantic import AfterValidator
 from serial.tools import list_ports
 from serial.urlhandler import protocol_socket
 
 from devices.clock import Clock, monotonic
 from devices.errors import DeviceUnavailable
+
+log = structlog.get_logger()
 
 GREATEST_HELD = 1 << 20
 """Bytes held for a driver that does not read; beyond it the kernel's buffer, then the instrument, must wait."""
@@ -125,7 +129,7 @@ class Link:
         """Stop reading and let the port go; what was held is dropped."""
         self._loop.remove_reader(self._descriptor)
         self._failure = self._failure or DeviceUnavailable(self._device, f"{self._name} is closed")
-        await _in_thread(self._port.close)
+        await _in_thread(lambda: _close(self._port, self._name))
 
     async def _writable(self) -> None:
         ready = self._loop.create_future()
@@ -208,7 +212,7 @@ async def open_link(
     except asyncio.CancelledError:
         opening.abandon()
         raise
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, termios.error) as exc:
         raise DeviceUnavailable(device, _advice(url, exc)) from exc
     link = Link(port, device=device, name=url, clock=clock)
     try:
@@ -234,7 +238,7 @@ class _Opening:
             self._port = port
             is_wanted = self._is_wanted
         if not is_wanted:
-            port.close()
+            _close(port, self._url)
         return port
 
     def abandon(self) -> None:
@@ -242,7 +246,18 @@ class _Opening:
             self._is_wanted = False
             opened = self._port
         if opened is not None:
-            threading.Thread(target=opened.close, daemon=True, name=f"close {self._url}").start()
+            closing = threading.Thread(
+                target=_close, args=(opened, self._url), daemon=True, name=f"close {self._url}"
+            )
+            closing.start()
+
+
+def _close(port: serial.SerialBase, name: str) -> None:
+    """Close a port; one that is gone already may fail at it, and is let go all the same."""
+    try:
+        port.close()
+    except (OSError, termios.error) as exc:
+        log.warning("port did not close in order", port=name, reason=str(exc))
 
 
 async def _in_thread(function: Callable[[], Result]) -> Result:
@@ -265,7 +280,7 @@ def _advice(url: str, exc: Exception) -> str:
     cause = exc.__context__ if isinstance(exc.__context__, OSError) else exc
     if url.startswith("socket://"):
         return _network_advice(url, cause)
-    number = cause.errno if isinstance(cause, OSError) else None
+    number = _number_of(cause)
     if number in {errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO}:
         present = ", ".join(sorted(port.device for port in list_ports.comports())) or "none"
         return f"there is no port {url}: plug the instrument in and switch it on (ports here now: {present})"
@@ -275,6 +290,13 @@ def _advice(url: str, exc: Exception) -> str:
     if number in {errno.EBUSY, errno.EAGAIN}:
         return f"{url} is in use: stop the other program (`fuser -v {url}` names it), or ModemManager or brltty"
     return f"{url} cannot be opened as a serial port: {exc}"
+
+
+def _number_of(cause: BaseException) -> int | None:
+    """Error number; pyserial 3.5 lets tcsetattr's and tcflush's ``termios.error`` through, which is no OSError."""
+    if isinstance(cause, termios.error):
+        return int(cause.args[0])
+    return cause.errno if isinstance(cause, OSError) else None
 
 
 def _network_advice(url: str, cause: BaseException) -> str:

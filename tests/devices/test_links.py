@@ -7,13 +7,17 @@ import grp
 import os
 import socket
 import struct
+import termios
 import tty
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import serial
+from structlog.testing import capture_logs
 
 from devices.clock import monotonic
 from devices.errors import DeviceUnavailable
@@ -128,6 +132,41 @@ async def test_nobody_listens() -> None:
     with pytest.raises(DeviceUnavailable, match=r"nobody listens at .* is the serial server on"):
         async with open_link(url, device="gamma"):
             pass
+
+
+@pytest.mark.parametrize(("module", "step"), [(termios, "tcgetattr"), (fcntl, "ioctl")])
+async def test_a_port_pulled_while_it_is_opened_is_unavailable(
+    module: ModuleType, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pty that goes between two steps of its configuration is no port any more, and no descriptor is left.
+
+    After the one step pyserial's tcsetattr fails, after the other its tcflush: with termios.error, no OSError.
+    """
+    ours, theirs = os.openpty()
+    path = os.ttyname(theirs)
+    configure = getattr(module, step)
+
+    def configure_and_pull(*arguments: Any) -> Any:
+        try:
+            return configure(*arguments)
+        finally:
+            os.close(ours)
+            os.close(theirs)
+
+    monkeypatch.setattr(module, step, configure_and_pull)
+    with pytest.raises(DeviceUnavailable, match=f"there is no port {path}: plug the instrument in") as refusal:
+        async with open_link(path, device="gamma"):
+            pass
+    assert isinstance(refusal.value.__cause__, termios.error)
+
+
+async def test_a_port_that_does_not_close_in_order_is_let_go() -> None:
+    """When the descriptor is gone already, leaving the link says so in the log and raises nothing."""
+    async with asyncio.timeout(5), listener() as server:
+        with capture_logs() as said:
+            async with open_link(f"socket://127.0.0.1:{server.getsockname()[1]}", device="gamma") as link:
+                os.close(link._descriptor)
+    assert [line["event"] for line in said] == ["port did not close in order"]
 
 
 async def test_a_missing_port_says_which_there_are() -> None:
