@@ -5,61 +5,102 @@
 
 import inspect
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 
-from display.messages import SUBPROTOCOL, VERSION, ClientMessage, ServerMessage, StudyChoice, StudyList
+from display.messages import (
+    SUBPROTOCOL,
+    VERSION,
+    ClientMessage,
+    GuidanceNotice,
+    HealthNotice,
+    ServerMessage,
+    State,
+    StudyChoice,
+    StudyList,
+)
 
 JsonObject = dict[str, Any]
+
+SERVER = tuple(model.__name__ for model in get_args(ServerMessage))
+CLIENT = tuple(model.__name__ for model in get_args(ClientMessage))
+NOTICES = (GuidanceNotice.__name__, HealthNotice.__name__)
+TOPICS = {
+    "state": (State.__name__, True),
+    "guidance": (GuidanceNotice.__name__, False),
+    "health/{device}": (HealthNotice.__name__, True),
+}
+"""What goes to a broker: the leaf of each topic, its message, whether it is retained (docs/mqtt.md)."""
+
+_TOPIC = "radionav/v1/{{site}}/{{room}}/{leaf}"
+_LEVELS = {
+    "site": "As the site file has it under [mqtt].",
+    "room": "As the site file has it under [mqtt].",
+    "device": "Name in the site file.",
+}
 _REFERENCE = "#/components/schemas/{name}"
 
 
-def _schemas() -> tuple[list[str], list[str], JsonObject]:
-    server, client = get_args(ServerMessage), get_args(ClientMessage)
-    _, schemas = msgspec.json.schema_components(
-        [*server, *client, StudyList, StudyChoice], ref_template=_REFERENCE
-    )
-    return [model.__name__ for model in server], [model.__name__ for model in client], schemas
+def _schemas() -> JsonObject:
+    models = (*get_args(ServerMessage), *get_args(ClientMessage), GuidanceNotice, HealthNotice)
+    _, schemas = msgspec.json.schema_components((*models, StudyList, StudyChoice), ref_template=_REFERENCE)
+    return schemas
 
 
 def describe_feed() -> JsonObject:
-    """Build the AsyncAPI 3.0 document of ``/v1/feed``."""
-    server, client, schemas = _schemas()
-    messages = {
-        name: {
-            "name": name,
-            "summary": schemas[name].get("description", ""),
-            "payload": {"$ref": _REFERENCE.format(name=name)},
-        }
-        for name in (*server, *client)
+    """Build the AsyncAPI 3.0 document of ``/v1/feed`` and of the topics on a broker."""
+    schemas = _schemas()
+    feed = {
+        "address": "/v1/feed",
+        "messages": {name: _message(name) for name in (*SERVER, *CLIENT)},
+        "bindings": {"ws": {"method": "GET"}},
     }
-
-    def operation(action: str, names: list[str]) -> JsonObject:
-        return {
-            "action": action,
-            "channel": {"$ref": "#/channels/feed"},
-            "messages": [{"$ref": f"#/channels/feed/messages/{name}"} for name in names],
+    channels, operations = {"feed": feed}, {"tell": _feed("send", SERVER), "ask": _feed("receive", CLIENT)}
+    for leaf, (name, is_retained) in TOPICS.items():
+        key, address = leaf.split("/", 1)[0], _TOPIC.format(leaf=leaf)
+        levels = {level: {"description": said} for level, said in _LEVELS.items() if f"{{{level}}}" in address}
+        channels[key] = {"address": address, "parameters": levels, "messages": {name: _message(name)}}
+        operations[f"publish_{key}"] = {
+            "action": "send",
+            "channel": {"$ref": f"#/channels/{key}"},
+            "bindings": {"mqtt": {"retain": is_retained}},
         }
-
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "radionav live feed",
             "version": VERSION,
-            "description": f"WebSocket, subprotocol {SUBPROTOCOL}. See docs/feed.md.",
+            "description": f"WebSocket, subprotocol {SUBPROTOCOL}, and MQTT. See docs/feed.md and docs/mqtt.md.",
         },
         "defaultContentType": "application/json",
-        "channels": {
-            "feed": {
-                "address": "/v1/feed",
-                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
-                "bindings": {"ws": {"method": "GET"}},
-            }
+        "channels": channels,
+        "operations": operations,
+        "components": {
+            "messages": {
+                name: {
+                    "name": name,
+                    "summary": schemas[name].get("description", ""),
+                    "payload": {"$ref": _REFERENCE.format(name=name)},
+                }
+                for name in (*SERVER, *CLIENT, *NOTICES)
+            },
+            "schemas": schemas,
         },
-        "operations": {"tell": operation("send", server), "ask": operation("receive", client)},
-        "components": {"messages": messages, "schemas": schemas},
+    }
+
+
+def _message(name: str) -> JsonObject:
+    return {"$ref": f"#/components/messages/{name}"}
+
+
+def _feed(action: str, names: Sequence[str]) -> JsonObject:
+    return {
+        "action": action,
+        "channel": {"$ref": "#/channels/feed"},
+        "messages": [{"$ref": f"#/channels/feed/messages/{name}"} for name in names],
     }
 
 
@@ -80,12 +121,15 @@ def _type_name(schema: JsonObject) -> str:
 
 def document_feed() -> str:
     """Write the Markdown of docs/feed.md."""
-    server, client, schemas = _schemas()
+    schemas = _schemas()
     parts = [inspect.cleandoc(_PREFACE).format(version=VERSION, subprotocol=SUBPROTOCOL)]
     sections = {
-        "From the service": server,
-        "From the display": client,
-        "Parts of them, and what HTTP answers": [name for name in schemas if name not in {*server, *client}],
+        "From the service": SERVER,
+        "From the display": CLIENT,
+        "To a broker": NOTICES,
+        "Parts of them, and what HTTP answers": [
+            name for name in schemas if name not in {*SERVER, *CLIENT, *NOTICES}
+        ],
     }
     for title, names in sections.items():
         parts.append(f"## {title}")
@@ -129,6 +173,9 @@ _PREFACE = """
     Over HTTP: `GET /v1/studies` answers a StudyList, `POST /v1/procedure` takes a StudyChoice,
     `GET /v1/volumes/<etag>` gives the voxels that a VolumeState describes. The server answers pages that it
     served itself, on this machine, and nobody else.
+
+    A hospital's broker gets each `state` too, and the guidance and each device's link on topics of their own:
+    see [MQTT](mqtt.md).
 """
 
 if __name__ == "__main__":

@@ -4,11 +4,22 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
+import msgspec
+
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
 from acquisition.rates import MeasuredRate, measure_rate
-from devices.readings import LinkState
-from display.messages import DeviceState, RateState, SeriesEntry, StudyEntry, StudyList, StudyState, VolumeState
+from devices.readings import DeviceHealth, LinkState
+from display.messages import (
+    DeviceLink,
+    DeviceState,
+    RateState,
+    SeriesEntry,
+    StudyEntry,
+    StudyList,
+    StudyState,
+    VolumeState,
+)
 
 Kind = Literal["probe", "tracker", "dicom", "recorder", "mqtt"]
 
@@ -34,18 +45,24 @@ class ShownDevice:
     stale_after_s: float | None
 
 
-def show_device(name: str, device: ShownDevice, board: Board, *, now_s: float) -> DeviceState:
-    """Show one device, with the age of what it delivered."""
-    health = board.health.get(name)
-    delivered_s = board.delivered_s.get(name)
-    return DeviceState(
+def show_link(name: str, device: ShownDevice, health: DeviceHealth | None) -> DeviceLink:
+    """Show one device's link; connecting until its supervisor has said anything."""
+    return DeviceLink(
         name=name,
         kind=device.kind,
         label=device.label,
         state=(health.state if health else LinkState.CONNECTING).value,
-        age_s=None if delivered_s is None else max(0.0, now_s - delivered_s),
         detail=health.detail if health else "",
         primary=device.primary,
+    )
+
+
+def show_device(name: str, device: ShownDevice, board: Board, *, now_s: float) -> DeviceState:
+    """Show one device, with the age of what it delivered."""
+    delivered_s = board.delivered_s.get(name)
+    return DeviceState(
+        **msgspec.structs.asdict(show_link(name, device, board.health.get(name))),
+        age_s=None if delivered_s is None else max(0.0, now_s - delivered_s),
         stale_after_s=device.stale_after_s,
     )
 

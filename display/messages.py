@@ -21,16 +21,21 @@ Matrix: TypeAlias = tuple[Point, Point, Point]
 Age: TypeAlias = Annotated[float, Meta(ge=0, description="Seconds since it was measured, at the time of sending.")]
 
 
-class DeviceState(Struct, frozen=True, kw_only=True):
-    """One input's link and the age of what it delivered."""
+class DeviceLink(Struct, frozen=True, kw_only=True):
+    """One device and the state of its link."""
 
     name: Annotated[str, Meta(description="Name in the site file.")]
     kind: Annotated[Literal["probe", "tracker", "dicom", "recorder", "mqtt"], Meta(description="What it is.")]
     label: Annotated[str, Meta(description="What to call it on a screen.")]
     state: Annotated[Literal["connecting", "live", "silent", "lost"], Meta(description="State of the link.")]
-    age_s: Annotated[Age | None, Meta(description="Age of its newest reading; null before the first.")]
     detail: Annotated[str, Meta(description="What is wrong and what to do; empty while live.")]
     primary: Annotated[bool, Meta(description="Whether navigation depends on it.")]
+
+
+class DeviceState(DeviceLink, frozen=True, kw_only=True):
+    """One device's link and the age of what it delivered."""
+
+    age_s: Annotated[Age | None, Meta(description="Age of its newest reading; null before the first.")]
     stale_after_s: Annotated[
         float | None,
         Meta(description="Silence after which its readings are stale; null: as in ``hello``."),
@@ -89,7 +94,9 @@ class GuidanceState(Struct, frozen=True, kw_only=True):
 
     target: Annotated[str | None, Meta(description="The target that it is about.")]
     sentence: Annotated[str, Meta(description="One sentence for the surgeon.")]
-    expected_rate_cps: Annotated[float | None, Meta(description="Rate here as the posterior predicts it.")]
+    expected_rate_cps: Annotated[
+        float | None, Meta(description="Rate here as the posterior predicts it.")
+    ]
 
 
 class PosteriorState(Struct, frozen=True, kw_only=True):
@@ -191,6 +198,28 @@ class Ping(Struct, frozen=True, kw_only=True, tag="ping", forbid_unknown_fields=
     """Asks for a ``pong``; the smallest round trip gives the clock offset."""
 
     client_ms: float
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """What every message on a topic of its own says of itself."""
+
+    version: str
+    session_id: Annotated[str, Meta(description="Changes when the service restarts.")]
+    simulated: Annotated[bool, Meta(description="True: nothing in it is of a patient; show SIMULATED with it.")]
+    server_time_utc: Annotated[str, Meta(description="When it was sent, ISO 8601.")]
+
+
+class GuidanceNotice(Notice, frozen=True, kw_only=True, tag="guidance"):
+    """The guidance of one frame, on the MQTT topic ``guidance``."""
+
+    guidance: GuidanceState
+
+
+class HealthNotice(Notice, frozen=True, kw_only=True, tag="health"):
+    """A device's link since its last change, retained on the MQTT topic ``health/{device}``: times, no ages."""
+
+    since_utc: Annotated[str, Meta(description="When the link entered this state, ISO 8601.")]
+    device: DeviceLink
 
 
 ServerMessage: TypeAlias = Hello | State | Heartbeat | Pong | Refusal

@@ -14,9 +14,9 @@ from devices.mqtt import MqttPublisher
 from devices.readings import DeviceHealth
 from display.app import Exhibits
 from display.composer import Composer
-from display.composition import list_studies, show_device, show_study
+from display.composition import list_studies, show_link, show_study
 from display.hub import Hub
-from display.messages import VERSION, Hello, StudyChoice
+from display.messages import VERSION, GuidanceNotice, HealthNotice, Hello, StudyChoice
 from display.shelf import Shelf, shelve
 
 FRAME_INTERVAL_S = 0.05
@@ -106,8 +106,15 @@ class Stage:
         """Pass a change of a link on to the broker; displays see it in the next frame."""
         if self._publisher is not None:
             shown = self._composer.devices[health.device]
-            state = show_device(health.device, shown, self._board, now_s=self._clock())
-            self._publisher.publish_latest(f"health/{health.device}", msgspec.json.encode(state), retain=True)
+            notice = HealthNotice(
+                version=VERSION,
+                session_id=self._signboard.session_id,
+                simulated=self._signboard.simulated,
+                server_time_utc=self._utc(self._clock()),
+                since_utc=self._utc(health.since_s),
+                device=show_link(health.device, shown, health),
+            )
+            self._publisher.publish_latest(f"health/{health.device}", msgspec.json.encode(notice), retain=True)
 
     async def show(self, archived: ArchivedStudy | None) -> None:
         """Put a study's volumes on the shelf and the study into every frame; None takes the last one away."""
@@ -134,9 +141,12 @@ class Stage:
             site=self._signboard.site,
             room=self._signboard.room,
             server_monotonic_s=now_s,
-            server_time_utc=wall_time(now_s, clock=self._clock).isoformat(),
+            server_time_utc=self._utc(now_s),
             stale_after_s=self._signboard.stale_after_s,
         )
+
+    def _utc(self, at_s: float) -> str:
+        return wall_time(at_s, clock=self._clock).isoformat()
 
     async def _choose(self, choice: StudyChoice) -> str | None:
         return await self._archive.choose(
@@ -153,7 +163,14 @@ class Stage:
             self._board.tally.frames += 1
             self._hub.publish(state)
             if self._publisher is not None:
+                notice = GuidanceNotice(
+                    version=VERSION,
+                    session_id=state.session_id,
+                    simulated=state.simulated,
+                    server_time_utc=state.server_time_utc,
+                    guidance=state.guidance,
+                )
                 self._publisher.publish_latest("state", msgspec.json.encode(state), retain=True)
-                self._publisher.publish_latest("guidance", msgspec.json.encode(state.guidance))
+                self._publisher.publish_latest("guidance", msgspec.json.encode(notice))
             due_s = max(due_s + FRAME_INTERVAL_S, now_s)
             await asyncio.sleep(due_s - self._clock())

@@ -41,7 +41,7 @@ export interface State {
   readonly studies_revision: number;
 }
 
-/** One input's link and the age of what it delivered. */
+/** One device's link and the age of what it delivered. */
 export interface DeviceState {
   /** Name in the site file. */
   readonly name: string;
@@ -51,12 +51,12 @@ export interface DeviceState {
   readonly label: string;
   /** State of the link. */
   readonly state: "connecting" | "live" | "lost" | "silent";
-  /** Age of its newest reading; null before the first. */
-  readonly age_s: number | null;
   /** What is wrong and what to do; empty while live. */
   readonly detail: string;
   /** Whether navigation depends on it. */
   readonly primary: boolean;
+  /** Age of its newest reading; null before the first. */
+  readonly age_s: number | null;
   /** Silence after which its readings are stale; null: as in ``hello``. */
   readonly stale_after_s?: number | null;
 }
