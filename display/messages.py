@@ -95,7 +95,7 @@ class GuidanceState(Struct, frozen=True, kw_only=True):
     target: Annotated[str | None, Meta(description="The target that it is about.")]
     sentence: Annotated[str, Meta(description="One sentence for the surgeon.")]
     expected_rate_cps: Annotated[
-        float | None, Meta(description="Rate here as the posterior predicts it.")
+        float | None, Meta(description="Rate that the posterior predicts where the probe last counted.")
     ]
 
 

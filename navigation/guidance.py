@@ -57,7 +57,7 @@ class Guidance:
     sentence
         One sentence for the surgeon.
     expected_rate_cps
-        Rate at the newest pose as the posterior predicts it; None before the first reading.
+        Rate that the posterior predicts where the probe last counted; None before the first reading.
 
     """
 

@@ -142,7 +142,7 @@ export interface GuidanceState {
   readonly target: string | null;
   /** One sentence for the surgeon. */
   readonly sentence: string;
-  /** Rate here as the posterior predicts it. */
+  /** Rate that the posterior predicts where the probe last counted. */
   readonly expected_rate_cps: number | null;
 }
 
