@@ -18,7 +18,7 @@ import pytest
 
 import config
 from devices.clock import monotonic
-from display.messages import DeviceState, GuidanceState, Hello, State
+from display.messages import GuidanceNotice, HealthNotice, Hello, State
 from simulators.scene import sentinel_node_scene
 from simulators.theatre import Theatre, open_theatre
 from tests.devices.mosquitto_peer import Broker, free_port, started
@@ -188,8 +188,12 @@ async def run_through(broker: Broker, service: Service, display: Display) -> Non
         heard = await newsroom.hear(*topics)
     first = msgspec.json.decode(heard["state"], type=State)
     assert not first.simulated
-    assert msgspec.json.decode(heard["guidance"], type=GuidanceState).sentence
-    assert msgspec.json.decode(heard["health/gamma"], type=DeviceState).name == "gamma"
+    guidance = msgspec.json.decode(heard["guidance"], type=GuidanceNotice)
+    health = msgspec.json.decode(heard["health/gamma"], type=HealthNotice)
+    assert guidance.guidance.sentence
+    assert health.device.name == "gamma"
+    assert not guidance.simulated
+    assert not health.simulated
     assert heard["status"] == b"online"
     await broker.stop()
     lost = await asyncio.to_thread(
