@@ -36,7 +36,6 @@ class Recorder:
         self.failure = ""
         self._writer = writer
         self._stream = stream
-        self._stream = stream
         self._clock = clock
         self._channels: dict[str, int] = {}
         self._sequence = 0
@@ -113,8 +112,6 @@ class Recorder:
         )
         # a whole chunk leaves this process; between chunks there is nothing to flush
         self._stream.flush()
-        # a whole chunk leaves this process; between chunks there is nothing to flush
-        self._stream.flush()
 
 
 @contextmanager
@@ -130,7 +127,7 @@ def record(folder: Path, *, simulated: bool, clock: Clock = monotonic) -> Iterat
     folder.mkdir(parents=True, exist_ok=True)
     kind = "simulated" if simulated else "session"
     path = folder / f"{kind}-{datetime.now(tz=UTC):%Y%m%dT%H%M%S%fZ}.mcap"
-    with path.open("xb") as stream:
+    with path.open("xb", buffering=0) as stream:  # so that a full disk shows where it is written to
         writer = Writer(stream, chunk_size=CHUNK_BYTES)
         writer.start(profile="radionav", library="radionav")
         writer.add_metadata("session", {"simulated": str(simulated).lower()})
