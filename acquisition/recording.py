@@ -76,12 +76,13 @@ class Recorder:
         self._write("/studies", self._clock(), {**message, "objects": len(study.objects)})
 
     def close(self) -> None:
-        """Write what is left and the index."""
-        if not self.failure:
-            try:
+        """Write what is left and the index, and close the file."""
+        try:
+            if not self.failure:
                 self._writer.finish()  # type: ignore[no-untyped-call]  # mcap leaves its annotation out
-            except OSError as exc:
-                self._fail(exc)
+            self._stream.close()
+        except OSError as exc:  # closing flushes, and a full disk refuses once more
+            self._fail(exc)
 
     def _fail(self, exc: OSError) -> None:
         self.failure = f"nothing is recorded any more ({exc.strerror}): make room on the disk and start again"
@@ -127,12 +128,12 @@ def record(folder: Path, *, simulated: bool, clock: Clock = monotonic) -> Iterat
     folder.mkdir(parents=True, exist_ok=True)
     kind = "simulated" if simulated else "session"
     path = folder / f"{kind}-{datetime.now(tz=UTC):%Y%m%dT%H%M%S%fZ}.mcap"
-    with path.open("xb", buffering=0) as stream:  # so that a full disk shows where it is written to
-        writer = Writer(stream, chunk_size=CHUNK_BYTES)
-        writer.start(profile="radionav", library="radionav")
-        writer.add_metadata("session", {"simulated": str(simulated).lower()})
-        recorder = Recorder(writer, stream=stream, clock=clock)
-        try:
-            yield recorder
-        finally:
-            recorder.close()
+    stream = path.open("xb")
+    writer = Writer(stream, chunk_size=CHUNK_BYTES)
+    writer.start(profile="radionav", library="radionav")
+    writer.add_metadata("session", {"simulated": str(simulated).lower()})
+    recorder = Recorder(writer, stream=stream, clock=clock)
+    try:
+        yield recorder
+    finally:
+        recorder.close()

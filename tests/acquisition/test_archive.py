@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypedDict
 
@@ -10,6 +12,7 @@ import pytest
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.reading import ReaderDied, StudyMap
 from acquisition.studies import Study
+from devices.dicom.study import FOUND_AT_START
 from tests.acquisition.received import received, study, study_map
 
 
@@ -237,3 +240,26 @@ async def test_a_choice_made_while_a_study_is_read_is_not_overruled() -> None:
     reading.set()
     await taking
     assert used == ["2.2"]
+
+
+async def test_of_what_is_there_at_the_start_the_newest_is_used() -> None:
+    """Last year's study, found first, gives way to today's; today's gives way to nothing older."""
+    today = datetime(2026, 11, 22, 8, tzinfo=UTC)
+    old = replace(study("1.1", **ANNA), taken_at=today - timedelta(days=400))
+    new = replace(study("2.2", **ANNA), taken_at=today)
+    older = replace(study("3.3", **ANNA), taken_at=today - timedelta(days=800))
+    ward = Ward("A-1", old, new, older)
+    for uid in ("1.1", "2.2", "3.3"):
+        await ward.archive.take(replace(received(uid), reason=FOUND_AT_START))
+    assert ward.used_uids == ["1.1", "2.2"]
+
+
+async def test_what_a_person_chose_is_kept_when_the_node_starts_anew() -> None:
+    """A newer study that the node finds does not take the place of a map that a person confirmed."""
+    today = datetime(2026, 11, 22, 8, tzinfo=UTC)
+    chosen = replace(study("1.1", **ANNA), taken_at=today - timedelta(days=400))
+    ward = Ward(None, chosen, replace(study("2.2", **ANNA), taken_at=today))
+    await ward.archive.take(received("1.1"))
+    assert await ward.archive.choose("1.1", **ANNA) is None
+    await ward.archive.take(replace(received("2.2"), reason=FOUND_AT_START))
+    assert ward.in_use == "1.1"

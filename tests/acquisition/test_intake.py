@@ -20,11 +20,14 @@ from acquisition.recording import Recorder, record
 from acquisition.synchronise import TipChain
 from devices.clock import monotonic
 from devices.dicom.settings import NodeSettings
+from devices.probes.amptek import Settings as Amptek
 from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 from simulators.console.sender import send_study
 from simulators.console.study import make_study
+from simulators.ports import open_pty_port
+from simulators.probes.amptek import SimulatedAmptek
 from simulators.scene import sentinel_node_scene
 from tests.acquisition.test_recording import messages, only_file
 
@@ -184,3 +187,43 @@ async def test_cancelling_ends_the_node(tmp_path: Path, is_study_read: bool) -> 
                     await reading.wait()
     with pytest.raises(ProcessLookupError):
         os.kill(node.process_id, 0)
+
+
+async def test_another_probe_than_the_calibrated_one_does_not_guide(tmp_path: Path) -> None:
+    """Its counts are recorded and shown, and a sentence names both; none reaches the estimate."""
+    with record(tmp_path, simulated=True) as recorder:
+        door = Door(recorder)
+        instrument = SimulatedAmptek(
+            lambda _start, _end: 5,
+            powered_at_s=monotonic(),
+            rng=np.random.default_rng(1),
+            serial_number=777,
+        )
+        async with open_pty_port(instrument, tmp_path / "gamma") as port:
+            settings = Amptek(driver="amptek", port=port.url, window_kev=(126, 154), energy_kev_per_channel=1.0)
+            calibrated = "Amptek DP5, serial number 12345, firmware 6.08.00"
+            door.intake.navigate("gamma", "camera", CHAIN, longest_gap_s=0.2, calibrated=calibrated)
+            jobs = [
+                asyncio.create_task(job, name=name)
+                for name, job in door.intake.jobs(probes={"gamma": settings}, trackers={}, node=None)
+            ]
+            await door.until(lambda: door.board.tally.readings > 0)
+            assert "12345" in door.intake.stranger()
+            assert "777" in door.intake.stranger()
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+
+
+async def test_a_failed_recording_is_told_once(tmp_path: Path) -> None:
+    """The recording is shown as live with its first reading, and as lost when it fails."""
+    with record(tmp_path, simulated=True) as recorder:
+        door = Door(recorder)
+        door.intake._count(count("gamma", 1.0))
+        recorder.failure = "nothing is recorded any more"
+        door.intake._count(count("gamma", 1.1))
+        door.intake._count(count("gamma", 1.2))
+    assert [(health.device, health.state) for health in door.healths] == [
+        ("recorder", LinkState.LIVE),
+        ("recorder", LinkState.LOST),
+    ]

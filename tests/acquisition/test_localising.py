@@ -177,3 +177,28 @@ async def test_there_is_no_guidance_before_the_first_belief() -> None:
     guidance = localiser.guide(tip)
     assert guidance is not None
     assert guidance.sentence
+
+
+class BrokenEstimator(HeldEstimator):
+    """An estimator whose numbers have gone wrong."""
+
+    def add(self, observations: Observations) -> Posterior:
+        """Fail as a singular matrix does."""
+        raise np.linalg.LinAlgError(f"Singular matrix of {len(observations)}")
+
+
+async def test_an_estimate_that_fails_is_taken_back_and_says_so() -> None:
+    """Nothing is believed any more, the reason stands there, and a new map starts afresh."""
+    localiser = Localiser(clock=monotonic)
+    async with running(localiser):
+        localiser.begin(BrokenEstimator())
+        localiser.take(tracked(1.0))
+        async with asyncio.timeout(20):
+            while not localiser.obstacle:  # noqa: ASYNC110 - it sets no event
+                await asyncio.sleep(0.002)
+        assert localiser.newest is None
+        assert "Singular matrix" in localiser.obstacle
+        localiser.begin(estimator())
+        localiser.take(tracked(2.0))
+        await until_counted(localiser, 1)
+        assert localiser.obstacle == ""

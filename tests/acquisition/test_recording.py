@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from mcap.exceptions import McapError
 from mcap.reader import NonSeekingReader, make_reader
+from mcap.writer import Writer
 
 from acquisition.recording import CHUNK_BYTES, Recorder, record
 from devices.clock import monotonic
@@ -155,3 +156,15 @@ def test_the_file_is_finished_when_the_service_fails(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="service"), record(tmp_path, simulated=False) as recorder:
         fail(recorder)
     assert len(messages(only_file(tmp_path))) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_ends_the_recording_and_nothing_else() -> None:
+    """Readings go on being taken, and the recorder says that it records no more and what to do."""
+    stream = Path("/dev/full").open("wb")  # noqa: SIM115 - the recorder closes it
+    recorder = Recorder(Writer(stream, chunk_size=1024), stream=stream)
+    for number in range(100):
+        recorder.count(count(float(number)))
+    recorder.close()
+    assert stream.closed
+    assert "make room on the disk" in recorder.failure
