@@ -151,11 +151,15 @@ class MqttPublisher:
     async def run(self) -> None:
         """Connect, publish, and connect again, until cancelled."""
         self._on_health(self._health)
+        settings = self._settings
+        # a fixed name: after a crash the broker drops the old link, and with it its last will, before ours
+        name = f"radionav-{settings.site}-{settings.room}"
+        will = aiomqtt.Will(f"{settings.prefix}/{STATUS}", b"offline", qos=1, retain=True)
         backoff_s = FIRST_BACKOFF_S
         while True:
             served = self._connections
             try:
-                async with self._connected() as client:
+                async with connected(settings, device=self._device, identifier=name, will=will) as client:
                     await self._serve(client)
             except (aiomqtt.MqttError, DeviceUnavailable) as exc:
                 self._enter(LinkState.LOST, self._sentence(exc))
@@ -209,87 +213,10 @@ class MqttPublisher:
                 topic = f"{self._settings.prefix}/{leaf}"
                 await _send(client, topic, payload, qos=self._settings.qos, retain=is_retained)
 
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[aiomqtt.Client]:
-        client = await self._client()
-        # aiomqtt connects in a thread, which a cancellation would leave running with an open socket: let it
-        # come to its end, then close what it opened
-        entering = asyncio.ensure_future(client.__aenter__())
-        try:
-            await asyncio.shield(entering)
-        except BaseException:
-            await asyncio.wait({entering})
-            client.timeout = FAREWELL_S
-            with suppress(aiomqtt.MqttError):
-                await client.__aexit__(None, None, None)
-            raise
-        try:
-            yield client
-        finally:
-            client.timeout = FAREWELL_S
-            with suppress(aiomqtt.MqttError):
-                await client.__aexit__(None, None, None)
-
-    async def _reach(self, context: ssl.SSLContext | None) -> None:
-        """Try the address first: this can be cancelled, closes what fails, and its errors say what is wrong."""
-        settings = self._settings
-        try:
-            async with asyncio.timeout(settings.timeout_s):
-                _, writer = await asyncio.open_connection(settings.host, settings.port, ssl=context)
-        except TimeoutError as exc:
-            sentence = f"the broker {settings.address} does not answer. Check host and firewall"
-            raise DeviceUnavailable(self._device, sentence) from exc
-        except ConnectionRefusedError as exc:
-            sentence = f"no broker listens at {settings.address}. Start it, or check host and port"
-            raise DeviceUnavailable(self._device, sentence) from exc
-        except ssl.SSLCertVerificationError as exc:
-            sentence = (
-                f"the certificate of {settings.address} is not trusted ({exc.verify_message}). "
-                "Name its authority in ca_file"
-            )
-            raise DeviceUnavailable(self._device, sentence) from exc
-        except OSError as exc:
-            sentence = f"cannot reach the broker {settings.address} ({exc.strerror or exc}). Check host and port"
-            raise DeviceUnavailable(self._device, sentence) from exc
-        writer.transport.abort()
-        with suppress(OSError):  # that it was reached is all we wanted to know
-            await writer.wait_closed()
-
-    async def _client(self) -> aiomqtt.Client:
-        settings = self._settings
-        try:
-            password = await asyncio.to_thread(self._password)
-            context = await asyncio.to_thread(self._tls_context) if settings.tls else None
-        except OSError as exc:
-            raise DeviceUnavailable(
-                self._device,
-                f"cannot use {exc.filename or settings.ca_file} ({exc.strerror}). Check the site file",
-            ) from exc
-        await self._reach(context)
-        return aiomqtt.Client(
-            settings.host,
-            settings.port,
-            # a fixed name: after a crash the broker drops the old link, and with it its last will, before ours
-            identifier=f"radionav-{settings.site}-{settings.room}",
-            username=settings.username,
-            password=password,
-            tls_context=context,
-            timeout=settings.timeout_s,
-            keepalive=settings.keepalive_s,
-            will=aiomqtt.Will(f"{settings.prefix}/{STATUS}", b"offline", qos=1, retain=True),
-        )
-
-    def _password(self) -> str | None:
-        path = self._settings.password_file
-        return None if path is None else path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
-
-    def _tls_context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._settings.ca_file)
-
     def _sentence(self, exc: aiomqtt.MqttError | DeviceUnavailable) -> str:
         if isinstance(exc, DeviceUnavailable):
             return str(exc).removeprefix(f"{self._device}: ")
-        return f"the link to the broker {self._settings.address} is lost or refused ({exc}); trying again"
+        return f"{say_lost(self._settings, exc)}; trying again"
 
     def _enter(self, state: LinkState, detail: str = "") -> None:
         reconnects = max(0, self._connections - 1)
@@ -314,3 +241,111 @@ async def _send(client: aiomqtt.Client, topic: str, payload: bytes, *, qos: int,
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+@asynccontextmanager
+async def connected(
+    settings: Settings, *, device: str, identifier: str, will: aiomqtt.Will | None = None
+) -> AsyncIterator[aiomqtt.Client]:
+    """Connect to the broker, and disconnect at the end; cancelling closes the link.
+
+    Parameters
+    ----------
+    settings
+        The broker.
+    device
+        Name that errors carry.
+    identifier
+        Our name at the broker, which ends any other link of that name (MQTT 3.1.1, 3.1.4).
+    will
+        What the broker publishes when we die without a word.
+
+    Raises
+    ------
+    DeviceUnavailable
+        Where it cannot be reached or trusted, or a file of the settings cannot be read.
+    aiomqtt.MqttError
+        Where it refuses us, or the link is lost; ``say_lost`` has the words.
+
+    """
+    client = await _client(settings, device, identifier, will)
+    # aiomqtt connects in a thread, which a cancellation would leave running with an open socket: let it
+    # come to its end, then close what it opened
+    entering = asyncio.ensure_future(client.__aenter__())
+    try:
+        await asyncio.shield(entering)
+    except BaseException:
+        await asyncio.wait({entering})
+        await _leave(client)
+        raise
+    try:
+        yield client
+    finally:
+        await _leave(client)
+
+
+def say_lost(settings: Settings, exc: aiomqtt.MqttError) -> str:
+    """Say that the broker refused us or the link was lost, and why."""
+    return f"the link to the broker {settings.address} is lost or refused ({exc})"
+
+
+async def _leave(client: aiomqtt.Client) -> None:
+    client.timeout = FAREWELL_S
+    with suppress(aiomqtt.MqttError):  # the link is gone already, which is what we want
+        await client.__aexit__(None, None, None)
+
+
+async def _client(settings: Settings, device: str, identifier: str, will: aiomqtt.Will | None) -> aiomqtt.Client:
+    try:
+        password = await asyncio.to_thread(_password, settings)
+        context = await asyncio.to_thread(_tls_context, settings) if settings.tls else None
+    except OSError as exc:
+        raise DeviceUnavailable(
+            device, f"cannot use {exc.filename or settings.ca_file} ({exc.strerror}). Check the site file"
+        ) from exc
+    await _reach(settings, device, context)
+    return aiomqtt.Client(
+        settings.host,
+        settings.port,
+        identifier=identifier,
+        username=settings.username,
+        password=password,
+        tls_context=context,
+        timeout=settings.timeout_s,
+        keepalive=settings.keepalive_s,
+        will=will,
+    )
+
+
+async def _reach(settings: Settings, device: str, context: ssl.SSLContext | None) -> None:
+    """Try the address first: this can be cancelled, closes what fails, and its errors say what is wrong."""
+    try:
+        async with asyncio.timeout(settings.timeout_s):
+            _, writer = await asyncio.open_connection(settings.host, settings.port, ssl=context)
+    except TimeoutError as exc:
+        sentence = f"the broker {settings.address} does not answer. Check host and firewall"
+        raise DeviceUnavailable(device, sentence) from exc
+    except ConnectionRefusedError as exc:
+        sentence = f"no broker listens at {settings.address}. Start it, or check host and port"
+        raise DeviceUnavailable(device, sentence) from exc
+    except ssl.SSLCertVerificationError as exc:
+        sentence = (
+            f"the certificate of {settings.address} is not trusted ({exc.verify_message}). "
+            "Name its authority in ca_file"
+        )
+        raise DeviceUnavailable(device, sentence) from exc
+    except OSError as exc:
+        sentence = f"cannot reach the broker {settings.address} ({exc.strerror or exc}). Check host and port"
+        raise DeviceUnavailable(device, sentence) from exc
+    writer.transport.abort()
+    with suppress(OSError):  # that it was reached is all we wanted to know
+        await writer.wait_closed()
+
+
+def _password(settings: Settings) -> str | None:
+    path = settings.password_file
+    return None if path is None else path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+
+
+def _tls_context(settings: Settings) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=settings.ca_file)

@@ -13,9 +13,12 @@ from devices.dicom.settings import NodeSettings
 from devices.mqtt import Settings as BrokerSettings
 from devices.probes import mightyohm
 from devices.reaching import reach, reach_broker, reach_node
+from devices.readings import LinkState
 from simulators.ports import open_pty_port
 from simulators.probes.mightyohm import SimulatedMightyOhm
 from tests.devices.mosquitto_peer import Broker, free_port, started
+from tests.devices.mqtt_room import publishing, subscribed
+from tests.devices.mqtt_room import settings as broker_settings
 
 
 def settings(port: str) -> mightyohm.Settings:
@@ -108,8 +111,37 @@ async def test_a_broker_that_is_not_there_says_so() -> None:
 
 
 @pytest.mark.peer("mosquitto")
-async def test_a_broker_takes_messages(tmp_path: Path) -> None:
-    """A real mosquitto is connected to, as the publisher would."""
-    async with started(Broker(tmp_path)) as broker:
-        found = await reach_broker(BrokerSettings(host="127.0.0.1", port=broker.port, site="s", room="r"))
-    assert (found.is_reached, found.sentence) == (True, "takes messages")
+async def test_a_broker_is_asked_without_a_word_about_the_room(tmp_path: Path) -> None:
+    """A real mosquitto lets us in; whoever watches the room sees nothing of it, and nothing is retained."""
+    async with started(Broker(tmp_path)) as broker, subscribed(broker.port) as watching:
+        found = await reach_broker(broker_settings(broker.port))
+        assert (found.is_reached, found.sentence) == (True, "lets us in")
+        async with publishing(broker.port):
+            assert await watching.next() == ("status", b"online", False)
+
+
+@pytest.mark.peer("mosquitto")
+async def test_asking_the_broker_leaves_the_running_service_alone(tmp_path: Path) -> None:
+    """The service's link lives on through a check of the same site: no offline, no online, no reconnection."""
+    async with (
+        started(Broker(tmp_path)) as broker,
+        subscribed(broker.port) as watching,
+        publishing(broker.port) as (publisher, health),
+    ):
+        await watching.until("status", b"online")
+        for _ in range(3):
+            assert (await reach_broker(broker_settings(broker.port))).is_reached
+        publisher.publish_latest("guidance", b"closer")
+        assert await watching.next() == ("guidance", b"closer", False)
+        assert [told.state for told in health.told] == [LinkState.CONNECTING, LinkState.LIVE]
+
+
+@pytest.mark.peer("mosquitto")
+async def test_a_broker_that_refuses_is_not_reached(tmp_path: Path) -> None:
+    """One that wants a password says so, in the publisher's words, and is not asked a second time."""
+    async with started(Broker(tmp_path, "allow_anonymous false")) as broker:
+        found = await reach_broker(broker_settings(broker.port))
+    assert not found.is_reached
+    assert f"127.0.0.1:{broker.port}" in found.sentence
+    assert "Not authorized" in found.sentence
+    assert "trying again" not in found.sentence
