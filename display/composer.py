@@ -95,7 +95,7 @@ class Composer:
             return GuidanceState(target=None, sentence=obstacle, expected_rate_cps=None)
         guidance = self.localiser.guide(tip)
         if guidance is None:
-            return GuidanceState(target=None, sentence="Sweep slowly over the skin.", expected_rate_cps=None)
+            return GuidanceState(target=None, sentence="Sweep slowly over the skin", expected_rate_cps=None)
         return GuidanceState(
             target=guidance.target,
             sentence=guidance.sentence,

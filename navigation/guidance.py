@@ -55,7 +55,7 @@ class Guidance:
     bearing
         Where it lies; None where it is not localisable.
     sentence
-        One sentence for the surgeon.
+        One sentence for the surgeon: begins with a capital, ends without a full stop.
     expected_rate_cps
         Rate that the posterior predicts where the probe last counted; None before the first reading.
 
@@ -147,17 +147,17 @@ def guide(posterior: Posterior, patient_from_tip: RigidTransform | None, *, targ
     chosen = _chosen(posterior, target, tip_mm)
     bearing = None
     if posterior.readings == 0:
-        sentence = "nothing counted yet: hold the probe to the skin and sweep slowly"
+        sentence = "Nothing counted yet: hold the probe to the skin and sweep slowly"
     elif not posterior.is_consistent:
         sentence = (
-            "the counts do not fit any position: check probe, tracker and patient's marker, then sweep again"
+            "The counts do not fit any position: check probe, tracker and patient's marker, then sweep again"
         )
     elif chosen is None:
-        sentence = "no target yet: sweep slowly over the whole area"
+        sentence = "No target yet: sweep slowly over the whole area"
     elif chosen.presence < 0.05:
         sentence = f"{chosen.name}: the counts speak against it"
     elif not chosen.is_localisable:
-        sentence = f"cannot tell yet where {chosen.name} is: {chosen.reason}; sweep slowly around it"
+        sentence = f"Cannot tell yet where {chosen.name} is: {chosen.reason}; sweep slowly around it"
     elif patient_from_tip is None:
         sentence = f"{chosen.name} is located, but the probe is not tracked: show its marker to the tracker"
     else:
@@ -166,6 +166,6 @@ def guide(posterior: Posterior, patient_from_tip: RigidTransform | None, *, targ
     return Guidance(
         target=None if chosen is None else chosen.name,
         bearing=bearing,
-        sentence=sentence,
+        sentence=sentence[:1].upper() + sentence[1:],  # a target's name may begin it
         expected_rate_cps=posterior.expected_rate_cps,
     )

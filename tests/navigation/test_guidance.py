@@ -68,7 +68,7 @@ def test_a_surgeon_over_the_patient_is_sent_the_right_way() -> None:
     assert bearing.distance_mm == pytest.approx(np.hypot(10, 30))
     assert bearing.off_axis_deg == pytest.approx(np.degrees(np.arctan2(10, 30)))
     assert guide(_posterior(_target((10.0, 0.0, -25.0))), pose).sentence == (
-        "node: 32 mm ± 6, tilt left 18°, 30 mm deeper ahead"
+        "Node: 32 mm ± 6, tilt left 18°, 30 mm deeper ahead"
     )
 
 
@@ -77,7 +77,7 @@ def test_the_distance_has_the_interval_along_the_line_of_sight() -> None:
     bearing = bearing_of(_target((0.0, 0.0, 20.0)), _pose(np.eye(3)))
     assert bearing.distance_half_width_mm == pytest.approx(1.96 * 3.0)
     assert guide(_posterior(_target((0.0, 0.0, 20.0))), _pose(np.eye(3))).sentence == (
-        "node: 20 mm ± 6, straight ahead"
+        "Node: 20 mm ± 6, straight ahead"
     )
 
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_located_gets_no_bearing() -> None:
         _posterior(_target((0.0, 0.0, 20.0), reason="its region still reaches 22 mm")), _pose(np.eye(3))
     )
     assert unsure.bearing is None
-    assert "cannot tell yet" in unsure.sentence
+    assert "Cannot tell yet" in unsure.sentence
     assert "22 mm" in unsure.sentence
 
 
@@ -96,8 +96,8 @@ def test_what_does_not_fit_steers_nobody() -> None:
     sure = _posterior(_target((0.0, 0.0, 20.0)))
     for posterior, pose, words in (
         (replace(sure, is_consistent=False), _pose(np.eye(3)), "do not fit"),
-        (replace(sure, readings=0), _pose(np.eye(3)), "nothing counted"),
-        (replace(sure, targets=()), _pose(np.eye(3)), "no target yet"),
+        (replace(sure, readings=0), _pose(np.eye(3)), "Nothing counted"),
+        (replace(sure, targets=()), _pose(np.eye(3)), "No target yet"),
         (sure, None, "not tracked"),
         (_posterior(replace(_target((0, 0, 20.0)), presence=0.01)), _pose(np.eye(3)), "speak against"),
     ):

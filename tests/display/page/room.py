@@ -297,7 +297,7 @@ class Room:
             "targets": (make_target(pose), injection),
             "guidance": GuidanceState(
                 target="Node 1",
-                sentence="Node 1: 29 mm ± 4, tilt to the patient's right.",
+                sentence="Node 1: 29 mm ± 4, tilt to the patient's right",
                 expected_rate_cps=1200.0,
             ),
             "posterior": PosteriorState(
