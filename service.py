@@ -275,7 +275,9 @@ def _run(
     context: typer.Context,
     config: SiteFile = None,
     *,
-    simulate: Annotated[bool, typer.Option(help="Run on simulated devices; everything says so.")] = False,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Run on simulated devices; everything says so.")
+    ] = False,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long and print a summary.")] = None,
     unplug: Annotated[
         str | None, typer.Option(help="With --simulate: pull a probe's plug, as gamma:10:5 (after, for; s).")
@@ -485,7 +487,9 @@ acquire = typer.Typer(
 def _acquire(
     config: SiteFile = None,
     *,
-    simulate: Annotated[bool, typer.Option(help="With a simulated probe on a simulated bench.")] = False,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="With a simulated probe on a simulated bench.")
+    ] = False,
     probe: Annotated[str | None, typer.Option(help="Name of the probe; else the one that navigates.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON line.")] = False,
     fault: Annotated[BenchFault | None, typer.Option(help="With --simulate: what is wrong this morning.")] = None,
