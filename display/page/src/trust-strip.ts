@@ -4,6 +4,9 @@ import { label, make, mark, write } from "./elements";
 import { type Moment, streams } from "./moment";
 import { age } from "./words";
 
+/** An estimate without a newer count is no longer of now; updates come several times a second. */
+const ESTIMATE_STALE_AFTER_S = 2;
+
 interface Item {
   readonly key: string;
   readonly title: string;
@@ -59,7 +62,7 @@ export class TrustStrip {
 }
 
 function itemsOf(moment: Moment): Item[] {
-  const { devices, pose, posterior } = moment.state;
+  const { devices, pose } = moment.state;
   const inputs = devices.map((device): Item => {
     const isStale = device.state === "live" && !moment.isDelivering(device);
     const state = moment.isLive && !isStale ? device.state : device.state === "live" ? "silent" : device.state;
@@ -74,13 +77,6 @@ function itemsOf(moment: Moment): Item[] {
       detail: device.detail || residual,
     };
   });
-  const estimate: Item = {
-    key: "estimate",
-    title: "Estimate",
-    state: posterior === null ? "connecting" : moment.isLive ? "live" : "silent",
-    word: posterior === null ? "NONE YET" : age(moment.age(posterior.age_s)),
-    detail: posterior === null ? "" : `${posterior.readings} readings, ${posterior.response}`,
-  };
   const picture: Item = {
     key: "picture",
     title: "This picture",
@@ -88,5 +84,22 @@ function itemsOf(moment: Moment): Item[] {
     word: moment.isLive ? `LIVE ${Math.round(moment.received.delay_s * 1000)} ms` : `OLD ${age(moment.since_s)}`,
     detail: "",
   };
-  return [...inputs, estimate, picture];
+  return [...inputs, estimateOf(moment), picture];
+}
+
+/** What the targets rest on: as old as the newest count in it. */
+function estimateOf(moment: Moment): Item {
+  const { posterior, study } = moment.state;
+  const shown = { key: "estimate", title: "Estimate" };
+  if (posterior === null) {
+    const detail = study === null ? "no study in use" : "no counts used yet";
+    return { ...shown, state: "connecting", word: "NONE YET", detail };
+  }
+  const old_s = moment.age(posterior.age_s);
+  if (old_s > ESTIMATE_STALE_AFTER_S) {
+    return { ...shown, state: "silent", word: `OLD ${age(old_s)}`, detail: `no new counts for ${age(old_s)}` };
+  }
+  const [state, word] = moment.isLive ? ["live", "LIVE"] : ["silent", "OLD"];
+  const detail = `${posterior.readings} readings, ${posterior.response}`;
+  return { ...shown, state, word: `${word} ${age(old_s)}`, detail };
 }

@@ -124,6 +124,38 @@ async def test_a_real_room_is_not_called_simulated(room: Room) -> None:
         await expect(page.locator("#simulated")).to_be_hidden()
 
 
+async def test_an_estimate_without_new_counts_is_not_live(room: Room, page: Page) -> None:
+    """Beyond 2 s it turns amber and says for how long, by the page's own clock too; with new counts it is back."""
+    await expect(page.get_by_role("listitem", name="Estimate: LIVE 0.")).to_be_visible()
+    estimate = page.get_by_role("listitem", name="Estimate")
+    await expect(estimate).to_have_attribute("data-state", "live")
+    posterior = room.now["posterior"]
+    room.now["posterior"] = msgspec.structs.replace(posterior, age_s=12.0)
+    await expect(estimate).to_have_attribute("data-state", "silent")
+    await expect(estimate).to_contain_text("no new counts for 12 s")
+    amber = await page.evaluate("getComputedStyle(document.body).getPropertyValue('--warning').trim()")
+    assert await estimate.evaluate("item => getComputedStyle(item).getPropertyValue('--state').trim()") == amber
+    words = estimate.locator(".detail")
+    assert await words.evaluate("item => item.scrollWidth <= item.clientWidth"), "the words are cut off"
+    room.now["posterior"] = posterior
+    await expect(estimate).to_have_attribute("data-state", "live")
+    room.is_silent = True
+    await expect(estimate).to_contain_text(re.compile(r"no new counts for [3-9]\.\d s"))
+    await expect(estimate).to_have_attribute("data-state", "silent")
+
+
+async def test_no_estimate_says_why(room: Room, page: Page) -> None:
+    """Before the first counts, and without a study, there is none: in words, never as an age."""
+    estimate = page.get_by_role("listitem", name="Estimate")
+    room.now["posterior"] = None
+    await expect(estimate).to_have_attribute("data-state", "connecting")
+    await expect(estimate).to_contain_text("NONE YET")
+    await expect(estimate).to_contain_text("no counts used yet")
+    room.now["study"] = None
+    await expect(estimate).to_contain_text("no study in use")
+    assert not re.search(r"\d", await estimate.inner_text())
+
+
 async def test_a_silent_feed_greys_the_page_within_a_second(room: Room, page: Page) -> None:
     """States stop while the socket and its heartbeat live on: crossed out, tone stopped, and back by itself."""
     await state_of(page, "#tone", "playing")
