@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, TypeVar
 
+import structlog
+
 from acquisition.archive import StudyArchive
 from acquisition.board import Board
 from acquisition.localising import Localiser
@@ -19,6 +21,8 @@ from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading
 from devices.supervision import Supervisor
 
 NODE_RESTART_S = 1.0
+
+log = structlog.get_logger()
 
 Reading = TypeVar("Reading")
 
@@ -146,6 +150,7 @@ class Intake:
 
     async def _receive_studies(self, settings: NodeSettings) -> None:
         """Run the storage node, and start it again if it ends: what it stored it announces anew."""
+        said = ""
         while True:
             try:
                 async with run_node(settings, clock=self._clock) as node:
@@ -159,6 +164,9 @@ class Intake:
                         self._board.tally.studies += await self._archive.take(received)
             except DeviceUnavailable as exc:
                 detail = str(exc).removeprefix(f"{exc.device}: ")
+                if detail != said:
+                    log.warning("device", device=exc.device, state=str(LinkState.LOST), detail=detail)
+                    said = detail
                 self._on_health(
                     DeviceHealth(device=exc.device, state=LinkState.LOST, since_s=self._clock(), detail=detail)
                 )
