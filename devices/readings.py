@@ -137,7 +137,8 @@ class DeviceHealth:
     since_s
         When it entered that state, host monotonic clock, s.
     detail
-        A sentence for a person: what is wrong and what to do; empty while live.
+        A sentence for a person: what is wrong and what to do; empty while live, but for a storage node, which
+        tells its last refusal.
     reconnects
         How often the link was opened again since the start.
     rejected

@@ -36,16 +36,6 @@ class StorageNode:
         Its process.
     host, port
         Where it listens.
-    stored
-        Objects acknowledged since the start.
-    newest_at_s
-        When the last of them was, host monotonic clock, s; None before the first.
-    rejected
-        Associations and objects refused since the start.
-    refusal
-        The last of these, in words; empty before the first.
-    changed
-        Set whenever one of these has changed; whoever waits for it clears it.
 
     """
 
@@ -54,11 +44,9 @@ class StorageNode:
         self.process_id = process_id
         self.host = listening.host
         self.port = listening.port
-        self.stored = 0
-        self.newest_at_s: float | None = None
-        self.rejected = 0
-        self.refusal = ""
-        self.changed = asyncio.Event()
+        self._rejected = 0
+        self._refusal = ""
+        self._changed = asyncio.Event()
         self._clock = clock
         self._since_s = clock()
         self._lost: DeviceUnavailable | None = None
@@ -66,14 +54,33 @@ class StorageNode:
 
     @property
     def health(self) -> DeviceHealth:
-        """Link state for the supervisor and the displays."""
+        """State of the node now.
+
+        While it is live, ``detail`` tells the last association or object that was refused, and ``rejected`` how
+        many were since its start: the technologist waits for the study, and the console shows only a number.
+        """
+        lost = str(self._lost).removeprefix(f"{self.device}: ") if self._lost else ""
         return DeviceHealth(
             device=self.device,
             state=LinkState.LOST if self._lost else LinkState.LIVE,
             since_s=self._since_s,
-            detail=str(self._lost) if self._lost else "",
-            rejected=self.rejected,
+            detail=lost or self._refusal,
+            rejected=self._rejected,
         )
+
+    async def health_changes(self) -> AsyncGenerator[DeviceHealth, None]:
+        """Give the health now and whenever it has changed, to any number of readers; ends after ``LOST``.
+
+        A reader that comes late gets the newest.
+        """
+        told: DeviceHealth | None = None
+        while told is None or told.state is not LinkState.LOST:
+            changed, health = self._changed, self.health
+            if health == told:
+                await changed.wait()
+            else:
+                told = health
+                yield health
 
     async def studies(self) -> AsyncGenerator[ReceivedStudy, None]:
         """Give each study when it is complete, and again when more of it has come; for one reader.
@@ -94,19 +101,15 @@ class StorageNode:
 
     def take(self, message: NodeMessage) -> None:
         """Note one message of the process."""
-        self.changed.set()
         match message:
-            case Stored():
-                self.stored += 1
-                self.newest_at_s = self._clock()
-                if message.kept == "conflict":
-                    log.warning(
-                        "two objects with one UID, both kept",
-                        device=self.device,
-                        object_uid=message.object_uid,
-                        calling_ae=message.calling_ae,
-                        path=message.path,
-                    )
+            case Stored(kept="conflict"):
+                log.warning(
+                    "two objects with one UID, both kept",
+                    device=self.device,
+                    object_uid=message.object_uid,
+                    calling_ae=message.calling_ae,
+                    path=message.path,
+                )
             case StudyComplete():
                 self._studies.put_nowait(
                     ReceivedStudy(
@@ -117,8 +120,10 @@ class StorageNode:
                     )
                 )
             case Refused():
-                self.rejected += 1
-                self.refusal = f"{message.calling_ae or message.address}: {message.reason}"
+                self._rejected += 1
+                who = f"{message.calling_ae} at {message.address}" if message.calling_ae else message.address
+                self._refusal = f"refused: {who or 'a sender without an address'}: {message.reason}"
+                self._tell()
                 log.warning(
                     "refused",
                     device=self.device,
@@ -128,7 +133,7 @@ class StorageNode:
                 )
             case Failed():
                 self.lose(message.reason)
-            case Listening():
+            case Stored() | Listening():
                 pass
 
     def lose(self, reason: str) -> None:
@@ -136,8 +141,13 @@ class StorageNode:
         if self._lost is None:
             self._lost = DeviceUnavailable(self.device, reason)
             self._since_s = self._clock()
-            self.changed.set()
+            self._tell()
             self._studies.put_nowait(None)
+
+    def _tell(self) -> None:
+        """Wake everybody who waits for a change; the next change has an event of its own."""
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
 
 @asynccontextmanager

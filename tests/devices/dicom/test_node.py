@@ -16,6 +16,7 @@ from devices.dicom.client import StorageNode, run_node
 from devices.dicom.part10 import data_set_offset
 from devices.dicom.study import ReceivedStudy
 from devices.errors import DeviceUnavailable
+from devices.readings import LinkState
 
 PRIVATE_CLASS = "1.3.46.670589.2.5.1.1"
 """A Philips abstract syntax that no list of storage classes holds."""
@@ -34,11 +35,12 @@ def _kept(folder: Path) -> set[str]:
 
 
 async def _refused(node: StorageNode) -> str:
-    async with asyncio.timeout(10):
-        while not node.refusal:
-            await node.changed.wait()
-            node.changed.clear()
-    return node.refusal
+    async with asyncio.timeout(10), aclosing(node.health_changes()) as changes:
+        async for health in changes:
+            if health.rejected:
+                assert health.state is LinkState.LIVE
+                return health.detail
+    raise AssertionError("the node has ended")
 
 
 async def test_an_object_is_stored_acknowledged_and_announced(settings: Any, thing: Any, console: Any) -> None:
@@ -50,11 +52,10 @@ async def test_an_object_is_stored_acknowledged_and_announced(settings: Any, thi
             assert await raw.store(one) == 0x0000
             await raw.release()
         study = await _next(node.studies())
+        assert (node.health.state, node.health.rejected, node.health.detail) == (LinkState.LIVE, 0, "")
     assert (study.study_uid, study.calling_ae) == (one.study_uid, "CAMERA1")
     (path,) = study.objects
     assert path.read_bytes()[data_set_offset(path) :] == one.data_set
-    assert (node.stored, node.rejected) == (1, 0)
-    assert node.newest_at_s is not None
 
 
 async def test_an_unknown_sop_class_is_stored(settings: Any, thing: Any, console: Any) -> None:
@@ -66,6 +67,30 @@ async def test_an_unknown_sop_class_is_stored(settings: Any, thing: Any, console
             assert await raw.store(one) == 0x0000
         study = await _next(node.studies())
     assert dcmread(study.objects[0]).file_meta.MediaStorageSOPClassUID == PRIVATE_CLASS
+
+
+async def test_each_change_of_health_is_told(settings: Any, console: Any) -> None:
+    """Live, each refusal in words while live, and lost at the end, to every reader; a late one gets the newest."""
+    async with (
+        run_node(settings(allowed_ae_titles=("CAMERA1",))) as node,
+        aclosing(node.health_changes()) as changes,
+        aclosing(node.health_changes()) as others,
+        asyncio.timeout(15),
+    ):
+        health = await anext(changes)
+        assert (health.state, health.detail, health.rejected) == (LinkState.LIVE, "", 0)
+        for number, title in enumerate(("STRANGER", "GUEST"), start=1):
+            async with console(node.port) as raw:
+                assert await raw.associate(title) == 3
+            health = await anext(changes)
+            words = f"refused: {title} at 127.0.0.1: calling AE title '{title}' is not in allowed_ae_titles"
+            assert (health.state, health.detail, health.rejected) == (LinkState.LIVE, words, number)
+        assert await anext(others) == health == node.health
+        os.kill(node.process_id, signal.SIGTERM)
+        for reader in (changes, others):
+            (lost,) = [health async for health in reader]
+            assert lost.state is LinkState.LOST
+            assert lost.detail.startswith("the storage node's process has ended (exit code 0)")
 
 
 @pytest.mark.parametrize("allowed", [(), ("CAMERA1",)])
