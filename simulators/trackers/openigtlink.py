@@ -273,13 +273,26 @@ async def serve_tracker(
     tracker.host, tracker.port = server.sockets[0].getsockname()[:2]
     # no task group: it would wrap an exception of the caller's body into a group
     streaming = asyncio.create_task(tracker.stream(), name="simulated tracker")
+    body = asyncio.current_task()
+    has_failed = False
+
+    def end_body(ended: asyncio.Task[None]) -> None:
+        nonlocal has_failed
+        has_failed = not ended.cancelled() and ended.exception() is not None
+        if has_failed and body is not None:
+            body.cancel()
+
+    streaming.add_done_callback(end_body)
     async with server:
         try:
             yield tracker
         finally:
+            streaming.remove_done_callback(end_body)
             streaming.cancel()
             server.close()
             await tracker.hang_up()
             outcome = (await asyncio.gather(streaming, return_exceptions=True))[0]
-    if isinstance(outcome, Exception):
-        raise outcome
+            if isinstance(outcome, Exception):
+                if has_failed and body is not None:
+                    body.uncancel()
+                raise outcome

@@ -154,6 +154,5 @@ async def test_scene_that_fails_is_not_hidden() -> None:
         async with serve_tracker(poses, rng=np.random.default_rng(1)) as tracker, connected(tracker.port):
             await asyncio.Event().wait()
 
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(ZeroDivisionError):
         await asyncio.wait_for(serve(), 20)
-    assert caught.group_contains(ZeroDivisionError)
