@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import structlog
@@ -156,12 +157,7 @@ class Intake:
                 async with run_node(settings, clock=self._clock) as node:
                     if not self.node.done():
                         self.node.set_result(node)
-                    self._on_health(node.health)
-                    async for received in node.studies():
-                        self._recorder.study(received)
-                        if received.reason != FOUND_AT_START:
-                            self._board.delivered_s[node.device] = self._clock()
-                        self._board.tally.studies += await self._archive.take(received)
+                    await self._follow(node)
             except DeviceUnavailable as exc:
                 detail = str(exc).removeprefix(f"{exc.device}: ")
                 if detail != said:
@@ -171,3 +167,22 @@ class Intake:
                     DeviceHealth(device=exc.device, state=LinkState.LOST, since_s=self._clock(), detail=detail)
                 )
             await asyncio.sleep(NODE_RESTART_S)
+
+    async def _follow(self, node: StorageNode) -> None:
+        """Take the node's studies, and tell of whom it refuses, until its process ends."""
+        telling = asyncio.create_task(self._tell_of(node), name=f"{node.device} health")
+        try:
+            async for received in node.studies():
+                self._recorder.study(received)
+                if received.reason != FOUND_AT_START:
+                    self._board.delivered_s[node.device] = self._clock()
+                self._board.tally.studies += await self._archive.take(received)
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
+    async def _tell_of(self, node: StorageNode) -> None:
+        async with aclosing(node.health_changes()) as changes:
+            async for health in changes:
+                if health.state is LinkState.LIVE:  # that it is lost is told with what is done about it
+                    self._on_health(health)

@@ -28,7 +28,9 @@ class DeviceLink(Struct, frozen=True, kw_only=True):
     kind: Annotated[Literal["probe", "tracker", "dicom", "recorder", "mqtt"], Meta(description="What it is.")]
     label: Annotated[str, Meta(description="What to call it on a screen.")]
     state: Annotated[Literal["connecting", "live", "silent", "lost"], Meta(description="State of the link.")]
-    detail: Annotated[str, Meta(description="What is wrong and what to do; empty while live.")]
+    detail: Annotated[
+        str, Meta(description="What is wrong and what to do; while live empty, or whom the node refused.")
+    ]
     primary: Annotated[bool, Meta(description="Whether navigation depends on it.")]
 
 

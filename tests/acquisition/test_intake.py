@@ -19,7 +19,9 @@ from acquisition.reading import StudyMap, read_map
 from acquisition.recording import Recorder, record
 from acquisition.synchronise import TipChain
 from devices.clock import monotonic
+from devices.dicom.echo import echo
 from devices.dicom.settings import NodeSettings
+from devices.errors import DeviceUnavailable
 from devices.probes.amptek import Settings as Amptek
 from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading
 from navigation.frames import Frame
@@ -227,3 +229,15 @@ async def test_a_failed_recording_is_told_once(tmp_path: Path) -> None:
         ("recorder", LinkState.LIVE),
         ("recorder", LinkState.LOST),
     ]
+
+
+async def test_whom_the_node_refuses_is_told(tmp_path: Path) -> None:
+    """A console that is not on the list is named in the scanner's health, so that somebody can let it in."""
+    settings = NodeSettings(port=0, folder=tmp_path / "studies", allowed_ae_titles=("SPECTCT",))
+    with record(tmp_path, simulated=True) as recorder:
+        door = Door(recorder)
+        async with running(door, settings):
+            node = await door.intake.node
+            with pytest.raises(DeviceUnavailable):
+                await echo(node.host, node.port, called_ae="RADIONAV", calling_ae="STRANGER")
+            await door.until(lambda: any("STRANGER" in health.detail for health in door.healths))

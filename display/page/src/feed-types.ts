@@ -51,7 +51,7 @@ export interface DeviceState {
   readonly label: string;
   /** State of the link. */
   readonly state: "connecting" | "live" | "lost" | "silent";
-  /** What is wrong and what to do; empty while live. */
+  /** What is wrong and what to do; while live empty, or whom the node refused. */
   readonly detail: string;
   /** Whether navigation depends on it. */
   readonly primary: boolean;
