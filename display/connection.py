@@ -23,6 +23,9 @@ GREATEST_MESSAGE = 4096
 CLOSE_BAD_MESSAGE = 4400
 """WebSocket close code (private range) after a message that is none of ours."""
 
+CLOSE_GONE = 1006
+"""Close code of a connection that ended without one (RFC 6455, 7.4.1)."""
+
 log = structlog.get_logger()
 
 
@@ -110,4 +113,8 @@ class Connection:
 
     async def _send(self, message: ServerMessage) -> None:
         async with self._sending:
-            await self._websocket.send_text(msgspec.json.encode(message).decode())
+            try:
+                await self._websocket.send_text(msgspec.json.encode(message).decode())
+            except RuntimeError as exc:
+                # what starlette and uvicorn raise where the other speaker, or the closing server, was quicker
+                raise WebSocketDisconnect(CLOSE_GONE) from exc

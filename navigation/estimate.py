@@ -68,7 +68,7 @@ class Posterior:
     readings
         Tracked counts that it rests on.
     expected_rate_cps
-        Rate as the instrument would count it at the newest pose, dead time included; None before the first.
+        Rate as the instrument would count it at the pose that it last counted at, dead time included; None before.
     is_consistent
         Whether the counts scatter about the expectation as they should (posterior predictive check).
     misfit
