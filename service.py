@@ -1,4 +1,7 @@
-"""The composition root: reads the site file, builds the objects, runs them; both commands start here."""
+"""The composition root: reads the site file, builds the objects, runs them; both commands start here.
+
+It is long because it is the only place that knows every room; what it joins stands in the rooms themselves.
+"""
 
 import asyncio
 import contextlib
