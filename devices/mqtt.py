@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from devices.clock import Clock, monotonic
 from devices.errors import DeviceUnavailable
+from devices.mqtt_client import MqttClient
 from devices.readings import DeviceHealth, LinkState
 
 log = structlog.get_logger()
@@ -304,7 +305,7 @@ async def _client(settings: Settings, device: str, identifier: str, will: aiomqt
             device, f"cannot use {exc.filename or settings.ca_file} ({exc.strerror}). Check the site file"
         ) from exc
     await _reach(settings, device, context)
-    return aiomqtt.Client(
+    return MqttClient(
         settings.host,
         settings.port,
         identifier=identifier,
