@@ -24,13 +24,13 @@ import typer
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from acquisition.archive import ArchivedStudy, StudyArchive
+from acquisition.archive import StudyArchive
 from acquisition.board import Board
 from acquisition.calibration import Calibration, CalibrationError, load_calibration
 from acquisition.command import Outcome, run_morning
 from acquisition.intake import Intake
 from acquisition.localising import Localiser
-from acquisition.mapping import begin_estimate
+from acquisition.mapping import MapInUse
 from acquisition.quality.settings import CheckSource, MorningSettings
 from acquisition.quality.technologist import Unattended
 from acquisition.quality.terminal import Keyboard, Terminal
@@ -74,11 +74,17 @@ class Room:
 
     def __init__(self, site: Site, *, is_simulated: bool, recorder: Recorder, rng: np.random.Generator) -> None:
         self._site = site
-        self._nuclide = load_nuclides()[site.nuclide]
         self._calibration = _load_calibration(site, is_simulated=is_simulated)
         self._localiser = Localiser(clock=monotonic)
         self.board = Board()
-        archive = StudyArchive(patient_id=site.procedure.patient_id, read=read_map_apart, on_use=self._use)
+        map_in_use = MapInUse(
+            self._localiser,
+            response=self._calibration.response if self._calibration else None,
+            nuclide=load_nuclides()[site.nuclide],
+            show=lambda archived: self._stage.show(archived),  # noqa: PLW0108 - the stage is made below
+            wall_time=lambda: datetime.now(tz=UTC),
+        )
+        archive = StudyArchive(patient_id=site.procedure.patient_id, read=read_map_apart, on_use=map_in_use.use)
         self.intake = Intake(
             board=self.board,
             recorder=recorder,
@@ -144,20 +150,6 @@ class Room:
     def _tell(self, health: DeviceHealth) -> None:
         self.board.link(health)
         self._stage.tell(health)
-
-    async def _use(self, archived: ArchivedStudy | None) -> None:
-        """Take a study into use: shown as the map, and believed until the counts say otherwise; None: no map."""
-        self._localiser.begin(None)  # what was believed belongs to another map
-        await self._stage.show(archived)
-        if archived is None or self._calibration is None:
-            return
-        response, now = self._calibration.response, datetime.now(tz=UTC)
-        try:
-            estimator = await asyncio.to_thread(begin_estimate, archived, response, self._nuclide, now=now)
-        except NavigationError as exc:
-            self._localiser.begin(None, obstacle=str(exc))
-        else:
-            self._localiser.begin(estimator)
 
 
 def _probe_in_hand(site: Site) -> str:

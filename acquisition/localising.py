@@ -65,6 +65,11 @@ class Localiser:
         self.obstacle = ""
         """Why nothing is estimated, in words; empty where something is, or nothing was begun."""
 
+    @property
+    def is_estimating(self) -> bool:
+        """Whether counts are made use of: an estimate was begun, and has not failed."""
+        return self._estimator is not None
+
     def begin(self, estimator: Estimator | None, *, obstacle: str = "") -> None:
         """Start afresh with an estimator, or stop with None and say why."""
         self._estimator = estimator

@@ -118,9 +118,12 @@ class Stage:
 
     async def show(self, archived: ArchivedStudy | None) -> None:
         """Put a study's volumes on the shelf and the study into every frame; None takes the last one away."""
-        # first, so that no frame shows the former patient's map while the new one is packed
-        self._composer.study = None
-        self._shelf.replace()
+        shown = self._composer.study
+        named = archived and (archived.study.study_uid, archived.study.patient_id)
+        if shown is None or named != (shown.study_uid, shown.patient_id):
+            # first, so that no frame shows the former patient's map while the new one is packed
+            self._composer.study = None
+            self._shelf.replace()
         if archived is None:
             return
         volumes = (archived.study.anatomy, archived.study.activity)

@@ -1,5 +1,8 @@
 """A study's map as the estimator starts from it."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,13 +10,18 @@ import numpy as np
 import pytest
 
 from acquisition.archive import ArchivedStudy
-from acquisition.mapping import begin_estimate
+from acquisition.localising import Localiser
+from acquisition.mapping import MapInUse, begin_estimate
+from acquisition.reading import StudyMap
+from acquisition.studies import SeriesReport
 from config.nuclides import load_nuclides
+from devices.clock import monotonic
 from navigation.errors import NavigationError
 from navigation.observations import Observations
 from navigation.prior import NODE_ACTIVITY_MBQ
-from tests.acquisition.received import hotspot, received, study, study_map, without_skin
-from tests.acquisition.test_localising import response
+from navigation.volume import Volume
+from tests.acquisition.received import ct, hotspot, received, spect, study, study_map, without_skin
+from tests.acquisition.test_localising import BrokenEstimator, response, running, tracked, until_counted
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 TC99M = load_nuclides()["Tc-99m"]
@@ -69,3 +77,162 @@ def test_the_map_is_what_is_believed_first() -> None:
     assert target.mapped_mm is not None
     assert np.allclose(target.mapped_mm, hotspot().centre_mm)
     assert not target.is_localisable
+
+
+class Table:
+    """A map in use, the localiser that believes it, and what was shown."""
+
+    def __init__(self) -> None:
+        self.localiser = Localiser(clock=monotonic)
+        self.shown: list[ArchivedStudy | None] = []
+        self.map_in_use = MapInUse(
+            self.localiser, response=response(), nuclide=TC99M, show=self._show, wall_time=lambda: NOW
+        )
+
+    async def _show(self, shown: ArchivedStudy | None) -> None:
+        self.shown.append(shown)
+
+    async def count(self, readings: int, *, believed: int) -> None:
+        """Count, and wait until the belief rests on so many readings."""
+        for number in range(readings):
+            self.localiser.take(tracked(0.1 * number))
+        assert (await until_counted(self.localiser, believed)).readings == believed
+
+
+@asynccontextmanager
+async def counting() -> AsyncIterator[Table]:
+    """A map in use on which three readings were counted."""
+    table = Table()
+    async with running(table.localiser):
+        await table.map_in_use.use(archived())
+        await table.count(3, believed=3)
+        yield table
+
+
+def with_a_capture(found: StudyMap) -> StudyMap:
+    """The same map, read again after a screen capture came to the study."""
+    capture = SeriesReport(
+        series_uid="1.1.9",
+        modality="OT",
+        description="",
+        objects=1,
+        accepted=False,
+        reason="not a volume: Secondary Capture Image Storage",
+        volume=None,
+    )
+    return replace(found, study=replace(found.study, series=(*found.study.series, capture), description="Report"))
+
+
+async def test_late_objects_of_no_volume_let_the_estimate_go_on() -> None:
+    """The study as it is now is shown, and what was counted is not forgotten: the next reading is the fourth."""
+    async with counting() as table:
+        before = table.localiser.newest
+        late = ArchivedStudy(received=received(objects=2), map=with_a_capture(archived().map))
+        await table.map_in_use.use(late)
+        assert table.localiser.newest is before
+        assert table.shown[-1] is late
+        await table.count(1, believed=4)
+
+
+async def test_the_study_in_use_chosen_again_lets_the_estimate_go_on() -> None:
+    """Confirming who lies there a second time forgets nothing: the next reading is the fourth."""
+    async with counting() as table:
+        before = table.localiser.newest
+        chosen = table.shown[-1]
+        await table.map_in_use.use(chosen)
+        assert table.localiser.newest is before
+        await table.count(1, believed=4)
+
+
+def elsewhere(volume: Volume) -> Volume:
+    """The same voxels 5 mm away."""
+    affine = np.array(volume.geometry.patient_from_voxel)
+    affine[0, 3] += 5.0
+    return replace(volume, geometry=replace(volume.geometry, patient_from_voxel=affine))
+
+
+def in_another_space(volume: Volume) -> Volume:
+    """The same voxels in another frame of reference."""
+    return replace(volume, geometry=replace(volume.geometry, frame_of_reference_uid="1.3"))
+
+
+def with_one_voxel_more(volume: Volume) -> Volume:
+    """As after a slice that was missing came."""
+    values = volume.values.copy()
+    values[3, 12, 12] += 1.0
+    return replace(volume, values=values)
+
+
+AGAIN = archived().map
+"""The map that `counting` counts on, read again."""
+
+SECOND = replace(hotspot(), name="target 2", centre_mm=np.array([30.0, -20.0, 0.0]))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(study_map(replace(AGAIN.study, study_uid="2.2"), activity_mbq=1.0), id="another study"),
+        pytest.param(study_map(AGAIN.study, activity_mbq=2.0), id="another hot spot"),
+        pytest.param(replace(AGAIN, hotspots=(*AGAIN.hotspots, SECOND)), id="one hot spot more"),
+        pytest.param(
+            replace(AGAIN, study=replace(AGAIN.study, activity=with_one_voxel_more(spect()))), id="more activity"
+        ),
+        pytest.param(replace(AGAIN, study=replace(AGAIN.study, activity=elsewhere(spect()))), id="activity moved"),
+        pytest.param(
+            replace(AGAIN, study=replace(AGAIN.study, activity=in_another_space(spect()))), id="another space"
+        ),
+        pytest.param(
+            replace(AGAIN, study=replace(AGAIN.study, activity=replace(spect(), unit="1"))), id="another unit"
+        ),
+        pytest.param(
+            replace(AGAIN, study=replace(AGAIN.study, anatomy=with_one_voxel_more(ct()))), id="more anatomy"
+        ),
+        pytest.param(replace(AGAIN, study=replace(AGAIN.study, anatomy=None)), id="no anatomy"),
+        pytest.param(
+            replace(AGAIN, study=replace(AGAIN.study, taken_at=NOW - HALF_LIFE)), id="scanned at another time"
+        ),
+        pytest.param(replace(AGAIN, study=replace(AGAIN.study, half_life_s=6586.2)), id="another nuclide"),
+    ],
+)
+async def test_another_map_starts_the_estimate_afresh(found: StudyMap) -> None:
+    """Whatever the estimate began from is not as it was: nothing counted on the former map is kept."""
+    async with counting() as table:
+        await table.map_in_use.use(ArchivedStudy(received=received(objects=2), map=found))
+        assert table.localiser.newest is None
+        await table.count(1, believed=1)
+
+
+async def test_a_failed_estimate_starts_afresh_when_the_study_is_chosen_again() -> None:
+    """As its sentence tells people to do, though the map is the same."""
+    async with counting() as table:
+        table.localiser.begin(BrokenEstimator())
+        table.localiser.take(tracked(1.0))
+        async with asyncio.timeout(20):
+            while not table.localiser.obstacle:  # noqa: ASYNC110 - it sets no event
+                await asyncio.sleep(0.002)
+        assert not table.localiser.is_estimating
+        await table.map_in_use.use(table.shown[-1])
+        assert table.localiser.obstacle == ""
+        await table.count(1, believed=1)
+
+
+async def test_a_map_out_of_use_is_believed_no_longer() -> None:
+    """With no study in use nothing is; the same study, in use again, is begun afresh."""
+    async with counting() as table:
+        (chosen,) = table.shown
+        await table.map_in_use.use(None)
+        assert (table.localiser.newest, table.localiser.is_estimating) == (None, False)
+        assert table.shown == [chosen, None]
+        await table.map_in_use.use(chosen)
+        await table.count(1, believed=1)
+
+
+async def test_a_map_without_a_skin_is_shown_and_says_why_nothing_is_estimated() -> None:
+    """The slices are there, no position is, and the reason stands there for people."""
+    async with counting() as table:
+        bare = replace(archived(), map=without_skin(archived().map))
+        await table.map_in_use.use(bare)
+        assert table.shown[-1] is bare
+        assert not table.localiser.is_estimating
+        assert "no CT" in table.localiser.obstacle

@@ -110,6 +110,24 @@ async def test_while_a_map_is_exchanged_no_frame_shows_the_former() -> None:
     assert house.exhibits.shelf.find(former.activity.etag) is None
 
 
+async def test_a_study_that_grew_is_never_away() -> None:
+    """Its new volume takes the former one's place at once: the slices do not go black under the surgeon's eyes."""
+    house = House()
+    await house.console.archive.take(received("1.1"))
+    house.console.map = study_map(study("1.1", activity=spect(7.0)))
+    taking = asyncio.ensure_future(house.console.archive.take(received("1.1", objects=2)))
+    greatest = set()
+    while not taking.done():
+        await asyncio.sleep(0)
+        shown = house.console.frame(1.0).study
+        assert shown is not None
+        assert shown.activity is not None
+        assert house.exhibits.shelf.find(shown.activity.etag) is not None
+        greatest.add(shown.activity.greatest)
+    assert await taking
+    assert greatest == {100.0, 7.0}
+
+
 async def test_a_wrong_name_changes_nothing() -> None:
     """The refusal reaches the page in words, and the frame still shows whom it showed."""
     house = House()
