@@ -45,6 +45,11 @@ async def serving(shown: Exhibits) -> AsyncIterator[tuple[Server, asyncio.Task[N
         listener.close()
 
 
+def serving_displays() -> set[str]:
+    """Names of the tasks that serve connected displays."""
+    return {name for task in asyncio.all_tasks() if (name := task.get_name()).startswith("display ")}
+
+
 def test_a_port_in_use_is_said_in_a_sentence() -> None:
     """Which address, why, and what to do; no descriptor is left."""
     with listen("127.0.0.1", 0) as taken:
@@ -66,7 +71,8 @@ def test_a_freed_port_can_be_taken_at_once() -> None:
     with socket.create_connection(address), listener.accept()[0] as served:
         served.close()
         listener.close()
-    listen(*address).close()
+    with listen(*address) as taken:
+        assert taken.getsockname() == address
 
 
 async def test_it_ends_within_two_seconds_with_displays_connected() -> None:
@@ -95,15 +101,17 @@ async def test_it_ends_within_two_seconds_with_displays_connected() -> None:
 async def test_a_display_that_breaks_off_leaves_nothing() -> None:
     """A tablet whose network dies is forgotten: its tasks end and nobody waits for it."""
     shown = exhibits()
-    async with serving(shown) as (_, _, port):
+    async with serving(shown) as (_, task, port):
         display = await connect(f"ws://127.0.0.1:{port}/v1/feed", subprotocols=[Subprotocol(SUBPROTOCOL)])
         await display.recv()
         await display.send('{"type":"next","last_seq":-1}')
         async with asyncio.timeout(5):
             while not shown.hub._waiting:  # noqa: ASYNC110 - it sets no event
                 await asyncio.sleep(0.005)
+        assert serving_displays() == {"display listening", "display answering", "display heartbeat"}
         display.transport.abort()
         await display.wait_closed()
         async with asyncio.timeout(5):
-            while shown.hub._waiting:  # noqa: ASYNC110 - it sets no event
+            while shown.hub._waiting or serving_displays():  # noqa: ASYNC110 - they set no event
                 await asyncio.sleep(0.005)
+        assert not task.done(), "the server went with it"

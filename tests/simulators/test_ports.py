@@ -1,6 +1,7 @@
 """Simulated ports: links that last, plugs that can be pulled, and faults that do what they say."""
 
 import asyncio
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -85,21 +86,39 @@ async def test_every_byte_passes_a_pty_unchanged(tmp_path: Path) -> None:
 
 
 async def test_a_pty_that_nobody_reads_does_not_stop_the_instrument(tmp_path: Path) -> None:
-    """What is sent while nobody reads is lost, as on a wire."""
+    """What is sent while nobody reads is lost, as on a wire; who reads later hears it speak on."""
 
     class Talker(Echo):
-        ticks = 0
+        said = 0
 
         def tick(self, now_s: float) -> bytes:  # noqa: ARG002 - it keeps no time
             """Say much."""
-            self.ticks += 1
-            if self.ticks == 20:
-                is_done.set()
+            self.said += 4096
+            if self.said == 100 * 4096:
+                has_said_much.set()
             return bytes(4096)
 
-    is_done = asyncio.Event()
-    async with asyncio.timeout(5), open_pty_port(Talker(), tmp_path / "gamma", tick_s=0.001):
-        await is_done.wait()
+    talker, has_said_much, is_heard = Talker(), asyncio.Event(), asyncio.Event()
+    kept, heard = 0, bytearray()
+    async with asyncio.timeout(5), open_pty_port(talker, tmp_path / "gamma", tick_s=0.001) as port:
+        await has_said_much.wait()
+        end = os.open(port.url, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+
+        def read() -> None:
+            heard.extend(os.read(end, 4096))
+            if len(heard) > 50 * 4096:
+                is_heard.set()
+
+        try:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    kept += len(os.read(end, 4096))
+            assert 0 < kept < talker.said / 2, "a pty keeps some, and not all"
+            asyncio.get_running_loop().add_reader(end, read)
+            await is_heard.wait()
+        finally:
+            asyncio.get_running_loop().remove_reader(end)
+            os.close(end)
 
 
 async def test_a_tcp_port_serves_one_client_and_keeps_its_number() -> None:
