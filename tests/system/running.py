@@ -28,6 +28,7 @@ from display.messages import (
     Next,
     ServerMessage,
     State,
+    StudyChoice,
     StudyEntry,
     StudyList,
 )
@@ -166,6 +167,21 @@ class Service:
         try:
             connection.request("GET", "/v1/studies")
             return msgspec.json.decode(connection.getresponse().read(), type=StudyList).studies
+        finally:
+            connection.close()
+
+    def choose(self, study: StudyEntry) -> None:
+        """Confirm that the patient of this study lies on the table."""
+        choice = StudyChoice(
+            study_uid=study.study_uid, patient_id=study.patient_id, patient_name=study.patient_name
+        )
+        connection = http.client.HTTPConnection(self.display, timeout=PATIENCE_S)
+        try:
+            connection.request(
+                "POST", "/v1/procedure", msgspec.json.encode(choice), {"Origin": f"http://{self.display}"}
+            )
+            response = connection.getresponse()
+            assert response.status == 204, response.read()
         finally:
             connection.close()
 

@@ -81,8 +81,10 @@ def test_displays_see_a_live_feed(minute: Minute) -> None:
     assert max(later - earlier for earlier, later in pairwise(beats_s)) < 2.0
 
 
-def make_photograph(folder: Path) -> Path:
-    """Make a study of somebody else with DCMTK alone: a photograph, which is no map."""
+def make_photograph(
+    folder: Path, *, study_uid: str = "", patient_id: str = "OTHER-7", patient_name: str = "Other^Person"
+) -> Path:
+    """Make a photograph, which is no map, with DCMTK alone: a study of its own where no UID is given."""
     bitmap, file = folder / "photograph.bmp", folder / "photograph.dcm"
     pixels = bytes((10, 200, 30)) * 64
     header = struct.pack("<IiiHHIIiiII", 40, 8, 8, 1, 24, 0, len(pixels), 2835, 2835, 0, 0)
@@ -90,7 +92,9 @@ def make_photograph(folder: Path) -> Path:
     subprocess.run(  # noqa: S603 - a peer that the test names
         [peer("img2dcm"), "-i", "BMP", bitmap, file], check=True, timeout=PATIENCE_S
     )
-    new_uids = ("-nb", "-gst", "-gse", "-gin", "-m", "PatientID=OTHER-7", "-m", "PatientName=Other^Person")
+    study = ("-m", f"StudyInstanceUID={study_uid}") if study_uid else ("-gst",)
+    whose = ("-m", f"PatientID={patient_id}", "-m", f"PatientName={patient_name}")
+    new_uids = ("-nb", *study, "-gse", "-gin", *whose)
     subprocess.run(  # noqa: S603 - a peer that the test names
         [peer("dcmodify"), *new_uids, file], check=True, timeout=PATIENCE_S
     )
@@ -154,6 +158,34 @@ def test_an_unplugged_probe_is_seen_and_comes_back(minute: Minute) -> None:
         before = state
     counted = before.posterior.readings if before.posterior else 0
     display.until(lambda state: state.posterior and state.posterior.readings > counted, after_seq=back.seq)
+
+
+@pytest.mark.peer("dcmtk")
+def test_what_changes_no_map_lets_the_estimate_go_on(minute: Minute, tmp_path: Path) -> None:
+    """A photograph that comes late to her study, and her study confirmed again, forget no count."""
+    display = minute.display
+    minute.is_mapped()
+    before = display.until(lambda state: state.posterior and state.posterior.readings > 0)
+    (hers,) = (entry for entry in minute.service.studies() if entry.in_use)
+    photograph = make_photograph(
+        tmp_path, study_uid=hers.study_uid, patient_id=hers.patient_id, patient_name=hers.patient_name
+    )
+    revision = display.states[-1].studies_revision
+    send([photograph], port=minute.service.node_port)
+    listed = display.until(lambda state: state.studies_revision >= revision + 2)  # read, and in use again
+    (grown,) = (entry for entry in minute.service.studies() if entry.in_use)
+    assert (grown.study_uid, grown.objects) == (hers.study_uid, hers.objects + 1)
+    assert not grown.series[-1].accepted
+    minute.service.choose(hers)
+    chosen = display.until(lambda state: state.studies_revision > listed.studies_revision)
+    counted = chosen.posterior.readings if chosen.posterior else 0
+    display.until(
+        lambda state: state.posterior and state.posterior.readings > counted, after_seq=display.states[-1].seq
+    )
+    since = [state for state in display.states if state.seq >= before.seq]
+    assert {state.study for state in since} == {before.study}
+    readings = [state.posterior.readings if state.posterior else 0 for state in since]
+    assert readings == sorted(readings), "what was counted was forgotten"
 
 
 def deaf_display(address: str) -> socket.socket:
