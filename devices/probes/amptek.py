@@ -1,8 +1,17 @@
 """Amptek DP5 family (DP5, PX5, DP5G, TB5): a spectrum at each poll, counted in an energy window.
 
-Over RS232 at 115200 baud 8N1 (DP5 Programmer's Guide Rev A7, section 3.3) the driver asks for spectrum, status
-and clear in one (02 04), so that each answer holds exactly the counts since the one before. The MCA copies the
-spectrum when asked and clears it in the same step, so no event is lost between two polls (section 3.4).
+Over RS232 at 115200 baud 8N1 (DP5 Programmer's Guide Rev A7, section 3.3) the driver asks for spectrum and
+status (02 03), which count on; a reading is the difference of two good answers. So an answer that is damaged or
+lost costs no count: the next reading holds them, over a longer interval that is known as exactly. When a channel
+or the time is half full the driver asks once with clear (02 04): the MCA copies the spectrum and clears it in the
+same step, so that no event is lost there either (section 3.4).
+
+A longer interval leaves no doubt about its counts: they are as good Poisson counts as any and begin where the
+reading before ended, so its status stays ``OK``. What it costs is place: ``acquisition.synchronise`` gives every
+count the pose at the middle of ``real_time_s``. For a probe that moves evenly that is the mean one, but the counts
+come from all of its way in that time. The supervisor bounds it: after ``silence_s`` the probe is opened anew.
+``RESYNCED`` is the reading before which counts are gone: after a restart, after a clearing by another program, or
+where the one answer that was asked to clear is lost.
 
 What its times mean (DP5 User Manual Rev A1, "Acquisition Time" and "Dead Time"; Amptek's note "Understanding
 acquisition time, live time and dead time"):
@@ -13,7 +22,9 @@ acquisition time, live time and dead time"):
   was lost is ``1 - slow / fast``, measured, whatever the dead time's kind, and the live time of the spectrum
   is ``accumulation * slow / fast``. This needs a fast threshold above the noise (``THFA``).
 - Amptek advises to stay below 50 % lost; beyond that, by two standard errors, a reading is an overload.
-- It counts whole milliseconds: at 0.1 s a rate may read high by up to 1 %.
+- It counts whole milliseconds since the clearing: at 0.1 s the rate of one reading may be wrong by 1 % either
+  way, but neighbours make up for each other, and over n readings it is 1 / n of that.
+- Live time is taken from the differences of all three, so that it belongs to the same interval as the counts.
 
 The interval of a reading ends where its answer begins; the copy before that takes 0.1 to 6 ms (section 3.4).
 """
@@ -32,11 +43,13 @@ from devices.clock import Clock
 from devices.errors import DeviceError, DeviceFault, DeviceTimeout, DeviceUnavailable
 from devices.framing import Frame
 from devices.links import Link, open_link
+from devices.probes.amptek_accumulation import Accumulation, Increment
 from devices.probes.amptek_packets import (
     ACK_OK,
     ACK_OK_SHARING,
     ACK_WORDS,
     ACKNOWLEDGE,
+    ASK_SPECTRUM_STATUS,
     ASK_SPECTRUM_STATUS_CLEAR,
     ASK_STATUS,
     CLEAR_SPECTRUM,
@@ -60,14 +73,19 @@ PASSING_FAULTS = frozenset({0x01, 0x03, 0x04, 0x0D})
 """A request damaged on the line, or an instrument busy: worth asking again."""
 GREATEST_LOST = 0.5
 """Share of lost events that Amptek advises to stay below (DP5 User Manual Rev A1, "Dead Time")."""
-POLL = Packet(pid=ASK_SPECTRUM_STATUS_CLEAR).to_bytes()
+CLEARING_PAUSE_S = 2.0
+"""Shortest time from one clearing request to the next: longer than any answer may be late (``silence_s``), so that
+the time at a clearing is never so short that the next answer could have passed it again unseen."""
+POLL = Packet(pid=ASK_SPECTRUM_STATUS).to_bytes()
+CLEARING_POLL = Packet(pid=ASK_SPECTRUM_STATUS_CLEAR).to_bytes()
 
 
 class Amptek:
     """An open DP5: asks every ``interval_s``, and takes an answer whenever it comes.
 
-    Nothing ties an answer to its request: each carries its own time and counts. So an answer that comes late
-    is a reading like any other, and one that is lost shortens nothing but itself.
+    Nothing ties an answer to its request: each carries all time and counts so far. So one that comes late is
+    as good as any other, one that comes twice adds nothing, and what is missing in one that is lost the next
+    one brings.
     """
 
     def __init__(self, device: str, link: Link, settings: "Settings") -> None:
@@ -78,8 +96,9 @@ class Amptek:
         self._splitter = answer_splitter()
         self._frames: deque[Frame] = deque()
         self._refused_requests = 0
-        self._has_gap = False
-        self._rejected_before = 0
+        self._accumulation = Accumulation(is_neighbour=True)
+        self._is_clearing = False
+        self._may_clear_at_s = 0.0
         self._is_awaiting = False
         self._asked_at_s = 0.0
         self._act_at_s = 0.0
@@ -107,7 +126,7 @@ class Amptek:
         if not status.is_mca_enabled:
             await self._ask(ENABLE_MCA, ACK_OK)
             await self._ask(CLEAR_SPECTRUM, ACK_OK)
-        self._has_gap = status.is_rebooted
+        self._accumulation = Accumulation(is_neighbour=not status.is_rebooted)
         self._asked_at_s = self._now_s()
         self._act_at_s = self._asked_at_s + self._settings.interval_s
         log.info("probe connected", device=self._device, identity=self.identity, bias_v=status.high_voltage_v)
@@ -131,11 +150,13 @@ class Amptek:
     async def _poll(self) -> None:
         if self._is_awaiting:
             self._frames.extend(self._splitter.give_up())
-            self._has_gap = True
             log.debug("no answer", device=self._device)
-        await self._link.write(POLL)
+        self._is_clearing = self._accumulation.is_half_full and self._now_s() >= self._may_clear_at_s
+        await self._link.write(CLEARING_POLL if self._is_clearing else POLL)
         self._is_awaiting = True
         self._asked_at_s = self._now_s()
+        if self._is_clearing:
+            self._may_clear_at_s = self._asked_at_s + CLEARING_PAUSE_S
         self._act_at_s = self._asked_at_s + self._settings.answer_s
 
     async def _listen(self) -> None:
@@ -195,8 +216,6 @@ class Amptek:
         self._refused_requests = 0
         if not status.is_mca_enabled:
             raise DeviceUnavailable(self._device, f"the instrument stopped counting: {_why_stopped(status)}")
-        if status.accumulation_s <= 0:
-            return None
         window = self._settings.window()
         if window.stop > len(spectrum.counts):
             raise DeviceError(
@@ -204,34 +223,32 @@ class Amptek:
                 f"the window ends at channel {window.stop - 1}, the instrument has {len(spectrum.counts)}: set "
                 "its MCAC to more channels, or check energy_kev_per_channel in the site file",
             )
-        inside = spectrum.counts[window.start : window.stop]
-        slow = max(status.slow_counts, 1)
-        fast = max(status.fast_counts, slow)
-        self._has_gap |= status.is_rebooted or self._splitter.rejected > self._rejected_before
-        self._rejected_before = self._splitter.rejected
-        reading = CountReading(
+        increment = self._accumulation.advance(spectrum, status, is_cleared=self._is_clearing)
+        if increment is None:
+            return None
+        slow = max(increment.slow_counts, 1)
+        fast = max(increment.fast_counts, slow)
+        is_full = GREATEST_CHANNEL_COUNT in spectrum.counts[window.start : window.stop]
+        return CountReading(
             device=self._device,
-            taken_at_s=began_at_s - status.accumulation_s,
-            real_time_s=status.accumulation_s,
-            live_time_s=status.accumulation_s * (slow / fast),
-            counts=sum(inside),
+            taken_at_s=began_at_s - increment.accumulation_s,
+            real_time_s=increment.accumulation_s,
+            live_time_s=increment.accumulation_s * (slow / fast),
+            counts=sum(increment.counts[window.start : window.stop]),
             dead_time_s=self._settings.dead_time_s,
-            status=self._judge(inside, slow, fast),
+            status=CountStatus.SATURATED if is_full else _judge(increment, slow, fast),
         )
-        self._has_gap = False
-        return reading
-
-    def _judge(self, inside: tuple[int, ...], slow: int, fast: int) -> CountStatus:
-        if GREATEST_CHANNEL_COUNT in inside:
-            return CountStatus.SATURATED
-        # binomial standard error of the lost share, so that a few chance losses in a few events are no overload
-        if 1 - slow / fast > GREATEST_LOST + 2 * math.sqrt(GREATEST_LOST * (1 - GREATEST_LOST) / fast):
-            return CountStatus.OVERLOAD
-        return CountStatus.RESYNCED if self._has_gap else CountStatus.OK
 
     @staticmethod
     def _now_s() -> float:
         return asyncio.get_running_loop().time()
+
+
+def _judge(increment: Increment, slow: int, fast: int) -> CountStatus:
+    # binomial standard error of the lost share, so that a few chance losses in a few events are no overload
+    if 1 - slow / fast > GREATEST_LOST + 2 * math.sqrt(GREATEST_LOST * (1 - GREATEST_LOST) / fast):
+        return CountStatus.OVERLOAD
+    return CountStatus.OK if increment.is_neighbour else CountStatus.RESYNCED
 
 
 def _why_stopped(status: Status) -> str:

@@ -22,12 +22,17 @@ GREATEST_REQUEST: Final = 512
 """Most payload bytes of a request; an acknowledgement echoes no more than that."""
 GREATEST_CHANNEL_COUNT: Final = 0xFFFFFF
 """A channel is 24 bits."""
+GREATEST_ACCUMULATION_S: Final = (99 + 100 * 0xFFFFFF) / 1000
+"""The accumulation time is a byte of milliseconds and 24 bits of 100 ms: 19 days."""
 
 Pid: TypeAlias = tuple[int, int]
 """What a packet is: PID1, PID2 (tables 1 to 3)."""
 
 ASK_STATUS: Final[Pid] = (0x01, 0x01)
+ASK_SPECTRUM_STATUS: Final[Pid] = (0x02, 0x03)
+"""Spectrum and status, and both count on (4.1.2)."""
 ASK_SPECTRUM_STATUS_CLEAR: Final[Pid] = (0x02, 0x04)
+"""Spectrum and status, cleared as they are copied (4.1.2)."""
 CLEAR_SPECTRUM: Final[Pid] = (0xF0, 0x01)
 ENABLE_MCA: Final[Pid] = (0xF0, 0x02)
 DISABLE_MCA: Final[Pid] = (0xF0, 0x03)
@@ -142,12 +147,14 @@ class Status:
     Attributes
     ----------
     fast_counts
-        Events of the fast channel: all that came, but for its own 100 ns or so.
+        Events of the fast channel since the spectrum was cleared: all that came, but for its own 100 ns or so;
+        32 bits.
     slow_counts
-        Events of the shaped channel: all that the spectrum holds.
+        Events of the shaped channel since then: all that the spectrum holds; 32 bits.
     accumulation_s
-        Time in which spectrum and both counters ran, s; it stands still while the spectrum is copied
-        (0.1-6 ms each), while the preamplifier resets and while the gate is closed.
+        Time since then in which spectrum and both counters ran, s, in whole milliseconds; it stands still
+        while the spectrum is copied (0.1-6 ms each), while the preamplifier resets and while the gate is
+        closed.
     real_time_s
         Time since the spectrum was cleared, s.
     firmware, fpga

@@ -36,6 +36,10 @@ GREATEST_GAP_S = 0.1
 """After a longer pause within a request its beginning is forgotten, and nothing said (section 3.3)."""
 LONGEST_UNCOUNTED_S = 1.0
 """Instrument seconds after which counts are collected even if nobody asks."""
+COUNTER_RANGE = 1 << 32
+"""Events after which the fast and the slow counter begin again, and milliseconds after which real time does."""
+ACCUMULATION_RANGE_MS = 100 << 24
+"""Milliseconds after which the accumulation time begins again: 24 bits of 100 ms."""
 ELECTRON_KEV = 511.0
 
 
@@ -223,13 +227,13 @@ class SimulatedAmptek:
         return Packet(pid=ACK_OK)
 
     def _status(self) -> Status:
-        # its clock counts whole milliseconds
-        accumulated_s = int(self._accumulated_s * 1000) / 1000
+        # its clock counts whole milliseconds; it and its counters begin again at 0 when they are full
+        accumulated_ms = int(self._accumulated_s * 1000)
         status = Status(
-            fast_counts=self._fast_counts,
-            slow_counts=int(self._channels.sum()),
-            accumulation_s=accumulated_s,
-            real_time_s=accumulated_s,
+            fast_counts=self._fast_counts % COUNTER_RANGE,
+            slow_counts=int(self._channels.sum()) % COUNTER_RANGE,
+            accumulation_s=accumulated_ms % ACCUMULATION_RANGE_MS / 1000,
+            real_time_s=accumulated_ms % COUNTER_RANGE / 1000,
             firmware=(6, 8),
             build=0,
             fpga=(6, 3),

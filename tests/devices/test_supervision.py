@@ -237,8 +237,8 @@ async def test_another_instrument_is_refused(tmp_path: Path) -> None:
 SHIPPED = Path(__file__).parents[2] / "config" / "simulated.toml"
 
 
-async def test_one_flipped_bit_on_the_shipped_settings_costs_one_answer(tmp_path: Path) -> None:
-    """A damaged answer is asked for again in time: the probe stays live, and no other answer is lost."""
+async def test_one_flipped_bit_on_the_shipped_settings_costs_no_count(tmp_path: Path) -> None:
+    """A damaged answer is asked for again in time: the probe stays live, and the next reading holds its counts."""
     link = tmp_path / "gamma"
     given: list[int] = []
     answers = 0
@@ -262,9 +262,9 @@ async def test_one_flipped_bit_on_the_shipped_settings_costs_one_answer(tmp_path
         await device.until(lambda: len(device.readings) == 6)
         assert device.states == [LinkState.CONNECTING, LinkState.LIVE]
         assert (device.supervisor.health.rejected, device.supervisor.health.reconnects) == (1, 0)
-    # each answer holds the counts since the one before; the first two of all went into status and clearing
-    assert [reading.counts for reading in device.readings] == [*given[2:5], *given[6:9]]
-    assert device.readings[3].status is CountStatus.RESYNCED
+    # the first two of all went into status and clearing
+    assert [reading.counts for reading in device.readings] == [*given[2:5], given[5] + given[6], *given[7:9]]
+    assert device.readings[3].status is CountStatus.OK
     assert all(reading.real_time_s < 0.8 for reading in device.readings)
 
 

@@ -8,6 +8,7 @@ from devices.errors import FrameError
 from devices.probes.amptek_packets import (
     ACK_OK,
     ACK_OK_SHARING,
+    ASK_SPECTRUM_STATUS,
     ASK_SPECTRUM_STATUS_CLEAR,
     ASK_STATUS,
     CHANNELS,
@@ -34,7 +35,7 @@ from devices.probes.amptek_packets import (
         ("F5 FA 01 01 00 00 FE 0F", ASK_STATUS),
         ("F5 FA 02 01 00 00 FE 0E", (2, 1)),
         ("F5 FA 02 02 00 00 FE 0D", (2, 2)),
-        ("F5 FA 02 03 00 00 FE 0C", (2, 3)),
+        ("F5 FA 02 03 00 00 FE 0C", ASK_SPECTRUM_STATUS),
         ("F5 FA 02 04 00 00 FE 0B", ASK_SPECTRUM_STATUS_CLEAR),
         ("F5 FA F0 01 00 00 FD 20", CLEAR_SPECTRUM),
         ("F5 FA F0 02 00 00 FD 1F", ENABLE_MCA),

@@ -1,7 +1,8 @@
 """The Amptek driver against a simulated DP5 and against prepared answers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from devices.clock import monotonic
 from devices.errors import DeviceError, DeviceFault, DeviceTimeout, DeviceUnavailable
-from devices.probes.amptek import POLL, Amptek, Settings
+from devices.probes.amptek import CLEARING_POLL, POLL, Amptek, Settings
 from devices.probes.amptek_packets import (
     ACK_OK,
     ASK_STATUS,
@@ -27,7 +28,16 @@ from devices.probes.amptek_packets import (
     request_splitter,
 )
 from devices.readings import CountReading, CountStatus
-from simulators.faults import Fault, corrupting, delayed, duplicating, intact, losing, one_byte_at_a_time
+from simulators.faults import (
+    Fault,
+    Piece,
+    corrupting,
+    delayed,
+    duplicating,
+    intact,
+    losing,
+    one_byte_at_a_time,
+)
 from simulators.ports import Instrument, open_pty_port, open_tcp_port
 from simulators.probes.amptek import SimulatedAmptek
 
@@ -58,12 +68,13 @@ class Prepared:
     def __init__(self, *, channels: int = 256, **answers: Any) -> None:
         self.asked: list[Pid] = []
         self._requests = request_splitter()
-        spectrum = Spectrum(counts=(0,) * channels, status=COUNTING).to_packet().to_bytes()
+        empty = Spectrum(counts=(0,) * channels, status=COUNTING).to_packet().to_bytes()
         self._answers: dict[Pid, list[bytes]] = {
             ASK_STATUS: answers.get("status", [Packet(pid=STATUS, payload=COUNTING.to_bytes()).to_bytes()]),
             CLEAR_SPECTRUM: answers.get("clear", [Packet(pid=ACK_OK).to_bytes()]),
             ENABLE_MCA: answers.get("enable", [Packet(pid=ACK_OK).to_bytes()]),
-            (2, 4): answers.get("spectrum", [spectrum]),
+            (2, 3): answers.get("spectrum", [empty]),
+            (2, 4): answers.get("clearing", [b""]),
         }
 
     def receive(self, sent: bytes, now_s: float) -> bytes:
@@ -94,15 +105,45 @@ def acknowledge(code: int, payload: bytes = b"") -> bytes:
     return Packet(pid=(0xFF, code), payload=payload).to_bytes()
 
 
-def simulated(rate_cps: float = 500.0, **changes: Any) -> SimulatedAmptek:
-    """Give a DP5 whose crystal sees a steady rate in the window."""
+def simulated(rate_cps: float = 500.0, given: list[int] | None = None, **changes: Any) -> SimulatedAmptek:
+    """Give a DP5 whose crystal sees a steady rate in the window; ``given`` takes what it counts when asked."""
     rng = np.random.default_rng(1)
-    return SimulatedAmptek(
-        lambda start_s, end_s: int(rng.poisson(rate_cps * (end_s - start_s))),
-        powered_at_s=monotonic(),
-        rng=rng,
-        **changes,
-    )
+
+    def events(start_s: float, end_s: float) -> int:
+        number = int(rng.poisson(rate_cps * (end_s - start_s)))
+        if given is not None:
+            given.append(number)
+        return number
+
+    return SimulatedAmptek(events, powered_at_s=monotonic(), rng=rng, **changes)
+
+
+class Asked:
+    """An instrument, and what it was asked."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.pids: list[Pid] = []
+        self._instrument = instrument
+        self._requests = request_splitter()
+
+    def receive(self, sent: bytes, now_s: float) -> bytes:
+        """Note each request and pass it on."""
+        self.pids += [Packet.from_bytes(frame.raw).pid for frame in self._requests.feed(sent, now_s)]
+        return self._instrument.receive(sent, now_s)
+
+    def tick(self, now_s: float) -> bytes:
+        """Pass what it sends unasked on."""
+        return self._instrument.tick(now_s)
+
+
+def after(number: int, fault: Fault) -> Fault:
+    """Leave the first messages as they are."""
+    messages = itertools.count()
+
+    def carry(sent: bytes) -> Iterable[Piece]:
+        return intact(sent) if next(messages) < number else fault(sent)
+
+    return carry
 
 
 @asynccontextmanager
@@ -139,7 +180,7 @@ async def take(probe: Amptek, number: int) -> list[CountReading]:
 @pytest.mark.parametrize("wire", ["pty", "tcp"])
 @pytest.mark.parametrize("fault", [intact, one_byte_at_a_time, delayed(0.01)])
 async def test_readings_join_end_to_end_on_every_wire(wire: str, fault: Fault, tmp_path: Path) -> None:
-    """Each answer holds exactly the events since the one before: none lost, none twice, each with its time."""
+    """Each reading holds exactly the events since the one before: none lost, none twice, each with its time."""
     rng = np.random.default_rng(1)
     given: list[tuple[int, float]] = []
 
@@ -155,12 +196,15 @@ async def test_readings_join_end_to_end_on_every_wire(wire: str, fault: Fault, t
         assert probe.rejected == 0
     # the first two were collected for the status and for the clearing at connect
     expected = given[2:17]
-    assert [reading.counts for reading in readings] == [count for count, _ in expected]
+    assert [reading.counts for reading in readings] == [number for number, _ in expected]
     for reading, (_, interval_s) in zip(readings, expected, strict=True):
-        assert interval_s - 0.001 - 1e-9 <= reading.real_time_s <= interval_s + 1e-9
+        assert abs(reading.real_time_s - interval_s) < 0.001 + 1e-9
         assert reading.live_time_s == reading.real_time_s
         assert started_s < reading.taken_at_s < monotonic() - reading.real_time_s
     assert [reading.status for reading in readings] == [CountStatus.RESYNCED] + 14 * [CountStatus.OK]
+    # milliseconds are cut off once, not at each reading
+    whole_s = sum(reading.real_time_s for reading in readings)
+    assert -1e-9 <= sum(interval_s for _, interval_s in expected) - whole_s < 0.001
 
 
 async def test_only_the_window_counts(tmp_path: Path) -> None:
@@ -255,36 +299,111 @@ async def test_another_computer_asking_is_no_error(tmp_path: Path) -> None:
 
 
 async def test_a_lost_answer_is_asked_for_again(tmp_path: Path) -> None:
-    """When an answer is lost the driver asks again, and the next reading says that it follows a gap."""
+    """When an answer is lost the driver asks again, and the next reading holds what the lost one held."""
+    given: list[int] = []
     fault = losing([True, False, False, False, True])  # the status, and the second spectrum
-    async with connected(simulated(), tmp_path, fault=fault) as probe:
-        statuses = [reading.status for reading in await take(probe, 4)]
-    assert statuses == [CountStatus.OK, CountStatus.RESYNCED, CountStatus.OK, CountStatus.OK]
+    async with connected(simulated(5000, given, dead_time_s=0.0), tmp_path, fault=fault) as probe:
+        readings = await take(probe, 4)
+    # the first three were collected for two statuses and the clearing
+    assert [reading.counts for reading in readings] == [given[3], given[4] + given[5], *given[6:8]]
+    assert {reading.status for reading in readings} == {CountStatus.OK}
+    assert readings[1].real_time_s >= 0.1
+    assert readings[1].taken_at_s == pytest.approx(readings[0].taken_at_s + readings[0].real_time_s, abs=0.1)
 
 
 async def test_a_late_answer_is_a_reading_like_any_other(tmp_path: Path) -> None:
     """An instrument slower than the driver's patience still gives every count once."""
-    async with connected(simulated(rate_cps=200), tmp_path, fault=delayed(0.06), answer_s=0.04) as probe:
+    given: list[int] = []
+    instrument = simulated(200, given, dead_time_s=0.0)
+    async with connected(instrument, tmp_path, fault=delayed(0.06), answer_s=0.04) as probe:
         readings = await take(probe, 10)
     assert all(reading.real_time_s < 1 for reading in readings)
+    # asked again, it cleared more than once at connect; the spectra in between were passed over
+    total = sum(reading.counts for reading in readings)
+    assert total in {sum(given[first:last]) for first in range(2, 6) for last in range(first, len(given) + 1)}
     live_s = sum(reading.live_time_s for reading in readings)
-    assert abs(sum(reading.counts for reading in readings) - 200 * live_s) < 5 * (200 * live_s) ** 0.5
+    assert abs(total - 200 * live_s) < 5 * (200 * live_s) ** 0.5
 
 
-async def test_a_doubled_answer_is_harmless(tmp_path: Path) -> None:
-    """Answers that come twice leave the driver in step."""
-    async with connected(simulated(), tmp_path, fault=duplicating(0.5, np.random.default_rng(5))) as probe:
-        assert len(await take(probe, 20)) == 20
+async def test_a_doubled_answer_adds_nothing(tmp_path: Path) -> None:
+    """Answers that come twice are counted once."""
+    given: list[int] = []
+    fault = duplicating(0.5, np.random.default_rng(5))
+    async with connected(simulated(5000, given, dead_time_s=0.0), tmp_path, fault=fault) as probe:
+        readings = await take(probe, 20)
+    total = sum(reading.counts for reading in readings)
+    # what was asked for after the last reading's answer may be counted by now, and is not read
+    assert total in {sum(given[2:last]) for last in range(22, len(given) + 1)}
+    assert all(reading.counts for reading in readings)
 
 
-async def test_flipped_bits_are_refused_and_reading_goes_on(tmp_path: Path) -> None:
-    """Damaged answers are counted and asked for again; no damaged number ever comes through."""
-    fault = corrupting(0.0005, np.random.default_rng(6))
-    async with connected(simulated(rate_cps=50), tmp_path, fault=fault) as probe:
+async def test_flipped_bits_lose_no_counts(tmp_path: Path) -> None:
+    """Damaged answers are refused and asked for again; all that the instrument counted is read, once."""
+    given: list[int] = []
+    fault = after(2, corrupting(0.0005, np.random.default_rng(6)))
+    async with connected(simulated(5000, given, dead_time_s=0.0), tmp_path, fault=fault, answer_s=0.2) as probe:
         readings = await take(probe, 30)
-        assert probe.rejected > 0
-    assert all(reading.counts < 200 and reading.real_time_s < 2 for reading in readings)
-    assert CountStatus.RESYNCED in {reading.status for reading in readings[1:]}
+        assert probe.rejected > 5
+        assert len(given) > 32 + 5
+        assert sum(reading.counts for reading in readings) == sum(given[2:])
+    assert {reading.status for reading in readings[1:]} == {CountStatus.OK}
+    whole_s = sum(reading.real_time_s for reading in readings)
+    assert readings[-1].taken_at_s + readings[-1].real_time_s - readings[0].taken_at_s == pytest.approx(
+        whole_s, abs=0.1
+    )
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+async def test_it_is_cleared_before_a_channel_is_full(*, is_damaged: bool, tmp_path: Path) -> None:
+    """Half full it is asked once to clear, and no count is lost; only if that answer is, and this is told."""
+    given: list[int] = []
+
+    def events(*_: float) -> int:
+        # a twelfth of them falls into the fullest channel: more than 2^23 at the fourth poll
+        given.append(30_000_000)
+        return given[-1]
+
+    instrument = Asked(
+        SimulatedAmptek(
+            events,
+            powered_at_s=monotonic(),
+            rng=np.random.default_rng(1),
+            dead_time_s=0.0,
+        )
+    )
+
+    def flip_cleared(sent: bytes) -> Iterable[Piece]:
+        is_hit = is_damaged and instrument.pids[-1] == (2, 4)
+        yield 0.0, sent[:400] + bytes([sent[400] ^ 0x10]) + sent[401:] if is_hit else sent
+
+    async with connected(instrument, tmp_path, fault=flip_cleared, answer_s=0.2) as probe:
+        readings = await take(probe, 8)
+    assert instrument.pids[:2] == [ASK_STATUS, CLEAR_SPECTRUM]
+    assert instrument.pids.count((2, 4)) == 1
+    cleared = instrument.pids.index((2, 4))
+    statuses = [reading.status for reading in readings]
+    assert [reading.counts for reading in readings] == 8 * [30_000_000]
+    expected = [CountStatus.RESYNCED] + 7 * [CountStatus.OK]
+    if is_damaged:
+        # what it held is gone, and the next reading begins where it was cleared
+        expected[cleared - 2] = CountStatus.RESYNCED
+    assert statuses == expected
+    assert len(given) - 2 - len(readings) == int(is_damaged)
+
+
+@pytest.mark.parametrize("is_rebooted", [False, True])
+async def test_after_a_restart_it_reads_on(*, is_rebooted: bool, tmp_path: Path) -> None:
+    """Cleared by a restart or by another program: what was counted since is a reading, and a gap is told."""
+    answers = [
+        spectrum({140: 500}, fast_counts=500, slow_counts=500, accumulation_s=5.0),
+        spectrum({140: 7}, fast_counts=10, slow_counts=7, accumulation_s=0.1, is_rebooted=is_rebooted),
+        spectrum({140: 16}, fast_counts=20, slow_counts=16, accumulation_s=0.25),
+    ]
+    async with connected(Prepared(spectrum=answers), tmp_path) as probe:
+        readings = await take(probe, 3)
+    assert [(reading.counts, reading.real_time_s) for reading in readings] == [(500, 5.0), (7, 0.1), (9, 0.15)]
+    assert [reading.live_time_s for reading in readings] == pytest.approx([5.0, 0.07, 0.135])
+    assert [reading.status for reading in readings] == [CountStatus.OK, CountStatus.RESYNCED, CountStatus.OK]
 
 
 @pytest.mark.parametrize(
@@ -383,8 +502,9 @@ async def test_unplugging_is_unavailable(tmp_path: Path) -> None:
 
 
 def test_the_poll_is_the_printed_packet() -> None:
-    """Spectrum, status and clear, as the guide prints it in section 4.1.2."""
-    assert bytes.fromhex("F5 FA 02 04 00 00 FE 0B") == POLL
+    """Spectrum and status, and the same with clear, as the guide prints them in section 4.1.2."""
+    assert bytes.fromhex("F5 FA 02 03 00 00 FE 0C") == POLL
+    assert bytes.fromhex("F5 FA 02 04 00 00 FE 0B") == CLEARING_POLL
 
 
 @pytest.mark.parametrize(
@@ -420,5 +540,5 @@ async def test_the_measured_rate_is_the_true_one_at_a_high_rate(tmp_path: Path) 
     lost = 1 - sum(reading.live_time_s for reading in readings) / sum(reading.real_time_s for reading in readings)
     rate_cps = sum(reading.counts for reading in readings) / sum(reading.live_time_s for reading in readings)
     assert 0.15 < lost < 0.25
-    # 4 % for the milliseconds cut off at 20 ms intervals, and five standard errors
-    assert abs(rate_cps / true_cps - 1) < 0.04 + 5 / counts**0.5
+    # 1 ms of 0.4 s, cut off once, and five standard errors
+    assert abs(rate_cps / true_cps - 1) < 0.0025 + 5 / counts**0.5

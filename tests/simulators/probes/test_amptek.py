@@ -75,6 +75,16 @@ def test_without_clear_it_keeps_counting_up() -> None:
         assert (spectrum.status is not None) == (pid == (2, 3))
 
 
+def test_counters_begin_again_when_they_are_full() -> None:
+    """The fast and the slow counter have 32 bits, the accumulation time 24 bits of 100 ms; channels stay full."""
+    dp5 = instrument(lambda *_: 3 << 31)
+    status = read(dp5, 101.0)[1]
+    assert status.slow_counts == status.fast_counts < 1 << 32
+    spectrum, status = read(instrument(lambda *_: 1 << 32), 100.0 + (1 << 24) / 10 + 0.5)
+    assert spectrum.counts[140] == 0xFFFFFF
+    assert status.accumulation_s == 0.5
+
+
 def test_dead_time_shows_between_fast_and_slow() -> None:
     """The fast counter sees all, the slow one 1 / (1 + n tau) of it."""
     dp5 = instrument(lambda *_: 100_000, dead_time_s=5e-6)
