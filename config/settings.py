@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from acquisition.quality.settings import MorningSettings, PointSource
 from config.nuclides import load_nuclides
 from devices.dicom.settings import NodeSettings
-from devices.mqtt import Settings as MqttSettings
+from devices.mqtt_broker import Settings as MqttSettings
 from devices.probes.amptek import Settings as AmptekSettings
 from devices.probes.mightyohm import Settings as MightyohmSettings
 from devices.trackers.openigtlink import Settings as OpenIgtLinkSettings

@@ -12,8 +12,8 @@ from devices.clock import Clock
 from devices.dicom.echo import echo
 from devices.dicom.settings import ANY, NodeSettings
 from devices.errors import DeviceError, DeviceUnavailable
-from devices.mqtt import Settings as BrokerSettings
-from devices.mqtt import connected, say_lost
+from devices.mqtt_broker import Settings as BrokerSettings
+from devices.mqtt_broker import connected, say_lost
 from devices.protocols import DeviceSettings
 
 Reading = TypeVar("Reading")

@@ -7,7 +7,8 @@ from typing import Any
 
 import aiomqtt
 
-from devices.mqtt import MqttPublisher, Settings
+from devices.mqtt import MqttPublisher
+from devices.mqtt_broker import Settings
 from devices.readings import DeviceHealth, LinkState
 
 

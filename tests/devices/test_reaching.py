@@ -10,7 +10,7 @@ import pytest
 from devices.clock import monotonic
 from devices.dicom.client import run_node
 from devices.dicom.settings import NodeSettings
-from devices.mqtt import Settings as BrokerSettings
+from devices.mqtt_broker import Settings as BrokerSettings
 from devices.probes import mightyohm
 from devices.reaching import reach, reach_broker, reach_node
 from devices.readings import LinkState

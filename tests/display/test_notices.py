@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from devices.clock import monotonic
-from devices.mqtt import MqttPublisher, Settings
+from devices.mqtt import MqttPublisher
+from devices.mqtt_broker import Settings
 from devices.readings import DeviceHealth, LinkState
 from display.asyncapi import describe_feed
 from display.messages import VERSION, GuidanceNotice, HealthNotice, State

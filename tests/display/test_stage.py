@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from devices.clock import monotonic
-from devices.mqtt import MqttPublisher, Settings
+from devices.mqtt import MqttPublisher
+from devices.mqtt_broker import Settings
 from devices.readings import DeviceHealth, LinkState
 from display.messages import HealthNotice, State, StudyChoice
 from display.stage import FRAME_INTERVAL_S, Signboard, Stage
