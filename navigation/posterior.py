@@ -162,6 +162,8 @@ class Estimator:
         self._slopes_at = mixture.position_mm
         self._weight = np.zeros(0)
         self._poses: tuple[Array, Array] | None = None
+        self._newest: Fit | None = None
+        self._searched: dict[str, tuple[int, Scan]] = {}
 
     def add(self, observations: Observations) -> Posterior:
         """Take in readings, oldest first, and say what is believed now."""
@@ -231,6 +233,7 @@ class Estimator:
             found, others_cps = fit, fit.rate_cps - fit.by_source_cps[:, index]
             without = self._fit(fit.mixture.without(index), np.delete(self._all_slopes, index, axis=1), steps=3)
         scan = self._lattice.scan(sought, self._tally, others_cps, self._weight)
+        self._searched[sought.name] = len(self._lattice.points_mm), scan
         odds = math.log(sought.presence / (1 - sought.presence))
         evidence = -math.inf if is_in else scan.log_evidence / dispersion
         if is_in or evidence + odds > -3:
@@ -267,6 +270,7 @@ class Estimator:
             return fit
         sought = self._prior.unmapped
         scan = self._lattice.scan(sought, self._tally, fit.rate_cps, self._weight)
+        self._searched[sought.name] = len(self._lattice.points_mm), scan
         odds = math.log(sought.presence / (1 - sought.presence))
         if scan.log_evidence / dispersion + odds < 0:
             return fit
@@ -327,6 +331,7 @@ class Estimator:
         return misfit, max(chi2 / degrees, 1.0) if misfit > 3 else 1.0
 
     def _posterior(self, fit: Fit | None, misfit: float, dispersion: float) -> Posterior:
+        self._newest = fit
         targets = tuple(self._estimate(each, fit, dispersion) for each in (*self._prior.sources, *self._born))
         expected = None if fit is None else float(fit.expected[-1] / self._tally.live_time_s[-1])
         shown = [each.centre_mm for each in targets if each.is_localisable]
@@ -374,3 +379,28 @@ class Estimator:
             region_axes=axes,
             mapped_mm=prior.centre_mm,
         )
+
+    @property
+    def fit(self) -> Fit | None:
+        """Newest joint fit of all believed sources; None before the first reading."""
+        return self._newest
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """The model of the counts that the fit maximises."""
+        return self._likelihood
+
+    @property
+    def prior(self) -> Prior:
+        """The map, as given."""
+        return self._prior
+
+    def searched(self, name: str) -> tuple[Array, Scan] | None:
+        """Lattice points (M, 3), mm, patient frame, and what the newest search for a source found at each.
+
+        None where it was not searched for yet; ``"unmapped"`` is the source that is on no map.
+        """
+        if name not in self._searched:
+            return None
+        points, scan = self._searched[name]
+        return self._lattice.points_mm[:points], scan
