@@ -46,6 +46,7 @@ RESPONSE = Response(
     model_error=0.03,
     stray_error=0.1,
     covariance=np.eye(len(FITTED)) * 1e-3,
+    residuals=np.zeros((0, 5)),
     greatest_distance_mm=100.0,
     greatest_angle_deg=90.0,
 )

@@ -5,8 +5,8 @@ damping finds the maximum of likelihood times prior (Bates and Watts, Nonlinear 
 row's likelihood is weighted by 1 / (1 + u m), u being the relative variance that pose noise and the model's
 own error add to the mean m: the quasi-likelihood of an overdispersed count (McCullagh and Nelder, 1989, 9.2).
 What is uncertain about the response is estimated along: its parameters, with the covariance of their calibration
-as prior, and a smooth correction over angle and distance, with the error that the calibration left. Without it a
-node beside an injection site a thousand times as strong would be lost, or made up.
+as prior, and a smooth correction of the rate (``navigation.correction``). Without it a node beside an injection site a
+thousand times as strong would be lost, or made up.
 """
 
 from __future__ import annotations
@@ -17,33 +17,30 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from navigation.correction import COMPONENTS, Correction
 from navigation.prior import SourcePrior
 from navigation.response import FITTED, Response
 from navigation.tally import Tally
+from navigation.tissue import Tissue
 
 Array = NDArray[np.float64]
 
 FARTHEST_PRECISION = 1e-4
 """Precision (per mm2) that a position has where nothing else holds it: 100 mm."""
 
-ANGLES_DEG = (0.0, 10.0, 20.0, 28.0, 35.0, 42.0, 50.0, 60.0, 75.0, 100.0)
-"""Angles at the tip between which the model's own error is taken to be linear."""
+LEAST_DEPTH_MM = 3.0
+"""Sources lie at least so deep: below the skin's own thickness."""
 
-DISTANCES_MM = (12.0, 30.0, 70.0)
-"""The same for distances from the tip, in logarithm."""
+DEPTH_SIGMA_MM = 2.0
+"""How sharply that is held: the skin out of a CT is no better known."""
 
-UNSTRUCTURED = 3.0
-"""Model error that the smooth surface does not follow, over the error that the calibration left.
+UNSTRUCTURED = 0.3
+"""Error of a single reading that the smooth correction does not follow, over the error at the field's edge."""
 
-A reading's own share is below one; but neighbouring readings err alike, about ten of them, so that each has to
-count for less than it would alone.
-"""
-
-NUISANCES = len(FITTED) + len(ANGLES_DEG) * len(DISTANCES_MM)
+NUISANCES = len(FITTED) + COMPONENTS
 """What is estimated of the response besides the sources."""
 
 _LOG_STEP = 0.02
-_STRAY_BELOW = 0.15
 _FAINTEST_CPS = 1e-4
 """Added to the rate of 1 MBq before its logarithm is differenced: fainter than this does not count."""
 
@@ -62,7 +59,7 @@ class Mixture:
         Of the background in cps.
     log_response
         Logarithmic deviation of the response's parameters from the calibration, in the order of ``FITTED``, then
-        of the rate at each pair of ``ANGLES_DEG`` and ``DISTANCES_MM``.
+        the components of its ``Correction``.
 
     """
 
@@ -132,12 +129,6 @@ class Fit:
         return self.covariance[np.ix_(rows, rows)]
 
 
-def _hats(values: Array, nodes: Array) -> Array:
-    """Weights (..., nodes) of linear interpolation between nodes, held beyond the ends."""
-    place = np.interp(values, nodes, np.arange(len(nodes)))
-    return np.asarray(np.maximum(1 - np.abs(place[..., None] - np.arange(len(nodes))), 0.0))
-
-
 class Likelihood:
     """The model of the counts: response, background's prior and what is held for speed.
 
@@ -146,16 +137,23 @@ class Likelihood:
     """
 
     def __init__(
-        self, response: Response, *, background_log_sigma: float, tip_sigma_mm: float, axis_sigma_rad: float
+        self,
+        response: Response,
+        tissue: Tissue,
+        *,
+        background_log_sigma: float,
+        tip_sigma_mm: float,
+        axis_sigma_rad: float,
     ) -> None:
         self.response = response
+        self._tissue = tissue
         self._tip_sigma_mm = tip_sigma_mm
         self._axis_sigma_rad = axis_sigma_rad
         self._log_background = float(np.log(max(response.background_cps, 1e-3)))
         self._background_precision = background_log_sigma**-2
-        field = np.repeat(response.angular_response(ANGLES_DEG, 30.0) > _STRAY_BELOW, len(DISTANCES_MM))
-        self._errors = np.where(field, response.model_error, response.stray_error) + 1e-4
-        self._precision = np.diag(np.concatenate((np.ones(len(FITTED)), self._errors**-2)))
+        self.correction = Correction(response)
+        self._expected_response = np.concatenate((np.zeros(len(FITTED)), self.correction.mean))
+        self._precision = np.eye(NUISANCES)
         self._precision[: len(FITTED), : len(FITTED)] = np.linalg.inv(
             response.covariance + 1e-8 * np.eye(len(FITTED))
         )
@@ -168,7 +166,7 @@ class Likelihood:
             position_mm=np.zeros((0, 3)),
             log_activity=np.zeros(0),
             log_background=self._log_background,
-            log_response=np.zeros(NUISANCES),
+            log_response=self._expected_response,
         )
 
     def sensitivities(self, mixture: Mixture, tally: Tally, rows: slice) -> Array:
@@ -181,20 +179,13 @@ class Likelihood:
             there = np.log(moved.rate_and_gradient(mixture.position_mm, tips, axes, skin)[0] + _FAINTEST_CPS)
             slopes[..., number] = (there - here) / _LOG_STEP
         np.clip(slopes, -8.0, 8.0, out=slopes)
-        offset = mixture.position_mm[None] - tips[:, None]
-        distance = np.maximum(np.linalg.norm(offset, axis=-1), 1e-3)
-        angle = np.degrees(np.arccos(np.clip(np.einsum("nmk,nk->nm", offset, axes) / distance, -1, 1)))
-        surface = (
-            _hats(angle, np.array(ANGLES_DEG))[..., :, None]
-            * _hats(np.log(distance), np.log(DISTANCES_MM))[..., None, :]
-        )
-        slopes[..., len(FITTED) :] = surface.reshape(*distance.shape, NUISANCES - len(FITTED))
+        slopes[..., len(FITTED) :] = self.correction.components_at(mixture.position_mm, tips, axes, skin)[0]
         return slopes
 
-    def weights(self, fit: Fit, tally: Tally, slopes: Array) -> Array:
+    def weights(self, fit: Fit, tally: Tally) -> Array:
         """Weight of each row: 1 where counting noise rules, less where pose noise and model error do."""
-        error = UNSTRUCTURED * (slopes[..., len(FITTED) :] @ self._errors)
-        own = error * tally.live_time_s[:, None] * fit.by_source_cps
+        error = self.correction.components_at(fit.mixture.position_mm, tally.tip_mm, tally.axis, tally.skin)[1]
+        own = UNSTRUCTURED * error * tally.live_time_s[:, None] * fit.by_source_cps
         variance = fit.pose_variance + np.square(own).sum(axis=1)
         return np.asarray(fit.expected / (fit.expected + variance))
 
@@ -254,7 +245,7 @@ class Likelihood:
 
     def _add_prior(self, mixture: Mixture, gradient: Array, information: Array, volume_mm3: float) -> float:
         size = len(mixture)
-        total = 0.0
+        total = self._keep_inside(mixture.position_mm, gradient, information)
         for number, prior in enumerate(mixture.priors):
             rows = slice(3 * number, 3 * number + 3)
             log_density, is_mapped = prior.log_density(mixture.position_mm[rows.start // 3][None], volume_mm3)
@@ -274,11 +265,22 @@ class Likelihood:
         total -= 0.5 * self._background_precision * off_background**2
         gradient[row] -= self._background_precision * off_background
         information[row, row] += self._background_precision
-        pull = self._precision @ mixture.log_response
-        total -= 0.5 * float(mixture.log_response @ pull)
+        off_response = mixture.log_response - self._expected_response
+        pull = self._precision @ off_response
+        total -= 0.5 * float(off_response @ pull)
         gradient[row + 1 :] -= pull
         information[row + 1 :, row + 1 :] += self._precision
         return total
+
+    def _keep_inside(self, position_mm: Array, gradient: Array, information: Array) -> float:
+        """Hold sources in the body: a parabola from ``LEAST_DEPTH_MM`` below the skin outward."""
+        skin = self._tissue.skin_at(position_mm)
+        above = np.where(np.isfinite(skin.height_mm), np.maximum(skin.height_mm + LEAST_DEPTH_MM, 0.0), 0.0)
+        for number, (height, normal) in enumerate(zip(above, skin.normal, strict=True)):
+            rows = slice(3 * number, 3 * number + 3)
+            gradient[rows] -= height / DEPTH_SIGMA_MM**2 * normal
+            information[rows, rows] += (height > 0) / DEPTH_SIGMA_MM**2 * np.outer(normal, normal)
+        return -0.5 * float(np.square(above / DEPTH_SIGMA_MM).sum())
 
     def maximise(
         self, mixture: Mixture, tally: Tally, weight: Array, slopes: Array, volume_mm3: float, *, steps: int = 12

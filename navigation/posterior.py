@@ -38,6 +38,12 @@ KEPT_AT = 0.5
 SHOWN_AT = 0.8
 """Probability above which a target may be shown."""
 
+LEAST_LOG_EVIDENCE = 3.0
+"""Logarithm of how much likelier the counts must be with a target than without, before it may be shown.
+
+Twenty to one: strong evidence (Kass and Raftery, J. Am. Stat. Assoc. 90 (1995) 773).
+"""
+
 GREATEST_SEMI_AXIS_MM = 15.0
 """Longest semi-axis of a 95 % region that still counts as a location."""
 
@@ -60,6 +66,7 @@ MOVED_MM = 2.0
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Belief:
     presence: float
+    log_evidence: float
     centre_mm: Array
     covariance_mm2: Array
     log_activity: float
@@ -76,6 +83,7 @@ def _moments(scan: Scan, lattice: Lattice, prior: SourcePrior) -> _Belief:
     log_activity = float(weight @ scan.log_activity)
     return _Belief(
         presence=prior.presence,
+        log_evidence=0.0,
         centre_mm=centre,
         covariance_mm2=(offset.T * weight) @ offset + SPACING_MM**2 / 12 * np.eye(3),
         log_activity=log_activity,
@@ -86,6 +94,7 @@ def _moments(scan: Scan, lattice: Lattice, prior: SourcePrior) -> _Belief:
 def _believed_before(prior: SourcePrior) -> _Belief:
     return _Belief(
         presence=prior.presence,
+        log_evidence=0.0,
         centre_mm=np.zeros(3) if prior.centre_mm is None else prior.centre_mm,
         covariance_mm2=1e4 * np.eye(3) if prior.covariance_mm2 is None else prior.covariance_mm2,
         log_activity=prior.log_activity_mean,
@@ -145,6 +154,7 @@ class Estimator:
         self._lattice = Lattice(response)
         self._likelihood = Likelihood(
             response,
+            tissue,
             background_log_sigma=background_log_sigma,
             tip_sigma_mm=tip_sigma_mm,
             axis_sigma_rad=axis_sigma_rad,
@@ -208,7 +218,7 @@ class Estimator:
         plain = np.ones(rows)
         volume = self._lattice.volume_mm3
         first = self._likelihood.evaluate(start, self._tally, plain, self._all_slopes, volume)[0]
-        self._weight = self._likelihood.weights(first, self._tally, self._all_slopes)
+        self._weight = self._likelihood.weights(first, self._tally)
         fit = self._likelihood.maximise(start, self._tally, self._weight, self._all_slopes, volume, steps=steps)
         self._mixture = fit.mixture
         return fit
@@ -250,7 +260,7 @@ class Estimator:
         elif is_in:
             self._born = [each for each in self._born if each.name != sought.name]
             fit = self._joint(without.mixture)
-        self._beliefs[sought.name] = replace(belief, presence=presence)
+        self._beliefs[sought.name] = replace(belief, presence=presence, log_evidence=evidence)
         return fit
 
     def _better(self, sought: SourcePrior, scan: Scan, found: Fit | None, without: Fit) -> Fit:
@@ -284,7 +294,7 @@ class Estimator:
         self._born.append(named)
         fit = self._joint(replace(found.mixture, priors=(*fit.mixture.priors, named)))
         belief = self._sharper(_moments(scan, self._lattice, named), fit, named.name)
-        self._beliefs[named.name] = replace(belief, presence=presence)
+        self._beliefs[named.name] = replace(belief, presence=presence, log_evidence=evidence)
         return fit
 
     def _tried(self, mixture: Mixture, without: Fit) -> Fit:
@@ -361,6 +371,8 @@ class Estimator:
             reason = "nothing counted yet"
         elif belief.presence < SHOWN_AT:
             reason = f"the counts do not show it (probability {belief.presence:.0%})"
+        elif not prior.is_injection and belief.log_evidence < LEAST_LOG_EVIDENCE:
+            reason = "the map says so, the counts do not yet"
         elif semi_axes[0] > GREATEST_SEMI_AXIS_MM:
             reason = f"its region still reaches {semi_axes[0]:.0f} mm"
         elif dispersion > GREATEST_DISPERSION:

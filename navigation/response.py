@@ -118,6 +118,9 @@ class Response:
         standard deviation).
     covariance
         Of the logarithms of the parameters named in ``FITTED``, in that order, shape (13, 13).
+    residuals
+        What the fit left of each count on the bench, shape (R, 5): angle at the tip (deg), distance from the tip (mm),
+        logarithm of net count over expectation, its standard error, 1 in air and 0 in water.
     greatest_distance_mm, greatest_angle_deg
         Farthest source from the tip and widest angle at the tip that the calibration saw.
 
@@ -151,6 +154,7 @@ class Response:
     model_error: float
     stray_error: float
     covariance: Array
+    residuals: Array
     greatest_distance_mm: float
     greatest_angle_deg: float
     _scale: float = field(init=False, repr=False)
@@ -173,8 +177,14 @@ class Response:
             )
         if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance).min() < -1e-9:
             raise NavigationError(f"response of {self.probe}: the covariance is not symmetric and positive")
-        covariance.flags.writeable = False
-        object.__setattr__(self, "covariance", covariance)
+        residuals = np.array(self.residuals, dtype=np.float64).reshape(-1, 5)
+        if not np.isfinite(residuals).all() or (residuals[:, 3] <= 0).any():
+            raise NavigationError(
+                f"response of {self.probe}: the bench's residuals want finite numbers and errors"
+            )
+        for name, array in (("covariance", covariance), ("residuals", residuals)):
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
         object.__setattr__(self, "_scale", 1.0)
         reference = self.expected_rate_cps(
             [[0.0, 0.0, self.reference_distance_mm]], [[0.0, 0.0, 0.0]], [[0.0, 0.0, 1.0]], NoTissue()
@@ -301,7 +311,11 @@ class Response:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_dict`` reads them back."""
         plain = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
-        return plain | {"window_kev": list(self.window_kev), "covariance": self.covariance.tolist()}
+        return (
+            plain
+            | {"window_kev": list(self.window_kev), "covariance": self.covariance.tolist()}
+            | {"residuals": self.residuals.tolist()}
+        )
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
@@ -321,13 +335,17 @@ class Response:
         texts = {"probe", "nuclide", "calibrated_at"}
         try:
             low_kev, high_kev = plain["window_kev"]
-            numbers = {name: float(plain[name]) for name in known - texts - {"window_kev", "covariance"}}
+            numbers = {
+                name: float(plain[name]) for name in known - texts - {"window_kev", "covariance", "residuals"}
+            }
             covariance = np.array(plain["covariance"], dtype=np.float64)
+            residuals = np.array(plain["residuals"], dtype=np.float64).reshape(-1, 5)
             window_kev = (float(low_kev), float(high_kev))
         except (TypeError, ValueError) as exc:
             raise NavigationError(f"response: a value is not of its kind: {exc}") from exc
         words = {name: str(plain[name]) for name in texts}
-        values: dict[str, Any] = {**words, **numbers, "window_kev": window_kev, "covariance": covariance}
+        arrays = {"covariance": covariance, "residuals": residuals}
+        values: dict[str, Any] = {**words, **numbers, **arrays, "window_kev": window_kev}
         return cls(**values)
 
 

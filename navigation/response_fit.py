@@ -123,6 +123,24 @@ def _excess(counts: Array, expected: Array, variance: Array, degrees: float) -> 
     return high
 
 
+def _residuals(bench: _Bench, expected: Array, background: Array) -> Array:
+    """Rows of ``Response.residuals``; a count that is hardly above the background keeps its wide error."""
+    net = np.maximum(expected - background, 1e-9)
+    sigma = np.sqrt(np.maximum(expected, 1.0) + bench.background_variance) / net
+    log_ratio = np.log(np.clip(1 + (bench.counts - expected) / net, 0.3, 3.0))
+    x, _, z = bench.points_mm.T
+    return np.stack(
+        (
+            np.degrees(np.arctan2(np.abs(x), z)),
+            np.linalg.norm(bench.points_mm, axis=1),
+            log_ratio,
+            np.hypot(sigma, LEAST_MODEL_ERROR),
+            np.isinf(bench.skin.height_mm),
+        ),
+        axis=-1,
+    )
+
+
 def _quality(bench: _Bench, expected: Array, background: Array, free: int) -> FitQuality:
     variance = np.maximum(expected, 1.0) + bench.background_variance
     chi2 = ((bench.counts - expected) ** 2 / variance).sum()
@@ -213,6 +231,7 @@ def fit_response(
         "model_error": 0.0,
         "stray_error": 0.0,
         "covariance": np.eye(len(FITTED)),
+        "residuals": np.zeros((0, 5)),
         "greatest_distance_mm": float(distance_mm.max()),
         "greatest_angle_deg": float(angle_deg.max()),
     }
@@ -263,5 +282,6 @@ def fit_response(
         "model_error": quality.model_error,
         "stray_error": max(quality.stray_error, quality.model_error),
         "covariance": (covariance + covariance.T) / 2,
+        "residuals": _residuals(bench, expected, background_cps * bench.live_time_s),
     }
     return response_at(logs), quality

@@ -34,6 +34,7 @@ STATED: dict[str, Any] = {
     "model_error": 0.02,
     "stray_error": 0.1,
     "covariance": np.eye(len(FITTED)) * 1e-4,
+    "residuals": [[40.0, 30.0, 0.02, 0.01, 1.0]],
     "greatest_distance_mm": 100.0,
     "greatest_angle_deg": 90.0,
 }
@@ -159,6 +160,8 @@ def test_response_survives_json() -> None:
         {"window_kev": (160.0, 120.0)},
         {"covariance": np.eye(3)},
         {"covariance": -np.eye(len(FITTED))},
+        {"residuals": [[40.0, 30.0, 0.02, 0.0, 1.0]]},
+        {"residuals": [[40.0, 30.0, np.nan, 0.01, 1.0]]},
     ],
 )
 def test_impossible_responses_are_refused(change: dict[str, Any]) -> None:
