@@ -1,8 +1,8 @@
 """The search everywhere: a lattice of possible positions over what the probe has looked at.
 
-For one source, all others held, the likelihood of every lattice point is computed with its own best activity.
-That gives the evidence that the source is there at all, a start for the fit that no earlier start decides, and
-the shape of the posterior while it is too wide for a Gaussian.
+For one source, all others held, the likelihood of every lattice point is computed with its own best activity
+(``navigation.marginal``). That gives the evidence that the source is there at all, a start for the fit that no
+earlier start decides, and the shape of the posterior while it is too wide for a Gaussian.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from navigation.marginal import Marginal
 from navigation.prior import SourcePrior
 from navigation.response import Response
 from navigation.tally import Tally
@@ -27,6 +28,11 @@ FIELD_COSINE = 0.7
 
 NEW_VIEW_MM = 8.0
 """Once a point 25 mm ahead of the tip has moved this far from all former ones, points are added."""
+
+RATES_A_READING = 16_000
+"""Rates of new points at old poses that are computed for each reading taken in: the other new points wait."""
+
+_ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +69,12 @@ class Lattice:
         self._response = response
         self._keys: set[tuple[int, int, int]] = set()
         self._centres_mm = np.zeros((0, 3))
+        self._waiting_mm = np.zeros((0, 3))
         self.points_mm = np.zeros((0, 3))
-        self._rates = np.zeros((0, 0), dtype=np.float32)
+        self._rows = 0
+        # grown by doubling: a reading then costs its own rates, not a copy of all
+        self._room = np.zeros((0, 0), dtype=np.float32)
+        self._marginal = Marginal()
         steps = np.arange(-int(REACH_MM // SPACING_MM) - 1, int(REACH_MM // SPACING_MM) + 2)
         self._cube = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
 
@@ -73,33 +83,59 @@ class Lattice:
         """Volume that is searched."""
         return max(len(self.points_mm), 1) * SPACING_MM**3
 
+    @property
+    def rates(self) -> NDArray[np.float32]:
+        """Rate of 1 MBq, cps, shape (N, M); a view, good until the next change."""
+        return self._room[: self._rows, : len(self.points_mm)]
+
     def extend(self, tally: Tally, added: int) -> None:
-        """Take in the last ``added`` rows of a tally: new points first, then their rates."""
+        """Take in the last ``added`` rows of a tally: their rates, then points that they are the first to see.
+
+        Of many new points only so many enter with each reading that an update's time stays flat.
+        """
         first = len(tally) - added
-        fresh = self._fresh_points(tally, first)
-        if len(fresh):
-            older = self._rates_of(fresh, tally, slice(0, first))
-            self._rates = np.hstack((self._rates, older))
-            self.points_mm = np.concatenate((self.points_mm, fresh))
-        newer = self._rates_of(self.points_mm, tally, slice(first, None))
-        self._rates = np.vstack((self._rates, newer))
+        size = len(self.points_mm)
+        self._reserve(len(tally), size)
+        self._rows = len(tally)
+        self._fill(self.points_mm, tally, slice(first, None), slice(0, size))
+        self._waiting_mm = np.concatenate((self._waiting_mm, self._fresh_points(tally, first)))
+        entering = min(len(self._waiting_mm), RATES_A_READING * added // len(tally) + 1)
+        if entering:
+            self._reserve(len(tally), size + entering)
+            self._fill(self._waiting_mm[:entering], tally, slice(0, None), slice(size, size + entering))
+            self.points_mm = np.concatenate((self.points_mm, self._waiting_mm[:entering]))
+            self._waiting_mm = self._waiting_mm[entering:]
 
     def merge(self, group: NDArray[np.intp], live_time_s: Array) -> None:
         """Merge rows as the tally did: the mean over each group, weighted by live time."""
-        share = np.zeros((int(group.max()) + 1, len(group)), dtype=np.float32)
-        share[group, np.arange(len(group))] = live_time_s
-        self._rates = (share / share.sum(axis=1, keepdims=True)) @ self._rates
+        order = np.argsort(group, kind="stable")
+        starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+        share = live_time_s / np.bincount(group, live_time_s)[group]
+        sorted_rates = self.rates[order]
+        sorted_rates *= share[order, None].astype(np.float32)
+        self._rows = len(starts)
+        np.add.reduceat(sorted_rates, starts, axis=0, out=self.rates)
 
-    def _rates_of(self, points_mm: Array, tally: Tally, rows: slice) -> NDArray[np.float32]:
-        tips = tally.tip_mm[rows]
-        rates = np.zeros((len(tips), len(points_mm)), dtype=np.float32)
+    def _reserve(self, rows: int, points: int) -> None:
+        has_rows, has_points = self._room.shape
+        if rows > has_rows or points > has_points:
+            room = np.zeros(
+                (
+                    has_rows if rows <= has_rows else max(rows, 2 * has_rows),
+                    has_points if points <= has_points else max(points, 2 * has_points),
+                ),
+                dtype=np.float32,
+            )
+            room[: self._rows, : len(self.points_mm)] = self.rates
+            self._room = room
+
+    def _fill(self, points_mm: Array, tally: Tally, rows: slice, columns: slice) -> None:
         whole = np.arange(len(tally))[rows]
-        for start in range(0, len(tips), 64):
-            chosen = whole[start : start + 64]
-            rates[start : start + 64] = self._response.rate_and_gradient(
+        for start in range(0, len(whole), _ROWS_AT_ONCE):
+            chosen = whole[start : start + _ROWS_AT_ONCE]
+            self._room[chosen[0] : chosen[-1] + 1, columns] = self._response.rate_cps(
                 points_mm, tally.tip_mm[chosen], tally.axis[chosen], tally.skin.take(chosen)
-            )[0]
-        return rates
+            )
 
     def _fresh_points(self, tally: Tally, first: int) -> Array:
         fresh: list[Array] = []
@@ -139,37 +175,18 @@ class Lattice:
             How much each row's likelihood counts, shape (N,).
 
         """
-        live = weight * tally.live_time_s / (1 + others_cps * self._response.dead_time_s)
-        is_counted = tally.counts > 0
-        counted = (weight * tally.counts)[is_counted].astype(np.float32)
-        relative = self._rates[is_counted] / others_cps[is_counted, None].astype(np.float32)
-        exposure = (live.astype(np.float32) @ self._rates).astype(np.float64)
-        mean, sigma = prior.log_activity_mean, prior.log_activity_sigma
-
-        def gain_at(log_activity: Array) -> Array:
-            activity = np.exp(log_activity)
-            logs = counted @ np.log(1 + relative * activity.astype(np.float32))
-            off = (log_activity - mean) / sigma
-            return np.asarray(logs - activity * exposure - 0.5 * off**2)
-
-        starts = [np.full(len(self.points_mm), mean + each * sigma) for each in (-1.2, 0.8)]
-        gains = np.stack([gain_at(start) for start in starts])
-        best = gains.argmax(axis=0)
-        log_activity = np.choose(best, starts)
-        for _ in range(3):
-            scaled = relative * np.exp(log_activity).astype(np.float32)
-            share = scaled / (1 + scaled)
-            slope = counted @ share - np.exp(log_activity) * exposure - (log_activity - mean) / sigma**2
-            curvature = counted @ np.square(share) + 1 / sigma**2
-            log_activity = log_activity + np.clip(slope / curvature, -1.0, 1.0)
-        gain = gain_at(log_activity) - 0.5 * np.log(curvature * sigma**2)
-        better = gains.max(axis=0) - 0.5 * np.log(curvature * sigma**2) > gain
-        gain = np.where(better, gains.max(axis=0) - 0.5 * np.log(curvature * sigma**2), gain)
-        log_activity = np.where(better, np.choose(best, starts), log_activity)
         log_density = prior.log_density(self.points_mm, self.volume_mm3)[0]
         log_mass = log_density + np.log(SPACING_MM**3)
+        log_activity, log_weight = self._marginal.over_activity(
+            self.rates,
+            others_cps,
+            counted=weight * tally.counts,
+            live_time_s=weight * tally.live_time_s / (1 + others_cps * self._response.dead_time_s),
+            log_mass=log_mass,
+            mean=prior.log_activity_mean,
+            sigma=prior.log_activity_sigma,
+        )
         unseen = max(1.0 - float(np.exp(log_mass).sum()), 0.0)
-        log_weight = log_mass + gain
         evidence = float(np.logaddexp.reduce(log_weight))
         if unseen > 0:
             evidence = float(np.logaddexp(evidence, np.log(unseen)))

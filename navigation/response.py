@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from navigation.errors import NavigationError
+from navigation.sight import Sight
 from navigation.tissue import NoTissue, Skin, Tissue
 
 Array = NDArray[np.float64]
@@ -37,40 +38,6 @@ FITTED = (
     "halo_core_deg",
 )
 """What a calibration determines, in the order of ``Response.covariance``; positive, so kept in logarithm."""
-
-BUILDUP_LENGTH_MM = 10.0
-"""Tissue after which small-angle scatter in the window has reached its share of the primary beam."""
-
-_DEPTHS, _WEIGHTS = np.polynomial.legendre.leggauss(3)
-_NEAREST_MM = 1e-3
-"""A source nearer to the opening's plane than this is taken to lie there, so that nothing is divided by zero."""
-
-
-def _lit_share(offset: Array, crystal: Array, opening: float) -> tuple[Array, Array, Array]:
-    """Share of a disc (radius ``crystal``) inside another (radius ``opening``), centres ``offset`` apart.
-
-    Returns the share and its derivatives by ``offset`` and by ``crystal``: the overlap's area falls with the
-    chord and grows with the arc, so both have a closed form.
-    """
-    nearest, farthest = np.abs(opening - crystal), opening + crystal
-    apart = np.clip(offset, nearest + 1e-12, farthest - 1e-12)
-    cos_crystal = (apart**2 + crystal**2 - opening**2) / (2 * apart * crystal)
-    cos_opening = (apart**2 + opening**2 - crystal**2) / (2 * apart * opening)
-    cos_crystal, cos_opening = np.clip(cos_crystal, -1.0, 1.0), np.clip(cos_opening, -1.0, 1.0)
-    arc_crystal, arc_opening = np.arccos(cos_crystal), np.arccos(cos_opening)
-    half_chord = crystal * np.sqrt(1 - cos_crystal**2)
-    area = crystal * (crystal * arc_crystal - half_chord * cos_crystal) + opening * (
-        opening * arc_opening - half_chord * cos_opening
-    )
-    full = np.pi * crystal**2
-    is_partial = (offset > nearest) & (offset < farthest)
-    whole = np.where(offset <= nearest, np.pi * np.minimum(crystal, opening) ** 2, 0)
-    share = np.where(is_partial, area, whole)
-    share = share / full
-    by_offset = np.where(is_partial, -2 * half_chord, 0.0) / full
-    grows = np.where(is_partial, 2 * crystal * arc_crystal, 0.0)
-    grows = np.where((offset <= nearest) & (crystal <= opening), 2 * np.pi * crystal, grows)
-    return share, by_offset, grows / full - 2 * share / crystal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -202,88 +169,21 @@ class Response:
         Without background and before dead time.
         """
         tips = np.asarray(tip_mm, dtype=np.float64)
-        return self.rate_and_gradient(
+        return self.rate_cps(
             np.asarray(points_mm, dtype=np.float64), tips, np.asarray(axis, dtype=np.float64), tissue.skin_at(tips)
-        )[0]
+        )
 
-    def rate_and_gradient(self, points_mm: Array, tip_mm: Array, axis: Array, skin: Skin) -> tuple[Array, Array]:
-        """Rate of 1 MBq and its gradient by the point: shapes (N, M), cps, and (N, M, 3), cps/mm.
+    def rate_cps(self, points_mm: Array, tip_mm: Array, axis: Array, skin: Skin) -> Array:
+        """Rate of 1 MBq, shape (N, M), cps.
 
         ``points_mm`` is (M, 3), the same for every pose, or (N, M, 3), a set for each.
         """
-        offset = np.atleast_3d(points_mm[None] if points_mm.ndim == 2 else points_mm) - tip_mm[:, None]
-        ahead = np.einsum("nmk,nk->nm", offset, axis)
-        square = np.maximum(np.einsum("nmk,nmk->nm", offset, offset), _NEAREST_MM**2)
-        side = np.sqrt(np.maximum(square - ahead**2, 1e-12))
-        path, path_gradient = skin.path_mm(offset, np.sqrt(square))
+        return np.asarray(self._scale * Sight(self, points_mm, tip_mm, axis, skin).rate)
 
-        primary, primary_by_side, primary_by_ahead = self._primary(side, ahead)
-        depth = self.crystal_depth_mm
-        inverse_square = 1 / (side**2 + (ahead + depth) ** 2)
-        angle = np.arctan2(side, ahead)
-        halo, halo_by_angle = self._halo(angle)
-        edge, edge_by_angle = self._penumbra(angle)
-
-        through = self._scale * np.exp(-self.attenuation_per_mm * path)
-        settled = np.exp(-path / BUILDUP_LENGTH_MM)
-        built = 1 + self.buildup * (1 - settled)
-        free_paths = self.attenuation_per_mm * path
-        around = self.leak + edge + free_paths * halo
-        around_by_angle = inverse_square * (edge_by_angle + free_paths * halo_by_angle) / square
-        inside = primary * built + around * inverse_square
-
-        by_path = through * (
-            primary * self.buildup * settled / BUILDUP_LENGTH_MM
-            + self.attenuation_per_mm * (halo * inverse_square - inside)
-        )
-        spread = -2 * around * inverse_square**2
-        by_side = through * (primary_by_side * built + around_by_angle * ahead + spread * side)
-        by_ahead = through * (primary_by_ahead * built - around_by_angle * side + spread * (ahead + depth))
-        aside = by_side / side
-        gradient = (
-            aside[..., None] * offset
-            + (by_ahead - aside * ahead)[..., None] * axis[:, None, :]
-            + by_path[..., None] * path_gradient
-        )
-        return through * inside, gradient
-
-    def _primary(self, side: Array, ahead: Array) -> tuple[Array, Array, Array]:
-        """Lit share of the crystal over the distance squared, per mm2, with derivatives by side and ahead."""
-        front = np.maximum(ahead, _NEAREST_MM)[None]
-        # the crystal counts at three depths (Gauss-Legendre), on the leading axis
-        depth = (self.recess_mm + self.crystal_thickness_mm * (_DEPTHS + 1) / 2).reshape(-1, *[1] * side.ndim)
-        reach = front + depth
-        shrink = front / reach
-        crystal = self.crystal_radius_mm * shrink
-        by_side_offset = depth / reach
-        share, by_offset, by_crystal = _lit_share(side * by_side_offset, crystal, self.aperture_radius_mm)
-        shrink_by_ahead = by_side_offset / reach
-        # a disc sees less than its centre would: to second order the mean of 1/r2 over it
-        inverse = 1 / (side**2 + reach**2 + 0.75 * crystal**2)
-        crystal_by_ahead = self.crystal_radius_mm * shrink_by_ahead
-        spread = 2 * share * inverse
-        weighted = inverse * (_WEIGHTS / 2).reshape(-1, *[1] * side.ndim) * (ahead > 0)
-        rate = weighted * share
-        by_side = weighted * (by_offset * by_side_offset - spread * side)
-        by_ahead = weighted * (
-            by_crystal * crystal_by_ahead
-            - by_offset * side * shrink_by_ahead
-            - spread * (reach + 0.75 * crystal * crystal_by_ahead)
-        )
-        return rate.sum(axis=0), by_side.sum(axis=0), by_ahead.sum(axis=0)
-
-    def _halo(self, angle: Array) -> tuple[Array, Array]:
-        """Angular shape of what scatters in from outside the field, with its derivative."""
-        core, fall = math.radians(self.halo_core_deg), math.radians(self.halo_angle_deg)
-        rounded = np.sqrt(angle**2 + core**2)
-        shape = self.halo * np.exp(-(rounded - core) / fall)
-        return shape, -shape * angle / (rounded * fall)
-
-    def _penumbra(self, angle: Array) -> tuple[Array, Array]:
-        """Angular shape of what passes the collimator's edge, with its derivative."""
-        width = math.radians(self.penumbra_deg)
-        shape = self.penumbra * np.exp(-0.5 * (angle / width) ** 2)
-        return shape, -shape * angle / width**2
+    def rate_and_gradient(self, points_mm: Array, tip_mm: Array, axis: Array, skin: Skin) -> tuple[Array, Array]:
+        """Rate of 1 MBq, as ``rate_cps``, and its gradient by the point: (N, M), cps, and (N, M, 3), cps/mm."""
+        sight = Sight(self, points_mm, tip_mm, axis, skin)
+        return self._scale * sight.rate, self._scale * sight.gradient()
 
     def angular_response(self, angle_deg: ArrayLike, distance_mm: float) -> Array:
         """Rate in air at an angle about the tip's centre, over the rate on axis at the same distance."""

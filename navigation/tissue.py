@@ -45,8 +45,8 @@ class Skin:
         """Return the rows that a mask or an index array names."""
         return Skin(height_mm=self.height_mm[chosen], normal=self.normal[chosen])
 
-    def path_mm(self, offset_mm: Array, range_mm: Array) -> tuple[Array, Array]:
-        """Tissue on the straight line from each tip to each point, and its gradient by the point.
+    def path_mm(self, offset_mm: Array, range_mm: Array) -> Array:
+        """Tissue on the straight line from each tip to each point.
 
         Parameters
         ----------
@@ -57,20 +57,30 @@ class Skin:
 
         Returns
         -------
-        path_mm, gradient
-            Shapes (N, M), mm, and (N, M, 3). With h the tip's height and s the fall from tip to point along
-            the normal, the path is r (s - h) / s for s > h, else nothing.
+        path_mm
+            Shape (N, M), mm. With h the tip's height and s the fall from tip to point along the normal, the path
+            is r (s - h) / s for s > h, else nothing.
 
         """
+        return self._share(offset_mm)[0] * range_mm
+
+    def path_gradient(self, offset_mm: Array, range_mm: Array) -> Array:
+        """Gradient of ``path_mm`` by the point, shape (N, M, 3)."""
+        share, share_by_fall = self._share(offset_mm)
+        by_range = share / range_mm
+        by_fall = range_mm * share_by_fall
+        gradient = by_range * offset_mm.transpose(2, 0, 1)
+        gradient -= by_fall * self.normal.T[:, :, None]
+        return gradient.transpose(1, 2, 0)
+
+    def _share(self, offset_mm: Array) -> tuple[Array, Array]:
+        """Share of each line that lies in tissue, and its derivative by the fall along the normal, per mm."""
         height = np.maximum(self.height_mm, 0.0)[:, None]
         fall = -np.einsum("nmk,nk->nm", offset_mm, self.normal)
         is_inside = fall > np.maximum(height, 1e-9)
+        above = np.where(is_inside, height, 0.0)
         safe_fall = np.where(is_inside, fall, 1.0)
-        share = np.where(is_inside, 1.0 - np.where(np.isinf(height), 0.0, height) / safe_fall, 0.0)
-        by_range = share / range_mm
-        by_fall = np.where(is_inside, range_mm * np.where(is_inside, height, 0.0) / safe_fall**2, 0.0)
-        gradient = by_range[..., None] * offset_mm - by_fall[..., None] * self.normal[:, None, :]
-        return share * range_mm, gradient
+        return np.where(is_inside, 1.0 - above / safe_fall, 0.0), above / safe_fall**2
 
 
 class Tissue(Protocol):
@@ -86,7 +96,7 @@ def path_mm(tissue: Tissue, tip_mm: ArrayLike, points_mm: ArrayLike) -> Array:
     tips = np.asarray(tip_mm, dtype=np.float64)
     offset_mm = np.asarray(points_mm, dtype=np.float64)[None] - tips[:, None]
     range_mm = np.maximum(np.linalg.norm(offset_mm, axis=-1), 1e-9)
-    return tissue.skin_at(tips).path_mm(offset_mm, range_mm)[0]
+    return tissue.skin_at(tips).path_mm(offset_mm, range_mm)
 
 
 class NoTissue:

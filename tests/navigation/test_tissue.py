@@ -48,10 +48,10 @@ def test_path_gradient_agrees_with_differences() -> None:
 
     def paths(moved: np.ndarray) -> np.ndarray:
         offset = moved[None] - tips[:, None]
-        return skin.path_mm(offset, np.linalg.norm(offset, axis=-1))[0]
+        return skin.path_mm(offset, np.linalg.norm(offset, axis=-1))
 
     offset = points[None] - tips[:, None]
-    gradient = skin.path_mm(offset, np.linalg.norm(offset, axis=-1))[1]
+    gradient = skin.path_gradient(offset, np.linalg.norm(offset, axis=-1))
     for axis in range(3):
         step = np.zeros(3)
         step[axis] = 1e-5
