@@ -79,13 +79,13 @@ class Tally:
         groups = np.concatenate((group.reshape(-1), len(merged) + np.arange(RECENT_ROWS))).astype(np.intp)
         live_time_s = self.live_time_s
         total = np.bincount(groups, live_time_s)
+        share = live_time_s / total[groups]  # exactly one for a row that stays single
 
         def mean(values: Array) -> Array:
-            columns = [np.bincount(groups, live_time_s * column) / total for column in values.T]
-            return np.stack(columns, axis=-1)
+            return np.stack([np.bincount(groups, share * column) for column in values.T], axis=-1)
 
         axis, normal = mean(self.axis), mean(self.skin.normal)
-        height_mm = np.bincount(groups, live_time_s * np.nan_to_num(self.skin.height_mm, posinf=1e12)) / total
+        height_mm = np.bincount(groups, share * np.nan_to_num(self.skin.height_mm, posinf=1e12))
         self.counts = np.asarray(np.bincount(groups, self.counts), dtype=np.float64)
         self.live_time_s = np.asarray(total, dtype=np.float64)
         self.tip_mm = mean(self.tip_mm)
