@@ -46,7 +46,7 @@ def test_walds_form_has_no_gap_at_the_rate_without_drift() -> None:
 
 @pytest.mark.parametrize("rate_cps", [1000.0, 1004.0, 1010.0])
 def test_exact_characteristic_comes_to_walds(rate_cps: float) -> None:
-    """Where a count hardly moves the ratio and the cut-off is far, exact and closed form agree to a few percent."""
+    """Where a count hardly moves the ratio and the cut-off is far, exact and closed form agree to 5 %."""
     test = SequentialTest(background_cps=1000.0, signal_cps=10.0, false_alarm=0.05, miss=0.05, longest_s=600.0)
     exact, wald = test.characteristic(rate_cps, 0.05), test.wald_characteristic(rate_cps)
     assert exact.mean_time_s == pytest.approx(wald.mean_time_s, rel=0.05)
