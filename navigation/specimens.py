@@ -1,6 +1,6 @@
 """Comparisons of two counts: a specimen with the hottest one, a target with the background beside it.
 
-The ten-percent rule (McMasters, Ann. Surg. 233 (2001) 250): remove every node that counts at least a tenth of the
+The ten-percent rule (McMasters, Ann. Surg. Oncol. 8 (2001) 192): remove every node that counts a tenth of the
 hottest one ex vivo, and leave a bed that counts less. The criteria for "more than background" are those of
 radioguided surgery: three sigmas of the background above it, and 1.5 times it (BMC Cancer 14 (2014) 667).
 """
