@@ -7,7 +7,7 @@ a probe, or is one. Nothing but a scene's header is known to the estimator befor
 import argparse
 import json
 from collections import defaultdict
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,12 +16,16 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from threadpoolctl import threadpool_limits
 
+from benchmarks.peers.comparison import PEERS, Comparison
 from benchmarks.recordings import Scene, read_response, read_scene, scene_files
 from navigation.estimate import CHI2_95, Posterior, TargetEstimate
 from navigation.response import Response
 
 TIMES_S = (5, 10, 20, 30, 60)
 """Seconds of counting after which the error is stated."""
+
+READINGS_A_SECOND = 10
+"""Of the recordings."""
 
 BELIEVED_AT = 0.5
 """Probability from which a target counts as found."""
@@ -45,6 +49,13 @@ def matched(posterior: Posterior, truth: list[dict[str, Any]]) -> list[TargetEst
     ]
 
 
+def updates(size: int, batch: int) -> list[tuple[int, int]]:
+    """First reading of each update and the one after its last; none reaches across a time at which an error is stated."""
+    stated = {seconds * READINGS_A_SECOND for seconds in TIMES_S}
+    ends = sorted({*range(batch, size, batch), *(each for each in stated if each < size), size} - {0})
+    return list(pairwise([0, *ends]))
+
+
 def replayed(scene: Scene, response: Response, sources: list[dict[str, Any]], batch: int) -> dict[str, Any]:
     """Replay one scene; return its JSON line."""
     truth = [each for each in sources if each["kind"] != "injection"]
@@ -53,14 +64,13 @@ def replayed(scene: Scene, response: Response, sources: list[dict[str, Any]], ba
     took_ms: list[float] = []
     errors: list[dict[str, float | None]] = [{} for _ in truth]
     posterior = None
-    for start in range(0, size, batch):
-        end = min(start + batch, size)
+    for start, end in updates(size, batch):
         chosen = scene.observations.take(np.arange(start, end))
         began = perf_counter()
         posterior = estimator.add(chosen)
         took_ms.append((perf_counter() - began) * 1e3)
         for seconds, (row, target) in product(TIMES_S, enumerate(matched(posterior, truth))):
-            if start < seconds * 10 <= end:
+            if end == seconds * READINGS_A_SECOND:
                 place = np.array(truth[row]["position_mm"])
                 error = None if target is None else round(float(np.linalg.norm(target.centre_mm - place)), 2)
                 errors[row][str(seconds)] = error
@@ -97,6 +107,12 @@ def _line(true: dict[str, Any], target: TargetEstimate | None, errors: dict[str,
     }
 
 
+def regions(lines: list[dict[str, Any]]) -> tuple[int, int]:
+    """Regions that hold their truth, and regions that were stated: of found targets that count as localisable."""
+    shown = [each for line in lines for each in line["targets"] if each["found"] and each["localisable"]]
+    return sum(each["in_region"] for each in shown), len(shown)
+
+
 def summary(family: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
     """One family's JSON line; errors are over the found targets, coverage over them too."""
     targets = [each for line in lines for each in line["targets"]]
@@ -113,6 +129,7 @@ def summary(family: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
         "found": round(len(found) / len(targets), 3) if targets else None,
         "localisable": round(sum(each["localisable"] for each in found) / len(found), 3) if found else None,
         "median_mm_20": quantile("20", 0.5),
+        "p90_mm_20": quantile("20", 0.9),
         "median_mm_60": quantile("60", 0.5),
         "p90_mm_60": quantile("60", 0.9),
         "covered": round(sum(each["in_region"] for each in found) / len(found), 3) if found else None,
@@ -128,6 +145,7 @@ def main() -> None:
     parser.add_argument("--only", help="one family")
     parser.add_argument("--scenes", type=int, help="at most so many scenes a family")
     parser.add_argument("--batch", type=int, default=1, help="readings an update; 1 is as they come")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, metavar="PEER", help=f"{', '.join(PEERS)}; or all")
     chosen = parser.parse_args()
     folders = [chosen.data] if (chosen.data / "calibration.json").exists() else sorted(chosen.data.iterdir())
     for folder in folders:
@@ -135,14 +153,18 @@ def main() -> None:
             continue
         response = read_response(folder)
         truth = json.loads((folder / "truth.json").read_text())
+        beside = Comparison(names=[] if chosen.peers is None else chosen.peers or list(PEERS))
         families: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for file in scene_files(folder, only=chosen.only, most=chosen.scenes):
             scene = read_scene(file)
             line = replayed(scene, response, truth[scene.name], chosen.batch)
             families[scene.family].append(line)
+            beside.add(scene, response, truth[scene.name], line)
             print(json.dumps({"probe": response.probe} | line), flush=True)
         for family, lines in families.items():
             print(json.dumps({"probe": response.probe} | summary(family, lines)), flush=True)
+            for each in beside.summaries(family):
+                print(json.dumps({"probe": response.probe} | each), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,19 @@
 """Expectation maximisation of an image of activity from counts.
 
-The counts y of an interval t are those of a counter that is dead for tau after each: their likelihood depends on the
-true rate n as n^y exp(-n (t - y tau)), a Poisson likelihood over the time in which it was alive (Müller, Nucl.
-Instrum. Methods 112, 1973). With n = A x + b, A being the rate of 1 MBq in each voxel and b all else, a step is
+The counts y of an interval t are those of a counter that is dead for tau after each: their likelihood depends on
+the true rate n as n^y exp(-n (t - y tau)), a Poisson likelihood over the time in which it was alive (Müller,
+Nucl. Instrum. Methods 112, 1973). With n = A x + b, A being the rate of 1 MBq in each voxel and b all else, a
+step is
 
     x_j <- x_j / s_j * sum_i A_ij y_i / n_i ,   s_j = sum_i A_ij (t_i - y_i tau)
 
-(Shepp and Vardi, IEEE Trans. Med. Imaging 1, 1982), and the likelihood never falls. Alone it makes a speckled image,
-the more so in depth where the probe tells little, so a cost of roughness can be taken off it: Green's potential
-ln cosh d of the difference d of neighbours (IEEE Trans. Med. Imaging 9, 1990). It is quadratic for small differences
-and linear for large ones, so that a hot voxel keeps its edge. Its step is not Green's one-step-late, which may lose likelihood or go negative where counts
-are few, but De Pierro's (IEEE Trans. Med. Imaging 14, 1995): a parabola above the cost, split between the neighbours,
-has its minimum at the positive root of a quadratic for each voxel; likelihood less cost never falls.
+(Shepp and Vardi, IEEE Trans. Med. Imaging 1, 1982), and the likelihood never falls. Alone it makes a speckled
+image, the more so in depth where the probe tells little, so a cost of roughness can be taken off it: Green's
+potential ln cosh d of the difference d of neighbours (IEEE Trans. Med. Imaging 9, 1990). It is quadratic for
+small differences and linear for large ones, so that a hot voxel keeps its edge. Its step is not Green's
+one-step-late, which may lose likelihood or go negative where counts are few, but De Pierro's (IEEE Trans. Med.
+Imaging 14, 1995): a parabola above the cost, split between the neighbours, has its minimum at the positive root
+of a quadratic for each voxel; likelihood less cost never falls.
 """
 
 from dataclasses import dataclass
@@ -52,7 +54,7 @@ class Emission:
 
     def expected_cps(self, activity_mbq: Array) -> Array:
         """Rate of an image (M,) at each row, before dead time, shape (N,)."""
-        return self.others_cps + self.rates_cps @ activity_mbq.astype(np.float32)
+        return np.asarray(self.others_cps + self.rates_cps @ activity_mbq.astype(np.float32), dtype=np.float64)
 
     def log_likelihood(self, activity_mbq: Array) -> float:
         """Return sum of y ln n - n (t - y tau): constants of the counts are left out."""
@@ -67,7 +69,7 @@ class Emission:
     def information(self, activity_mbq: Array) -> Array:
         """Fisher information of each voxel's activity, all others held, shape (M,), per MBq2."""
         weight = (self.alive_s / self.expected_cps(activity_mbq)).astype(np.float32)
-        return np.einsum("n,nm,nm->m", weight, self.rates_cps, self.rates_cps).astype(np.float64)
+        return np.asarray(np.einsum("n,nm,nm->m", weight, self.rates_cps, self.rates_cps), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +113,17 @@ class Roughness:
         curvature *= 2 * self.cost * self.errors_per_mbq**2
         pull = curvature * (here + there) / 2
         size = len(activity_mbq)
-        return (
-            np.bincount(self.first, curvature, size) + np.bincount(self.second, curvature, size),
-            np.bincount(self.first, pull, size) + np.bincount(self.second, pull, size),
-        )
+
+        def gathered(values: Array) -> Array:
+            of_both = np.bincount(self.first, values, size) + np.bincount(self.second, values, size)
+            return np.asarray(of_both, dtype=np.float64)
+
+        return gathered(curvature), gathered(pull)
 
 
-def maximised(emission: Emission, start_mbq: Array, *, iterations: int, roughness: Roughness | None = None) -> Array:
+def maximised(
+    emission: Emission, start_mbq: Array, *, iterations: int, roughness: Roughness | None = None
+) -> Array:
     """Climb from an image (M,), MBq a voxel, all positive; likelihood less roughness rises with every iteration.
 
     Voxels that no row sees keep their start.

@@ -1,9 +1,9 @@
 """Freehand SPECT: a live image of the activity from counts at tracked poses.
 
-Rows are poses, columns voxels: each reading adds a row of rates that 1 MBq in every voxel would have there (Wendler
-et al., MICCAI 2007), older readings of like pose are merged, and the image climbs from where it was by a few
-iterations of ``navigation.emission``. It is drawn only where the counts bear it out: where an activity worth knowing
-of could still hide, the image is unknown, not dark.
+Rows are poses, columns voxels: each reading adds a row of rates that 1 MBq in every voxel would have there
+(Wendler et al., MICCAI 2007), older readings of like pose are merged, and the image climbs from where it was by
+a few iterations of ``navigation.emission``. It is drawn only where the counts bear it out: where an activity
+worth knowing of could still hide, the image is unknown, not dark.
 """
 
 from dataclasses import dataclass
@@ -157,9 +157,7 @@ class Freehand:
             first, second = self._pairs
             error = np.maximum(emission.information(start), 1e-12) ** -0.5
             errors_per_mbq = 1 / np.hypot(error[first], error[second])
-            roughness = Roughness(
-                first=first, second=second, errors_per_mbq=errors_per_mbq, cost=self._roughness
-            )
+            roughness = Roughness(first=first, second=second, errors_per_mbq=errors_per_mbq, cost=self._roughness)
         self._activity_mbq = maximised(emission, start, iterations=iterations, roughness=roughness)
         return self._image(emission)
 

@@ -1,8 +1,9 @@
 """The response as a table: a tenth of the time, for images and clouds of points that need no gradient.
 
 A rate depends on a point's distance from the tip, its angle off the axis and the share of the way that lies in
-tissue. Its logarithm is nearly linear in the share, smooth in the angle and in the logarithm of the distance, so
-a linear interpolation between the nodes below stays within a per cent or so.
+tissue. Its logarithm is smooth in the share, the angle and the logarithm of the distance, so a linear
+interpolation between the nodes below stays within a per cent, but for points at the very edge of what the crystal
+sees.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ Array = NDArray[np.float64]
 NEAREST_MM, FARTHEST_MM = 0.5, 400.0
 """Distances beyond these are counted as these."""
 
-DISTANCES, ANGLES, SHARES = 80, 181, 3
+DISTANCES, ANGLES, SHARES = 100, 181, 9
 """Nodes: in the logarithm of the distance, in the angle (a degree apart), in the share of tissue."""
 
 

@@ -1,4 +1,4 @@
-"""The voxels that a probe has looked at: a part of a regular grid in the patient frame, which grows with the scan."""
+"""The voxels that a probe has looked at: a part of a regular grid in the patient frame, growing with the scan."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +52,12 @@ class Voxels:
     @property
     def points_mm(self) -> Array:
         """Centres, shape (M, 3), mm, patient frame."""
-        return self.cells * self.spacing_mm
+        return np.asarray(self.cells * self.spacing_mm, dtype=np.float64)
 
     def extend(self, tip_mm: Array, axis: Array, tissue: Tissue) -> int:
         """Take in what poses (N, 3) look at, inside the tissue; return how many voxels are new.
 
-        The order of the poses decides nothing but the order of nothing: new voxels are sorted.
+        New ones are sorted, so that the order of the poses does not matter.
         """
         rounded = np.hstack((np.round(tip_mm / VIEW_MM), np.round(axis / VIEW_AXIS))).astype(np.int64)
         views = [tuple(each) for each in np.unique(rounded, axis=0).tolist()]
@@ -79,8 +79,9 @@ class Voxels:
         is_seen &= distance < REACH_MM
         skin = tissue.skin_at(tip_mm[None])
         if np.isfinite(skin.height_mm[0]):
-            is_seen &= offset @ skin.normal[0] <= -skin.height_mm[0]
-        return cells[is_seen]
+            # the whole voxel: one that is half in the air would gather the noise of the few poses beside it
+            is_seen &= offset @ skin.normal[0] <= -skin.height_mm[0] - self.spacing_mm / 2
+        return np.asarray(cells[is_seen])
 
     def nearest(self, point_mm: Array, most: int) -> NDArray[np.intp]:
         """Index of the ``most`` voxels nearest to a point, in their order."""

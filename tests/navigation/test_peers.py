@@ -1,0 +1,48 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.peers.comparison import Comparison
+from benchmarks.recordings import Scene
+from tests.navigation.bench import BACKGROUND_CPS, calibrated, sweep
+
+NODE = np.array([[6.0, -4.0, -18.0]])
+RESPONSE = calibrated(np.random.default_rng(11))[0]
+
+
+def _scene() -> Scene:
+    mapped = {"name": "node", "kind": "node", "position_mm": [2.0, 1.0, -21.0], "sigma_mm": 8.0}
+    header = {
+        "surface": {"point_mm": [0, 0, 0], "normal": [0, 0, 1]},
+        "background": {"live_s": 30.0, "counts": 30 * BACKGROUND_CPS},
+        "map": [mapped | {"activity_mbq": 0.8, "activity_factor": 2.0}],
+    }
+    observations = sweep(NODE, np.array([1.0]), np.random.default_rng(4), seconds=60.0)
+    return Scene(name="plain-0", family="plain", header=header, observations=observations)
+
+
+def _compared(name: str) -> dict[str, Any]:
+    comparison = Comparison(names=[name])
+    ours = {"targets": [{"error_mm": {"20": 1.0, "60": 0.5}}], "ms_median": 10.0}
+    comparison.add(_scene(), RESPONSE, [{"kind": "target", "position_mm": NODE[0].tolist()}], ours)
+    return next(comparison.summaries("plain"))
+
+
+@pytest.mark.parametrize(("name", "within_mm"), [("peak", 15.0), ("mlem", 10.0), ("particles", 2.0)])
+def test_each_peer_finds_a_strong_node_as_well_as_its_kind_can(name: str, within_mm: float) -> None:
+    """1 MBq at 18 mm, alone, a minute: the peak within 15 mm, MLEM within 10, the particle filter within 2."""
+    line = _compared(name)
+    assert line["found"] == 1.0
+    assert 0 < line["median_mm_60"] <= within_mm
+    assert line["ours_over_theirs_mm_60"] == pytest.approx(0.5 / line["median_mm_60"], rel=0.05)
+    assert line["ms"] > 0
+
+
+@pytest.mark.timeout(300)
+def test_the_sampled_posterior_holds_the_node() -> None:
+    """The slow reference puts its mean within 1.5 mm of the node and the node within its region."""
+    pytest.importorskip("emcee", reason="emcee is a development extra")
+    line = _compared("ensemble")
+    assert line["median_mm_60"] <= 1.5
+    assert line["covered"] == 1.0
