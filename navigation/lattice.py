@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from navigation.marginal import Marginal
 from navigation.prior import SourcePrior
@@ -85,7 +86,7 @@ class Lattice:
 
     @property
     def rates(self) -> NDArray[np.float32]:
-        """Rate of 1 MBq, cps, shape (N, M); a view, good until the next change."""
+        """Rate of what was 1 MBq at the first reading, cps, shape (N, M); a view, good until the next change."""
         return self._room[: self._rows, : len(self.points_mm)]
 
     def extend(self, tally: Tally, added: int) -> None:
@@ -108,13 +109,11 @@ class Lattice:
 
     def merge(self, group: NDArray[np.intp], live_time_s: Array) -> None:
         """Merge rows as the tally did: the mean over each group, weighted by live time."""
-        order = np.argsort(group, kind="stable")
-        starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-        share = live_time_s / np.bincount(group, live_time_s)[group]
-        sorted_rates = self.rates[order]
-        sorted_rates *= share[order, None].astype(np.float32)
-        self._rows = len(starts)
-        np.add.reduceat(sorted_rates, starts, axis=0, out=self.rates)
+        total = np.bincount(group, live_time_s)
+        share = (live_time_s / total[group]).astype(np.float32)
+        merged = csr_array((share, (group, np.arange(len(group)))), shape=(len(total), len(group))) @ self.rates
+        self._rows = len(total)
+        self.rates[:] = merged
 
     def _reserve(self, rows: int, points: int) -> None:
         has_rows, has_points = self._room.shape
@@ -133,9 +132,10 @@ class Lattice:
         whole = np.arange(len(tally))[rows]
         for start in range(0, len(whole), _ROWS_AT_ONCE):
             chosen = whole[start : start + _ROWS_AT_ONCE]
-            self._room[chosen[0] : chosen[-1] + 1, columns] = self._response.rate_cps(
+            rate = self._response.rate_cps(
                 points_mm, tally.tip_mm[chosen], tally.axis[chosen], tally.skin.take(chosen)
             )
+            self._room[chosen[0] : chosen[-1] + 1, columns] = rate * tally.strength[chosen, None]
 
     def _fresh_points(self, tally: Tally, first: int) -> Array:
         fresh: list[Array] = []

@@ -45,8 +45,8 @@ SMALL = 0.3
 MARGIN = 15.0
 """Nats under the best point below which a point's share in any sum is nothing."""
 
-_POINTS_AT_ONCE = 128
-"""Points that are computed exactly at once: few enough for the processor's cache."""
+_FEW_POINTS, _MANY_POINTS = 32, 128
+"""Points computed reading by reading at once: first, as they often suffice, and then as a cache holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,17 +79,22 @@ class _Peak:
         return np.asarray(self.gain - 0.5 * np.log(self.curvature * sigma**2))
 
 
-def _grouped(counted: Single, relative: Single, size: int) -> tuple[Single, Single]:
-    """Sum up ``size`` rows each: counts (G,), and the mean of ``relative`` (N, M) weighted by them, (G, M)."""
-    parts = counted.reshape(-1, size)
-    total = parts.sum(axis=1)
-    share = parts / np.where(total > 0, total, 1)[:, None]
-    return total, np.matmul(share[:, None], relative.reshape(len(parts), size, -1))[:, 0]
+def _grouped(counted: Single, weight: Single, rows: Single, size: int) -> tuple[Single, Single]:
+    """Sum up ``size`` rows each: counts (G,), and the weighted sum of ``rows`` (N, M) for each count, (G, M)."""
+    total = np.add.reduceat(counted, np.arange(0, len(counted), size))
+    whole = len(counted) // size
+    sums = np.empty((len(total), rows.shape[1]), dtype=np.float32)
+    parts = rows[: whole * size].reshape(whole, size, rows.shape[1])
+    np.matmul(weight[: whole * size].reshape(whole, 1, size), parts, out=sums[:whole, None])
+    if whole < len(total):
+        np.matmul(weight[whole * size :], rows[whole * size :], out=sums[whole])
+    sums /= np.where(total > 0, total, 1)[:, None]
+    return total, sums
 
 
 def _started(activity: _Activity, counted: Single, relative: Single) -> Array:
     """Best of ``STARTS`` at each point, on rows summed up once more."""
-    counted, relative = _grouped(counted, relative, REGROUPED)
+    counted, relative = _grouped(counted, counted, relative, REGROUPED)
     starts = activity.mean + activity.sigma * np.array(STARTS)
     gains = [
         counted @ np.log1p(relative * np.float32(np.exp(start))) + activity.log_density(start) for start in starts
@@ -187,9 +192,9 @@ class Marginal:
         order = order[np.argsort(-bound[order], kind="stable")]
         seen = np.flatnonzero(counted > 0)
         counted_seen, others_seen = counted[seen].astype(np.float32), others_cps[seen].astype(np.float32)
-        for start in range(0, len(order), _POINTS_AT_ONCE):
-            chosen = order[start : start + _POINTS_AT_ONCE]
-            if bound[chosen[0]] < best - MARGIN:
+        for start in (0, *range(_FEW_POINTS, len(order), _MANY_POINTS)):
+            chosen = order[start : start + (_MANY_POINTS if start else _FEW_POINTS)]
+            if not len(chosen) or bound[chosen[0]] < best - MARGIN:
                 break
             relative = rates[:, chosen][seen]
             relative /= others_seen[:, None]
@@ -201,15 +206,10 @@ class Marginal:
 
     def _moments(self, rates: Single, others_cps: Array, counted: Array) -> tuple[Single, Single, Single]:
         """Sum up rows: counts (G,), first and second moment of the relative rate (G, M), of each group."""
-        rows, points = rates.shape
-        # whole groups of groups, the last filled up with rows that counted nothing
-        padded = -(-rows // (GROUPED * REGROUPED)) * GROUPED * REGROUPED
-        if self._room.size < padded * points:
-            self._room = np.zeros(2 * padded * points, dtype=np.float32)
-        relative = self._room[: padded * points].reshape(padded, points)
-        np.multiply(rates, (1 / others_cps).astype(np.float32)[:, None], out=relative[:rows])
-        relative[rows:] = 0
-        filled = np.concatenate((counted, np.zeros(padded - rows))).astype(np.float32)
-        total, first = _grouped(filled, relative, GROUPED)
-        np.square(relative, out=relative)
-        return total, first, _grouped(filled, relative, GROUPED)[1]
+        if self._room.size < rates.size:
+            self._room = np.empty(2 * rates.size, dtype=np.float32)
+        squares = np.square(rates, out=self._room[: rates.size].reshape(rates.shape))
+        counted_single = counted.astype(np.float32)
+        total, first = _grouped(counted_single, (counted / others_cps).astype(np.float32), rates, GROUPED)
+        second = _grouped(counted_single, (counted / others_cps**2).astype(np.float32), squares, GROUPED)[1]
+        return total, first, second

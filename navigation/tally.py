@@ -1,5 +1,7 @@
 """Readings as the estimators keep them: recent ones singly, older ones merged where the pose was the same."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,17 +32,25 @@ class Tally:
         As in ``Observations``, N rows, merged rows first.
     skin
         As each tip meets it.
+    strength
+        Share of the first reading's activity that was left at each row, shape (N,).
+    log_strength
+        Natural logarithm of what is left at the newest reading.
     readings
         How many readings were taken in.
 
     """
 
-    def __init__(self, tissue: Tissue) -> None:
+    def __init__(self, tissue: Tissue, *, half_life_s: float = math.inf) -> None:
         self._tissue = tissue
+        self._half_life_s = half_life_s
+        self._began_at_s: float | None = None
         empty = Observations.empty()
         self.counts, self.live_time_s = empty.counts, empty.live_time_s
         self.tip_mm, self.axis = empty.tip_mm, empty.axis
         self.skin = tissue.skin_at(self.tip_mm)
+        self.strength = np.zeros(0)
+        self.log_strength = 0.0
         self.readings = 0
         self._growth = 1.0
 
@@ -55,6 +65,13 @@ class Tally:
         self.axis = np.concatenate((self.axis, observations.axis))
         self.skin = self.skin + self._tissue.skin_at(observations.tip_mm)
         self.readings += len(observations)
+        if not len(observations):
+            return
+        if self._began_at_s is None:
+            self._began_at_s = float(observations.taken_at_s[0])
+        log_strength = -math.log(2) * (observations.taken_at_s - self._began_at_s) / self._half_life_s
+        self.strength = np.concatenate((self.strength, np.exp(log_strength)))
+        self.log_strength = float(log_strength[-1])
 
     def merge(self) -> tuple[NDArray[np.intp], Array] | None:
         """Merge older rows of like pose once there are too many; return (group of each row, live time) if done.
@@ -86,6 +103,7 @@ class Tally:
 
         axis, normal = mean(self.axis), mean(self.skin.normal)
         height_mm = np.bincount(groups, share * np.nan_to_num(self.skin.height_mm, posinf=1e12))
+        self.strength = np.bincount(groups, live_time_s * self.strength) / total
         self.counts = np.asarray(np.bincount(groups, self.counts), dtype=np.float64)
         self.live_time_s = np.asarray(total, dtype=np.float64)
         self.tip_mm = mean(self.tip_mm)

@@ -5,10 +5,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from benchmarks.recordings import Spot
 from navigation import lattice as lattices
 from navigation.lattice import SPACING_MM, Lattice, Scan
 from navigation.observations import Observations
-from navigation.prior import NODE_ACTIVITY_FACTOR, SourcePrior
+from navigation.prior import Prior, SourcePrior
 from navigation.response import Response
 from navigation.tally import KEPT_ROWS, Tally
 from tests.navigation.bench import BACKGROUND_CPS, SKIN, calibrated, sweep
@@ -17,25 +18,16 @@ Array = NDArray[np.float64]
 
 NODE = np.array([[4.0, -3.0, -22.0]])
 NOTHING = np.zeros((0, 3))
-UNMAPPED = SourcePrior(
-    name="unmapped",
-    kind="target",
-    centre_mm=None,
-    covariance_mm2=None,
-    uniform_share=1.0,
-    log_activity_mean=float(np.log(0.05)),
-    log_activity_sigma=float(np.log(NODE_ACTIVITY_FACTOR)),
-    presence=0.05,
-)
-MAPPED = replace(
-    UNMAPPED,
+_NODE_ON_THE_MAP = Spot(
     name="node",
+    kind="target",
     centre_mm=np.array([8.0, 2.0, -25.0]),
-    covariance_mm2=70.0 * np.eye(3),
-    uniform_share=0.05,
-    log_activity_sigma=float(np.log(2.0)),
-    presence=0.9,
+    covariance_mm2=6.0 * np.eye(3),
+    activity_mbq=0.05,
+    activity_factor=2.0,
 )
+PRIOR = Prior.from_hotspots([_NODE_ON_THE_MAP])
+MAPPED, UNMAPPED = PRIOR.sources[0], PRIOR.unmapped
 
 
 @pytest.fixture(scope="module")
