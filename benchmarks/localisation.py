@@ -50,7 +50,7 @@ def matched(posterior: Posterior, truth: list[dict[str, Any]]) -> list[TargetEst
 
 
 def updates(size: int, batch: int) -> list[tuple[int, int]]:
-    """First reading of each update and the one after its last; none reaches across a time at which an error is stated."""
+    """First reading of each update and the one after its last; none passes a time at which an error is stated."""
     stated = {seconds * READINGS_A_SECOND for seconds in TIMES_S}
     ends = sorted({*range(batch, size, batch), *(each for each in stated if each < size), size} - {0})
     return list(pairwise([0, *ends]))
@@ -113,25 +113,27 @@ def regions(lines: list[dict[str, Any]]) -> tuple[int, int]:
     return sum(each["in_region"] for each in shown), len(shown)
 
 
+def quantile_mm(lines: list[dict[str, Any]], seconds: int, share: float) -> float | None:
+    """Quantile of the error of all targets that were found at the end, and already so many seconds in."""
+    found = [each for line in lines for each in line["targets"] if each["found"]]
+    known = [each["error_mm"].get(str(seconds)) for each in found]
+    numbers = [each for each in known if each is not None]
+    return round(float(np.quantile(numbers, share)), 2) if numbers else None
+
+
 def summary(family: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
     """One family's JSON line; errors are over the found targets, coverage over them too."""
     targets = [each for line in lines for each in line["targets"]]
     found = [each for each in targets if each["found"]]
-
-    def quantile(seconds: str, share: float) -> float | None:
-        known = [each["error_mm"].get(seconds) for each in found]
-        numbers = [each for each in known if each is not None]
-        return round(float(np.quantile(numbers, share)), 2) if numbers else None
-
     return {
         "family": family,
         "scenes": len(lines),
         "found": round(len(found) / len(targets), 3) if targets else None,
         "localisable": round(sum(each["localisable"] for each in found) / len(found), 3) if found else None,
-        "median_mm_20": quantile("20", 0.5),
-        "p90_mm_20": quantile("20", 0.9),
-        "median_mm_60": quantile("60", 0.5),
-        "p90_mm_60": quantile("60", 0.9),
+        "median_mm_20": quantile_mm(lines, 20, 0.5),
+        "p90_mm_20": quantile_mm(lines, 20, 0.9),
+        "median_mm_60": quantile_mm(lines, 60, 0.5),
+        "p90_mm_60": quantile_mm(lines, 60, 0.9),
         "covered": round(sum(each["in_region"] for each in found) / len(found), 3) if found else None,
         "false_targets": sum(line["false_targets"] for line in lines),
         "ms_p99": max(line["ms_p99"] for line in lines),

@@ -86,7 +86,11 @@ def dead_time_s(counts: Sequence[dict[str, Any]], background_cps: float) -> floa
 
 def read_response(folder: Path) -> Response:
     """Fit a probe's response from its ``calibration.json``."""
-    bench = json.loads((folder / "calibration.json").read_text())
+    return response_of(json.loads((folder / "calibration.json").read_text()))
+
+
+def response_of(bench: dict[str, Any]) -> Response:
+    """Fit a probe's response to what was counted on the bench, as ``calibration.json`` holds it."""
     background = bench["background"]
     background_cps = background["counts"] / background["live_s"]
     return fit_response(
