@@ -146,7 +146,8 @@ def begin_estimate(archived: ArchivedStudy, response: Response, nuclide: Nuclide
     if skin is None:
         raise NavigationError(archived.map.obstacle)
     left = _share_left(study, nuclide, now)
-    return Estimator(response, Prior.from_hotspots([_decay(spot, left) for spot in archived.map.hotspots]), skin)
+    prior = Prior.from_hotspots([_decay(spot, left) for spot in archived.map.hotspots])
+    return Estimator(response, prior, skin, half_life_s=nuclide.half_life_s)
 
 
 def _share_left(study: Study, nuclide: Nuclide, now: datetime) -> float | None:

@@ -2,14 +2,14 @@
 
 A formula of a dozen numbers follows a real probe to some per cent where it looks, and far worse at the edge of its
 field and in the scatter beyond. Beside an injection site a thousand times as strong as the node that error
-decides. So it is a Gaussian process (Rasmussen and Williams, 2006, 2.2) on the logarithm of the rate: narrowed by what the
-bench left over, then learnt from the counts as one more set of unknowns. Its leading principal components are
-these unknowns, each of unit prior variance.
+decides. So it is a Gaussian process (Rasmussen and Williams, 2006, 2.2) on the logarithm of the rate: narrowed by
+what the bench left over, then learnt from the counts as one more set of unknowns. Its leading principal
+components are these unknowns, each of unit prior variance.
 
-Two parts add up, each with its own surface over angle and distance: one for a source straight below a probe that is
-square on the skin, one in proportion to the tilt. The second is there for scatter: photons that scatter in the
-tissue around a source and then pass the opening come from the bulk below, so that a probe that leans
-away from the source sees more of them than the angle alone would say.
+Two parts add up, each with its own surface over angle and distance: one for a probe that is square on the skin,
+one in proportion to the tilt. The second is there for scatter: photons that scatter in the tissue around a
+source and then pass the opening come from the bulk below, so that a probe that leans away from the source
+sees more of them than the angle alone would say.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-
 from scipy import ndimage
 
 from navigation.response import Response
@@ -57,10 +56,13 @@ TILT_DEG = 20.0
 """Tilt at which the tilted part is as large as the upright one, for a source at ``TILT_MM``."""
 
 TILT_MM = 20.0
-"""Farther off the tilted part falls with distance, as the angle falls under which the scatter around a source is seen."""
+"""Farther off the tilted part falls with distance, as does the angle that the scatter around a source fills."""
 
 COMPONENTS = 64
-"""Principal components kept; what is left out is noise on each reading."""
+"""Components kept, the last one for the bench's mean; what is left out is noise on each reading."""
+
+HELD = 20.0
+"""The bench's mean over its own standard deviation: it stands, but for a twentieth."""
 
 _FIELD_OVER = 0.02
 """A response below this share of that on axis has no edge any more."""
@@ -139,10 +141,12 @@ class Correction:
         leaning = np.tile(np.minimum(TILT_MM / np.array(DISTANCES_MM), 1.0), len(angles))
         both[len(spread) :, len(spread) :] = covariance * np.outer(leaning, leaning)
         values, vectors = np.linalg.eigh(both)
-        kept = np.argsort(values)[::-1][:COMPONENTS]
-        self._basis = vectors[:, kept] * np.sqrt(np.maximum(values[kept], 1e-12))
-        padded = np.concatenate((mean, np.zeros(len(spread))))
-        self.mean = np.linalg.lstsq(self._basis, padded, rcond=None)[0]
+        kept = np.argsort(values)[::-1][: COMPONENTS - 1]
+        leading = vectors[:, kept] * np.sqrt(np.maximum(values[kept], 1e-12))
+        # where the bench counted well little spread is left: no leading component could carry what it found there
+        carrier = np.concatenate((mean, np.zeros(len(spread)))) / HELD
+        self._basis = np.column_stack((leading, carrier))
+        self.mean = np.append(np.zeros(COMPONENTS - 1), HELD)
 
     def _nodes(self, angle_deg: Array, distance_mm: Array) -> Array:
         """Weights of the nodes of one surface, shape (..., nodes)."""
@@ -154,8 +158,8 @@ class Correction:
     def components_at(self, points_mm: Array, tip_mm: Array, axis: Array, skin: Skin) -> tuple[Array, Array]:
         """Look up the components, (N, M, ``COMPONENTS``), and the error of a single reading, (N, M).
 
-        ``points_mm`` (M, 3), ``tip_mm`` and ``axis`` (N, 3) in the patient frame. The logarithm of the rate changes by
-        the components times their values. The error is relative.
+        ``points_mm`` (M, 3), ``tip_mm`` and ``axis`` (N, 3) in the patient frame. The logarithm of the rate
+        changes by the components times their values. The error is relative.
         """
         offset = points_mm[None] - tip_mm[:, None]
         distance = np.maximum(np.linalg.norm(offset, axis=-1), 1e-3)

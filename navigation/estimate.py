@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from navigation.shift import MapShift
+
 Array = NDArray[np.float64]
 
 CHI2_95 = 7.815
@@ -71,8 +73,12 @@ class Posterior:
         Rate as the instrument would count it at the pose that it last counted at, dead time included; None before.
     is_consistent
         Whether the counts scatter about the expectation as they should (posterior predictive check).
-    misfit
-        By how many standard deviations they scatter more.
+    misfit, recent_misfit
+        By how many standard deviations they scatter more: all counts, and the newest alone.
+    restarts
+        How often the newest readings contradicted the belief for so long that all older ones were forgotten.
+    map_shift
+        How far the map has moved as a whole since the scan; None where no mapped source tells.
     is_within_calibration
         Whether every target lies within the distances and angles that were calibrated, seen from some pose.
 
@@ -84,6 +90,9 @@ class Posterior:
     expected_rate_cps: float | None
     is_consistent: bool
     misfit: float
+    recent_misfit: float
+    restarts: int
+    map_shift: MapShift | None
     is_within_calibration: bool
 
 

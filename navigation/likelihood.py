@@ -5,12 +5,13 @@ damping finds the maximum of likelihood times prior (Bates and Watts, Nonlinear 
 row's likelihood is weighted by 1 / (1 + u m), u being the relative variance that pose noise and the model's
 own error add to the mean m: the quasi-likelihood of an overdispersed count (McCullagh and Nelder, 1989, 9.2).
 What is uncertain about the response is estimated along: its parameters, with the covariance of their calibration
-as prior, and a smooth correction of the rate (``navigation.correction``). Without it a node beside an injection site a
-thousand times as strong would be lost, or made up.
+as prior, and a smooth correction of the rate (``navigation.correction``). Without it a node beside an injection
+site a thousand times as strong would be lost, or made up.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from scipy.special import gammaln
 from navigation.correction import COMPONENTS, Correction
 from navigation.prior import SourcePrior
 from navigation.response import FITTED, Response
+from navigation.shift import displacement_mm, joint_precision
 from navigation.tally import Tally
 from navigation.tissue import Tissue
 
@@ -34,7 +36,7 @@ LEAST_DEPTH_MM = 3.0
 DEPTH_SIGMA_MM = 2.0
 """How sharply that is held: the skin out of a CT is no better known."""
 
-UNSTRUCTURED = 0.3
+UNSTRUCTURED = 1.0
 """Error of a single reading that the smooth correction does not follow, over the error at the field's edge."""
 
 NUISANCES = len(FITTED) + COMPONENTS
@@ -71,6 +73,11 @@ class Mixture:
 
     def __len__(self) -> int:
         return len(self.priors)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the sources, in order."""
+        return [each.name for each in self.priors]
 
     def without(self, index: int) -> Mixture:
         """Leave one source out."""
@@ -174,9 +181,9 @@ class Likelihood:
         tips, axes = tally.tip_mm[rows], tally.axis[rows]
         skin = tally.skin.take(np.arange(len(tally))[rows])
         slopes = np.zeros((len(tips), len(mixture), NUISANCES))
-        here = np.log(self.response.rate_and_gradient(mixture.position_mm, tips, axes, skin)[0] + _FAINTEST_CPS)
+        here = np.log(self.response.rate_cps(mixture.position_mm, tips, axes, skin) + _FAINTEST_CPS)
         for number, moved in enumerate(self._moved):
-            there = np.log(moved.rate_and_gradient(mixture.position_mm, tips, axes, skin)[0] + _FAINTEST_CPS)
+            there = np.log(moved.rate_cps(mixture.position_mm, tips, axes, skin) + _FAINTEST_CPS)
             slopes[..., number] = (there - here) / _LOG_STEP
         np.clip(slopes, -8.0, 8.0, out=slopes)
         slopes[..., len(FITTED) :] = self.correction.components_at(mixture.position_mm, tips, axes, skin)[0]
@@ -210,7 +217,7 @@ class Likelihood:
         size = len(mixture)
         count = 4 * size + 1 + NUISANCES
         rate, by_point = self.response.rate_and_gradient(mixture.position_mm, tally.tip_mm, tally.axis, tally.skin)
-        factor = np.exp(slopes @ mixture.log_response + mixture.log_activity)
+        factor = np.exp(slopes @ mixture.log_response + mixture.log_activity) * tally.strength[:, None]
         by_source = rate * factor
         background = float(np.exp(mixture.log_background))
         total = background + by_source.sum(axis=1)
@@ -246,15 +253,10 @@ class Likelihood:
     def _add_prior(self, mixture: Mixture, gradient: Array, information: Array, volume_mm3: float) -> float:
         size = len(mixture)
         total = self._keep_inside(mixture.position_mm, gradient, information)
+        rows = np.arange(3 * size).reshape(size, 3)
+        information[rows.ravel(), rows.ravel()] += FARTHEST_PRECISION
+        total += self._hold_to_map(mixture, gradient, information, volume_mm3)
         for number, prior in enumerate(mixture.priors):
-            rows = slice(3 * number, 3 * number + 3)
-            log_density, is_mapped = prior.log_density(mixture.position_mm[rows.start // 3][None], volume_mm3)
-            total += float(log_density[0])
-            information[rows, rows] += FARTHEST_PRECISION * np.eye(3)
-            if is_mapped[0] and prior.covariance_mm2 is not None and prior.centre_mm is not None:
-                precision = np.linalg.inv(prior.covariance_mm2)
-                gradient[rows] -= precision @ (mixture.position_mm[number] - prior.centre_mm)
-                information[rows, rows] += precision
             row = 3 * size + number
             off = (mixture.log_activity[number] - prior.log_activity_mean) / prior.log_activity_sigma
             total -= 0.5 * float(off**2) + float(np.log(prior.log_activity_sigma * np.sqrt(2 * np.pi)))
@@ -271,6 +273,28 @@ class Likelihood:
         gradient[row + 1 :] -= pull
         information[row + 1 :, row + 1 :] += self._precision
         return total
+
+    @staticmethod
+    def _hold_to_map(mixture: Mixture, gradient: Array, information: Array, volume_mm3: float) -> float:
+        """Draw the sources that the map's part of their prior rules to the map, shifted as a whole."""
+        total, mapped = 0.0, []
+        for number, prior in enumerate(mixture.priors):
+            log_density, is_mapped = prior.log_density(mixture.position_mm[number][None], volume_mm3)
+            if is_mapped[0]:
+                mapped.append(number)
+                total += math.log1p(-prior.uniform_share)
+            else:
+                total += float(log_density[0])
+        if not mapped:
+            return total
+        priors = [mixture.priors[number] for number in mapped]
+        rows = (3 * np.array(mapped)[:, None] + np.arange(3)).reshape(-1)
+        precision = joint_precision(priors)
+        off_mm = displacement_mm(priors, mixture.position_mm[mapped])
+        gradient[rows] -= precision @ off_mm
+        information[np.ix_(rows, rows)] += precision
+        log_norm = float(np.linalg.slogdet(precision / (2 * np.pi))[1])
+        return total + 0.5 * (log_norm - float(off_mm @ precision @ off_mm))
 
     def _keep_inside(self, position_mm: Array, gradient: Array, information: Array) -> float:
         """Hold sources in the body: a parabola from ``LEAST_DEPTH_MM`` below the skin outward."""

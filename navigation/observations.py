@@ -88,6 +88,10 @@ class Observations:
             taken_at_s=np.concatenate((self.taken_at_s, later.taken_at_s)),
         )
 
+    def newest(self, most: int) -> Self:
+        """Return the last ``most`` readings."""
+        return self.take(np.arange(max(len(self) - most, 0), len(self)))
+
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
         """Return the readings that a mask or an index array names, in its order."""
         return type(self)(

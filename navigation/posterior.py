@@ -11,17 +11,19 @@ posterior is wide, the second once it is narrower than a cell.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from navigation.belief import Belief, laplace_evidence, probability
 from navigation.estimate import Posterior, TargetEstimate, region_of
 from navigation.lattice import SPACING_MM, Lattice, Scan
 from navigation.likelihood import NUISANCES, Fit, Likelihood, Mixture
 from navigation.observations import Observations
 from navigation.prior import Prior, SourcePrior
 from navigation.response import Response
+from navigation.shift import MapShift
 from navigation.tally import Tally
 from navigation.tissue import Tissue
 
@@ -38,10 +40,10 @@ KEPT_AT = 0.5
 SHOWN_AT = 0.8
 """Probability above which a target may be shown."""
 
-LEAST_LOG_EVIDENCE = 3.0
+LEAST_LOG_EVIDENCE = 5.0
 """Logarithm of how much likelier the counts must be with a target than without, before it may be shown.
 
-Twenty to one: strong evidence (Kass and Raftery, J. Am. Stat. Assoc. 90 (1995) 773).
+A hundred and fifty to one: very strong evidence (Kass and Raftery, J. Am. Stat. Assoc. 90 (1995) 773).
 """
 
 GREATEST_SEMI_AXIS_MM = 15.0
@@ -53,6 +55,18 @@ GREATEST_MISFIT = 5.0
 GREATEST_DISPERSION = 3.0
 """Variance over expectation beyond which no position can be trusted."""
 
+RECENT_READINGS = 80
+"""Newest readings that are asked whether they still fit, and that a fresh start rests on: 8 s at 10 Hz."""
+
+LEAST_BELIEVED = 3 * RECENT_READINGS
+"""Readings before which there is no belief to give up: sources are still being found."""
+
+RESTART_AFTER = 30
+"""Readings for which the newest ones have to contradict the belief before it is given up."""
+
+GREATEST_PULL = 16.0
+"""Most that one reading adds to the chi-square of the newest: a single wild pose is no contradiction."""
+
 MOST_BORN = 3
 """Sources on no map that one session may hold."""
 
@@ -61,63 +75,6 @@ FRESH_ROWS = 10
 
 MOVED_MM = 2.0
 """Once a source has moved this far, the sensitivities to the response are computed again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Belief:
-    presence: float
-    log_evidence: float
-    centre_mm: Array
-    covariance_mm2: Array
-    log_activity: float
-    log_activity_sigma: float
-
-
-def _moments(scan: Scan, lattice: Lattice, prior: SourcePrior) -> _Belief:
-    if not len(lattice.points_mm):
-        return _believed_before(prior)
-    weight = np.exp(scan.log_weight - scan.log_weight.max())
-    weight /= weight.sum()
-    centre = weight @ lattice.points_mm
-    offset = lattice.points_mm - centre
-    log_activity = float(weight @ scan.log_activity)
-    return _Belief(
-        presence=prior.presence,
-        log_evidence=0.0,
-        centre_mm=centre,
-        covariance_mm2=(offset.T * weight) @ offset + SPACING_MM**2 / 12 * np.eye(3),
-        log_activity=log_activity,
-        log_activity_sigma=math.sqrt(float(weight @ (scan.log_activity - log_activity) ** 2) + 0.05),
-    )
-
-
-def _believed_before(prior: SourcePrior) -> _Belief:
-    return _Belief(
-        presence=prior.presence,
-        log_evidence=0.0,
-        centre_mm=np.zeros(3) if prior.centre_mm is None else prior.centre_mm,
-        covariance_mm2=1e4 * np.eye(3) if prior.covariance_mm2 is None else prior.covariance_mm2,
-        log_activity=prior.log_activity_mean,
-        log_activity_sigma=prior.log_activity_sigma,
-    )
-
-
-def _odds_to_probability(log_odds: float) -> float:
-    return 1 / (1 + math.exp(-max(min(log_odds, 500.0), -500.0)))
-
-
-def _laplace(with_it: Fit, without: Fit, name: str) -> float:
-    """Log of the ratio of two evidences, each a Gaussian integral about its maximum.
-
-    Nothing where the source's position is wider than the lattice resolves well: a Gaussian would then reach beyond
-    what was searched.
-    """
-    index = [each.name for each in with_it.mixture.priors].index(name)
-    if np.linalg.eigvalsh(with_it.source_covariance(index)[:3, :3])[-1] > SPACING_MM**2:
-        return -math.inf
-    more = np.linalg.slogdet(2 * np.pi * with_it.covariance)[1]
-    fewer = np.linalg.slogdet(2 * np.pi * without.covariance)[1]
-    return with_it.log_posterior - without.log_posterior + 0.5 * float(more - fewer)
 
 
 class Estimator:
@@ -131,6 +88,8 @@ class Estimator:
         The map.
     tissue
         Where the patient's skin is.
+    half_life_s
+        Of the nuclide: activities are those at the newest reading.
     background_log_sigma
         Logarithmic standard deviation of the background from the calibrated one.
     tip_sigma_mm, axis_sigma_rad
@@ -144,14 +103,18 @@ class Estimator:
         prior: Prior,
         tissue: Tissue,
         *,
+        half_life_s: float = math.inf,
         background_log_sigma: float = 0.3,
         tip_sigma_mm: float = 0.4,
         axis_sigma_rad: float = 0.006,
     ) -> None:
         self._response = response
         self._prior = prior
-        self._tally = Tally(tissue)
-        self._lattice = Lattice(response)
+        self._tissue = tissue
+        self._half_life_s = half_life_s
+        self._recent = Observations.empty()
+        self._unexplained = 0
+        self._restarts = 0
         self._likelihood = Likelihood(
             response,
             tissue,
@@ -159,45 +122,61 @@ class Estimator:
             tip_sigma_mm=tip_sigma_mm,
             axis_sigma_rad=axis_sigma_rad,
         )
-        self._beliefs = {each.name: _believed_before(each) for each in prior.sources}
-        self._born: list[SourcePrior] = []
         self._births = 0
         self._turn = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Believe the map alone; nothing is counted."""
+        self._tally = Tally(self._tissue, half_life_s=self._half_life_s)
+        self._lattice = Lattice(self._response)
+        self._beliefs = {each.name: Belief.before(each) for each in self._prior.sources}
+        self._born: list[SourcePrior] = []
         mixture = self._likelihood.start()
-        for each in prior.sources:
+        for each in self._prior.sources:
             if each.is_injection and each.centre_mm is not None:
                 mixture = mixture.plus(each, each.centre_mm, each.log_activity_mean)
         self._mixture = mixture
         self._slopes = np.zeros((0, len(mixture), NUISANCES))
         self._slopes_at = mixture.position_mm
         self._weight = np.zeros(0)
-        self._poses: tuple[Array, Array] | None = None
         self._newest: Fit | None = None
         self._searched: dict[str, tuple[int, Scan]] = {}
 
     def add(self, observations: Observations) -> Posterior:
-        """Take in readings, oldest first, and say what is believed now."""
+        """Take in readings, oldest first, and say what is believed now.
+
+        Where the newest readings go on contradicting what is believed, the patient, the marker or the probe is no
+        longer what it was: all but the newest are forgotten, and what follows rests on the map and on them.
+        """
+        self._recent = (self._recent + observations).newest(RECENT_READINGS)
+        posterior = self._take(observations)
+        is_contradicted = posterior.recent_misfit > GREATEST_MISFIT and posterior.readings > LEAST_BELIEVED
+        self._unexplained = self._unexplained + len(observations) if is_contradicted else 0
+        if self._unexplained < RESTART_AFTER:
+            return posterior
+        self._restarts += 1
+        self._unexplained = 0
+        self._begin()
+        return self._take(self._recent)
+
+    def _take(self, observations: Observations) -> Posterior:
         if len(observations):
             self._tally.append(observations)
             self._lattice.extend(self._tally, len(observations))
-            self._poses = observations.tip_mm[-1:], observations.axis[-1:]
             if merged := self._tally.merge():
                 self._lattice.merge(*merged)
                 self._slopes = np.zeros((0, len(self._mixture), NUISANCES))
         if not len(self._tally):
             return self._posterior(None, 0.0, 1.0)
         fit = self._joint(self._mixture)
-        misfit, dispersion = self._misfit(fit)
         questions = [*(each for each in (*self._prior.sources, *self._born) if not each.is_injection), None]
         asked = len(questions) if len(observations) > 3 else 1
         if not len(self._lattice.points_mm):
             asked = 0  # the probe has looked at nothing but air
         for _ in range(asked):
             question = questions[self._turn % len(questions)]
-            if question is None:
-                fit = self._ask_for_unmapped(fit, dispersion)
-            else:
-                fit = self._ask(question, fit, dispersion)
+            fit = self._ask_for_unmapped(fit) if question is None else self._ask(question, fit)
             self._turn += 1
         misfit, dispersion = self._misfit(fit)
         return self._posterior(fit, misfit, dispersion)
@@ -233,30 +212,34 @@ class Estimator:
             start, self._tally, self._weight, slopes, self._lattice.volume_mm3, steps=steps
         )
 
-    def _ask(self, sought: SourcePrior, fit: Fit, dispersion: float) -> Fit:
+    def _ask(self, sought: SourcePrior, fit: Fit) -> Fit:
         """Search for one source anew; keep, move, take in or drop it."""
-        names = [each.name for each in fit.mixture.priors]
+        names = fit.mixture.names
         is_in = sought.name in names
         without, others_cps, found = fit, fit.rate_cps, None
         if is_in:
             index = names.index(sought.name)
             found, others_cps = fit, fit.rate_cps - fit.by_source_cps[:, index]
             without = self._fit(fit.mixture.without(index), np.delete(self._all_slopes, index, axis=1), steps=3)
-        scan = self._lattice.scan(sought, self._tally, others_cps, self._weight)
+        shift = self._map_shift(fit, besides=sought.name)
+        expected = sought if shift is None else shift.moved(sought)
+        scan = self._lattice.scan(expected, self._tally, others_cps, self._weight)
         self._searched[sought.name] = len(self._lattice.points_mm), scan
         odds = math.log(sought.presence / (1 - sought.presence))
-        evidence = -math.inf if is_in else scan.log_evidence / dispersion
+        evidence = -math.inf if is_in else scan.log_evidence
         if is_in or evidence + odds > -3:
             found = self._better(sought, scan, found, without)
-            evidence = max(evidence, _laplace(found, without, sought.name) / dispersion)
+            evidence = max(evidence, laplace_evidence(found, without, sought.name))
         if is_in and evidence + odds < 2:
-            alone = self._lattice.scan(sought, self._tally, without.rate_cps, self._weight)
-            evidence = max(evidence, alone.log_evidence / dispersion)
-        presence = _odds_to_probability(evidence + odds)
-        belief = _moments(scan, self._lattice, sought)
+            alone = self._lattice.scan(expected, self._tally, without.rate_cps, self._weight)
+            evidence = max(evidence, alone.log_evidence)
+        if found is not None:
+            evidence /= self._misfit(found)[1]  # the scatter that a source explains does not count against it
+        presence = probability(evidence + odds)
+        belief = Belief.from_scan(scan, self._lattice, sought)
         if found is not None and presence > KEPT_AT:
             fit = fit if found is fit else self._joint(found.mixture)
-            belief = self._sharper(belief, fit, sought.name)
+            belief = belief.sharpened(fit, sought.name)
         elif is_in:
             self._born = [each for each in self._born if each.name != sought.name]
             fit = self._joint(without.mixture)
@@ -274,7 +257,7 @@ class Estimator:
         tried = self._tried(without.mixture.plus(sought, place, float(scan.log_activity[best])), without)
         return tried if found is None or tried.log_posterior > found.log_posterior + 0.5 else found
 
-    def _ask_for_unmapped(self, fit: Fit, dispersion: float) -> Fit:
+    def _ask_for_unmapped(self, fit: Fit) -> Fit:
         """Search for a source that is on no map; a believed one is named and takes part from now on."""
         if len(self._born) >= MOST_BORN:
             return fit
@@ -282,18 +265,18 @@ class Estimator:
         scan = self._lattice.scan(sought, self._tally, fit.rate_cps, self._weight)
         self._searched[sought.name] = len(self._lattice.points_mm), scan
         odds = math.log(sought.presence / (1 - sought.presence))
-        if scan.log_evidence / dispersion + odds < 0:
+        if scan.log_evidence + odds < 0:
             return fit
         found = self._better(sought, scan, None, fit)
-        evidence = max(scan.log_evidence, _laplace(found, fit, sought.name)) / dispersion
-        presence = _odds_to_probability(evidence + odds)
+        evidence = max(scan.log_evidence, laplace_evidence(found, fit, sought.name)) / self._misfit(found)[1]
+        presence = probability(evidence + odds)
         if presence < BORN_AT:
             return fit
         self._births += 1
         named = replace(sought, name=f"unmapped {self._births}")
         self._born.append(named)
         fit = self._joint(replace(found.mixture, priors=(*fit.mixture.priors, named)))
-        belief = self._sharper(_moments(scan, self._lattice, named), fit, named.name)
+        belief = Belief.from_scan(scan, self._lattice, named).sharpened(fit, named.name)
         self._beliefs[named.name] = replace(belief, presence=presence, log_evidence=evidence)
         return fit
 
@@ -311,25 +294,28 @@ class Estimator:
         others = self._all_slopes[:, kept]
         return self._fit(mixture, np.concatenate((others, own), axis=1), steps=10)
 
-    def _sharper(self, belief: _Belief, fit: Fit, name: str) -> _Belief:
-        """Take the fit's Gaussian, unless the lattice shows a posterior far wider than it."""
-        index = [each.name for each in fit.mixture.priors].index(name)
-        covariance = fit.source_covariance(index)
-        widest = float(np.linalg.eigvalsh(belief.covariance_mm2)[-1])
-        if widest > max((1.4 * SPACING_MM) ** 2, 2 * float(np.linalg.eigvalsh(covariance[:3, :3])[-1])):
-            return belief
-        return self._gaussian(belief, fit, name)
-
-    def _gaussian(self, belief: _Belief, fit: Fit, name: str) -> _Belief:
-        index = [each.name for each in fit.mixture.priors].index(name)
-        covariance = fit.source_covariance(index)
-        return replace(
-            belief,
-            centre_mm=fit.mixture.position_mm[index],
-            covariance_mm2=covariance[:3, :3],
-            log_activity=float(fit.mixture.log_activity[index]),
-            log_activity_sigma=math.sqrt(float(covariance[3, 3])),
+    def _map_shift(self, fit: Fit, *, besides: str | None = None) -> MapShift | None:
+        """Read the common shift of the map off the sources that lie where the map's part of their prior rules."""
+        mixture = fit.mixture
+        mapped = [
+            number
+            for number, each in enumerate(mixture.priors)
+            if each.name != besides
+            and each.log_density(mixture.position_mm[number][None], self._lattice.volume_mm3)[1][0]
+        ]
+        rows = (3 * np.array(mapped, dtype=np.intp)[:, None] + np.arange(3)).reshape(-1)
+        return MapShift.of(
+            [mixture.priors[number] for number in mapped],
+            mixture.position_mm[mapped],
+            fit.covariance[np.ix_(rows, rows)],
         )
+
+    def _recent_misfit(self, fit: Fit) -> float:
+        """Excess scatter of the newest readings, in standard deviations; no single one decides."""
+        newest = slice(-RECENT_READINGS, None)
+        expected, weight = fit.expected[newest], self._weight[newest]
+        pulls = np.minimum(weight * (self._tally.counts[newest] - expected) ** 2 / expected, GREATEST_PULL)
+        return float((pulls.sum() - len(pulls)) / np.sqrt((2 + weight / expected).sum()))
 
     def _misfit(self, fit: Fit) -> tuple[float, float]:
         """Excess scatter of the counts in standard deviations, and the factor by which variances grow for it."""
@@ -342,6 +328,7 @@ class Estimator:
 
     def _posterior(self, fit: Fit | None, misfit: float, dispersion: float) -> Posterior:
         self._newest = fit
+        recent_misfit = 0.0 if fit is None else self._recent_misfit(fit)
         targets = tuple(self._estimate(each, fit, dispersion) for each in (*self._prior.sources, *self._born))
         expected = None if fit is None else float(fit.expected[-1] / self._tally.live_time_s[-1])
         shown = [each.centre_mm for each in targets if each.is_localisable]
@@ -354,16 +341,18 @@ class Estimator:
             background_cps=math.exp(self._mixture.log_background),
             readings=self._tally.readings,
             expected_rate_cps=expected,
-            is_consistent=misfit < GREATEST_MISFIT,
+            is_consistent=max(misfit, recent_misfit) < GREATEST_MISFIT,
             misfit=misfit,
+            recent_misfit=recent_misfit,
+            restarts=self._restarts,
+            map_shift=None if fit is None else self._map_shift(fit),
             is_within_calibration=is_within,
         )
 
     def _estimate(self, prior: SourcePrior, fit: Fit | None, dispersion: float) -> TargetEstimate:
         belief = self._beliefs[prior.name]
-        names = [] if fit is None else [each.name for each in fit.mixture.priors]
-        if fit is not None and prior.name in names:
-            belief = self._gaussian(belief, fit, prior.name) if prior.is_injection else belief
+        if fit is not None and prior.is_injection and prior.name in fit.mixture.names:
+            belief = belief.fitted(fit, prior.name)
         covariance = belief.covariance_mm2 * dispersion
         semi_axes, axes = region_of(covariance)
         reason = ""
@@ -383,7 +372,7 @@ class Estimator:
             presence=belief.presence,
             centre_mm=belief.centre_mm,
             covariance_mm2=covariance,
-            log_activity_mean=belief.log_activity,
+            log_activity_mean=belief.log_activity + self._tally.log_strength,
             log_activity_sigma=belief.log_activity_sigma,
             is_localisable=not reason,
             reason=reason,
@@ -394,8 +383,13 @@ class Estimator:
 
     @property
     def fit(self) -> Fit | None:
-        """Newest joint fit of all believed sources; None before the first reading."""
+        """Newest joint fit of all believed sources, activities as at the first reading; None before that."""
         return self._newest
+
+    @property
+    def log_strength(self) -> float:
+        """Natural logarithm of what is left of any activity at the newest reading."""
+        return self._tally.log_strength
 
     @property
     def likelihood(self) -> Likelihood:

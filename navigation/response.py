@@ -86,8 +86,8 @@ class Response:
     covariance
         Of the logarithms of the parameters named in ``FITTED``, in that order, shape (13, 13).
     residuals
-        What the fit left of each count on the bench, shape (R, 5): angle at the tip (deg), distance from the tip (mm),
-        logarithm of net count over expectation, its standard error, 1 in air and 0 in water.
+        What the fit left of each count on the bench, shape (R, 5): angle at the tip (deg), distance from the tip
+        (mm), logarithm of net count over expectation, its standard error, 1 in air and 0 in water.
     greatest_distance_mm, greatest_angle_deg
         Farthest source from the tip and widest angle at the tip that the calibration saw.
 

@@ -59,6 +59,9 @@ def believed(*targets: TargetEstimate, until_s: float) -> Localisation:
         expected_rate_cps=400.0,
         is_consistent=True,
         misfit=0.0,
+        recent_misfit=0.0,
+        restarts=0,
+        map_shift=None,
         is_within_calibration=True,
     )
     return Localisation(posterior=posterior, counted_until_s=until_s, update_ms=20.0)

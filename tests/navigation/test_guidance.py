@@ -43,6 +43,9 @@ def _posterior(*targets: TargetEstimate) -> Posterior:
         expected_rate_cps=42.0,
         is_consistent=True,
         misfit=0.0,
+        recent_misfit=0.0,
+        restarts=0,
+        map_shift=None,
         is_within_calibration=True,
     )
 
