@@ -12,7 +12,7 @@ the expected gain by Renyi's divergence that Ristic, Morelande and Gunatilaka (2
 steer by.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -366,6 +366,8 @@ def advise(
         return _nowhere(name, "The counts do not fit any position: check probe, tracker and patient's marker")
     if chosen is not None and chosen.presence < ABSENT_BELOW:
         return _nowhere(name, f"{name}: the counts speak against it")
+    left = fit.mixture.log_activity + estimator.log_strength
+    fit = replace(fit, mixture=replace(fit.mixture, log_activity=left))
     if chosen is not None and chosen.is_localisable and name in [each.name for each in fit.mixture.priors]:
         return _sharpen(
             estimator, fit, chosen, tissue=tissue, patient_from_tip=patient_from_tip, horizon_s=horizon_s

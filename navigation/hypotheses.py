@@ -26,7 +26,7 @@ class Hypotheses:
     points_mm
         Shape (H, 3), patient frame.
     log_activity
-        Of the target in MBq if it is there, natural logarithm, shape (H,).
+        Of the target in MBq now, if it is there: natural logarithm, shape (H,).
     share
         Probability of each, given that the target is there at all, shape (H,).
 
@@ -70,7 +70,9 @@ def imagine(estimator: Estimator, chosen: TargetEstimate | None, tissue: Tissue)
         None where neither the map nor a search has a place for it.
 
     """
-    found = estimator.searched("unmapped" if chosen is None else chosen.name)
+    found = None if chosen is None else estimator.searched(chosen.name)
+    if found is None and (chosen is None or chosen.mapped_mm is None):
+        found = estimator.searched("unmapped")  # as which it was born, if it was
     unseen, points, activity = 1.0, np.zeros((0, 3)), np.zeros(0)
     if found is not None and len(found[0]):
         lattice_mm, scan = found
@@ -101,6 +103,6 @@ def imagine(estimator: Estimator, chosen: TargetEstimate | None, tissue: Tissue)
     mean = 0.0 if mapped is None else mapped.log_activity_mean
     return Hypotheses(
         points_mm=np.concatenate((points, elsewhere)),
-        log_activity=np.concatenate((activity, np.full(len(elsewhere), mean))),
+        log_activity=np.concatenate((activity, np.full(len(elsewhere), mean))) + estimator.log_strength,
         share=shares,
     )

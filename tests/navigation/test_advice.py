@@ -253,3 +253,21 @@ def test_the_information_has_its_limits() -> None:
     share = np.full(4, 0.25)
     assert information_nats(np.full((1, 4), 7.0), share)[0] == pytest.approx(0.0, abs=1e-12)
     assert information_nats(np.array([[1.0, 100.0, 400.0, 900.0]]), share)[0] == pytest.approx(np.log(4))
+
+
+def test_a_node_that_has_decayed_is_expected_to_tell_less(response: Response) -> None:
+    """Three half-lives later the same fit promises less of the next seconds: the counts will be fewer."""
+    spot = _spot("node", NODE[0] + (6.0, 4.0, -5.0), 0.07)
+    seen = sweep(NODE, np.array([0.1]), np.random.default_rng(5), seconds=15.0)
+    shrinks = []
+    for half_life_s in (np.inf, 3600.0):
+        estimator = Estimator(response, Prior.from_hotspots([spot]), SKIN, half_life_s=half_life_s)
+        for start in range(0, len(seen), 10):
+            estimator.add(seen.take(np.arange(start, start + 10)))
+        late = seen.take(np.array([0]))
+        posterior = estimator.add(replace(late, counts=np.array([0.0]), taken_at_s=np.array([3 * 3600.0])))
+        advice = advise(estimator, posterior, SKIN, HERE)
+        assert advice.semi_axis_after_mm is not None
+        assert advice.semi_axis_now_mm is not None
+        shrinks.append(advice.semi_axis_now_mm - advice.semi_axis_after_mm)
+    assert shrinks[1] < 0.6 * shrinks[0]
