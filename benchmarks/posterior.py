@@ -24,7 +24,7 @@ from navigation.tissue import HalfSpace
 GOAL_MS = 50.0
 """99 updates of a hundred, at ten a second."""
 
-BATCH = 50
+BATCH = 200
 """Readings to an update between the stretches that are timed."""
 
 PLACES_MM = np.array([[0.0, 0.0, -22.0], [18.0, 10.0, -28.0], [-16.0, -20.0, -18.0], [45.0, 30.0, -12.0]])
@@ -140,7 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--readings", type=int, nargs="+", default=[600, 2000, 20000])
     parser.add_argument("--sources", type=int, nargs="+", default=[1, 4], choices=range(1, len(PLACES_MM) + 1))
-    parser.add_argument("--last", type=int, default=200, help="updates that the figures are over")
+    parser.add_argument("--last", type=int, default=100, help="updates that the figures are over")
     chosen = parser.parse_args()
     for sources in chosen.sources:
         measure(sources, chosen.readings, chosen.last)
