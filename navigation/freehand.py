@@ -176,9 +176,10 @@ class Freehand:
             self._rates_cps = np.vstack((wider, self._rates(older, 0)))
             if merged := self._tally.merge():
                 group, live_time_s = merged
-                share = np.zeros((int(group.max()) + 1, len(group)), dtype=np.float32)
-                share[group, np.arange(len(group))] = live_time_s
-                self._rates_cps = (share / share.sum(axis=1, keepdims=True)) @ self._rates_cps
+                order = np.argsort(group, kind="stable")
+                share = (live_time_s / np.bincount(group, live_time_s)[group]).astype(np.float32)
+                weighted = self._rates_cps[order] * share[order, None]
+                self._rates_cps = np.add.reduceat(weighted, np.flatnonzero(np.diff(group[order], prepend=-1)))
         if len(self._voxels) > MOST_VOXELS:
             kept = self._voxels.nearest(observations.tip_mm[-1], MOST_VOXELS * 3 // 4)
             self._voxels.keep(kept)

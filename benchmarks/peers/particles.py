@@ -1,4 +1,9 @@
-"""A bootstrap particle filter (Gordon, Salmond and Smith, IEE Proc. F 140, 1993)."""
+"""A bootstrap particle filter (Gordon, Salmond and Smith, IEE Proc. F 140, 1993).
+
+Nothing here moves, so resampled particles have to be roughened. Gordon's jitter, a share of their range, widens
+what the counts do not hold with every resampling, until beside an injection site, where each reading resamples,
+all is lost; so they are drawn to their mean by as much as the jitter spreads them (Liu and West, 2001).
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +18,7 @@ Array = NDArray[np.float64]
 PARTICLES = 10_000
 
 ROUGHENING = 0.2
-"""Gordon's K: jitter after resampling over range times N^(-1/d)."""
+"""Jitter after resampling over the standard deviation of the particles."""
 
 ANYWHERE = 0.05
 """Share of particles that ignore the map, as our own prior does."""
@@ -95,8 +100,9 @@ class ParticleFilter:
         places = (np.arange(PARTICLES) + self._rng.random()) / PARTICLES
         chosen = np.minimum(np.searchsorted(np.cumsum(weight), places), PARTICLES - 1)
         state = self._state[chosen]
-        jitter = ROUGHENING * np.ptp(state, axis=0) * PARTICLES ** (-1 / state.shape[1])
-        self._state = state + jitter * self._rng.standard_normal(state.shape)
+        mean, jitter = state.mean(axis=0), ROUGHENING * state.std(axis=0)
+        drawn = mean + np.sqrt(1 - ROUGHENING**2) * (state - mean)
+        self._state = drawn + jitter * self._rng.standard_normal(state.shape)
         self._log_weight = np.zeros(PARTICLES)
 
     def answers(self) -> list[Answer]:

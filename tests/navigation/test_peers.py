@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.peers.comparison import Comparison
+from benchmarks.peers.known import Known
+from benchmarks.peers.particles import ParticleFilter
 from benchmarks.recordings import Scene
 from tests.navigation.bench import BACKGROUND_CPS, calibrated, sweep
 
@@ -37,6 +39,20 @@ def test_each_peer_finds_a_strong_node_as_well_as_its_kind_can(name: str, within
     assert 0 < line["median_mm_60"] <= within_mm
     assert line["ours_over_theirs_mm_60"] == pytest.approx(0.5 / line["median_mm_60"], rel=0.05)
     assert line["ms"] > 0
+
+
+def test_particles_beside_an_injection_site_stay_finite() -> None:
+    """Where every reading resamples, ten seconds beside 100 MBq leave a place in the tissue and a covariance."""
+    scene = _scene()
+    site = {"name": "injection", "kind": "injection", "position_mm": [30.0, 20.0, -15.0], "sigma_mm": 2.0}
+    scene.header["map"].append(site | {"activity_mbq": 100.0, "activity_factor": 1.2})
+    places, activity_mbq = np.vstack((NODE, [[30.5, 19.0, -15.5]])), np.array([0.1, 95.0])
+    peer = ParticleFilter(Known.of(scene, RESPONSE), np.random.default_rng(1))
+    peer.add(sweep(places, activity_mbq, np.random.default_rng(2), seconds=10.0))
+    (answer,) = peer.answers()
+    assert answer.covariance_mm2 is not None
+    assert np.isfinite(answer.covariance_mm2).all()
+    assert -70 < answer.position_mm[2] < 0
 
 
 @pytest.mark.timeout(300)
