@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +22,7 @@ from navigation.observations import Observations
 from navigation.posterior import Estimator
 from navigation.prior import Prior
 from navigation.response import Response
+from navigation.screening import Reason
 from navigation.tissue import HalfSpace
 from navigation.transforms import RigidTransform
 from tests.acquisition.received import hotspot
@@ -162,6 +164,61 @@ async def test_only_counts_with_a_trustworthy_place_are_used() -> None:
             localiser.take(tracked(0.1, status=status))
         posterior = await until_counted(localiser, 1)
     assert posterior.readings == 1
+
+
+async def test_a_reading_that_cannot_be_costs_no_other() -> None:
+    """An endless live time, a reading that came twice and a wild pose: the rest is believed, and all is told."""
+    localiser, held = Localiser(clock=monotonic), HeldEstimator()
+    localiser.begin(held)
+    readings = [tracked(0.1 * number, x_mm=number) for number in range(12)]
+    readings[3] = replace(readings[3], live_time_s=float("inf"))
+    readings[8] = tracked(0.8, x_mm=120.0)
+    readings.insert(6, readings[5])
+    held.may_go_on.set()
+    async with running(localiser):
+        for reading in readings:
+            localiser.take(reading)
+        posterior = await until_counted(localiser, 10)
+    assert posterior.readings == 10
+    assert localiser.obstacle == ""
+    assert localiser.newest is not None
+    assert localiser.newest.rejections.by_reason == {Reason.UNREADABLE: 1, Reason.REPEATED: 1, Reason.WILD: 1}
+    assert localiser.newest.counted_until_s == pytest.approx(1.1)
+
+
+async def test_what_is_rejected_alone_is_told_too() -> None:
+    """A batch of nothing usable leaves the belief as it was and brings the number up to date, until a new map."""
+    localiser = Localiser(clock=monotonic)
+    localiser.begin(estimator())
+    async with running(localiser):
+        localiser.take(tracked(0.0))
+        await until_counted(localiser, 1)
+        localiser.take(tracked(0.0))
+        async with asyncio.timeout(20):
+            while not localiser.rejections.total:  # noqa: ASYNC110 - it sets no event
+                await asyncio.sleep(0.002)
+        assert localiser.newest is not None
+        assert localiser.newest.rejections == localiser.rejections
+        assert localiser.newest.posterior.readings == 1
+    localiser.begin(estimator())
+    assert localiser.rejections.total == 0
+
+
+async def test_a_jump_into_the_patient_is_known_by_her_skin() -> None:
+    """With the skin at hand, a tip that is 60 mm inside for one reading has a reason of its own."""
+    localiser = Localiser(clock=monotonic)
+    skin = HalfSpace(point_mm=np.array([0.0, -30.0, 0.0]), normal=np.array([0.0, -1.0, 0.0]))
+    localiser.begin(estimator(), tissue=skin)
+    readings = [tracked(0.1 * number, x_mm=number) for number in range(8)]
+    inside = RigidTransform(
+        to=Frame.PATIENT, from_=Frame.TIP, rotation=LOOKING_BACK, translation_mm=np.array([5.0, 30.0, 0.0])
+    )
+    readings[5] = replace(readings[5], patient_from_tip=inside)
+    async with running(localiser):
+        for reading in readings:
+            localiser.take(reading)
+        await until_counted(localiser, 7)
+    assert localiser.rejections.by_reason == {Reason.DEEP: 1}
 
 
 async def test_there_is_no_guidance_before_the_first_belief() -> None:
