@@ -87,7 +87,7 @@ class MapInUse:
         except NavigationError as exc:
             self._localiser.begin(None, obstacle=str(exc))
         else:
-            self._localiser.begin(estimator)
+            self._localiser.begin(estimator, tissue=archived.map.skin)
             self._believed = archived.map
 
     async def _is_believed(self, found: StudyMap) -> bool:

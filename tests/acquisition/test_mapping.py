@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 
 import numpy as np
 import pytest
@@ -85,6 +86,7 @@ class Table:
     def __init__(self) -> None:
         self.localiser = Localiser(clock=monotonic)
         self.shown: list[ArchivedStudy | None] = []
+        self._middles_s = (0.1 * number for number in count())
         self.map_in_use = MapInUse(
             self.localiser, response=response(), nuclide=TC99M, show=self._show, wall_time=lambda: NOW
         )
@@ -94,8 +96,8 @@ class Table:
 
     async def count(self, readings: int, *, believed: int) -> None:
         """Count, and wait until the belief rests on so many readings."""
-        for number in range(readings):
-            self.localiser.take(tracked(0.1 * number))
+        for middle_s in islice(self._middles_s, readings):
+            self.localiser.take(tracked(middle_s))
         assert (await until_counted(self.localiser, believed)).readings == believed
 
 
