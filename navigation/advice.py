@@ -166,7 +166,8 @@ def _rough_gains_mm2(likelihood: Likelihood, fit: Fit, tally: Tally, counting_s:
     mixture, response, size = fit.mixture, likelihood.response, len(fit.mixture)
     places_mm, seen_from = mixture.position_mm, (tally.tip_mm, tally.axis, tally.skin)
     rate, by_point = response.rate_and_gradient(places_mm, *seen_from)
-    slopes, error = likelihood.correction.components_at(places_mm, *seen_from)
+    slopes = likelihood.correction.components_at(places_mm, *seen_from)
+    error = likelihood.correction.error_at(places_mm, tally.tip_mm, tally.axis)
     factor = np.exp(slopes @ mixture.log_response[len(FITTED) :] + mixture.log_activity)
     by_source = rate * factor
     background = np.exp(mixture.log_background)
@@ -298,7 +299,7 @@ def _search(
     slopes = np.zeros((len(poses), len(others), NUISANCES))
     slopes[..., len(FITTED) :] = likelihood.correction.components_at(
         others.position_mm, tally.tip_mm, tally.axis, tally.skin
-    )[0]
+    )
     without = likelihood.evaluate(others, tally, np.ones(len(tally)), slopes, 1.0)[0]
     weight = likelihood.weights(without, tally)
     rate = likelihood.response.expected_rate_cps(hypotheses.points_mm, poses.tip_mm, poses.axis, tissue)

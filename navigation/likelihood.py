@@ -42,6 +42,9 @@ UNSTRUCTURED = 1.0
 NUISANCES = len(FITTED) + COMPONENTS
 """What is estimated of the response besides the sources."""
 
+SETTLED = 0.01
+"""Gain of log posterior still to be had below which a climb ends: a seventh of a standard deviation."""
+
 _LOG_STEP = 0.02
 _FAINTEST_CPS = 1e-4
 """Added to the rate of 1 MBq before its logarithm is differenced: fainter than this does not count."""
@@ -186,12 +189,12 @@ class Likelihood:
             there = np.log(moved.rate_cps(mixture.position_mm, tips, axes, skin) + _FAINTEST_CPS)
             slopes[..., number] = (there - here) / _LOG_STEP
         np.clip(slopes, -8.0, 8.0, out=slopes)
-        slopes[..., len(FITTED) :] = self.correction.components_at(mixture.position_mm, tips, axes, skin)[0]
+        slopes[..., len(FITTED) :] = self.correction.components_at(mixture.position_mm, tips, axes, skin)
         return slopes
 
     def weights(self, fit: Fit, tally: Tally) -> Array:
         """Weight of each row: 1 where counting noise rules, less where pose noise and model error do."""
-        error = self.correction.components_at(fit.mixture.position_mm, tally.tip_mm, tally.axis, tally.skin)[1]
+        error = self.correction.error_at(fit.mixture.position_mm, tally.tip_mm, tally.axis)
         own = UNSTRUCTURED * error * tally.live_time_s[:, None] * fit.by_source_cps
         variance = fit.pose_variance + np.square(own).sum(axis=1)
         return np.asarray(fit.expected / (fit.expected + variance))
@@ -230,7 +233,7 @@ class Likelihood:
         jacobian[:, : 3 * size] = by_point.reshape(len(tally), 3 * size)
         jacobian[:, 3 * size : 4 * size] = by_source
         jacobian[:, 4 * size] = background
-        jacobian[:, 4 * size + 1 :] = np.einsum("nk,nkp->np", by_source, slopes)
+        jacobian[:, 4 * size + 1 :] = np.matmul(by_source[:, None, :], slopes)[:, 0]
         jacobian *= by_total[:, None]
 
         residual = weight * (tally.counts / expected - 1)
@@ -317,7 +320,7 @@ class Likelihood:
             damped = information + damping * np.diag(np.diag(information))
             step = np.linalg.solve(damped, gradient)
             gain_expected = float(step @ gradient)
-            if gain_expected < 1e-3:
+            if gain_expected < SETTLED:
                 break
             step[: 3 * size] = np.clip(step[: 3 * size], -12.0, 12.0)
             step[3 * size :] = np.clip(step[3 * size :], -1.5, 1.5)

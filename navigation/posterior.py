@@ -40,10 +40,11 @@ KEPT_AT = 0.5
 SHOWN_AT = 0.8
 """Probability above which a target may be shown."""
 
-LEAST_LOG_EVIDENCE = 5.0
+LEAST_LOG_EVIDENCE = 6.0
 """Logarithm of how much likelier the counts must be with a target than without, before it may be shown.
 
-A hundred and fifty to one: very strong evidence (Kass and Raftery, J. Am. Stat. Assoc. 90 (1995) 773).
+Four hundred to one: beyond what counts as very strong evidence (Kass and Raftery, J. Am. Stat. Assoc. 90 (1995)
+773), because what the model does not know of an injection site's flank counts as well.
 """
 
 GREATEST_SEMI_AXIS_MM = 15.0

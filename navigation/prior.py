@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 import numpy as np
@@ -86,6 +86,15 @@ class SourcePrior:
     log_activity_mean: float
     log_activity_sigma: float
     presence: float
+    _precision: Array | None = field(init=False, repr=False)
+    _log_norm: float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        covariance = self.covariance_mm2
+        precision = None if covariance is None else np.linalg.inv(covariance)
+        log_norm = 0.0 if covariance is None else -0.5 * float(np.linalg.slogdet(2 * np.pi * covariance)[1])
+        object.__setattr__(self, "_precision", precision)
+        object.__setattr__(self, "_log_norm", log_norm)
 
     @property
     def is_injection(self) -> bool:
@@ -95,12 +104,11 @@ class SourcePrior:
     def log_density(self, points_mm: Array, volume_mm3: float) -> tuple[Array, NDArray[np.bool_]]:
         """Logarithm of the position's density at points (M, 3), per mm3, and where the map's part rules it."""
         flat = np.full(len(points_mm), math.log(max(self.uniform_share, 1e-300) / volume_mm3))
-        if self.centre_mm is None or self.covariance_mm2 is None:
+        if self.centre_mm is None or self._precision is None:
             return flat, np.zeros(len(points_mm), dtype=bool)
         offset = points_mm - self.centre_mm
-        square = np.einsum("mi,ij,mj->m", offset, np.linalg.inv(self.covariance_mm2), offset)
-        sign_and_log = np.linalg.slogdet(2 * np.pi * self.covariance_mm2)
-        mapped = math.log1p(-self.uniform_share) - 0.5 * (square + float(sign_and_log[1]))
+        square = ((offset @ self._precision) * offset).sum(axis=1)
+        mapped = math.log1p(-self.uniform_share) + self._log_norm - 0.5 * square
         return np.logaddexp(flat, mapped), mapped > flat
 
 
