@@ -39,9 +39,18 @@ FARTHEST_MM = 80.0
 """Depth of the field of view over which scatter is summed: five mean free paths of the way in and out."""
 
 LAYERS, RINGS, SPOKES = 18, 5, 10
-"""Cells of the field of view: along the axis, across, and around."""
+"""Cells of the field of view: along the axis, across, and around; enough for scatter to a tenth."""
 
 _COSINES = np.linspace(-1.0, 1.0, 401)
+_DISTANCES = (np.arange(4000) + 0.5) / 200
+"""From a point to the centre of a ball, over the ball's radius."""
+_IN_BALL = (
+    1.5
+    * (1 + (1 - _DISTANCES**2) / (2 * _DISTANCES) * np.log((1 + _DISTANCES) / np.abs(1 - _DISTANCES)))
+    * (1 + _DISTANCES**2)
+)
+"""Mean over the ball of the inverse square of the distance to the point, in closed form, times the sum of the
+squares of radius and distance: 3 at the centre, 1 far away."""
 
 
 def scattered_per_mm(cosine: Array) -> Array:
@@ -74,7 +83,7 @@ class ScatteringProbe:
     physics: ProbePhysics
     _cells_mm: Array = field(init=False, repr=False, compare=False)
     _weight: Array = field(init=False, repr=False, compare=False)
-    _least_square_mm2: Array = field(init=False, repr=False, compare=False)
+    _radius_mm: Array = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         probe = self.physics
@@ -95,8 +104,7 @@ class ScatteringProbe:
         volume = np.repeat(volume.ravel(), SPOKES)
         object.__setattr__(self, "_cells_mm", cells)
         object.__setattr__(self, "_weight", volume * probe.acceptance(cells))
-        # the mean of 1/r2 over a ball is 3/a2 at its centre: a source in a cell is seen no nearer
-        object.__setattr__(self, "_least_square_mm2", (0.75 * volume / np.pi) ** (2 / 3) / 3)
+        object.__setattr__(self, "_radius_mm", np.cbrt(0.75 * volume / np.pi))
 
     def wrong(self, *, width: float, attenuation: float, leak: float) -> Self:
         """Change the probe by these factors; on axis at 30 mm in air it counts as before."""
@@ -163,11 +171,11 @@ class ScatteringProbe:
 
     def _scattered(self, source_mm: Array, cells: Array, homeward: Array, counted: Array) -> Array:
         offset = cells - source_mm
-        square = np.einsum("nki,nki->nk", offset, offset)
-        whole = np.sqrt(square)
+        whole = np.sqrt(np.einsum("nki,nki->nk", offset, offset))
         cosine = np.einsum("nki,nki->nk", offset, homeward) / np.maximum(whole, 1e-6)
         turned = np.interp(cosine, _COSINES, scattered_per_mm(_COSINES))
-        arrives = np.exp(-self.physics.attenuation_per_mm * whole) / np.maximum(square, self._least_square_mm2)
+        spread = np.interp(whole / self._radius_mm, _DISTANCES, _IN_BALL) / (self._radius_mm**2 + whole**2)
+        arrives = np.exp(-self.physics.attenuation_per_mm * whole) * spread
         return np.asarray((counted * turned * arrives).sum(axis=1))
 
 
