@@ -10,11 +10,13 @@ import argparse
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from benchmarks.figures import COVERED, GOALS, Goal, Series, covered, read_series, table
 from benchmarks.localisation import TIMES_S, quantile_mm
@@ -25,6 +27,9 @@ BEGIN, END = "<!-- tables: written by benchmarks.plots -->", "<!-- end of tables
 
 COLOURS = ("#0b6fa4", "#c2570c", "#3f7d3a", "#7a4ea3", "#555555")
 BOUND_COLOUR = "#111111"
+SHARES: tuple[tuple[float, Literal["-", "--"], str], ...] = ((0.5, "-", "median"), (0.9, "--", "90th percentile"))
+"""Quantiles of the error, and how each is drawn."""
+
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "radionav",
     "svg.fonttype": "none",
@@ -57,8 +62,9 @@ def draw_errors(series: Sequence[Series], file: Path) -> None:
         for panel in panels[max(len(families) - _PANELS_A_ROW, 0) : len(families)]:
             panel.set_xlabel("time of counting, s")
             panel.tick_params(labelbottom=True)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+        known: list[Artist] = list(panels[0].get_legend_handles_labels()[0])
+        lines = [Line2D([], [], color="#555555", linestyle=style, label=name) for _, style, name in SHARES]
+        figure.legend(handles=[*known, *lines], loc="outside upper center", ncols=3, frameon=False)
         _save(figure, file)
 
 
@@ -69,7 +75,7 @@ def _has_targets(series: Series, family: str) -> bool:
 def _draw_panel(panel: Axes, family: str, series: Sequence[Series]) -> None:
     for colour, each in zip(cycle(COLOURS), series, strict=False):
         lines = list(each.families.get(family, ()))
-        for share, style, name in ((0.5, "-", "median"), (0.9, "--", "90th percentile")):
+        for share, style, name in SHARES:
             known = [(time, quantile_mm(lines, time, share)) for time in TIMES_S]
             drawn = [(time, error) for time, error in known if error is not None]
             panel.plot(
@@ -80,7 +86,7 @@ def _draw_panel(panel: Axes, family: str, series: Sequence[Series]) -> None:
                 linewidth=1.4,
                 marker="o",
                 markersize=2.5,
-                label=f"{each.title}, {name}",
+                label=each.title if name == "median" else None,
             )
     goal = GOALS.get(family, Goal(title=family))
     if goal.bound_mm is not None:

@@ -51,7 +51,7 @@ def test_drawings_name_what_they_show(lines: Path, tmp_path: Path) -> None:
     draw_errors(series, tmp_path / "error.svg")
     draw_coverage(series, tmp_path / "coverage.svg")
     error, coverage = texts(tmp_path / "error.svg"), texts(tmp_path / "coverage.svg")
-    assert {"0.1 MBq, 20 mm deep", "not on the map", "recordings, probe A, median"} <= error
+    assert {"0.1 MBq, 20 mm deep", "not on the map", "recordings, probe A", "median"} <= error
     assert {"0.1 MBq, 20 mm deep", "all", "drawn scenes, a probe gone wrong", "goal"} <= coverage
     assert "on the map only" not in error | coverage
 
