@@ -70,7 +70,8 @@ class Scene:
             # the map's sigma already holds the shift
             Prior.from_hotspots(spots, shift_sigma_mm=0.0),
             HalfSpace(point_mm=np.array(surface["point_mm"], float), normal=np.array(surface["normal"], float)),
-            background_log_sigma=max(counted**-0.5, 0.05),
+            # counted once beforehand; in theatre it changes
+            background_log_sigma=max(counted**-0.5, 0.3),
         )
 
 

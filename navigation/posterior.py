@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from navigation.belief import Belief, laplace_evidence, probability
 from navigation.estimate import Posterior, TargetEstimate, region_of
+from navigation.joint import JointFit
 from navigation.lattice import SPACING_MM, Lattice, Scan
-from navigation.likelihood import NUISANCES, Fit, Likelihood, Mixture
+from navigation.likelihood import Fit, Likelihood
 from navigation.observations import Observations
 from navigation.prior import Prior, SourcePrior
 from navigation.response import Response
@@ -65,17 +66,8 @@ LEAST_BELIEVED = 3 * RECENT_READINGS
 RESTART_AFTER = 30
 """Readings for which the newest ones have to contradict the belief before it is given up."""
 
-GREATEST_PULL = 16.0
-"""Most that one reading adds to the chi-square of the newest: a single wild pose is no contradiction."""
-
 MOST_BORN = 3
 """Sources on no map that one session may hold."""
-
-FRESH_ROWS = 10
-"""Newest readings that borrow the sensitivities of the one before them, until there are so many."""
-
-MOVED_MM = 2.0
-"""Once a source has moved this far, the sensitivities to the response are computed again."""
 
 
 class Estimator:
@@ -137,10 +129,7 @@ class Estimator:
         for each in self._prior.sources:
             if each.is_injection and each.centre_mm is not None:
                 mixture = mixture.plus(each, each.centre_mm, each.log_activity_mean)
-        self._mixture = mixture
-        self._slopes = np.zeros((0, len(mixture), NUISANCES))
-        self._slopes_at = mixture.position_mm
-        self._weight = np.zeros(0)
+        self._joint = JointFit(self._likelihood, self._tally, self._lattice, mixture)
         self._newest: Fit | None = None
         self._searched: dict[str, tuple[int, Scan]] = {}
 
@@ -167,10 +156,10 @@ class Estimator:
             self._lattice.extend(self._tally, len(observations))
             if merged := self._tally.merge():
                 self._lattice.merge(*merged)
-                self._slopes = np.zeros((0, len(self._mixture), NUISANCES))
+                self._joint.forget_rows()
         if not len(self._tally):
             return self._posterior(None, 0.0, 1.0)
-        fit = self._joint(self._mixture)
+        fit = self._joint.climb(self._joint.mixture)
         questions = [*(each for each in (*self._prior.sources, *self._born) if not each.is_injection), None]
         asked = len(questions) if len(observations) > 3 else 1
         if not len(self._lattice.points_mm):
@@ -179,39 +168,8 @@ class Estimator:
             question = questions[self._turn % len(questions)]
             fit = self._ask_for_unmapped(fit) if question is None else self._ask(question, fit)
             self._turn += 1
-        misfit, dispersion = self._misfit(fit)
+        misfit, dispersion = self._joint.misfit(fit)
         return self._posterior(fit, misfit, dispersion)
-
-    def _joint(self, start: Mixture, *, steps: int = 8) -> Fit:
-        """Fit from a start, with weights and sensitivities brought up to date."""
-        rows = len(self._tally)
-        is_same = self._slopes_at.shape == start.position_mm.shape and (
-            np.abs(self._slopes_at - start.position_mm).max(initial=0.0) < MOVED_MM
-        )
-        if not is_same:
-            self._slopes = np.zeros((0, len(start), NUISANCES))
-        if rows - len(self._slopes) >= (FRESH_ROWS if len(self._slopes) else 1):
-            fresh = self._likelihood.sensitivities(start, self._tally, slice(len(self._slopes), None))
-            if not len(self._slopes):
-                self._slopes_at = start.position_mm
-            self._slopes = np.concatenate((self._slopes, fresh))
-        plain = np.ones(rows)
-        volume = self._lattice.volume_mm3
-        first = self._likelihood.evaluate(start, self._tally, plain, self._all_slopes, volume)[0]
-        self._weight = self._likelihood.weights(first, self._tally)
-        fit = self._likelihood.maximise(start, self._tally, self._weight, self._all_slopes, volume, steps=steps)
-        self._mixture = fit.mixture
-        return fit
-
-    @property
-    def _all_slopes(self) -> Array:
-        missing = len(self._tally) - len(self._slopes)
-        return np.concatenate((self._slopes, np.repeat(self._slopes[-1:], missing, axis=0)))
-
-    def _fit(self, start: Mixture, slopes: Array, *, steps: int) -> Fit:
-        return self._likelihood.maximise(
-            start, self._tally, self._weight, slopes, self._lattice.volume_mm3, steps=steps
-        )
 
     def _ask(self, sought: SourcePrior, fit: Fit) -> Fit:
         """Search for one source anew; keep, move, take in or drop it."""
@@ -221,10 +179,10 @@ class Estimator:
         if is_in:
             index = names.index(sought.name)
             found, others_cps = fit, fit.rate_cps - fit.by_source_cps[:, index]
-            without = self._fit(fit.mixture.without(index), np.delete(self._all_slopes, index, axis=1), steps=3)
+            without = self._joint.without(fit, index)
         shift = self._map_shift(fit, besides=sought.name)
         expected = sought if shift is None else shift.moved(sought)
-        scan = self._lattice.scan(expected, self._tally, others_cps, self._weight)
+        scan = self._lattice.scan(expected, self._tally, others_cps, self._joint.weight)
         self._searched[sought.name] = len(self._lattice.points_mm), scan
         odds = math.log(sought.presence / (1 - sought.presence))
         evidence = -math.inf if is_in else scan.log_evidence
@@ -232,18 +190,20 @@ class Estimator:
             found = self._better(sought, scan, found, without)
             evidence = max(evidence, laplace_evidence(found, without, sought.name))
         if is_in and evidence + odds < 2:
-            alone = self._lattice.scan(expected, self._tally, without.rate_cps, self._weight)
+            alone = self._lattice.scan(expected, self._tally, without.rate_cps, self._joint.weight)
             evidence = max(evidence, alone.log_evidence)
         if found is not None:
-            evidence /= self._misfit(found)[1]  # the scatter that a source explains does not count against it
+            evidence /= self._joint.misfit(found)[
+                1
+            ]  # the scatter that a source explains does not count against it
         presence = probability(evidence + odds)
         belief = Belief.from_scan(scan, self._lattice, sought)
         if found is not None and presence > KEPT_AT:
-            fit = fit if found is fit else self._joint(found.mixture)
+            fit = fit if found is fit else self._joint.climb(found.mixture)
             belief = belief.sharpened(fit, sought.name)
         elif is_in:
             self._born = [each for each in self._born if each.name != sought.name]
-            fit = self._joint(without.mixture)
+            fit = self._joint.climb(without.mixture)
         self._beliefs[sought.name] = replace(belief, presence=presence, log_evidence=evidence)
         return fit
 
@@ -252,10 +212,10 @@ class Estimator:
         best = int(scan.log_weight.argmax())
         place = self._lattice.points_mm[best]
         if found is not None:
-            index = [each.name for each in found.mixture.priors].index(sought.name)
+            index = found.mixture.names.index(sought.name)
             if float(np.linalg.norm(found.mixture.position_mm[index] - place)) < 1.5 * SPACING_MM:
                 return found
-        tried = self._tried(without.mixture.plus(sought, place, float(scan.log_activity[best])), without)
+        tried = self._joint.with_one_more(without, sought, place, float(scan.log_activity[best]))
         return tried if found is None or tried.log_posterior > found.log_posterior + 0.5 else found
 
     def _ask_for_unmapped(self, fit: Fit) -> Fit:
@@ -263,37 +223,23 @@ class Estimator:
         if len(self._born) >= MOST_BORN:
             return fit
         sought = self._prior.unmapped
-        scan = self._lattice.scan(sought, self._tally, fit.rate_cps, self._weight)
+        scan = self._lattice.scan(sought, self._tally, fit.rate_cps, self._joint.weight)
         self._searched[sought.name] = len(self._lattice.points_mm), scan
         odds = math.log(sought.presence / (1 - sought.presence))
         if scan.log_evidence + odds < 0:
             return fit
         found = self._better(sought, scan, None, fit)
-        evidence = max(scan.log_evidence, laplace_evidence(found, fit, sought.name)) / self._misfit(found)[1]
+        evidence = max(scan.log_evidence, laplace_evidence(found, fit, sought.name)) / self._joint.misfit(found)[1]
         presence = probability(evidence + odds)
         if presence < BORN_AT:
             return fit
         self._births += 1
         named = replace(sought, name=f"unmapped {self._births}")
         self._born.append(named)
-        fit = self._joint(replace(found.mixture, priors=(*fit.mixture.priors, named)))
+        fit = self._joint.climb(replace(found.mixture, priors=(*fit.mixture.priors, named)))
         belief = Belief.from_scan(scan, self._lattice, named).sharpened(fit, named.name)
         self._beliefs[named.name] = replace(belief, presence=presence, log_evidence=evidence)
         return fit
-
-    def _tried(self, mixture: Mixture, without: Fit) -> Fit:
-        """Fit with a source more; its own sensitivities are computed, the others' are at hand."""
-        last = replace(
-            mixture,
-            priors=mixture.priors[-1:],
-            position_mm=mixture.position_mm[-1:],
-            log_activity=mixture.log_activity[-1:],
-        )
-        own = self._likelihood.sensitivities(last, self._tally, slice(0, None))
-        names = {each.name for each in without.mixture.priors}
-        kept = [number for number, each in enumerate(self._mixture.priors) if each.name in names]
-        others = self._all_slopes[:, kept]
-        return self._fit(mixture, np.concatenate((others, own), axis=1), steps=10)
 
     def _map_shift(self, fit: Fit, *, besides: str | None = None) -> MapShift | None:
         """Read the common shift of the map off the sources that lie where the map's part of their prior rules."""
@@ -311,25 +257,9 @@ class Estimator:
             fit.covariance[np.ix_(rows, rows)],
         )
 
-    def _recent_misfit(self, fit: Fit) -> float:
-        """Excess scatter of the newest readings, in standard deviations; no single one decides."""
-        newest = slice(-RECENT_READINGS, None)
-        expected, weight = fit.expected[newest], self._weight[newest]
-        pulls = np.minimum(weight * (self._tally.counts[newest] - expected) ** 2 / expected, GREATEST_PULL)
-        return float((pulls.sum() - len(pulls)) / np.sqrt((2 + weight / expected).sum()))
-
-    def _misfit(self, fit: Fit) -> tuple[float, float]:
-        """Excess scatter of the counts in standard deviations, and the factor by which variances grow for it."""
-        expected = fit.expected
-        chi2 = float((self._weight * (self._tally.counts - expected) ** 2 / expected).sum())
-        degrees = max(len(expected) - 4 * len(fit.mixture) - 1, 1)
-        spread = math.sqrt(float((2 + self._weight / expected).sum()))
-        misfit = (chi2 - degrees) / spread
-        return misfit, max(chi2 / degrees, 1.0) if misfit > 3 else 1.0
-
     def _posterior(self, fit: Fit | None, misfit: float, dispersion: float) -> Posterior:
         self._newest = fit
-        recent_misfit = 0.0 if fit is None else self._recent_misfit(fit)
+        recent_misfit = 0.0 if fit is None else self._joint.newest_misfit(fit, RECENT_READINGS)
         targets = tuple(self._estimate(each, fit, dispersion) for each in (*self._prior.sources, *self._born))
         expected = None if fit is None else float(fit.expected[-1] / self._tally.live_time_s[-1])
         shown = [each.centre_mm for each in targets if each.is_localisable]
@@ -339,7 +269,7 @@ class Estimator:
             is_within = bool(seen.any(axis=0).all())
         return Posterior(
             targets=targets,
-            background_cps=math.exp(self._mixture.log_background),
+            background_cps=math.exp(self._joint.mixture.log_background),
             readings=self._tally.readings,
             expected_rate_cps=expected,
             is_consistent=max(misfit, recent_misfit) < GREATEST_MISFIT,

@@ -1,0 +1,120 @@
+"""The joint fit as it is carried from reading to reading: where it stands, and what need not be computed anew.
+
+The sensitivities of the rate to the response change little from update to update. They are kept until a source has
+moved, and the newest readings borrow those of the one before them until there are enough to be worth a call.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navigation.lattice import Lattice
+from navigation.likelihood import NUISANCES, Fit, Likelihood, Mixture
+from navigation.prior import SourcePrior
+from navigation.tally import Tally
+
+Array = NDArray[np.float64]
+
+FRESH_ROWS = 10
+"""Newest readings that borrow the sensitivities of the one before them, until there are so many."""
+
+MOVED_MM = 2.0
+"""Once a source has moved this far, the sensitivities to the response are computed again."""
+
+GREATEST_PULL = 16.0
+"""Most that one reading adds to the chi-square of the newest: a single wild pose is no contradiction."""
+
+
+class JointFit:
+    """All believed sources, background and response, fitted to a tally.
+
+    Attributes
+    ----------
+    mixture
+        Where the fit stands.
+    weight
+        How much each row of the tally counts, shape (N,).
+
+    """
+
+    def __init__(self, likelihood: Likelihood, tally: Tally, lattice: Lattice, start: Mixture) -> None:
+        self._likelihood = likelihood
+        self._tally = tally
+        self._lattice = lattice
+        self.mixture = start
+        self.weight = np.zeros(0)
+        self._slopes = np.zeros((0, len(start), NUISANCES))
+        self._slopes_at = start.position_mm
+
+    def forget_rows(self) -> None:
+        """Compute all sensitivities anew: the tally has merged its rows."""
+        self._slopes = self._slopes[:0]
+
+    def climb(self, start: Mixture, *, steps: int = 8) -> Fit:
+        """Fit from a start, weights and sensitivities brought up to date, and stand there."""
+        tally, rows = self._tally, len(self._tally)
+        is_same = self._slopes_at.shape == start.position_mm.shape and (
+            np.abs(self._slopes_at - start.position_mm).max(initial=0.0) < MOVED_MM
+        )
+        if not is_same:
+            self._slopes = np.zeros((0, len(start), NUISANCES))
+        if rows - len(self._slopes) >= (FRESH_ROWS if len(self._slopes) else 1):
+            fresh = self._likelihood.sensitivities(start, tally, slice(len(self._slopes), None))
+            if not len(self._slopes):
+                self._slopes_at = start.position_mm
+            self._slopes = np.concatenate((self._slopes, fresh))
+        slopes, volume_mm3 = self._all_slopes, self._lattice.volume_mm3
+        here = self._likelihood.evaluate(start, tally, np.ones(rows), slopes, volume_mm3)[0]
+        self.weight = self._likelihood.weights(here, tally)
+        fit = self._likelihood.maximise(start, tally, self.weight, slopes, volume_mm3, steps=steps)
+        self.mixture = fit.mixture
+        return fit
+
+    def without(self, fit: Fit, index: int) -> Fit:
+        """Fit what is left when one source is taken out; the joint fit stays where it stands."""
+        return self._maximise(fit.mixture.without(index), np.delete(self._all_slopes, index, axis=1), steps=3)
+
+    def with_one_more(self, without: Fit, sought: SourcePrior, place_mm: Array, log_activity: float) -> Fit:
+        """Fit with one more source from a start; the joint fit stays where it stands.
+
+        Only the new source's sensitivities are computed, the others' are at hand.
+        """
+        mixture = without.mixture.plus(sought, place_mm, log_activity)
+        alone = replace(
+            mixture,
+            priors=mixture.priors[-1:],
+            position_mm=mixture.position_mm[-1:],
+            log_activity=mixture.log_activity[-1:],
+        )
+        own = self._likelihood.sensitivities(alone, self._tally, slice(0, None))
+        kept = [number for number, name in enumerate(self.mixture.names) if name in without.mixture.names]
+        return self._maximise(mixture, np.concatenate((self._all_slopes[:, kept], own), axis=1), steps=10)
+
+    def misfit(self, fit: Fit) -> tuple[float, float]:
+        """Excess scatter of the counts in standard deviations, and the factor by which variances grow for it."""
+        expected = fit.expected
+        chi2 = float((self.weight * (self._tally.counts - expected) ** 2 / expected).sum())
+        degrees = max(len(expected) - 4 * len(fit.mixture) - 1, 1)
+        misfit = (chi2 - degrees) / math.sqrt(float((2 + self.weight / expected).sum()))
+        return misfit, max(chi2 / degrees, 1.0) if misfit > 3 else 1.0
+
+    def newest_misfit(self, fit: Fit, readings: int) -> float:
+        """Excess scatter of the newest readings, in standard deviations; no single one decides."""
+        newest = slice(-readings, None)
+        expected, weight = fit.expected[newest], self.weight[newest]
+        pulls = np.minimum(weight * (self._tally.counts[newest] - expected) ** 2 / expected, GREATEST_PULL)
+        return float((pulls.sum() - len(pulls)) / np.sqrt((2 + weight / expected).sum()))
+
+    @property
+    def _all_slopes(self) -> Array:
+        missing = len(self._tally) - len(self._slopes)
+        return np.concatenate((self._slopes, np.repeat(self._slopes[-1:], missing, axis=0)))
+
+    def _maximise(self, start: Mixture, slopes: Array, *, steps: int) -> Fit:
+        return self._likelihood.maximise(
+            start, self._tally, self.weight, slopes, self._lattice.volume_mm3, steps=steps
+        )
