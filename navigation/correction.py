@@ -155,9 +155,11 @@ class Correction:
         both[: len(spread), : len(spread)] = (upright + upright.T) / 2
         leaning = np.tile(np.minimum(TILT_MM / np.array(DISTANCES_MM), 1.0), len(angles))
         both[len(spread) :, len(spread) :] = covariance * np.outer(leaning, leaning)
-        values, vectors = np.linalg.eigh(both)
+        # what is kept is chosen by what it moves the counts by: much in the field, little in the dark
+        matters = np.tile(np.repeat(np.sqrt(np.interp(angles, fine, profile)), len(DISTANCES_MM)), 2)
+        values, vectors = np.linalg.eigh(both * np.outer(matters, matters))
         kept = np.argsort(values)[::-1][: COMPONENTS - 1]
-        leading = vectors[:, kept] * np.sqrt(np.maximum(values[kept], 1e-12))
+        leading = vectors[:, kept] * np.sqrt(np.maximum(values[kept], 1e-12)) / matters[:, None]
         # where the bench counted well little spread is left: no leading component could carry what it found there
         carrier = np.concatenate((mean, np.zeros(len(spread)))) / HELD
         self._basis = np.column_stack((leading, carrier))

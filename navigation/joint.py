@@ -76,7 +76,7 @@ class JointFit:
 
     def without(self, fit: Fit, index: int) -> Fit:
         """Fit what is left when one source is taken out; the joint fit stays where it stands."""
-        return self._maximise(fit.mixture.without(index), np.delete(self._all_slopes, index, axis=1), steps=3)
+        return self._maximise(fit.mixture.without(index), np.delete(self._all_slopes, index, axis=1), steps=8)
 
     def with_one_more(self, without: Fit, sought: SourcePrior, place_mm: Array, log_activity: float) -> Fit:
         """Fit with one more source from a start; the joint fit stays where it stands.

@@ -39,6 +39,13 @@ DEPTH_SIGMA_MM = 2.0
 UNSTRUCTURED = 1.0
 """Error of a single reading that the smooth correction does not follow, over the error at the field's edge."""
 
+WIDTH_DOUBT, ATTENUATION_DOUBT, LEAK_DOUBT = 0.05, 0.05, 0.7
+"""How far field of view, attenuation and leak may be from the calibration's in theatre, in logarithm.
+
+Another holder, another cover, another day's window and a patient who is not water: the bench's errors know of
+none.
+"""
+
 NUISANCES = len(FITTED) + COMPONENTS
 """What is estimated of the response besides the sources."""
 
@@ -139,6 +146,13 @@ class Fit:
         return self.covariance[np.ix_(rows, rows)]
 
 
+def _doubt() -> Array:
+    """Covariance of the logarithms of ``FITTED`` that is added to the bench's: both radii go together."""
+    width = WIDTH_DOUBT * np.array([name in {"crystal_radius_mm", "aperture_radius_mm"} for name in FITTED])
+    own = {"attenuation_per_mm": ATTENUATION_DOUBT, "leak": LEAK_DOUBT}
+    return np.outer(width, width) + np.diag([own.get(name, 1e-4) ** 2 for name in FITTED])
+
+
 class Likelihood:
     """The model of the counts: response, background's prior and what is held for speed.
 
@@ -164,9 +178,7 @@ class Likelihood:
         self.correction = Correction(response)
         self._expected_response = np.concatenate((np.zeros(len(FITTED)), self.correction.mean))
         self._precision = np.eye(NUISANCES)
-        self._precision[: len(FITTED), : len(FITTED)] = np.linalg.inv(
-            response.covariance + 1e-8 * np.eye(len(FITTED))
-        )
+        self._precision[: len(FITTED), : len(FITTED)] = np.linalg.inv(response.covariance + _doubt())
         self._moved = tuple(response.scaled({name: _LOG_STEP}) for name in FITTED)
 
     def start(self) -> Mixture:
@@ -337,7 +349,7 @@ class Likelihood:
                 fit, gradient, information = there, its_gradient, its_information
                 damping = max(damping / 8, 1e-9)
             else:
-                damping = max(damping * 10, 1e-3)
+                damping = max(damping * 10, 1e-2)
                 if damping > 1e6:
                     break
         covariance: Array = np.asarray(np.linalg.inv(information), dtype=np.float64)

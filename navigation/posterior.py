@@ -66,6 +66,9 @@ LEAST_BELIEVED = 3 * RECENT_READINGS
 RESTART_AFTER = 30
 """Readings for which the newest ones have to contradict the belief before it is given up."""
 
+FEW = 3
+"""Readings up to which one question is asked an update; after more, all are, that for a new source last."""
+
 MOST_BORN = 3
 """Sources on no map that one session may hold."""
 
@@ -115,7 +118,6 @@ class Estimator:
             tip_sigma_mm=tip_sigma_mm,
             axis_sigma_rad=axis_sigma_rad,
         )
-        self._births = 0
         self._turn = 0
         self._begin()
 
@@ -161,13 +163,13 @@ class Estimator:
             return self._posterior(None, 0.0, 1.0)
         fit = self._joint.climb(self._joint.mixture)
         questions = [*(each for each in (*self._prior.sources, *self._born) if not each.is_injection), None]
-        asked = len(questions) if len(observations) > 3 else 1
-        if not len(self._lattice.points_mm):
-            asked = 0  # the probe has looked at nothing but air
-        for _ in range(asked):
-            question = questions[self._turn % len(questions)]
-            fit = self._ask_for_unmapped(fit) if question is None else self._ask(question, fit)
+        if len(observations) <= FEW:
+            questions = [questions[self._turn % len(questions)]]
             self._turn += 1
+        if not len(self._lattice.points_mm):
+            questions = []  # the probe has looked at nothing but air
+        for question in questions:
+            fit = self._ask_for_unmapped(fit) if question is None else self._ask(question, fit)
         misfit, dispersion = self._joint.misfit(fit)
         return self._posterior(fit, misfit, dispersion)
 
@@ -233,8 +235,10 @@ class Estimator:
         presence = probability(evidence + odds)
         if presence < BORN_AT:
             return fit
-        self._births += 1
-        named = replace(sought, name=f"unmapped {self._births}")
+        # the lowest number that is free: a node given up at one place and found at another keeps its name
+        taken = {each.name for each in self._born}
+        number = next(each for each in range(1, MOST_BORN + 1) if f"unmapped {each}" not in taken)
+        named = replace(sought, name=f"unmapped {number}")
         self._born.append(named)
         fit = self._joint.climb(replace(found.mixture, priors=(*fit.mixture.priors, named)))
         belief = Belief.from_scan(scan, self._lattice, named).sharpened(fit, named.name)

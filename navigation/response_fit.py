@@ -46,6 +46,12 @@ STRAY_ERROR = 0.15
 STRAY_BELOW = 0.02
 """A count lies outside the field of view where its rate is below this share of that on axis, so far away."""
 
+STRAY_FOLLOWS = 0.3
+"""Relative error granted to those counts in the fit: scatter and leak follow a formula no better.
+
+Granted less, a few of them in the shadow's edge would pull at the field of view, and all else would have to give.
+"""
+
 TIP_ABOVE_WATER_MM = 0.4
 """Height of the tip above the surface in a count in water, unless the bench says another."""
 
@@ -59,7 +65,7 @@ class FitQuality:
     chi2, degrees
         Pearson's chi-square with the Poisson variances of count and background, and its degrees of freedom.
     model_error
-        Relative standard deviation that has to be added for the two to agree.
+        Relative standard deviation that counts in the field of view need on top to agree with the response.
     stray_error
         The same for counts from outside the field of view, ``STRAY_ERROR`` where they are too few to tell.
     greatest_residual
@@ -85,9 +91,15 @@ class _Bench:
     live_time_s: Array
     activity_mbq: Array
     background_variance: Array
+    is_stray: NDArray[np.bool_]
 
 
-def _bench(counts: Sequence[PointSourceCount], tip_above_water_mm: float, background_sigma_cps: float) -> _Bench:
+def _bench(
+    counts: Sequence[PointSourceCount],
+    tip_above_water_mm: float,
+    background_cps: float,
+    background_sigma_cps: float,
+) -> _Bench:
     points, heights = [], []
     for each in counts:
         angle = np.radians(each.angle_deg)
@@ -95,6 +107,8 @@ def _bench(counts: Sequence[PointSourceCount], tip_above_water_mm: float, backgr
         side = each.distance_mm * np.sin(angle) + each.lateral_mm
         points.append((side, 0.0, each.distance_mm * np.cos(angle) + above))
         heights.append(above if each.medium == "water" else np.inf)
+    net_cps = np.array([(each.counts / each.live_time_s - background_cps) / each.activity_mbq for each in counts])
+    by_square = net_cps * np.square(points).sum(axis=1)
     return _Bench(
         points_mm=np.array(points),
         skin=Skin(height_mm=np.array(heights), normal=np.tile([0.0, 0.0, -1.0], (len(points), 1))),
@@ -102,6 +116,7 @@ def _bench(counts: Sequence[PointSourceCount], tip_above_water_mm: float, backgr
         live_time_s=np.array([each.live_time_s for each in counts]),
         activity_mbq=np.array([each.activity_mbq for each in counts]),
         background_variance=np.array([(background_sigma_cps * each.live_time_s) ** 2 for each in counts]),
+        is_stray=by_square < STRAY_BELOW * by_square.max(),
     )
 
 
@@ -149,16 +164,18 @@ def _quality(bench: _Bench, expected: Array, background: Array, free: int) -> Fi
     relative.flags.writeable = False
     strong = np.abs(relative[expected > 1000])
     # outside the field of view: little, but still well above the background's own noise
-    net_cps = (expected - background) / bench.live_time_s / bench.activity_mbq
-    by_square = net_cps * (bench.points_mm**2).sum(axis=1)
-    is_stray = (by_square < STRAY_BELOW * by_square.max()) & (expected - background > 3 * np.sqrt(expected))
+    is_told = bench.is_stray & (expected - background > 3 * np.sqrt(expected))
     stray = STRAY_ERROR
-    if is_stray.sum() >= 5:
-        stray = _excess(bench.counts[is_stray], expected[is_stray], variance[is_stray], float(is_stray.sum()))
+    if is_told.sum() >= 5:
+        stray = _excess(bench.counts[is_told], expected[is_told], variance[is_told], float(is_told.sum()))
+    inside = ~bench.is_stray
+    model_error = _excess(
+        bench.counts[inside], expected[inside], variance[inside], max(float(inside.sum()) - free, 1.0)
+    )
     return FitQuality(
         chi2=float(chi2),
         degrees=degrees,
-        model_error=max(_excess(bench.counts, expected, variance, degrees), LEAST_MODEL_ERROR),
+        model_error=max(model_error, LEAST_MODEL_ERROR),
         stray_error=stray,
         greatest_residual=float(strong.max()) if strong.size else 0.0,
         relative_residuals=relative,
@@ -215,10 +232,10 @@ def fit_response(
         raise NavigationError("calibration: wants a background counted for a positive time")
     # no counts at all still leave a background of about one
     background_sigma_cps = max(background_counts, 1.0) ** 0.5 / background_live_s
-    bench = _bench(counts, tip_above_water_mm, background_sigma_cps)
+    background_cps = background_counts / background_live_s
+    bench = _bench(counts, tip_above_water_mm, background_cps, background_sigma_cps)
     distance_mm = np.linalg.norm(bench.points_mm, axis=1)
     angle_deg = np.degrees(np.arctan2(bench.points_mm[:, 0], bench.points_mm[:, 2]))
-    background_cps = background_counts / background_live_s
     priors = dict(SHAPE_PRIOR) | {"attenuation_per_mm": (attenuation_per_mm, attenuation_sigma)}
     stated: dict[str, Any] = {
         "probe": probe,
@@ -250,7 +267,8 @@ def fit_response(
     def residuals(logs: Array, model_error: float) -> Array:
         expected = _expected(response_at(logs), bench)
         poisson = np.maximum(expected, 1.0) + bench.background_variance
-        spread = np.sqrt(poisson + (model_error * expected) ** 2)
+        error = np.where(bench.is_stray, max(STRAY_FOLLOWS, model_error), model_error)
+        spread = np.sqrt(poisson + (error * expected) ** 2)
         return np.concatenate(((bench.counts - expected) / spread, (logs - centre) / sigma))
 
     def climb(start: Array, model_error: float) -> Any:
