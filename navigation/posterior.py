@@ -67,7 +67,7 @@ RESTART_AFTER = 30
 """Readings for which the newest ones have to contradict the belief before it is given up."""
 
 FEW = 3
-"""Readings up to which one question is asked an update; after more, all are, that for a new source last."""
+"""Readings up to which one question is asked an update; after more, all are."""
 
 MOST_BORN = 3
 """Sources on no map that one session may hold."""
@@ -163,13 +163,13 @@ class Estimator:
             return self._posterior(None, 0.0, 1.0)
         fit = self._joint.climb(self._joint.mixture)
         questions = [*(each for each in (*self._prior.sources, *self._born) if not each.is_injection), None]
-        if len(observations) <= FEW:
-            questions = [questions[self._turn % len(questions)]]
-            self._turn += 1
+        asked = len(questions) if len(observations) > FEW else 1
         if not len(self._lattice.points_mm):
-            questions = []  # the probe has looked at nothing but air
-        for question in questions:
+            asked = 0  # the probe has looked at nothing but air
+        for _ in range(asked):
+            question = questions[self._turn % len(questions)]
             fit = self._ask_for_unmapped(fit) if question is None else self._ask(question, fit)
+            self._turn += 1
         misfit, dispersion = self._joint.misfit(fit)
         return self._posterior(fit, misfit, dispersion)
 
