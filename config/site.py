@@ -34,7 +34,12 @@ def read_site(path: Path) -> Site:
         return Site.model_validate(content).beside(path.parent)
     except ValidationError as exc:
         schema = Site.model_json_schema()
-        faults = [_say(fault["loc"], fault["type"], fault["msg"], schema) for fault in exc.errors()]
+        faults = [
+            _say_driver(fault["loc"], fault["input"], schema)
+            if fault["type"] in ("union_tag_not_found", "union_tag_invalid")
+            else _say(fault["loc"], fault["type"], fault["msg"], schema)
+            for fault in exc.errors()
+        ]
         raise SiteFileError("\n".join(f"{path}: {fault}" for fault in faults)) from exc
 
 
@@ -57,6 +62,19 @@ def _say(location: Sequence[int | str], kind: str, message: str, schema: Mapping
         return f"key {named!r} is missing"
     sentence = message.removeprefix("Value error, ")
     return f"{named}: {sentence}" if location else sentence
+
+
+def _say_driver(location: Sequence[int | str], table: object, schema: Mapping[str, Any]) -> str:
+    """Put into words that a table names no driver, or none that there is."""
+    named = ".".join(str(part) for part in location)
+    given = {str(key): value for key, value in table.items()} if isinstance(table, Mapping) else {}
+    if "driver" in given:
+        nearest = difflib.get_close_matches(str(given["driver"]), _drivers(schema), n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(sorted(_drivers(schema)))}"
+        return f"unknown driver {given['driver']!r} in '{named}.driver': {hint}"
+    mistyped = difflib.get_close_matches("driver", given, n=1, cutoff=0.5)
+    hint = f"; did you mean it by {mistyped[0]!r}?" if mistyped else ""
+    return f"key '{named}.driver' is missing{hint}"
 
 
 def _drivers(schema: Mapping[str, Any]) -> set[str]:

@@ -64,7 +64,17 @@ def test_every_commented_key_of_the_shipped_file_exists(tmp_path: Path) -> None:
         ('tool = "Probe"', 'tool = "Prob"', "trackers.camera.tools does not list 'Prob'"),
         ('nuclide = "Tc-99m"', 'nuclide = "Tc-99"', "nuclide 'Tc-99' is none of"),
         ('host = "127.0.0.1"\nport = 8750', 'host = "0.0.0.0"\nport = 8750', "would open the feed to the network"),
-        ('driver = "mightyohm"', 'driver = "mightyom"', "probes.monitor: "),
+        (
+            'driver = "mightyohm"',
+            'driver = "mightyom"',
+            "unknown driver 'mightyom' in 'probes.monitor.driver': did you mean 'mightyohm'?",
+        ),
+        ('driver = "mightyohm"', 'driver = "zzz"', "in 'probes.monitor.driver': known: amptek, mightyohm"),
+        (
+            'driver = "mightyohm"',
+            'drvier = "mightyohm"',
+            "key 'probes.monitor.driver' is missing; did you mean it by 'drvier'?",
+        ),
         ("[1.0, 0.0, 0.0, 0.0],", "[-1.0, 0.0, 0.0, 0.0],", "navigation.tool_from_tip: the matrix mirrors"),
         ("window_kev = [126.0, 154.0]", "window_kev = [120.0, 154.0]", "a calibration holds for one window"),
         ('nuclide = "Tc-99m"', 'nuclide = "In-111"', "a calibration holds for one nuclide"),
