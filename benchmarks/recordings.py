@@ -1,10 +1,10 @@
 """Reads the recordings with known truth that the localisation is judged by: one folder a probe."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from navigation.response import PointSourceCount, Response
 from navigation.response_fit import fit_response
 from navigation.tissue import HalfSpace
 
+Array = NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
@@ -23,10 +25,75 @@ class Spot:
 
     name: str
     kind: str
-    centre_mm: NDArray[np.float64]
-    covariance_mm2: NDArray[np.float64]
+    centre_mm: Array
+    covariance_mm2: Array
     activity_mbq: float | None
     activity_factor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Known:
+    """What a scene's header tells before the first reading.
+
+    Attributes
+    ----------
+    response
+        The probe's calibration, with the background counted before the scene.
+    background_log_sigma
+        Of that background.
+    tissue
+        The skin plane.
+    spots
+        The map's hotspots: targets first, then injection sites.
+
+    """
+
+    response: Response
+    background_log_sigma: float
+    tissue: HalfSpace
+    spots: tuple[Spot, ...]
+
+    @classmethod
+    def of(cls, header: Mapping[str, Any], response: Response) -> Self:
+        """Read the header."""
+        background, surface = header["background"], header["surface"]
+        counted = max(background["counts"], 1)
+        spots = [
+            Spot(
+                name=each["name"],
+                kind="injection" if each["kind"] == "injection" else "target",
+                centre_mm=np.array(each["position_mm"], dtype=np.float64),
+                covariance_mm2=each["sigma_mm"] ** 2 * np.eye(3),
+                activity_mbq=each["activity_mbq"],
+                activity_factor=each["activity_factor"],
+            )
+            for each in header["map"]
+        ]
+        return cls(
+            response=replace(response, background_cps=counted / background["live_s"]),
+            # counted once beforehand; in theatre it changes
+            background_log_sigma=max(counted**-0.5, 0.3),
+            tissue=HalfSpace(
+                point_mm=np.array(surface["point_mm"], dtype=np.float64),
+                normal=np.array(surface["normal"], dtype=np.float64),
+            ),
+            spots=tuple(sorted(spots, key=lambda each: each.kind == "injection")),
+        )
+
+    @property
+    def targets(self) -> tuple[Spot, ...]:
+        """The map's targets."""
+        return tuple(each for each in self.spots if each.kind == "target")
+
+    @property
+    def injections(self) -> tuple[Spot, ...]:
+        """The map's injection sites."""
+        return tuple(each for each in self.spots if each.kind == "injection")
+
+    @property
+    def sought(self) -> int:
+        """How many targets a peer looks for: as many as the map shows, one where there is no map."""
+        return max(len(self.targets), 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,29 +117,11 @@ class Scene:
     observations: Observations
 
     def estimator(self, response: Response) -> Estimator:
-        """Start from what the header knows."""
-        background = self.header["background"]
-        spots = [
-            Spot(
-                name=each["name"],
-                kind="injection" if each["kind"] == "injection" else "target",
-                centre_mm=np.array(each["position_mm"], dtype=np.float64),
-                covariance_mm2=each["sigma_mm"] ** 2 * np.eye(3),
-                activity_mbq=each["activity_mbq"],
-                activity_factor=each["activity_factor"],
-            )
-            for each in self.header["map"]
-        ]
-        surface = self.header["surface"]
-        counted = max(background["counts"], 1)
-        return Estimator(
-            replace(response, background_cps=counted / background["live_s"]),
-            # the map's sigma already holds the shift
-            Prior.from_hotspots(spots, shift_sigma_mm=0.0),
-            HalfSpace(point_mm=np.array(surface["point_mm"], float), normal=np.array(surface["normal"], float)),
-            # counted once beforehand; in theatre it changes
-            background_log_sigma=max(counted**-0.5, 0.3),
-        )
+        """Start from what the header tells."""
+        known = Known.of(self.header, response)
+        # the map's sigma already holds the shift
+        prior = Prior.from_hotspots(known.spots, shift_sigma_mm=0.0)
+        return Estimator(known.response, prior, known.tissue, background_log_sigma=known.background_log_sigma)
 
 
 def dead_time_s(counts: Sequence[dict[str, Any]], background_cps: float) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navigation.lattice import SPACING_MM, Lattice, Scan
-from navigation.likelihood import Fit
+from navigation.mixture import Fit
 from navigation.prior import SourcePrior
 
 Array = NDArray[np.float64]

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navigation.lattice import Lattice
-from navigation.likelihood import NUISANCES, Fit, Likelihood, Mixture
+from navigation.likelihood import NUISANCES, Likelihood
+from navigation.mixture import Fit, Mixture
 from navigation.prior import SourcePrior
 from navigation.tally import Tally
 

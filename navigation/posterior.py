@@ -20,7 +20,8 @@ from navigation.belief import Belief, laplace_evidence, probability
 from navigation.estimate import Posterior, TargetEstimate, region_of
 from navigation.joint import JointFit
 from navigation.lattice import SPACING_MM, Lattice, Scan
-from navigation.likelihood import Fit, Likelihood
+from navigation.likelihood import Likelihood
+from navigation.mixture import Fit
 from navigation.observations import Observations
 from navigation.prior import Prior, SourcePrior
 from navigation.response import Response

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.peers.known import Answer, Known, Peer
-from benchmarks.recordings import Scene
+from benchmarks.peers.answers import Answer, Peer
+from benchmarks.recordings import Known, Scene
 from navigation.estimate import CHI2_95
 from navigation.response import Response
 
@@ -52,7 +52,7 @@ class Comparison:
         """Run every peer on a scene whose true sources are known and which ours answered with ``line``."""
         truth = np.array([each["position_mm"] for each in sources if each["kind"] != "injection"]).reshape(-1, 3)
         self.ours.setdefault(scene.family, []).append(line)
-        known = Known.of(scene, response)
+        known = Known.of(scene.header, response)
         for name in self.names:
             module, kind = PEERS[name]
             peer: Peer = getattr(importlib.import_module(module), kind)(known, np.random.default_rng(SEED))

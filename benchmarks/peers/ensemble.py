@@ -13,9 +13,11 @@ import emcee
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.peers.known import Answer, Known
+from benchmarks.peers.answers import Answer
+from benchmarks.recordings import Known
 from navigation.lattice import Lattice
-from navigation.likelihood import Fit, Likelihood, Mixture
+from navigation.likelihood import Likelihood
+from navigation.mixture import Fit, Mixture
 from navigation.observations import Observations
 from navigation.prior import Prior, SourcePrior
 from navigation.tally import Tally

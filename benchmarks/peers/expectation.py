@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter, maximum_filter
 
-from benchmarks.peers.known import Answer, Known
+from benchmarks.peers.answers import Answer
+from benchmarks.recordings import Known
 from navigation.freehand import Freehand, FreehandImage
 from navigation.observations import Observations
 

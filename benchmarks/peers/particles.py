@@ -8,7 +8,8 @@ all is lost; so they are drawn to their mean by as much as the jitter spreads th
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.peers.known import Answer, Known
+from benchmarks.peers.answers import Answer
+from benchmarks.recordings import Known
 from navigation.observations import Observations
 from navigation.prior import NODE_ACTIVITY_FACTOR, NODE_ACTIVITY_MBQ
 from navigation.rate_table import RateTable

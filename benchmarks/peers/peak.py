@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.peers.known import Answer, Known
+from benchmarks.peers.answers import Answer
+from benchmarks.recordings import Known
 from navigation.observations import Observations
 
 Array = NDArray[np.float64]

@@ -7,17 +7,10 @@ from scipy.special import rel_entr
 from scipy.stats import poisson
 
 from benchmarks.recordings import Spot
-from navigation.advice import (
-    HORIZON_S,
-    READING_S,
-    Advice,
-    advise,
-    gains_mm2,
-    information_nats,
-    jacobian_and_variance,
-)
+from navigation.advice import HORIZON_S, Advice, advise
 from navigation.errors import FrameMismatch
 from navigation.frames import Frame
+from navigation.information import READING_S, gains_mm2, information_nats, jacobian_and_variance
 from navigation.observations import Observations
 from navigation.posterior import Estimator, Posterior
 from navigation.prior import Prior

@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from navigation.correction import COMPONENTS
-from navigation.likelihood import LEAST_DEPTH_MM, NUISANCES, Fit, Likelihood, Mixture
+from navigation.likelihood import LEAST_DEPTH_MM, NUISANCES, Likelihood
+from navigation.mixture import Fit, Mixture
 from navigation.prior import Prior
 from navigation.response import FITTED, Response
 from navigation.tally import Tally

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.peers.comparison import Comparison
-from benchmarks.peers.known import Known
 from benchmarks.peers.particles import ParticleFilter
-from benchmarks.recordings import Scene
+from benchmarks.recordings import Known, Scene
 from tests.navigation.bench import BACKGROUND_CPS, calibrated, sweep
 
 NODE = np.array([[6.0, -4.0, -18.0]])
@@ -47,7 +46,7 @@ def test_particles_beside_an_injection_site_stay_finite() -> None:
     site = {"name": "injection", "kind": "injection", "position_mm": [30.0, 20.0, -15.0], "sigma_mm": 2.0}
     scene.header["map"].append(site | {"activity_mbq": 100.0, "activity_factor": 1.2})
     places, activity_mbq = np.vstack((NODE, [[30.5, 19.0, -15.5]])), np.array([0.1, 95.0])
-    peer = ParticleFilter(Known.of(scene, RESPONSE), np.random.default_rng(1))
+    peer = ParticleFilter(Known.of(scene.header, RESPONSE), np.random.default_rng(1))
     peer.add(sweep(places, activity_mbq, np.random.default_rng(2), seconds=10.0))
     (answer,) = peer.answers()
     assert answer.covariance_mm2 is not None

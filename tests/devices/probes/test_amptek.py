@@ -294,8 +294,10 @@ async def test_it_is_enabled_and_cleared_at_connect(tmp_path: Path) -> None:
 
 async def test_another_computer_asking_is_no_error(tmp_path: Path) -> None:
     """Done, with another computer asking for the instrument, is done."""
-    async with connected(Prepared(clear=[acknowledge(0x0C)]), tmp_path) as probe:
-        await anext(probe)
+    instrument = Prepared(clear=[acknowledge(0x0C)])
+    async with connected(instrument, tmp_path) as probe:
+        assert instrument.asked == [ASK_STATUS, CLEAR_SPECTRUM]  # taken at once, not asked for again
+        assert (await anext(probe)).status is CountStatus.OK
 
 
 async def test_a_lost_answer_is_asked_for_again(tmp_path: Path) -> None:
