@@ -9,15 +9,12 @@ crystal are followed through the lens of two discs. Vectors are kept with their 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from navigation.tissue import Skin
-
-if TYPE_CHECKING:
-    from navigation.response import Response
 
 Array = NDArray[np.float64]
 
@@ -27,6 +24,37 @@ BUILDUP_LENGTH_MM = 10.0
 _DEPTHS, _WEIGHTS = (each[:, None] for each in np.polynomial.legendre.leggauss(3))
 _NEAREST_MM = 1e-3
 """A source nearer to the opening's plane than this is taken to lie there, so that nothing is divided by zero."""
+
+
+class ProbeParameters(Protocol):
+    """What the forward model reads of a ``Response``."""
+
+    @property
+    def aperture_radius_mm(self) -> float: ...  # noqa: D102 - Response documents them
+    @property
+    def attenuation_per_mm(self) -> float: ...  # noqa: D102
+    @property
+    def buildup(self) -> float: ...  # noqa: D102
+    @property
+    def crystal_depth_mm(self) -> float: ...  # noqa: D102
+    @property
+    def crystal_radius_mm(self) -> float: ...  # noqa: D102
+    @property
+    def crystal_thickness_mm(self) -> float: ...  # noqa: D102
+    @property
+    def halo(self) -> float: ...  # noqa: D102
+    @property
+    def halo_angle_deg(self) -> float: ...  # noqa: D102
+    @property
+    def halo_core_deg(self) -> float: ...  # noqa: D102
+    @property
+    def leak(self) -> float: ...  # noqa: D102
+    @property
+    def penumbra(self) -> float: ...  # noqa: D102
+    @property
+    def penumbra_deg(self) -> float: ...  # noqa: D102
+    @property
+    def recess_mm(self) -> float: ...  # noqa: D102
 
 
 class _Overlap:
@@ -71,7 +99,7 @@ class _Primary:
     The crystal counts at three depths (Gauss-Legendre), on the leading axis; points are flat.
     """
 
-    def __init__(self, probe: Response, side: Array, ahead: Array) -> None:
+    def __init__(self, probe: ProbeParameters, side: Array, ahead: Array) -> None:
         self._shape = side.shape
         front = np.maximum(ahead, _NEAREST_MM)
         depth = probe.recess_mm + probe.crystal_thickness_mm * (_DEPTHS + 1) / 2
@@ -131,7 +159,7 @@ class Sight:
 
     """
 
-    def __init__(self, probe: Response, points_mm: Array, tip_mm: Array, axis: Array, skin: Skin) -> None:
+    def __init__(self, probe: ProbeParameters, points_mm: Array, tip_mm: Array, axis: Array, skin: Skin) -> None:
         self._probe, self._axis, self._skin = probe, axis, skin
         components = np.ascontiguousarray(points_mm.T if points_mm.ndim == 2 else points_mm.transpose(2, 0, 1))
         components = components[:, None] if points_mm.ndim == 2 else components
@@ -180,7 +208,7 @@ class Sight:
         return np.asarray(gradient.transpose(1, 2, 0))
 
 
-def _halo(probe: Response, angle: Array) -> tuple[Array, Array]:
+def _halo(probe: ProbeParameters, angle: Array) -> tuple[Array, Array]:
     """Angular shape of what scatters in from outside the field, with its derivative."""
     core, fall = math.radians(probe.halo_core_deg), math.radians(probe.halo_angle_deg)
     rounded = np.sqrt(angle**2 + core**2)
@@ -188,7 +216,7 @@ def _halo(probe: Response, angle: Array) -> tuple[Array, Array]:
     return shape, -shape * angle / (rounded * fall)
 
 
-def _penumbra(probe: Response, angle: Array) -> tuple[Array, Array]:
+def _penumbra(probe: ProbeParameters, angle: Array) -> tuple[Array, Array]:
     """Angular shape of what passes the collimator's edge, with its derivative."""
     width = math.radians(probe.penumbra_deg)
     shape = probe.penumbra * np.exp(-0.5 * (angle / width) ** 2)
