@@ -8,7 +8,10 @@ from typing import TypeAlias
 Clock: TypeAlias = Callable[[], float]
 """Seconds of a clock that never jumps; only differences mean anything."""
 
-monotonic: Clock = time.monotonic
+
+def monotonic() -> float:
+    """Seconds of the host's monotonic clock."""
+    return time.monotonic()
 
 
 def wall_time(taken_at_s: float, *, clock: Clock = monotonic) -> datetime:

@@ -3,12 +3,15 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
+
+from tests.steady import SteadyLoop
 
 PEERS = {
     "dcmtk": ("dcmsend", "dcmtk"),
@@ -27,6 +30,17 @@ def _missing(peer: str) -> str | None:
     if shutil.which(program, path=SYSTEM_PATH):
         return None
     return f"{program} is not installed: apt install {package}"
+
+
+# how long an example takes is the host's affair, and no property of our code
+settings.register_profile("any host", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any host")
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests on a loop that does not count what a busy host takes away, unless a page compares its clock."""
+    is_compared = any("chromium" in marker.args for marker in item.iter_markers("peer"))
+    return {"host": asyncio.SelectorEventLoop} if is_compared else {"steady": SteadyLoop}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,7 +22,7 @@ def _roughness(voxels: int, cost: float, errors_per_mbq: float) -> Roughness:
     return Roughness(first=first, second=first + 1, errors_per_mbq=np.full(voxels - 1, errors_per_mbq), cost=cost)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000))
 def test_likelihood_never_falls(seed: int) -> None:
     """Whatever the counts and the start, no iteration of maximum likelihood makes the counts less likely."""
@@ -37,7 +37,7 @@ def test_likelihood_never_falls(seed: int) -> None:
         before = after
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), cost=st.floats(1e-3, 30.0), errors_per_mbq=st.floats(0.01, 300.0))
 def test_likelihood_less_roughness_never_falls(seed: int, cost: float, errors_per_mbq: float) -> None:
     """With a cost of roughness it is the likelihood less that cost which no iteration lowers."""

@@ -177,7 +177,7 @@ def test_counts_that_no_residual_explains_leave_it_open(response: Response) -> N
     assert found.needed_s is None
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(counts=st.integers(0, 60), more=st.integers(1, 60))
 def test_more_counts_raise_both_limits(counts: int, more: int, response: Response) -> None:
     """Whatever was counted, a higher count never allows less activity, nor proves less."""

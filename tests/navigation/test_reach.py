@@ -39,7 +39,7 @@ def _check(poses: Poses, tissue: Tissue, tip_mm: Array) -> None:
 
 
 @pytest.mark.parametrize("tissue", [SLOPE, HEAD])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     place=st.tuples(*[st.floats(-60.0, 60.0)] * 2),
     lift_mm=st.floats(-5.0, 25.0),

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,20 @@ from display.messages import GuidanceState, StudyChoice
 from display.page.hatch_build import build_page
 from display.shelf import shelve
 from navigation.volume import Volume
-from tests.display.page.room import Room, look, make_entry, make_rate, make_study, make_volume, serve
+from tests.display.page.room import (
+    Room,
+    fail_and_see,
+    look,
+    make_entry,
+    make_rate,
+    make_study,
+    make_volume,
+    serve,
+    state_of,
+    wait_until_live,
+)
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(120)]
-
-SHOWN_WITHIN_S = 1.0
-"""The longest that anything may look live after it is not."""
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240)]
 
 COLOURED = """
 (canvas) => {
@@ -73,25 +80,10 @@ async def page(room: Room) -> AsyncIterator[Page]:
         yield page
 
 
-async def wait_until_live(page: Page) -> None:
-    """Wait for the first state to be drawn."""
-    await expect(page.locator("body")).to_have_attribute("data-feed", "live", timeout=15_000)
-
-
 async def pixels(page: Page, canvas: str, colour: str) -> Any:
     """Positions (n, 2) of a colour's pixels on a canvas, in shares of its sides."""
     found = await page.locator(canvas).evaluate(COLOURED.replace("IS_WANTED", colour))
     return np.array(found, dtype=np.float64).reshape(-1, 2)
-
-
-async def state_of(page: Page, element: str, state: str) -> None:
-    """Wait for an element's state."""
-    await expect(page.locator(element)).to_have_attribute("data-state", state, timeout=10_000)
-
-
-async def marked_s(page: Page, mark: str) -> float:
-    """When the page last gave an element that state, in the host's wall time, s."""
-    return float(await page.evaluate("mark => window.__marked[mark]", mark)) / 1000
 
 
 async def test_rate_distance_and_patient_are_shown(room: Room, page: Page) -> None:
@@ -132,7 +124,7 @@ async def test_an_estimate_without_new_counts_is_not_live(room: Room, page: Page
     posterior = room.now["posterior"]
     room.now["posterior"] = msgspec.structs.replace(posterior, age_s=12.0)
     await expect(estimate).to_have_attribute("data-state", "silent")
-    await expect(estimate).to_contain_text("no new counts for 12 s")
+    await expect(estimate).to_contain_text(re.compile(r"no new counts for 1\d s"))
     amber = await page.evaluate("getComputedStyle(document.body).getPropertyValue('--warning').trim()")
     assert await estimate.evaluate("item => getComputedStyle(item).getPropertyValue('--state').trim()") == amber
     words = estimate.locator(".detail")
@@ -158,12 +150,12 @@ async def test_no_estimate_says_why(room: Room, page: Page) -> None:
 
 async def test_a_silent_feed_greys_the_page_within_a_second(room: Room, page: Page) -> None:
     """States stop while the socket and its heartbeat live on: crossed out, tone stopped, and back by itself."""
-    await state_of(page, "#tone", "playing")
-    room.is_silent = True
-    silent_s = time.time()
-    await expect(page.locator("body")).to_have_attribute("data-feed", "stale")
-    assert await marked_s(page, "body stale") - silent_s < SHOWN_WITHIN_S
-    assert await marked_s(page, "tone stale") - silent_s < SHOWN_WITHIN_S
+    await fail_and_see(
+        page,
+        ["body stale", "tone stale"],
+        fail=lambda: setattr(room, "is_silent", True),
+        mend=lambda: setattr(room, "is_silent", False),
+    )
     await state_of(page, "#rate", "stale")
     await state_of(page, "#tone", "stale")
     await state_of(page, "#guidance", "stale")
@@ -173,7 +165,9 @@ async def test_a_silent_feed_greys_the_page_within_a_second(room: Room, page: Pa
     assert await page.locator("#rate-value").evaluate(crossed) == "line-through"
     await expect(page.get_by_role("status").filter(has_text="NO LIVE DATA")).to_be_visible()
     await expect(page.locator("#simulated")).to_be_visible()
-    await expect(page.locator("#connection")).to_contain_text("for 2 s")  # the age goes on counting
+    await expect(page.locator("#connection")).to_contain_text(
+        re.compile(r"for [2-9] s")
+    )  # the age goes on counting
     assert len(await pixels(page, "#bullseye", WHITE)) == 0
     room.is_silent = False
     await wait_until_live(page)
@@ -185,26 +179,30 @@ async def test_a_state_that_was_long_under_way_is_not_live(room: Room, page: Pag
     await expect(page.get_by_label("This picture: LIVE")).to_be_visible()
     room.made_ago_s = 5.0
     await expect(page.locator("body")).to_have_attribute("data-feed", "stale")
-    await expect(page.locator("#connection")).to_contain_text("NO LIVE DATA for 5 s")
+    await expect(page.locator("#connection")).to_contain_text(re.compile(r"NO LIVE DATA for [56] s"))
 
 
 @pytest.mark.parametrize("way", ["silent", "unnoticed"])
 async def test_a_silent_probe_is_no_probe(room: Room, page: Page, way: str) -> None:
     """Whether the service says so or the age tells it: no rate, no tone, within 1 s; the rest goes on."""
-    await state_of(page, "#tone", "playing")
-    silent_s = time.time()
-    if way == "silent":
-        room.change_device("probe", state="silent", detail="no bytes for 0.6 s: check the cable")
-        room.now["rate"] = None
-    else:
-        room.change_device("probe", age_s=0.6)
-        room.now["rate"] = make_rate(age_s=0.6)
+
+    def fall_silent() -> None:
+        if way == "silent":
+            room.change_device("probe", state="silent", detail="no bytes for 0.6 s: check the cable")
+            room.now["rate"] = None
+        else:
+            room.change_device("probe", age_s=0.6)
+            room.now["rate"] = make_rate(age_s=0.6)
+
+    def come_back() -> None:
+        room.change_device("probe", state="live", detail="", age_s=0.05)
+        room.now["rate"] = make_rate()
+
+    marks = ["tone stale", "rate none" if way == "silent" else "rate stale"]
+    await fail_and_see(page, marks, fail=fall_silent, mend=come_back)
     await expect(page.locator("#rate-note")).to_contain_text("NO PROBE")
-    await state_of(page, "#tone", "stale")
-    assert await marked_s(page, "tone stale") - silent_s < SHOWN_WITHIN_S
     await expect(page.get_by_role("listitem", name="Gamma probe: SILENT")).to_be_visible()
     await state_of(page, "#bullseye", "located")
-    assert await marked_s(page, "rate none" if way == "silent" else "rate stale") - silent_s < SHOWN_WITHIN_S
 
 
 async def test_an_input_may_have_its_own_limit(room: Room, page: Page) -> None:
@@ -326,7 +324,7 @@ async def test_hold_keeps_the_number_for_five_seconds(room: Room, page: Page) ->
     await page.keyboard.press("h")
     await state_of(page, "#rate", "held")
     room.now["rate"] = make_rate(310.0)
-    await expect(page.locator("#rate-note")).to_contain_text("HELD \u2013 3 s")
+    await expect(page.locator("#rate-note")).to_contain_text(re.compile("HELD \u2013 [1-5] s"))
     await expect(page.locator("#rate-value")).to_have_text("1240")
     await state_of(page, "#rate", "ok")
     await expect(page.locator("#rate-value")).to_have_text("310")
