@@ -1,4 +1,4 @@
-"""Runs the posterior beside the event loop, on the newest tracked counts."""
+"""Runs the posterior beside the event loop, on the newest tracked counts, and asks it for advice in between."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,10 +7,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import structlog
 
+from acquisition.advising import Advised, Cadence
+from acquisition.agreement import Agreement, Comparison
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import Clock
+from navigation.advice import advise
 from navigation.errors import NavigationError
-from navigation.guidance import Guidance, guide
+from navigation.guidance import Guidance, Track, guide
 from navigation.posterior import Estimator, Posterior
 from navigation.screening import Rejections, Screening, Sieve
 from navigation.tissue import Tissue
@@ -33,6 +36,8 @@ class Localisation:
         Time that the update took.
     rejections
         Counts that were left out since this estimate was begun, by reason.
+    agreement
+        The newest counts, and what is expected of them by this belief; None where nothing is expected yet.
 
     """
 
@@ -40,6 +45,7 @@ class Localisation:
     counted_until_s: float
     update_ms: float
     rejections: Rejections = field(default_factory=Rejections)
+    agreement: Agreement | None = None
 
 
 def _screened(sieve: Sieve, tracked: Sequence[TrackedCount]) -> Screening:
@@ -57,16 +63,22 @@ class Localiser:
     """Feeds an estimator in a thread, a batch at a time, and holds the newest belief.
 
     Counts that come while an update runs wait for the next one; none is dropped but what the sieve rejects. A new
-    estimator starts afresh: what was counted before belongs to another map.
+    estimator starts afresh: what was counted before belongs to another map. Where to hold the probe next is asked
+    about once a second, of the same thread, never while a late count waits.
     """
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
         self._estimator: Estimator | None = None
+        self._tissue: Tissue | None = None
         self._sieve = Sieve()
+        self._comparison = Comparison()
+        self._cadence = Cadence()
         self._waiting: list[TrackedCount] = []
         self._woken = asyncio.Event()
         self.newest: Localisation | None = None
+        self.advised: Advised | None = None
+        """Where to hold the probe next, as last asked; look whether it still holds."""
         self.obstacle = ""
         """Why nothing is estimated, in words; empty where something is, or nothing was begun."""
 
@@ -83,31 +95,37 @@ class Localiser:
     def begin(self, estimator: Estimator | None, *, obstacle: str = "", tissue: Tissue | None = None) -> None:
         """Start afresh with an estimator, or stop with None and say why.
 
-        ``tissue`` is where the patient's skin is: a pose that jumps far below it is left out.
+        ``tissue`` is where the patient's skin is: a pose that jumps far below it is left out, and advice is for
+        poses on it; without it there is none.
         """
         dead_time_s = 0.0 if estimator is None else estimator.likelihood.response.dead_time_s
         self._sieve = Sieve(dead_time_s=dead_time_s, tissue=tissue)
-        self._estimator = estimator
+        self._comparison, self._cadence = Comparison(), Cadence()
+        self._estimator, self._tissue = estimator, tissue
         self.obstacle = obstacle
         self._waiting.clear()
-        self.newest = None
+        self.newest = self.advised = None
 
     def take(self, tracked: TrackedCount) -> None:
         """Take a count; one without a trustworthy place says nothing about where the target is."""
         if tracked.status is TrackStatus.OK and self._estimator is not None:
             self._waiting.append(tracked)
+            self._cadence.note(tracked)
             self._woken.set()
 
-    def guide(self, patient_from_tip: RigidTransform) -> Guidance | None:
-        """Say where to go from here; None before the first belief."""
-        return None if self.newest is None else guide(self.newest.posterior, patient_from_tip)
+    def guide(self, patient_from_tip: RigidTransform, track: Track | None = None) -> Guidance | None:
+        """Say where to go from here, and whether the tip's ``track`` leads there; None before the first belief."""
+        if self.newest is None:
+            return None
+        return guide(self.newest.posterior, patient_from_tip, tissue=self._tissue, track=track)
 
     async def run(self) -> None:
         """Update for ever, as fast as counts come and the processor allows."""
         while True:
             await self._woken.wait()
             self._woken.clear()
-            estimator, sieve, batch = self._estimator, self._sieve, tuple(self._waiting)
+            estimator, sieve, comparison = self._estimator, self._sieve, self._comparison
+            batch = tuple(self._waiting)
             self._waiting.clear()
             if estimator is None or not batch:
                 continue
@@ -131,7 +149,32 @@ class Localiser:
                     counted_until_s=float(screening.accepted.taken_at_s[-1]),
                     update_ms=(self._clock() - started_s) * 1000.0,
                     rejections=screening.rejections,
+                    agreement=comparison.compare(estimator, screening.accepted),
                 )
+                await self._ask(estimator, self.newest)
+
+    async def _ask(self, estimator: Estimator, belief: Localisation) -> None:
+        """Ask where to hold the probe next, if it is time to; what fails costs the advice alone."""
+        cadence, tissue, began_s = self._cadence, self._tissue, self._clock()
+        oldest_waiting_s = self._waiting[0].middle_s if self._waiting else None
+        pose = cadence.pose_at(belief.counted_until_s)
+        if tissue is None or pose is None or not cadence.is_due(oldest_waiting_s=oldest_waiting_s, now_s=began_s):
+            return
+        advised = None
+        try:
+            advice = await asyncio.to_thread(advise, estimator, belief.posterior, tissue, pose)
+        except (ArithmeticError, NavigationError, np.linalg.LinAlgError):
+            log.exception("advice failed", readings=belief.posterior.readings)
+        else:
+            advised = Advised(
+                advice=advice,
+                counted_until_s=belief.counted_until_s,
+                took_ms=(self._clock() - began_s) * 1000.0,
+                restarts=belief.posterior.restarts,
+            )
+        cadence.asked(at_s=began_s, until_s=self._clock())
+        if estimator is self._estimator:  # not replaced meanwhile
+            self.advised = advised
 
     def _tell(self, rejections: Rejections) -> None:
         """Bring the number of rejected counts up to date where the belief stays as it was."""

@@ -9,8 +9,12 @@ from acquisition.localising import Localiser
 from acquisition.synchronise import SeenTip, Synchroniser
 from devices.clock import wall_time
 from display.composition import ShownDevice, show_device, show_rate
-from display.messages import GuidanceState, PoseState, PosteriorState, State, StudyState
+from display.estimate_states import show_posterior, show_rejections
+from display.guidance_states import show_guidance, show_nothing
+from display.messages import GuidanceState, PoseState, State, StudyState
 from display.target_states import matrix, point, show_target
+from display.trail import Trail
+from navigation.guidance import Track
 from navigation.response import Response
 from navigation.transforms import RigidTransform
 
@@ -51,12 +55,14 @@ class Composer:
     study: StudyState | None = None
     stranger: Callable[[], str] = field(default=lambda: "")
     _seq: int = -1
+    _trail: Trail = field(default_factory=Trail)
 
     def compose(self, *, now_s: float) -> State:
         """Make the next frame."""
         self._seq += 1
         seen = self.synchroniser.newest_tip() if self.synchroniser else None
-        tip = seen.patient_from_tip if seen and self._is_fresh(seen, now_s=now_s) else None
+        fresh = seen if seen and self._is_fresh(seen, now_s=now_s) else None
+        tip, track = fresh.patient_from_tip if fresh else None, self._trail.follow(fresh)
         localisation = self.localiser.newest
         targets = localisation.posterior.targets if localisation else ()
         return State(
@@ -78,8 +84,9 @@ class Composer:
             ),
             pose=_show_pose(seen, now_s=now_s) if seen else None,
             targets=tuple(show_target(estimate, tip) for estimate in targets),
-            guidance=self._guidance(tip),
-            posterior=self._show_posterior(now_s=now_s),
+            guidance=self._guidance(tip, track, now_s=now_s),
+            posterior=show_posterior(localisation, self.response, now_s=now_s),
+            rejections=show_rejections(self.localiser.rejections),
             study=self.study,
             studies_revision=self.archive.revision,
         )
@@ -89,18 +96,14 @@ class Composer:
         limit_s = self.devices[seen.tracker].stale_after_s
         return limit_s is None or now_s - seen.taken_at_s <= limit_s
 
-    def _guidance(self, tip: RigidTransform | None) -> GuidanceState:
+    def _guidance(self, tip: RigidTransform | None, track: Track | None, *, now_s: float) -> GuidanceState:
         obstacle = self._obstacle(tip)
         if obstacle or tip is None:
-            return GuidanceState(target=None, sentence=obstacle, expected_rate_cps=None)
-        guidance = self.localiser.guide(tip)
-        if guidance is None:
-            return GuidanceState(target=None, sentence="Sweep slowly over the skin", expected_rate_cps=None)
-        return GuidanceState(
-            target=guidance.target,
-            sentence=guidance.sentence,
-            expected_rate_cps=guidance.expected_rate_cps,
-        )
+            return show_nothing(obstacle)
+        localisation, guidance = self.localiser.newest, self.localiser.guide(tip, track)
+        if localisation is None or guidance is None:
+            return show_nothing("Sweep slowly over the skin")
+        return show_guidance(guidance, self.localiser.advised, localisation.posterior, tip, now_s=now_s)
 
     def _obstacle(self, tip: RigidTransform | None) -> str:
         """Say what keeps navigation from guiding at all; empty if nothing does."""
@@ -117,18 +120,6 @@ class Composer:
             (tip is None, "The tracker does not see the probe"),
         )
         return next((sentence for is_so, sentence in obstacles if is_so), "")
-
-    def _show_posterior(self, *, now_s: float) -> PosteriorState | None:
-        localisation = self.localiser.newest
-        if localisation is None or self.response is None:
-            return None
-        response = self.response
-        return PosteriorState(
-            readings=localisation.posterior.readings,
-            age_s=max(0.0, now_s - localisation.counted_until_s),
-            update_ms=localisation.update_ms,
-            response=f"{response.probe}, {response.nuclide}, {response.calibrated_at}",
-        )
 
 
 def _show_pose(seen: SeenTip, *, now_s: float) -> PoseState:

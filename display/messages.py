@@ -91,6 +91,32 @@ class TargetState(Struct, frozen=True, kw_only=True):
     off_axis_deg: Annotated[float | None, Meta(description="Angle between the look direction and the target.")]
 
 
+class AdviceState(Struct, frozen=True, kw_only=True):
+    """Where to hold the probe next, seen from where it is now: a pose on the skin, the target located or not."""
+
+    target: Annotated[str | None, Meta(description="The target that it is to locate; null: one on no map.")]
+    tip_mm: Annotated[Point, Meta(description="Where to hold the tip, patient axes.")]
+    axis: Annotated[Point, Meta(description="Unit vector the way to look from there, patient axes.")]
+    way_mm: Annotated[Point, Meta(description="From the tip to there, patient axes.")]
+    right_mm: Annotated[float, Meta(description="In the tip's frame: that way to its right.")]
+    up_mm: Annotated[float, Meta(description="In the tip's frame: that way up.")]
+    ahead_mm: Annotated[float, Meta(description="In the tip's frame: that way ahead.")]
+    tilt_right_deg: Annotated[float, Meta(description="Turn the probe to its right by so much.")]
+    tilt_up_deg: Annotated[float, Meta(description="Turn the probe up by so much.")]
+    reached: Annotated[bool, Meta(description="The probe is held there.")]
+    dwell_s: Annotated[float, Meta(description="How long to hold there.")]
+    semi_axis_now_mm: Annotated[
+        float | None, Meta(description="Longest semi-axis of the 95 % region now; null where not located.")
+    ]
+    semi_axis_after_mm: Annotated[float | None, Meta(description="The same as expected after the dwell.")]
+    information_bit: Annotated[
+        float | None, Meta(description="Least expected information on where a target is that is not located.")
+    ]
+    reason: Annotated[str, Meta(description="Why there.")]
+    age_s: Age
+    stale_after_s: Annotated[float, Meta(description="Age above which it is no advice any more.")]
+
+
 class GuidanceState(Struct, frozen=True, kw_only=True):
     """What to do next, in words."""
 
@@ -99,6 +125,48 @@ class GuidanceState(Struct, frozen=True, kw_only=True):
     expected_rate_cps: Annotated[
         float | None, Meta(description="Rate that the posterior predicts where the probe last counted.")
     ]
+    motion: Annotated[
+        Literal["toward", "away", "still"] | None,
+        Meta(description="What the tip's last second did to its distance from the target."),
+    ]
+    depth_mm: Annotated[float | None, Meta(description="Of the target's centre under the skin.")]
+    depth_half_width_mm: Annotated[float | None, Meta(description="Half the 95 % interval of it.")]
+    probability_near: Annotated[
+        float | None, Meta(description="That the target is there, within 5 mm of its stated centre.")
+    ]
+    advice: Annotated[
+        AdviceState | None,
+        Meta(description="Where to hold the probe next; null where the sentence leads to the target instead."),
+    ]
+
+
+class AgreementState(Struct, frozen=True, kw_only=True):
+    """Newest counts against what the estimate expects of them, at the same poses: one of the two may be wrong."""
+
+    measured_cps: Annotated[float, Meta(description="As counted, dead time not corrected.")]
+    expected_cps: Annotated[float, Meta(gt=0, description="Likewise, by the estimate.")]
+    low: Annotated[float, Meta(description="Lower end of the 99.7 % interval of measured over expected.")]
+    high: Annotated[float, Meta(description="Upper end of it.")]
+    live_time_s: Annotated[float, Meta(description="Live time that was compared.")]
+    verdict: Annotated[
+        Literal["agrees", "more", "fewer"],
+        Meta(description="Whether chance and the calibration's error explain the difference."),
+    ]
+
+
+class MapShiftState(Struct, frozen=True, kw_only=True):
+    """How far the map has moved as a whole since the scan."""
+
+    shift_mm: Annotated[Point, Meta(description="From the map to the patient as she lies now.")]
+    distance_mm: Annotated[float, Meta(ge=0, description="Length of it.")]
+    half_width_mm: Annotated[float, Meta(description="Half the 95 % interval of the length.")]
+
+
+class RejectionState(Struct, frozen=True, kw_only=True):
+    """Tracked counts that were left out for one reason since the estimate was begun."""
+
+    reason: Annotated[str, Meta(description="In words.")]
+    readings: Annotated[int, Meta(gt=0, description="How many.")]
 
 
 class PosteriorState(Struct, frozen=True, kw_only=True):
@@ -108,6 +176,15 @@ class PosteriorState(Struct, frozen=True, kw_only=True):
     age_s: Age
     update_ms: Annotated[float, Meta(description="Time that the newest update took.")]
     response: Annotated[str, Meta(description="Calibration in use: probe, nuclide, date.")]
+    consistent: Annotated[bool, Meta(description="False: the counts fit no position; trust no target.")]
+    within_calibration: Annotated[
+        bool, Meta(description="False: a target was seen from no distance and angle that was calibrated.")
+    ]
+    restarts: Annotated[
+        int, Meta(ge=0, description="How often counts contradicted the estimate until it began anew.")
+    ]
+    map_shift: Annotated[MapShiftState | None, Meta(description="Null where no mapped source tells.")]
+    agreement: Annotated[AgreementState | None, Meta(description="Null where nothing is expected yet.")]
 
 
 class VolumeState(Struct, frozen=True, kw_only=True):
@@ -166,6 +243,9 @@ class State(Struct, frozen=True, kw_only=True, tag="state"):
     targets: tuple[TargetState, ...]
     guidance: GuidanceState
     posterior: PosteriorState | None
+    rejections: Annotated[
+        tuple[RejectionState, ...], Meta(description="Counts left out since the estimate was begun, most first.")
+    ]
     study: StudyState | None
     studies_revision: Annotated[int, Meta(ge=0, description="Changes when ``GET /v1/studies`` does.")]
 

@@ -9,10 +9,10 @@ from fastapi import WebSocketDisconnect
 from fastapi.testclient import TestClient
 
 from display.app import Exhibits, create_app
+from display.guidance_states import show_nothing
 from display.hub import Hub
 from display.messages import (
     SUBPROTOCOL,
-    GuidanceState,
     Heartbeat,
     Hello,
     Pong,
@@ -38,8 +38,9 @@ def state(seq: int) -> State:
         rate=None,
         pose=None,
         targets=(),
-        guidance=GuidanceState(target=None, sentence="", expected_rate_cps=None),
+        guidance=show_nothing(""),
         posterior=None,
+        rejections=(),
         study=None,
         studies_revision=0,
     )

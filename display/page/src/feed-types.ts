@@ -36,6 +36,8 @@ export interface State {
   readonly targets: readonly TargetState[];
   readonly guidance: GuidanceState;
   readonly posterior: PosteriorState | null;
+  /** Counts left out since the estimate was begun, most first. */
+  readonly rejections: readonly RejectionState[];
   readonly study: StudyState | null;
   /** Changes when ``GET /v1/studies`` does. */
   readonly studies_revision: number;
@@ -144,6 +146,54 @@ export interface GuidanceState {
   readonly sentence: string;
   /** Rate that the posterior predicts where the probe last counted. */
   readonly expected_rate_cps: number | null;
+  /** What the tip's last second did to its distance from the target. */
+  readonly motion: "away" | "still" | "toward" | null;
+  /** Of the target's centre under the skin. */
+  readonly depth_mm: number | null;
+  /** Half the 95 % interval of it. */
+  readonly depth_half_width_mm: number | null;
+  /** That the target is there, within 5 mm of its stated centre. */
+  readonly probability_near: number | null;
+  /** Where to hold the probe next; null where the sentence leads to the target instead. */
+  readonly advice: AdviceState | null;
+}
+
+/** Where to hold the probe next, seen from where it is now: a pose on the skin, the target located or not. */
+export interface AdviceState {
+  /** The target that it is to locate; null: one on no map. */
+  readonly target: string | null;
+  /** Where to hold the tip, patient axes. */
+  readonly tip_mm: readonly [number, number, number];
+  /** Unit vector the way to look from there, patient axes. */
+  readonly axis: readonly [number, number, number];
+  /** From the tip to there, patient axes. */
+  readonly way_mm: readonly [number, number, number];
+  /** In the tip's frame: that way to its right. */
+  readonly right_mm: number;
+  /** In the tip's frame: that way up. */
+  readonly up_mm: number;
+  /** In the tip's frame: that way ahead. */
+  readonly ahead_mm: number;
+  /** Turn the probe to its right by so much. */
+  readonly tilt_right_deg: number;
+  /** Turn the probe up by so much. */
+  readonly tilt_up_deg: number;
+  /** The probe is held there. */
+  readonly reached: boolean;
+  /** How long to hold there. */
+  readonly dwell_s: number;
+  /** Longest semi-axis of the 95 % region now; null where not located. */
+  readonly semi_axis_now_mm: number | null;
+  /** The same as expected after the dwell. */
+  readonly semi_axis_after_mm: number | null;
+  /** Least expected information on where a target is that is not located. */
+  readonly information_bit: number | null;
+  /** Why there. */
+  readonly reason: string;
+  /** Seconds since it was measured, at the time of sending. */
+  readonly age_s: number;
+  /** Age above which it is no advice any more. */
+  readonly stale_after_s: number;
 }
 
 /** What the estimate rests on. */
@@ -156,6 +206,50 @@ export interface PosteriorState {
   readonly update_ms: number;
   /** Calibration in use: probe, nuclide, date. */
   readonly response: string;
+  /** False: the counts fit no position; trust no target. */
+  readonly consistent: boolean;
+  /** False: a target was seen from no distance and angle that was calibrated. */
+  readonly within_calibration: boolean;
+  /** How often counts contradicted the estimate until it began anew. */
+  readonly restarts: number;
+  /** Null where no mapped source tells. */
+  readonly map_shift: MapShiftState | null;
+  /** Null where nothing is expected yet. */
+  readonly agreement: AgreementState | null;
+}
+
+/** How far the map has moved as a whole since the scan. */
+export interface MapShiftState {
+  /** From the map to the patient as she lies now. */
+  readonly shift_mm: readonly [number, number, number];
+  /** Length of it. */
+  readonly distance_mm: number;
+  /** Half the 95 % interval of the length. */
+  readonly half_width_mm: number;
+}
+
+/** Newest counts against what the estimate expects of them, at the same poses: one of the two may be wrong. */
+export interface AgreementState {
+  /** As counted, dead time not corrected. */
+  readonly measured_cps: number;
+  /** Likewise, by the estimate. */
+  readonly expected_cps: number;
+  /** Lower end of the 99.7 % interval of measured over expected. */
+  readonly low: number;
+  /** Upper end of it. */
+  readonly high: number;
+  /** Live time that was compared. */
+  readonly live_time_s: number;
+  /** Whether chance and the calibration's error explain the difference. */
+  readonly verdict: "agrees" | "fewer" | "more";
+}
+
+/** Tracked counts that were left out for one reason since the estimate was begun. */
+export interface RejectionState {
+  /** In words. */
+  readonly reason: string;
+  /** How many. */
+  readonly readings: number;
 }
 
 /** The study that the map comes from. */

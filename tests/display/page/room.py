@@ -15,11 +15,14 @@ import pytest
 from numpy.typing import NDArray
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from acquisition.agreement import TOLERANCE
 from devices.clock import monotonic
 from display.app import Exhibits, create_app
 from display.hub import Hub
 from display.messages import (
     VERSION,
+    AdviceState,
+    AgreementState,
     DeviceState,
     GuidanceState,
     Hello,
@@ -166,6 +169,53 @@ def make_rate(rate_cps: float = 1243.0, *, age_s: float = 0.05) -> RateState:
     )
 
 
+def make_agreement(ratio: float = 1.03, *, half: float = 0.06) -> AgreementState:
+    """What was counted over what was expected, chance reaching so far to either side."""
+    low, high = ratio - half, ratio + half
+    return AgreementState(
+        measured_cps=1200.0 * ratio,
+        expected_cps=1200.0,
+        low=low,
+        high=high,
+        live_time_s=2.0,
+        verdict="more" if low > 1 + TOLERANCE else "fewer" if high < 1 - TOLERANCE else "agrees",
+    )
+
+
+def make_advice(
+    pose: PoseState,
+    *,
+    way_mm: Point = (18.0, 0.0, 6.0),
+    look: tuple[float, float, float] = (-0.5, 1.0, 0.25),
+    **changes: Any,
+) -> AdviceState:
+    """Where to hold the probe next: so far from the tip, looking that way."""
+    axes, axis = np.array(pose.patient_from_tip), np.array(look) / np.linalg.norm(look)
+    left_mm, up_mm, ahead_mm = axes.T @ np.array(way_mm)
+    aside = axes.T @ axis
+    angle_deg = np.degrees(np.arccos(aside[2])) / max(float(np.hypot(aside[0], aside[1])), 1e-9)
+    there: dict[str, Any] = {
+        "target": "Node 1",
+        "tip_mm": point(np.array(pose.tip_mm) + way_mm),
+        "axis": point(axis),
+        "way_mm": way_mm,
+        "right_mm": -float(left_mm),
+        "up_mm": float(up_mm),
+        "ahead_mm": float(ahead_mm),
+        "tilt_right_deg": -float(aside[0] * angle_deg),
+        "tilt_up_deg": float(aside[1] * angle_deg),
+        "reached": False,
+        "dwell_s": 1.4,
+        "semi_axis_now_mm": 8.0,
+        "semi_axis_after_mm": 5.0,
+        "information_bit": None,
+        "reason": "Expected to shrink the region of Node 1 from 8.0 to 5.0 mm in 2 s",
+        "age_s": 0.3,
+        "stale_after_s": 3.0,
+    }
+    return AdviceState(**(there | changes))
+
+
 def make_device(name: str, **changes: Any) -> DeviceState:
     """A live input."""
     live: dict[str, Any] = {
@@ -309,10 +359,24 @@ class Room:
                 target="Node 1",
                 sentence="Node 1: 29 mm ± 4, tilt to the patient's right",
                 expected_rate_cps=1200.0,
+                motion="toward",
+                depth_mm=26.0,
+                depth_half_width_mm=3.4,
+                probability_near=0.9,
+                advice=None,
             ),
             "posterior": PosteriorState(
-                readings=412, age_s=0.1, update_ms=31.0, response="Probe A, Tc-99m, 2026-11-22"
+                readings=412,
+                age_s=0.1,
+                update_ms=31.0,
+                response="Probe A, Tc-99m, 2026-11-22",
+                consistent=True,
+                within_calibration=True,
+                restarts=0,
+                map_shift=None,
+                agreement=make_agreement(),
             ),
+            "rejections": (),
             "study": make_study(),
             "studies_revision": 1,
         }

@@ -13,8 +13,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
+from display.guidance_states import show_nothing
 from display.hub import Hub
-from display.messages import GuidanceState, StudyChoice
+from display.messages import StudyChoice
 from display.page.hatch_build import build_page
 from display.shelf import shelve
 from navigation.volume import Volume
@@ -409,8 +410,6 @@ async def test_a_page_of_another_version_asks_to_be_reloaded(room: Room) -> None
 
 async def test_words_of_the_feed_are_text_not_markup(room: Room, page: Page) -> None:
     """A name from the wire cannot become part of the page."""
-    room.now["guidance"] = GuidanceState(
-        target=None, sentence="<img src=x onerror=alert(1)>", expected_rate_cps=None
-    )
+    room.now["guidance"] = show_nothing("<img src=x onerror=alert(1)>")
     await expect(page.locator("#guidance")).to_have_text("<img src=x onerror=alert(1)>")
     assert await page.locator("#guidance img").count() == 0
