@@ -16,7 +16,7 @@ Imaging 14, 1995): a parabola above the cost, split between the neighbours, has 
 of a quadratic for each voxel; likelihood less cost never falls.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from numpy.typing import NDArray
 from navigation.errors import NavigationError
 
 Array = NDArray[np.float64]
+
+_WALKED_ROWS = 8
+"""Rows that are squared at a time: few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,13 @@ class Emission:
         Counting time less the dead time of the counts, shape (N,), s; positive.
     others_cps
         True rate of all that is no voxel, background included, shape (N,), cps; positive.
+    sensitivity
+        Counts that 1 MBq in each voxel brings, shape (M,); worked out here.
+
+    Raises
+    ------
+    NavigationError
+        Where a time or a background is not above zero.
 
     """
 
@@ -47,10 +57,19 @@ class Emission:
     counts: Array
     alive_s: Array
     others_cps: Array
+    sensitivity: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not ((self.alive_s > 0).all() and (self.others_cps > 0).all()):
-            raise NavigationError("emission: wants times and a background above zero in every row")
+        for name in ("alive_s", "others_cps"):
+            values = getattr(self, name)
+            if (is_wrong := ~(values > 0)).any():
+                row = int(is_wrong.argmax())
+                raise NavigationError(
+                    f"emission: {name} is {values[row]} in row {row}: wants it above zero; take dead time off the "
+                    "time, not more than there is, and give a background"
+                )
+        sensitivity = self.alive_s.astype(np.float32) @ self.rates_cps
+        object.__setattr__(self, "sensitivity", sensitivity.astype(np.float64))
 
     def expected_cps(self, activity_mbq: Array) -> Array:
         """Rate of an image (M,) at each row, before dead time, shape (N,)."""
@@ -61,15 +80,14 @@ class Emission:
         rate = self.expected_cps(activity_mbq)
         return float(self.counts @ np.log(rate) - self.alive_s @ rate)
 
-    @property
-    def sensitivity(self) -> Array:
-        """Counts that 1 MBq in each voxel brings, shape (M,)."""
-        return (self.alive_s.astype(np.float32) @ self.rates_cps).astype(np.float64)
-
     def information(self, activity_mbq: Array) -> Array:
         """Fisher information of each voxel's activity, all others held, shape (M,), per MBq2."""
         weight = (self.alive_s / self.expected_cps(activity_mbq)).astype(np.float32)
-        return np.asarray(np.einsum("n,nm,nm->m", weight, self.rates_cps, self.rates_cps), dtype=np.float64)
+        total = np.zeros(self.rates_cps.shape[1], dtype=np.float32)
+        for start in range(0, len(weight), _WALKED_ROWS):
+            some = slice(start, start + _WALKED_ROWS)
+            total += weight[some] @ np.square(self.rates_cps[some])
+        return total.astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ Array = NDArray[np.float64]
 Cells = NDArray[np.int64]
 
 REACH_MM = 70.0
-"""Farthest voxel from the tip that is taken in."""
+"""Farthest voxel from the tip that is taken in, unless told otherwise."""
 
 FIELD_COSINE = 0.8
-"""Voxels are taken in within 37 degrees of the axis: beyond, a probe counts a few per cent at most."""
+"""Voxels are taken in within 37 degrees of the axis, unless told otherwise: beyond, a probe counts little."""
 
 VIEW_MM, VIEW_AXIS = 6.0, 0.15
 """Poses are rounded to these, tip and components of the axis, before a cone is drawn from them."""
@@ -29,6 +29,13 @@ def _keys(cells: Cells) -> Cells:
 class Voxels:
     """Cells of a grid whose nodes are multiples of its spacing.
 
+    Parameters
+    ----------
+    spacing_mm
+        Side of a voxel.
+    reach_mm, field_cosine
+        Distance from a tip and cosine of the angle off its axis within which voxels are taken in.
+
     Attributes
     ----------
     spacing_mm
@@ -38,13 +45,17 @@ class Voxels:
 
     """
 
-    def __init__(self, spacing_mm: float) -> None:
+    def __init__(
+        self, spacing_mm: float, *, reach_mm: float = REACH_MM, field_cosine: float = FIELD_COSINE
+    ) -> None:
         self.spacing_mm = spacing_mm
         self.cells: Cells = np.zeros((0, 3), dtype=np.int64)
+        self._reach_mm, self._field_cosine = reach_mm, field_cosine
         self._views: set[tuple[int, ...]] = set()
-        steps = np.arange(-int(REACH_MM // spacing_mm) - 1, int(REACH_MM // spacing_mm) + 2)
+        self._waiting: Cells = np.zeros((0, 3), dtype=np.int64)
+        steps = np.arange(-int(reach_mm // spacing_mm) - 1, int(reach_mm // spacing_mm) + 2)
         cube = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
-        self._ball = cube[np.linalg.norm(cube * spacing_mm, axis=1) < REACH_MM + spacing_mm]
+        self._ball = cube[np.linalg.norm(cube * spacing_mm, axis=1) < reach_mm + spacing_mm]
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -54,29 +65,37 @@ class Voxels:
         """Centres, shape (M, 3), mm, patient frame."""
         return np.asarray(self.cells * self.spacing_mm, dtype=np.float64)
 
-    def extend(self, tip_mm: Array, axis: Array, tissue: Tissue) -> int:
+    def extend(self, tip_mm: Array, axis: Array, tissue: Tissue, *, most: int | None = None) -> int:
         """Take in what poses (N, 3) look at, inside the tissue; return how many voxels are new.
 
-        New ones are sorted, so that the order of the poses does not matter.
+        New ones are sorted, so that the order of the poses does not matter. No more than ``most`` are taken in at
+        once, those nearest to the last tip first; the others wait for the next call.
         """
         rounded = np.hstack((np.round(tip_mm / VIEW_MM), np.round(axis / VIEW_AXIS))).astype(np.int64)
         views = [tuple(each) for each in np.unique(rounded, axis=0).tolist()]
         views = [each for each in views if each not in self._views]
         self._views.update(views)
         seen = [self._cone(np.array(each[:3]) * VIEW_MM, np.array(each[3:]) * VIEW_AXIS, tissue) for each in views]
-        if not seen:
+        cells = np.concatenate((self._waiting, *seen))
+        if not len(cells):
             return 0
-        keys, index = np.unique(np.concatenate([_keys(each) for each in seen]), return_index=True)
-        fresh = np.concatenate(seen)[index][~np.isin(keys, _keys(self.cells))]
+        keys, index = np.unique(_keys(cells), return_index=True)
+        fresh = cells[index][~np.isin(keys, _keys(self.cells), assume_unique=True)]
+        self._waiting = fresh[:0]
+        if most is not None and len(fresh) > most:
+            distance = np.linalg.norm(fresh * self.spacing_mm - tip_mm[-1], axis=1)
+            is_first = np.zeros(len(fresh), dtype=np.bool_)
+            is_first[np.argsort(distance, kind="stable")[:most]] = True
+            fresh, self._waiting = fresh[is_first], fresh[~is_first]
         self.cells = np.concatenate((self.cells, fresh))
         return len(fresh)
 
     def _cone(self, tip_mm: Array, axis: Array, tissue: Tissue) -> Cells:
         cells = self._ball + np.round(tip_mm / self.spacing_mm).astype(np.int64)
         offset = cells * self.spacing_mm - tip_mm
-        distance = np.linalg.norm(offset, axis=1)
-        is_seen = offset @ axis > FIELD_COSINE * distance * np.linalg.norm(axis)
-        is_seen &= distance < REACH_MM
+        distance = np.sqrt(np.einsum("mk,mk->m", offset, offset))
+        is_seen = offset @ axis > self._field_cosine * distance * np.linalg.norm(axis)
+        is_seen &= distance < self._reach_mm
         skin = tissue.skin_at(tip_mm[None])
         if np.isfinite(skin.height_mm[0]):
             # the whole voxel: one that is half in the air would gather the noise of the few poses beside it
@@ -91,6 +110,7 @@ class Voxels:
     def keep(self, chosen: NDArray[np.intp]) -> None:
         """Forget all other voxels; a pose that looks at them takes them in anew."""
         self.cells = self.cells[chosen]
+        self._waiting = self._waiting[:0]
         self._views.clear()
 
     def neighbours(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

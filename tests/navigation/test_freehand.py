@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from navigation import freehand
+from navigation import tally as tally_rows
 from navigation.errors import NavigationError
 from navigation.freehand import Freehand, FreehandImage
 from navigation.observations import Observations
@@ -115,12 +116,12 @@ def test_memory_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(freehand, "MOST_VOXELS", 8000)
     scanner = Freehand(RESPONSE, SKIN, frame_of_reference_uid="1.2.3")
     seen = _scan(40.0)
-    for step in range(6):
-        part = seen.take(np.arange(50 * step, 50 * step + 50))
+    for start in range(0, 300, 10):
+        part = seen.take(np.arange(start, start + 10))
         moved = Observations(
             counts=part.counts,
             live_time_s=part.live_time_s,
-            tip_mm=part.tip_mm + np.array([100.0 * step, 0.0, 0.0]),
+            tip_mm=part.tip_mm + np.array([100.0 * (start // 50), 0.0, 0.0]),
             axis=part.axis,
             taken_at_s=part.taken_at_s,
         )
@@ -130,6 +131,40 @@ def test_memory_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert image is not None
     centre = image.sensitivity.geometry.positions_mm(np.argwhere(~np.isnan(image.sensitivity.values)))[:, 0]
     assert centre.min() > 200.0
+
+
+def test_merging_and_forgetting_keep_the_matrix_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After 700 readings in small batches each rate in the matrix is the table's at its row and voxel."""
+    monkeypatch.setattr(freehand, "MOST_VOXELS", 9000)
+    scanner = Freehand(RESPONSE, SKIN, frame_of_reference_uid="1.2.3")
+    seen = _scan(70.0)
+    for start in range(0, 700, 25):
+        image = scanner.update(seen.take(np.arange(start, start + 25)), iterations=1)
+    assert image is not None
+    tally, points = scanner._tally, scanner._voxels.points_mm
+    held = scanner._matrix[: len(tally), : len(points)]
+    exact = scanner._table.rates_cps(points, tally.tip_mm, tally.axis, tally.skin)
+    newest = slice(len(tally) - tally_rows.RECENT_ROWS, None)
+    assert np.allclose(held[newest], exact[newest], rtol=1e-3)
+    # a merged row is the mean of rates, not the rate at the mean pose: next to the tip they differ
+    off = np.abs(held.sum(axis=0) / exact.sum(axis=0) - 1)
+    assert np.quantile(off, 0.99) < 0.03
+
+
+def test_nothing_is_drawn_beyond_the_calibration() -> None:
+    """A probe calibrated to 40 mm and 20 degrees shows no tissue that it saw from farther or more aside only."""
+    near = replace(RESPONSE, greatest_distance_mm=40.0, greatest_angle_deg=20.0)
+    seen = _scan(20.0)
+    image = Freehand(near, SKIN, frame_of_reference_uid="1.2.3").update(seen)
+    assert image is not None
+    volume = image.sensitivity
+    centre = volume.geometry.positions_mm(np.argwhere(~np.isnan(volume.values)))
+    offset = centre[None] - seen.tip_mm[:, None]
+    distance = np.linalg.norm(offset, axis=-1)
+    angle = np.degrees(np.arccos(np.einsum("nmk,nk->nm", offset, seen.axis) / distance))
+    # poses are rounded to 6 mm and 0.15 before a voxel is taken in
+    assert ((distance < 46.0) & (angle < 40.0)).any(axis=0).all()
+    assert centre[:, 2].min() > -46.0
 
 
 @pytest.mark.parametrize("wrong", [{"spacing_mm": 0.0}, {"hidden_mbq": -1.0}, {"roughness": -0.1}])

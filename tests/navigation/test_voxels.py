@@ -61,3 +61,27 @@ def test_what_was_forgotten_is_taken_in_again_when_it_is_looked_at() -> None:
     voxels.keep(voxels.nearest(TIPS[0], 100))
     assert len(voxels) == 100
     assert voxels.extend(TIPS, AXES, SKIN) == whole - 100
+
+
+def test_voxels_that_wait_come_later_the_nearest_first() -> None:
+    """Taken in 500 at a time, those nearest to the last tip come first, all of them in the end, and none twice."""
+    at_once, by_parts = Voxels(5.0), Voxels(5.0)
+    whole = at_once.extend(TIPS, AXES, SKIN)
+    assert by_parts.extend(TIPS, AXES, SKIN, most=500) == 500
+    distance = np.linalg.norm(at_once.points_mm - TIPS[-1], axis=1)
+    taken = np.linalg.norm(by_parts.points_mm - TIPS[-1], axis=1)
+    assert taken.max() <= np.sort(distance)[499]
+    while by_parts.extend(TIPS, AXES, SKIN, most=500):
+        pass
+    assert len(by_parts) == whole
+    assert len(np.unique(by_parts.cells, axis=0)) == whole
+
+
+def test_a_shorter_reach_and_a_narrower_field_take_in_less() -> None:
+    """Within 30 mm and 20 degrees no voxel is farther from every tip, or more aside of every axis."""
+    voxels = Voxels(3.0, reach_mm=30.0, field_cosine=float(np.cos(np.radians(20.0))))
+    voxels.extend(TIPS[:1], AXES[:1], SKIN)
+    offset = voxels.points_mm - TIPS[0]
+    distance = np.linalg.norm(offset, axis=1)
+    assert distance.max() < 30.0
+    assert (offset @ AXES[0] / distance).min() > np.cos(np.radians(20.0))
