@@ -221,7 +221,7 @@ def _search(
     slopes[..., len(FITTED) :] = likelihood.correction.components_at(
         others.position_mm, tally.tip_mm, tally.axis, tally.skin
     )
-    without = likelihood.evaluate(others, tally, np.ones(len(tally)), slopes, 1.0)[0]
+    without = likelihood.expect(others, tally, slopes)
     weight = likelihood.weights(without, tally)
     rate = likelihood.response.expected_rate_cps(hypotheses.points_mm, poses.tip_mm, poses.axis, tissue)
     total = without.rate_cps[:, None] + np.append(

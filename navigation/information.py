@@ -19,22 +19,8 @@ def jacobian_and_variance(likelihood: Likelihood, fit: Fit, tally: Tally, slopes
 
     The parameters are in the order of ``Fit.covariance``; the variance is the count's over its weight in the fit.
     """
-    mixture, response = fit.mixture, likelihood.response
-    size = len(mixture)
-    here = likelihood.evaluate(mixture, tally, np.ones(len(tally)), slopes, 1.0)[0]
-    by_point = response.rate_and_gradient(mixture.position_mm, tally.tip_mm, tally.axis, tally.skin)[1]
-    by_point *= np.exp(slopes @ mixture.log_response + mixture.log_activity)[..., None]
-    jacobian = np.concatenate(
-        (
-            by_point.reshape(len(tally), 3 * size),
-            here.by_source_cps,
-            np.full((len(tally), 1), np.exp(mixture.log_background)),
-            np.einsum("nk,nkp->np", here.by_source_cps, slopes),
-        ),
-        axis=1,
-    )
-    jacobian *= (tally.live_time_s / (1 + here.rate_cps * response.dead_time_s) ** 2)[:, None]
-    return jacobian, here.expected / likelihood.weights(here, tally)
+    here = likelihood.expect(fit.mixture, tally, slopes)
+    return here.jacobian, here.expected / likelihood.weights(here, tally)
 
 
 def gains_mm2(covariance: Array, jacobian: Array, variance: Array, rows: slice) -> tuple[Array, Array]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from navigation.lattice import Lattice
 from navigation.likelihood import NUISANCES, Likelihood
@@ -50,10 +51,18 @@ class JointFit:
         self.weight = np.zeros(0)
         self._slopes = np.zeros((0, len(start), NUISANCES))
         self._slopes_at = start.position_mm
+        self._without: dict[str, Mixture] = {}
 
-    def forget_rows(self) -> None:
-        """Compute all sensitivities anew: the tally has merged its rows."""
-        self._slopes = self._slopes[:0]
+    def merge(self, group: NDArray[np.intp], live_time_s: Array) -> None:
+        """Merge rows as the tally did: the mean over each group, weighted by live time."""
+        missing = len(group) - len(self._slopes)
+        if missing >= FRESH_ROWS or not len(self._slopes):
+            self._slopes = self._slopes[:0]
+            return
+        known = self._borrowed(missing)
+        share = live_time_s / np.bincount(group, live_time_s)[group]
+        merged = csr_array((share, (group, np.arange(len(group)))), shape=(group.max() + 1, len(group)))
+        self._slopes = np.asarray(merged @ known.reshape(len(known), -1)).reshape(-1, *known.shape[1:])
 
     def climb(self, start: Mixture, *, steps: int = 8) -> Fit:
         """Fit from a start, weights and sensitivities brought up to date, and stand there."""
@@ -68,16 +77,31 @@ class JointFit:
             if not len(self._slopes):
                 self._slopes_at = start.position_mm
             self._slopes = np.concatenate((self._slopes, fresh))
-        slopes, volume_mm3 = self._all_slopes, self._lattice.volume_mm3
-        here = self._likelihood.evaluate(start, tally, np.ones(rows), slopes, volume_mm3)[0]
-        self.weight = self._likelihood.weights(here, tally)
-        fit = self._likelihood.maximise(start, tally, self.weight, slopes, volume_mm3, steps=steps)
-        self.mixture = fit.mixture
+        fit = self._likelihood.maximise(
+            start, tally, None, self._all_slopes, self._lattice.volume_mm3, steps=steps
+        )
+        self.weight, self.mixture = fit.weight, fit.mixture
         return fit
 
     def without(self, fit: Fit, index: int) -> Fit:
-        """Fit what is left when one source is taken out; the joint fit stays where it stands."""
-        return self._maximise(fit.mixture.without(index), np.delete(self._all_slopes, index, axis=1), steps=8)
+        """Fit what is left when one source is taken out; the joint fit stays where it stands.
+
+        It starts where that ended last time, or from the joint fit if that is better by now.
+        """
+        left, name = fit.mixture.without(index), fit.mixture.names[index]
+        former = self._without.get(name)
+        found = self._likelihood.maximise(
+            left,
+            self._tally,
+            self.weight,
+            np.delete(self._all_slopes, index, axis=1),
+            self._lattice.volume_mm3,
+            rival=former if former is not None and former.priors == left.priors else None,
+            beaten_at=fit.log_posterior,
+            steps=8,
+        )
+        self._without[name] = found.mixture
+        return found
 
     def with_one_more(self, without: Fit, sought: SourcePrior, place_mm: Array, log_activity: float) -> Fit:
         """Fit with one more source from a start; the joint fit stays where it stands.
@@ -93,7 +117,10 @@ class JointFit:
         )
         own = self._likelihood.sensitivities(alone, self._tally, slice(0, None))
         kept = [number for number, name in enumerate(self.mixture.names) if name in without.mixture.names]
-        return self._maximise(mixture, np.concatenate((self._all_slopes[:, kept], own), axis=1), steps=10)
+        slopes = np.concatenate((self._all_slopes[:, kept], own), axis=1)
+        return self._likelihood.maximise(
+            mixture, self._tally, self.weight, slopes, self._lattice.volume_mm3, steps=10
+        )
 
     def misfit(self, fit: Fit) -> tuple[float, float]:
         """Excess scatter of the counts in standard deviations, and the factor by which variances grow for it."""
@@ -112,10 +139,7 @@ class JointFit:
 
     @property
     def _all_slopes(self) -> Array:
-        missing = len(self._tally) - len(self._slopes)
-        return np.concatenate((self._slopes, np.repeat(self._slopes[-1:], missing, axis=0)))
+        return self._borrowed(len(self._tally) - len(self._slopes))
 
-    def _maximise(self, start: Mixture, slopes: Array, *, steps: int) -> Fit:
-        return self._likelihood.maximise(
-            start, self._tally, self.weight, slopes, self._lattice.volume_mm3, steps=steps
-        )
+    def _borrowed(self, missing: int) -> Array:
+        return np.concatenate((self._slopes, np.repeat(self._slopes[-1:], missing, axis=0)))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from navigation.correction import COMPONENTS, Correction
-from navigation.mixture import Fit, Mixture
+from navigation.mixture import Expectation, Fit, Mixture
 from navigation.response import FITTED, Response
 from navigation.shift import displacement_mm, joint_precision
 from navigation.tally import Tally
@@ -51,6 +51,12 @@ NUISANCES = len(FITTED) + COMPONENTS
 
 SETTLED = 0.01
 """Gain of log posterior still to be had below which a climb ends: a seventh of a standard deviation."""
+
+DECIDED = 100.0
+"""Nats below its rival from which a fit is not worth another step: still decisive where counts scatter tenfold."""
+
+HOPE = 2.0
+"""Gain that a climb may still bring, over what its next step promises."""
 
 _LOG_STEP = 0.02
 _FAINTEST_CPS = 1e-4
@@ -115,20 +121,46 @@ class Likelihood:
         slopes[..., len(FITTED) :] = self.correction.components_at(mixture.position_mm, tips, axes, skin)
         return slopes
 
-    def weights(self, fit: Fit, tally: Tally) -> Array:
-        """Weight of each row: 1 where counting noise rules, less where pose noise and model error do."""
-        error = self.correction.error_at(fit.mixture.position_mm, tally.tip_mm, tally.axis)
-        own = UNSTRUCTURED * error * tally.live_time_s[:, None] * fit.by_source_cps
-        variance = fit.pose_variance + np.square(own).sum(axis=1)
-        return np.asarray(fit.expected / (fit.expected + variance))
+    def expect(self, mixture: Mixture, tally: Tally, slopes: Array) -> Expectation:
+        """Say what a mixture expects at each row."""
+        size = len(mixture)
+        rate, by_point = self.response.rate_and_gradient(mixture.position_mm, tally.tip_mm, tally.axis, tally.skin)
+        factor = np.exp(slopes @ mixture.log_response + mixture.log_activity) * tally.strength[:, None]
+        by_source = rate * factor
+        background = float(np.exp(mixture.log_background))
+        total = background + by_source.sum(axis=1)
+        dead = 1 + total * self.response.dead_time_s
 
-    def _pose_variance(self, tally: Tally, position_mm: Array, by_point: Array) -> Array:
+        by_point *= factor[..., None]
+        jacobian = np.empty((len(tally), 4 * size + 1 + NUISANCES))
+        jacobian[:, : 3 * size] = by_point.reshape(len(tally), 3 * size)
+        jacobian[:, 3 * size : 4 * size] = by_source
+        jacobian[:, 4 * size] = background
+        jacobian[:, 4 * size + 1 :] = np.matmul(by_source[:, None, :], slopes)[:, 0]
+        jacobian *= (tally.live_time_s / dead**2)[:, None]
+        return Expectation(
+            mixture=mixture,
+            expected=tally.live_time_s * total / dead,
+            rate_cps=total,
+            by_source_cps=by_source,
+            jacobian=jacobian,
+        )
+
+    def weights(self, here: Expectation, tally: Tally) -> Array:
+        """Weight of each row: 1 where counting noise rules, less where pose noise and model error do."""
+        error = self.correction.error_at(here.mixture.position_mm, tally.tip_mm, tally.axis)
+        own = UNSTRUCTURED * error * tally.live_time_s[:, None] * here.by_source_cps
+        variance = self.pose_variance(here, tally) + np.square(own).sum(axis=1)
+        return np.asarray(here.expected / (here.expected + variance))
+
+    def pose_variance(self, here: Expectation, tally: Tally) -> Array:
         """Variance of the expected counts from a noisy tip and axis, shape (N,).
 
         Moving the tip is moving the sources; turning the axis is moving them sideways by their distance.
         """
+        by_point = here.by_position
         moved = by_point.sum(axis=1)
-        offset = position_mm[None] - tally.tip_mm[:, None]
+        offset = here.mixture.position_mm[None] - tally.tip_mm[:, None]
         turned = np.cross(offset, by_point).sum(axis=1)
         about_axis = np.einsum("nk,nk->n", turned, tally.axis)
         return np.asarray(
@@ -140,39 +172,26 @@ class Likelihood:
         self, mixture: Mixture, tally: Tally, weight: Array, slopes: Array, volume_mm3: float
     ) -> tuple[Fit, Array, Array]:
         """Value, gradient and information at a point; the fit's covariance is left for ``maximise`` to fill in."""
-        size = len(mixture)
-        count = 4 * size + 1 + NUISANCES
-        rate, by_point = self.response.rate_and_gradient(mixture.position_mm, tally.tip_mm, tally.axis, tally.skin)
-        factor = np.exp(slopes @ mixture.log_response + mixture.log_activity) * tally.strength[:, None]
-        by_source = rate * factor
-        background = float(np.exp(mixture.log_background))
-        total = background + by_source.sum(axis=1)
-        dead = 1 + total * self.response.dead_time_s
-        expected = tally.live_time_s * total / dead
-        by_total = tally.live_time_s / dead**2
+        return self._judge(self.expect(mixture, tally, slopes), tally, weight, volume_mm3)
 
-        by_point *= factor[..., None]
-        jacobian = np.empty((len(tally), count))
-        jacobian[:, : 3 * size] = by_point.reshape(len(tally), 3 * size)
-        jacobian[:, 3 * size : 4 * size] = by_source
-        jacobian[:, 4 * size] = background
-        jacobian[:, 4 * size + 1 :] = np.matmul(by_source[:, None, :], slopes)[:, 0]
-        jacobian *= by_total[:, None]
-
-        residual = weight * (tally.counts / expected - 1)
-        gradient = jacobian.T @ residual
-        information = jacobian.T @ (jacobian * (weight / expected)[:, None])
+    def _judge(
+        self, here: Expectation, tally: Tally, weight: Array, volume_mm3: float
+    ) -> tuple[Fit, Array, Array]:
+        expected = here.expected
+        gradient = here.jacobian.T @ (weight * (tally.counts / expected - 1))
+        information = here.jacobian.T @ (here.jacobian * (weight / expected)[:, None])
         log_likelihood = float(weight @ (tally.counts * np.log(expected) - expected - gammaln(tally.counts + 1)))
-        log_prior = self._add_prior(mixture, gradient, information, volume_mm3)
+        log_prior = self._add_prior(here.mixture, gradient, information, volume_mm3)
         fit = Fit(
-            mixture=mixture,
+            mixture=here.mixture,
+            expected=expected,
+            rate_cps=here.rate_cps,
+            by_source_cps=here.by_source_cps,
+            jacobian=here.jacobian,
+            weight=weight,
             log_likelihood=log_likelihood,
             log_posterior=log_likelihood + log_prior,
             covariance=np.zeros((0, 0)),
-            expected=expected,
-            rate_cps=total,
-            by_source_cps=by_source,
-            pose_variance=by_total**2 * self._pose_variance(tally, mixture.position_mm, by_point),
         )
         return fit, gradient, information
 
@@ -213,14 +232,13 @@ class Likelihood:
                 total += float(log_density[0])
         if not mapped:
             return total
-        priors = [mixture.priors[number] for number in mapped]
+        priors = tuple(mixture.priors[number] for number in mapped)
         rows = (3 * np.array(mapped)[:, None] + np.arange(3)).reshape(-1)
-        precision = joint_precision(priors)
+        precision, log_norm = joint_precision(priors)
         off_mm = displacement_mm(priors, mixture.position_mm[mapped])
         gradient[rows] -= precision @ off_mm
         information[np.ix_(rows, rows)] += precision
-        log_norm = float(np.linalg.slogdet(precision / (2 * np.pi))[1])
-        return total + 0.5 * (log_norm - float(off_mm @ precision @ off_mm))
+        return total + log_norm - 0.5 * float(off_mm @ precision @ off_mm)
 
     def _keep_inside(self, position_mm: Array, gradient: Array, information: Array) -> float:
         """Hold sources in the body: a parabola from ``LEAST_DEPTH_MM`` below the skin outward."""
@@ -233,17 +251,47 @@ class Likelihood:
         return -0.5 * float(np.square(above / DEPTH_SIGMA_MM).sum())
 
     def maximise(
-        self, mixture: Mixture, tally: Tally, weight: Array, slopes: Array, volume_mm3: float, *, steps: int = 12
+        self,
+        mixture: Mixture,
+        tally: Tally,
+        weight: Array | None,
+        slopes: Array,
+        volume_mm3: float,
+        *,
+        rival: Mixture | None = None,
+        beaten_at: float = -math.inf,
+        steps: int = 12,
     ) -> Fit:
-        """Climb from a start to the nearest maximum, at most ``steps`` steps."""
-        size = len(mixture)
-        fit, gradient, information = self.evaluate(mixture, tally, weight, slopes, volume_mm3)
+        """Climb from a start to the nearest maximum, at most ``steps`` steps.
+
+        Parameters
+        ----------
+        mixture, rival
+            Where to start: the higher of both.
+        tally, weight, slopes
+            The counts, how much each row counts (None: as the start has it), and the rows' sensitivities.
+        volume_mm3
+            Volume that is searched, over which a source that is on no map is uniform.
+        beaten_at
+            Log posterior of what this is compared with: far below that, how far no longer matters.
+        steps
+            Each costs about the same time.
+
+        """
+        size, start = len(mixture), self.expect(mixture, tally, slopes)
+        held = self.weights(start, tally) if weight is None else weight
+        fit, gradient, information = self._judge(start, tally, held, volume_mm3)
+        if rival is not None:
+            its_fit, its_gradient, its_information = self.evaluate(rival, tally, held, slopes, volume_mm3)
+            if its_fit.log_posterior > fit.log_posterior:
+                fit, gradient, information = its_fit, its_gradient, its_information
         damping = 1e-3
         for _ in range(steps):
             damped = information + damping * np.diag(np.diag(information))
             step = np.linalg.solve(damped, gradient)
             gain_expected = float(step @ gradient)
-            if gain_expected < SETTLED:
+            is_beaten = fit.log_posterior + HOPE * gain_expected < beaten_at - DECIDED
+            if gain_expected < SETTLED or is_beaten:
                 break
             step[: 3 * size] = np.clip(step[: 3 * size], -12.0, 12.0)
             step[3 * size :] = np.clip(step[3 * size :], -1.5, 1.5)
@@ -255,7 +303,7 @@ class Likelihood:
                 log_background=here.log_background + float(step[4 * size]),
                 log_response=here.log_response + step[4 * size + 1 :],
             )
-            there, its_gradient, its_information = self.evaluate(tried, tally, weight, slopes, volume_mm3)
+            there, its_gradient, its_information = self.evaluate(tried, tally, held, slopes, volume_mm3)
             if there.log_posterior > fit.log_posterior - 1e-9:
                 fit, gradient, information = there, its_gradient, its_information
                 damping = max(damping / 8, 1e-9)

@@ -1,4 +1,4 @@
-"""Sources, background and response as one point of the parameter space; a fit is such a point with its errors."""
+"""Sources, background and response as one point of the parameter space, what it expects, and a fit of it."""
 
 from __future__ import annotations
 
@@ -65,34 +65,55 @@ class Mixture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Fit:
-    """A maximum of likelihood times prior.
+class Expectation:
+    """What a mixture expects at each of N rows of a tally, and how that changes with the mixture.
 
     Attributes
     ----------
     mixture
-        Where it is.
-    log_likelihood, log_posterior
-        Weighted log-likelihood (up to a constant of the counts) and with the prior's logarithm.
-    covariance
-        Inverse of the information, shape (P, P): positions, log activities, log background, response.
+        The sources, K of them.
     expected, rate_cps
         Counts expected in each row and the true rate there, shape (N,).
     by_source_cps
         The part of each source in that rate, shape (N, K).
-    pose_variance
-        Variance that pose noise adds to the expected counts, shape (N,).
+    jacobian
+        Derivative of the expected counts by each parameter, shape (N, P): positions (mm), log activities, log
+        background, response.
 
     """
 
     mixture: Mixture
-    log_likelihood: float
-    log_posterior: float
-    covariance: Array
     expected: Array
     rate_cps: Array
     by_source_cps: Array
-    pose_variance: Array
+    jacobian: Array
+
+    @property
+    def by_position(self) -> Array:
+        """Derivative of the expected counts by each source's position, shape (N, K, 3), per mm."""
+        size = len(self.mixture)
+        return self.jacobian[:, : 3 * size].reshape(len(self.jacobian), size, 3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fit(Expectation):
+    """A maximum of likelihood times prior.
+
+    Attributes
+    ----------
+    weight
+        How much each row counts, shape (N,).
+    log_likelihood, log_posterior
+        Weighted log-likelihood (up to a constant of the counts) and with the prior's logarithm.
+    covariance
+        Inverse of the information, shape (P, P), in the jacobian's order.
+
+    """
+
+    weight: Array
+    log_likelihood: float
+    log_posterior: float
+    covariance: Array
 
     def source_covariance(self, index: int) -> Array:
         """Of one source's position and log activity, shape (4, 4)."""

@@ -70,6 +70,9 @@ RESTART_AFTER = 30
 FEW = 3
 """Readings up to which one question is asked an update; after more, all are."""
 
+STEPS, FEW_STEPS = 8, 5
+"""Most steps of a fit at an update, and at one of ``FEW`` readings: the next one goes on."""
+
 MOST_BORN = 3
 """Sources on no map that one session may hold."""
 
@@ -159,10 +162,10 @@ class Estimator:
             self._lattice.extend(self._tally, len(observations))
             if merged := self._tally.merge():
                 self._lattice.merge(*merged)
-                self._joint.forget_rows()
+                self._joint.merge(*merged)
         if not len(self._tally):
             return self._posterior(None, 0.0, 1.0)
-        fit = self._joint.climb(self._joint.mixture)
+        fit = self._joint.climb(self._joint.mixture, steps=FEW_STEPS if len(observations) <= FEW else STEPS)
         questions = [*(each for each in (*self._prior.sources, *self._born) if not each.is_injection), None]
         asked = len(questions) if len(observations) > FEW else 1
         if not len(self._lattice.points_mm):

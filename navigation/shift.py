@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -57,7 +58,7 @@ class MapShift:
         if sigma == 0:
             return None
         same = np.tile(np.eye(3), (len(priors), 1))
-        gain = sigma**2 * same.T @ joint_precision(priors)
+        gain = sigma**2 * same.T @ joint_precision(tuple(priors))[0]
         return cls(
             mean_mm=gain @ displacement_mm(priors, position_mm),
             covariance_mm2=sigma**2 * (np.eye(3) - gain @ same) + gain @ covariance_mm2 @ gain.T,
@@ -71,8 +72,12 @@ class MapShift:
         return replace(prior, centre_mm=prior.centre_mm + self.mean_mm, covariance_mm2=own + self.covariance_mm2)
 
 
-def joint_precision(priors: Sequence[SourcePrior]) -> Array:
-    """Inverse of the joint prior covariance of K mapped sources' positions, shape (3 K, 3 K), per mm2."""
+@lru_cache(maxsize=64)
+def joint_precision(priors: tuple[SourcePrior, ...]) -> tuple[Array, float]:
+    """Joint normal prior of K mapped sources' positions: inverse covariance, per mm2, and log of its height.
+
+    The first has shape (3 K, 3 K) and is read-only: a fit asks for the same again and again.
+    """
     size = 3 * len(priors)
     sigma = max((each.shift_sigma_mm for each in priors), default=0.0)
     covariance = sigma**2 * np.tile(np.eye(3), (len(priors), len(priors)))
@@ -80,7 +85,9 @@ def joint_precision(priors: Sequence[SourcePrior]) -> Array:
         if prior.covariance_mm2 is not None:
             rows = slice(3 * number, 3 * number + 3)
             covariance[rows, rows] = prior.covariance_mm2
-    return np.asarray(np.linalg.inv(covariance)) if size else covariance
+    precision = np.asarray(np.linalg.inv(covariance)) if size else covariance
+    precision.setflags(write=False)
+    return precision, 0.5 * float(np.linalg.slogdet(precision / (2 * np.pi))[1]) if size else 0.0
 
 
 def displacement_mm(priors: Sequence[SourcePrior], position_mm: Array) -> Array:

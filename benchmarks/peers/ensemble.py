@@ -61,35 +61,33 @@ class Ensemble:
         self._lattice.extend(self._tally, len(observations))
         if merged := self._tally.merge():
             self._lattice.merge(*merged)
-        fit, weight, slopes = self._maximum()
-        self._samples = self._sampled(fit, weight, slopes)
+        fit, slopes = self._maximum()
+        self._samples = self._sampled(fit, slopes)
 
-    def _maximum(self) -> tuple[Fit, Array, Array]:
+    def _maximum(self) -> tuple[Fit, Array]:
         """Take sources in, the injection sites first, each at its best place on the lattice."""
         mixture = self._likelihood.start()
-        fit, weight, slopes = self._climbed(mixture)
+        fit, slopes = self._climbed(mixture)
         for prior in sorted(self._priors, key=lambda each: not each.is_injection):
             if prior.is_injection and prior.centre_mm is not None:
                 place, log_activity = prior.centre_mm, prior.log_activity_mean
             else:
-                scan = self._lattice.scan(prior, self._tally, fit.rate_cps, weight)
+                scan = self._lattice.scan(prior, self._tally, fit.rate_cps, fit.weight)
                 best = int(scan.log_weight.argmax())
                 place, log_activity = self._lattice.points_mm[best], float(scan.log_activity[best])
-            fit, weight, slopes = self._climbed(fit.mixture.plus(prior, place, log_activity))
-        return fit, weight, slopes
+            fit, slopes = self._climbed(fit.mixture.plus(prior, place, log_activity))
+        return fit, slopes
 
-    def _climbed(self, mixture: Mixture) -> tuple[Fit, Array, Array]:
+    def _climbed(self, mixture: Mixture) -> tuple[Fit, Array]:
         """Climb three times, weights and sensitivities renewed each time."""
         volume = self._lattice.volume_mm3
         for _ in range(3):
             slopes = self._likelihood.sensitivities(mixture, self._tally, slice(None))
-            plain = self._likelihood.evaluate(mixture, self._tally, np.ones(len(self._tally)), slopes, volume)[0]
-            weight = self._likelihood.weights(plain, self._tally)
-            fit = self._likelihood.maximise(mixture, self._tally, weight, slopes, volume, steps=20)
+            fit = self._likelihood.maximise(mixture, self._tally, None, slopes, volume, steps=20)
             mixture = fit.mixture
-        return fit, weight, slopes
+        return fit, slopes
 
-    def _sampled(self, fit: Fit, weight: Array, slopes: Array) -> Array:
+    def _sampled(self, fit: Fit, slopes: Array) -> Array:
         size = 4 * len(fit.mixture) + 1
         at_maximum = _state(fit.mixture)
         # how the response's unknowns answer to a step of the rest
@@ -101,7 +99,7 @@ class Ensemble:
             if np.abs(state - at_maximum).max() > 200.0:  # beyond any walker that still counts; keeps exp finite
                 return -np.inf
             here, gradient, information = self._likelihood.evaluate(
-                mixture, self._tally, weight, slopes, self._lattice.volume_mm3
+                mixture, self._tally, fit.weight, slopes, self._lattice.volume_mm3
             )
             inner, pull = information[size:, size:], gradient[size:]
             half_step = 0.5 * float(pull @ np.linalg.solve(inner, pull))

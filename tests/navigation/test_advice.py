@@ -97,7 +97,7 @@ def test_the_update_of_rank_one_is_that_of_a_refit(response: Response) -> None:
     rows = slice(3 * index, 3 * index + 3)
     gains, taken = gains_mm2(fit.covariance, jacobian, variance / 20, rows)
 
-    here = likelihood.evaluate(fit.mixture, row, np.ones(1), slopes, 1.0)[0]
+    here = likelihood.expect(fit.mixture, row, slopes)
     weight = likelihood.weights(here, row)
     with_it, prior_alone = (
         likelihood.evaluate(fit.mixture, row, each, slopes, 1.0)[2] for each in (weight, np.zeros(1))

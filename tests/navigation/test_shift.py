@@ -32,7 +32,7 @@ def test_joint_prior_is_that_of_one_shift_and_one_error_each() -> None:
     common = rng.normal(0, 8 * np.sqrt(COMMON_SHARE), (200_000, 1, 3))
     own = rng.normal(0, np.sqrt(4 + 64 * (1 - COMMON_SHARE)), (200_000, 2, 3))
     drawn = np.cov((common + own).reshape(-1, 6).T)
-    assert np.linalg.inv(joint_precision(priors)) == pytest.approx(drawn, abs=0.6)
+    assert np.linalg.inv(joint_precision(tuple(priors))[0]) == pytest.approx(drawn, abs=0.6)
 
 
 def test_two_sources_moved_alike_tell_the_shift() -> None:
