@@ -35,11 +35,8 @@ class StudyLedger:
     def __init__(self, *, quiet_s: float) -> None:
         self._quiet_s = quiet_s
         self._studies: dict[str, _Study] = {}
-
-    @property
-    def senders(self) -> set[int]:
-        """Associations that some study waits for."""
-        return set().union(*(study.senders for study in self._studies.values()))
+        self._unannounced: dict[str, _Study] = {}
+        self._sending: dict[int, _Study] = {}
 
     @property
     def next_due_s(self) -> float | None:
@@ -57,41 +54,47 @@ class StudyLedger:
             reason=FOUND_AT_START,
         )
 
-    def stored(self, study_uid: str, path: str, *, sender: int, calling_ae: str, now_s: float) -> None:
-        """Take an object that ``sender``, an association, has stored."""
-        for other_uid, other in self._studies.items():
-            if other_uid != study_uid:
-                other.senders.discard(sender)
+    def stored(
+        self, study_uid: str, path: str, *, sender: int, calling_ae: str, now_s: float, is_replaced: bool = False
+    ) -> None:
+        """Take an object that ``sender``, an association, has stored, maybe in place of another."""
         study = self._studies.setdefault(study_uid, _Study(calling_ae=calling_ae))
+        former = self._sending.get(sender)
+        if former is not None and former is not study:
+            former.senders.discard(sender)
+            del self._sending[sender]
         study.last_s = now_s
-        if path in study.objects:
+        if path in study.objects and not is_replaced:
             return
         study.objects[path] = None
         study.calling_ae = calling_ae
         study.senders.add(sender)
         study.fresh += 1
+        self._sending[sender] = study
+        self._unannounced[study_uid] = study
 
     def ended(self, sender: int, *, was_released: bool, now_s: float) -> None:
         """Note that an association has ended, in order or not."""
-        for study in self._studies.values():
-            if sender in study.senders:
-                study.senders.discard(sender)
-                study.last_s = now_s
-                study.is_lost = study.is_lost or not was_released
+        study = self._sending.pop(sender, None)
+        if study is not None:
+            study.senders.discard(sender)
+            study.last_s = now_s
+            study.is_lost = study.is_lost or not was_released
 
     def due(self, now_s: float) -> tuple[StudyComplete, ...]:
         """Studies that are complete now, each once until more comes."""
         complete = [
             (uid, study)
-            for uid, study in self._studies.items()
-            if study.fresh and not study.senders and study.last_s + self._quiet_s <= now_s
+            for uid, study in self._unannounced.items()
+            if not study.senders and study.last_s + self._quiet_s <= now_s
         ]
         return tuple(self._announce(uid, study) for uid, study in complete)
 
     def _waiting(self) -> list[_Study]:
-        return [study for study in self._studies.values() if study.fresh and not study.senders]
+        return [study for study in self._unannounced.values() if not study.senders]
 
     def _announce(self, study_uid: str, study: _Study) -> StudyComplete:
+        del self._unannounced[study_uid]
         reason = "association ended and nothing more came"
         if study.is_announced:
             reason = f"objects came after it was complete: {study.fresh}"

@@ -1,19 +1,10 @@
-"""Which object is it: the identifiers at the head of a data set, read without trusting it."""
+"""Which object is it: the identifiers that a data set carries, read without trusting it."""
 
 import re
 import zlib
 from dataclasses import dataclass
-from io import BytesIO
 
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
-from pydicom.tag import BaseTag
-
-IMPLICIT_VR = frozenset({"1.2.840.10008.1.2", "1.2.840.113619.5.2"})
-"""Transfer syntaxes without explicit VR: the default one, and GE's private one with big-endian pixels."""
-
-BIG_ENDIAN = frozenset({"1.2.840.10008.1.2.2"})
+from devices.dicom.elements import Read, UnreadableObject, walk
 
 DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 """Transfer syntaxes whose whole data set is deflated (PS3.5 A.5)."""
@@ -21,14 +12,14 @@ DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.8
 INFLATED_HEAD_BYTES = 1 << 22
 """How much of a deflated data set is inflated to find its identifiers: bounds a decompression bomb."""
 
+DEFLATED_CHUNK_BYTES = 1 << 16
+
 SOP_INSTANCE_UID = 0x00080018
 STUDY_INSTANCE_UID = 0x0020000D
 
+_WANTED = frozenset({SOP_INSTANCE_UID, STUDY_INSTANCE_UID})
+
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
-
-
-class UnreadableObject(ValueError):
-    """Raised when a data set does not say, or not legibly, which object of which study it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,49 +48,51 @@ def checked_uid(text: str, *, name: str) -> str:
     return uid
 
 
-def read_identity(data_set: BytesIO, *, transfer_syntax: str) -> Identity:
-    """Read SOP Instance UID (0008,0018) and Study Instance UID (0020,000D) from the head of a data set.
+def read_identity(read: Read, size: int, *, transfer_syntax: str) -> Identity:
+    """Read SOP Instance UID (0008,0018) and Study Instance UID (0020,000D) from a data set of ``size`` bytes.
 
-    Nothing after (0020,000D) is read, no pixel is touched, and no value is decoded.
+    The whole data set is walked, header by header, so that one cut short on its way is told; no pixel is touched.
+    Of a deflated one only the head is inflated, and only that is walked.
 
     Raises
     ------
     UnreadableObject
-        Where the head cannot be parsed or one of the two is missing or no UID.
+        Where the data set does not hold together, or one of the two is missing or no UID.
 
     """
-    data_set.seek(0)
+    is_whole = True
     if transfer_syntax in DEFLATED:
-        data_set = _inflated_head(data_set)
-    try:
-        head = read_dataset(
-            data_set,
-            is_implicit_VR=transfer_syntax in IMPLICIT_VR,
-            is_little_endian=transfer_syntax not in BIG_ENDIAN,
-            stop_when=_is_past_study,
-        )
-    except Exception as exc:  # hostile bytes: pydicom raises whatever its parser trips over
-        raise UnreadableObject(f"the data set cannot be parsed as {transfer_syntax}: {exc}") from exc
+        head, is_whole = _inflated_head(read)
+        read, size = _reader(head), len(head)
+    values = walk(read, size, transfer_syntax=transfer_syntax, wanted=_WANTED, is_whole=is_whole)
     return Identity(
-        object_uid=_uid(head, SOP_INSTANCE_UID, "SOP Instance UID (0008,0018)"),
-        study_uid=_uid(head, STUDY_INSTANCE_UID, "Study Instance UID (0020,000D)"),
+        object_uid=_uid(values, SOP_INSTANCE_UID, "SOP Instance UID (0008,0018)"),
+        study_uid=_uid(values, STUDY_INSTANCE_UID, "Study Instance UID (0020,000D)"),
     )
 
 
-def _is_past_study(tag: BaseTag, vr: str | None, length: int) -> bool:  # noqa: ARG001 - pydicom's signature
-    return int(tag) > STUDY_INSTANCE_UID
+def _reader(content: bytes) -> Read:
+    return lambda place, size: content[place : place + size]
 
 
-def _inflated_head(data_set: BytesIO) -> BytesIO:
+def _inflated_head(read: Read) -> tuple[bytes, bool]:
     # raw deflate without a zlib header (PS3.5 A.5)
+    inflater, head, place = zlib.decompressobj(-zlib.MAX_WBITS), bytearray(), 0
     try:
-        return BytesIO(zlib.decompressobj(-zlib.MAX_WBITS).decompress(data_set.getbuffer(), INFLATED_HEAD_BYTES))
+        while not inflater.eof and len(head) < INFLATED_HEAD_BYTES:
+            chunk = inflater.unconsumed_tail or read(place, DEFLATED_CHUNK_BYTES)
+            if not chunk:
+                raise UnreadableObject("the deflated data set ends before its end: cut short on its way")
+            if not inflater.unconsumed_tail:
+                place += len(chunk)
+            head += inflater.decompress(chunk, INFLATED_HEAD_BYTES - len(head))
     except zlib.error as exc:
         raise UnreadableObject(f"the deflated data set cannot be inflated: {exc}") from exc
+    return bytes(head), inflater.eof
 
 
-def _uid(head: Dataset, tag: int, name: str) -> str:
-    element = head.get_item(tag) if tag in head else None
-    if not isinstance(element, RawDataElement) or not element.value:
+def _uid(values: dict[int, bytes], tag: int, name: str) -> str:
+    value = values.get(tag, b"")
+    if not value:
         raise UnreadableObject(f"{name} is missing")
-    return checked_uid(element.value.decode("ascii", errors="replace"), name=name)
+    return checked_uid(value.decode("ascii", errors="replace"), name=name)

@@ -10,23 +10,24 @@ import errno
 import os
 import signal
 import sys
-import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing
 
 from pydantic import ValidationError
-from pynetdicom.association import Association
 
-from devices.clock import monotonic
+from devices.clock import Clock, monotonic
+from devices.dicom.association import Timing
 from devices.dicom.completion import StudyLedger
+from devices.dicom.door import WAITING_CONNECTIONS, Admission, Door, listen
 from devices.dicom.messages import Failed, Listening, NodeMessage, Refused, Stored, to_line
-from devices.dicom.scp import Arrival, Refusal, StorageProvider
+from devices.dicom.session import Arrival, Ending, Provider, Refusal, Session
 from devices.dicom.settings import NodeSettings
-from devices.dicom.store import ObjectStore
+from devices.dicom.store import Kept, ObjectStore
 
-ENDED_CHECK_S = 0.1
-"""How often associations that have sent something are looked at for having ended."""
+DISK_THREADS = 8
+"""Objects that are being made durable at a time: an association waits for its own only."""
 
 
 def emit(message: NodeMessage) -> None:
@@ -36,61 +37,61 @@ def emit(message: NodeMessage) -> None:
 
 
 class _Reporter:
-    """Turns what happened on pynetdicom's threads into messages, on the event loop."""
+    """Turns what happened into messages for the service."""
 
-    def __init__(self, settings: NodeSettings) -> None:
+    def __init__(self, settings: NodeSettings, *, clock: Clock) -> None:
         self._ledger = StudyLedger(quiet_s=settings.quiet_s)
-        self._happened: asyncio.Queue[Arrival | Refusal] = asyncio.Queue()
-        self._associations: dict[int, Association] = {}
+        self._clock = clock
+        self._changed = asyncio.Event()
 
     def announce(self, store: ObjectStore) -> None:
         for study in store.studies():
             emit(self._ledger.found(study))
 
-    def notify_from(self, loop: asyncio.AbstractEventLoop, happened: Arrival | Refusal) -> None:
-        loop.call_soon_threadsafe(self._happened.put_nowait, happened)
+    def take(self, happened: Arrival | Refusal | Ending) -> None:
+        match happened:
+            case Refusal():
+                emit(Refused(calling_ae=happened.calling_ae, address=happened.address, reason=happened.reason))
+            case Ending():
+                sender = id(happened.session)
+                self._ledger.ended(sender, was_released=happened.was_released, now_s=self._clock())
+                self._changed.set()
+            case Arrival() if happened.stored.kept is not Kept.REJECTED:
+                self._note(happened)
+
+    def _note(self, arrival: Arrival) -> None:
+        stored = arrival.stored
+        self._ledger.stored(
+            stored.study_uid,
+            str(stored.path),
+            sender=id(arrival.session),
+            calling_ae=arrival.calling_ae,
+            now_s=self._clock(),
+            is_replaced=stored.kept is Kept.REPLACED,
+        )
+        if stored.kept in {Kept.CONFLICT, Kept.REPLACED}:
+            emit(
+                Stored(
+                    study_uid=stored.study_uid,
+                    object_uid=arrival.object_uid,
+                    calling_ae=arrival.calling_ae,
+                    path=str(stored.path),
+                    kept=stored.kept,
+                )
+            )
 
     async def run(self) -> None:
         while True:
-            try:
-                async with asyncio.timeout(self._wait_s()):
-                    self._take(await self._happened.get())
-            except TimeoutError:
-                self._look_for_ended()
-            for study in self._ledger.due(monotonic()):
+            self._changed.clear()
+            for study in self._ledger.due(self._clock()):
                 emit(study)
-
-    def _wait_s(self) -> float | None:
-        if self._ledger.senders:
-            return ENDED_CHECK_S
-        due_s = self._ledger.next_due_s
-        return None if due_s is None else max(0.0, due_s - monotonic())
-
-    def _take(self, happened: Arrival | Refusal) -> None:
-        if isinstance(happened, Refusal):
-            emit(Refused(calling_ae=happened.calling_ae, address=happened.address, reason=happened.reason))
-            return
-        sender, path = id(happened.association), str(happened.stored.path)
-        self._associations[sender] = happened.association
-        self._ledger.stored(
-            happened.study_uid, path, sender=sender, calling_ae=happened.calling_ae, now_s=monotonic()
-        )
-        emit(
-            Stored(
-                study_uid=happened.study_uid,
-                object_uid=happened.object_uid,
-                calling_ae=happened.calling_ae,
-                path=path,
-                kept=happened.stored.kept,
-            )
-        )
-
-    def _look_for_ended(self) -> None:
-        # a thread that has ended is the one sign that no way of losing a connection escapes
-        for sender, association in list(self._associations.items()):
-            if not association.is_alive():
-                self._ledger.ended(sender, was_released=association.is_released, now_s=monotonic())
-                del self._associations[sender]
+            due_s = self._ledger.next_due_s
+            wait_s = None if due_s is None else max(0.0, due_s - self._clock())
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
 
 
 def _plain(settings: NodeSettings, exc: OSError) -> str:
@@ -104,20 +105,31 @@ def _plain(settings: NodeSettings, exc: OSError) -> str:
     return str(exc)
 
 
-@contextmanager
-def _serving(provider: StorageProvider) -> Iterator[tuple[str, int]]:
-    server = provider.listen()
-    accepting = threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="dicom accept", daemon=True
+def _admission(settings: NodeSettings, provider: Provider, reporter: _Reporter) -> Admission:
+    return Admission(
+        is_expected_from=settings.is_expected_from,
+        connections=settings.maximum_associations + WAITING_CONNECTIONS,
+        timing=Timing(
+            artim_s=settings.request_time_s,
+            pdu_s=settings.pdu_time_s,
+            idle_s=settings.idle_time_s,
+            total_s=settings.total_time_s,
+        ),
+        make_user=lambda address: Session(provider, address),
+        report=lambda address, reason: reporter.take(Refusal(calling_ae="", address=address, reason=reason)),
     )
-    accepting.start()
+
+
+@asynccontextmanager
+async def _disk() -> AsyncIterator[ThreadPoolExecutor]:
+    pool = ThreadPoolExecutor(DISK_THREADS, "dicom disk")
     try:
-        yield str(server.server_address[0]), int(server.server_address[1])
+        yield pool
     finally:
-        server.shutdown()
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def serve(settings: NodeSettings, stop: asyncio.Event) -> None:
+async def serve(settings: NodeSettings, stop: asyncio.Event, *, clock: Clock = monotonic) -> None:
     """Serve until ``stop`` is set.
 
     Raises
@@ -126,21 +138,26 @@ async def serve(settings: NodeSettings, stop: asyncio.Event) -> None:
         Where the folder or the port cannot be had.
 
     """
-    loop = asyncio.get_running_loop()
-    reporter = _Reporter(settings)
+    reporter = _Reporter(settings, clock=clock)
     with ObjectStore.open(settings.folder, free_floor_mb=settings.free_floor_mb) as store:
-        provider = StorageProvider(settings, store, lambda happened: reporter.notify_from(loop, happened))
-        threading.excepthook = provider.report_crash
-        with _serving(provider) as (host, port):
-            emit(Listening(host=host, port=port))
-            reporter.announce(store)
-            running = asyncio.create_task(reporter.run(), name="dicom reports")
-            stopping = asyncio.create_task(stop.wait(), name="dicom stop")
-            await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            running.cancel()
-            if not stop.is_set():
-                await running
+        async with _disk() as disk:
+            provider = Provider(settings=settings, store=store, disk=disk, notify=reporter.take)
+            door = Door(_admission(settings, provider, reporter), clock=clock)
+            with closing(listen(settings.host, settings.port)) as listener:
+                host, port = listener.getsockname()[:2]
+                emit(Listening(host=host, port=port))
+                reporter.announce(store)
+                jobs = [
+                    asyncio.create_task(reporter.run(), name="dicom reports"),
+                    asyncio.create_task(door.serve(listener), name="dicom door"),
+                    asyncio.create_task(stop.wait(), name="dicom stop"),
+                ]
+                done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+                for job in jobs:
+                    job.cancel()
+                await asyncio.gather(*jobs, return_exceptions=True)
+                for job in done:
+                    job.result()
 
 
 async def _main() -> int:
@@ -155,7 +172,7 @@ async def _main() -> int:
     except ValidationError as exc:
         emit(Failed(reason=f"the settings on standard input are not the node's: {exc}"))
         return 2
-    closing = asyncio.create_task(_until_closed(reader, stop), name="standard input")
+    closing_input = asyncio.create_task(_until_closed(reader, stop), name="standard input")
     try:
         await serve(settings, stop)
     except BrokenPipeError:
@@ -164,7 +181,7 @@ async def _main() -> int:
         emit(Failed(reason=_plain(settings, exc)))
         return 1
     finally:
-        closing.cancel()
+        closing_input.cancel()
     return 0
 
 
@@ -181,8 +198,8 @@ def main() -> None:
         code = asyncio.run(_main())
     except Exception:  # noqa: BLE001 - the process ends here, saying why
         traceback.print_exc()
-    # pynetdicom's threads are not daemons and would hold the process open for a peer that stays; every
-    # acknowledged object is on the disk, and a half-written one is removed at the next start
+    # a disk that does not answer holds its thread; every acknowledged object is on the disk, and a half-written
+    # one is removed at the next start
     os._exit(code)
 
 

@@ -1,34 +1,69 @@
 """The DICOM file format around a data set (PS3.10 chapter 7): preamble, prefix, file meta information.
 
-Written here in 30 lines instead of through pydicom, which refuses some identifiers that consoles do send.
+Written here instead of through pydicom, which refuses some identifiers that consoles do send. Beside the usual
+elements the meta information carries a seal: what was received, so that a file says by itself whether it still is.
 """
 
 import struct
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
+from typing import Final, Self
 
-from pydicom.filereader import read_file_meta_info
+from fastcrc import crc64
 
-IMPLEMENTATION_CLASS_UID = "2.25.8495145222267637900756451969585494369"
+IMPLEMENTATION_CLASS_UID: Final = "2.25.8495145222267637900756451969585494369"
 """Names this implementation in associations and files (PS3.7 D.3.3.2); from a UUID (PS3.5 B.2)."""
 
-IMPLEMENTATION_VERSION_NAME = "RADIONAV_0_1"
+IMPLEMENTATION_VERSION_NAME: Final = "RADIONAV_0_1"
 
-PREAMBLE_BYTES = 128
+SEAL_CREATOR_UID: Final = "2.25.158113899140870951089146303465507031638"
+"""Private Information Creator UID (0002,0100) of our seal; from a UUID."""
+
+PREAMBLE_BYTES: Final = 128
+
+LONGEST_META_BYTES: Final = 65536
+
+_SEAL = struct.Struct(">QQ")
+
+
+class UnreadableFile(ValueError):
+    """Raised when a file is no DICOM file, or its meta information cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What a data set was when it came: its CRC-64/XZ (poly 42F0E1EBA9EA3693, reflected) and its length."""
+
+    checksum: int
+    size: int
+
+    def over(self, content: memoryview | bytes) -> "Seal":
+        """Give the seal of what this one is of, and ``content`` after it."""
+        return Seal(crc64.xz(content, self.checksum), self.size + len(content))
+
+    def to_bytes(self) -> bytes:
+        """Encode as Private Information (0002,0102): two 64-bit numbers, big endian."""
+        return _SEAL.pack(self.checksum, self.size)
+
+
+EMPTY: Final = Seal(0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileMeta:
-    """What stands before a stored data set: how it is encoded, what it is, and who sent it."""
+    """What stands before a stored data set: how it is encoded, what it is, who sent it, and its seal."""
 
     sop_class_uid: str
     object_uid: str
     transfer_syntax: str
     calling_ae: str
+    seal: Seal | None = None
 
     def to_bytes(self) -> bytes:
-        """Encode preamble, prefix and group 2, always explicit VR little endian (PS3.10 table 7.1-1)."""
+        """Encode preamble, prefix and group 2, always explicit VR little endian (PS3.10 table 7.1-1).
+
+        The seal comes last: its 16 bytes end where the data set begins.
+        """
         group = b"".join(
             (
                 # OB has a reserved field and a 32-bit length (PS3.5 table 7.1-1); version is 00H 01H
@@ -39,10 +74,42 @@ class FileMeta:
                 _element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID),
                 _element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME),
                 _element(0x0016, b"AE", self.calling_ae),
+                _element(0x0100, b"UI", SEAL_CREATOR_UID),
+                struct.pack("<HH2sHI", 0x0002, 0x0102, b"OB", 0, _SEAL.size) + (self.seal or EMPTY).to_bytes(),
             )
         )
         length = struct.pack("<HH2sHI", 0x0002, 0x0000, b"UL", 4, len(group))
         return bytes(PREAMBLE_BYTES) + b"DICM" + length + group
+
+    @classmethod
+    def read(cls, path: Path) -> tuple[Self, int]:
+        """Read the meta information of a file, and where its data set begins.
+
+        Raises
+        ------
+        UnreadableFile
+            Where it has none that can be read.
+
+        """
+        with path.open("rb") as file:
+            head = file.read(LONGEST_META_BYTES)
+        start = PREAMBLE_BYTES + len(b"DICM")
+        if head[PREAMBLE_BYTES:start] != b"DICM" or len(head) < start + 12:
+            raise UnreadableFile(f"{path} is no DICOM file: it has no DICM after its preamble")
+        end = start + 12 + int(struct.unpack_from("<I", head, start + 8)[0])
+        if end > len(head):
+            raise UnreadableFile(f"{path}: its meta information ends before its end")
+        values = _read_group(head[start + 12 : end], path)
+        seal = values.get(0x0102, b"")
+        is_ours = _text(values, 0x0100) == SEAL_CREATOR_UID and len(seal) == _SEAL.size
+        meta = cls(
+            sop_class_uid=_text(values, 0x0002),
+            object_uid=_text(values, 0x0003),
+            transfer_syntax=_text(values, 0x0010),
+            calling_ae=_text(values, 0x0016),
+            seal=Seal(*_SEAL.unpack(seal)) if is_ours else None,
+        )
+        return meta, end
 
 
 def _element(element: int, vr: bytes, text: str) -> bytes:
@@ -52,31 +119,61 @@ def _element(element: int, vr: bytes, text: str) -> bytes:
     return struct.pack("<HH2sH", 0x0002, element, vr, len(value)) + value
 
 
+def _read_group(content: bytes, path: Path) -> dict[int, bytes]:
+    values, place = {}, 0
+    try:
+        while place < len(content):
+            _, element, vr, length = struct.unpack_from("<HH2sH", content, place)
+            place += 8
+            if vr in {b"OB", b"UN"}:
+                (length,) = struct.unpack_from("<I", content, place)
+                place += 4
+            values[element] = content[place : place + length]
+            place += length
+    except struct.error as exc:
+        raise UnreadableFile(f"{path}: its meta information cannot be read: {exc}") from exc
+    return values
+
+
+def _text(values: dict[int, bytes], element: int) -> str:
+    return values.get(element, b"").decode("ascii", errors="replace").strip("\0 ")
+
+
 def data_set_offset(path: Path) -> int:
-    """Where the data set begins in a file of this node."""
+    """Where the data set begins in a DICOM file; raises ``UnreadableFile``."""
+    return FileMeta.read(path)[1]
+
+
+def is_sound(path: Path) -> bool:
+    """Whether a file still holds what its seal says was received; one without a seal cannot say, and is not.
+
+    Reads all of it.
+
+    Raises
+    ------
+    OSError, UnreadableFile
+        Where it cannot be read at all.
+
+    """
+    meta, offset = FileMeta.read(path)
+    seal = EMPTY
     with path.open("rb") as file:
-        file.seek(PREAMBLE_BYTES + len(b"DICM"))
-        _, _, _, _, length = struct.unpack("<HH2sHI", file.read(12))
-    return PREAMBLE_BYTES + len(b"DICM") + 12 + int(length)
-
-
-def read_sender(path: Path) -> str:
-    """AE title that sent a stored file, from its file meta (0002,0016); empty where it does not say."""
-    return str(read_file_meta_info(path).get("SourceApplicationEntityTitle", "")).strip()
-
-
-def is_same_object(path: Path, data_set: BytesIO, *, transfer_syntax: str) -> bool:
-    """Whether a stored file holds these very bytes in this transfer syntax."""
-    offset = data_set_offset(path)
-    with data_set.getbuffer() as sent, path.open("rb") as file:
-        if path.stat().st_size - offset != len(sent):
-            return False
-        if str(read_file_meta_info(path).TransferSyntaxUID) != transfer_syntax:
-            return False
         file.seek(offset)
-        place = 0
         while chunk := file.read(1 << 20):
-            if chunk != sent[place : place + len(chunk)]:
+            seal = seal.over(chunk)
+    return seal == meta.seal
+
+
+def is_same_object(first: Path, second: Path) -> bool:
+    """Whether two files hold the same bytes in the same transfer syntax; who sent them does not matter."""
+    (one, one_offset), (other, other_offset) = FileMeta.read(first), FileMeta.read(second)
+    size = first.stat().st_size - one_offset
+    if one.transfer_syntax != other.transfer_syntax or size != second.stat().st_size - other_offset:
+        return False
+    with first.open("rb") as mine, second.open("rb") as others:
+        mine.seek(one_offset)
+        others.seek(other_offset)
+        while chunk := mine.read(1 << 20):
+            if chunk != others.read(len(chunk)):
                 return False
-            place += len(chunk)
     return True

@@ -1,12 +1,17 @@
 """What the site file says of the DICOM storage node."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from devices.dicom.store import OnConflict
 
 ANY = "*"
 """In ``allowed_ae_titles``: every calling AE title is accepted. Meant for a simulated site."""
+
+EVERYWHERE: tuple[IPv4Network | IPv6Network, ...] = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
 
 
 def _checked_ae_title(title: str) -> str:
@@ -23,10 +28,54 @@ AeTitle = Annotated[str, AfterValidator(_checked_ae_title)]
 """An application entity title, spaces around it removed."""
 
 
-class NodeSettings(BaseModel):
-    """The storage node: where it listens, whom it lets in, and where it keeps what it receives."""
+class Section(BaseModel):
+    """A table of the site file: unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sender(Section):
+    """A console that may send, and how it is dealt with."""
+
+    ae_title: AeTitle = Field(description="Its calling AE title.")
+    networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=EVERYWHERE, min_length=1, description="Where it may call from, as 10.1.2.0/24."
+    )
+    called_ae_titles: tuple[AeTitle, ...] = Field(
+        default=(), description='What it may call the node besides its ae_title; "*" for anything.'
+    )
+    maximum_associations: int = Field(default=10, ge=1, le=100, description="Its associations at a time.")
+    on_conflict: OnConflict = Field(
+        default=OnConflict.KEEP_FIRST,
+        description="Other bytes under a UID that is there: keep first, replace (both are kept), or reject.",
+    )
+    commitment_host: str | None = Field(
+        default=None, description="Where it listens for reports of storage commitment. None: on its associations."
+    )
+    commitment_port: int = Field(default=104, ge=1, le=65535, description="TCP port there.")
+
+    def may_call(self, called_ae: str, node_ae: str) -> bool:
+        """Whether it may call the node so."""
+        return called_ae == node_ae or ANY in self.called_ae_titles or called_ae in self.called_ae_titles
+
+    def may_come_from(self, address: str) -> bool:
+        """Whether it may call from an address."""
+        return any(ip_address(address) in network for network in self.networks)
+
+
+class TlsSettings(Section):
+    """A second port that speaks TLS (PS3.15 B.12, BCP 195)."""
+
+    port: int = Field(default=2762, ge=0, le=65535, description="TCP port; 0 takes any free one.")
+    certificate: Path = Field(description="The node's certificate and its chain, PEM.")
+    key: Path = Field(description="Its private key, PEM.")
+    client_ca: Path | None = Field(
+        default=None, description="Who signs the senders' certificates, PEM. None: senders need no certificate."
+    )
+
+
+class NodeSettings(Section):
+    """The storage node: where it listens, whom it lets in, and where it keeps what it receives."""
 
     ae_title: AeTitle = Field(default="RADIONAV", description="What the node calls itself.")
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
@@ -36,6 +85,10 @@ class NodeSettings(BaseModel):
         default=(),
         description='Calling AE titles that may send; none means nobody may, "*" means anybody may.',
     )
+    senders: tuple[Sender, ...] = Field(
+        default=(), description="Consoles that may send, each with its own address and rules."
+    )
+    tls: TlsSettings | None = Field(default=None, description="TLS beside plain DICOM. None: off.")
     quiet_s: float = Field(
         default=2.0,
         ge=0,
@@ -49,9 +102,39 @@ class NodeSettings(BaseModel):
         default=10, ge=1, le=100, description="Associations at a time; more are rejected as transient."
     )
     maximum_object_mb: int = Field(
-        default=1024, ge=1, description="A larger object is refused by dropping its association."
+        default=8192, ge=1, description="A larger object is refused by dropping its association."
     )
+    request_time_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=60,
+        description="Time to ask for an association, and to close after its end (ARTIM).",
+    )
+    pdu_time_s: float = Field(default=30.0, gt=0, le=600, description="Time for one PDU, first byte to last.")
+    idle_time_s: float = Field(default=120.0, gt=0, le=3600, description="Silence that ends an association.")
+    total_time_s: float = Field(default=14400.0, gt=0, description="The longest association.")
 
-    def is_allowed(self, calling_ae: str) -> bool:
-        """Whether a calling AE title may open an association."""
-        return ANY in self.allowed_ae_titles or calling_ae.strip() in self.allowed_ae_titles
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody may send."""
+        return ANY in self.allowed_ae_titles
+
+    def is_expected_from(self, address: str) -> bool:
+        """Whether a console at an address is heard at all; while no network is given, each is told who may send."""
+        if self.allowed_ae_titles or not self.senders:
+            return True
+        return any(sender.may_come_from(address) for sender in self.senders)
+
+    def find_sender(self, calling_ae: str) -> Sender | None:
+        """Rules for a calling AE title; None where it may not send."""
+        named = next((sender for sender in self.senders if sender.ae_title == calling_ae), None)
+        if named is None and (self.is_open or calling_ae in self.allowed_ae_titles):
+            return Sender.model_construct(ae_title=calling_ae, called_ae_titles=(ANY,))
+        return named
+
+    @model_validator(mode="after")
+    def _senders_differ(self) -> Self:
+        titles = [sender.ae_title for sender in self.senders]
+        if twice := {title for title in titles if titles.count(title) > 1 or title in self.allowed_ae_titles}:
+            raise ValueError(f"{', '.join(sorted(twice))} may send by two rules: write one")
+        return self

@@ -1,26 +1,26 @@
 """Where received objects are kept: on the disk, whole, before anyone is told so.
 
-An object is written beside its place, synchronised, renamed into place, and its folder synchronised; only then
-does ``put`` return. Whatever else happens, a file under its final name is complete. The data set's bytes are
-those that came over the wire.
+An object is written beside its place while it comes in, synchronised, moved into place, and its folder
+synchronised; only then does ``keep`` return. Whatever else happens, a file under its final name is complete. The
+data set's bytes are those that came over the wire.
 """
 
 import fcntl
-import hashlib
 import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from io import BytesIO
 from pathlib import Path
 from typing import Self
 
-from devices.dicom.identity import checked_uid
-from devices.dicom.part10 import FileMeta, is_same_object, read_sender
+from fastcrc import crc64
+
+from devices.dicom.identity import Identity, checked_uid, read_identity
+from devices.dicom.part10 import EMPTY, FileMeta, Seal, UnreadableFile, is_same_object
 
 INCOMING = ".incoming"
 """Subfolder for files that are not complete; emptied at start."""
@@ -29,15 +29,32 @@ LOCK = ".lock"
 
 MEGABYTE = 1_000_000
 
+FLOOR_CHECK_BYTES = 64 * MEGABYTE
+"""So many bytes of an object are written between two looks at the free space."""
+
+PLACES_AT_A_TIME = 64
+
 
 class Kept(StrEnum):
-    """What became of an object that was put."""
+    """What became of an object."""
 
     NEW = "new"
     AGAIN = "again"
     """The same bytes were there: one copy is kept."""
     CONFLICT = "conflict"
     """Other bytes were there under the same UID: both are kept."""
+    REPLACED = "replaced"
+    """Other bytes were there under the same UID: both are kept, this one under the plain name."""
+    REJECTED = "rejected"
+    """Other bytes were there under the same UID: this one was not kept, and the sender is told."""
+
+
+class OnConflict(StrEnum):
+    """What to do with other bytes under a UID that is there."""
+
+    KEEP_FIRST = "keep first"
+    REPLACE = "replace"
+    REJECT = "reject"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +63,7 @@ class StoredObject:
 
     path: Path
     kept: Kept
+    study_uid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +83,118 @@ class FolderInUse(OSError):
     """Raised when another node keeps its objects in the same folder."""
 
 
+class ObjectMismatch(ValueError):
+    """Raised when a data set is not the object that its request names."""
+
+
+class Spool:
+    """One object while it comes in: a file beside its place, gone when ``discard`` is called before ``keep``.
+
+    Made by ``ObjectStore.begin``.
+    """
+
+    def __init__(self, store: "ObjectStore", meta: FileMeta, *, folder: Path) -> None:
+        self._store = store
+        self._meta = meta
+        self._seal = EMPTY
+        self._unchecked = 0
+        self._is_placed = False
+        self._descriptor, name = tempfile.mkstemp(dir=folder)
+        self._path = Path(name)
+        try:
+            header = meta.to_bytes()
+            self._offset = len(header)
+            _write(self._descriptor, header)
+        except BaseException:
+            self.discard()
+            raise
+
+    @property
+    def size(self) -> int:
+        """Bytes of the data set so far."""
+        return self._seal.size
+
+    def write(self, content: memoryview | bytes) -> None:
+        """Add bytes to the data set.
+
+        Raises
+        ------
+        StorageFull
+            Where it would leave less than the floor.
+        OSError
+            Where the disk refuses.
+
+        """
+        self._unchecked += len(content)
+        if self._unchecked > FLOOR_CHECK_BYTES:
+            self._store.check_space()
+            self._unchecked = 0
+        _write(self._descriptor, content)
+        self._seal = self._seal.over(content)
+
+    def identify(self) -> Identity:
+        """Read which object it is, and whether it holds together.
+
+        Raises
+        ------
+        UnreadableObject
+            Where it does not.
+
+        """
+        return read_identity(self._read, self._seal.size, transfer_syntax=self._meta.transfer_syntax)
+
+    def keep(self, on_conflict: OnConflict = OnConflict.KEEP_FIRST) -> StoredObject:
+        """Store it durably; when this returns, a power cut does not lose it. Takes as long as the disk does.
+
+        Raises
+        ------
+        UnreadableObject
+            Where it does not hold together or a UID is none, so that no path may be made of it.
+        ObjectMismatch
+            Where the data set is another object than its request said.
+        OSError
+            Where the disk refuses; nothing of the object is left then.
+
+        """
+        try:
+            identity = self.identify()
+            if identity.object_uid != self._meta.object_uid:
+                raise ObjectMismatch(
+                    f"request says {self._meta.object_uid}, its data set says {identity.object_uid}"
+                )
+            os.pwrite(self._descriptor, self._seal.to_bytes(), self._offset - len(self._seal.to_bytes()))
+            os.fsync(self._descriptor)
+            meta = replace(self._meta, seal=self._seal)
+            stored = self._store.place(self._path, meta, study_uid=identity.study_uid, on_conflict=on_conflict)
+            self._is_placed = stored.kept not in {Kept.AGAIN, Kept.REJECTED}
+            return stored
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Close the file, and remove it unless it has its place."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            if not self._is_placed:
+                self._path.unlink()
+
+    def _read(self, place: int, size: int) -> bytes:
+        return os.pread(self._descriptor, size, self._offset + place)
+
+
 class ObjectStore:
     """A folder of studies, each a folder of DICOM files named by UID.
 
-    Use ``open``: only one store at a time may write to a folder. ``put`` may be called from several threads.
+    Use ``open``: only one store at a time may write to a folder. Spools may be kept by several threads at once.
     """
 
     def __init__(self, folder: Path, *, free_floor_mb: int) -> None:
         self._folder = folder
         self._incoming = folder / INCOMING
         self._free_floor_mb = free_floor_mb
-        self._placing = threading.Lock()
+        # one of these is held while an object takes its place: never two objects of one UID at a time
+        self._placing = tuple(threading.Lock() for _ in range(PLACES_AT_A_TIME))
 
     @classmethod
     @contextmanager
@@ -103,77 +222,104 @@ class ObjectStore:
             _synchronise(folder)
             yield store
 
-    def put(self, data_set: BytesIO, *, study_uid: str, meta: FileMeta) -> StoredObject:
-        """Store one object durably; when this returns, a power cut does not lose it.
+    def begin(self, meta: FileMeta) -> Spool:
+        """Begin an object whose data set is to come.
 
         Raises
         ------
-        UnreadableObject
-            Where a UID is none, so that no path may be made of it.
         StorageFull
-            Where it would leave less than the floor; nothing is written then.
+            Where less than the floor is free; nothing is written then.
         OSError
-            Where the disk refuses; nothing of the object is left then.
+            Where the disk refuses.
 
         """
-        study = self._folder / checked_uid(study_uid, name="Study Instance UID (0020,000D)")
-        object_uid = checked_uid(meta.object_uid, name="SOP Instance UID (0008,0018)")
-        self._check_space(data_set.getbuffer().nbytes)
-        written = self._write(data_set, meta)
-        try:
-            with self._placing:
-                return self._place(written, data_set, study=study, object_uid=object_uid, meta=meta)
-        finally:
-            written.unlink(missing_ok=True)
+        self.check_space()
+        return Spool(self, meta, folder=self._incoming)
+
+    def check_space(self) -> None:
+        """Raise ``StorageFull`` where less than the floor is free."""
+        free_mb = shutil.disk_usage(self._folder).free // MEGABYTE
+        if free_mb < self._free_floor_mb:
+            raise StorageFull(
+                f"{free_mb} MB are free in {self._folder}, less than the floor of {self._free_floor_mb} MB: "
+                "make room, or lower free_floor_mb"
+            )
 
     def studies(self) -> Iterator[StoredStudy]:
         """Every study in the folder, its objects by name."""
         for study in sorted(self._folder.iterdir()):
             objects = tuple(sorted(study.glob("*.dcm"))) if study.is_dir() else ()
-            if study.name != INCOMING and objects:
-                yield StoredStudy(study_uid=study.name, calling_ae=read_sender(objects[-1]), objects=objects)
+            if not study.name.startswith(".") and objects:
+                yield StoredStudy(study_uid=study.name, calling_ae=_sender(objects[-1]), objects=objects)
 
-    def _check_space(self, size: int) -> None:
-        free_mb = (shutil.disk_usage(self._folder).free - size) // MEGABYTE
-        if free_mb < self._free_floor_mb:
-            raise StorageFull(
-                f"storing would leave {max(free_mb, 0)} MB free in {self._folder}, less than the floor of "
-                f"{self._free_floor_mb} MB: make room, or lower free_floor_mb"
-            )
+    def find(self, object_uids: Collection[str]) -> dict[str, Path]:
+        """Files of these objects, in whatever study they are; one that is not there is not in the answer."""
+        names, found = {f"{uid}.dcm": uid for uid in object_uids}, {}
+        for study in self._folder.iterdir():
+            if study.is_dir() and not study.name.startswith("."):
+                found.update(
+                    {names[name]: study / name for name in names.keys() & {path.name for path in study.iterdir()}}
+                )
+        return found
 
-    def _write(self, data_set: BytesIO, meta: FileMeta) -> Path:
-        descriptor, name = tempfile.mkstemp(dir=self._incoming)
-        try:
-            with os.fdopen(descriptor, "wb") as file, data_set.getbuffer() as content:
-                file.write(meta.to_bytes())
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            Path(name).unlink()
-            raise
-        return Path(name)
+    def place(self, written: Path, meta: FileMeta, *, study_uid: str, on_conflict: OnConflict) -> StoredObject:
+        """Move a synchronised file into its place, and synchronise that; for ``Spool``."""
+        study = self._folder / checked_uid(study_uid, name="Study Instance UID (0020,000D)")
+        object_uid = checked_uid(meta.object_uid, name="SOP Instance UID (0008,0018)")
+        with self._placing[crc64.xz(object_uid.encode()) % PLACES_AT_A_TIME]:
+            return self._placed(written, meta, study=study, object_uid=object_uid, on_conflict=on_conflict)
 
-    def _place(
-        self, written: Path, data_set: BytesIO, *, study: Path, object_uid: str, meta: FileMeta
+    def _placed(
+        self, written: Path, meta: FileMeta, *, study: Path, object_uid: str, on_conflict: OnConflict
     ) -> StoredObject:
         place, kept = study / f"{object_uid}.dcm", Kept.NEW
         if place.exists():
-            digest = hashlib.sha256(meta.transfer_syntax.encode())
-            with data_set.getbuffer() as content:
-                digest.update(content)
-            first, place = place, study / f"{object_uid}.{digest.hexdigest()[:16]}.dcm"
-            kept = Kept.CONFLICT
-            for there in (first, place):
-                if there.exists() and is_same_object(there, data_set, transfer_syntax=meta.transfer_syntax):
+            seal = meta.seal or EMPTY
+            beside = study / f"{object_uid}.{_label(meta, seal)}.dcm"
+            for there in (place, beside):
+                if there.exists() and is_same_object(there, written):
                     _synchronise(study)  # whoever placed it may have been killed before doing so
-                    return StoredObject(path=there, kept=Kept.AGAIN)
-        if not study.exists():
-            study.mkdir(mode=0o700)
+                    return StoredObject(path=there, kept=Kept.AGAIN, study_uid=study.name)
+            match on_conflict:
+                case OnConflict.KEEP_FIRST:
+                    place, kept = beside, Kept.CONFLICT
+                case OnConflict.REPLACE:
+                    kept = Kept.REPLACED
+                    _set_aside(place)
+                case OnConflict.REJECT:
+                    return StoredObject(path=place, kept=Kept.REJECTED, study_uid=study.name)
+        elif not study.exists():
+            study.mkdir(mode=0o700, exist_ok=True)
             _synchronise(self._folder)
         written.rename(place)
         _synchronise(study)
-        return StoredObject(path=place, kept=kept)
+        return StoredObject(path=place, kept=kept, study_uid=study.name)
+
+
+def _label(meta: FileMeta, seal: Seal) -> str:
+    """Tell apart files under one UID: by what their data sets are and how encoded."""
+    return f"{EMPTY.over(meta.transfer_syntax.encode()).over(seal.to_bytes()).checksum:016x}"
+
+
+def _set_aside(there: Path) -> None:
+    """Give the file that is replaced the name that it would have had beside another, in one step."""
+    meta, _ = FileMeta.read(there)
+    beside = there.with_suffix(f".{_label(meta, meta.seal or EMPTY)}.dcm")
+    beside.unlink(missing_ok=True)
+    os.link(there, beside)
+
+
+def _sender(path: Path) -> str:
+    try:
+        return FileMeta.read(path)[0].calling_ae
+    except UnreadableFile:
+        return ""
+
+
+def _write(descriptor: int, content: memoryview | bytes) -> None:
+    written = os.write(descriptor, content)
+    while written < len(content):  # a full disk writes in part before it refuses
+        written += os.write(descriptor, content[written:])
 
 
 def _synchronise(folder: Path) -> None:

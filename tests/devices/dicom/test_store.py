@@ -1,21 +1,26 @@
 import os
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom import dcmread
 
-from devices.dicom.identity import UnreadableObject
+from devices.dicom.elements import UnreadableObject
 from devices.dicom.part10 import data_set_offset
-from devices.dicom.store import INCOMING, FolderInUse, Kept, ObjectStore, StorageFull
+from devices.dicom.store import INCOMING, FolderInUse, Kept, ObjectStore, StorageFull, StoredObject
+
+
+def put(store: ObjectStore, thing: Any) -> StoredObject:
+    spool = store.begin(thing.meta)
+    spool.write(thing.data_set)
+    return spool.keep()
 
 
 def test_a_stored_object_is_a_dicom_file_with_the_bytes_that_came(tmp_path: Path, thing: Any) -> None:
     """The file opens as DICOM, names its sender, and its data set is the one received, byte for byte."""
     one = thing()
     with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
-        stored = store.put(BytesIO(one.data_set), study_uid=one.study_uid, meta=one.meta)
+        stored = put(store, one)
     read = dcmread(stored.path)
     assert stored.kept is Kept.NEW
     assert stored.path == tmp_path / "1.2.3" / "1.2.3.4.5.dcm"
@@ -29,8 +34,8 @@ def test_the_same_bytes_again_are_kept_once(tmp_path: Path, thing: Any) -> None:
     """An object sent twice is stored once, at the same place."""
     one = thing()
     with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
-        first = store.put(BytesIO(one.data_set), study_uid=one.study_uid, meta=one.meta)
-        again = store.put(BytesIO(one.data_set), study_uid=one.study_uid, meta=one.meta)
+        first = put(store, one)
+        again = put(store, one)
     assert (again.kept, again.path) == (Kept.AGAIN, first.path)
     assert list(first.path.parent.iterdir()) == [first.path]
 
@@ -39,9 +44,9 @@ def test_other_bytes_under_the_same_uid_are_kept_beside_the_first(tmp_path: Path
     """Neither object replaces the other, and the second sent again is still one copy."""
     one, other = thing(), thing(note="other ")
     with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
-        first = store.put(BytesIO(one.data_set), study_uid=one.study_uid, meta=one.meta)
-        second = store.put(BytesIO(other.data_set), study_uid=one.study_uid, meta=other.meta)
-        third = store.put(BytesIO(other.data_set), study_uid=one.study_uid, meta=other.meta)
+        first = put(store, one)
+        second = put(store, other)
+        third = put(store, other)
     assert (second.kept, third.kept, third.path) == (Kept.CONFLICT, Kept.AGAIN, second.path)
     assert first.path.read_bytes().endswith(one.data_set)
     assert second.path.read_bytes().endswith(other.data_set)
@@ -50,9 +55,9 @@ def test_other_bytes_under_the_same_uid_are_kept_beside_the_first(tmp_path: Path
 @pytest.mark.parametrize("uid", ["../../etc/passwd", "1.2/3", "", "1" * 65, "1.2;rm -rf", "..", "1.2.3\n"])
 def test_no_path_is_made_of_what_is_no_uid(tmp_path: Path, thing: Any, uid: str) -> None:
     """A study UID that could name another folder is refused before anything is written."""
-    one = thing()
+    one = thing(study_uid=uid)
     with ObjectStore.open(tmp_path / "store", free_floor_mb=0) as store, pytest.raises(UnreadableObject):
-        store.put(BytesIO(one.data_set), study_uid=uid, meta=one.meta)
+        put(store, one)
     assert {path.name for path in tmp_path.rglob("*")} == {"store", ".incoming", ".lock"}
 
 
@@ -61,7 +66,7 @@ def test_below_the_floor_nothing_is_written(tmp_path: Path, thing: Any) -> None:
     one = thing()
     with ObjectStore.open(tmp_path, free_floor_mb=10**9) as store:
         with pytest.raises(StorageFull, match="floor of 1000000000 MB"):
-            store.put(BytesIO(one.data_set), study_uid=one.study_uid, meta=one.meta)
+            put(store, one)
         assert not (tmp_path / one.study_uid).exists()
 
 
@@ -75,7 +80,7 @@ def test_a_failing_disk_leaves_nothing(tmp_path: Path, thing: Any, monkeypatch: 
     with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
         monkeypatch.setattr(os, "fsync", fail)
         with pytest.raises(OSError, match="Input/output"):
-            store.put(BytesIO(one.data_set), study_uid=one.study_uid, meta=one.meta)
+            put(store, one)
         monkeypatch.undo()
     assert not list((tmp_path / INCOMING).iterdir())
     assert not list(tmp_path.glob("*/*.dcm"))
@@ -107,7 +112,7 @@ def test_studies_are_found_with_their_sender(tmp_path: Path, thing: Any) -> None
     with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
         for object_uid in ("1.2.3.4.6", "1.2.3.4.5"):
             one = thing(object_uid=object_uid)
-            store.put(BytesIO(one.data_set), study_uid=one.study_uid, meta=one.meta)
+            put(store, one)
         (found,) = store.studies()
     assert (found.study_uid, found.calling_ae) == ("1.2.3", "CONSOLE")
     assert [path.name for path in found.objects] == ["1.2.3.4.5.dcm", "1.2.3.4.6.dcm"]

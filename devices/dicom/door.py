@@ -1,0 +1,177 @@
+"""Where consoles come in: connections are counted, and turned away, before any work is done for them."""
+
+import asyncio
+import errno
+import ipaddress
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from devices.clock import Clock
+from devices.dicom.association import Association, Timing, User
+from devices.dicom.states import State
+
+BACKLOG = 128
+
+SILENT_CONNECTIONS = 8
+"""Connections from one address that have not yet asked for an association."""
+
+WAITING_CONNECTIONS = 64
+"""Connections from anywhere without an association, beside those with one; the oldest silent one makes room."""
+
+EXHAUSTED_PAUSE_S = 0.1
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """Who comes in, and how.
+
+    Attributes
+    ----------
+    is_expected_from
+        Whether anybody may call from an address.
+    connections
+        The most at a time.
+    timing
+        How long an association may take.
+    make_user
+        Makes the user of an association with a console at an address.
+    report
+        Told the address and a sentence when a connection is refused.
+
+    """
+
+    is_expected_from: Callable[[str], bool]
+    connections: int
+    timing: Timing
+    make_user: Callable[[str], User]
+    report: Callable[[str, str], None]
+
+
+class _Visitor:
+    def __init__(self, connection: socket.socket, address: str) -> None:
+        self.connection = connection
+        self.address = address
+        self.association: Association | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        return self.association is None or self.association.state in {State.IDLE, State.AWAITING_REQUEST}
+
+    def leave(self) -> None:
+        if self.association is not None:
+            self.association.abort("another connection needed the room")
+        else:
+            self.connection.close()
+
+
+class Door:
+    """Accepts connections on listening sockets and makes associations of them.
+
+    Parameters
+    ----------
+    admission
+        Who comes in, and how.
+    clock
+        Host monotonic clock.
+
+    """
+
+    def __init__(self, admission: Admission, *, clock: Clock) -> None:
+        self._admission = admission
+        self._clock = clock
+        self._visitors: list[_Visitor] = []
+
+    async def serve(self, listener: socket.socket, *, tls: ssl.SSLContext | None = None) -> None:
+        """Accept for ever; cancelling ends every association that came in here."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while True:
+                    try:
+                        connection, place = await loop.sock_accept(listener)
+                    except OSError as exc:
+                        if exc.errno not in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
+                            log.warning("a connection could not be accepted", reason=str(exc))
+                            continue
+                        self._admission.report("", f"no room for one more connection: {exc}")
+                        self._make_room()
+                        await asyncio.sleep(EXHAUSTED_PAUSE_S)
+                        continue
+                    visitor = self._admit(connection, _plain_address(str(place[0])))
+                    if visitor is not None:
+                        tasks.create_task(self._begin(visitor, tls), name=f"dicom connection {visitor.address}")
+        finally:
+            for visitor in list(self._visitors):
+                visitor.leave()
+
+    def _admit(self, connection: socket.socket, address: str) -> _Visitor | None:
+        silent = sum(visitor.address == address and visitor.is_silent for visitor in self._visitors)
+        reason = ""
+        if not self._admission.is_expected_from(address):
+            reason = "nobody may send from there"
+        elif silent >= SILENT_CONNECTIONS:
+            reason = f"{silent} connections from there say nothing: one more was dropped"
+        elif len(self._visitors) >= self._admission.connections and not self._make_room():
+            reason = f"{len(self._visitors)} connections are open already"
+        if reason:
+            connection.close()
+            self._admission.report(address, reason)
+            return None
+        visitor = _Visitor(connection, address)
+        self._visitors.append(visitor)
+        return visitor
+
+    def _make_room(self) -> bool:
+        oldest = next((visitor for visitor in self._visitors if visitor.is_silent), None)
+        if oldest is not None:
+            oldest.leave()
+            self._forget(oldest)
+        return oldest is not None
+
+    def _forget(self, visitor: _Visitor) -> None:
+        if visitor in self._visitors:
+            self._visitors.remove(visitor)
+
+    async def _begin(self, visitor: _Visitor, tls: ssl.SSLContext | None) -> None:
+        def make() -> Association:
+            user = self._admission.make_user(visitor.address)
+            visitor.association = Association(
+                user,
+                timing=self._admission.timing,
+                clock=self._clock,
+                on_close=lambda: self._forget(visitor),
+            )
+            return visitor.association
+
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                make,
+                visitor.connection,
+                ssl=tls,
+                ssl_handshake_timeout=None if tls is None else self._admission.timing.artim_s,
+            )
+        except OSError as exc:  # a TLS handshake that failed is one
+            self._forget(visitor)
+            visitor.connection.close()
+            self._admission.report(visitor.address, f"no TLS connection: {exc}")
+
+
+def _plain_address(address: str) -> str:
+    mapped = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(mapped, ipaddress.IPv6Address) and mapped.ipv4_mapped is not None:
+        return str(mapped.ipv4_mapped)
+    return str(mapped)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind a port; raises ``OSError`` where it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    return listener

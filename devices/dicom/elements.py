@@ -1,0 +1,204 @@
+"""Walks the elements of a stored data set: what identifies it, and whether it holds together to its last byte.
+
+Reads headers only, through a window on the file, so that a 2 GB object costs no more memory than a small one.
+Trusts no length: each must end within what holds it.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+IMPLICIT_VR: Final = frozenset({"1.2.840.10008.1.2", "1.2.840.113619.5.2"})
+"""Transfer syntaxes without explicit VR: the default one, and GE's private one with big-endian pixels."""
+
+BIG_ENDIAN: Final = frozenset({"1.2.840.10008.1.2.2"})
+
+Read: TypeAlias = Callable[[int, int], bytes]
+"""Bytes of a data set: at most so many (second) from a place (first); fewer only at its end."""
+
+UNDEFINED: Final = 0xFFFFFFFF
+ITEM: Final = 0xFFFEE000
+ITEM_END: Final = 0xFFFEE00D
+SEQUENCE_END: Final = 0xFFFEE0DD
+
+DEEPEST: Final = 256
+"""Sequences within sequences that are followed; real objects have a dozen."""
+
+LONG_VRS: Final = frozenset(
+    {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+)
+"""Value representations with a 32-bit length in explicit VR (PS3.5 table 7.1-1)."""
+
+SHORT_VRS: Final = frozenset(
+    {
+        *(b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO"),
+        *(b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"),
+    }
+)
+
+WINDOW_BYTES: Final = 1 << 16
+
+LONGEST_VALUE_BYTES: Final = 1024
+"""Of an identifier; a longer one is none."""
+
+
+class UnreadableObject(ValueError):
+    """Raised when a data set does not hold together, or does not say legibly which object of which study it is."""
+
+
+class _CutShort(Exception):
+    """Raised when a data set ends within an element."""
+
+
+class _Window:
+    """The part of a data set that was read last."""
+
+    def __init__(self, read: Read, *, is_big_endian: bool) -> None:
+        self._read = read
+        order = ">" if is_big_endian else "<"
+        self.tag = struct.Struct(order + "HH")
+        self.long = struct.Struct(order + "L")
+        self.short = struct.Struct(order + "H")
+        self._start = 0
+        self._content = b""
+
+    def at(self, place: int, size: int) -> tuple[bytes, int]:
+        """Give a buffer and where in it ``place`` is; at least ``size`` bytes follow unless the data set ends."""
+        offset = place - self._start
+        if offset < 0 or offset + size > len(self._content):
+            self._start, self._content, offset = place, self._read(place, max(size, WINDOW_BYTES)), 0
+        return self._content, offset
+
+
+def walk(
+    read: Read, size: int, *, transfer_syntax: str, wanted: frozenset[int], is_whole: bool = True
+) -> dict[int, bytes]:
+    """Walk a data set of ``size`` bytes to its end and return the values of the ``wanted`` top-level elements.
+
+    A data set that is encoded otherwise than negotiated (explicit for implicit VR, or the reverse) is walked as
+    what its first element is: such objects are sent, and are kept as sent. With ``is_whole`` false only the head of the
+    data set is there, and the walk ends in peace where it is cut.
+
+    Raises
+    ------
+    UnreadableObject
+        Where an element's header is none, a length goes past the end, or bytes are left over.
+
+    """
+    is_big_endian = transfer_syntax in BIG_ENDIAN
+    window = _Window(read, is_big_endian=is_big_endian)
+    walker = _Walker(window, size, wanted=wanted, is_explicit=_is_explicit(window, size, transfer_syntax))
+    try:
+        walker.run()
+    except _CutShort as exc:
+        if is_whole:
+            raise UnreadableObject(str(exc)) from exc
+    return walker.values
+
+
+def _is_explicit(window: _Window, size: int, transfer_syntax: str) -> bool:
+    content, offset = window.at(0, 8)
+    is_explicit = transfer_syntax not in IMPLICIT_VR
+    if size < 8:
+        return is_explicit
+    has_vr = content[offset + 4 : offset + 6] in SHORT_VRS | LONG_VRS
+    if is_explicit:
+        return has_vr
+    # as implicit VR the two letters would be a length of more than 16 KB for the first identifier of the object
+    return has_vr and int(window.long.unpack_from(content, offset + 4)[0]) > size
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    tag: int
+    length: int
+    end: int
+    is_unknown: bool = False
+
+
+class _Walker:
+    def __init__(self, window: _Window, size: int, *, wanted: frozenset[int], is_explicit: bool) -> None:
+        self._window = window
+        self._size = size
+        self._wanted = wanted
+        self._is_explicit = is_explicit
+        self.values: dict[int, bytes] = {}
+
+    def run(self) -> None:
+        place = 0
+        while place < self._size:
+            if self._size - place < 8 and self._is_padding(place):
+                return
+            header = self._header(place, is_explicit=self._is_explicit)
+            if header.tag >> 16 == 0xFFFE:
+                raise UnreadableObject(f"{_name(header.tag)} at byte {place} stands where no item is open")
+            if header.length == UNDEFINED:
+                # what is unknown and of undefined length is implicit VR within (PS3.5 6.2.2)
+                place = self._past_sequence(header.end, is_explicit=self._is_explicit and not header.is_unknown)
+            else:
+                place = self._past_value(header)
+                if header.tag in self._wanted:
+                    value = self._value(header.end, min(header.length, LONGEST_VALUE_BYTES))
+                    self.values.setdefault(header.tag, value)
+
+    def _header(self, place: int, *, is_explicit: bool) -> _Header:
+        window = self._window
+        content, at = window.at(place, 12)
+        there = len(content) - at
+        if there < 8:
+            raise _CutShort(f"the data set ends {there} bytes into the header of an element")
+        group, element = window.tag.unpack_from(content, at)
+        tag = group << 16 | element
+        if not is_explicit or group == 0xFFFE:
+            return _Header(tag, window.long.unpack_from(content, at + 4)[0], place + 8)
+        vr = content[at + 4 : at + 6]
+        if vr in SHORT_VRS:
+            return _Header(tag, window.short.unpack_from(content, at + 6)[0], place + 8)
+        if vr not in LONG_VRS:
+            raise UnreadableObject(
+                f"{_name(tag)} at byte {place} has the value representation {vr!r}, which is none"
+            )
+        if there < 12:
+            raise _CutShort(f"the data set ends {there} bytes into the header of {_name(tag)}")
+        return _Header(tag, window.long.unpack_from(content, at + 8)[0], place + 12, vr == b"UN")
+
+    def _past_sequence(self, place: int, *, is_explicit: bool) -> int:
+        """Place after a sequence, or encapsulated pixels, of undefined length whose first item is at ``place``."""
+        # what is open, innermost last: an item (or else a sequence), and whether its elements are explicit
+        opened = [(False, is_explicit)]
+        while opened:
+            is_item, is_explicit = opened[-1]
+            header = self._header(place, is_explicit=is_explicit and is_item)
+            if header.tag == (ITEM_END if is_item else SEQUENCE_END):
+                opened.pop()
+                place = header.end
+            elif not is_item and header.tag != ITEM:
+                raise UnreadableObject(f"{_name(header.tag)} at byte {place} stands where an item should")
+            elif header.length != UNDEFINED:
+                place = self._past_value(header)
+            elif len(opened) == DEEPEST:
+                raise UnreadableObject(f"sequences are more than {DEEPEST} deep at byte {place}")
+            else:
+                opened.append((not is_item, is_explicit and not header.is_unknown))
+                place = header.end
+        return place
+
+    def _past_value(self, header: _Header) -> int:
+        if header.end + header.length > self._size:
+            raise _CutShort(
+                f"{_name(header.tag)} says {header.length} bytes, but the data set ends after "
+                f"{self._size - header.end} of them"
+            )
+        return header.end + header.length
+
+    def _value(self, place: int, size: int) -> bytes:
+        content, at = self._window.at(place, size)
+        return content[at : at + size]
+
+    def _is_padding(self, place: int) -> bool:
+        return not any(self._value(place, self._size - place))
+
+
+def _name(tag: int) -> str:
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"

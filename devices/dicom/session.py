@@ -1,0 +1,301 @@
+"""One console's association as the node's services see it: verification and storage, message by message."""
+
+import asyncio
+import errno
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from devices.dicom import negotiation
+from devices.dicom.association import Association, Unacceptable
+from devices.dicom.commands import (
+    LONGEST_COMMAND_BYTES,
+    Command,
+    Field,
+    MalformedCommand,
+    Status,
+    decode_command,
+    encode_response,
+)
+from devices.dicom.elements import UnreadableObject
+from devices.dicom.identity import checked_uid
+from devices.dicom.part10 import FileMeta
+from devices.dicom.pdus import AssociateAccept, AssociateReject, AssociateRequest, Fragment
+from devices.dicom.settings import NodeSettings, Sender
+from devices.dicom.store import Kept, ObjectMismatch, ObjectStore, Spool, StorageFull, StoredObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An object was stored and is about to be acknowledged."""
+
+    session: "Session"
+    calling_ae: str
+    object_uid: str
+    stored: StoredObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A connection, an association or an object was not accepted."""
+
+    calling_ae: str
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """An association that was accepted has ended, in order or not."""
+
+    session: "Session"
+    was_released: bool
+
+
+Notify: TypeAlias = Callable[[Arrival | Refusal | Ending], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Provider:
+    """What every session of a node shares.
+
+    Attributes
+    ----------
+    settings
+        Who may send, and the limits.
+    store
+        Where objects go.
+    disk
+        Runs what waits for the disk.
+    notify
+        Called with each arrival, refusal and ending; must not block.
+    sessions
+        Those with an association.
+
+    """
+
+    settings: NodeSettings
+    store: ObjectStore
+    disk: Executor
+    notify: Notify
+    sessions: list["Session"] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Message:
+    """A message whose data set is coming in."""
+
+    context_id: int
+    command: Command
+    spool: Spool | None = None
+    refusal: Status = Status.SUCCESS
+
+
+class Session:
+    """The user of one association with a console.
+
+    Parameters
+    ----------
+    provider
+        What it shares with the others.
+    address
+        Where the console is.
+
+    """
+
+    def __init__(self, provider: Provider, address: str) -> None:
+        self.calling_ae = ""
+        self.sender: Sender | None = None
+        self._provider = provider
+        self._address = address
+        self._association: Association | None = None
+        self._transfer_syntaxes: dict[int, str] = {}
+        self._command = bytearray()
+        self._message: _Message | None = None
+
+    # --- the association --------------------------------------------------------------------------------------
+
+    def answer(self, association: Association, request: AssociateRequest) -> AssociateAccept | AssociateReject:
+        """Let in who is on the list, from where he may come, while there is room."""
+        self.calling_ae, settings = request.calling_ae, self._provider.settings
+        sender = settings.find_sender(request.calling_ae)
+        others = self._provider.sessions
+        if sender is None:
+            self.refuse(f"calling AE title {request.calling_ae!r} is not in allowed_ae_titles")
+            return negotiation.CALLING_AE_UNKNOWN
+        if not sender.may_come_from(self._address):
+            self.refuse(f"{self._address} is in none of the networks of {request.calling_ae!r}")
+            return negotiation.CALLING_AE_UNKNOWN
+        if not sender.may_call(request.called_ae, settings.ae_title):
+            self.refuse(f"called AE title {request.called_ae!r} is not {settings.ae_title!r}")
+            return negotiation.CALLED_AE_UNKNOWN
+        if len(others) >= settings.maximum_associations:
+            self.refuse(f"{len(others)} associations are open already")
+            return negotiation.LOCAL_LIMIT_EXCEEDED
+        own = sum(other.calling_ae == self.calling_ae for other in others)
+        if own >= sender.maximum_associations:
+            self.refuse(f"{own} associations of {self.calling_ae!r} are open already")
+            return negotiation.LOCAL_LIMIT_EXCEEDED
+        accept = negotiation.accept(request)
+        self._transfer_syntaxes = {
+            context.context_id: context.transfer_syntax for context in accept.contexts if context.reason == 0
+        }
+        self.sender, self._association = sender, association
+        others.append(self)
+        return accept
+
+    def accepted(self, association: Association, accept: AssociateAccept) -> None:
+        """Not asked: the console opened the association."""
+
+    def rejected(self, reject: AssociateReject) -> None:
+        """Not asked: the console opened the association."""
+
+    def ended(self, *, was_released: bool, reason: str) -> None:
+        """Remove what was under way, and tell."""
+        if self._message is not None and self._message.spool is not None:
+            self._message.spool.discard()
+        self._message = None
+        if self._association is None:
+            if reason and not self.calling_ae:
+                self.refuse(f"{reason}: connection dropped")
+            return
+        self._association = None
+        self._provider.sessions.remove(self)
+        if not was_released and reason:
+            self.refuse(f"association ended: {reason}")
+        self._provider.notify(Ending(session=self, was_released=was_released))
+
+    def refuse(self, reason: str) -> None:
+        """Tell of a refusal."""
+        self._provider.notify(Refusal(calling_ae=self.calling_ae, address=self._address, reason=reason))
+
+    # --- messages ---------------------------------------------------------------------------------------------
+
+    def take(self, fragment: Fragment) -> Coroutine[Any, Any, None] | None:
+        """Take part of a message; answers when it is whole."""
+        if fragment.context_id not in self._transfer_syntaxes:
+            raise Unacceptable(f"presentation context {fragment.context_id} was not accepted")
+        if fragment.is_command:
+            return self._take_command(fragment)
+        return self._take_data(fragment)
+
+    def _take_command(self, fragment: Fragment) -> Coroutine[Any, Any, None] | None:
+        if self._message is not None:
+            raise Unacceptable("a command where a data set should go on")
+        self._command += fragment.content
+        if len(self._command) > LONGEST_COMMAND_BYTES:
+            raise Unacceptable(f"a command set of more than {LONGEST_COMMAND_BYTES} bytes")
+        if not fragment.is_last:
+            return None
+        content, self._command = bytes(self._command), bytearray()
+        try:
+            command = decode_command(content)
+        except MalformedCommand as exc:
+            raise Unacceptable(str(exc)) from exc
+        message = _Message(context_id=fragment.context_id, command=command)
+        if command.field == Field.C_STORE:
+            self._begin_store(message)
+        if command.has_data_set:
+            self._message = message
+        else:
+            self._answer_at_once(message)
+        return None
+
+    def _answer_at_once(self, message: _Message) -> None:
+        command = message.command
+        if command.field == Field.C_ECHO:
+            self._respond(message, Status.SUCCESS)
+        elif command.field == Field.C_STORE:
+            self.refuse("a storage request without a data set")
+            if message.spool is not None:
+                message.spool.discard()
+            self._respond(message, Status.CANNOT_UNDERSTAND)
+        elif not command.is_response and command.field != Field.C_CANCEL:
+            self._respond(message, Status.UNRECOGNISED_OPERATION)
+
+    def _take_data(self, fragment: Fragment) -> Coroutine[Any, Any, None] | None:
+        message = self._message
+        if message is None or message.context_id != fragment.context_id:
+            raise Unacceptable("a data set without its command")
+        if message.spool is not None:
+            self._spool(message, message.spool, fragment.content)
+        if not fragment.is_last:
+            return None
+        self._message = None
+        if message.spool is not None:
+            return self._keep(message, message.spool)
+        if message.refusal is not Status.SUCCESS:
+            self._respond(message, message.refusal)
+        else:
+            self._answer_at_once(message)
+        return None
+
+    def _respond(self, message: _Message, status: Status) -> None:
+        if self._association is not None:
+            self._association.send(message.context_id, encode_response(message.command, status))
+
+    # --- storage ----------------------------------------------------------------------------------------------
+
+    def _begin_store(self, message: _Message) -> None:
+        """Open the spool, or know the refusal before anything is written."""
+        command = message.command
+        try:
+            meta = FileMeta(
+                sop_class_uid=checked_uid(command.sop_class_uid, name="Affected SOP Class UID (0000,0002)"),
+                object_uid=checked_uid(command.sop_instance_uid, name="Affected SOP Instance UID (0000,1000)"),
+                transfer_syntax=self._transfer_syntaxes[message.context_id],
+                calling_ae=self.calling_ae,
+            )
+            message.spool = self._provider.store.begin(meta)
+        except UnreadableObject as exc:
+            message.refusal = Status.INVALID_OBJECT_INSTANCE
+            self.refuse(str(exc))
+        except OSError as exc:
+            self._refuse_for_space(message, exc)
+
+    def _spool(self, message: _Message, spool: Spool, content: memoryview) -> None:
+        limit_mb = self._provider.settings.maximum_object_mb
+        if spool.size + len(content) > limit_mb * 1_000_000:
+            raise Unacceptable(f"an object of more than {limit_mb} MB (maximum_object_mb)")
+        try:
+            spool.write(content)
+        except OSError as exc:
+            spool.discard()
+            message.spool = None
+            self._refuse_for_space(message, exc)
+
+    def _refuse_for_space(self, message: _Message, exc: OSError) -> None:
+        message.refusal = Status.OUT_OF_RESOURCES
+        if isinstance(exc, StorageFull):
+            self.refuse(str(exc))
+        else:
+            self.refuse(f"could not be written: {errno.errorcode.get(exc.errno or 0, '')} {exc}")
+
+    async def _keep(self, message: _Message, spool: Spool) -> None:
+        """Wait until the object is durable, and only then answer."""
+        provider, sender = self._provider, self.sender
+        if sender is None:
+            raise RuntimeError("a message before the association")  # answer() sets both
+        loop = asyncio.get_running_loop()
+        try:
+            stored = await loop.run_in_executor(provider.disk, spool.keep, sender.on_conflict)
+        except UnreadableObject as exc:
+            self.refuse(str(exc))
+            self._respond(message, Status.CANNOT_UNDERSTAND)
+            return
+        except ObjectMismatch as exc:
+            self.refuse(str(exc))
+            self._respond(message, Status.DATA_SET_MISMATCH)
+            return
+        except OSError as exc:
+            self._refuse_for_space(message, exc)
+            self._respond(message, message.refusal)
+            return
+        object_uid = checked_uid(message.command.sop_instance_uid, name="Affected SOP Instance UID (0000,1000)")
+        provider.notify(Arrival(session=self, calling_ae=self.calling_ae, object_uid=object_uid, stored=stored))
+        if stored.kept is Kept.REJECTED:
+            self.refuse(f"other bytes are there under {object_uid}, and its rule is to reject them")
+            self._respond(message, Status.DUPLICATE_SOP_INSTANCE)
+        else:
+            self._respond(message, Status.SUCCESS)
