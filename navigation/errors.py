@@ -20,3 +20,13 @@ class PoseGap(NavigationError):
     def __init__(self, message: str, *, gap_s: float) -> None:
         super().__init__(message)
         self.gap_s = gap_s
+
+
+class BadReading(NavigationError):
+    """Raised when a reading holds what no instrument measures; names the field, its row and its value."""
+
+    def __init__(self, message: str, *, name: str, row: int, value: float | list[float]) -> None:
+        super().__init__(message)
+        self.name = name
+        self.row = row
+        self.value = value

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from navigation.errors import NavigationError
+from navigation.errors import BadReading, NavigationError
 
 UNIT_TOLERANCE = 1e-3
 """Largest deviation of an axis' length from one that rounding of a wire format explains."""
@@ -29,11 +29,16 @@ class Observations:
     taken_at_s
         Middle of the counting interval, host monotonic clock, shape (N,), s.
 
+    All arrays are copies and read-only. ``navigation.screening`` leaves out bad readings one by one, and counts
+    them; here a single one is an error of whoever hands the readings on.
+
     Raises
     ------
+    BadReading
+        Where a number is not finite, a count is negative, a time is not positive, or an axis is no unit vector:
+        of the first row that is so.
     NavigationError
-        Where shapes do not fit, a number is not finite, a count is negative, a time is not positive, or an
-        axis is no unit vector. All arrays are copies and read-only.
+        Where shapes do not fit.
 
     """
 
@@ -44,25 +49,47 @@ class Observations:
     taken_at_s: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        shapes = {"counts": (), "live_time_s": (), "tip_mm": (3,), "axis": (3,), "taken_at_s": ()}
+        shapes: dict[str, tuple[int, ...]] = {
+            "counts": (),
+            "live_time_s": (),
+            "tip_mm": (3,),
+            "axis": (3,),
+            "taken_at_s": (),
+        }
         size = np.shape(self.counts)[:1]
         for name, tail in shapes.items():
             array = np.array(getattr(self, name), dtype=np.float64)
             if array.shape != (*size, *tail) or array.ndim == 0:
-                raise NavigationError(f"observations: {name} has shape {array.shape}, not {(*size, *tail)}")
-            if not np.isfinite(array).all():
-                raise NavigationError(f"observations: {name} holds a number that is not finite")
+                wanted = (*size, *tail) if array.ndim and size else ("N", *tail)
+                raise NavigationError(
+                    f"observations: {name} has shape {array.shape}, not {wanted}: give one row a reading, as many "
+                    "as there are counts"
+                )
             object.__setattr__(self, name, array)
-        if (self.counts < 0).any():
-            raise NavigationError("observations: a count is negative")
-        if (self.live_time_s <= 0).any():
-            raise NavigationError("observations: a live time is not positive")
-        length = np.linalg.norm(self.axis, axis=1)
-        if (np.abs(length - 1) > UNIT_TOLERANCE).any():
-            raise NavigationError("observations: an axis is no unit vector")
+            self._refuse(name, ~np.isfinite(array).all(axis=tuple(range(1, array.ndim))), "wants finite numbers")
+        self._refuse("counts", self.counts < 0, "wants events as counted, none below zero")
+        self._refuse("live_time_s", self.live_time_s <= 0, "wants the time in which it could count, above zero")
+        with np.errstate(over="ignore"):
+            length = np.linalg.norm(self.axis, axis=1)
+        self._refuse("axis", np.abs(length - 1) > UNIT_TOLERANCE, "wants a unit vector, the way the probe looks")
         object.__setattr__(self, "axis", self.axis / length[:, None])
         for name in shapes:
             getattr(self, name).flags.writeable = False
+
+    def _refuse(self, name: str, bad: NDArray[np.bool_] | np.bool_, want: str) -> None:
+        """Raise for the first row that is bad."""
+        is_bad = np.atleast_1d(bad)
+        if not is_bad.any():
+            return
+        row = int(is_bad.argmax())
+        value = getattr(self, name)[row]
+        raise BadReading(
+            f"observations: {name} of row {row} is {value}: {want}; {int(is_bad.sum())} of {len(is_bad)} rows are "
+            "so: screen readings before they are joined (navigation.screening), or look at what sent them",
+            name=name,
+            row=row,
+            value=value.tolist(),
+        )
 
     @classmethod
     def empty(cls) -> Self:

@@ -30,6 +30,9 @@ GREATEST_RATE_CPS = 1e6
 GREATEST_OVERLAP = 0.5
 """Share of the shorter of two intervals that the clock's jitter explains."""
 
+FARTHEST_MM = 1e4
+"""Of a tip from the patient frame's origin: ten metres off no tracker sees a probe, whatever it says."""
+
 DEEP_MM = 15.0
 """Below the skin of the study: farther than pressing a probe into the skin gets it."""
 
@@ -44,6 +47,8 @@ class Reason(StrEnum):
     """Why a reading was left out."""
 
     UNREADABLE = "no number, or no direction"
+    NEGATIVE = "fewer counts than none"
+    FAR = "its pose is not in the room"
     LIVE_TIME = "its live time cannot be"
     COUNTS = "more counts than the instrument can count"
     REPEATED = "counted twice"
@@ -201,11 +206,17 @@ class Sieve:
                 "screening: counts, times and poses are not equally many; give one of each a reading"
             )
         count, live_s, at_s = given
-        finite = np.isfinite(np.column_stack((count, live_s, at_s, tips, axes))).all(axis=1)
-        with np.errstate(invalid="ignore"):  # what is not finite is out already
-            length = np.linalg.norm(axes, axis=1)
-            readable = finite & (count >= 0) & (live_s > 0) & (np.abs(length - 1) <= UNIT_TOLERANCE)
+        readable = np.isfinite(np.column_stack((count, live_s, at_s, tips, axes))).all(axis=1)
+        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is out already
+            readable &= np.abs(np.linalg.norm(axes, axis=1) - 1) <= UNIT_TOLERANCE
         self._reject(Reason.UNREADABLE, int((~readable).sum()))
+        for reason, is_flawed in (
+            (Reason.NEGATIVE, count < 0),
+            (Reason.LIVE_TIME, live_s <= 0),
+            (Reason.FAR, (np.abs(tips) > FARTHEST_MM).any(axis=1)),
+        ):
+            self._reject(reason, int((readable & is_flawed).sum()))
+            readable &= ~is_flawed
         return self.screen(
             Observations(
                 counts=count[readable],

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from navigation.errors import NavigationError
+from navigation.errors import BadReading, NavigationError
 from navigation.observations import Observations
 
 
@@ -27,19 +27,36 @@ def test_appends_and_stays_read_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "sentence"),
+    ("name", "value", "row", "sentence"),
     [
-        ("counts", [1.0, np.nan], "counts holds a number that is not finite"),
-        ("counts", [1.0, -1.0], "a count is negative"),
-        ("counts", [1.0], "shape"),
-        ("counts", 1.0, "shape"),
-        ("live_time_s", [0.1, 0.0], "not positive"),
-        ("tip_mm", np.zeros((2, 2)), "tip_mm has shape"),
-        ("tip_mm", [[0, 0, np.inf], [0, 0, 0]], "not finite"),
-        ("axis", [[0, 0, 1.0], [0, 0, 0.5]], "no unit vector"),
+        ("counts", [1.0, np.nan], 1, "counts of row 1 is nan: wants finite numbers"),
+        ("counts", [-1.0, 1.0], 0, "counts of row 0 is -1.0: wants events as counted"),
+        ("live_time_s", [0.1, 0.0], 1, "live_time_s of row 1 is 0.0: wants the time"),
+        ("live_time_s", [0.1, -np.inf], 1, "live_time_s of row 1 is -inf: wants finite"),
+        ("tip_mm", [[0, 0, np.inf], [0, 0, 0]], 0, "tip_mm of row 0 is"),
+        ("axis", [[0, 0, 1.0], [0, 0, 0.5]], 1, "axis of row 1 is"),
+        ("axis", [[0, 0, 1e200], [0, 0, 1.0]], 0, "axis of row 0 is"),
+        ("taken_at_s", [np.nan, np.nan], 0, "2 of 2 rows are so"),
     ],
 )
-def test_refuses_what_no_instrument_measures(name: str, value: object, sentence: str) -> None:
-    """What is not finite, negative, out of shape or no direction is refused with its name."""
+def test_says_what_is_wrong_in_which_row_and_what_to_do(name: str, value: object, row: int, sentence: str) -> None:
+    """What no instrument measures is refused: the field, its row, its value, and where such rows are left out."""
+    with pytest.raises(BadReading, match=sentence) as refused:
+        Observations(**(_two() | {name: np.asarray(value)}))
+    assert (refused.value.name, refused.value.row) == (name, row)
+    assert np.array_equal(refused.value.value, np.asarray(value, dtype=np.float64)[row], equal_nan=True)
+    assert "navigation.screening" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("counts", [1.0], r"live_time_s has shape \(2,\), not \(1,\): give one row a reading"),
+        ("counts", 1.0, r"counts has shape \(\), not \('N',\)"),
+        ("tip_mm", np.zeros((2, 2)), r"tip_mm has shape \(2, 2\), not \(2, 3\)"),
+    ],
+)
+def test_rows_that_do_not_go_together_are_refused(name: str, value: object, sentence: str) -> None:
+    """Arrays of different length, or of another shape, are refused by name with the shape that is wanted."""
     with pytest.raises(NavigationError, match=sentence):
         Observations(**(_two() | {name: np.asarray(value)}))

@@ -154,11 +154,30 @@ def test_what_is_no_number_does_not_take_the_others_with_it(name: str, value: fl
     assert np.array_equal(screening.accepted.counts, np.delete(made.counts, 50))
 
 
-@given(
-    numbers=st.lists(
-        st.tuples(*[st.floats(width=32)] * 3, *[st.floats(-2, 2) | st.just(float("nan"))] * 6), max_size=30
-    )
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("counts", -1.0, Reason.NEGATIVE),
+        ("live_time_s", 0.0, Reason.LIVE_TIME),
+        ("live_time_s", -0.1, Reason.LIVE_TIME),
+        ("tip_mm", 1e200, Reason.FAR),
+        ("tip_mm", -2e4, Reason.FAR),
+        ("axis", 1e200, Reason.UNREADABLE),
+        ("axis", 0.0, Reason.UNREADABLE),
+    ],
 )
+def test_an_absurd_number_is_left_out_with_its_own_reason(name: str, value: float, reason: Reason) -> None:
+    """Fewer counts than none, no live time, a tip outside the room, an axis that is none: one reading each."""
+    made = swept()
+    rows = {each: getattr(made, each).copy() for each in ("counts", "live_time_s", "tip_mm", "axis", "taken_at_s")}
+    rows[name][50] = value
+    screening = Sieve(tissue=SKIN).screen_rows(**rows)
+    assert screening.rejections.by_reason == {reason: 1}
+    assert screening.rejections.newest is reason
+    assert np.array_equal(screening.accepted.counts, np.delete(made.counts, 50))
+
+
+@given(numbers=st.lists(st.tuples(*[st.floats()] * 3, *[st.floats(-2, 2) | st.floats()] * 6), max_size=30))
 def test_garbage_is_left_out_and_every_reading_accounted_for(numbers: list[tuple[float, ...]]) -> None:
     """Whatever numbers come, each is accepted, waits, or is counted as rejected; nothing is raised."""
     rows = np.array(numbers, dtype=np.float64).reshape(-1, 9)
