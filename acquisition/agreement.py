@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from math import fsum
 from typing import Literal
 
 from navigation.counting import poisson_interval
@@ -65,7 +66,7 @@ class Comparison:
         ``accepted`` are the readings that it has taken in since the last time.
         """
         self._newest.extend(zip(accepted.counts.tolist(), accepted.live_time_s.tolist(), strict=True))
-        while len(self._newest) > 1 and sum(live_s for _, live_s in self._newest) > OVER_S:
+        while len(self._newest) > 1 and fsum(live_s for _, live_s in self._newest) > OVER_S:
             self._newest.popleft()
         fit = estimator.fit
         if fit is None or not self._newest:
@@ -76,7 +77,7 @@ class Comparison:
         return Agreement(
             counts=counts,
             expected=expected,
-            live_time_s=sum(live_s for _, live_s in self._newest),
+            live_time_s=fsum(live_s for _, live_s in self._newest),
             low=low / expected,
             high=high / expected,
         )

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import structlog
 
 from acquisition.advising import Advised, Cadence
@@ -12,7 +11,6 @@ from acquisition.agreement import Agreement, Comparison
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import Clock
 from navigation.advice import advise
-from navigation.errors import NavigationError
 from navigation.guidance import Guidance, Track, guide
 from navigation.posterior import Estimator, Posterior
 from navigation.screening import Rejections, Screening, Sieve
@@ -20,6 +18,9 @@ from navigation.tissue import Tissue
 from navigation.transforms import RigidTransform
 
 log = structlog.get_logger()
+
+NUMERICS = (ArithmeticError, ValueError)
+"""What numbers that nobody foresaw end in, singular matrices and refused arguments among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +137,7 @@ class Localiser:
                     self._tell(screening.rejections)
                     continue
                 posterior = await asyncio.to_thread(estimator.add, screening.accepted)
-            except (ArithmeticError, NavigationError, np.linalg.LinAlgError) as exc:
+            except NUMERICS as exc:
                 log.exception("estimate failed", readings=len(batch))
                 if estimator is self._estimator:
                     self.begin(
@@ -163,7 +164,7 @@ class Localiser:
         advised = None
         try:
             advice = await asyncio.to_thread(advise, estimator, belief.posterior, tissue, pose)
-        except (ArithmeticError, NavigationError, np.linalg.LinAlgError):
+        except NUMERICS:
             log.exception("advice failed", readings=belief.posterior.readings)
         else:
             advised = Advised(

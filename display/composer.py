@@ -12,7 +12,7 @@ from display.composition import ShownDevice, show_device, show_rate
 from display.estimate_states import show_posterior, show_rejections
 from display.guidance_states import show_guidance, show_nothing
 from display.messages import GuidanceState, PoseState, State, StudyState
-from display.target_states import matrix, point, show_target
+from display.target_states import matrix, point, show_target, trusted_targets
 from display.trail import Trail
 from navigation.guidance import Track
 from navigation.response import Response
@@ -64,7 +64,7 @@ class Composer:
         fresh = seen if seen and self._is_fresh(seen, now_s=now_s) else None
         tip, track = fresh.patient_from_tip if fresh else None, self._trail.follow(fresh)
         localisation = self.localiser.newest
-        targets = localisation.posterior.targets if localisation else ()
+        targets = trusted_targets(localisation.posterior) if localisation else ()
         return State(
             seq=self._seq,
             session_id=self.session_id,

@@ -1,10 +1,12 @@
 """Targets as a display shows them: what is believed, and where that lies seen from the probe."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from display.messages import Matrix, Point, TargetState
-from navigation.estimate import TargetEstimate
+from navigation.estimate import Posterior, TargetEstimate
 from navigation.guidance import bearing_of
 from navigation.transforms import RigidTransform
 
@@ -18,6 +20,16 @@ def point(values: NDArray[np.float64]) -> Point:
 def matrix(values: NDArray[np.float64]) -> Matrix:
     """Three rows of an array."""
     return point(values[0]), point(values[1]), point(values[2])
+
+
+def trusted_targets(posterior: Posterior) -> tuple[TargetEstimate, ...]:
+    """Trust sources as far as they may be shown: no position is believed where the counts contradict all that is."""
+    if posterior.is_consistent:
+        return posterior.targets
+    return tuple(
+        replace(each, is_localisable=False, reason="the counts do not fit any position")
+        for each in posterior.targets
+    )
 
 
 def show_target(estimate: TargetEstimate, patient_from_tip: RigidTransform | None) -> TargetState:

@@ -11,13 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from acquisition.advising import Advised
 from acquisition.calibration import load_calibration
 from acquisition.localising import Localiser
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import monotonic
+from navigation.errors import NavigationError
 from navigation.estimate import Posterior
 from navigation.frames import Frame
+from navigation.lattice import Scan
 from navigation.observations import Observations
 from navigation.posterior import Estimator
 from navigation.prior import Prior
@@ -259,3 +263,121 @@ async def test_an_estimate_that_fails_is_taken_back_and_says_so() -> None:
         localiser.take(tracked(2.0))
         await until_counted(localiser, 1)
         assert localiser.obstacle == ""
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.now_s
+
+
+async def until_advised(localiser: Localiser, until_s: float) -> Advised:
+    """Wait for an advice that rests on counts until then."""
+    async with asyncio.timeout(30):
+        while localiser.advised is None or localiser.advised.counted_until_s < until_s:  # noqa: ASYNC110 - it sets no event
+            await asyncio.sleep(0.002)
+    return localiser.advised
+
+
+def skin_before_her() -> HalfSpace:
+    return HalfSpace(point_mm=np.array([0.0, -30.0, 0.0]), normal=np.array([0.0, -1.0, 0.0]))
+
+
+async def test_advice_comes_once_a_second() -> None:
+    """The first count gives one; those of the same second none more; the first a second later the next."""
+    clock = Clock()
+    localiser = Localiser(clock=clock)
+    localiser.begin(estimator(), tissue=skin_before_her())
+    async with running(localiser):
+        localiser.take(tracked(0.0))
+        first = await until_advised(localiser, 0.0)
+        assert first.advice.patient_from_tip is not None
+        for number in range(1, 10):
+            clock.now_s = 0.1 * number
+            localiser.take(tracked(clock.now_s))
+            await until_counted(localiser, 1 + number)
+        assert localiser.advised is first
+        clock.now_s = 1.0
+        localiser.take(tracked(1.0))
+        second = await until_advised(localiser, 1.0)
+    assert second.counted_until_s == 1.0
+
+
+async def test_advice_waits_for_counts_that_are_late() -> None:
+    """A count that came during a long update and has grown old meanwhile is believed before anything is asked."""
+    clock, held = Clock(), HeldEstimator()
+    localiser = Localiser(clock=clock)
+    localiser.begin(held, tissue=skin_before_her())
+    async with running(localiser):
+        localiser.take(tracked(0.0))
+        await asyncio.to_thread(held.begun.wait, 20)
+        localiser.take(tracked(0.1))
+        clock.now_s = 2.0
+        held.may_go_on.set()
+        advised = await until_advised(localiser, 0.0)
+    assert advised.counted_until_s == pytest.approx(0.1)
+    assert held.sizes == [1, 1]
+
+
+async def test_nobody_is_advised_without_a_skin_or_another_patient_s_way() -> None:
+    """Where no skin is known there is no pose to advise; a new map takes the old one's advice away at once."""
+    localiser = Localiser(clock=monotonic)
+    async with running(localiser):
+        localiser.begin(estimator())
+        localiser.take(tracked(0.0))
+        await until_counted(localiser, 1)
+        localiser.begin(estimator(), tissue=skin_before_her())
+        localiser.take(tracked(monotonic()))
+        await until_advised(localiser, 0.0)
+        localiser.begin(estimator())
+        assert localiser.advised is None
+
+
+class ForgetfulEstimator(Estimator):
+    """An estimator that cannot say what it searched for, as advice wants to know."""
+
+    def __init__(self) -> None:
+        super().__init__(response(), Prior.from_hotspots([hotspot()]), skin_before_her())
+        self.asked = 0
+
+    def searched(self, name: str) -> tuple[NDArray[np.float64], Scan] | None:
+        """Fail."""
+        self.asked += 1
+        raise NavigationError(f"nothing known of {name}")
+
+
+async def test_advice_that_fails_costs_no_estimate() -> None:
+    """What goes wrong in the advice leaves the belief as it is, and readings go on being counted."""
+    forgetful = ForgetfulEstimator()
+    localiser = Localiser(clock=Clock())
+    localiser.begin(forgetful, tissue=skin_before_her())
+    async with running(localiser):
+        localiser.take(tracked(0.0))
+        async with asyncio.timeout(20):
+            while not forgetful.asked:  # noqa: ASYNC110 - it sets no event
+                await asyncio.sleep(0.002)
+        localiser.take(tracked(0.1))
+        await until_counted(localiser, 2)
+    assert localiser.advised is None
+    assert localiser.is_estimating
+    assert localiser.obstacle == ""
+
+
+async def test_what_was_counted_is_held_against_what_was_expected() -> None:
+    """Each belief carries the newest counts and what it expects of them."""
+    localiser = Localiser(clock=monotonic)
+    localiser.begin(estimator())
+    async with running(localiser):
+        for number in range(30):
+            localiser.take(tracked(0.1 * number))
+        await until_counted(localiser, 30)
+    assert localiser.newest is not None
+    agreement = localiser.newest.agreement
+    assert agreement is not None
+    assert agreement.counts == 40 * 20
+    assert agreement.verdict == "agrees"

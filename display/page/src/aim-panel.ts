@@ -1,10 +1,13 @@
-/** Where to go: bull's-eye, distance, probability, and one sentence. */
+/** Where to go: bull's-eye, distance, motion, depth, probability, where to hold the probe next, and one sentence. */
 
 import { Bullseye, isDrawable } from "./bullseye";
 import { find, label, mark, write } from "./elements";
-import type { TargetState } from "./feed-types";
+import type { GuidanceState, TargetState } from "./feed-types";
+import { ghostWords } from "./ghost";
 import type { Moment } from "./moment";
 import { percent } from "./words";
+
+const MOTIONS = { toward: "\u25b2 toward", away: "\u25bc away", still: "still" } as const;
 
 export class AimPanel {
   private readonly panel = find("aim", HTMLElement);
@@ -15,6 +18,9 @@ export class AimPanel {
   private readonly distance = find("distance", HTMLElement);
   private readonly value = find("distance-value", HTMLElement);
   private readonly error = find("distance-error", HTMLElement);
+  private readonly motion = find("motion", HTMLElement);
+  private readonly depth = find("depth", HTMLElement);
+  private readonly near = find("near", HTMLElement);
   private readonly guidance = find("guidance", HTMLElement);
   private readonly bullseye = new Bullseye(this.canvas);
 
@@ -25,16 +31,20 @@ export class AimPanel {
     const isAimed = target !== null && pose !== null && isDrawable(target);
     write(this.name, target?.name ?? "Target");
     write(this.probability, target ? `${percent(target.probability)} sure it is there` : "");
-    this.bullseye.draw(
-      isAimed && moment ? { pose, target, others: moment.state.targets.filter((other) => other !== target) } : null,
-    );
+    const advice = moment?.advice ?? null;
+    const guidance = moment?.state.guidance ?? null;
+    const others = moment?.state.targets.filter((other) => other !== target) ?? [];
+    this.bullseye.draw(isAimed && guidance ? { pose, target, others, guidance } : null, advice);
+    this.panel.dataset["advice"] = advice ? "shown" : "none";
     const state = isAimed ? "located" : this.stateWithout(moment, target);
     mark(this.panel, state);
     mark(this.canvas, state);
     write(this.trouble, isAimed ? "" : this.wordsWithout(moment, target));
-    label(this.canvas, isAimed ? directionWords(target) : this.wordsWithout(moment, target));
+    const seen = isAimed ? directionWords(target) : this.wordsWithout(moment, target);
+    label(this.canvas, advice ? `${seen}; ${ghostWords(advice)}` : seen);
     this.writeDistance(isAimed ? target : null);
-    write(this.guidance, moment?.state.guidance.sentence ?? "");
+    this.writeFacts(isAimed && guidance?.target === target.name ? guidance : null);
+    write(this.guidance, guidance?.sentence ?? "");
     mark(this.guidance, moment === null ? "none" : isOutlived(moment) ? "stale" : "live");
   }
 
@@ -50,6 +60,15 @@ export class AimPanel {
     if (target === null) return moment.state.study === null ? "Choose a study" : "No target yet";
     if (!target.localisable) return `Not located yet: ${target.reason}`;
     return moment.pose === null ? moment.poseTrouble : "Direction unknown";
+  }
+
+  private writeFacts(guidance: GuidanceState | null): void {
+    const { motion = null, depth_mm = null, depth_half_width_mm = null, probability_near = null } = guidance ?? {};
+    mark(this.motion, motion ?? "none");
+    write(this.motion, motion === null ? "–" : MOTIONS[motion]);
+    const half = depth_half_width_mm === null ? "" : ` ± ${Math.max(1, Math.round(depth_half_width_mm))}`;
+    write(this.depth, depth_mm === null ? "–" : `${Math.round(depth_mm)}${half} mm`);
+    write(this.near, probability_near === null ? "–" : percent(probability_near));
   }
 
   private writeDistance(target: TargetState | null): void {
@@ -70,10 +89,11 @@ export class AimPanel {
   }
 }
 
-/** Whether the guidance rests on a pose or a rate that was live when the service sent it, and is no longer. */
+/** Whether the guidance rests on a pose, a rate or an advice that was live when it was sent, and is no longer. */
 function isOutlived(moment: Moment): boolean {
-  const { pose, rate } = moment.state;
-  return !moment.isLive || (pose !== null && moment.pose === null) || (rate !== null && moment.rate === null);
+  const { pose, rate, guidance } = moment.state;
+  const isOver = guidance.advice !== null && moment.advice === null;
+  return !moment.isLive || isOver || (pose !== null && moment.pose === null) || (rate !== null && moment.rate === null);
 }
 
 function directionWords(target: TargetState & { tip_right_mm: number; tip_up_mm: number; tip_ahead_mm: number }): string {

@@ -1,9 +1,11 @@
-/** What the probe would see: where the target lies off its axis, and how deep ahead. */
+/** What the probe would see: where the target lies off its axis, how deep, and where to hold the probe next. */
 
 import { Canvas } from "./canvas";
 import { CROSSHAIR, DIM, FAINT, GROUND, INJECTION, INK, PROBE, TARGET } from "./colours";
+import { type Depth, drawDepth } from "./depth-bar";
 import { extent, regionOf, shadow } from "./ellipsoid";
-import type { PoseState, TargetState } from "./feed-types";
+import type { AdviceState, GuidanceState, PoseState, TargetState } from "./feed-types";
+import { drawGhost } from "./ghost";
 import { column, negate } from "./vectors";
 
 /** Half fields, mm; the smallest that holds the target is used. */
@@ -16,6 +18,7 @@ export interface Sight {
   readonly pose: PoseState;
   readonly target: TargetState;
   readonly others: readonly TargetState[];
+  readonly guidance: GuidanceState;
 }
 
 type Seen = TargetState & { tip_right_mm: number; tip_up_mm: number; tip_ahead_mm: number };
@@ -29,40 +32,47 @@ export function isDrawable(target: TargetState): target is Seen {
 export class Bullseye {
   private readonly canvas: Canvas;
   private sight: Sight | null = null;
+  private advice: AdviceState | null = null;
   private field_mm: number = FIELDS_MM[1];
 
   constructor(element: HTMLCanvasElement) {
     this.canvas = new Canvas(element, () => this.redraw());
   }
 
-  /** Draw; null leaves the rings empty. */
-  draw(sight: Sight | null): void {
+  /** Draw a target and where to hold the probe next; null where there is no such thing. */
+  draw(sight: Sight | null, advice: AdviceState | null): void {
     this.sight = sight;
+    this.advice = advice;
     this.redraw();
   }
 
   private redraw(): void {
-    const { canvas, sight } = this;
+    const { canvas, advice } = this;
     canvas.clear(GROUND);
     const gauge = canvas.rem * 5.2;
     const radius = Math.min(canvas.width - gauge, canvas.height) / 2 - canvas.rem;
     const x = (canvas.width - gauge) / 2;
     const y = canvas.height / 2;
-    if (sight && isDrawable(sight.target)) {
-      this.field_mm = this.chooseField(sight.target);
-      this.drawRings(x, y, radius, (sight.target.off_axis_deg ?? 180) <= ON_AXIS_DEG);
-      for (const other of sight.others) {
+    const target = this.sight && isDrawable(this.sight.target) ? this.sight.target : null;
+    if (target || advice) this.field_mm = this.chooseField(target, advice);
+    this.drawRings(x, y, radius, (target?.off_axis_deg ?? 180) <= ON_AXIS_DEG);
+    if (advice) drawGhost(canvas, advice, x, y, radius, this.field_mm);
+    if (target && this.sight) {
+      for (const other of this.sight.others) {
         if (isDrawable(other)) this.drawOther(other, x, y, radius);
       }
-      this.drawTarget(sight.pose, sight.target, x, y, radius);
-      this.drawDepth(sight.pose, sight.target, canvas.width - gauge + canvas.rem * 1.4, y, radius);
-    } else {
-      this.drawRings(x, y, radius, false);
+      this.drawTarget(this.sight.pose, target, x, y, radius);
     }
+    const depth = target && this.sight ? depthOf(this.sight, target) : null;
+    drawDepth(canvas, depth, canvas.width - gauge + canvas.rem * 1.4, y, radius);
   }
 
-  private chooseField({ tip_right_mm, tip_up_mm, tip_ahead_mm }: Seen): number {
-    const off = Math.max(Math.hypot(tip_right_mm, tip_up_mm), Math.abs(tip_ahead_mm) / 2);
+  private chooseField(target: Seen | null, advice: AdviceState | null): number {
+    const off = Math.max(
+      target ? Math.hypot(target.tip_right_mm, target.tip_up_mm) : 0,
+      target ? Math.abs(target.tip_ahead_mm) / 2 : 0,
+      advice ? Math.hypot(advice.right_mm, advice.up_mm) : 0,
+    );
     const fits = FIELDS_MM.find((field) => off <= field) ?? FIELDS_MM[3];
     if (fits >= this.field_mm) return fits;
     return FIELDS_MM.find((field) => off <= field * CALM && field <= this.field_mm) ?? this.field_mm;
@@ -116,6 +126,7 @@ export class Bullseye {
     canvas.disc(tx, ty, dot + 3, "#0b0d10");
     if (shrink === 1 && target.tip_ahead_mm >= 0) canvas.disc(tx, ty, dot, colour);
     else canvas.ring(tx, ty, dot, colour, 4);
+    if (target.tip_ahead_mm < 0) canvas.text("BEHIND", tx, ty - dot * 2.2, canvas.rem, { colour: INK, weight: 700 });
   }
 
   private drawOther(target: Seen, x: number, y: number, radius: number): void {
@@ -128,32 +139,16 @@ export class Bullseye {
     this.canvas.ring(x + dx, y + dy, rem * 0.45, colour, 3);
     this.canvas.text(target.name, x + dx, y + dy - rem, rem * 0.75, { colour });
   }
+}
 
-  /** The tip at the top, millimetres ahead of it downwards, the target's 95 % extent as a band. */
-  private drawDepth(pose: PoseState, target: Seen, x: number, y: number, radius: number): void {
-    const { canvas } = this;
-    const { rem } = canvas;
-    const top = y - radius;
-    const deepest_mm = this.field_mm * 2;
-    const at = (mm: number): number => top + (Math.max(0, Math.min(deepest_mm, mm)) / deepest_mm) * 2 * radius;
-    canvas.line([[x, top], [x, y + radius]], FAINT, rem * 0.9);
-    for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-      const mm = deepest_mm * share;
-      canvas.text(mm === 0 ? "tip" : `${mm}`, x + rem * 1.2, at(mm), rem * 0.75, { colour: DIM, align: "left" });
-    }
-    canvas.line([[x - rem * 0.6, top], [x + rem * 0.6, top]], PROBE, 4);
-    if (target.tip_ahead_mm < 0) {
-      canvas.text("BEHIND", x, top + rem * 1.2, rem * 0.75, { colour: INK, weight: 700 });
-      return;
-    }
-    const region = regionOf(target);
-    const half = region ? extent(region, column(pose.patient_from_tip, 2)) : 0;
-    const colour = target.kind === "injection" ? INJECTION : TARGET;
-    const low = at(target.tip_ahead_mm - half);
-    const high = at(target.tip_ahead_mm + half);
-    canvas.context.fillStyle = "rgb(255 255 255 / 28%)";
-    canvas.context.fillRect(x - rem * 0.45, low, rem * 0.9, high - low);
-    const deep = at(target.tip_ahead_mm);
-    canvas.line([[x - rem * 0.7, deep], [x + rem * 0.7, deep]], colour, 5);
+/** Under the skin where it is known; else ahead of the tip, unless the target lies behind it. */
+function depthOf({ pose, guidance }: Sight, target: Seen): Depth | null {
+  const { depth_mm, depth_half_width_mm } = guidance;
+  if (target.name === guidance.target && depth_mm !== null && depth_half_width_mm !== null) {
+    return { from: "skin", mm: depth_mm, half_mm: depth_half_width_mm };
   }
+  if (target.tip_ahead_mm < 0) return null;
+  const region = regionOf(target);
+  const half_mm = region ? extent(region, column(pose.patient_from_tip, 2)) : 0;
+  return { from: "tip", mm: target.tip_ahead_mm, half_mm };
 }

@@ -1,5 +1,6 @@
 /** The surgeon's display: takes each state of the feed, draws it, and asks for the next. */
 
+import { AgreementGauge } from "./agreement-gauge";
 import { AimPanel } from "./aim-panel";
 import { find } from "./elements";
 import { Feed } from "./feed";
@@ -18,6 +19,7 @@ const WATCH_EVERY_MS = 100;
 const tone = new Tone();
 const header = new Header();
 const rate = new RatePanel(tone);
+const agreement = new AgreementGauge();
 const trend = new Trend(find("trend", HTMLElement));
 const aim = new AimPanel();
 const slices = new SlicesPanel();
@@ -57,6 +59,7 @@ function drawAll(now_ms: number): void {
   const moment = feed.received && new Moment(feed.received, now_ms);
   header.draw(feed, moment);
   rate.draw(moment, now_ms);
+  agreement.draw(moment);
   aim.draw(moment);
   slices.draw(moment);
   strip.draw(moment);

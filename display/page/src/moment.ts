@@ -1,9 +1,12 @@
 /** What holds now: the newest state, with every age counted on by the page's own clock. */
 
-import type { DeviceState, PoseState, RateState, TargetState } from "./feed-types";
+import type { AdviceState, DeviceState, PoseState, PosteriorState, RateState, TargetState } from "./feed-types";
 import type { Received } from "./feed";
 
 export type Freshness = "live" | "stale";
+
+/** An estimate without a newer count is no longer of now; updates come several times a second. */
+const ESTIMATE_STALE_AFTER_S = 2;
 
 export class Moment {
   /** Seconds since the service made the state. */
@@ -63,6 +66,20 @@ export class Moment {
     if (pose === null || !this.isLive || !trackers.every((tracker) => this.isDelivering(tracker))) return null;
     const limits = trackers.map((tracker) => this.limit(tracker));
     return this.age(pose.age_s) <= Math.max(this.received.hello.stale_after_s, ...limits) ? pose : null;
+  }
+
+  /** What the targets rest on, null unless newer counts go on coming in. */
+  get estimate(): PosteriorState | null {
+    const { posterior } = this.state;
+    if (posterior === null || !this.isLive) return null;
+    return this.age(posterior.age_s) <= ESTIMATE_STALE_AFTER_S ? posterior : null;
+  }
+
+  /** Where to hold the probe next, null unless it may still be followed from where the probe is now. */
+  get advice(): AdviceState | null {
+    const { advice } = this.state.guidance;
+    if (advice === null || this.pose === null) return null;
+    return this.age(advice.age_s) <= advice.stale_after_s ? advice : null;
   }
 
   /** The target that the guidance is about, else the likeliest. */

@@ -1,7 +1,7 @@
 /** The three slices of the study in use, following the tip. */
 
 import { find, label, write } from "./elements";
-import type { StudyState, TargetState } from "./feed-types";
+import type { MapShiftState, StudyState, TargetState } from "./feed-types";
 import type { Moment } from "./moment";
 import type { Fusion } from "./slice";
 import { CUTS, sideOf, SliceView, type Subject } from "./slice-view";
@@ -16,6 +16,7 @@ export class SlicesPanel {
   private readonly views = Object.entries(CUTS).map(([id, cut]) => new SliceView(find(id, HTMLCanvasElement), cut));
   private readonly canvases = Object.keys(CUTS).map((id) => find(id, HTMLCanvasElement));
   private readonly note = find("slices-note", HTMLElement);
+  private readonly shift = find("map-shift", HTMLElement);
   private wanted = "";
   private abort = new AbortController();
   private anatomy: Volume | null = null;
@@ -37,6 +38,7 @@ export class SlicesPanel {
       label(canvas, subject === null ? `${name} slice: none` : `${name} slice through ${through}, ${sideOf(cut.right)} on the right`);
     });
     write(this.note, this.words(moment, study));
+    write(this.shift, study === null ? "" : shiftWords(moment?.estimate?.map_shift ?? null));
   }
 
   private words(moment: Moment | null, study: StudyState | null): string {
@@ -108,4 +110,10 @@ function ceilingOf(activity: Volume, targets: readonly TargetState[]): number {
   );
   const hottest = Math.max(0, ...values) / HEADROOM;
   return hottest > 0 ? Math.min(hottest, activity.state.greatest) : activity.state.greatest || 1;
+}
+
+/** How far the patient lies from where the map has her; nothing where the counts cannot tell it from none. */
+function shiftWords(shift: MapShiftState | null): string {
+  if (shift === null || shift.distance_mm <= shift.half_width_mm) return "";
+  return `Map moved ${Math.round(shift.distance_mm)} mm ± ${Math.max(1, Math.round(shift.half_width_mm))}`;
 }

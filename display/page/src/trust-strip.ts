@@ -1,13 +1,11 @@
 /** Every input with its state and age, in word, shape and colour. */
 
 import { label, make, mark, write } from "./elements";
+import { estimateOf } from "./estimate-item";
 import { type Moment, streams } from "./moment";
 import { age } from "./words";
 
-/** An estimate without a newer count is no longer of now; updates come several times a second. */
-const ESTIMATE_STALE_AFTER_S = 2;
-
-interface Item {
+export interface Item {
   readonly key: string;
   readonly title: string;
   readonly state: string;
@@ -54,6 +52,7 @@ export class TrustStrip {
     const detail = make("span", "detail");
     const element = make("div", "input", make("i", "shape"), title, word, detail);
     element.setAttribute("role", "listitem");
+    element.dataset["key"] = key;
     this.strip.append(element);
     const row = { element, title, word, detail };
     this.rows.set(key, row);
@@ -85,21 +84,4 @@ function itemsOf(moment: Moment): Item[] {
     detail: "",
   };
   return [...inputs, estimateOf(moment), picture];
-}
-
-/** What the targets rest on: as old as the newest count in it. */
-function estimateOf(moment: Moment): Item {
-  const { posterior, study } = moment.state;
-  const shown = { key: "estimate", title: "Estimate" };
-  if (posterior === null) {
-    const detail = study === null ? "no study in use" : "no counts used yet";
-    return { ...shown, state: "connecting", word: "NONE YET", detail };
-  }
-  const old_s = moment.age(posterior.age_s);
-  if (old_s > ESTIMATE_STALE_AFTER_S) {
-    return { ...shown, state: "silent", word: `OLD ${age(old_s)}`, detail: `no new counts for ${age(old_s)}` };
-  }
-  const [state, word] = moment.isLive ? ["live", "LIVE"] : ["silent", "OLD"];
-  const detail = `${posterior.readings} readings, ${posterior.response}`;
-  return { ...shown, state, word: `${word} ${age(old_s)}`, detail };
 }
