@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from acquisition.advising import Advised
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
 from acquisition.localising import Localisation, Localiser
@@ -18,11 +19,13 @@ from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading,
 from display.composer import Composer
 from display.composition import ShownDevice, show_rate
 from display.messages import State
+from navigation.advice import Advice
 from navigation.estimate import Posterior, TargetEstimate, region_of
 from navigation.frames import Frame
+from navigation.tissue import HalfSpace
 from navigation.transforms import RigidTransform
 from tests.acquisition.received import received, study, study_map
-from tests.acquisition.test_localising import LOOKING_BACK, response
+from tests.acquisition.test_localising import LOOKING_BACK, estimator, response
 
 NODE_MM = np.array([10.0, -10.0, 20.0])
 TIP_MM = (0.0, -40.0, 0.0)
@@ -67,6 +70,26 @@ def believed(*targets: TargetEstimate, until_s: float) -> Localisation:
     return Localisation(posterior=posterior, counted_until_s=until_s, update_ms=20.0)
 
 
+def advised(*, until_s: float) -> Advised:
+    """Advice to hold the probe 15 mm to the patient's left."""
+    pose = RigidTransform(
+        to=Frame.PATIENT,
+        from_=Frame.TIP,
+        rotation=LOOKING_BACK,
+        translation_mm=np.array(TIP_MM) + np.array([15.0, 0.0, 0.0]),
+    )
+    advice = Advice(
+        target="target 1",
+        patient_from_tip=pose,
+        dwell_s=1.5,
+        semi_axis_now_mm=8.4,
+        semi_axis_after_mm=5.0,
+        information_bit=None,
+        reason="Expected to shrink it",
+    )
+    return Advised(advice=advice, counted_until_s=until_s, took_ms=50.0, restarts=0)
+
+
 class Console:
     """Everything a frame is made from, as one room has it when all is well."""
 
@@ -106,9 +129,16 @@ class Console:
     async def _use(self, archived: ArchivedStudy | None) -> None:
         """Shown by the stage, not here."""
 
-    def see(self, at_s: float, *, tool: str = "Probe", is_seen: bool = True) -> None:
+    def see(
+        self,
+        at_s: float,
+        *,
+        tool: str = "Probe",
+        is_seen: bool = True,
+        tip_mm: tuple[float, float, float] = TIP_MM,
+    ) -> None:
         """Let the tracker see a tool, or say that it does not."""
-        rotation, place = (LOOKING_BACK, np.array(TIP_MM)) if tool == "Probe" else (np.eye(3), np.zeros(3))
+        rotation, place = (LOOKING_BACK, np.array(tip_mm)) if tool == "Probe" else (np.eye(3), np.zeros(3))
         seen = RigidTransform(to=Frame.TRACKER, from_=Frame.TOOL, rotation=rotation, translation_mm=place)
         reading = PoseReading(
             device="camera",
@@ -303,3 +333,73 @@ async def test_a_map_without_a_count_asks_for_a_sweep() -> None:
     console.localiser.newest = None
     guidance = console.frame(10.1).guidance
     assert (guidance.target, guidance.sentence.rstrip(".")) == (None, "Sweep slowly over the skin")
+
+
+async def test_the_way_of_the_tip_is_told() -> None:
+    """A second of poses that close on the node is toward; lost and seen again, nobody knows at first."""
+    console = await ready()
+    for number in range(1, 21):
+        console.see(10.0 + 0.05 * number, tip_mm=(0.5 * number, -40.0, number))
+        frame = console.frame(10.0 + 0.05 * number)
+    assert frame.guidance.motion == "toward"
+    console.see(11.05, is_seen=False)
+    assert console.frame(11.05).guidance.motion is None
+    console.see(11.1, tip_mm=(10.0, -40.0, 20.0))
+    assert console.frame(11.1).guidance.motion is None
+
+
+async def test_a_target_has_its_depth_and_chance() -> None:
+    """With the skin at hand a located node has a depth under it, and a chance to lie where it is said to."""
+    console = await ready()
+    newest = console.localiser.newest
+    skin = HalfSpace(point_mm=np.array([0.0, -30.0, 0.0]), normal=np.array([0.0, -1.0, 0.0]))
+    console.localiser.begin(estimator(), tissue=skin)
+    console.localiser.newest = newest
+    guidance = console.frame(10.1).guidance
+    assert guidance.depth_mm == pytest.approx(20.0)
+    assert guidance.depth_half_width_mm == pytest.approx(1.96 * 2.0)
+    assert guidance.probability_near is not None
+    assert 0.5 < guidance.probability_near < 0.97
+
+
+async def test_advice_is_on_the_feed_until_the_probe_is_lost() -> None:
+    """It stands in the frame with its age; where the probe is not seen, or for long, nobody is sent anywhere."""
+    console = await ready()
+    console.localiser.advised = advised(until_s=9.9)
+    frame = console.frame(10.1)
+    assert frame.guidance.advice is not None
+    assert frame.guidance.advice.age_s == pytest.approx(0.2)
+    assert frame.guidance.sentence == "Hold next: 15 mm to the patient's left"
+    console.see(10.15, is_seen=False)
+    lost = console.frame(10.2)
+    assert lost.guidance.advice is None
+    assert lost.guidance.sentence.startswith("The tracker does not see the probe")
+    console.see(14.0)
+    assert console.frame(14.0).guidance.advice is None
+
+
+async def test_what_the_counts_contradict_is_not_drawn() -> None:
+    """An estimate that fits nothing has no target in a place, whatever it believed before, and no advice."""
+    console = await ready()
+    console.localiser.advised = advised(until_s=9.9)
+    assert console.localiser.newest is not None
+    contradicted = replace(console.localiser.newest.posterior, is_consistent=False)
+    console.localiser.newest = replace(console.localiser.newest, posterior=contradicted)
+    frame = console.frame(10.1)
+    (target,) = frame.targets
+    assert (target.localisable, target.centre_mm, target.tip_right_mm) == (False, None, None)
+    assert target.reason
+    assert frame.guidance.advice is None
+    assert frame.posterior is not None
+    assert not frame.posterior.consistent
+
+
+async def test_what_was_left_out_is_told_before_anything_is_believed() -> None:
+    """Readings of which none was usable are counted by reason where there is no estimate yet."""
+    console = Console()
+    console.localiser._sieve.screen_rows(
+        counts=[1.0], live_time_s=[np.nan], tip_mm=[[0.0, 0.0, 0.0]], axis=[[0.0, 0.0, 1.0]], taken_at_s=[1.0]
+    )
+    frame = console.frame(10.0)
+    assert frame.posterior is None
+    assert [(each.reason, each.readings) for each in frame.rejections] == [("no number, or no direction", 1)]
