@@ -1,7 +1,8 @@
 """The joint fit as it is carried from reading to reading: where it stands, and what need not be computed anew.
 
 The sensitivities of the rate to the response change little from update to update. They are kept until a source has
-moved, and the newest readings borrow those of the one before them until there are enough to be worth a call.
+moved, and the newest readings borrow those of the one before them until there are enough to be worth a call. So is
+what a merged row should have counted, over what it would have at its mean pose.
 """
 
 from __future__ import annotations
@@ -51,10 +52,12 @@ class JointFit:
         self.weight = np.zeros(0)
         self._slopes = np.zeros((0, len(start), NUISANCES))
         self._slopes_at = start.position_mm
+        self._log_mean = np.zeros((0, len(start)))
         self._without: dict[str, Mixture] = {}
 
     def merge(self, group: NDArray[np.intp], live_time_s: Array) -> None:
         """Merge rows as the tally did: the mean over each group, weighted by live time."""
+        self._log_mean = self._log_mean[:0]
         missing = len(group) - len(self._slopes)
         if missing >= FRESH_ROWS or not len(self._slopes):
             self._slopes = self._slopes[:0]
@@ -77,8 +80,19 @@ class JointFit:
             if not len(self._slopes):
                 self._slopes_at = start.position_mm
             self._slopes = np.concatenate((self._slopes, fresh))
+        if not is_same or not len(self._log_mean):
+            self._log_mean = self._lattice.log_mean_over_middle(start.position_mm, tally)
+        # what came since is not merged
+        newest = np.zeros((rows - len(self._log_mean), len(start)))
+        self._log_mean = np.concatenate((self._log_mean, newest))
         fit = self._likelihood.maximise(
-            start, tally, None, self._all_slopes, self._lattice.volume_mm3, steps=steps
+            start,
+            tally,
+            None,
+            self._all_slopes,
+            self._lattice.volume_mm3,
+            log_mean=self._log_mean,
+            steps=steps,
         )
         self.weight, self.mixture = fit.weight, fit.mixture
         return fit
@@ -96,6 +110,7 @@ class JointFit:
             self.weight,
             np.delete(self._all_slopes, index, axis=1),
             self._lattice.volume_mm3,
+            log_mean=np.delete(self._log_mean, index, axis=1),
             rival=former if former is not None and former.priors == left.priors else None,
             beaten_at=fit.log_posterior,
             steps=8,
@@ -118,8 +133,15 @@ class JointFit:
         own = self._likelihood.sensitivities(alone, self._tally, slice(0, None))
         kept = [number for number, name in enumerate(self.mixture.names) if name in without.mixture.names]
         slopes = np.concatenate((self._all_slopes[:, kept], own), axis=1)
+        at_place = self._lattice.log_mean_over_middle(mixture.position_mm[-1:], self._tally)
         return self._likelihood.maximise(
-            mixture, self._tally, self.weight, slopes, self._lattice.volume_mm3, steps=10
+            mixture,
+            self._tally,
+            self.weight,
+            slopes,
+            self._lattice.volume_mm3,
+            log_mean=np.concatenate((self._log_mean[:, kept], at_place), axis=1),
+            steps=10,
         )
 
     def misfit(self, fit: Fit) -> tuple[float, float]:

@@ -33,7 +33,11 @@ NEW_VIEW_MM = 8.0
 RATES_A_READING = 16_000
 """Rates of new points at old poses that are computed for each reading taken in: the other new points wait."""
 
+FAINTEST_CPS = 1e-3
+"""Added to rates of 1 MBq before they are compared: fainter than this does not count."""
+
 _ROWS_AT_ONCE = 64
+_CORNERS = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"), axis=-1).reshape(-1, 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,8 @@ class Lattice:
 
     def __init__(self, response: Response) -> None:
         self._response = response
-        self._keys: set[tuple[int, int, int]] = set()
+        self._known: set[tuple[int, int, int]] = set()
+        self._number_at: dict[tuple[int, int, int], int] = {}
         self._centres_mm = np.zeros((0, 3))
         self._waiting_mm = np.zeros((0, 3))
         self.points_mm = np.zeros((0, 3))
@@ -104,6 +109,8 @@ class Lattice:
         if entering:
             self._reserve(len(tally), size + entering)
             self._fill(self._waiting_mm[:entering], tally, slice(0, None), slice(size, size + entering))
+            for number, cell in enumerate(_cells(self._waiting_mm[:entering])):
+                self._number_at[cell] = size + number
             self.points_mm = np.concatenate((self.points_mm, self._waiting_mm[:entering]))
             self._waiting_mm = self._waiting_mm[entering:]
 
@@ -155,10 +162,41 @@ class Lattice:
                 is_below &= offset @ tally.skin.normal[row] <= -above
             for cell, point in zip(cells[is_below].tolist(), points[is_below], strict=True):
                 key = (cell[0], cell[1], cell[2])
-                if key not in self._keys:
-                    self._keys.add(key)
+                if key not in self._known:
+                    self._known.add(key)
                     fresh.append(point)
         return np.array(fresh).reshape(-1, 3)
+
+    def log_mean_over_middle(self, position_mm: Array, tally: Tally) -> Array:
+        """Log of the mean rate over a row's poses, over that at its mean pose, for each source; shape (N, K).
+
+        A merged row stands for poses between which the rate may change severalfold at the edge of the field. What
+        it should have counted is known exactly at the lattice's points; between them it is interpolated, and zero
+        where the probe has not looked.
+        """
+        found = np.zeros((len(tally), len(position_mm)))
+        merged = np.flatnonzero(tally.is_merged)
+        if not len(merged):
+            return found
+        skin = tally.skin.take(merged)
+        for source, position in enumerate(position_mm):
+            corner = np.floor(position / SPACING_MM).astype(int)
+            cells = corner + _CORNERS
+            numbers = [self._number_at.get((cell[0], cell[1], cell[2])) for cell in cells.tolist()]
+            chosen = np.array([number for number in numbers if number is not None], dtype=np.intp)
+            if not len(chosen):
+                continue
+            near = 1 - np.abs(self.points_mm[chosen] / SPACING_MM - position / SPACING_MM)
+            share = np.maximum(near, 1e-3).prod(axis=1)
+            at_middle = self._response.rate_cps(
+                self.points_mm[chosen], tally.tip_mm[merged], tally.axis[merged], skin
+            )
+            at_middle *= tally.strength[merged, None]
+            mean = self.rates[np.ix_(merged, chosen)].astype(np.float64)
+            found[merged, source] = np.log((mean + FAINTEST_CPS) / (at_middle + FAINTEST_CPS)) @ (
+                share / share.sum()
+            )
+        return found
 
     def scan(self, prior: SourcePrior, tally: Tally, others_cps: Array, weight: Array) -> Scan:
         """Try one source at every point.
@@ -191,3 +229,7 @@ class Lattice:
         if unseen > 0:
             evidence = float(np.logaddexp(evidence, np.log(unseen)))
         return Scan(log_activity=log_activity, log_weight=log_weight, log_evidence=evidence)
+
+
+def _cells(points_mm: Array) -> list[tuple[int, int, int]]:
+    return [(cell[0], cell[1], cell[2]) for cell in np.round(points_mm / SPACING_MM).astype(int).tolist()]

@@ -121,11 +121,24 @@ class Likelihood:
         slopes[..., len(FITTED) :] = self.correction.components_at(mixture.position_mm, tips, axes, skin)
         return slopes
 
-    def expect(self, mixture: Mixture, tally: Tally, slopes: Array) -> Expectation:
-        """Say what a mixture expects at each row."""
+    def expect(self, mixture: Mixture, tally: Tally, slopes: Array, log_mean: Array | float = 0.0) -> Expectation:
+        """Say what a mixture expects at each row.
+
+        Parameters
+        ----------
+        mixture
+            K sources, background and response.
+        tally
+            N rows.
+        slopes
+            The rows' ``sensitivities``, shape (N, K, ``NUISANCES``).
+        log_mean
+            Log of the mean rate over the poses that a row stands for, over that at its mean pose, shape (N, K).
+
+        """
         size = len(mixture)
         rate, by_point = self.response.rate_and_gradient(mixture.position_mm, tally.tip_mm, tally.axis, tally.skin)
-        factor = np.exp(slopes @ mixture.log_response + mixture.log_activity) * tally.strength[:, None]
+        factor = np.exp(slopes @ mixture.log_response + mixture.log_activity + log_mean) * tally.strength[:, None]
         by_source = rate * factor
         background = float(np.exp(mixture.log_background))
         total = background + by_source.sum(axis=1)
@@ -169,10 +182,17 @@ class Likelihood:
         )
 
     def evaluate(
-        self, mixture: Mixture, tally: Tally, weight: Array, slopes: Array, volume_mm3: float
+        self,
+        mixture: Mixture,
+        tally: Tally,
+        weight: Array,
+        slopes: Array,
+        volume_mm3: float,
+        *,
+        log_mean: Array | float = 0.0,
     ) -> tuple[Fit, Array, Array]:
         """Value, gradient and information at a point; the fit's covariance is left for ``maximise`` to fill in."""
-        return self._judge(self.expect(mixture, tally, slopes), tally, weight, volume_mm3)
+        return self._judge(self.expect(mixture, tally, slopes, log_mean), tally, weight, volume_mm3)
 
     def _judge(
         self, here: Expectation, tally: Tally, weight: Array, volume_mm3: float
@@ -258,6 +278,7 @@ class Likelihood:
         slopes: Array,
         volume_mm3: float,
         *,
+        log_mean: Array | float = 0.0,
         rival: Mixture | None = None,
         beaten_at: float = -math.inf,
         steps: int = 12,
@@ -268,8 +289,8 @@ class Likelihood:
         ----------
         mixture, rival
             Where to start: the higher of both.
-        tally, weight, slopes
-            The counts, how much each row counts (None: as the start has it), and the rows' sensitivities.
+        tally, weight, slopes, log_mean
+            The counts, how much each row counts (None: as the start has it), and the rest as for ``expect``.
         volume_mm3
             Volume that is searched, over which a source that is on no map is uniform.
         beaten_at
@@ -278,11 +299,13 @@ class Likelihood:
             Each costs about the same time.
 
         """
-        size, start = len(mixture), self.expect(mixture, tally, slopes)
+        size, start = len(mixture), self.expect(mixture, tally, slopes, log_mean)
         held = self.weights(start, tally) if weight is None else weight
         fit, gradient, information = self._judge(start, tally, held, volume_mm3)
         if rival is not None:
-            its_fit, its_gradient, its_information = self.evaluate(rival, tally, held, slopes, volume_mm3)
+            its_fit, its_gradient, its_information = self.evaluate(
+                rival, tally, held, slopes, volume_mm3, log_mean=log_mean
+            )
             if its_fit.log_posterior > fit.log_posterior:
                 fit, gradient, information = its_fit, its_gradient, its_information
         damping = 1e-3
@@ -303,7 +326,9 @@ class Likelihood:
                 log_background=here.log_background + float(step[4 * size]),
                 log_response=here.log_response + step[4 * size + 1 :],
             )
-            there, its_gradient, its_information = self.evaluate(tried, tally, held, slopes, volume_mm3)
+            there, its_gradient, its_information = self.evaluate(
+                tried, tally, held, slopes, volume_mm3, log_mean=log_mean
+            )
             if there.log_posterior > fit.log_posterior - 1e-9:
                 fit, gradient, information = there, its_gradient, its_information
                 damping = max(damping / 8, 1e-9)

@@ -32,6 +32,8 @@ class Tally:
         As in ``Observations``, N rows, merged rows first.
     skin
         As each tip meets it.
+    is_merged
+        Which rows stand for several poses, shape (N,).
     strength
         Share of the first reading's activity that was left at each row, shape (N,).
     log_strength
@@ -49,6 +51,7 @@ class Tally:
         self.counts, self.live_time_s = empty.counts, empty.live_time_s
         self.tip_mm, self.axis = empty.tip_mm, empty.axis
         self.skin = tissue.skin_at(self.tip_mm)
+        self.is_merged = np.zeros(0, dtype=bool)
         self.strength = np.zeros(0)
         self.log_strength = 0.0
         self.readings = 0
@@ -64,6 +67,7 @@ class Tally:
         self.tip_mm = np.concatenate((self.tip_mm, observations.tip_mm))
         self.axis = np.concatenate((self.axis, observations.axis))
         self.skin = self.skin + self._tissue.skin_at(observations.tip_mm)
+        self.is_merged = np.append(self.is_merged, np.zeros(len(observations), dtype=bool))
         self.readings += len(observations)
         if not len(observations):
             return
@@ -103,6 +107,7 @@ class Tally:
 
         axis, normal = mean(self.axis), mean(self.skin.normal)
         height_mm = np.bincount(groups, share * np.nan_to_num(self.skin.height_mm, posinf=1e12))
+        self.is_merged = np.bincount(groups, 1 + self.is_merged) > 1
         self.strength = np.bincount(groups, live_time_s * self.strength) / total
         self.counts = np.asarray(np.bincount(groups, self.counts), dtype=np.float64)
         self.live_time_s = np.asarray(total, dtype=np.float64)

@@ -7,7 +7,7 @@ from scipy.special import logsumexp
 
 from benchmarks.recordings import Spot
 from navigation import lattice as lattices
-from navigation.lattice import SPACING_MM, Lattice, Scan
+from navigation.lattice import FAINTEST_CPS, SPACING_MM, Lattice, Scan
 from navigation.observations import Observations
 from navigation.prior import Prior, SourcePrior
 from navigation.response import Response
@@ -199,3 +199,26 @@ def test_the_same_scan_twice_is_the_same(response: Response) -> None:
     first = scan()
     lattice.scan(MAPPED, tally, 3 * others, 0.5 * weight)
     assert scan().log_weight.tolist() == first.log_weight.tolist()
+
+
+def test_merged_rows_are_compared_with_their_mean_pose(response: Response) -> None:
+    """At a lattice point the ratio is that of the mean rate; single rows, and places not seen, have none."""
+    lattice, tally = Lattice(response), Tally(SKIN)
+    seen = sweep(NODE, np.array([0.1]), np.random.default_rng(21), seconds=60.0)
+    tally.append(seen)
+    lattice.extend(tally, len(seen))
+    merged = tally.merge()
+    assert merged is not None
+    lattice.merge(*merged)
+    near = lattice.points_mm[np.linalg.norm(lattice.points_mm - NODE[0], axis=1).argmin()]
+    far = np.array([0.0, 0.0, 900.0])
+    log_mean = lattice.log_mean_over_middle(np.stack((near, far)), tally)
+    by_reading = response.rate_cps(near[None], seen.tip_mm, seen.axis, SKIN.skin_at(seen.tip_mm))[:, 0]
+    group, live_time_s = merged
+    mean = np.bincount(group, live_time_s * by_reading) / np.bincount(group, live_time_s)
+    at_middle = response.rate_cps(near[None], tally.tip_mm, tally.axis, tally.skin)[:, 0]
+    expected = np.log((mean + FAINTEST_CPS) / (at_middle + FAINTEST_CPS))
+    assert log_mean[:, 0] == pytest.approx(expected, abs=2e-3)
+    assert np.abs(log_mean[tally.is_merged, 0]).max() > 0.05
+    assert (log_mean[~tally.is_merged] == 0).all()
+    assert (log_mean[:, 1] == 0).all()
