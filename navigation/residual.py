@@ -21,6 +21,9 @@ Array = NDArray[np.float64]
 ALIKE = 0.05
 """Consecutive readings whose rates differ less than this are one reading: a probe held still."""
 
+CELL_MM, CELL_AXIS = 1.5, 0.06
+"""Smallest cells in which many readings are grouped: of the tip, and of the components of the axis."""
+
 GRID = 41
 """Activities tried at each place, over the range where they are likely at all."""
 
@@ -35,6 +38,24 @@ _LEAST_CPS = 1e-12
 _NO_STEP = 1e-300
 _NEWTON_STEPS = 8
 _ZOOMS = 12
+
+
+def groups_of(tip_mm: Array, axis: Array, most: int) -> NDArray[np.intp]:
+    """Group readings by like pose, tips (N, 3), mm, and axes (N, 3), into at most so many groups.
+
+    Cells of tip and axis grow until they are few enough. Groups are numbered by their newest reading, so that the
+    last one holds the last pose.
+    """
+    growth = 1.0
+    while True:
+        cells = np.hstack((np.round(tip_mm / (CELL_MM * growth)), np.round(axis / (CELL_AXIS * growth))))
+        group = np.unique(cells, axis=0, return_inverse=True)[1].reshape(-1)
+        if group.max() < most:
+            break
+        growth *= 1.2
+    newest = np.zeros(int(group.max()) + 1, dtype=np.intp)
+    newest[group] = np.arange(len(group))
+    return np.asarray(newest.argsort().argsort()[group], dtype=np.intp)
 
 
 def places_of(centre_mm: Array, covariance_mm2: Array) -> tuple[Array, Array]:
@@ -76,7 +97,7 @@ class Readings:
     dead_time_s: float
 
     def joined(self) -> Self:
-        """Join runs of readings from nearly the same pose: the same likelihood from fewer rows."""
+        """Join runs of readings that expect nearly the same: the same likelihood from fewer rows."""
         seen = np.column_stack((self.rate_cps, self.others_cps))
         runs = np.zeros(len(seen), dtype=np.intp)
         first = 0
@@ -84,16 +105,24 @@ class Readings:
             is_new = bool((np.abs(seen[row] - seen[first]) > ALIKE * seen[first]).any())
             runs[row] = runs[row - 1] + is_new
             first = row if is_new else first
-        live = np.bincount(runs, self.live_time_s).astype(np.float64)
+        return self.pooled(runs)
+
+    def pooled(self, group: NDArray[np.intp]) -> Self:
+        """Add up the readings of each group (N,), numbered from 0.
+
+        A sum of Poisson counts is one of the summed mean, so the likelihood stays true whatever is added up; what
+        is lost is only what the readings of a group tell apart.
+        """
+        live = np.bincount(group, self.live_time_s).astype(np.float64)
 
         def mean(rates: Array) -> Array:
             total = np.zeros((len(live), *rates.shape[1:]))
-            np.add.at(total, runs, (rates.T * self.live_time_s).T)
+            np.add.at(total, group, (rates.T * self.live_time_s).T)
             return np.asarray((total.T / live).T)
 
         return replace(
             self,
-            counts=np.bincount(runs, self.counts).astype(np.float64),
+            counts=np.bincount(group, self.counts).astype(np.float64),
             live_time_s=live,
             rate_cps=mean(self.rate_cps),
             background_cps=mean(self.background_cps),

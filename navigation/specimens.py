@@ -12,6 +12,7 @@ from scipy.special import ndtri
 
 from navigation.count_ratio import Count, chance_of_background, ratio_limits
 from navigation.decay import decay_factor
+from navigation.errors import NavigationError
 from navigation.limits import Limits, Verdict, require_confidence, require_positive, shortest_wait_s
 
 
@@ -40,8 +41,12 @@ class TenPercentRule:
     longest_s: float = 300.0
 
     def __post_init__(self) -> None:
-        require_positive(fraction=self.fraction, longest_s=self.longest_s)
+        require_positive(longest_s=self.longest_s)
         require_confidence(self.confidence)
+        if not 0 < self.fraction < 1:
+            raise NavigationError(
+                f"ten-percent rule: a fraction of {self.fraction}: wants more than 0 and less than 1, as 0.1"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

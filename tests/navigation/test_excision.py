@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from navigation.counting import Rate
 from navigation.errors import NavigationError
 from navigation.estimate import TargetEstimate, region_of
-from navigation.excision import BedRule, ResidualBed, residual_bed
+from navigation.excision import MOST_ROWS, BedRule, ResidualBed, residual_bed
 from navigation.limits import Verdict
 from navigation.observations import Observations
+from navigation.residual import groups_of
 from navigation.response import Response
 from tests.navigation.bench import BACKGROUND_CPS, SKIN, calibrated, counted, plain_rate_cps
 
@@ -175,6 +176,29 @@ def test_counts_that_no_residual_explains_leave_it_open(response: Response) -> N
     assert found.misfit > 4
     assert found.verdict is Verdict.UNDECIDED
     assert found.needed_s is None
+
+
+def test_a_bed_seen_only_beyond_the_calibration_is_not_judged(response: Response) -> None:
+    """A probe that was calibrated to 20 mm calls a bed 26 mm away neither free nor hot, and says what to do."""
+    near = replace(response, greatest_distance_mm=20.0)
+    for left_mbq in (0.0, BEFORE_MBQ):
+        found = bed(held(10, left_mbq, np.random.default_rng(11)), near)
+        assert not found.is_within_calibration
+        assert found.verdict is Verdict.UNDECIDED
+        assert found.needed_s is None
+        assert "hold it nearer" in found.reason
+
+
+def test_many_readings_take_no_longer_and_say_the_same(response: Response) -> None:
+    """Five minutes of a hand that is never still are added up by pose: limits as from each reading, few rows."""
+    seen = held(300, 0.2 * BEFORE_MBQ, np.random.default_rng(12))
+    group = groups_of(seen.tip_mm, seen.axis, MOST_ROWS)
+    assert group.max() < MOST_ROWS
+    assert group[-1] == group.max()
+    assert len(np.unique(group)) == group.max() + 1
+    many, few = bed(seen, response), bed(seen.take(np.arange(MOST_ROWS)), response)
+    assert many.activity_mbq.lower < 0.2 * BEFORE_MBQ < many.activity_mbq.upper
+    assert many.activity_mbq.upper - many.activity_mbq.lower < few.activity_mbq.upper - few.activity_mbq.lower
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
