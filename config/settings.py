@@ -129,7 +129,7 @@ class Site(Section):
             name: probe.model_copy(update={"response": probe.response and folder / probe.response})
             for name, probe in self.probes.items()
         }
-        dicom = self.dicom and self.dicom.model_copy(update={"folder": folder / self.dicom.folder})
+        dicom = self.dicom and self.dicom.beside(folder)
         mqtt = self.mqtt and self.mqtt.model_copy(
             update={
                 "password_file": self.mqtt.password_file and folder / self.mqtt.password_file,

@@ -287,7 +287,7 @@ class Association(asyncio.BufferedProtocol):
             self._reason = f"malformed message: {exc}"
             self._signal(Event.INVALID_PDU)
         except Unacceptable as exc:
-            self.abort(f"malformed message: {exc}")
+            self.abort(str(exc))
         finally:
             self._content = memoryview(b"")
 
@@ -367,7 +367,7 @@ class Association(asyncio.BufferedProtocol):
         if failure is not None:
             if not isinstance(failure, Unacceptable):
                 log.error("a message could not be dealt with", exc_info=failure)
-            self.abort(f"malformed message: {failure}")
+            self.abort(str(failure))
         if self._has_ended:
             self._tell_end()
             return
@@ -375,7 +375,7 @@ class Association(asyncio.BufferedProtocol):
         try:
             self._hand_on(waiting)
         except Unacceptable as exc:
-            self.abort(f"malformed message: {exc}")
+            self.abort(str(exc))
         self._consume()
 
     def _answer_release(self) -> None:

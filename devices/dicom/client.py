@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from devices.clock import Clock, monotonic
-from devices.dicom.messages import Failed, Listening, NodeMessage, Refused, Stored, StudyComplete, from_line
+from devices.dicom.messages import Conflict, Failed, Listening, NodeMessage, Refused, StudyComplete, from_line
 from devices.dicom.settings import NodeSettings
 from devices.dicom.study import ReceivedStudy
 from devices.errors import DeviceUnavailable
@@ -34,8 +34,8 @@ class StorageNode:
         Its name in the site file.
     process_id
         Its process.
-    host, port
-        Where it listens.
+    host, port, tls_port
+        Where it listens; ``tls_port`` is None where it speaks no TLS.
 
     """
 
@@ -44,6 +44,7 @@ class StorageNode:
         self.process_id = process_id
         self.host = listening.host
         self.port = listening.port
+        self.tls_port = listening.tls_port
         self._rejected = 0
         self._refusal = ""
         self._changed = asyncio.Event()
@@ -102,10 +103,11 @@ class StorageNode:
     def take(self, message: NodeMessage) -> None:
         """Note one message of the process."""
         match message:
-            case Stored(kept="conflict"):
+            case Conflict():
                 log.warning(
                     "two objects with one UID, both kept",
                     device=self.device,
+                    kept=message.kept,
                     object_uid=message.object_uid,
                     calling_ae=message.calling_ae,
                     path=message.path,
@@ -133,7 +135,7 @@ class StorageNode:
                 )
             case Failed():
                 self.lose(message.reason)
-            case Stored() | Listening():
+            case Listening():
                 pass
 
     def lose(self, reason: str) -> None:
@@ -185,7 +187,7 @@ async def run_node(
 async def _started(
     process: asyncio.subprocess.Process, settings: NodeSettings, *, device: str, clock: Clock
 ) -> StorageNode:
-    sent = settings.model_copy(update={"folder": settings.folder.resolve()})
+    sent = settings.beside(Path.cwd())
     _stdin(process).write(sent.model_dump_json().encode() + b"\n")
     try:
         async with asyncio.timeout(START_TIME_S):

@@ -6,7 +6,6 @@ Trusts no length: each must end within what holds it.
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 IMPLICIT_VR: Final = frozenset({"1.2.840.10008.1.2", "1.2.840.113619.5.2"})
@@ -57,9 +56,8 @@ class _Window:
     def __init__(self, read: Read, *, is_big_endian: bool) -> None:
         self._read = read
         order = ">" if is_big_endian else "<"
-        self.tag = struct.Struct(order + "HH")
-        self.long = struct.Struct(order + "L")
-        self.short = struct.Struct(order + "H")
+        self.explicit = struct.Struct(order + "HH2sH").unpack_from
+        self.long = struct.Struct(order + "L").unpack_from
         self._start = 0
         self._content = b""
 
@@ -77,8 +75,8 @@ def walk(
     """Walk a data set of ``size`` bytes to its end and return the values of the ``wanted`` top-level elements.
 
     A data set that is encoded otherwise than negotiated (explicit for implicit VR, or the reverse) is walked as
-    what its first element is: such objects are sent, and are kept as sent. With ``is_whole`` false only the head of the
-    data set is there, and the walk ends in peace where it is cut.
+    what its first element is: such objects are sent, and are kept as sent. With ``is_whole`` false only the head
+    of the data set is there, and the walk ends in peace where it is cut.
 
     Raises
     ------
@@ -106,15 +104,7 @@ def _is_explicit(window: _Window, size: int, transfer_syntax: str) -> bool:
     if is_explicit:
         return has_vr
     # as implicit VR the two letters would be a length of more than 16 KB for the first identifier of the object
-    return has_vr and int(window.long.unpack_from(content, offset + 4)[0]) > size
-
-
-@dataclass(frozen=True, slots=True)
-class _Header:
-    tag: int
-    length: int
-    end: int
-    is_unknown: bool = False
+    return has_vr and int(window.long(content, offset + 4)[0]) > size
 
 
 class _Walker:
@@ -126,42 +116,42 @@ class _Walker:
         self.values: dict[int, bytes] = {}
 
     def run(self) -> None:
-        place = 0
-        while place < self._size:
-            if self._size - place < 8 and self._is_padding(place):
+        place, size, wanted, is_explicit = 0, self._size, self._wanted, self._is_explicit
+        while place < size:
+            if size - place < 8 and self._is_padding(place):
                 return
-            header = self._header(place, is_explicit=self._is_explicit)
-            if header.tag >> 16 == 0xFFFE:
-                raise UnreadableObject(f"{_name(header.tag)} at byte {place} stands where no item is open")
-            if header.length == UNDEFINED:
+            tag, length, start, is_unknown = self._header(place, is_explicit=is_explicit)
+            if tag >= ITEM:
+                raise UnreadableObject(f"{_name(tag)} at byte {place} stands where no item is open")
+            if length == UNDEFINED:
                 # what is unknown and of undefined length is implicit VR within (PS3.5 6.2.2)
-                place = self._past_sequence(header.end, is_explicit=self._is_explicit and not header.is_unknown)
-            else:
-                place = self._past_value(header)
-                if header.tag in self._wanted:
-                    value = self._value(header.end, min(header.length, LONGEST_VALUE_BYTES))
-                    self.values.setdefault(header.tag, value)
+                place = self._past_sequence(start, is_explicit=is_explicit and not is_unknown)
+                continue
+            place = start + length
+            if place > size:
+                raise self._cut_short(tag, length, start)
+            if tag in wanted:
+                self.values.setdefault(tag, self._value(start, min(length, LONGEST_VALUE_BYTES)))
 
-    def _header(self, place: int, *, is_explicit: bool) -> _Header:
+    def _header(self, place: int, *, is_explicit: bool) -> tuple[int, int, int, bool]:
+        """Tag, length and start of the value of the element at ``place``, and whether its VR is unknown (UN)."""
         window = self._window
         content, at = window.at(place, 12)
-        there = len(content) - at
-        if there < 8:
-            raise _CutShort(f"the data set ends {there} bytes into the header of an element")
-        group, element = window.tag.unpack_from(content, at)
+        if len(content) - at < 8:
+            raise _CutShort(f"the data set ends {len(content) - at} bytes into the header of an element")
+        group, element, vr, short = window.explicit(content, at)
         tag = group << 16 | element
         if not is_explicit or group == 0xFFFE:
-            return _Header(tag, window.long.unpack_from(content, at + 4)[0], place + 8)
-        vr = content[at + 4 : at + 6]
+            return tag, window.long(content, at + 4)[0], place + 8, False
         if vr in SHORT_VRS:
-            return _Header(tag, window.short.unpack_from(content, at + 6)[0], place + 8)
+            return tag, short, place + 8, False
         if vr not in LONG_VRS:
             raise UnreadableObject(
                 f"{_name(tag)} at byte {place} has the value representation {vr!r}, which is none"
             )
-        if there < 12:
-            raise _CutShort(f"the data set ends {there} bytes into the header of {_name(tag)}")
-        return _Header(tag, window.long.unpack_from(content, at + 8)[0], place + 12, vr == b"UN")
+        if len(content) - at < 12:
+            raise _CutShort(f"the data set ends {len(content) - at} bytes into the header of {_name(tag)}")
+        return tag, window.long(content, at + 8)[0], place + 12, vr == b"UN"
 
     def _past_sequence(self, place: int, *, is_explicit: bool) -> int:
         """Place after a sequence, or encapsulated pixels, of undefined length whose first item is at ``place``."""
@@ -169,28 +159,26 @@ class _Walker:
         opened = [(False, is_explicit)]
         while opened:
             is_item, is_explicit = opened[-1]
-            header = self._header(place, is_explicit=is_explicit and is_item)
-            if header.tag == (ITEM_END if is_item else SEQUENCE_END):
+            tag, length, start, is_unknown = self._header(place, is_explicit=is_explicit and is_item)
+            if tag == (ITEM_END if is_item else SEQUENCE_END):
                 opened.pop()
-                place = header.end
-            elif not is_item and header.tag != ITEM:
-                raise UnreadableObject(f"{_name(header.tag)} at byte {place} stands where an item should")
-            elif header.length != UNDEFINED:
-                place = self._past_value(header)
+                place = start
+            elif not is_item and tag != ITEM:
+                raise UnreadableObject(f"{_name(tag)} at byte {place} stands where an item should")
+            elif length != UNDEFINED:
+                place = start + length
+                if place > self._size:
+                    raise self._cut_short(tag, length, start)
             elif len(opened) == DEEPEST:
                 raise UnreadableObject(f"sequences are more than {DEEPEST} deep at byte {place}")
             else:
-                opened.append((not is_item, is_explicit and not header.is_unknown))
-                place = header.end
+                opened.append((not is_item, is_explicit and not is_unknown))
+                place = start
         return place
 
-    def _past_value(self, header: _Header) -> int:
-        if header.end + header.length > self._size:
-            raise _CutShort(
-                f"{_name(header.tag)} says {header.length} bytes, but the data set ends after "
-                f"{self._size - header.end} of them"
-            )
-        return header.end + header.length
+    def _cut_short(self, tag: int, length: int, start: int) -> _CutShort:
+        there = self._size - start
+        return _CutShort(f"{_name(tag)} says {length} bytes, but the data set ends after {there} of them")
 
     def _value(self, place: int, size: int) -> bytes:
         content, at = self._window.at(place, size)

@@ -10,17 +10,18 @@ from msgspec import Struct
 
 
 class Listening(Struct, frozen=True, kw_only=True, tag="listening", tag_field="event"):
-    """The port is open; ``port`` is the bound one."""
+    """The ports are open; ``port`` is the bound one, ``tls_port`` that for TLS, or None."""
 
     host: str
     port: int
+    tls_port: int | None = None
 
 
-class Stored(Struct, frozen=True, kw_only=True, tag="stored", tag_field="event"):
-    """An object is on the disk and acknowledged.
+class Conflict(Struct, frozen=True, kw_only=True, tag="conflict", tag_field="event"):
+    """Two objects with other bytes under one UID are on the disk; what is stored in peace is not told singly.
 
-    ``kept`` is ``new``, ``again`` (the same bytes were there already, one copy is kept) or ``conflict`` (other
-    bytes were there under its UID, both are kept).
+    ``kept`` is ``conflict`` (the one that came is beside the first) or ``replaced`` (it is in the first one's
+    place, the first beside it).
     """
 
     study_uid: str
@@ -53,7 +54,7 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="event")
     reason: str
 
 
-NodeMessage: TypeAlias = Listening | Stored | StudyComplete | Refused | Failed
+NodeMessage: TypeAlias = Listening | Conflict | StudyComplete | Refused | Failed
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[NodeMessage] = msgspec.json.Decoder(NodeMessage)

@@ -33,8 +33,8 @@ LOCAL_LIMIT_EXCEEDED: Final = AssociateReject(result=2, source=3, reason=2)
 def accept(request: AssociateRequest) -> AssociateAccept:
     """Accept every context, whatever its class, private and unknown ones included.
 
-    Storage takes the first transfer syntax that the sender proposes, as its preference, of those whose structure is
-    known: data sets are kept as sent. What is no storage class is answered by status. Asynchronous operations
+    Storage takes the first transfer syntax that the sender proposes, as its preference, of those whose structure
+    is known: data sets are kept as sent. What is no storage class is answered by status. Asynchronous operations
     and extended negotiation are declined by not being answered (PS3.7 D.3.3.3, D.3.3.5).
     """
     return AssociateAccept(

@@ -11,9 +11,10 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,10 +22,11 @@ from devices.clock import Clock, monotonic
 from devices.dicom.association import Timing
 from devices.dicom.completion import StudyLedger
 from devices.dicom.door import WAITING_CONNECTIONS, Admission, Door, listen
-from devices.dicom.messages import Failed, Listening, NodeMessage, Refused, Stored, to_line
+from devices.dicom.messages import Conflict, Failed, Listening, NodeMessage, Refused, to_line
 from devices.dicom.session import Arrival, Ending, Provider, Refusal, Session
 from devices.dicom.settings import NodeSettings
 from devices.dicom.store import Kept, ObjectStore
+from devices.dicom.tls import server_context
 
 DISK_THREADS = 8
 """Objects that are being made durable at a time: an association waits for its own only."""
@@ -71,7 +73,7 @@ class _Reporter:
         )
         if stored.kept in {Kept.CONFLICT, Kept.REPLACED}:
             emit(
-                Stored(
+                Conflict(
                     study_uid=stored.study_uid,
                     object_uid=arrival.object_uid,
                     calling_ae=arrival.calling_ae,
@@ -143,21 +145,33 @@ async def serve(settings: NodeSettings, stop: asyncio.Event, *, clock: Clock = m
         async with _disk() as disk:
             provider = Provider(settings=settings, store=store, disk=disk, notify=reporter.take)
             door = Door(_admission(settings, provider, reporter), clock=clock)
-            with closing(listen(settings.host, settings.port)) as listener:
-                host, port = listener.getsockname()[:2]
-                emit(Listening(host=host, port=port))
+            with ExitStack() as listeners:
+                plain = listeners.enter_context(closing(listen(settings.host, settings.port)))
+                host, port = plain.getsockname()[:2]
+                jobs: dict[str, Coroutine[Any, Any, object]] = {
+                    "stop": stop.wait(),
+                    "reports": reporter.run(),
+                    "door": door.serve(plain),
+                }
+                tls_port = None
+                if settings.tls is not None:
+                    secured = listeners.enter_context(closing(listen(settings.host, settings.tls.port)))
+                    tls_port = secured.getsockname()[1]
+                    jobs["TLS door"] = door.serve(secured, tls=server_context(settings.tls))
+                emit(Listening(host=host, port=port, tls_port=tls_port))
                 reporter.announce(store)
-                jobs = [
-                    asyncio.create_task(reporter.run(), name="dicom reports"),
-                    asyncio.create_task(door.serve(listener), name="dicom door"),
-                    asyncio.create_task(stop.wait(), name="dicom stop"),
-                ]
-                done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
-                for job in jobs:
-                    job.cancel()
-                await asyncio.gather(*jobs, return_exceptions=True)
-                for job in done:
-                    job.result()
+                await _first_of(jobs)
+
+
+async def _first_of(jobs: Mapping[str, Coroutine[Any, Any, object]]) -> None:
+    """Run jobs until one ends, and end the others; what it raised is raised."""
+    tasks = [asyncio.create_task(job, name=f"dicom {name}") for name, job in jobs.items()]
+    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for task in ended:
+        task.result()
 
 
 async def _main() -> int:

@@ -6,6 +6,7 @@ elements the meta information carries a seal: what was received, so that a file 
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Self
 
@@ -112,6 +113,7 @@ class FileMeta:
         return meta, end
 
 
+@lru_cache(maxsize=1024)
 def _element(element: int, vr: bytes, text: str) -> bytes:
     # UI is padded to even length with a null, text with a space (PS3.5 6.2)
     value = text.encode("ascii", errors="replace")

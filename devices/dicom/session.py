@@ -175,24 +175,24 @@ class Session:
     def take(self, fragment: Fragment) -> Coroutine[Any, Any, None] | None:
         """Take part of a message; answers when it is whole."""
         if fragment.context_id not in self._transfer_syntaxes:
-            raise Unacceptable(f"presentation context {fragment.context_id} was not accepted")
+            raise Unacceptable(f"malformed message: presentation context {fragment.context_id} was not accepted")
         if fragment.is_command:
             return self._take_command(fragment)
         return self._take_data(fragment)
 
     def _take_command(self, fragment: Fragment) -> Coroutine[Any, Any, None] | None:
         if self._message is not None:
-            raise Unacceptable("a command where a data set should go on")
+            raise Unacceptable("malformed message: a command where a data set should go on")
         self._command += fragment.content
         if len(self._command) > LONGEST_COMMAND_BYTES:
-            raise Unacceptable(f"a command set of more than {LONGEST_COMMAND_BYTES} bytes")
+            raise Unacceptable(f"malformed message: a command set of more than {LONGEST_COMMAND_BYTES} bytes")
         if not fragment.is_last:
             return None
         content, self._command = bytes(self._command), bytearray()
         try:
             command = decode_command(content)
         except MalformedCommand as exc:
-            raise Unacceptable(str(exc)) from exc
+            raise Unacceptable(f"malformed message: {exc}") from exc
         message = _Message(context_id=fragment.context_id, command=command)
         if command.field == Field.C_STORE:
             self._begin_store(message)
@@ -217,7 +217,7 @@ class Session:
     def _take_data(self, fragment: Fragment) -> Coroutine[Any, Any, None] | None:
         message = self._message
         if message is None or message.context_id != fragment.context_id:
-            raise Unacceptable("a data set without its command")
+            raise Unacceptable("malformed message: a data set without its command")
         if message.spool is not None:
             self._spool(message, message.spool, fragment.content)
         if not fragment.is_last:

@@ -114,13 +114,24 @@ class NodeSettings(Section):
     idle_time_s: float = Field(default=120.0, gt=0, le=3600, description="Silence that ends an association.")
     total_time_s: float = Field(default=14400.0, gt=0, description="The longest association.")
 
+    def beside(self, folder: Path) -> Self:
+        """Take relative paths as relative to ``folder``."""
+        tls = self.tls and self.tls.model_copy(
+            update={
+                "certificate": folder / self.tls.certificate,
+                "key": folder / self.tls.key,
+                "client_ca": self.tls.client_ca and folder / self.tls.client_ca,
+            }
+        )
+        return self.model_copy(update={"folder": folder / self.folder, "tls": tls})
+
     @property
     def is_open(self) -> bool:
         """Whether anybody may send."""
         return ANY in self.allowed_ae_titles
 
     def is_expected_from(self, address: str) -> bool:
-        """Whether a console at an address is heard at all; while no network is given, each is told who may send."""
+        """Whether a console at an address is heard at all; while no network is given, each is."""
         if self.allowed_ae_titles or not self.senders:
             return True
         return any(sender.may_come_from(address) for sender in self.senders)

@@ -23,7 +23,7 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
-    """What happens to an association: a primitive of ours, a PDU of the peer's, the connection, the ARTIM timer."""
+    """What happens to an association: a primitive of ours, a PDU of the peer's, the connection, ARTIM."""
 
     ASSOCIATE_REQUEST = "Evt1"
     CONNECTION_CONFIRMED = "Evt2"

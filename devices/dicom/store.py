@@ -6,9 +6,9 @@ data set's bytes are those that came over the wire.
 """
 
 import fcntl
+import itertools
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -33,6 +33,9 @@ FLOOR_CHECK_BYTES = 64 * MEGABYTE
 """So many bytes of an object are written between two looks at the free space."""
 
 PLACES_AT_A_TIME = 64
+
+_numbers = itertools.count(1)
+"""Names for files that come in: one process writes to a folder."""
 
 
 class Kept(StrEnum):
@@ -99,8 +102,8 @@ class Spool:
         self._seal = EMPTY
         self._unchecked = 0
         self._is_placed = False
-        self._descriptor, name = tempfile.mkstemp(dir=folder)
-        self._path = Path(name)
+        self._path = folder / f"{next(_numbers):08d}"
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             header = meta.to_bytes()
             self._offset = len(header)
@@ -162,7 +165,8 @@ class Spool:
                 raise ObjectMismatch(
                     f"request says {self._meta.object_uid}, its data set says {identity.object_uid}"
                 )
-            os.pwrite(self._descriptor, self._seal.to_bytes(), self._offset - len(self._seal.to_bytes()))
+            seal = self._seal.to_bytes()
+            os.pwrite(self._descriptor, seal, self._offset - len(seal))
             os.fsync(self._descriptor)
             meta = replace(self._meta, seal=self._seal)
             stored = self._store.place(self._path, meta, study_uid=identity.study_uid, on_conflict=on_conflict)

@@ -101,14 +101,14 @@ def _pdu(kind: int, content: bytes) -> bytes:
     return struct.pack(">BxL", kind, len(content)) + content
 
 
-def _associate_request(calling_ae: str, sop_class: str) -> bytes:
+def _associate_request(calling_ae: str, sop_class: str, called_ae: str, transfer_syntax: str) -> bytes:
     # PS3.8 table 9-11: version, called, calling, then application context, one presentation context, user items
     context = _item(
         0x20,
-        b"\x01\0\0\0" + _item(0x30, sop_class.encode()) + _item(0x40, EXPLICIT_LITTLE_ENDIAN.encode()),
+        b"\x01\0\0\0" + _item(0x30, sop_class.encode()) + _item(0x40, transfer_syntax.encode()),
     )
     user = _item(0x50, _item(0x51, struct.pack(">L", 16384)) + _item(0x52, b"1.2.3.99"))
-    head = struct.pack(">H2x16s16s32x", 1, b"RADIONAV".ljust(16), calling_ae.encode().ljust(16))
+    head = struct.pack(">H2x16s16s32x", 1, called_ae.encode().ljust(16), calling_ae.encode().ljust(16))
     return _pdu(0x01, head + _item(0x10, b"1.2.840.10008.3.1.1.1") + context + user)
 
 
@@ -137,9 +137,16 @@ class RawConsole:
         self.reader = reader
         self.writer = writer
 
-    async def associate(self, calling_ae: str = "RAW", *, sop_class: str = SECONDARY_CAPTURE) -> int:
+    async def associate(
+        self,
+        calling_ae: str = "RAW",
+        *,
+        sop_class: str = SECONDARY_CAPTURE,
+        called_ae: str = "RADIONAV",
+        transfer_syntax: str = EXPLICIT_LITTLE_ENDIAN,
+    ) -> int:
         """Ask for an association and return the type of the PDU that answers (2 accept, 3 reject)."""
-        self.writer.write(_associate_request(calling_ae, sop_class))
+        self.writer.write(_associate_request(calling_ae, sop_class, called_ae, transfer_syntax))
         kind, _ = await self.answer()
         return kind
 
@@ -161,7 +168,12 @@ class RawConsole:
         """Send an object and return the status of the answer; -1 where the association was aborted."""
         self.begin_store(thing, command_uid=command_uid)
         self.send(thing.data_set, control=2)
-        kind, content = await self.answer()
+        return self.status(await self.answer())
+
+    @staticmethod
+    def status(answer: tuple[int, bytes]) -> int:
+        """Status in an answer; -1 where it is an abort."""
+        kind, content = answer
         if kind != 0x04:
             return -1
         at = content.index(struct.pack("<HHL", 0x0000, 0x0900, 2))

@@ -1,0 +1,276 @@
+"""What no console should send: it leaves no file and no memory behind, and the next console is served."""
+
+import asyncio
+import struct
+import zlib
+from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devices.dicom.client import StorageNode, run_node
+
+ABORT, REJECT, ACCEPT = 7, 3, 2
+
+ASSOCIATE_REQUEST, RELEASE_REQUEST, RELEASE_REPLY = 1, 5, 6
+PDU_TYPES = [ASSOCIATE_REQUEST, ACCEPT, REJECT, 4, RELEASE_REPLY, 0x16, 0xFF]
+
+
+async def ended(raw: Any) -> None:
+    """Wait until the node has ended the connection."""
+    async with asyncio.timeout(20):
+        await raw.closed()
+
+
+async def serves(node: StorageNode, thing: Any, console: Any, *, from_address: str = "127.0.0.1") -> None:
+    """Store one object, as a console does that has done nothing wrong."""
+    async with asyncio.timeout(20), console(node.port, from_address=from_address) as raw:
+        assert await raw.associate() == ACCEPT
+        assert await raw.store(thing(object_uid="1.9.9")) == 0x0000
+        await raw.release()
+
+
+async def is_refused(node: StorageNode, words: str) -> bool:
+    """Wait for a refusal that says so."""
+    async with asyncio.timeout(20), aclosing(node.health_changes()) as changes:
+        async for health in changes:
+            if words in health.detail:
+                return True
+    return False
+
+
+def left(folder: Path) -> set[str]:
+    """Files in the node's folder but the one of ``serves``."""
+    return {path.name for path in folder.rglob("*") if path.is_file()} - {"1.9.9.dcm", ".lock"}
+
+
+def resident_kb(node: StorageNode) -> int:
+    """Most memory that the node's process ever had."""
+    lines = Path(f"/proc/{node.process_id}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+@pytest.mark.parametrize("kind", PDU_TYPES)
+async def test_a_wrong_pdu_before_the_request(settings: Any, thing: Any, console: Any, kind: int) -> None:
+    """Whatever comes first and is no whole A-ASSOCIATE-RQ is answered by an A-ABORT."""
+    async with run_node(settings()) as node:
+        async with console(node.port) as raw:
+            raw.writer.write(struct.pack(">BxL", kind, 4) + bytes(4))
+            assert (await raw.answer())[0] == ABORT
+            await ended(raw)
+        await serves(node, thing, console)
+
+
+@pytest.mark.parametrize("kind", PDU_TYPES)
+async def test_a_wrong_pdu_in_mid_object(settings: Any, thing: Any, console: Any, kind: int) -> None:
+    """A PDU that does not belong in an association aborts it, and what had come of an object is removed."""
+    chosen = settings()
+    async with run_node(chosen) as node:
+        async with console(node.port) as raw:
+            assert await raw.associate() == ACCEPT
+            raw.begin_store(thing())
+            raw.send(thing().data_set, control=0)
+            raw.writer.write(struct.pack(">BxL", kind, 4) + bytes(4))
+            assert (await raw.answer())[0] == ABORT
+            await ended(raw)
+        await serves(node, thing, console)
+        assert not left(chosen.folder)
+
+
+async def test_a_wrong_pdu_after_the_release(settings: Any, thing: Any, console: Any) -> None:
+    """What follows a release is ignored, but for a request, which is answered by an A-ABORT."""
+    async with run_node(settings()) as node:
+        async with console(node.port) as raw:
+            assert await raw.associate() == ACCEPT
+            await raw.release()
+            raw.writer.write(struct.pack(">BxL", 4, 10) + struct.pack(">LBB", 6, 1, 3) + bytes(4))
+            assert await raw.associate() == ABORT
+        await serves(node, thing, console)
+
+
+@pytest.mark.parametrize(
+    "pdu",
+    [
+        struct.pack(">BxL", 4, 300_000_000),
+        struct.pack(">BxL", 4, 0xFFFFFFFF),
+        struct.pack(">BxL", 1, 600_000),
+        struct.pack(">BxLL", 4, 10, 100) + b"\x01\x03" + bytes(4),
+        struct.pack(">BxLL", 4, 6, 0) + b"\x01\x03",
+        struct.pack(">BxLLBB", 4, 8, 4, 77, 3) + b"ab",
+        struct.pack(">BxLLBB", 4, 8, 4, 1, 2) + b"ab",
+    ],
+    ids=[
+        "300 MB",
+        "4 GB",
+        "long request",
+        "fragment past the end",
+        "empty fragment",
+        "no such context",
+        "no command",
+    ],
+)
+async def test_lengths_and_contexts_that_lie(settings: Any, thing: Any, console: Any, pdu: bytes) -> None:
+    """The association is aborted without reading on, in a few megabytes of memory."""
+    async with run_node(settings()) as node:
+        async with console(node.port) as raw:
+            assert await raw.associate() == ACCEPT
+            before_kb = resident_kb(node)
+            raw.writer.write(pdu)
+            assert (await raw.answer())[0] == ABORT
+            await ended(raw)
+        await serves(node, thing, console)
+        assert resident_kb(node) - before_kb < 8_000
+
+
+async def test_a_command_without_end(settings: Any, thing: Any, console: Any) -> None:
+    """A command set that goes on past 64 KB is aborted."""
+    async with run_node(settings()) as node:
+        async with console(node.port) as raw:
+            assert await raw.associate() == ACCEPT
+            for _ in range(20):
+                raw.send(bytes(8000), control=1)
+            assert (await raw.answer())[0] == ABORT
+        await serves(node, thing, console)
+
+
+async def test_an_object_without_end(settings: Any, thing: Any, console: Any) -> None:
+    """An object above ``maximum_object_mb`` aborts its association, and its file is gone."""
+    chosen = settings(maximum_object_mb=1)
+    async with run_node(chosen) as node:
+        async with console(node.port) as raw:
+            assert await raw.associate() == ACCEPT
+            raw.begin_store(thing())
+            for _ in range(101):
+                raw.send(bytes(10_000), control=0)
+            assert (await raw.answer())[0] == ABORT
+        assert await is_refused(node, "maximum_object_mb")
+        await serves(node, thing, console)
+        assert not left(chosen.folder)
+
+
+async def test_a_byte_a_second(settings: Any, thing: Any, console: Any) -> None:
+    """A request that trickles in is given up after the time for one; so is a PDU in an association."""
+    async with run_node(settings(request_time_s=0.3, pdu_time_s=0.3)) as node:
+        async with console(node.port) as raw:
+            raw.writer.write(b"\x01\x00\x00\x00")
+            await ended(raw)
+        async with console(node.port) as raw:
+            assert await raw.associate() == ACCEPT
+            raw.writer.write(b"\x04\x00\x00\x00")
+            assert (await raw.answer())[0] == ABORT
+        assert await is_refused(node, "not complete within")
+        await serves(node, thing, console)
+
+
+async def test_silence(settings: Any, thing: Any, console: Any) -> None:
+    """An association on which nothing is said is aborted, and one that takes too long as well."""
+    async with run_node(settings(idle_time_s=0.3)) as node, console(node.port) as raw:
+        assert await raw.associate() == ACCEPT
+        assert (await raw.answer())[0] == ABORT
+        await serves(node, thing, console)
+    async with run_node(settings(total_time_s=0.3)) as node, console(node.port) as raw:
+        assert await raw.associate() == ACCEPT
+        assert (await raw.answer())[0] == ABORT
+
+
+async def test_five_hundred_silent_connections(settings: Any, thing: Any, console: Any) -> None:
+    """From many addresses at once they make room for whoever speaks, and take little memory."""
+    async with run_node(settings()) as node:
+        before_kb = resident_kb(node)
+        silent = [
+            await asyncio.open_connection("127.0.0.1", node.port, local_addr=(f"127.0.{number % 100}.9", 0))
+            for number in range(500)
+        ]
+        await serves(node, thing, console, from_address="127.0.0.2")
+        assert resident_kb(node) - before_kb < 20_000
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_what_is_no_dicom_at_all(settings: Any, thing: Any, console: Any) -> None:
+    """A TLS greeting on the plain port and a web request are answered by an abort and closed."""
+    async with run_node(settings()) as node:
+        for greeting in (bytes.fromhex("1603010200010001fc0303"), b"GET / HTTP/1.1\r\n\r\n"):
+            async with console(node.port) as raw:
+                raw.writer.write(greeting)
+                assert (await raw.answer())[0] == ABORT
+                await ended(raw)
+        await serves(node, thing, console)
+
+
+@pytest.mark.parametrize("damage", ["cut short", "a lying length", "left over", "no data set at all"])
+async def test_a_damaged_data_set(settings: Any, thing: Any, console: Any, damage: str) -> None:
+    """An object that does not hold together is answered 0xC000 and not kept; the association goes on."""
+    chosen, one = settings(), thing()
+    data_set = {
+        "cut short": one.data_set[:-3],
+        "a lying length": one.data_set + struct.pack("<HH2sHL", 0x7FE0, 0x0010, b"OW", 0, 1_000_000) + bytes(100),
+        "left over": one.data_set + b"\x7f\x01",
+        "no data set at all": b"",
+    }[damage]
+    async with run_node(chosen) as node, console(node.port) as raw:
+        assert await raw.associate() == ACCEPT
+        raw.begin_store(one)
+        raw.send(data_set, control=2)
+        assert raw.status(await raw.answer()) == 0xC000
+        assert await raw.store(thing(object_uid="1.9.9")) == 0x0000
+        assert not left(chosen.folder)
+
+
+async def test_a_deflate_bomb(settings: Any, thing: Any, console: Any) -> None:
+    """A data set that inflates to 1 GB is identified by its head, and costs no more memory than that."""
+    one = thing()
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    bomb = packer.compress(one.data_set + struct.pack("<HH2sHL", 0x7FE0, 0x0010, b"OB", 0, 1_000_000_000))
+    bomb += b"".join(packer.compress(bytes(10_000_000)) for _ in range(20)) + packer.flush()
+    async with run_node(settings()) as node, console(node.port) as raw:
+        assert await raw.associate(transfer_syntax="1.2.840.10008.1.2.1.99") == ACCEPT
+        before_kb = resident_kb(node)
+        raw.begin_store(one)
+        for place in range(0, len(bomb), 16000):
+            raw.send(bomb[place : place + 16000], control=2 if place + 16000 >= len(bomb) else 0)
+        assert raw.status(await raw.answer()) == 0x0000
+        assert resident_kb(node) - before_kb < 30_000
+
+
+async def test_memory_does_not_grow_with_an_object(settings: Any, thing: Any, console: Any) -> None:
+    """An object of 200 MB streams to the disk in a few megabytes of memory."""
+    size = 200_000_000
+    head = thing().data_set + struct.pack("<HH2sHL", 0x7FE0, 0x0010, b"OW", 0, size)
+    chosen = settings()
+    async with run_node(chosen) as node, console(node.port) as raw:
+        assert await raw.associate() == ACCEPT
+        before_kb = resident_kb(node)
+        raw.begin_store(thing())
+        raw.send(head, control=0)
+        for place in range(0, size, 100_000):
+            raw.send(bytes(100_000), control=2 if place + 100_000 == size else 0)
+            await raw.writer.drain()
+        assert raw.status(await raw.answer()) == 0x0000
+        assert resident_kb(node) - before_kb < 8_000
+    (kept,) = chosen.folder.glob("*/*.dcm")
+    assert kept.stat().st_size > size
+
+
+async def test_each_limit_on_associations_is_its_own(settings: Any, console: Any) -> None:
+    """A sender has its own limit below the node's, and one that has reached it does not keep others out."""
+    senders = [{"ae_title": "FIRST", "maximum_associations": 1}, {"ae_title": "SECOND"}]
+    async with run_node(settings(allowed_ae_titles=(), senders=senders)) as node, AsyncExitStack() as consoles:
+        answers = []
+        for title in ("FIRST", "FIRST", "SECOND"):
+            raw = await consoles.enter_async_context(console(node.port))
+            answers.append(await raw.associate(title))
+    assert answers == [ACCEPT, REJECT, ACCEPT]
+
+
+async def test_a_sender_is_who_calls_whom_from_where(settings: Any, console: Any) -> None:
+    """Its title alone is not enough: the network must be its own, and so must what it calls the node."""
+    senders = [{"ae_title": "CAMERA", "networks": ["127.0.0.2/32"]}]
+    async with run_node(settings(allowed_ae_titles=(), senders=senders)) as node:
+        async with console(node.port, from_address="127.0.0.3") as raw:
+            await ended(raw)
+        for called, answer in (("RADIONAV", ACCEPT), ("OTHER", REJECT)):
+            async with console(node.port, from_address="127.0.0.2") as raw:
+                assert await raw.associate("CAMERA", called_ae=called) == answer
+        assert await is_refused(node, "called AE title 'OTHER'")
