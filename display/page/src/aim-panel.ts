@@ -9,6 +9,9 @@ import { percent } from "./words";
 
 const MOTIONS = { toward: "\u25b2 toward", away: "\u25bc away", still: "still" } as const;
 
+/** Letters that fit into the guidance's two lines at its full size. */
+const TWO_LINES = 84;
+
 export class AimPanel {
   private readonly panel = find("aim", HTMLElement);
   private readonly name = find("target-name", HTMLElement);
@@ -44,7 +47,9 @@ export class AimPanel {
     label(this.canvas, advice ? `${seen}; ${ghostWords(advice)}` : seen);
     this.writeDistance(isAimed ? target : null);
     this.writeFacts(isAimed && guidance?.target === target.name ? guidance : null);
-    write(this.guidance, guidance?.sentence ?? "");
+    const sentence = guidance?.sentence ?? "";
+    write(this.guidance, sentence);
+    this.guidance.dataset["length"] = sentence.length > TWO_LINES ? "long" : "short";
     mark(this.guidance, moment === null ? "none" : isOutlived(moment) ? "stale" : "live");
   }
 
