@@ -112,6 +112,25 @@ class SourcePrior:
         return np.logaddexp(flat, mapped), mapped > flat
 
 
+def _require_spot(spot: MappedSpot) -> None:
+    """Refuse a hotspot that no study can have shown."""
+    if spot.kind not in ("target", "injection"):
+        raise NavigationError(f"prior: {spot.name} is a {spot.kind!r}, neither target nor injection")
+    if not (np.shape(spot.centre_mm) == (3,) and np.isfinite(spot.centre_mm).all()):
+        raise NavigationError(f"prior: {spot.name} lies at {spot.centre_mm}: wants three finite millimetres")
+    covariance = np.asarray(spot.covariance_mm2, np.float64)
+    if not (
+        covariance.shape == (3, 3) and np.isfinite(covariance).all() and np.allclose(covariance, covariance.T)
+    ):
+        raise NavigationError(f"prior: the covariance of {spot.name} wants 3 x 3 finite, symmetric numbers")
+    is_positive = spot.activity_mbq is None or 0 < spot.activity_mbq < math.inf
+    if not (is_positive and 1 < spot.activity_factor < math.inf):
+        raise NavigationError(
+            f"prior: {spot.name} has {spot.activity_mbq} MBq, right to a factor of {spot.activity_factor}: wants "
+            "finite numbers, an activity above 0 (None where it is not known) and a factor above 1"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prior:
     """All that is believed before the first count.
@@ -165,10 +184,7 @@ class Prior:
             raise NavigationError("prior: two hotspots share a name")
         sources = []
         for spot in hotspots:
-            if spot.kind not in ("target", "injection"):
-                raise NavigationError(f"prior: {spot.name} is a {spot.kind!r}, neither target nor injection")
-            if spot.activity_factor <= 1 or (spot.activity_mbq is not None and spot.activity_mbq <= 0):
-                raise NavigationError(f"prior: {spot.name} wants an activity above 0 and a factor above 1")
+            _require_spot(spot)
             covariance = np.asarray(spot.covariance_mm2, np.float64) + shift_sigma_mm**2 * np.eye(3)
             if np.linalg.eigvalsh(covariance).min() <= 0:
                 raise NavigationError(f"prior: the covariance of {spot.name} is not positive")

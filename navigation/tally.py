@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from navigation.errors import NavigationError
 from navigation.observations import Observations
 from navigation.tissue import Skin, Tissue
 
@@ -41,9 +42,18 @@ class Tally:
     readings
         How many readings were taken in.
 
+    Raises
+    ------
+    NavigationError
+        Where the half-life is not positive.
+
     """
 
     def __init__(self, tissue: Tissue, *, half_life_s: float = math.inf) -> None:
+        if not half_life_s > 0:
+            raise NavigationError(
+                f"a half-life of {half_life_s} s: wants more than 0, infinite where nothing decays"
+            )
         self._tissue = tissue
         self._half_life_s = half_life_s
         self._began_at_s: float | None = None

@@ -138,3 +138,25 @@ def test_readings_of_one_pose_are_one_reading() -> None:
     activity = np.tile([0.0, 0.05, 0.1, 0.3], (2, 1))
     whole, few = readings.log_likelihood(activity), joined.log_likelihood(activity)
     assert few - few[:, :1] == pytest.approx(whole - whole[:, :1], abs=0.02)
+
+
+def test_counts_that_are_added_up_expect_the_sum() -> None:
+    """Pooled in any groups, the mean of the sum is the sum of means: no activity is made likelier by adding up."""
+    rng = np.random.default_rng(3)
+    readings = Readings(
+        counts=rng.poisson(4.0, 12).astype(float),
+        live_time_s=rng.uniform(0.1, 2.0, 12),
+        rate_cps=rng.uniform(1.0, 50.0, (12, 2)),
+        background_cps=np.full(12, 3.0),
+        others_cps=rng.uniform(0.0, 5.0, 12),
+        background_error=0.0,
+        others_error=0.0,
+        dead_time_s=0.0,
+    )
+    group = rng.permutation(np.arange(12) % 4)
+    pooled = readings.pooled(group)
+    activity = np.array([[0.0, 0.1, 1.0], [0.2, 0.3, 0.4]])
+    single, summed = readings.expected_counts(activity), pooled.expected_counts(activity)
+    for number in range(4):
+        assert summed[..., number] == pytest.approx(single[..., group == number].sum(axis=-1))
+        assert pooled.counts[number] == readings.counts[group == number].sum()

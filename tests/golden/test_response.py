@@ -190,3 +190,14 @@ def test_a_bench_count_must_make_sense() -> None:
         PointSourceCount(**(good | {"medium": "oil"}), live_time_s=10.0, counts=5.0)
     with pytest.raises(NavigationError, match="positive time"):
         PointSourceCount(**good, live_time_s=0.0, counts=5.0)
+
+
+def test_the_angular_response_is_relative_to_the_axis() -> None:
+    """One straight ahead, falling with the angle, the leak alone far aside, and no matter of the sensitivity."""
+    probe = _probe(leak=3e-4)
+    relative = probe.angular_response([0.0, 15.0, 25.0, 60.0, 120.0], 30.0)
+    assert relative[0] == pytest.approx(1.0)
+    assert (np.diff(relative[:4]) < 0).all()
+    assert relative[4] == pytest.approx(_probe(leak=6e-4).angular_response([120.0], 30.0)[0] / 2, rel=0.02)
+    louder = _probe(leak=3e-4, sensitivity_cps_per_mbq=9000.0)
+    assert louder.angular_response([0.0, 15.0, 25.0, 60.0, 120.0], 30.0) == pytest.approx(relative)

@@ -162,3 +162,10 @@ def test_a_count_that_is_none_is_refused(counts: float, time_s: float) -> None:
     """Negative or unreal counts, or no time, do not enter the test."""
     with pytest.raises(NavigationError, match="wants"):
         planned().start().after(counts, time_s)
+
+
+@pytest.mark.parametrize(("counts", "time_s"), [(0, 1.0), (17, 0.8), (400, 15.0)])
+def test_the_log_ratio_is_that_of_two_poisson_probabilities(counts: int, time_s: float) -> None:
+    """N ln(1 + s / b) - s t is the log of how much likelier the counts are with the signal than without."""
+    exact = poisson.logpmf(counts, 30.0 * time_s) - poisson.logpmf(counts, 20.0 * time_s)
+    assert planned().log_ratio(counts, time_s) == pytest.approx(exact, rel=1e-9)

@@ -168,8 +168,10 @@ def test_background_without_counts_still_has_an_error() -> None:
     assert found.significance_sigmas == pytest.approx(0.0, abs=1e-9)
 
 
-@pytest.mark.parametrize("changes", [{"fraction": 0.0}, {"confidence": 0.4}, {"longest_s": float("nan")}])
+@pytest.mark.parametrize(
+    "changes", [{"fraction": 10.0}, {"fraction": 0.0}, {"confidence": 0.4}, {"longest_s": float("nan")}]
+)
 def test_rule_of_nothing_is_refused(changes: dict[str, float]) -> None:
-    """A rule without a fraction, a confidence or a time is refused in words."""
+    """A rule without a fraction (ten for ten per cent is none), a confidence or a time is refused in words."""
     with pytest.raises(NavigationError, match="wants"):
         TenPercentRule(**changes)
