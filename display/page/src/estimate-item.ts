@@ -19,8 +19,7 @@ export function estimateOf(moment: Moment): Item {
   }
   const old = age(moment.age(posterior.age_s));
   if (moment.estimate === null) {
-    const detail = moment.isLive ? `no new counts for ${old}` : "";
-    return { ...shown, state: "silent", word: `OLD ${old}`, detail };
+    return { ...shown, state: "silent", word: `OLD ${old}`, detail: `no new counts for ${old}` };
   }
   const trouble = troubleOf(posterior, rejections);
   const rests = [beganWords(posterior.restarts), leftOut].filter(Boolean).join(", ") || posterior.response;
