@@ -63,9 +63,9 @@ class _Visitor:
     def is_silent(self) -> bool:
         return self.association is None or self.association.state in {State.IDLE, State.AWAITING_REQUEST}
 
-    def leave(self) -> None:
+    def leave(self, reason: str) -> None:
         if self.association is not None:
-            self.association.abort("another connection needed the room")
+            self.association.abort(reason)
         else:
             self.connection.close()
 
@@ -108,7 +108,7 @@ class Door:
                         tasks.create_task(self._begin(visitor, tls), name=f"dicom connection {visitor.address}")
         finally:
             for visitor in list(self._visitors):
-                visitor.leave()
+                visitor.leave("the node ends")
 
     def _admit(self, connection: socket.socket, address: str) -> _Visitor | None:
         silent = sum(visitor.address == address and visitor.is_silent for visitor in self._visitors)
@@ -130,7 +130,7 @@ class Door:
     def _make_room(self) -> bool:
         oldest = next((visitor for visitor in self._visitors if visitor.is_silent), None)
         if oldest is not None:
-            oldest.leave()
+            oldest.leave("another connection needed the room")
             self._forget(oldest)
         return oldest is not None
 

@@ -95,6 +95,37 @@ def walk(
     return walker.values
 
 
+def walk_items(
+    read: Read, size: int, sequence: int, *, transfer_syntax: str, wanted: frozenset[int]
+) -> list[dict[int, bytes]]:
+    """Give the ``wanted`` values of each item of one top-level sequence; none where it is not there.
+
+    Raises
+    ------
+    UnreadableObject
+        Where the data set does not hold together.
+
+    """
+    window = _Window(read, is_big_endian=transfer_syntax in BIG_ENDIAN)
+    walker = _Walker(
+        window, size, wanted=frozenset({sequence}), is_explicit=_is_explicit(window, size, transfer_syntax)
+    )
+    found = []
+    try:
+        walker.run()
+        place, end = walker.spans.get(sequence, (0, 0))
+        while place < end:
+            start, stop, place = walker.item(place)
+            if start < 0:
+                break
+            inner = _Walker(window, stop, wanted=wanted, is_explicit=walker.is_explicit)
+            inner.run(start)
+            found.append(inner.values)
+    except _CutShort as exc:
+        raise UnreadableObject(str(exc)) from exc
+    return found
+
+
 def _is_explicit(window: _Window, size: int, transfer_syntax: str) -> bool:
     content, offset = window.at(0, 8)
     is_explicit = transfer_syntax not in IMPLICIT_VR
@@ -112,11 +143,12 @@ class _Walker:
         self._window = window
         self._size = size
         self._wanted = wanted
-        self._is_explicit = is_explicit
+        self.is_explicit = is_explicit
         self.values: dict[int, bytes] = {}
+        self.spans: dict[int, tuple[int, int]] = {}
 
-    def run(self) -> None:
-        place, size, wanted, is_explicit = 0, self._size, self._wanted, self._is_explicit
+    def run(self, place: int = 0) -> None:
+        size, wanted, is_explicit = self._size, self._wanted, self.is_explicit
         while place < size:
             if size - place < 8 and self._is_padding(place):
                 return
@@ -126,12 +158,29 @@ class _Walker:
             if length == UNDEFINED:
                 # what is unknown and of undefined length is implicit VR within (PS3.5 6.2.2)
                 place = self._past_sequence(start, is_explicit=is_explicit and not is_unknown)
+                if tag in wanted:
+                    self.spans.setdefault(tag, (start, place))
                 continue
             place = start + length
             if place > size:
                 raise self._cut_short(tag, length, start)
             if tag in wanted:
                 self.values.setdefault(tag, self._value(start, min(length, LONGEST_VALUE_BYTES)))
+                self.spans.setdefault(tag, (start, place))
+
+    def item(self, place: int) -> tuple[int, int, int]:
+        """Start and end of the elements of the item at ``place``, and where the next is; -1 at the end."""
+        tag, length, start, _ = self._header(place, is_explicit=False)
+        if tag == SEQUENCE_END:
+            return -1, -1, start
+        if tag != ITEM:
+            raise UnreadableObject(f"{_name(tag)} at byte {place} stands where an item should")
+        if length != UNDEFINED:
+            if start + length > self._size:
+                raise self._cut_short(tag, length, start)
+            return start, start + length, start + length
+        after = self._past_sequence(start, is_explicit=self.is_explicit, is_item=True)
+        return start, after - 8, after
 
     def _header(self, place: int, *, is_explicit: bool) -> tuple[int, int, int, bool]:
         """Tag, length and start of the value of the element at ``place``, and whether its VR is unknown (UN)."""
@@ -153,10 +202,10 @@ class _Walker:
             raise _CutShort(f"the data set ends {len(content) - at} bytes into the header of {_name(tag)}")
         return tag, window.long(content, at + 8)[0], place + 12, vr == b"UN"
 
-    def _past_sequence(self, place: int, *, is_explicit: bool) -> int:
-        """Place after a sequence, or encapsulated pixels, of undefined length whose first item is at ``place``."""
+    def _past_sequence(self, place: int, *, is_explicit: bool, is_item: bool = False) -> int:
+        """Place after a sequence, encapsulated pixels, or an item, of undefined length whose content is there."""
         # what is open, innermost last: an item (or else a sequence), and whether its elements are explicit
-        opened = [(False, is_explicit)]
+        opened = [(is_item, is_explicit)]
         while opened:
             is_item, is_explicit = opened[-1]
             tag, length, start, is_unknown = self._header(place, is_explicit=is_explicit and is_item)

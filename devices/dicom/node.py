@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from devices.clock import Clock, monotonic
 from devices.dicom.association import Timing
+from devices.dicom.commitments import Commitments
 from devices.dicom.completion import StudyLedger
 from devices.dicom.door import WAITING_CONNECTIONS, Admission, Door, listen
 from devices.dicom.messages import Conflict, Failed, Listening, NodeMessage, Refused, to_line
@@ -107,16 +108,20 @@ def _plain(settings: NodeSettings, exc: OSError) -> str:
     return str(exc)
 
 
+def _timing(settings: NodeSettings) -> Timing:
+    return Timing(
+        artim_s=settings.request_time_s,
+        pdu_s=settings.pdu_time_s,
+        idle_s=settings.idle_time_s,
+        total_s=settings.total_time_s,
+    )
+
+
 def _admission(settings: NodeSettings, provider: Provider, reporter: _Reporter) -> Admission:
     return Admission(
         is_expected_from=settings.is_expected_from,
         connections=settings.maximum_associations + WAITING_CONNECTIONS,
-        timing=Timing(
-            artim_s=settings.request_time_s,
-            pdu_s=settings.pdu_time_s,
-            idle_s=settings.idle_time_s,
-            total_s=settings.total_time_s,
-        ),
+        timing=_timing(settings),
         make_user=lambda address: Session(provider, address),
         report=lambda address, reason: reporter.take(Refusal(calling_ae="", address=address, reason=reason)),
     )
@@ -144,6 +149,8 @@ async def serve(settings: NodeSettings, stop: asyncio.Event, *, clock: Clock = m
     with ObjectStore.open(settings.folder, free_floor_mb=settings.free_floor_mb) as store:
         async with _disk() as disk:
             provider = Provider(settings=settings, store=store, disk=disk, notify=reporter.take)
+            commitments = Commitments(provider, settings.folder, timing=_timing(settings), clock=clock)
+            provider.desk = commitments
             door = Door(_admission(settings, provider, reporter), clock=clock)
             with ExitStack() as listeners:
                 plain = listeners.enter_context(closing(listen(settings.host, settings.port)))
@@ -151,6 +158,7 @@ async def serve(settings: NodeSettings, stop: asyncio.Event, *, clock: Clock = m
                 jobs: dict[str, Coroutine[Any, Any, object]] = {
                     "stop": stop.wait(),
                     "reports": reporter.run(),
+                    "commitments": commitments.run(),
                     "door": door.serve(plain),
                 }
                 tls_port = None

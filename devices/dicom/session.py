@@ -5,18 +5,26 @@ import errno
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from devices.dicom import negotiation
 from devices.dicom.association import Association, Unacceptable
 from devices.dicom.commands import (
+    ACTION_TYPE,
     LONGEST_COMMAND_BYTES,
+    STATUS,
     Command,
     Field,
     MalformedCommand,
     Status,
     decode_command,
     encode_response,
+)
+from devices.dicom.commitment import (
+    LONGEST_REQUEST_BYTES,
+    REQUEST_COMMITMENT,
+    Transaction,
+    decode_transaction,
 )
 from devices.dicom.elements import UnreadableObject
 from devices.dicom.identity import checked_uid
@@ -56,6 +64,16 @@ class Ending:
 Notify: TypeAlias = Callable[[Arrival | Refusal | Ending], None]
 
 
+class Desk(Protocol):
+    """Takes requests for storage commitment."""
+
+    async def accept(self, transaction: Transaction) -> Status:
+        """Take a transaction durably; what is returned may then be answered."""
+
+    def opened(self) -> None:
+        """Note that a sender may be reached now on its own association."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Provider:
     """What every session of a node shares.
@@ -72,6 +90,8 @@ class Provider:
         Called with each arrival, refusal and ending; must not block.
     sessions
         Those with an association.
+    desk
+        Takes requests for storage commitment; None where it is not served.
 
     """
 
@@ -80,6 +100,7 @@ class Provider:
     disk: Executor
     notify: Notify
     sessions: list["Session"] = field(default_factory=list)
+    desk: Desk | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,6 +110,7 @@ class _Message:
     context_id: int
     command: Command
     spool: Spool | None = None
+    gathered: bytearray | None = None
     refusal: Status = Status.SUCCESS
 
 
@@ -107,12 +129,14 @@ class Session:
     def __init__(self, provider: Provider, address: str) -> None:
         self.calling_ae = ""
         self.sender: Sender | None = None
+        self.commitment_context: int | None = None
         self._provider = provider
         self._address = address
         self._association: Association | None = None
         self._transfer_syntaxes: dict[int, str] = {}
         self._command = bytearray()
         self._message: _Message | None = None
+        self._asked: dict[int, asyncio.Future[int | None]] = {}
 
     # --- the association --------------------------------------------------------------------------------------
 
@@ -141,8 +165,20 @@ class Session:
         self._transfer_syntaxes = {
             context.context_id: context.transfer_syntax for context in accept.contexts if context.reason == 0
         }
+        self.commitment_context = next(
+            (
+                context.context_id
+                for context in request.contexts
+                if context.abstract_syntax == negotiation.STORAGE_COMMITMENT
+                and context.context_id in self._transfer_syntaxes
+            ),
+            None,
+        )
         self.sender, self._association = sender, association
         others.append(self)
+        if self._provider.desk is not None and self.commitment_context is not None:
+            # not before the acceptance is sent
+            asyncio.get_running_loop().call_soon(self._provider.desk.opened)
         return accept
 
     def accepted(self, association: Association, accept: AssociateAccept) -> None:
@@ -156,6 +192,9 @@ class Session:
         if self._message is not None and self._message.spool is not None:
             self._message.spool.discard()
         self._message = None
+        for answer in self._asked.values():
+            if not answer.done():
+                answer.set_result(None)
         if self._association is None:
             if reason and not self.calling_ae:
                 self.refuse(f"{reason}: connection dropped")
@@ -196,6 +235,8 @@ class Session:
         message = _Message(context_id=fragment.context_id, command=command)
         if command.field == Field.C_STORE:
             self._begin_store(message)
+        elif command.field == Field.N_ACTION and fragment.context_id == self.commitment_context:
+            message.gathered = bytearray()
         if command.has_data_set:
             self._message = message
         else:
@@ -211,7 +252,11 @@ class Session:
             if message.spool is not None:
                 message.spool.discard()
             self._respond(message, Status.CANNOT_UNDERSTAND)
-        elif not command.is_response and command.field != Field.C_CANCEL:
+        elif command.is_response:
+            answer = self._asked.get(command.message_id)
+            if answer is not None and not answer.done():
+                answer.set_result(command.number(STATUS))
+        elif command.field != Field.C_CANCEL:
             self._respond(message, Status.UNRECOGNISED_OPERATION)
 
     def _take_data(self, fragment: Fragment) -> Coroutine[Any, Any, None] | None:
@@ -220,11 +265,17 @@ class Session:
             raise Unacceptable("malformed message: a data set without its command")
         if message.spool is not None:
             self._spool(message, message.spool, fragment.content)
+        elif message.gathered is not None:
+            message.gathered += fragment.content
+            if len(message.gathered) > LONGEST_REQUEST_BYTES:
+                raise Unacceptable(f"a request for commitment of more than {LONGEST_REQUEST_BYTES} bytes")
         if not fragment.is_last:
             return None
         self._message = None
         if message.spool is not None:
             return self._keep(message, message.spool)
+        if message.gathered is not None:
+            return self._commit(message, bytes(message.gathered))
         if message.refusal is not Status.SUCCESS:
             self._respond(message, message.refusal)
         else:
@@ -299,3 +350,48 @@ class Session:
             self._respond(message, Status.DUPLICATE_SOP_INSTANCE)
         else:
             self._respond(message, Status.SUCCESS)
+
+    # --- commitment -------------------------------------------------------------------------------------------
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether a report may be sent now: between two messages, for few senders expect one within."""
+        return self.commitment_context is not None and self._message is None and not self._command
+
+    def transfer_syntax(self, context_id: int) -> str:
+        """Transfer syntax of an accepted context."""
+        return self._transfer_syntaxes[context_id]
+
+    async def ask(self, context_id: int, request: Callable[[int], bytes], data_set: bytes) -> int | None:
+        """Send a request of ours, made for a message ID, and wait for its status; None where there is none."""
+        if self._association is None:
+            return None
+        message_id = next(number for number in range(1, 65536) if number not in self._asked)
+        answer: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._asked[message_id] = answer
+        self._association.send(context_id, request(message_id), data_set)
+        try:
+            async with asyncio.timeout(self._provider.settings.pdu_time_s):
+                return await answer
+        except TimeoutError:
+            return None
+        finally:
+            del self._asked[message_id]
+
+    async def _commit(self, message: _Message, content: bytes) -> None:
+        """Take a request for commitment, and answer when it cannot be lost any more."""
+        if message.command.number(ACTION_TYPE) != REQUEST_COMMITMENT:
+            self._respond(message, Status.NO_SUCH_ACTION)
+            return
+        try:
+            transaction = decode_transaction(
+                content,
+                transfer_syntax=self._transfer_syntaxes[message.context_id],
+                calling_ae=self.calling_ae,
+            )
+        except UnreadableObject as exc:
+            self.refuse(f"a request for commitment: {exc}")
+            self._respond(message, Status.INVALID_ARGUMENT)
+            return
+        desk = self._provider.desk
+        self._respond(message, Status.UNRECOGNISED_OPERATION if desk is None else await desk.accept(transaction))

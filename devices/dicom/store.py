@@ -300,6 +300,26 @@ class ObjectStore:
         return StoredObject(path=place, kept=kept, study_uid=study.name)
 
 
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a small file in place of what is there, as a whole or not at all.
+
+    Raises
+    ------
+    OSError
+        Where the disk refuses.
+
+    """
+    written = path.with_name(f".{path.name}.new")
+    descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        _write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    written.replace(path)
+    _synchronise(path.parent)
+
+
 def _label(meta: FileMeta, seal: Seal) -> str:
     """Tell apart files under one UID: by what their data sets are and how encoded."""
     return f"{EMPTY.over(meta.transfer_syntax.encode()).over(seal.to_bytes()).checksum:016x}"

@@ -1,0 +1,246 @@
+"""Transactions of storage commitment under way: kept on the disk until their outcome is delivered."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from devices.clock import Clock
+from devices.dicom.association import Timing
+from devices.dicom.commands import STATUS, Field, Status, encode_request
+from devices.dicom.commitment import (
+    CLASS_CONFLICT,
+    NO_SUCH_INSTANCE,
+    PROCESSING_FAILURE,
+    PUSH_MODEL_INSTANCE,
+    Failure,
+    Reference,
+    Transaction,
+    encode_report,
+)
+from devices.dicom.negotiation import EXPLICIT, IMPLICIT, STORAGE_COMMITMENT
+from devices.dicom.part10 import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    FileMeta,
+    UnreadableFile,
+    is_sound,
+)
+from devices.dicom.pdus import AssociateRequest, ProposedContext, RoleSelection
+from devices.dicom.requestor import CallFailed, call
+from devices.dicom.session import Provider, Session
+from devices.dicom.settings import Sender
+from devices.dicom.store import ObjectStore, write_durably
+
+FOLDER = ".commitments"
+
+MOST_PENDING = 1000
+"""Transactions of all senders together that wait for delivery."""
+
+CONTEXT_ID, MESSAGE_ID = 1, 1
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrying:
+    """How often a report is tried again: after ``first_s``, then twice as long each time, up to ``longest_s``."""
+
+    first_s: float = 5.0
+    longest_s: float = 600.0
+
+
+def look_into(store: ObjectStore, transaction: Transaction) -> Transaction:
+    """Read every object back from the disk: committed is what is there, of its class, and as it was received."""
+    there = store.find({reference.object_uid for reference in transaction.references})
+    failures = [
+        Failure(reference=reference, reason=reason)
+        for reference in transaction.references
+        if (reason := _reason(there.get(reference.object_uid), reference)) is not None
+    ]
+    return msgspec.structs.replace(transaction, failures=tuple(failures))
+
+
+def _reason(path: Path | None, reference: Reference) -> int | None:
+    if path is None:
+        return NO_SUCH_INSTANCE
+    try:
+        if FileMeta.read(path)[0].sop_class_uid != reference.sop_class_uid:
+            return CLASS_CONFLICT
+        return None if is_sound(path) else PROCESSING_FAILURE
+    except (OSError, UnreadableFile) as exc:
+        log.warning("an object cannot be read back", path=str(path), reason=str(exc))
+        return PROCESSING_FAILURE
+
+
+class Commitments:
+    """Takes transactions, looks into them, and reports until the sender has heard.
+
+    A report goes to the address that the sender's rule names; else on an association that the sender has open with
+    the service accepted, this one or a later one.
+
+    Parameters
+    ----------
+    provider
+        The sessions, the store, the settings.
+    folder
+        The store's; transactions are kept in a subfolder.
+    timing
+        Of associations that are opened to report.
+    clock
+        Host monotonic clock.
+    retrying
+        How often.
+
+    """
+
+    def __init__(
+        self, provider: Provider, folder: Path, *, timing: Timing, clock: Clock, retrying: Retrying | None = None
+    ) -> None:
+        self._provider = provider
+        self._folder = folder / FOLDER
+        self._timing = timing
+        self._clock = clock
+        self._retrying = retrying or Retrying()
+        self._arrived: asyncio.Queue[Transaction] = asyncio.Queue()
+        self._pending: set[Path] = set()
+        self._opened = asyncio.Event()
+
+    async def accept(self, transaction: Transaction) -> Status:
+        """Take a transaction durably; what is returned may then be answered."""
+        path = self._path(transaction)
+        if path in self._pending:
+            return Status.SUCCESS
+        if len(self._pending) >= MOST_PENDING:
+            return Status.RESOURCE_LIMITATION
+        self._pending.add(path)
+        try:
+            await self._on_disk(lambda: self._write(transaction))
+        except OSError as exc:
+            self._pending.discard(path)
+            log.warning("a commitment cannot be kept", reason=str(exc))
+            return Status.PROCESSING_FAILURE
+        self._arrived.put_nowait(transaction)
+        return Status.SUCCESS
+
+    def opened(self) -> None:
+        """Note that a sender may be reached now on its own association."""
+        opened, self._opened = self._opened, asyncio.Event()
+        opened.set()
+
+    async def run(self) -> None:
+        """Deal with what an earlier end left, and with what comes, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            for transaction in await self._on_disk(self._left):
+                self._pending.add(self._path(transaction))
+                self._arrived.put_nowait(transaction)
+            while True:
+                transaction = await self._arrived.get()
+                name = f"dicom commitment {transaction.transaction_uid}"
+                tasks.create_task(self._settle(transaction), name=name)
+
+    async def _settle(self, transaction: Transaction) -> None:
+        if transaction.failures is None:
+            transaction = await self._on_disk(lambda: look_into(self._provider.store, transaction))
+            await self._on_disk(lambda: self._write(transaction))
+        wait_s = self._retrying.first_s
+        while True:
+            opened = self._opened
+            if await self._deliver(transaction):
+                break
+            try:
+                async with asyncio.timeout(wait_s):
+                    await opened.wait()
+            except TimeoutError:
+                wait_s = min(2 * wait_s, self._retrying.longest_s)
+        path = self._path(transaction)
+        await self._on_disk(lambda: path.unlink(missing_ok=True))
+        self._pending.discard(path)
+        log.info(
+            "commitment reported",
+            calling_ae=transaction.calling_ae,
+            transaction_uid=transaction.transaction_uid,
+            objects=len(transaction.references),
+            failures=len(transaction.failures or ()),
+        )
+
+    async def _deliver(self, transaction: Transaction) -> bool:
+        sender = self._provider.settings.find_sender(transaction.calling_ae)
+        if sender is not None and sender.commitment_host is not None:
+            return await self._call(sender, sender.commitment_host, transaction)
+        for session in list(self._provider.sessions):
+            is_hers = session.calling_ae == transaction.calling_ae and session.is_reachable
+            if is_hers and session.commitment_context is not None:
+                return await self._report(session, session.commitment_context, transaction)
+        return False
+
+    async def _report(self, session: Session, context_id: int, transaction: Transaction) -> bool:
+        event, data_set = encode_report(transaction, transfer_syntax=session.transfer_syntax(context_id))
+        status = await session.ask(context_id, lambda message_id: _request(event, message_id), data_set)
+        return status == Status.SUCCESS
+
+    async def _call(self, sender: Sender, host: str, transaction: Transaction) -> bool:
+        request = AssociateRequest(
+            called_ae=sender.ae_title,
+            calling_ae=self._provider.settings.ae_title,
+            contexts=(
+                ProposedContext(
+                    context_id=CONTEXT_ID,
+                    abstract_syntax=STORAGE_COMMITMENT,
+                    transfer_syntaxes=(EXPLICIT, IMPLICIT),
+                ),
+            ),
+            # we are the SCP although we open the association (PS3.7 D.3.3.4)
+            roles=(RoleSelection(sop_class_uid=STORAGE_COMMITMENT, is_scu=False, is_scp=True),),
+            implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+            implementation_version=IMPLEMENTATION_VERSION_NAME,
+        )
+        try:
+            async with call(host, sender.commitment_port, request, timing=self._timing, clock=self._clock) as peer:
+                syntax = peer.transfer_syntax(CONTEXT_ID)
+                if syntax is None:
+                    log.warning("reports of commitment are not accepted", host=host, called_ae=sender.ae_title)
+                    return False
+                event, data_set = encode_report(transaction, transfer_syntax=syntax)
+                answer = await peer.ask(CONTEXT_ID, MESSAGE_ID, _request(event, MESSAGE_ID), data_set)
+                return answer.number(STATUS) == Status.SUCCESS
+        except CallFailed as exc:
+            log.warning("a report of commitment waits", host=host, called_ae=sender.ae_title, reason=str(exc))
+            return False
+
+    def _path(self, transaction: Transaction) -> Path:
+        # two senders may choose one UID; in hexadecimal a title holds nothing that a path does not
+        return self._folder / f"{transaction.transaction_uid}.{transaction.calling_ae.encode().hex()}.json"
+
+    def _write(self, transaction: Transaction) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        write_durably(self._path(transaction), msgspec.json.encode(transaction))
+
+    def _left(self) -> list[Transaction]:
+        left = []
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                left.append(msgspec.json.decode(path.read_bytes(), type=Transaction))
+            except msgspec.DecodeError as exc:
+                log.warning("a commitment cannot be read", path=str(path), reason=str(exc))
+        return left
+
+    async def _on_disk(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._provider.disk, work)
+
+
+def _request(event: int, message_id: int) -> bytes:
+    return encode_request(
+        Field.N_EVENT_REPORT,
+        message_id,
+        has_data_set=True,
+        affected_sop_class=STORAGE_COMMITMENT,
+        affected_sop_instance=PUSH_MODEL_INSTANCE,
+        event_type=event,
+    )

@@ -1,0 +1,267 @@
+"""Storage commitment with pynetdicom as the console that asks and is told."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.sequence import Sequence
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+from pynetdicom.presentation import build_context, build_role
+
+from devices.dicom.client import run_node
+from devices.dicom.commitment import (
+    Failure,
+    Reference,
+    Transaction,
+    decode_transaction,
+    encode_report,
+)
+from devices.dicom.elements import UnreadableObject
+
+PUSH_MODEL, PUSH_INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+MISSING, MISMATCH, PROCESSING_FAILURE = 0x0112, 0x0119, 0x0110
+
+
+class Told:
+    """Reports that a console was told."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._reports: list[tuple[int, Dataset]] = []
+
+    def take(self, event: Event) -> tuple[int, None]:
+        """Take one, on pynetdicom's thread."""
+        with self._changed:
+            self._reports.append((event.event_type or 0, event.event_information))
+            self._changed.notify_all()
+        return 0x0000, None
+
+    async def first(self) -> tuple[int, Dataset]:
+        """Wait for the first."""
+
+        def wait() -> tuple[int, Dataset]:
+            with self._changed:
+                assert self._changed.wait_for(lambda: self._reports, 20)
+                return self._reports[0]
+
+        return await asyncio.to_thread(wait)
+
+
+@contextmanager
+def listening(told: Told) -> Iterator[int]:
+    """Listen for reports as a console's own port does."""
+    entity = AE("CAMERA")
+    entity.add_supported_context(PUSH_MODEL, [EXPLICIT, IMPLICIT], scu_role=True, scp_role=True)
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, told.take)])
+    assert server is not None
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+
+
+def asked(transaction_uid: str, *references: tuple[str, str]) -> Dataset:
+    """Data set of an N-ACTION."""
+    request = Dataset()
+    request.TransactionUID = transaction_uid
+    items = []
+    for sop_class, object_uid in references:
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, object_uid
+        items.append(item)
+    request.ReferencedSOPSequence = Sequence(items)
+    return request
+
+
+def associate(port: int, told: Told) -> Association:
+    entity = AE("CAMERA")
+    return entity.associate(
+        "127.0.0.1",
+        port,
+        [build_context(PUSH_MODEL, [EXPLICIT, IMPLICIT])],
+        ae_title="RADIONAV",
+        ext_neg=[build_role(PUSH_MODEL, scu_role=True)],
+        evt_handlers=[(evt.EVT_N_EVENT_REPORT, told.take)],
+    )
+
+
+def ask(association: Association, request: Dataset, *, action: int = 1) -> int:
+    status, _ = association.send_n_action(request, action, PUSH_MODEL, PUSH_INSTANCE)
+    return int(status.Status)
+
+
+async def store(node: Any, thing: Any, console: Any, *object_uids: str) -> None:
+    async with console(node.port) as raw:
+        assert await raw.associate("CAMERA") == 2
+        for uid in object_uids:
+            assert await raw.store(thing(object_uid=uid)) == 0x0000
+        await raw.release()
+
+
+async def test_what_is_on_the_disk_is_committed(settings: Any, thing: Any, console: Any) -> None:
+    """On the association that asks, every object that is there is reported as committed."""
+    told = Told()
+    async with run_node(settings()) as node:
+        await store(node, thing, console, "1.2.3.1", "1.2.3.2")
+        association = await asyncio.to_thread(associate, node.port, told)
+        request = asked("1.5.1", (SECONDARY_CAPTURE, "1.2.3.1"), (SECONDARY_CAPTURE, "1.2.3.2"))
+        assert await asyncio.to_thread(ask, association, request) == 0x0000
+        event, report = await told.first()
+        await asyncio.to_thread(association.release)
+    assert (event, report.TransactionUID) == (1, "1.5.1")
+    assert [item.ReferencedSOPInstanceUID for item in report.ReferencedSOPSequence] == ["1.2.3.1", "1.2.3.2"]
+    assert "FailedSOPSequence" not in report
+
+
+async def test_what_is_not_there_or_damaged_is_not_committed(settings: Any, thing: Any, console: Any) -> None:
+    """An object that is missing, of another class, or changed on the disk is named with its reason."""
+    told, chosen = Told(), settings()
+    async with run_node(chosen) as node:
+        await store(node, thing, console, "1.2.3.1", "1.2.3.2", "1.2.3.3")
+        damaged = chosen.folder / "1.2.3" / "1.2.3.2.dcm"
+        content = bytearray(damaged.read_bytes())
+        content[-1] ^= 1
+        damaged.write_bytes(content)
+        association = await asyncio.to_thread(associate, node.port, told)
+        references = [(SECONDARY_CAPTURE, f"1.2.3.{number}") for number in (1, 2, 4)]
+        request = asked("1.5.2", *references, ("1.2.840.10008.5.1.4.1.1.2", "1.2.3.3"))
+        assert await asyncio.to_thread(ask, association, request) == 0x0000
+        event, report = await told.first()
+        await asyncio.to_thread(association.release)
+    assert event == 2
+    assert [item.ReferencedSOPInstanceUID for item in report.ReferencedSOPSequence] == ["1.2.3.1"]
+    failed = {item.ReferencedSOPInstanceUID: item.FailureReason for item in report.FailedSOPSequence}
+    assert failed == {"1.2.3.2": PROCESSING_FAILURE, "1.2.3.4": MISSING, "1.2.3.3": MISMATCH}
+
+
+async def test_the_report_goes_to_the_senders_own_port(settings: Any, thing: Any, console: Any) -> None:
+    """Where the sender's rule names an address, the node opens an association there, as SCP."""
+    told = Told()
+    with listening(told) as port:
+        senders = [{"ae_title": "CAMERA", "commitment_host": "127.0.0.1", "commitment_port": port}]
+        async with run_node(settings(allowed_ae_titles=(), senders=senders)) as node:
+            await store(node, thing, console, "1.2.3.1")
+            association = await asyncio.to_thread(associate, node.port, Told())
+            assert await asyncio.to_thread(ask, association, asked("1.5.3", (SECONDARY_CAPTURE, "1.2.3.1"))) == 0
+            await asyncio.to_thread(association.release)
+            event, report = await told.first()
+    assert (event, report.TransactionUID) == (1, "1.5.3")
+
+
+async def test_the_report_waits_for_the_next_association_and_a_restart(
+    settings: Any, thing: Any, console: Any
+) -> None:
+    """A sender that has gone before the report, and a node that was ended, are made up for on its next call."""
+    told, chosen = Told(), settings()
+    pending = chosen.folder / ".commitments"
+    async with run_node(chosen) as node:
+        await store(node, thing, console, "1.2.3.1")
+        async with console(node.port) as raw:
+            # asks, and is gone before an answer
+            assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+            raw.send(RAW_ACTION, control=3)
+            raw.send(RAW_REQUEST, control=2)
+            await raw.answer()
+    assert len(list(pending.glob("*.json"))) == 1
+    async with run_node(chosen) as node:
+        association = await asyncio.to_thread(associate, node.port, told)
+        event, report = await told.first()
+        await asyncio.to_thread(association.release)
+        assert (event, report.TransactionUID) == (1, "1.5.4")
+        async with asyncio.timeout(20):
+            while list(pending.glob("*.json")):  # noqa: ASYNC110 - another process removes it
+                await asyncio.sleep(0.01)
+
+
+async def test_a_request_that_is_none_is_answered_by_status(settings: Any) -> None:
+    """Another action, and a request without objects, are refused; the association goes on."""
+    async with run_node(settings()) as node:
+        association = await asyncio.to_thread(associate, node.port, Told())
+        request = asked("1.5.5", (SECONDARY_CAPTURE, "1.2.3.1"))
+        assert await asyncio.to_thread(lambda: ask(association, request, action=2)) == 0x0123
+        assert await asyncio.to_thread(ask, association, asked("1.5.6")) == 0x0115
+        await asyncio.to_thread(association.release)
+
+
+def _element(number: int, value: bytes) -> bytes:
+    return b"\0\0" + number.to_bytes(2, "little") + len(value).to_bytes(4, "little") + value
+
+
+def _uid(uid: str) -> bytes:
+    return uid.encode() + b"\0" * (len(uid) % 2)
+
+
+RAW_ACTION = b"".join(
+    (
+        _element(0x0003, _uid(PUSH_MODEL)),
+        _element(0x0100, b"\x30\x01"),
+        _element(0x0110, b"\x01\x00"),
+        _element(0x0800, b"\x00\x00"),
+        _element(0x1001, _uid(PUSH_INSTANCE)),
+        _element(0x1008, b"\x01\x00"),
+    )
+)
+"""An N-ACTION-RQ by hand (PS3.7 table 10.3-5)."""
+
+
+def _explicit(group: int, element: int, vr: bytes, value: bytes) -> bytes:
+    head = group.to_bytes(2, "little") + element.to_bytes(2, "little") + vr
+    if vr == b"SQ":
+        return head + b"\0\0\xff\xff\xff\xff" + value + bytes.fromhex("feffdde000000000")
+    return head + len(value).to_bytes(2, "little") + value
+
+
+RAW_REQUEST = _explicit(8, 0x1195, b"UI", _uid("1.5.4")) + _explicit(
+    8,
+    0x1199,
+    b"SQ",
+    bytes.fromhex("feff00e0ffffffff")
+    + _explicit(8, 0x1150, b"UI", _uid(SECONDARY_CAPTURE))
+    + _explicit(8, 0x1155, b"UI", _uid("1.2.3.1"))
+    + bytes.fromhex("feff0de000000000"),
+)
+"""Its data set, with sequence and item of undefined length."""
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+def test_a_report_is_read_by_pydicom(syntax: str) -> None:
+    """An independent reader finds what was committed and what failed, in both transfer syntaxes."""
+    first, second = (Reference(sop_class_uid=SECONDARY_CAPTURE, object_uid=f"1.{number}") for number in (1, 22))
+    transaction = Transaction(
+        transaction_uid="1.5.7",
+        calling_ae="CAMERA",
+        references=(first, second),
+        failures=(Failure(reference=second, reason=MISSING),),
+    )
+    event, data_set = encode_report(transaction, transfer_syntax=syntax)
+    read = read_dataset(BytesIO(data_set), is_implicit_VR=syntax == IMPLICIT, is_little_endian=True)
+    assert event == 2
+    assert read.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == "1.1"
+    assert read.FailedSOPSequence[0].ReferencedSOPInstanceUID == "1.22"
+    assert read.FailedSOPSequence[0].FailureReason == MISSING
+
+
+def test_a_transaction_that_is_a_path_is_refused() -> None:
+    """No file is named after what is no UID."""
+    path = _explicit(8, 0x1195, b"UI", b"../../x\0")
+    with pytest.raises(UnreadableObject, match="Transaction UID"):
+        decode_transaction(path + RAW_REQUEST[14:], transfer_syntax=EXPLICIT, calling_ae="CAMERA")
+
+
+@given(st.binary(max_size=300))
+def test_garbage_is_no_request(content: bytes) -> None:
+    """No bytes make the reader raise anything but its own refusal."""
+    with pytest.raises(UnreadableObject):
+        decode_transaction(content, transfer_syntax=EXPLICIT, calling_ae="CAMERA")
