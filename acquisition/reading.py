@@ -4,9 +4,11 @@ A CT of 2,000 slices never delays the tone, and a decoder that crashes or eats a
 """
 
 import asyncio
+import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -14,9 +16,6 @@ from acquisition.studies import Study, read_study
 from navigation.errors import NavigationError
 from navigation.hotspots import Hotspot, find_hotspots
 from navigation.skin import SkinSurface
-
-ENDING_TIME_S = 1.0
-"""How long a reader that hung up may take to end by itself."""
 
 
 class ReaderDied(Exception):
@@ -65,11 +64,6 @@ def read_map(objects: Sequence[Path]) -> StudyMap:
     return StudyMap(study=study, hotspots=hotspots, skin=skin, obstacle=obstacle)
 
 
-def _answer(answers: Connection, objects: tuple[Path, ...]) -> None:
-    answers.send(read_map(objects))
-    answers.close()
-
-
 def _receive(answers: Connection) -> StudyMap | None:
     try:
         received: StudyMap = answers.recv()
@@ -87,25 +81,27 @@ async def read_map_apart(objects: Sequence[Path]) -> StudyMap:
         Where the process ended before it answered.
 
     """
-    context = get_context("spawn")
-    answers, question = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(question, tuple(objects)), daemon=True)
-    process.start()
-    question.close()
+    answers, question = Pipe(duplex=False)
+    # a fresh interpreter that imports what it needs: multiprocessing's would import the whole service first
+    with question:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "acquisition.reader", str(question.fileno())),
+            stdin=asyncio.subprocess.PIPE,
+            pass_fds=(question.fileno(),),
+            cwd=Path(__file__).parents[1],
+        )
     received = asyncio.ensure_future(asyncio.to_thread(_receive, answers))
     try:
+        await process.communicate(json.dumps([str(path.absolute()) for path in objects]).encode())
         found = await asyncio.shield(received)
-        if found is None:
-            await asyncio.to_thread(process.join, ENDING_TIME_S)  # it is ending: let it say how
     finally:
         # it has answered, or is not to; once it is gone the pipe ends, and the thread that waits on it
-        process.kill()
+        if process.returncode is None:
+            process.kill()
+        exit_code = await process.wait()
         if not received.done():
             await received
         answers.close()
-        await asyncio.to_thread(process.join)
-        exit_code = process.exitcode
-        process.close()
     if found is None:
         raise ReaderDied(exit_code)
     return found

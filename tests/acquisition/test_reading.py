@@ -6,7 +6,7 @@ import signal
 import struct
 import time
 from datetime import UTC, datetime
-from multiprocessing import Pipe, active_children
+from multiprocessing import Pipe
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +34,26 @@ def stuck(tmp_path: Path) -> Path:
     return path
 
 
+def children() -> list[int]:
+    """Processes that we started and that have not been waited for."""
+    tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    named = " ".join(task.read_text() for task in tasks).split()
+    return [int(number) for number in named if b"acquisition.reader" in _command(number)]
+
+
+def _command(number: str) -> bytes:
+    try:
+        return Path(f"/proc/{number}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 async def child_id() -> int:
     """Wait for the reader's process and tell its id."""
     async with asyncio.timeout(20):
         while True:
-            for child in active_children():
-                if child.pid is not None:
-                    return child.pid
+            for child in children():
+                return child
             await asyncio.sleep(0)
 
 
@@ -62,7 +75,7 @@ async def test_a_consoles_study_becomes_a_map(objects: list[Path]) -> None:
     front_mm, outward = scene.body.skin(0.3, 0.0)
     (height_mm,) = found.skin.skin_at(front_mm[None] + 20 * outward).height_mm
     assert height_mm == pytest.approx(20.0, abs=3.0)
-    assert active_children() == []
+    assert children() == []
 
 
 async def test_a_study_without_ct_says_what_is_missing(objects: list[Path]) -> None:
@@ -80,7 +93,7 @@ async def test_a_killed_reader_is_an_error_that_says_how(stuck: Path) -> None:
     with pytest.raises(ReaderDied, match="exit code -9") as died:
         await reading
     assert died.value.exit_code == -9
-    assert active_children() == []
+    assert children() == []
 
 
 async def test_a_crashed_reader_is_told_from_a_killed_one(stuck: Path) -> None:
@@ -100,7 +113,7 @@ async def test_cancelling_ends_the_reader(stuck: Path) -> None:
     async with asyncio.timeout(5):
         with pytest.raises(asyncio.CancelledError):
             await reading
-    assert active_children() == []
+    assert children() == []
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
 
