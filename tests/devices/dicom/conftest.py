@@ -164,6 +164,15 @@ class RawConsole:
         """Send a C-STORE-RQ without its data set."""
         self.send(_store_command(thing.sop_class, command_uid or thing.object_uid), control=3)
 
+    def store_in_one(self, thing: Thing) -> None:
+        """Send a C-STORE-RQ and its data set as two fragments of one PDU."""
+        command = _store_command(thing.sop_class, thing.object_uid)
+        parts = [
+            struct.pack(">LBB", len(part) + 2, 1, control) + part
+            for part, control in ((command, 3), (thing.data_set, 2))
+        ]
+        self.writer.write(_pdu(0x04, b"".join(parts)))
+
     async def store(self, thing: Thing, *, command_uid: str | None = None) -> int:
         """Send an object and return the status of the answer; -1 where the association was aborted."""
         self.begin_store(thing, command_uid=command_uid)
