@@ -7,7 +7,7 @@ import { ghostWords } from "./ghost";
 import type { Moment } from "./moment";
 import { percent } from "./words";
 
-const MOTIONS = { toward: "\u25b2 toward", away: "\u25bc away", still: "still" } as const;
+const MOTIONS = { toward: "\u25b2 toward", away: "\u25bc away", still: "steady" } as const;
 
 /** Letters that fit into the guidance's two lines at its full size. */
 const TWO_LINES = 84;
@@ -48,7 +48,7 @@ export class AimPanel {
     this.writeDistance(isAimed ? target : null);
     this.writeFacts(isAimed && guidance?.target === target.name ? guidance : null);
     const sentence = guidance?.sentence ?? "";
-    write(this.guidance, sentence);
+    write(this.guidance, sentence.replace(/(\d) mm/g, "$1\u00a0mm"));
     this.guidance.dataset["length"] = sentence.length > TWO_LINES ? "long" : "short";
     mark(this.guidance, moment === null ? "none" : isOutlived(moment) ? "stale" : "live");
   }

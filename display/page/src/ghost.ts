@@ -33,9 +33,9 @@ export function drawGhost(
   canvas.ring(gx, gy, size, "rgb(11 13 16 / 85%)", 11);
   canvas.ring(gx, gy, size, PROBE, advice.reached ? 7 : 5, advice.reached ? [] : [dash, dash]);
   const word = advice.reached ? "HOLD" : "HOLD NEXT";
-  const isLow = gy > y + radius - size * 2;
+  const isAbove = advice.tilt_up_deg < -LEAST_DEG || gy > y + radius - size * 2; // out of the arrow's way
   const side = Math.max(0, Math.abs(gx - x) - radius + rem * 3.5) * Math.sign(gx - x); // words stay within the rings
-  canvas.text(word, gx - side, gy + (isLow ? -1 : 1) * (size + rem * 0.8), rem * 1.1, { colour: PROBE, weight: 700 });
+  canvas.text(word, gx - side, gy + (isAbove ? -1 : 1) * (size + rem * 0.8), rem * 1.1, { colour: PROBE, weight: 700 });
   drawTilt(canvas, advice, gx, gy, radius, size);
 }
 
