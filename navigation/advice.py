@@ -29,12 +29,11 @@ from navigation.information import (
     rough_gains_mm2,
 )
 from navigation.lattice import REACH_MM
-from navigation.likelihood import NUISANCES
+from navigation.likelihood import CORRECTIONS, NUISANCES
 from navigation.mixture import Fit
 from navigation.observations import Observations
 from navigation.posterior import Estimator
 from navigation.reach import Poses, reachable
-from navigation.response import FITTED
 from navigation.tally import Tally
 from navigation.tissue import Tissue
 from navigation.transforms import RigidTransform
@@ -217,8 +216,8 @@ def _search(
     names = [each.name for each in fit.mixture.priors]
     others = fit.mixture.without(names.index(name)) if name in names else fit.mixture
     # the response's parameters move the rate of the others by per cents: nothing to a search
-    slopes = np.zeros((len(poses), len(others), NUISANCES))
-    slopes[..., len(FITTED) :] = likelihood.correction.components_at(
+    slopes = np.zeros((len(poses), len(others), NUISANCES + 1))
+    slopes[..., CORRECTIONS] = likelihood.correction.components_at(
         others.position_mm, tally.tip_mm, tally.axis, tally.skin
     )
     without = likelihood.expect(others, tally, slopes)

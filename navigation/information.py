@@ -3,9 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from navigation.likelihood import UNSTRUCTURED, Likelihood
+from navigation.likelihood import CORRECTIONS, UNSTRUCTURED, Likelihood
 from navigation.mixture import Fit
-from navigation.response import FITTED
 from navigation.tally import Tally
 
 Array = NDArray[np.float64]
@@ -54,7 +53,7 @@ def rough_gains_mm2(likelihood: Likelihood, fit: Fit, tally: Tally, counting_s: 
     rate, by_point = response.rate_and_gradient(places_mm, *seen_from)
     slopes = likelihood.correction.components_at(places_mm, *seen_from)
     error = likelihood.correction.error_at(places_mm, tally.tip_mm, tally.axis)
-    factor = np.exp(slopes @ mixture.log_response[len(FITTED) :] + mixture.log_activity)
+    factor = np.exp(slopes @ mixture.log_response[CORRECTIONS] + mixture.log_activity)
     by_source = rate * factor
     background = np.exp(mixture.log_background)
     total = background + by_source.sum(axis=1)
@@ -70,7 +69,8 @@ def rough_gains_mm2(likelihood: Likelihood, fit: Fit, tally: Tally, counting_s: 
     # all of the true rate: the factor for dead time is on both sides
     own = np.square(UNSTRUCTURED * error * by_source).sum(axis=1) * READING_S
     variance = (total * (1 + total * response.dead_time_s) + own) / counting_s
-    uncertain = np.r_[: 4 * size + 1, 4 * size + 1 + len(FITTED) : len(fit.covariance)]
+    first = 4 * size + 1
+    uncertain = np.r_[:first, first + CORRECTIONS.start : first + CORRECTIONS.stop]
     return gains_mm2(fit.covariance[np.ix_(uncertain, uncertain)], jacobian, variance, rows)[0]
 
 

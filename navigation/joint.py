@@ -28,6 +28,9 @@ FRESH_ROWS = 10
 MOVED_MM = 2.0
 """Once a source has moved this far, the sensitivities to the response are computed again."""
 
+GROWN = 0.2
+"""The same for the logarithm of the injection sites' extent."""
+
 GREATEST_PULL = 16.0
 """Most that one reading adds to the chi-square of the newest: a single wild pose is no contradiction."""
 
@@ -41,6 +44,8 @@ class JointFit:
         Where the fit stands.
     weight
         How much each row of the tally counts, shape (N,).
+    steps
+        Most steps of a fit that goes on from an earlier one.
 
     """
 
@@ -50,8 +55,9 @@ class JointFit:
         self._lattice = lattice
         self.mixture = start
         self.weight = np.zeros(0)
-        self._slopes = np.zeros((0, len(start), NUISANCES))
-        self._slopes_at = start.position_mm
+        self.steps = 8
+        self._slopes = np.zeros((0, len(start), NUISANCES + 1))
+        self._slopes_at, self._log_extent_at = start.position_mm, float(start.log_response[-1])
         self._log_mean = np.zeros((0, len(start)))
         self._without: dict[str, Mixture] = {}
 
@@ -67,18 +73,20 @@ class JointFit:
         merged = csr_array((share, (group, np.arange(len(group)))), shape=(group.max() + 1, len(group)))
         self._slopes = np.asarray(merged @ known.reshape(len(known), -1)).reshape(-1, *known.shape[1:])
 
-    def climb(self, start: Mixture, *, steps: int = 8) -> Fit:
+    def climb(self, start: Mixture) -> Fit:
         """Fit from a start, weights and sensitivities brought up to date, and stand there."""
         tally, rows = self._tally, len(self._tally)
-        is_same = self._slopes_at.shape == start.position_mm.shape and (
-            np.abs(self._slopes_at - start.position_mm).max(initial=0.0) < MOVED_MM
+        is_same = (
+            self._slopes_at.shape == start.position_mm.shape
+            and np.abs(self._slopes_at - start.position_mm).max(initial=0.0) < MOVED_MM
+            and abs(self._log_extent_at - float(start.log_response[-1])) < GROWN
         )
         if not is_same:
-            self._slopes = np.zeros((0, len(start), NUISANCES))
+            self._slopes = np.zeros((0, len(start), NUISANCES + 1))
         if rows - len(self._slopes) >= (FRESH_ROWS if len(self._slopes) else 1):
             fresh = self._likelihood.sensitivities(start, tally, slice(len(self._slopes), None))
             if not len(self._slopes):
-                self._slopes_at = start.position_mm
+                self._slopes_at, self._log_extent_at = start.position_mm, float(start.log_response[-1])
             self._slopes = np.concatenate((self._slopes, fresh))
         if not is_same or not len(self._log_mean):
             self._log_mean = self._lattice.log_mean_over_middle(start.position_mm, tally)
@@ -92,7 +100,7 @@ class JointFit:
             self._all_slopes,
             self._lattice.volume_mm3,
             log_mean=self._log_mean,
-            steps=steps,
+            steps=self.steps,
         )
         self.weight, self.mixture = fit.weight, fit.mixture
         return fit
@@ -113,7 +121,7 @@ class JointFit:
             log_mean=np.delete(self._log_mean, index, axis=1),
             rival=former if former is not None and former.priors == left.priors else None,
             beaten_at=fit.log_posterior,
-            steps=8,
+            steps=self.steps,
         )
         self._without[name] = found.mixture
         return found

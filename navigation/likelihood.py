@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from navigation import extent
 from navigation.correction import COMPONENTS, Correction
+from navigation.errors import NavigationError
 from navigation.mixture import Expectation, Fit, Mixture
 from navigation.response import FITTED, Response
 from navigation.shift import displacement_mm, joint_precision
@@ -46,8 +48,11 @@ Another holder, another cover, another day's window and a patient who is not wat
 none.
 """
 
-NUISANCES = len(FITTED) + COMPONENTS
-"""What is estimated of the response besides the sources."""
+CORRECTIONS = slice(len(FITTED), len(FITTED) + COMPONENTS)
+"""Which nuisances are the components of the response's correction."""
+
+NUISANCES = len(FITTED) + COMPONENTS + 1
+"""What is estimated besides the sources: response, its correction, last the extent of the injection sites."""
 
 SETTLED = 0.01
 """Gain of log posterior still to be had below which a climb ends: a seventh of a standard deviation."""
@@ -86,6 +91,14 @@ class Likelihood:
         tip_sigma_mm: float,
         axis_sigma_rad: float,
     ) -> None:
+        sigmas = {
+            "background_log_sigma": background_log_sigma,
+            "tip_sigma_mm": tip_sigma_mm,
+            "axis_sigma_rad": axis_sigma_rad,
+        }
+        for name, value in sigmas.items():
+            if not (math.isfinite(value) and value > 0):
+                raise NavigationError(f"{name} is {value}: wants a finite standard deviation of more than 0")
         self.response = response
         self._tissue = tissue
         self._tip_sigma_mm = tip_sigma_mm
@@ -93,9 +106,12 @@ class Likelihood:
         self._log_background = float(np.log(max(response.background_cps, 1e-3)))
         self._background_precision = background_log_sigma**-2
         self.correction = Correction(response)
-        self._expected_response = np.concatenate((np.zeros(len(FITTED)), self.correction.mean))
+        self._expected_response = np.concatenate(
+            (np.zeros(len(FITTED)), self.correction.mean, [math.log(extent.EXPECTED_MM)])
+        )
         self._precision = np.eye(NUISANCES)
         self._precision[: len(FITTED), : len(FITTED)] = np.linalg.inv(response.covariance + _doubt())
+        self._precision[-1, -1] = extent.DOUBT**-2
         self._moved = tuple(response.scaled({name: _LOG_STEP}) for name in FITTED)
 
     def start(self) -> Mixture:
@@ -109,16 +125,29 @@ class Likelihood:
         )
 
     def sensitivities(self, mixture: Mixture, tally: Tally, rows: slice) -> Array:
-        """Return d log f / d nuisance for some rows, shape (n, K, ``NUISANCES``)."""
+        """Return d log f / d nuisance for some rows, and what log f is with none, shape (n, K, ``NUISANCES`` + 1).
+
+        The last is what is added to the logarithm of a point's rate in any case: that of an injection site as
+        wide as it is now, less what its slope gives for that.
+        """
         tips, axes = tally.tip_mm[rows], tally.axis[rows]
         skin = tally.skin.take(np.arange(len(tally))[rows])
-        slopes = np.zeros((len(tips), len(mixture), NUISANCES))
+        slopes = np.zeros((len(tips), len(mixture), NUISANCES + 1))
         here = np.log(self.response.rate_cps(mixture.position_mm, tips, axes, skin) + _FAINTEST_CPS)
         for number, moved in enumerate(self._moved):
             there = np.log(moved.rate_cps(mixture.position_mm, tips, axes, skin) + _FAINTEST_CPS)
             slopes[..., number] = (there - here) / _LOG_STEP
         np.clip(slopes, -8.0, 8.0, out=slopes)
-        slopes[..., len(FITTED) :] = self.correction.components_at(mixture.position_mm, tips, axes, skin)
+        slopes[..., CORRECTIONS] = self.correction.components_at(mixture.position_mm, tips, axes, skin)
+        is_wide = np.array([prior.is_injection for prior in mixture.priors], dtype=bool)
+        log_extent = float(mixture.log_response[-1])
+        sites = mixture.position_mm[is_wide], tips, axes, skin
+        now, wider = (
+            extent.log_ratio(self.response, *sites, sigma_mm=math.exp(each))
+            for each in (log_extent, log_extent + extent.STEP)
+        )
+        slopes[:, is_wide, -2] = (wider - now) / extent.STEP
+        slopes[:, is_wide, -1] = now - slopes[:, is_wide, -2] * log_extent
         return slopes
 
     def expect(self, mixture: Mixture, tally: Tally, slopes: Array, log_mean: Array | float = 0.0) -> Expectation:
@@ -131,14 +160,16 @@ class Likelihood:
         tally
             N rows.
         slopes
-            The rows' ``sensitivities``, shape (N, K, ``NUISANCES``).
+            The rows' ``sensitivities``, shape (N, K, ``NUISANCES`` + 1).
         log_mean
             Log of the mean rate over the poses that a row stands for, over that at its mean pose, shape (N, K).
 
         """
         size = len(mixture)
         rate, by_point = self.response.rate_and_gradient(mixture.position_mm, tally.tip_mm, tally.axis, tally.skin)
-        factor = np.exp(slopes @ mixture.log_response + mixture.log_activity + log_mean) * tally.strength[:, None]
+        of_nuisances, added = slopes[..., :-1], slopes[..., -1] + log_mean
+        factor = np.exp(of_nuisances @ mixture.log_response + mixture.log_activity + added)
+        factor *= tally.strength[:, None]
         by_source = rate * factor
         background = float(np.exp(mixture.log_background))
         total = background + by_source.sum(axis=1)
@@ -149,7 +180,7 @@ class Likelihood:
         jacobian[:, : 3 * size] = by_point.reshape(len(tally), 3 * size)
         jacobian[:, 3 * size : 4 * size] = by_source
         jacobian[:, 4 * size] = background
-        jacobian[:, 4 * size + 1 :] = np.matmul(by_source[:, None, :], slopes)[:, 0]
+        jacobian[:, 4 * size + 1 :] = np.matmul(by_source[:, None, :], of_nuisances)[:, 0]
         jacobian *= (tally.live_time_s / dead**2)[:, None]
         return Expectation(
             mixture=mixture,

@@ -70,8 +70,8 @@ RESTART_AFTER = 30
 FEW = 3
 """Readings up to which one question is asked an update; after more, all are."""
 
-STEPS, FEW_STEPS = 8, 5
-"""Most steps of a fit at an update, and at one of ``FEW`` readings: the next one goes on."""
+STEPS, FEW_STEPS = 8, 4
+"""Most steps of a fit at an update, and at one of ``FEW`` readings: the next one goes on where it ended."""
 
 MOST_BORN = 3
 """Sources on no map that one session may hold."""
@@ -165,7 +165,8 @@ class Estimator:
                 self._joint.merge(*merged)
         if not len(self._tally):
             return self._posterior(None, 0.0, 1.0)
-        fit = self._joint.climb(self._joint.mixture, steps=FEW_STEPS if len(observations) <= FEW else STEPS)
+        self._joint.steps = FEW_STEPS if len(observations) <= FEW else STEPS
+        fit = self._joint.climb(self._joint.mixture)
         questions = [*(each for each in (*self._prior.sources, *self._born) if not each.is_injection), None]
         asked = len(questions) if len(observations) > FEW else 1
         if not len(self._lattice.points_mm):

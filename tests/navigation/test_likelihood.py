@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from navigation.correction import COMPONENTS
-from navigation.likelihood import LEAST_DEPTH_MM, NUISANCES, Likelihood
+from navigation.errors import NavigationError
+from navigation.likelihood import CORRECTIONS, LEAST_DEPTH_MM, NUISANCES, Likelihood
 from navigation.mixture import Fit, Mixture
 from navigation.prior import Prior
 from navigation.response import FITTED, Response
@@ -313,7 +314,7 @@ def test_with_nothing_counted_the_prior_comes_back(likelihood: Likelihood) -> No
     doubted[FITTED.index("attenuation_per_mm")][FITTED.index("attenuation_per_mm")] = 0.05**2
     doubted[FITTED.index("leak")][FITTED.index("leak")] = 0.7**2
     assert added == pytest.approx(doubted, abs=1e-6)
-    assert learnt[len(FITTED) :, len(FITTED) :] == pytest.approx(np.eye(COMPONENTS), abs=1e-6)
+    assert learnt[CORRECTIONS, CORRECTIONS] == pytest.approx(np.eye(COMPONENTS), abs=1e-6)
 
 
 def test_slopes_are_those_of_the_response(likelihood: Likelihood) -> None:
@@ -368,7 +369,7 @@ def test_pose_noise_costs_what_it_does(response: Response, tissue: Tissue, least
     tally.append(sweep(NODE[None], np.array([0.1]), np.random.default_rng(54), seconds=4.0))
     mixture = _mixture(likelihood, ("injection", "node"))
     mixture = replace(mixture, log_response=np.zeros(NUISANCES))
-    flat = np.zeros((len(tally), 2, NUISANCES))
+    flat = np.zeros((len(tally), 2, NUISANCES + 1))
     noisy = likelihood.pose_variance(likelihood.expect(mixture, tally, flat), tally)
     drawn = _jittered(likelihood, mixture, tally, tissue)
     assert least < noisy.sum() / drawn.sum() < most
@@ -403,7 +404,9 @@ def test_the_value_is_poissons(likelihood: Likelihood) -> None:
     fit = likelihood.evaluate(mixture, tally, weight, slopes, VOLUME_MM3)[0]
     seen = likelihood.response.rate_cps(mixture.position_mm, tally.tip_mm, tally.axis, tally.skin)
     total = np.exp(mixture.log_background)
-    total = total + (seen * np.exp(slopes @ mixture.log_response) * np.exp(mixture.log_activity)).sum(axis=1)
+    total = total + (
+        seen * np.exp(slopes[..., :-1] @ mixture.log_response + slopes[..., -1] + mixture.log_activity)
+    ).sum(axis=1)
     expected = total / (1 + total * likelihood.response.dead_time_s) * tally.live_time_s
     assert fit.expected == pytest.approx(expected, rel=1e-9)
     assert fit.rate_cps == pytest.approx(total, rel=1e-9)
@@ -411,3 +414,12 @@ def test_the_value_is_poissons(likelihood: Likelihood) -> None:
     terms = tally.counts * np.log(expected) - expected - log_factorial
     assert fit.log_likelihood == pytest.approx(float(weight @ terms), rel=1e-9)
     assert np.exp(mixture.log_background) == pytest.approx(BACKGROUND_CPS, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["background_log_sigma", "tip_sigma_mm", "axis_sigma_rad"])
+@pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
+def test_a_standard_deviation_that_is_none_is_refused(response: Response, name: str, value: float) -> None:
+    """Zero, less, infinite or no number: refused by its name, before anything is counted."""
+    sigmas = {"background_log_sigma": 0.3, "tip_sigma_mm": 0.4, "axis_sigma_rad": 0.006} | {name: value}
+    with pytest.raises(NavigationError, match=name):
+        Likelihood(response, SKIN, **sigmas)
