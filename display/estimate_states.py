@@ -22,7 +22,7 @@ def show_posterior(
         readings=posterior.readings,
         age_s=max(0.0, now_s - localisation.counted_until_s),
         update_ms=localisation.update_ms,
-        response=f"{response.probe}, {response.nuclide}, {response.calibrated_at}",
+        response=f"{response.probe}, {response.nuclide}, {response.calibrated_at[:10]}",
         consistent=posterior.is_consistent,
         within_calibration=posterior.is_within_calibration,
         restarts=posterior.restarts,
