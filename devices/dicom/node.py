@@ -16,10 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, closing
 from typing import Any
 
+import structlog
 from pydantic import ValidationError
 
 from devices.clock import Clock, monotonic
 from devices.dicom.association import Timing
+from devices.dicom.audit import AuditTrail
 from devices.dicom.commitments import Commitments
 from devices.dicom.completion import StudyLedger
 from devices.dicom.door import WAITING_CONNECTIONS, Admission, Door, listen
@@ -42,7 +44,8 @@ def emit(message: NodeMessage) -> None:
 class _Reporter:
     """Turns what happened into messages for the service."""
 
-    def __init__(self, settings: NodeSettings, *, clock: Clock) -> None:
+    def __init__(self, settings: NodeSettings, audit: AuditTrail, *, clock: Clock) -> None:
+        self._audit = audit
         self._ledger = StudyLedger(quiet_s=settings.quiet_s)
         self._clock = clock
         self._changed = asyncio.Event()
@@ -54,10 +57,17 @@ class _Reporter:
     def take(self, happened: Arrival | Refusal | Ending) -> None:
         match happened:
             case Refusal():
+                self._audit.refused(happened.calling_ae, happened.address, happened.reason)
                 emit(Refused(calling_ae=happened.calling_ae, address=happened.address, reason=happened.reason))
             case Ending():
                 sender = id(happened.session)
                 self._ledger.ended(sender, was_released=happened.was_released, now_s=self._clock())
+                self._audit.transferred(
+                    happened.session.calling_ae,
+                    happened.session.address,
+                    happened.session.acknowledged,
+                    was_released=happened.was_released,
+                )
                 self._changed.set()
             case Arrival() if happened.stored.kept is not Kept.REJECTED:
                 self._note(happened)
@@ -145,8 +155,9 @@ async def serve(settings: NodeSettings, stop: asyncio.Event, *, clock: Clock = m
         Where the folder or the port cannot be had.
 
     """
-    reporter = _Reporter(settings, clock=clock)
     with ObjectStore.open(settings.folder, free_floor_mb=settings.free_floor_mb) as store:
+        audit = AuditTrail(settings.folder, ae_title=settings.ae_title)
+        reporter = _Reporter(settings, audit, clock=clock)
         async with _disk() as disk:
             provider = Provider(settings=settings, store=store, disk=disk, notify=reporter.take)
             commitments = Commitments(provider, settings.folder, timing=_timing(settings), clock=clock)
@@ -167,8 +178,10 @@ async def serve(settings: NodeSettings, stop: asyncio.Event, *, clock: Clock = m
                     tls_port = secured.getsockname()[1]
                     jobs["TLS door"] = door.serve(secured, tls=server_context(settings.tls))
                 emit(Listening(host=host, port=port, tls_port=tls_port))
+                audit.started()
                 reporter.announce(store)
                 await _first_of(jobs)
+                audit.stopped()
 
 
 async def _first_of(jobs: Mapping[str, Coroutine[Any, Any, object]]) -> None:
@@ -216,6 +229,8 @@ async def _until_closed(reader: asyncio.StreamReader, stop: asyncio.Event) -> No
 def main() -> None:
     """Run the node and end the process."""
     code = 1
+    # standard output is for messages
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         code = asyncio.run(_main())
     except Exception:  # noqa: BLE001 - the process ends here, saying why

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -124,14 +125,22 @@ class Session:
     address
         Where the console is.
 
+    Attributes
+    ----------
+    calling_ae
+        What it calls itself; empty until it asks for the association.
+    acknowledged
+        Objects answered with Success, by study.
+
     """
 
     def __init__(self, provider: Provider, address: str) -> None:
         self.calling_ae = ""
+        self.address = address
+        self.acknowledged: Counter[str] = Counter()
         self.sender: Sender | None = None
         self.commitment_context: int | None = None
         self._provider = provider
-        self._address = address
         self._association: Association | None = None
         self._transfer_syntaxes: dict[int, str] = {}
         self._command = bytearray()
@@ -148,8 +157,8 @@ class Session:
         if sender is None:
             self.refuse(f"calling AE title {request.calling_ae!r} is not in allowed_ae_titles")
             return negotiation.CALLING_AE_UNKNOWN
-        if not sender.may_come_from(self._address):
-            self.refuse(f"{self._address} is in none of the networks of {request.calling_ae!r}")
+        if not sender.may_come_from(self.address):
+            self.refuse(f"{self.address} is in none of the networks of {request.calling_ae!r}")
             return negotiation.CALLING_AE_UNKNOWN
         if not sender.may_call(request.called_ae, settings.ae_title):
             self.refuse(f"called AE title {request.called_ae!r} is not {settings.ae_title!r}")
@@ -207,7 +216,7 @@ class Session:
 
     def refuse(self, reason: str) -> None:
         """Tell of a refusal."""
-        self._provider.notify(Refusal(calling_ae=self.calling_ae, address=self._address, reason=reason))
+        self._provider.notify(Refusal(calling_ae=self.calling_ae, address=self.address, reason=reason))
 
     # --- messages ---------------------------------------------------------------------------------------------
 
@@ -349,6 +358,7 @@ class Session:
             self.refuse(f"other bytes are there under {object_uid}, and its rule is to reject them")
             self._respond(message, Status.DUPLICATE_SOP_INSTANCE)
         else:
+            self.acknowledged[stored.study_uid] += 1
             self._respond(message, Status.SUCCESS)
 
     # --- commitment -------------------------------------------------------------------------------------------

@@ -42,7 +42,9 @@ async def is_refused(node: StorageNode, words: str) -> bool:
 
 def left(folder: Path) -> set[str]:
     """Files in the node's folder but the one of ``serves``."""
-    return {path.name for path in folder.rglob("*") if path.is_file()} - {"1.9.9.dcm", ".lock"}
+    return {path.name for path in folder.glob("[!.]*/*")} - {"1.9.9.dcm"} | {
+        path.name for path in (folder / ".incoming").iterdir()
+    }
 
 
 def resident_kb(node: StorageNode) -> int:

@@ -143,7 +143,8 @@ async def test_a_connection_lost_in_mid_object_leaves_nothing(settings: Any, thi
         async with console(node.port) as raw:
             assert await raw.associate() == 2
             assert await raw.store(thing()) == 0x0000
-    assert {path.name for path in chosen.folder.rglob("*") if path.is_file()} == {"1.2.3.4.5.dcm", ".lock"}
+    assert _kept(chosen.folder) == {"1.2.3.4.5.dcm"}
+    assert not list((chosen.folder / ".incoming").iterdir())
 
 
 async def test_a_lost_association_is_said_with_the_study(settings: Any, thing: Any, console: Any) -> None:
