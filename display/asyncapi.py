@@ -170,9 +170,9 @@ _PREFACE = """
     Names end in their unit. Positions are mm in DICOM patient axes (LPS: +x to the patient's left, +y to the
     back, +z to the head) unless the name says otherwise. `null` is "not known", never zero.
 
-    `guidance` says one thing at a time. While its `advice` is not null the sentence leads there: a place to hold the
-    probe, also and above all where the target is not localisable. An advice older than its `stale_after_s`, or seen
-    from a pose that is no longer live, is none: show neither it nor its sentence as live.
+    `guidance` says one thing at a time. While its `advice` is not null the sentence leads there: a place to hold
+    the probe, also and above all where the target is not localisable. An advice older than its `stale_after_s`,
+    or seen from a pose that is no longer live, is none: show neither it nor its sentence as live.
 
     Over HTTP: `GET /v1/studies` answers a StudyList, `POST /v1/procedure` takes a StudyChoice,
     `GET /v1/volumes/<etag>` gives the voxels that a VolumeState describes. The server answers pages that it

@@ -23,7 +23,7 @@ def matrix(values: NDArray[np.float64]) -> Matrix:
 
 
 def trusted_targets(posterior: Posterior) -> tuple[TargetEstimate, ...]:
-    """Trust sources as far as they may be shown: no position is believed where the counts contradict all that is."""
+    """Trust sources as far as they may be shown: none has a place where the counts contradict the estimate."""
     if posterior.is_consistent:
         return posterior.targets
     return tuple(
