@@ -1,0 +1,182 @@
+"""Writes docs/conformance.md: ``python -m devices.dicom.conformance docs/conformance.md``.
+
+What can be taken from the code's own tables is: limits and their defaults, statuses, rejections, identifiers,
+ciphers. A test holds the page to it.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from pydantic_core import PydanticUndefined
+
+from devices.dicom import negotiation
+from devices.dicom.commands import Status
+from devices.dicom.commitment import CLASS_CONFLICT, NO_SUCH_INSTANCE, PROCESSING_FAILURE
+from devices.dicom.door import SILENT_CONNECTIONS
+from devices.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, SEAL_CREATOR_UID
+from devices.dicom.pdus import APPLICATION_CONTEXT, MAXIMUM_PDU_BYTES
+from devices.dicom.settings import NodeSettings, Section, Sender, TlsSettings
+from devices.dicom.tls import CIPHERS
+
+STORAGE_STATUSES: Final[dict[Status, str]] = {
+    Status.SUCCESS: "the object is on the disk: file synchronised, moved into place, folder synchronised",
+    Status.DUPLICATE_SOP_INSTANCE: "other bytes are there under its UID and the sender's rule is to reject them",
+    Status.INVALID_OBJECT_INSTANCE: "the Affected SOP Instance or Class UID is no UID",
+    Status.OUT_OF_RESOURCES: "less than `free_floor_mb` is free, or the disk refuses; nothing is kept",
+    Status.DATA_SET_MISMATCH: "request and data set name different objects",
+    Status.CANNOT_UNDERSTAND: "the data set is cut short, has a lying length, or has no study or object UID",
+}
+
+ACTION_STATUSES: Final[dict[Status, str]] = {
+    Status.SUCCESS: "the request is on the disk and will be reported on",
+    Status.PROCESSING_FAILURE: "the disk refuses",
+    Status.INVALID_ARGUMENT: "the data set holds no transaction UID or no objects, or a UID that is none",
+    Status.NO_SUCH_ACTION: "the action type is not 1",
+    Status.RESOURCE_LIMITATION: "too many transactions wait for their senders",
+}
+
+FAILURES: Final[dict[int, str]] = {
+    PROCESSING_FAILURE: "it cannot be read back, or not as it was received",
+    NO_SUCH_INSTANCE: "it is not there",
+    CLASS_CONFLICT: "it is there under another SOP class",
+}
+
+REJECTIONS: Final = {
+    negotiation.CALLING_AE_UNKNOWN: "the calling AE title may not send, or not from that network",
+    negotiation.CALLED_AE_UNKNOWN: "the called AE title is not the node's",
+    negotiation.LOCAL_LIMIT_EXCEEDED: "as many associations as allowed are open, in total or of that sender",
+}
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
+def _fields(section: type[Section]) -> str:
+    rows = []
+    for name, field in section.model_fields.items():
+        default = "required" if field.default is PydanticUndefined else f"`{_shown(field.default)}`"
+        rows.append((f"`{name}`", default, field.description or ""))
+    return _table(("key", "default", "meaning"), rows)
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, tuple):
+        return "[" + ", ".join(str(item) for item in default) + "]"
+    return str(default)
+
+
+def _statuses(statuses: dict[Status, str]) -> str:
+    return _table(("status", "when"), ((f"{status:04X}", meaning) for status, meaning in statuses.items()))
+
+
+def statement() -> str:
+    """Write the conformance statement."""
+    rejections = _table(
+        ("result", "source", "reason", "when"),
+        ((str(one.result), str(one.source), str(one.reason), said) for one, said in REJECTIONS.items()),
+    )
+    failures = _table(("reason", "when"), ((f"{reason:04X}", said) for reason, said in FAILURES.items()))
+    return f"""# DICOM conformance statement
+
+Written from the node's own tables by `python -m devices.dicom.conformance docs/conformance.md`, in the order
+of PS3.2 annex N. How to set up a console is in [console.md](console.md).
+
+## 1. Overview
+
+| SOP class | UID | as user (SCU) | as provider (SCP) |
+| --- | --- | --- | --- |
+| Verification | {negotiation.VERIFICATION} | yes (`radionav check`) | yes |
+| Storage: every class, private and unknown ones too | any | no | yes |
+| Storage Commitment Push Model | {negotiation.STORAGE_COMMITMENT} | no | yes |
+
+Not offered: query, retrieve, worklist, print, media.
+
+## 2. Implementation model
+
+One application entity, the storage node. It listens on one port, and on a second for TLS where that is set
+up. It keeps each object as it was sent and announces a study when its associations have ended and nothing
+more has come for `quiet_s`. It opens associations only to report on storage commitment.
+
+## 3. Associations
+
+| | |
+| --- | --- |
+| application context | {APPLICATION_CONTEXT} |
+| implementation class UID | {IMPLEMENTATION_CLASS_UID} |
+| implementation version | {IMPLEMENTATION_VERSION_NAME} |
+| longest PDU taken | {MAXIMUM_PDU_BYTES} bytes; never stated as 0 |
+| longest PDU sent | as the peer states |
+| asynchronous operations | declined: one operation at a time |
+| extended negotiation | declined, but for role selection |
+| user identity | not looked at |
+| silent connections from one address | {SILENT_CONNECTIONS} |
+
+The state machine is that of PS3.8 section 9.2, with its ARTIM timer.
+
+### Acceptance
+
+Every presentation context is accepted, whatever its abstract syntax, any number of times. Of its transfer
+syntaxes the first that is the standard's is taken, else the first; for storage commitment implicit or
+explicit VR little endian. What is neither storage, verification nor storage commitment is answered with
+status {Status.UNRECOGNISED_OPERATION:04X}.
+
+### Rejection
+
+{rejections}
+A malformed message, an object above `maximum_object_mb`, or an exceeded time ends in an A-ABORT.
+
+## 4. Storage
+
+The level of storage is 2 (full): every attribute is kept, private ones included. Data sets are never decoded,
+encoded again or coerced. The same object sent again is kept once. Other bytes under a UID that is there are
+dealt with by the sender's rule `on_conflict`; none are lost unless that rule is to reject them.
+
+{_statuses(STORAGE_STATUSES)}
+Files hold a private seal in their meta information (creator {SEAL_CREATOR_UID}): CRC-64/XZ and length of the
+data set as received, each eight bytes, big endian.
+
+## 5. Storage commitment
+
+A request is answered when it is on the disk. Each object is then read back and compared with its seal. The
+report goes to the sender's `commitment_host`, with the role of provider proposed; without one, on an
+association with the service that the sender has open, this or a later one. It is tried until the sender has
+answered it with success, also after a restart.
+
+{_statuses(ACTION_STATUSES)}
+{failures}
+## 6. Configuration
+
+### `[dicom]`
+
+{_fields(NodeSettings)}
+### `[[dicom.senders]]`
+
+{_fields(Sender)}
+### `[dicom.tls]`
+
+{_fields(TlsSettings)}
+## 7. Character sets
+
+Data sets are kept as sent, in whatever character set. AE titles are of the default repertoire.
+
+## 8. Security
+
+- TLS 1.2 and 1.3 (BCP 195), for TLS 1.2 with `{CIPHERS}`; certificates of senders are asked for where
+  `client_ca` is given.
+- Nobody may send who is not listed, by calling and called title and by network.
+- The audit trail (PS3.15 A.5) is in `.audit` in the node's folder, one JSON message a line: start, stop, what each
+  association brought, and every refusal.
+"""
+
+
+def main() -> None:
+    """Write the page that the command line names."""
+    Path(sys.argv[1]).write_text(statement(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
