@@ -30,6 +30,9 @@ GREATEST_RATE_CPS = 1e6
 GREATEST_OVERLAP = 0.5
 """Share of the shorter of two intervals that the clock's jitter explains."""
 
+LATEST_S = 1.0
+"""Longest that a busy host stamps a reading late: a gap is left before it, and as long an overlap after it."""
+
 FARTHEST_MM = 1e4
 """Of a tip from the patient frame's origin: ten metres off no tracker sees a probe, whatever it says."""
 
@@ -171,7 +174,7 @@ class Sieve:
         self._counter: Counter[Reason] = Counter()
         self._newest: Reason | None = None
         self._seen: deque[_Reading] = deque(maxlen=REMEMBERED)
-        self._last_s, self._last_live_s = -np.inf, 0.0
+        self._last_s, self._last_live_s, self._gap_s = -np.inf, 0.0, 0.0
         self._backward: list[float] = []
         self._numbered = 0
 
@@ -271,9 +274,10 @@ class Sieve:
         self._backward.clear()
         # the live time is at most the interval's length, so what overlaps here overlaps in truth
         shared_s = (reading.live_time_s + self._last_live_s) / 2 - (reading.taken_at_s - self._last_s)
-        if shared_s > GREATEST_OVERLAP * min(reading.live_time_s, self._last_live_s):
+        if shared_s > GREATEST_OVERLAP * min(reading.live_time_s, self._last_live_s) + self._gap_s:
             return Reason.OVERLAP
         self._seen.append(reading)
+        self._gap_s = -shared_s if 0 < -shared_s < LATEST_S else 0.0
         self._last_s, self._last_live_s = reading.taken_at_s, reading.live_time_s
         return None
 
@@ -284,7 +288,7 @@ class Sieve:
         self._backward.append(at_s)
         if len(self._backward) < RESUMED_AFTER:
             return False
-        self._last_s, self._last_live_s = -np.inf, 0.0
+        self._last_s, self._last_live_s, self._gap_s = -np.inf, 0.0, 0.0
         self._reject(Reason.BACKWARD, len(self._waiting))  # they came with the wrong time, or just before it
         self._waiting.clear()
         self._track = HandTrack()

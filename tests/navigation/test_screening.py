@@ -88,6 +88,16 @@ def test_a_clock_that_jitters_costs_nothing() -> None:
     assert screening.rejections.total == 0
 
 
+def test_a_reading_that_a_busy_host_stamps_late_costs_nothing() -> None:
+    """Late by 0.08 s it leaves a gap before it and an overlap after it; the next but one has no such excuse."""
+    made = changed("taken_at_s", 50, 5.13)
+    assert made.taken_at_s[50] - made.taken_at_s[49] == pytest.approx(0.18)
+    assert Sieve().screen(made).rejections.total == 0
+    at_s = made.taken_at_s.copy()
+    at_s[52] = at_s[51] + 0.02
+    assert Sieve().screen(replace(made, taken_at_s=at_s)).rejections.by_reason == {Reason.OVERLAP: 1}
+
+
 def test_one_time_far_ahead_does_not_shut_out_all_that_follow() -> None:
     """A few readings that go on in order before it tell that it was wrong."""
     made = changed("taken_at_s", 50, 5000.0)
