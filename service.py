@@ -52,7 +52,7 @@ from display.server import AddressInUse, Server, listen
 from display.stage import Signboard, Stage
 from display.summary import sum_up
 from navigation.errors import NavigationError
-from navigation.estimate import Posterior, TargetEstimate
+from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 from simulators.bench import BenchFault

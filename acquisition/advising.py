@@ -4,9 +4,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from acquisition.synchronise import TrackedCount
-from navigation.advice import Advice
-from navigation.estimate import Posterior
-from navigation.guidance import ABSENT_BELOW
+from navigation.estimation.estimate import Posterior
+from navigation.steering.advice import Advice
+from navigation.steering.guidance import ABSENT_BELOW
 from navigation.transforms import RigidTransform
 
 EVERY_S = 1.0

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Literal
 
-from navigation.counting import poisson_interval
+from navigation.estimation.posterior import Estimator
+from navigation.estimation.tally import RECENT_ROWS
 from navigation.observations import Observations
-from navigation.posterior import Estimator
-from navigation.tally import RECENT_ROWS
+from navigation.statistics.counting import poisson_interval
 
 OVER_S = 2.0
 """Counting time that is compared: as long as a hand takes to doubt a number."""

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from navigation.errors import NavigationError
-from navigation.response import Response
+from navigation.probe.response import Response
 
 VERSION = 1
 

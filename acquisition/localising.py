@@ -10,10 +10,10 @@ from acquisition.advising import Advised, Cadence
 from acquisition.agreement import Agreement, Comparison
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import Clock
-from navigation.advice import advise
-from navigation.guidance import Guidance, Track, guide
-from navigation.posterior import Estimator, Posterior
-from navigation.screening import Rejections, Screening, Sieve
+from navigation.estimation.posterior import Estimator, Posterior
+from navigation.screening.sieve import Rejections, Screening, Sieve
+from navigation.steering.advice import advise
+from navigation.steering.guidance import Guidance, Track, guide
 from navigation.tissue import Tissue
 from navigation.transforms import RigidTransform
 

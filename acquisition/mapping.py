@@ -14,11 +14,11 @@ from acquisition.reading import StudyMap
 from acquisition.studies import Study
 from navigation.decay import decay_factor
 from navigation.errors import NavigationError
+from navigation.estimation.posterior import Estimator
+from navigation.estimation.prior import Prior
 from navigation.hotspots import Hotspot
 from navigation.nuclides import Nuclide
-from navigation.posterior import Estimator
-from navigation.prior import Prior
-from navigation.response import Response
+from navigation.probe.response import Response
 from navigation.volume import Volume
 
 SAME_HALF_LIFE = 0.02

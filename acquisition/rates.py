@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from devices.readings import CountReading, CountStatus
-from navigation.counting import Rate, poisson_interval, true_rate
 from navigation.errors import NavigationError
+from navigation.statistics.counting import Rate, poisson_interval, true_rate
 
 _WORST_FIRST = (CountStatus.OVERLOAD, CountStatus.SATURATED, CountStatus.RESYNCED, CountStatus.OK)
 

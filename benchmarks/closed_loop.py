@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.recordings import Spot
-from navigation.advice import HAND_DEG_PER_S, HAND_MM_PER_S, Advice, advise
-from navigation.estimate import Posterior
+from navigation.estimation.estimate import Posterior
+from navigation.estimation.posterior import Estimator
+from navigation.estimation.prior import Prior
 from navigation.frames import Frame
 from navigation.observations import Observations
-from navigation.posterior import Estimator
-from navigation.prior import Prior
-from navigation.response import PointSourceCount, Response
-from navigation.response_fit import fit_response
+from navigation.probe.response import PointSourceCount, Response
+from navigation.probe.response_fit import fit_response
+from navigation.steering.advice import HAND_DEG_PER_S, HAND_MM_PER_S, Advice, advise
 from navigation.tissue import HalfSpace
 from navigation.transforms import RigidTransform, interpolate
 from simulators.probe_physics import ProbePhysics

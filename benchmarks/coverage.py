@@ -24,7 +24,7 @@ from benchmarks.localisation import regions, replayed, summary
 from benchmarks.patients import FAMILIES, bench_counts, drawn_error, drawn_probe, drawn_scene
 from benchmarks.recordings import response_of
 from benchmarks.scattering import ScatteringProbe
-from navigation.response import Response
+from navigation.probe.response import Response
 
 PROBES = 12
 """Drawn and calibrated; a dozen span what there is, and each takes seconds to calibrate."""

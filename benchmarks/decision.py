@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from navigation.sequential import FixedTest, SequentialTest, fixed_test
+from navigation.statistics.sequential import FixedTest, SequentialTest, fixed_test
 
 LOOK_S = 0.1
 """Between two looks at the counts: a probe that delivers ten readings a second."""

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from benchmarks.recordings import Scene
 from navigation.observations import Observations
-from navigation.ratemeter import RateMeter
-from navigation.response import Response
-from navigation.screening import Sieve
+from navigation.probe.response import Response
+from navigation.screening.sieve import Sieve
+from navigation.statistics.ratemeter import RateMeter
 from navigation.tissue import HalfSpace
 
 Array = NDArray[np.float64]

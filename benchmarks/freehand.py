@@ -22,9 +22,9 @@ from benchmarks.patients import bench_counts, counted, drawn_probe, drawn_scene,
 from benchmarks.peers.expectation import SmoothedExpectation
 from benchmarks.recordings import Known, Scene, response_of
 from benchmarks.scattering import ScatteringProbe
-from navigation.freehand import Freehand, FreehandImage
+from navigation.image.freehand import Freehand, FreehandImage
 from navigation.observations import Observations
-from navigation.response import Response
+from navigation.probe.response import Response
 from navigation.tissue import HalfSpace
 
 Array = NDArray[np.float64]

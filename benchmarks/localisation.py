@@ -18,8 +18,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.peers.comparison import PEERS, Comparison
 from benchmarks.recordings import Scene, read_response, read_scene, scene_files
-from navigation.estimate import CHI2_95, Posterior, TargetEstimate
-from navigation.response import Response
+from navigation.estimation.estimate import CHI2_95, Posterior, TargetEstimate
+from navigation.probe.response import Response
 
 TIMES_S = (5, 10, 20, 30, 60)
 """Seconds of counting after which the error is stated."""

@@ -15,10 +15,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.recordings import Spot
+from navigation.estimation.posterior import Estimator
+from navigation.estimation.prior import Prior
 from navigation.observations import Observations
-from navigation.posterior import Estimator
-from navigation.prior import Prior
-from navigation.response import FITTED, Response
+from navigation.probe.response import FITTED, Response
 from navigation.tissue import HalfSpace
 
 GOAL_MS = 50.0

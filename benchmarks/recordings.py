@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from navigation.estimation.posterior import Estimator
+from navigation.estimation.prior import Prior
 from navigation.observations import Observations
-from navigation.posterior import Estimator
-from navigation.prior import Prior
-from navigation.response import PointSourceCount, Response
-from navigation.response_fit import fit_response
+from navigation.probe.response import PointSourceCount, Response
+from navigation.probe.response_fit import fit_response
 from navigation.tissue import HalfSpace
 
 Array = NDArray[np.float64]

@@ -1,10 +1,10 @@
 """How much worse the answer gets when a recording with known truth is disturbed, and what the sieve saves.
 
 ``python -m benchmarks.robustness --data DIR`` prints a JSON line for each family and disturbance. Each scene is
-replayed undisturbed, disturbed, and disturbed with what the service does about it: the sieve of
-``navigation.screening``, and for a smoothed rate ``navigation.ratemeter``. Errors are those after the last
-reading; a target that is not found has an infinite one, printed as null. ``ratio`` is the median error with the
-remedy over the undisturbed one.
+replayed undisturbed, disturbed, and disturbed with what the service does about it:
+``navigation.screening.sieve``, and for a smoothed rate ``navigation.statistics.ratemeter``. Errors are those
+after the last reading; a target that is not found has an infinite one, printed as null. ``ratio`` is the median
+error with the remedy over the undisturbed one.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.disturbances import DISTURBANCES, Patient
 from benchmarks.localisation import matched
 from benchmarks.recordings import read_response, read_scene, scene_files
-from navigation.estimate import CHI2_95
+from navigation.estimation.estimate import CHI2_95
 from navigation.observations import Observations
 
 FAMILIES = ("isolated-20mm", "isolated-30mm", "shine-40mm")

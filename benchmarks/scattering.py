@@ -2,7 +2,7 @@
 
 The photons that come straight are those of ``simulators.probe_physics``. Those that scatter once in the water and
 then pass the opening are integrated over the field of view, with the Klein-Nishina cross-section and the energy
-window. Nothing here is shared with ``navigation.response``, whose scatter is a formula with parameters to be
+window. Nothing here is shared with ``navigation.probe.response``, whose scatter is a formula with parameters to be
 fitted. Photons that scatter twice are left out.
 """
 

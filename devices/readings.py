@@ -59,8 +59,8 @@ class CountReading:
         does not measure it.
     counts
         Events in the energy window, as counted, not corrected for dead time: of this interval alone. Where an
-        instrument gives only a smoothed rate, its driver undoes that first (``navigation.ratemeter``), rounds, and
-        carries the rest to the next reading.
+        instrument gives only a smoothed rate, its driver undoes that first (``navigation.statistics.ratemeter``),
+        rounds, and carries the rest to the next reading.
     dead_time_s
         Non-paralysable dead time per event that is *not* yet in ``live_time_s``, s; 0 where it is.
     status

@@ -14,8 +14,8 @@ from display.guidance_states import show_guidance, show_nothing
 from display.messages import GuidanceState, PoseState, State, StudyState
 from display.target_states import matrix, point, show_target, trusted_targets
 from display.trail import Trail
-from navigation.guidance import Track
-from navigation.response import Response
+from navigation.probe.response import Response
+from navigation.steering.guidance import Track
 from navigation.transforms import RigidTransform
 
 

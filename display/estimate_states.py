@@ -6,9 +6,9 @@ from acquisition.agreement import Agreement
 from acquisition.localising import Localisation
 from display.messages import AgreementState, MapShiftState, PosteriorState, RejectionState
 from display.target_states import point
-from navigation.response import Response
-from navigation.screening import Rejections
-from navigation.shift import MapShift
+from navigation.estimation.shift import MapShift
+from navigation.probe.response import Response
+from navigation.screening.sieve import Rejections
 
 
 def show_posterior(

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from acquisition.advising import STALE_AFTER_S, Advised
 from display.messages import AdviceState, GuidanceState
 from display.target_states import point
-from navigation.estimate import Posterior
-from navigation.guidance import NEAR_MM, Guidance
+from navigation.estimation.estimate import Posterior
+from navigation.steering.guidance import NEAR_MM, Guidance
 from navigation.transforms import RigidTransform
 
 THERE_MM, THERE_DEG = 4.0, 6.0

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from acquisition.board import Tally
-from navigation.estimate import Posterior, TargetEstimate
+from navigation.estimation.estimate import Posterior, TargetEstimate
 
 
 def sum_up(

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from display.messages import Matrix, Point, TargetState
-from navigation.estimate import Posterior, TargetEstimate
-from navigation.guidance import bearing_of
+from navigation.estimation.estimate import Posterior, TargetEstimate
+from navigation.steering.guidance import bearing_of
 from navigation.transforms import RigidTransform
 
 

@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 
 from acquisition.synchronise import SeenTip
-from navigation.guidance import MOTION_S, Track
+from navigation.steering.guidance import MOTION_S, Track
 
 
 class Trail:

@@ -29,8 +29,8 @@ class Observations:
     taken_at_s
         Middle of the counting interval, host monotonic clock, shape (N,), s.
 
-    All arrays are copies and read-only. ``navigation.screening`` leaves out bad readings one by one, and counts
-    them; here a single one is an error of whoever hands the readings on.
+    All arrays are copies and read-only. ``navigation.screening.sieve`` leaves out bad readings one by one, and
+    counts them; here a single one is an error of whoever hands the readings on.
 
     Raises
     ------
@@ -85,7 +85,7 @@ class Observations:
         value = getattr(self, name)[row]
         raise BadReading(
             f"observations: {name} of row {row} is {value}: {want}; {int(is_bad.sum())} of {len(is_bad)} rows are "
-            "so: screen readings before they are joined (navigation.screening), or look at what sent them",
+            "so: screen readings before they are joined (navigation.screening.sieve), or look at what sent them",
             name=name,
             row=row,
             value=value.tolist(),

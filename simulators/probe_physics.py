@@ -1,4 +1,4 @@
-"""What a collimated probe would see: plain geometry, written apart from ``navigation.response``.
+"""What a collimated probe would see: plain geometry, written apart from ``navigation.probe.response``.
 
 The crystal is a flat disc at the bottom of a bore in a shield; photons reach it through the round opening at
 the tip. Bench and theatre both use this, so that their probe is the same one. The navigation's response model

@@ -10,7 +10,7 @@ from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.sensitivity import per_mbq
 from acquisition.quality.settings import AngularLimits, PointSource
 from acquisition.quality.steps import Known
-from navigation.counting import width_at
+from navigation.statistics.counting import width_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from acquisition.quality.placements import Exposure, Placement
 from acquisition.quality.results import Figure, StepResult
 from acquisition.quality.settings import BackgroundLimits
 from acquisition.quality.steps import Known
-from navigation.counting import detection_limit, poisson_interval
+from navigation.statistics.counting import detection_limit, poisson_interval
 
 SHOWN_S = 10.0
 """Count that the detection limit is stated for: the usual timed count of a probe console."""

@@ -8,7 +8,7 @@ from acquisition.quality.placements import Exposure, Placement
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.settings import ChiSquareLimits
 from acquisition.quality.steps import Known
-from navigation.counting import chi_square
+from navigation.statistics.counting import chi_square
 
 CHI_SQUARE = "chi-square"
 

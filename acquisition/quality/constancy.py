@@ -8,7 +8,7 @@ from acquisition.quality.placements import Exposure, Source, around_tip
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.settings import CheckSource, ConstancyLimits
 from acquisition.quality.steps import Known
-from navigation.counting import constancy, critical_level
+from navigation.statistics.counting import constancy, critical_level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from devices.clock import Clock
 from devices.errors import DeviceError, DeviceTimeout, DeviceUnavailable
 from devices.protocols import Connection
 from devices.readings import CountReading, CountStatus
-from navigation.counting import Rate, gross_rate, true_rate
+from navigation.statistics.counting import Rate, gross_rate, true_rate
 
 WallTime = Callable[[float], datetime]
 """UTC of a stamp of the monotonic clock that the readings carry."""

@@ -8,7 +8,7 @@ from acquisition.quality.placements import Exposure, PlacedSource, Placement, So
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.settings import DeadTimeLimits
 from acquisition.quality.steps import Known
-from navigation.counting import DeadTime, two_source_dead_time
+from navigation.statistics.counting import DeadTime, two_source_dead_time
 
 UNSEEN_S = 1e-6
 """A dead time that hides: a fifth of it, the allowance beside chance, takes 0.4 % of 20,000 cps."""

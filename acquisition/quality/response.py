@@ -11,10 +11,10 @@ from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.sensitivity import Sensitivity
 from acquisition.quality.settings import MorningSettings
 from acquisition.quality.steps import Known
-from navigation.counting import chance_of
 from navigation.errors import NavigationError
-from navigation.response import FITTED, PointSourceCount, Response
-from navigation.response_fit import fit_response
+from navigation.probe.response import FITTED, PointSourceCount, Response
+from navigation.probe.response_fit import fit_response
+from navigation.statistics.counting import chance_of
 
 NAME = "response"
 ATTENUATION_SIGMA = 0.1

@@ -10,7 +10,7 @@ from acquisition.quality.placements import Exposure, Source, around_tip
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.settings import PointSource, SensitivityLimits
 from acquisition.quality.steps import Known
-from navigation.counting import Rate
+from navigation.statistics.counting import Rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from typing import Protocol
 from acquisition.quality.counts import Count
 from acquisition.quality.placements import Exposure
 from acquisition.quality.results import StepResult, failure
-from navigation.counting import Rate, net_rate
 from navigation.errors import NavigationError
 from navigation.nuclides import Nuclide
+from navigation.statistics.counting import Rate, net_rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

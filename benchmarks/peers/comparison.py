@@ -11,8 +11,8 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmarks.peers.answers import Answer, Peer
 from benchmarks.recordings import Known, Scene
-from navigation.estimate import CHI2_95
-from navigation.response import Response
+from navigation.estimation.estimate import CHI2_95
+from navigation.probe.response import Response
 
 PEERS = {
     "peak": ("benchmarks.peers.peak", "Peak"),

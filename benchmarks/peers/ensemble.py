@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from benchmarks.peers.answers import Answer
 from benchmarks.recordings import Known
-from navigation.lattice import Lattice
-from navigation.likelihood import Likelihood
-from navigation.mixture import Fit, Mixture
+from navigation.estimation.lattice import Lattice
+from navigation.estimation.likelihood import Likelihood
+from navigation.estimation.mixture import Fit, Mixture
+from navigation.estimation.prior import Prior, SourcePrior
+from navigation.estimation.tally import Tally
 from navigation.observations import Observations
-from navigation.prior import Prior, SourcePrior
-from navigation.tally import Tally
 
 Array = NDArray[np.float64]
 

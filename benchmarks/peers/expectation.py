@@ -12,10 +12,10 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 
 from benchmarks.peers.answers import Answer
 from benchmarks.recordings import Known, Spot
-from navigation.emission import Emission, maximised
+from navigation.image.emission import Emission, maximised
+from navigation.image.rate_table import RateTable
+from navigation.image.voxels import Voxels
 from navigation.observations import Observations
-from navigation.rate_table import RateTable
-from navigation.voxels import Voxels
 
 Array = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from benchmarks.peers.answers import Answer
 from benchmarks.recordings import Known
+from navigation.estimation.prior import NODE_ACTIVITY_FACTOR, NODE_ACTIVITY_MBQ
+from navigation.image.rate_table import RateTable
 from navigation.observations import Observations
-from navigation.prior import NODE_ACTIVITY_FACTOR, NODE_ACTIVITY_MBQ
-from navigation.rate_table import RateTable
 
 Array = NDArray[np.float64]
 

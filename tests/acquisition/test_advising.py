@@ -7,9 +7,9 @@ import pytest
 
 from acquisition.advising import EVERY_S, LATE_S, STALE_AFTER_S, Advised, Cadence
 from acquisition.synchronise import TrackedCount, TrackStatus
-from navigation.advice import Advice
-from navigation.estimate import Posterior, TargetEstimate, region_of
+from navigation.estimation.estimate import Posterior, TargetEstimate, region_of
 from navigation.frames import Frame
+from navigation.steering.advice import Advice
 from navigation.transforms import RigidTransform
 
 

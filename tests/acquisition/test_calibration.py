@@ -16,8 +16,8 @@ from acquisition.calibration import (
     read_calibration,
     write_calibration,
 )
-from navigation.response import PointSourceCount, Response
-from navigation.response_fit import fit_response
+from navigation.probe.response import PointSourceCount, Response
+from navigation.probe.response_fit import fit_response
 
 
 @cache

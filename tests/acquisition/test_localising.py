@@ -19,14 +19,14 @@ from acquisition.localising import Localiser
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import monotonic
 from navigation.errors import NavigationError
-from navigation.estimate import Posterior
+from navigation.estimation.estimate import Posterior
+from navigation.estimation.lattice import Scan
+from navigation.estimation.posterior import Estimator
+from navigation.estimation.prior import Prior
 from navigation.frames import Frame
-from navigation.lattice import Scan
 from navigation.observations import Observations
-from navigation.posterior import Estimator
-from navigation.prior import Prior
-from navigation.response import Response
-from navigation.screening import Reason
+from navigation.probe.response import Response
+from navigation.screening.sieve import Reason
 from navigation.tissue import HalfSpace
 from navigation.transforms import RigidTransform
 from tests.acquisition.received import hotspot

@@ -18,8 +18,8 @@ from acquisition.studies import SeriesReport
 from config.nuclides import load_nuclides
 from devices.clock import monotonic
 from navigation.errors import NavigationError
+from navigation.estimation.prior import NODE_ACTIVITY_MBQ
 from navigation.observations import Observations
-from navigation.prior import NODE_ACTIVITY_MBQ
 from navigation.volume import Volume
 from tests.acquisition.received import ct, hotspot, received, spect, study, study_map, without_skin
 from tests.acquisition.test_localising import BrokenEstimator, response, running, tracked, until_counted

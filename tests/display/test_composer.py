@@ -19,9 +19,9 @@ from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading,
 from display.composer import Composer
 from display.composition import ShownDevice, show_rate
 from display.messages import State
-from navigation.advice import Advice
-from navigation.estimate import Posterior, TargetEstimate, region_of
+from navigation.estimation.estimate import Posterior, TargetEstimate, region_of
 from navigation.frames import Frame
+from navigation.steering.advice import Advice
 from navigation.tissue import HalfSpace
 from navigation.transforms import RigidTransform
 from tests.acquisition.received import received, study, study_map

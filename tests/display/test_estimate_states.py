@@ -8,8 +8,8 @@ import pytest
 
 from acquisition.agreement import Agreement
 from display.estimate_states import show_posterior, show_rejections
-from navigation.screening import Reason, Rejections
-from navigation.shift import MapShift
+from navigation.estimation.shift import MapShift
+from navigation.screening.sieve import Reason, Rejections
 from tests.acquisition.test_localising import response
 from tests.display.test_composer import believed, estimate
 

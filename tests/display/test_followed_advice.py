@@ -12,10 +12,10 @@ from acquisition.localising import Localiser
 from acquisition.synchronise import Synchroniser, TipChain
 from devices.readings import CountReading, PoseReading, PoseStatus
 from display.messages import AdviceState, State
-from navigation.advice import HAND_DEG_PER_S, HAND_MM_PER_S
+from navigation.estimation.posterior import Estimator
+from navigation.estimation.prior import Prior
 from navigation.frames import Frame
-from navigation.posterior import Estimator
-from navigation.prior import Prior
+from navigation.steering.advice import HAND_DEG_PER_S, HAND_MM_PER_S
 from navigation.tissue import HalfSpace
 from navigation.transforms import RigidTransform
 from simulators.probe_physics import ProbePhysics

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from acquisition.advising import STALE_AFTER_S, Advised
 from display.guidance_states import show_advice, show_guidance
 from display.messages import AdviceState, GuidanceState
-from navigation.advice import Advice
-from navigation.estimate import Posterior
+from navigation.estimation.estimate import Posterior
 from navigation.frames import Frame
-from navigation.guidance import guide
+from navigation.steering.advice import Advice
+from navigation.steering.guidance import guide
 from navigation.transforms import RigidTransform
 from tests.acquisition.test_localising import LOOKING_BACK
 from tests.display.test_composer import believed, estimate

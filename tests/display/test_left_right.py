@@ -17,7 +17,7 @@ from devices.trackers.igtl_link import IgtlLink
 from devices.trackers.openigtlink import OpenIgtLinkTracker, Settings
 from display.messages import TargetState
 from display.target_states import show_target
-from navigation.estimate import TargetEstimate, region_of
+from navigation.estimation.estimate import TargetEstimate, region_of
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 

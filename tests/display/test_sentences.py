@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from navigation.estimate import Posterior
+from navigation.estimation.estimate import Posterior
 from tests.display.test_composer import Console, believed, estimate, ready
 
 KNOWN = believed(estimate(), until_s=9.9).posterior

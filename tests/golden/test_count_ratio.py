@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm, poisson
 
-from navigation.count_ratio import Count, chance_of_background, ratio_limits
-from navigation.counting import poisson_interval
 from navigation.errors import NavigationError
-from navigation.limits import Limits, Verdict, shortest_wait_s
+from navigation.statistics.count_ratio import Count, chance_of_background, ratio_limits
+from navigation.statistics.counting import poisson_interval
+from navigation.statistics.limits import Limits, Verdict, shortest_wait_s
 
 KNOWN = Count(counts=1e9, live_time_s=1e9)
 """1 cps, counted so long that it is known."""

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from navigation.counting import (
+from navigation.errors import NavigationError
+from navigation.statistics.counting import (
     Rate,
     chance_of,
     chi_square,
@@ -22,7 +23,6 @@ from navigation.counting import (
     two_source_dead_time,
     width_at,
 )
-from navigation.errors import NavigationError
 
 
 def exactly(rate_cps: float) -> Rate:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from navigation.emission import Emission, Roughness
-from navigation.freehand import Freehand
+from navigation.image.emission import Emission, Roughness
+from navigation.image.freehand import Freehand
 from navigation.observations import Observations
 from tests.navigation.bench import SKIN, calibrated
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from navigation.errors import NavigationError
-from navigation.ratemeter import EquivalentCount, RateMeter
+from navigation.statistics.ratemeter import EquivalentCount, RateMeter
 
 Array = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from navigation.estimate import CHI2_95, region_of
+from navigation.estimation.estimate import CHI2_95, region_of
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 from navigation.volume import Volume, VolumeGeometry

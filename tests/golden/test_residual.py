@@ -5,10 +5,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import gamma, nbinom, poisson
 
-from navigation.counting import poisson_interval
-from navigation.excision import BedRule, _Bed
-from navigation.limits import Limits
-from navigation.residual import Readings, activity_likelihood, places_of
+from navigation.resection.excision import BedRule, _Bed
+from navigation.resection.residual import Readings, activity_likelihood, places_of
+from navigation.statistics.counting import poisson_interval
+from navigation.statistics.limits import Limits
 
 Array = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from navigation.errors import NavigationError
-from navigation.response import FITTED, PointSourceCount, Response
+from navigation.probe.response import FITTED, PointSourceCount, Response
 from navigation.tissue import HalfSpace, NoTissue
 
 STATED: dict[str, Any] = {

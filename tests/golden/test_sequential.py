@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import poisson
 
 from navigation.errors import NavigationError
-from navigation.sequential import Decision, SequentialTest, fixed_test
+from navigation.statistics.sequential import Decision, SequentialTest, fixed_test
 
 
 def planned(false_alarm: float = 0.01, miss: float = 0.01) -> SequentialTest:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navigation.observations import Observations
-from navigation.response import PointSourceCount, Response
-from navigation.response_fit import FitQuality, fit_response
+from navigation.probe.response import PointSourceCount, Response
+from navigation.probe.response_fit import FitQuality, fit_response
 from navigation.tissue import HalfSpace
 
 Array = NDArray[np.float64]

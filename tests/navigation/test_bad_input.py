@@ -8,13 +8,13 @@ import pytest
 
 from benchmarks.recordings import Spot
 from navigation.errors import FrameMismatch, NavigationError
-from navigation.estimate import Posterior
+from navigation.estimation.estimate import Posterior
+from navigation.estimation.posterior import Estimator
+from navigation.estimation.prior import Prior
+from navigation.estimation.tally import Tally
 from navigation.frames import Frame
-from navigation.guidance import bearing_of
-from navigation.posterior import Estimator
-from navigation.prior import Prior
-from navigation.response import Response
-from navigation.tally import Tally
+from navigation.probe.response import Response
+from navigation.steering.guidance import bearing_of
 from navigation.transforms import RigidTransform
 from tests.navigation.bench import SKIN, calibrated, sweep
 

@@ -45,7 +45,7 @@ def test_says_what_is_wrong_in_which_row_and_what_to_do(name: str, value: object
         Observations(**(_two() | {name: np.asarray(value)}))
     assert (refused.value.name, refused.value.row) == (name, row)
     assert np.array_equal(refused.value.value, np.asarray(value, dtype=np.float64)[row], equal_nan=True)
-    assert "navigation.screening" in str(refused.value)
+    assert "navigation.screening.sieve" in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from acquisition.quality.results import StepResult, failure
 from acquisition.quality.settings import CheckSource, MorningSettings, SensitivityLimits
 from acquisition.quality.steps import Assay, Known
 from config.nuclides import load_nuclides
-from navigation.response import Response
+from navigation.probe.response import Response
 from simulators.probe_physics import ProbePhysics
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -31,7 +31,7 @@ from acquisition.quality.settings import (
 )
 from acquisition.quality.steps import Assay, Known, Step, judge
 from config.nuclides import load_nuclides
-from navigation.counting import counted_rate_cps
+from navigation.statistics.counting import counted_rate_cps
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CHECK = CheckSource(reference_at=NOON - timedelta(days=271.74), reference_cps=1000.0)

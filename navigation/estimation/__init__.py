@@ -1,0 +1,1 @@
+"""Where the sources are: joint fit, search everywhere, evidence."""

@@ -1,0 +1,1 @@
+"""A live image of the activity from counts taken by hand."""

@@ -1,0 +1,1 @@
+"""After the cut: what is left in the bed, and what lies in the tray."""

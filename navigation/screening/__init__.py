@@ -1,0 +1,1 @@
+"""Readings that cannot be are left out, each with its reason."""

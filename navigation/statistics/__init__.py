@@ -1,0 +1,1 @@
+"""What a number of counts says: rates, limits, ratios, sequential tests."""

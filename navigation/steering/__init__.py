@@ -1,0 +1,1 @@
+"""Where the target lies from the probe, and where to hold it next."""
