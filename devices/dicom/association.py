@@ -5,10 +5,11 @@ and whatever is sent is sent in one write. Memory does not grow with what a peer
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import structlog
 
@@ -23,6 +24,7 @@ from devices.dicom.pdus import (
     Fragment,
     MalformedPdu,
 )
+from devices.dicom.settings import NodeSettings
 from devices.dicom.states import Action, Event, State, transition
 
 FIRST_BUFFER_BYTES = 8192
@@ -71,6 +73,16 @@ class Timing:
     idle_s: float = 120.0
     total_s: float = 14400.0
 
+    @classmethod
+    def of(cls, settings: NodeSettings) -> Self:
+        """Take them from the node's settings."""
+        return cls(
+            artim_s=settings.request_time_s,
+            pdu_s=settings.pdu_time_s,
+            idle_s=settings.idle_time_s,
+            total_s=settings.total_time_s,
+        )
+
 
 class User(Protocol):
     """Whoever uses an association: decides on it, takes what comes, learns of its end."""
@@ -83,6 +95,9 @@ class User(Protocol):
 
     def rejected(self, reject: AssociateReject) -> None:
         """Learn that our request was rejected."""
+
+    def established(self, association: "Association") -> None:
+        """Learn that our acceptance was sent."""
 
     def take(self, fragment: Fragment) -> Coroutine[Any, Any, None] | None:
         """Take a fragment, whose content holds until this returns; nothing more comes until the coroutine is done.
@@ -182,6 +197,35 @@ class Association(asyncio.BufferedProtocol):
         else:
             self._signal(Event.ABORT_REQUEST)
 
+    def detach(self, *, longest_pending: int) -> tuple[int, bytes] | None:
+        """Give away the connection while nothing is under way: its descriptor, and what was read of the next PDU.
+
+        The association is then over here without anybody being told; ``resume`` another with what is returned.
+        None where it cannot be given away: TLS, something unsent, something under way.
+        """
+        transport = self._transport
+        if (
+            transport is None
+            or self.state is not State.ESTABLISHED
+            or self._busy is not None
+            or self._filled > longest_pending
+            or transport.get_write_buffer_size()
+            or transport.get_extra_info("sslcontext") is not None
+        ):
+            return None
+        transport.pause_reading()
+        descriptor = os.dup(transport.get_extra_info("socket").fileno())
+        self.state, self._has_ended, self._is_end_told = State.IDLE, True, True
+        transport.abort()
+        return descriptor, bytes(self._view[: self._filled])
+
+    def resume(self, peer_maximum_bytes: int, pending: bytes) -> None:
+        """Go on as another that was detached, before the connection is made."""
+        self.state, self.peer_maximum_bytes = State.ESTABLISHED, peer_maximum_bytes
+        self._view = memoryview(bytearray(BUFFER_BYTES))
+        self._view[: len(pending)] = pending
+        self._filled = len(pending)
+
     # --- what the transport tells ---------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -189,7 +233,10 @@ class Association(asyncio.BufferedProtocol):
         if not isinstance(transport, asyncio.Transport):
             raise TypeError(f"{transport!r} is no stream")
         self._transport = transport
-        self._signal(Event.CONNECTION_INDICATED if self._request is None else Event.CONNECTION_CONFIRMED)
+        if self.state is State.ESTABLISHED:
+            self._consume()
+        else:
+            self._signal(Event.CONNECTION_INDICATED if self._request is None else Event.CONNECTION_CONFIRMED)
         self._look()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
@@ -327,6 +374,10 @@ class Association(asyncio.BufferedProtocol):
 
     def _send_outgoing(self) -> None:
         self._write(self._outgoing)
+
+    def _send_accept(self) -> None:
+        self._write(self._outgoing)
+        self._user.established(self)
 
     def _send_reject(self) -> None:
         self._write(self._outgoing)
@@ -508,7 +559,7 @@ class Association(asyncio.BufferedProtocol):
             Action.CONFIRM_REJECTED: _confirm_rejected,
             Action.AWAIT_REQUEST: _start_artim,
             Action.DECIDE: _decide,
-            Action.SEND_ACCEPT: _send_outgoing,
+            Action.SEND_ACCEPT: _send_accept,
             Action.SEND_REJECT: _send_reject,
             Action.SEND_DATA: _send_outgoing,
             Action.INDICATE_DATA: _indicate_data,

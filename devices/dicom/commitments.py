@@ -181,7 +181,7 @@ class Commitments:
         return False
 
     async def _report(self, session: Session, context_id: int, transaction: Transaction) -> bool:
-        event, data_set = encode_report(transaction, transfer_syntax=session.transfer_syntax(context_id))
+        event, data_set = encode_report(transaction, transfer_syntax=session.transfer_syntaxes[context_id])
         status = await session.ask(context_id, lambda message_id: _request(event, message_id), data_set)
         return status == Status.SUCCESS
 

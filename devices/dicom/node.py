@@ -24,6 +24,7 @@ from devices.dicom.association import Timing
 from devices.dicom.audit import AuditTrail
 from devices.dicom.commitments import Commitments
 from devices.dicom.completion import StudyLedger
+from devices.dicom.crew import Crew, Hand, hire
 from devices.dicom.door import WAITING_CONNECTIONS, Admission, Door, listen
 from devices.dicom.messages import Conflict, Failed, Listening, NodeMessage, Refused, to_line
 from devices.dicom.session import Arrival, Ending, Provider, Refusal, Session
@@ -118,20 +119,11 @@ def _plain(settings: NodeSettings, exc: OSError) -> str:
     return str(exc)
 
 
-def _timing(settings: NodeSettings) -> Timing:
-    return Timing(
-        artim_s=settings.request_time_s,
-        pdu_s=settings.pdu_time_s,
-        idle_s=settings.idle_time_s,
-        total_s=settings.total_time_s,
-    )
-
-
 def _admission(settings: NodeSettings, provider: Provider, reporter: _Reporter) -> Admission:
     return Admission(
         is_expected_from=settings.is_expected_from,
         connections=settings.maximum_associations + WAITING_CONNECTIONS,
-        timing=_timing(settings),
+        timing=Timing.of(settings),
         make_user=lambda address: Session(provider, address),
         report=lambda address, reason: reporter.take(Refusal(calling_ae="", address=address, reason=reason)),
     )
@@ -146,7 +138,9 @@ async def _disk() -> AsyncIterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def serve(settings: NodeSettings, stop: asyncio.Event, *, clock: Clock = monotonic) -> None:
+async def serve(
+    settings: NodeSettings, stop: asyncio.Event, hands: list[Hand], *, clock: Clock = monotonic
+) -> None:
     """Serve until ``stop`` is set.
 
     Raises
@@ -160,8 +154,9 @@ async def serve(settings: NodeSettings, stop: asyncio.Event, *, clock: Clock = m
         reporter = _Reporter(settings, audit, clock=clock)
         async with _disk() as disk:
             provider = Provider(settings=settings, store=store, disk=disk, notify=reporter.take)
-            commitments = Commitments(provider, settings.folder, timing=_timing(settings), clock=clock)
-            provider.desk = commitments
+            commitments = Commitments(provider, settings.folder, timing=Timing.of(settings), clock=clock)
+            crew = Crew(hands, reporter.take)
+            provider.desk, provider.crew = commitments, crew
             door = Door(_admission(settings, provider, reporter), clock=clock)
             with ExitStack() as listeners:
                 plain = listeners.enter_context(closing(listen(settings.host, settings.port)))
@@ -180,8 +175,12 @@ async def serve(settings: NodeSettings, stop: asyncio.Event, *, clock: Clock = m
                 emit(Listening(host=host, port=port, tls_port=tls_port))
                 audit.started()
                 reporter.announce(store)
-                await _first_of(jobs)
-                audit.stopped()
+                crew.start()
+                try:
+                    await _first_of(jobs)
+                finally:
+                    crew.close()
+                    audit.stopped()
 
 
 async def _first_of(jobs: Mapping[str, Coroutine[Any, Any, object]]) -> None:
@@ -195,21 +194,16 @@ async def _first_of(jobs: Mapping[str, Coroutine[Any, Any, object]]) -> None:
         task.result()
 
 
-async def _main() -> int:
+async def _run(settings: NodeSettings, hands: list[Hand]) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    try:
-        settings = NodeSettings.model_validate_json(await reader.readline())
-    except ValidationError as exc:
-        emit(Failed(reason=f"the settings on standard input are not the node's: {exc}"))
-        return 2
     closing_input = asyncio.create_task(_until_closed(reader, stop), name="standard input")
     try:
-        await serve(settings, stop)
+        await serve(settings, stop, hands)
     except BrokenPipeError:
         return 0  # nobody listens any more: the service is gone
     except OSError as exc:
@@ -226,13 +220,26 @@ async def _until_closed(reader: asyncio.StreamReader, stop: asyncio.Event) -> No
     stop.set()
 
 
+def _start() -> int:
+    # unbuffered, and before there is an event loop: workers are forked in between
+    line = b""
+    while not line.endswith(b"\n") and (read := os.read(sys.stdin.fileno(), 65536)):
+        line += read
+    try:
+        settings = NodeSettings.model_validate_json(line)
+    except ValidationError as exc:
+        emit(Failed(reason=f"the settings on standard input are not the node's: {exc}"))
+        return 2
+    return asyncio.run(_run(settings, hire(settings)))
+
+
 def main() -> None:
     """Run the node and end the process."""
     code = 1
     # standard output is for messages
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
-        code = asyncio.run(_main())
+        code = _start()
     except Exception:  # noqa: BLE001 - the process ends here, saying why
         traceback.print_exc()
     # a disk that does not answer holds its thread; every acknowledged object is on the disk, and a half-written

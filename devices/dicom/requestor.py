@@ -40,7 +40,7 @@ class Call:
                 return context.transfer_syntax
         return None
 
-    async def established(self) -> None:
+    async def answered(self) -> None:
         """Wait for the peer's answer.
 
         Raises
@@ -89,6 +89,9 @@ class Call:
         self._association = association
         if not self._accept.done():
             self._accept.set_result(accept)
+
+    def established(self, association: Association) -> None:
+        """Not asked: the peer accepts."""
 
     def rejected(self, reject: AssociateReject) -> None:
         """Note that the peer does not let us in."""
@@ -141,7 +144,7 @@ async def call(
     except OSError as exc:
         raise CallFailed(f"nothing answers at {host}:{port}: {exc}") from exc
     try:
-        await user.established()
+        await user.answered()
         yield user
         association.release()
         await user.over()

@@ -3,9 +3,10 @@
 import asyncio
 import errno
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from devices.dicom import negotiation
@@ -31,8 +32,8 @@ from devices.dicom.elements import UnreadableObject
 from devices.dicom.identity import checked_uid
 from devices.dicom.part10 import FileMeta
 from devices.dicom.pdus import AssociateAccept, AssociateReject, AssociateRequest, Fragment
-from devices.dicom.settings import NodeSettings, Sender
-from devices.dicom.store import Kept, ObjectMismatch, ObjectStore, Spool, StorageFull, StoredObject
+from devices.dicom.settings import NodeSettings
+from devices.dicom.store import Kept, ObjectMismatch, ObjectStore, OnConflict, Spool, StorageFull, StoredObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,13 @@ class Desk(Protocol):
         """Note that a sender may be reached now on its own association."""
 
 
+class Crew(Protocol):
+    """Takes associations over."""
+
+    def take(self, session: "Session", association: Association) -> bool:
+        """Take one, from now on told of by the crew; False where it stays."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Provider:
     """What every session of a node shares.
@@ -91,8 +99,12 @@ class Provider:
         Called with each arrival, refusal and ending; must not block.
     sessions
         Those with an association.
+    is_apart
+        Whether only these sessions wait while this process waits for the disk.
     desk
         Takes requests for storage commitment; None where it is not served.
+    crew
+        Takes associations over; None where all are served here.
 
     """
 
@@ -101,7 +113,9 @@ class Provider:
     disk: Executor
     notify: Notify
     sessions: list["Session"] = field(default_factory=list)
+    is_apart: bool = False
     desk: Desk | None = None
+    crew: Crew | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,6 +145,8 @@ class Session:
         What it calls itself; empty until it asks for the association.
     acknowledged
         Objects answered with Success, by study.
+    transfer_syntaxes
+        Of each accepted presentation context.
 
     """
 
@@ -138,11 +154,11 @@ class Session:
         self.calling_ae = ""
         self.address = address
         self.acknowledged: Counter[str] = Counter()
-        self.sender: Sender | None = None
+        self._on_conflict = OnConflict.KEEP_FIRST
         self.commitment_context: int | None = None
         self._provider = provider
         self._association: Association | None = None
-        self._transfer_syntaxes: dict[int, str] = {}
+        self.transfer_syntaxes: dict[int, str] = {}
         self._command = bytearray()
         self._message: _Message | None = None
         self._asked: dict[int, asyncio.Future[int | None]] = {}
@@ -171,7 +187,7 @@ class Session:
             self.refuse(f"{own} associations of {self.calling_ae!r} are open already")
             return negotiation.LOCAL_LIMIT_EXCEEDED
         accept = negotiation.accept(request)
-        self._transfer_syntaxes = {
+        self.transfer_syntaxes = {
             context.context_id: context.transfer_syntax for context in accept.contexts if context.reason == 0
         }
         self.commitment_context = next(
@@ -179,11 +195,11 @@ class Session:
                 context.context_id
                 for context in request.contexts
                 if context.abstract_syntax == negotiation.STORAGE_COMMITMENT
-                and context.context_id in self._transfer_syntaxes
+                and context.context_id in self.transfer_syntaxes
             ),
             None,
         )
-        self.sender, self._association = sender, association
+        self._on_conflict, self._association = sender.on_conflict, association
         others.append(self)
         if self._provider.desk is not None and self.commitment_context is not None:
             # not before the acceptance is sent
@@ -195,6 +211,29 @@ class Session:
 
     def rejected(self, reject: AssociateReject) -> None:
         """Not asked: the console opened the association."""
+
+    def established(self, association: Association) -> None:
+        """Let another process serve it, if it may; reports of commitment are sent from here."""
+        if self._provider.crew is not None and self.commitment_context is None:
+            asyncio.get_running_loop().call_soon(self._hand_over, association)
+
+    def _hand_over(self, association: Association) -> None:
+        is_unused = self._association is not None and self._message is None and not self._command
+        if is_unused and self._provider.crew is not None:
+            self._provider.crew.take(self, association)
+
+    def resume(self, association: Association, calling_ae: str, transfer_syntaxes: Mapping[int, str]) -> None:
+        """Take over an association that was accepted elsewhere."""
+        self.calling_ae, self._association = calling_ae, association
+        sender = self._provider.settings.find_sender(calling_ae)
+        self._on_conflict = self._on_conflict if sender is None else sender.on_conflict
+        self.transfer_syntaxes = dict(transfer_syntaxes)
+        self._provider.sessions.append(self)
+
+    def leave(self, reason: str) -> None:
+        """Abort the association."""
+        if self._association is not None:
+            self._association.abort(reason)
 
     def ended(self, *, was_released: bool, reason: str) -> None:
         """Remove what was under way, and tell."""
@@ -222,7 +261,7 @@ class Session:
 
     def take(self, fragment: Fragment) -> Coroutine[Any, Any, None] | None:
         """Take part of a message; answers when it is whole."""
-        if fragment.context_id not in self._transfer_syntaxes:
+        if fragment.context_id not in self.transfer_syntaxes:
             raise Unacceptable(f"malformed message: presentation context {fragment.context_id} was not accepted")
         if fragment.is_command:
             return self._take_command(fragment)
@@ -304,7 +343,7 @@ class Session:
             meta = FileMeta(
                 sop_class_uid=checked_uid(command.sop_class_uid, name="Affected SOP Class UID (0000,0002)"),
                 object_uid=checked_uid(command.sop_instance_uid, name="Affected SOP Instance UID (0000,1000)"),
-                transfer_syntax=self._transfer_syntaxes[message.context_id],
+                transfer_syntax=self.transfer_syntaxes[message.context_id],
                 calling_ae=self.calling_ae,
             )
             message.spool = self._provider.store.begin(meta)
@@ -332,14 +371,22 @@ class Session:
         else:
             self.refuse(f"could not be written: {errno.errorcode.get(exc.errno or 0, '')} {exc}")
 
-    async def _keep(self, message: _Message, spool: Spool) -> None:
-        """Wait until the object is durable, and only then answer."""
-        provider, sender = self._provider, self.sender
-        if sender is None:
-            raise RuntimeError("a message before the association")  # answer() sets both
-        loop = asyncio.get_running_loop()
+    def _keep(self, message: _Message, spool: Spool) -> Coroutine[Any, Any, None] | None:
+        """Make the object durable, and only then answer; wait apart where others would wait too."""
+        keep = partial(spool.keep, self._on_conflict)
+        if self._provider.is_apart and len(self._provider.sessions) == 1:
+            self._conclude(message, keep)
+            return None
+        return self._keep_apart(message, keep)
+
+    async def _keep_apart(self, message: _Message, keep: Callable[[], StoredObject]) -> None:
+        kept = asyncio.get_running_loop().run_in_executor(self._provider.disk, keep)
+        await asyncio.wait((kept,))
+        self._conclude(message, kept.result)
+
+    def _conclude(self, message: _Message, outcome: Callable[[], StoredObject]) -> None:
         try:
-            stored = await loop.run_in_executor(provider.disk, spool.keep, sender.on_conflict)
+            stored = outcome()
         except UnreadableObject as exc:
             self.refuse(str(exc))
             self._respond(message, Status.CANNOT_UNDERSTAND)
@@ -352,8 +399,9 @@ class Session:
             self._refuse_for_space(message, exc)
             self._respond(message, message.refusal)
             return
-        object_uid = checked_uid(message.command.sop_instance_uid, name="Affected SOP Instance UID (0000,1000)")
-        provider.notify(Arrival(session=self, calling_ae=self.calling_ae, object_uid=object_uid, stored=stored))
+        object_uid = message.command.sop_instance_uid
+        arrival = Arrival(session=self, calling_ae=self.calling_ae, object_uid=object_uid, stored=stored)
+        self._provider.notify(arrival)
         if stored.kept is Kept.REJECTED:
             self.refuse(f"other bytes are there under {object_uid}, and its rule is to reject them")
             self._respond(message, Status.DUPLICATE_SOP_INSTANCE)
@@ -367,10 +415,6 @@ class Session:
     def is_reachable(self) -> bool:
         """Whether a report may be sent now: between two messages, for few senders expect one within."""
         return self.commitment_context is not None and self._message is None and not self._command
-
-    def transfer_syntax(self, context_id: int) -> str:
-        """Transfer syntax of an accepted context."""
-        return self._transfer_syntaxes[context_id]
 
     async def ask(self, context_id: int, request: Callable[[int], bytes], data_set: bytes) -> int | None:
         """Send a request of ours, made for a message ID, and wait for its status; None where there is none."""
@@ -396,7 +440,7 @@ class Session:
         try:
             transaction = decode_transaction(
                 content,
-                transfer_syntax=self._transfer_syntaxes[message.context_id],
+                transfer_syntax=self.transfer_syntaxes[message.context_id],
                 calling_ae=self.calling_ae,
             )
         except UnreadableObject as exc:

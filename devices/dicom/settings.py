@@ -89,6 +89,12 @@ class NodeSettings(Section):
         default=(), description="Consoles that may send, each with its own address and rules."
     )
     tls: TlsSettings | None = Field(default=None, description="TLS beside plain DICOM. None: off.")
+    workers: int = Field(
+        default=4,
+        ge=0,
+        le=64,
+        description="Processes that associations are spread over; 0 for the node's own only.",
+    )
     quiet_s: float = Field(
         default=2.0,
         ge=0,

@@ -9,7 +9,6 @@ import fcntl
 import itertools
 import os
 import shutil
-import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,10 +16,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-from fastcrc import crc64
-
 from devices.dicom.identity import Identity, checked_uid, read_identity
-from devices.dicom.part10 import EMPTY, FileMeta, Seal, UnreadableFile, is_same_object
+from devices.dicom.part10 import EMPTY, FileMeta, UnreadableFile, is_same_object
 
 INCOMING = ".incoming"
 """Subfolder for files that are not complete; emptied at start."""
@@ -32,10 +29,8 @@ MEGABYTE = 1_000_000
 FLOOR_CHECK_BYTES = 64 * MEGABYTE
 """So many bytes of an object are written between two looks at the free space."""
 
-PLACES_AT_A_TIME = 64
-
 _numbers = itertools.count(1)
-"""Names for files that come in: one process writes to a folder."""
+"""For the names of files that come in, after the number of the process."""
 
 
 class Kept(StrEnum):
@@ -102,7 +97,7 @@ class Spool:
         self._seal = EMPTY
         self._unchecked = 0
         self._is_placed = False
-        self._path = folder / f"{next(_numbers):08d}"
+        self._path = folder / f"{os.getpid()}-{next(_numbers)}"
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             header = meta.to_bytes()
@@ -181,7 +176,7 @@ class Spool:
             os.close(self._descriptor)
             self._descriptor = -1
             if not self._is_placed:
-                self._path.unlink()
+                self._path.unlink(missing_ok=True)  # a node that began meanwhile removes it as well
 
     def _read(self, place: int, size: int) -> bytes:
         return os.pread(self._descriptor, size, self._offset + place)
@@ -190,15 +185,15 @@ class Spool:
 class ObjectStore:
     """A folder of studies, each a folder of DICOM files named by UID.
 
-    Use ``open``: only one store at a time may write to a folder. Spools may be kept by several threads at once.
+    Use ``open``: only one node at a time may write to a folder. Spools may be kept by several threads, and by
+    stores of the same node in other processes, at once.
     """
 
     def __init__(self, folder: Path, *, free_floor_mb: int) -> None:
         self._folder = folder
         self._incoming = folder / INCOMING
         self._free_floor_mb = free_floor_mb
-        # one of these is held while an object takes its place: never two objects of one UID at a time
-        self._placing = tuple(threading.Lock() for _ in range(PLACES_AT_A_TIME))
+        self._studies: set[Path] = set()
 
     @classmethod
     @contextmanager
@@ -270,34 +265,42 @@ class ObjectStore:
         """Move a synchronised file into its place, and synchronise that; for ``Spool``."""
         study = self._folder / checked_uid(study_uid, name="Study Instance UID (0020,000D)")
         object_uid = checked_uid(meta.object_uid, name="SOP Instance UID (0008,0018)")
-        with self._placing[crc64.xz(object_uid.encode()) % PLACES_AT_A_TIME]:
-            return self._placed(written, meta, study=study, object_uid=object_uid, on_conflict=on_conflict)
-
-    def _placed(
-        self, written: Path, meta: FileMeta, *, study: Path, object_uid: str, on_conflict: OnConflict
-    ) -> StoredObject:
-        place, kept = study / f"{object_uid}.dcm", Kept.NEW
-        if place.exists():
-            seal = meta.seal or EMPTY
-            beside = study / f"{object_uid}.{_label(meta, seal)}.dcm"
-            for there in (place, beside):
-                if there.exists() and is_same_object(there, written):
-                    _synchronise(study)  # whoever placed it may have been killed before doing so
-                    return StoredObject(path=there, kept=Kept.AGAIN, study_uid=study.name)
-            match on_conflict:
-                case OnConflict.KEEP_FIRST:
-                    place, kept = beside, Kept.CONFLICT
-                case OnConflict.REPLACE:
-                    kept = Kept.REPLACED
-                    _set_aside(place)
-                case OnConflict.REJECT:
-                    return StoredObject(path=place, kept=Kept.REJECTED, study_uid=study.name)
-        elif not study.exists():
+        if study not in self._studies:
+            # also where it is there already: whoever made it may not have come to this yet
             study.mkdir(mode=0o700, exist_ok=True)
             _synchronise(self._folder)
-        written.rename(place)
-        _synchronise(study)
-        return StoredObject(path=place, kept=kept, study_uid=study.name)
+            self._studies.add(study)
+        folder = os.open(study, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            # never two objects of a study at a time, whichever threads and processes they come in by
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            stored = _place(written, meta, study / f"{object_uid}.dcm", on_conflict=on_conflict)
+            fcntl.flock(folder, fcntl.LOCK_UN)
+            # a rename is durable only once its folder is (fsync(2), NOTES); of an object that was there already,
+            # whoever placed it may have been killed before this
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return stored
+
+
+def _place(written: Path, meta: FileMeta, place: Path, *, on_conflict: OnConflict) -> StoredObject:
+    kept = Kept.NEW
+    if place.exists():
+        beside = place.with_name(f"{place.stem}.{_label(meta)}.dcm")
+        for there in (place, beside):
+            if there.exists() and is_same_object(there, written):
+                return StoredObject(path=there, kept=Kept.AGAIN, study_uid=place.parent.name)
+        match on_conflict:
+            case OnConflict.KEEP_FIRST:
+                place, kept = beside, Kept.CONFLICT
+            case OnConflict.REPLACE:
+                kept = Kept.REPLACED
+                _set_aside(place)
+            case OnConflict.REJECT:
+                return StoredObject(path=place, kept=Kept.REJECTED, study_uid=place.parent.name)
+    written.rename(place)
+    return StoredObject(path=place, kept=kept, study_uid=place.parent.name)
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -320,17 +323,18 @@ def write_durably(path: Path, content: bytes) -> None:
     _synchronise(path.parent)
 
 
-def _label(meta: FileMeta, seal: Seal) -> str:
+def _label(meta: FileMeta) -> str:
     """Tell apart files under one UID: by what their data sets are and how encoded."""
+    seal = meta.seal or EMPTY
     return f"{EMPTY.over(meta.transfer_syntax.encode()).over(seal.to_bytes()).checksum:016x}"
 
 
 def _set_aside(there: Path) -> None:
     """Give the file that is replaced the name that it would have had beside another, in one step."""
     meta, _ = FileMeta.read(there)
-    beside = there.with_suffix(f".{_label(meta, meta.seal or EMPTY)}.dcm")
+    beside = there.with_name(f"{there.stem}.{_label(meta)}.dcm")
     beside.unlink(missing_ok=True)
-    os.link(there, beside)
+    beside.hardlink_to(there)
 
 
 def _sender(path: Path) -> str:

@@ -275,4 +275,6 @@ async def test_a_sender_is_who_calls_whom_from_where(settings: Any, console: Any
         for called, answer in (("RADIONAV", ACCEPT), ("OTHER", REJECT)):
             async with console(node.port, from_address="127.0.0.2") as raw:
                 assert await raw.associate("CAMERA", called_ae=called) == answer
+                if answer == ACCEPT:
+                    await raw.release()
         assert await is_refused(node, "called AE title 'OTHER'")
