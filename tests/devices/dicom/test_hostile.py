@@ -1,6 +1,8 @@
 """What no console should send: it leaves no file and no memory behind, and the next console is served."""
 
 import asyncio
+import os
+import signal
 import struct
 import zlib
 from contextlib import AsyncExitStack, aclosing
@@ -47,10 +49,19 @@ def left(folder: Path) -> set[str]:
     }
 
 
+def workers(node: StorageNode) -> list[int]:
+    """Processes of the node's workers."""
+    children = Path(f"/proc/{node.process_id}/task/{node.process_id}/children").read_text()
+    return [int(number) for number in children.split()]
+
+
 def resident_kb(node: StorageNode) -> int:
-    """Most memory that the node's process ever had."""
-    lines = Path(f"/proc/{node.process_id}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    """Most memory that the node's process and its workers ever had, together."""
+    found = 0
+    for number in (node.process_id, *workers(node)):
+        lines = Path(f"/proc/{number}/status").read_text().splitlines()
+        found += next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return found
 
 
 @pytest.mark.parametrize("kind", PDU_TYPES)
@@ -278,3 +289,48 @@ async def test_a_sender_is_who_calls_whom_from_where(settings: Any, console: Any
                 if answer == ACCEPT:
                     await raw.release()
         assert await is_refused(node, "called AE title 'OTHER'")
+
+
+async def test_a_lost_worker_takes_its_own_association_only(settings: Any, thing: Any, console: Any) -> None:
+    """Others go on, the study says that objects may be missing, the half object is gone with the next start."""
+    chosen = settings(workers=2)
+    async with run_node(chosen) as node:
+        async with AsyncExitStack() as consoles:
+            raws = [await consoles.enter_async_context(console(node.port)) for _ in range(4)]
+            for number, raw in enumerate(raws):
+                assert await raw.associate() == ACCEPT
+                assert await raw.store(thing(object_uid=f"1.2.{number}", study_uid=f"1.3.{number}")) == 0x0000
+            os.kill(workers(node)[0], signal.SIGKILL)
+            statuses = await asyncio.gather(
+                *(raw.store(thing(object_uid="1.2.9", study_uid="1.3.9")) for raw in raws), return_exceptions=True
+            )
+            assert statuses.count(0x0000) == 2
+            assert await is_refused(node, "the worker that served it is lost")
+            os.kill(workers(node)[0], signal.SIGKILL)
+        await serves(node, thing, console)
+        async with asyncio.timeout(20), aclosing(node.studies()) as studies:
+            async for study in studies:
+                if "objects may be missing" in study.reason:
+                    break
+
+
+@pytest.mark.parametrize("number", [0, 1, 4])
+async def test_with_any_number_of_workers_a_study_is_whole(
+    settings: Any, thing: Any, console: Any, number: int
+) -> None:
+    """Four consoles send one study at once, also without workers; it is announced with every object."""
+
+    async def send(port: int, console_number: int) -> None:
+        async with console(port) as raw:
+            assert await raw.associate() == ACCEPT
+            for count in range(10):
+                assert await raw.store(thing(object_uid=f"1.2.{console_number}.{count}")) == 0x0000
+            await raw.release()
+
+    async with run_node(settings(workers=number)) as node:
+        assert len(workers(node)) == number
+        await asyncio.gather(*(send(node.port, one) for one in range(4)))
+        async with asyncio.timeout(20), aclosing(node.studies()) as studies:
+            async for study in studies:
+                if len(study.objects) == 40:
+                    break
