@@ -193,10 +193,13 @@ def cpu_s(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def peak_mb(pid: int) -> float:
-    """Most resident memory that a process had (not its children)."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM"))
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process and its children, what they share counted once (PSS)."""
+    found = 0
+    for member in _family(pid):
+        lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
+        found += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return found / 1000
 
 
 # --- measuring ------------------------------------------------------------------------------------------------
@@ -227,7 +230,7 @@ def measure(server: Server, studies: Sequence[Path], folder: Path, *, objects: i
         ]
         codes = [sender.wait() for sender in senders]
         took_s = time.perf_counter() - began_s
-        measured = {"cpu_s": cpu_s(pid) - before_s, "rss_mb": peak_mb(pid)}
+        measured = {"cpu_s": cpu_s(pid) - before_s, "rss_mb": resident_mb(pid)}
     if any(codes):
         raise RuntimeError(f"{server.name}: dcmsend ended with {codes}")
     if server.name == "radionav" and len(list(folder.glob("*/*.dcm"))) != objects:
