@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,7 +180,9 @@ def running(server: Server, folder: Path) -> Iterator[int]:
 
 
 def _family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    children: list[str] = []
+    with suppress(ProcessLookupError, FileNotFoundError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(member for child in children for member in _family(int(child)))]
 
 
@@ -188,8 +190,9 @@ def cpu_s(pid: int) -> float:
     """User and system time of a process, its children that live and those that have ended."""
     ticks = 0
     for member in _family(pid):
-        fields = Path(f"/proc/{member}/stat").read_text().rpartition(") ")[2].split()
-        ticks += sum(map(int, fields[11:15] if member == pid else fields[11:13]))
+        with suppress(ProcessLookupError, FileNotFoundError):  # then its parent has its time
+            fields = Path(f"/proc/{member}/stat").read_text().rpartition(") ")[2].split()
+            ticks += sum(map(int, fields[11:15] if member == pid else fields[11:13]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
@@ -197,8 +200,9 @@ def resident_mb(pid: int) -> float:
     """Resident memory of a process and its children, what they share counted once (PSS)."""
     found = 0
     for member in _family(pid):
-        lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
-        found += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        with suppress(ProcessLookupError, FileNotFoundError):  # a fork of storescp's ends with its association
+            lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
+            found += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return found / 1000
 
 
