@@ -96,13 +96,15 @@ def _line(true: dict[str, Any], target: TargetEstimate | None, errors: dict[str,
     if target is None:
         return {"name": true["name"], "found": False, "error_mm": errors}
     off = target.centre_mm - np.array(true["position_mm"])
+    chi2 = float(off @ np.linalg.solve(target.covariance_mm2, off))
     return {
         "name": true["name"],
         "found": True,
         "localisable": target.is_localisable,
         "error_mm": errors,
         "region_mm": [round(float(each), 1) for each in target.region_semi_axes_mm],
-        "in_region": bool(off @ np.linalg.solve(target.covariance_mm2, off) <= CHI2_95),
+        "chi2": round(chi2, 2),
+        "in_region": chi2 <= CHI2_95,
         "probability": round(target.presence, 4),
     }
 

@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navigation.estimation.belief import Belief, laplace_evidence, probability
-from navigation.estimation.estimate import Posterior, TargetEstimate, region_of
+from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.estimation.joint import JointFit
+from navigation.estimation.judgement import judge
 from navigation.estimation.lattice import SPACING_MM, Lattice, Scan
 from navigation.estimation.likelihood import Likelihood
 from navigation.estimation.mixture import Fit
+from navigation.estimation.naming import names_by_map
 from navigation.estimation.prior import Prior, SourcePrior
 from navigation.estimation.shift import MapShift
 from navigation.estimation.tally import Tally
@@ -39,24 +41,8 @@ BORN_AT = 0.97
 KEPT_AT = 0.5
 """Probability above which a source takes part in the joint fit."""
 
-SHOWN_AT = 0.8
-"""Probability above which a target may be shown."""
-
-LEAST_LOG_EVIDENCE = 6.0
-"""Logarithm of how much likelier the counts must be with a target than without, before it may be shown.
-
-Four hundred to one: beyond what counts as very strong evidence (Kass and Raftery, J. Am. Stat. Assoc. 90 (1995)
-773), because what the model does not know of an injection site's flank counts as well.
-"""
-
-GREATEST_SEMI_AXIS_MM = 15.0
-"""Longest semi-axis of a 95 % region that still counts as a location."""
-
 GREATEST_MISFIT = 5.0
 """Standard deviations of excess scatter above which the counts are said not to fit."""
-
-GREATEST_DISPERSION = 3.0
-"""Variance over expectation beyond which no position can be trusted."""
 
 RECENT_READINGS = 80
 """Newest readings that are asked whether they still fit, and that a fresh start rests on: 8 s at 10 Hz."""
@@ -175,8 +161,24 @@ class Estimator:
             question = questions[self._turn % len(questions)]
             fit = self._ask_for_unmapped(fit) if question is None else self._ask(question, fit)
             self._turn += 1
+        fit = self._name_by_map(fit)
         misfit, dispersion = self._joint.misfit(fit)
         return self._posterior(fit, misfit, dispersion)
+
+    def _name_by_map(self, fit: Fit) -> Fit:
+        """Let each source have the name that the map gives to its place; what is believed goes with the source."""
+        before = fit.mixture.priors
+        absent = [each for each in self._prior.sources if each.name not in fit.mixture.names]
+        after = names_by_map(fit.mixture, absent, self._lattice.volume_mm3)
+        if after == before:
+            return fit
+        believed = {each.name: self._beliefs[each.name] for each in before}
+        for old, new in zip(before, after, strict=True):
+            self._beliefs[new.name] = believed[old.name]
+        for given_up in set(before) - set(after):
+            self._beliefs[given_up.name] = Belief.before(given_up)
+        self._born = [each for each in self._born if each in after or each not in before]
+        return self._joint.climb(replace(fit.mixture, priors=after))
 
     def _ask(self, sought: SourcePrior, fit: Fit) -> Fit:
         """Search for one source anew; keep, move, take in or drop it."""
@@ -293,32 +295,12 @@ class Estimator:
         belief = self._beliefs[prior.name]
         if fit is not None and prior.is_injection and prior.name in fit.mixture.names:
             belief = belief.fitted(fit, prior.name)
-        covariance = belief.covariance_mm2 * dispersion
-        semi_axes, axes = region_of(covariance)
-        reason = ""
-        if fit is None:
-            reason = "nothing counted yet"
-        elif belief.presence < SHOWN_AT:
-            reason = f"the counts do not show it (probability {belief.presence:.0%})"
-        elif not prior.is_injection and belief.log_evidence < LEAST_LOG_EVIDENCE:
-            reason = "the map says so, the counts do not yet"
-        elif semi_axes[0] > GREATEST_SEMI_AXIS_MM:
-            reason = f"its region still reaches {semi_axes[0]:.0f} mm"
-        elif dispersion > GREATEST_DISPERSION:
-            reason = "the counts do not fit any position"
-        return TargetEstimate(
-            name=prior.name,
-            kind=prior.kind,
-            presence=belief.presence,
-            centre_mm=belief.centre_mm,
-            covariance_mm2=covariance,
-            log_activity_mean=belief.log_activity + self._tally.log_strength,
-            log_activity_sigma=belief.log_activity_sigma,
-            is_localisable=not reason,
-            reason=reason,
-            region_semi_axes_mm=semi_axes,
-            region_axes=axes,
-            mapped_mm=prior.centre_mm,
+        return judge(
+            prior,
+            belief,
+            is_counted=fit is not None,
+            dispersion=dispersion,
+            log_strength=self._tally.log_strength,
         )
 
     @property

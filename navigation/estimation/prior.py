@@ -31,6 +31,13 @@ COMMON_SHARE = 0.7
 LEAST_UNIFORM_SHARE = 0.05
 """Share of the prior that ignores the map: less, and a wrong map could not be overruled."""
 
+PRESENCE = 0.7
+"""Probability before the counts that what the map shows is there.
+
+Likelier than not, and little enough that the counts decide: beside an injection site, where they can hardly speak
+against a spot, one that is not there is not kept up by the map.
+"""
+
 NODE_ACTIVITY_MBQ = 0.05
 """Median activity where nothing is known: melanoma nodes 40 Bq to 250 kBq, breast nodes above that."""
 
@@ -154,7 +161,7 @@ class Prior:
         *,
         shift_sigma_mm: float = SHIFT_SIGMA_MM,
         uniform_share: float = LEAST_UNIFORM_SHARE,
-        presence: float = 0.9,
+        presence: float = PRESENCE,
         unmapped_presence: float = 0.05,
     ) -> Self:
         """Take a map's hotspots.

@@ -6,9 +6,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
+from navigation.estimation.judgement import LEAST_LOG_EVIDENCE
 from navigation.estimation.lattice import SPACING_MM
-from navigation.estimation.posterior import LEAST_LOG_EVIDENCE, Estimator, Posterior
-from navigation.estimation.prior import NODE_ACTIVITY_FACTOR, NODE_ACTIVITY_MBQ, Prior
+from navigation.estimation.posterior import Estimator, Posterior
+from navigation.estimation.prior import NODE_ACTIVITY_FACTOR, NODE_ACTIVITY_MBQ, PRESENCE, Prior
 from navigation.observations import Observations
 from navigation.probe.response import Response
 from tests.navigation.bench import SKIN, calibrated, sweep
@@ -151,7 +152,9 @@ def test_presence_is_the_direct_sum(response: Response, activity_mbq: float, see
     target = _last(estimator, seen, batch=60).targets[0]
     evidence = _integrated(response, estimator, prior, seen)
     assert evidence - 1.2 < estimator._beliefs["node"].log_evidence < evidence + 0.3
-    assert target.presence == pytest.approx(1 / (1 + np.exp(-evidence - np.log(9.0))), abs=0.15)
+    odds = np.exp(np.array([evidence - 1.2, evidence + 0.3])) * PRESENCE / (1 - PRESENCE)
+    least, most = odds / (1 + odds)
+    assert least < target.presence < most
 
 
 def test_without_a_word_from_the_counts_nothing_is_shown(response: Response) -> None:

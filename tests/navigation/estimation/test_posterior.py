@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from navigation.errors import NavigationError
 from navigation.estimation.estimate import CHI2_95, region_of
 from navigation.estimation.posterior import Estimator, Posterior
-from navigation.estimation.prior import Prior
+from navigation.estimation.prior import PRESENCE, Prior
 from navigation.observations import Observations
 from navigation.probe.response import Response
 from tests.navigation.bench import SKIN, calibrated, sweep
@@ -154,7 +154,7 @@ def test_a_probe_that_looks_away_learns_nothing(response: Response) -> None:
     posterior = Estimator(response, prior, SKIN).add(away)
     assert posterior.readings == 2
     assert not posterior.targets[0].is_localisable
-    assert posterior.targets[0].presence == pytest.approx(0.9)
+    assert posterior.targets[0].presence == PRESENCE
 
 
 def test_the_same_readings_give_the_same_numbers(response: Response) -> None:
