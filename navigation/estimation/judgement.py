@@ -14,7 +14,7 @@ Four hundred to one: beyond what counts as very strong evidence (Kass and Rafter
 773), because what the model does not know of an injection site's flank counts as well.
 """
 
-GREATEST_SEMI_AXIS_MM = 15.0
+GREATEST_SEMI_AXIS_MM = 20.0
 """Longest semi-axis of a 95 % region that still counts as a location."""
 
 INFLATION = 1.75
