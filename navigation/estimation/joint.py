@@ -28,8 +28,8 @@ FRESH_ROWS = 10
 MOVED_MM = 2.0
 """Once a source has moved this far, the sensitivities to the response are computed again."""
 
-GROWN = 0.2
-"""The same for the logarithm of the injection sites' extent."""
+GROWN = 0.3
+"""The same for the variance of the injection sites, as an unknown."""
 
 GREATEST_PULL = 16.0
 """Most that one reading adds to the chi-square of the newest: a single wild pose is no contradiction."""
@@ -57,7 +57,7 @@ class JointFit:
         self.weight = np.zeros(0)
         self.steps = 8
         self._slopes = np.zeros((0, len(start), NUISANCES + 1))
-        self._slopes_at, self._log_extent_at = start.position_mm, float(start.log_response[-1])
+        self._slopes_at, self._variance_at = start.position_mm, float(start.log_response[-1])
         self._log_mean = np.zeros((0, len(start)))
         self._without: dict[str, Mixture] = {}
 
@@ -79,14 +79,14 @@ class JointFit:
         is_same = (
             self._slopes_at.shape == start.position_mm.shape
             and np.abs(self._slopes_at - start.position_mm).max(initial=0.0) < MOVED_MM
-            and abs(self._log_extent_at - float(start.log_response[-1])) < GROWN
+            and abs(self._variance_at - float(start.log_response[-1])) < GROWN
         )
         if not is_same:
             self._slopes = np.zeros((0, len(start), NUISANCES + 1))
         if rows - len(self._slopes) >= (FRESH_ROWS if len(self._slopes) else 1):
             fresh = self._likelihood.sensitivities(start, tally, slice(len(self._slopes), None))
             if not len(self._slopes):
-                self._slopes_at, self._log_extent_at = start.position_mm, float(start.log_response[-1])
+                self._slopes_at, self._variance_at = start.position_mm, float(start.log_response[-1])
             self._slopes = np.concatenate((self._slopes, fresh))
         if not is_same or not len(self._log_mean):
             self._log_mean = self._lattice.log_mean_over_middle(start.position_mm, tally)

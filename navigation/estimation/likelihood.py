@@ -106,9 +106,7 @@ class Likelihood:
         self._log_background = float(np.log(max(response.background_cps, 1e-3)))
         self._background_precision = background_log_sigma**-2
         self.correction = Correction(response)
-        self._expected_response = np.concatenate(
-            (np.zeros(len(FITTED)), self.correction.mean, [math.log(extent.EXPECTED_MM)])
-        )
+        self._expected_response = np.concatenate((np.zeros(len(FITTED)), self.correction.mean, [extent.EXPECTED]))
         self._precision = np.eye(NUISANCES)
         self._precision[: len(FITTED), : len(FITTED)] = np.linalg.inv(response.covariance + _doubt())
         self._precision[-1, -1] = extent.DOUBT**-2
@@ -140,14 +138,14 @@ class Likelihood:
         np.clip(slopes, -8.0, 8.0, out=slopes)
         slopes[..., CORRECTIONS] = self.correction.components_at(mixture.position_mm, tips, axes, skin)
         is_wide = np.array([prior.is_injection for prior in mixture.priors], dtype=bool)
-        log_extent = float(mixture.log_response[-1])
         sites = mixture.position_mm[is_wide], tips, axes, skin
+        variance = max(float(mixture.log_response[-1]), 0.0)  # below nothing the slope goes on
         now, wider = (
-            extent.log_ratio(self.response, *sites, sigma_mm=math.exp(each))
-            for each in (log_extent, log_extent + extent.STEP)
+            extent.log_ratio(self.response, *sites, sigma_mm=extent.REFERENCE_MM * math.sqrt(each))
+            for each in (variance, variance + extent.STEP)
         )
         slopes[:, is_wide, -2] = (wider - now) / extent.STEP
-        slopes[:, is_wide, -1] = now - slopes[:, is_wide, -2] * log_extent
+        slopes[:, is_wide, -1] = now - slopes[:, is_wide, -2] * variance
         return slopes
 
     def expect(self, mixture: Mixture, tally: Tally, slopes: Array, log_mean: Array | float = 0.0) -> Expectation:

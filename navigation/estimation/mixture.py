@@ -26,7 +26,8 @@ class Mixture:
         Of the background in cps.
     log_response
         Logarithmic deviation of the response's parameters from the calibration, in the order of ``FITTED``, then
-        the components of its ``Correction``, last that of the injection sites' extent in mm.
+        the components of its ``Correction``, last the variance of the injection sites
+        (``navigation.probe.extent``).
 
     """
 

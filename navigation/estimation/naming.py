@@ -19,9 +19,12 @@ from navigation.estimation.prior import SourcePrior
 LEAST_GAIN = 3.0
 """Nats that other names must gain before any is changed: names that swap to and fro on a display help nobody."""
 
+_CERTAIN = 1e3
+"""Stands for the log odds of what is there in any case."""
+
 
 def names_by_map(mixture: Mixture, absent: Sequence[SourcePrior], volume_mm3: float) -> tuple[SourcePrior, ...]:
-    """Give each source of a mixture the prior whose name it should have; injection sites keep theirs.
+    """Give each source of a mixture the prior whose name it should have; injection sites are always among them.
 
     Parameters
     ----------
@@ -38,24 +41,19 @@ def names_by_map(mixture: Mixture, absent: Sequence[SourcePrior], volume_mm3: fl
         In the order of the mixture's sources; its own where no others are better by ``LEAST_GAIN``.
 
     """
-    places = [number for number, prior in enumerate(mixture.priors) if not prior.is_injection]
-    own = [mixture.priors[number] for number in places]
-    candidates = [*own, *(prior for prior in absent if not prior.is_injection)]
-    if len(candidates) < 2 or not own:
+    candidates = [*mixture.priors, *absent]
+    if len(candidates) < 2 or not mixture.priors:
         return mixture.priors
-    score = np.empty((len(places), len(candidates)))
+    score = np.empty((len(mixture), len(candidates)))
     for column, prior in enumerate(candidates):
-        off = (mixture.log_activity[places] - prior.log_activity_mean) / prior.log_activity_sigma
+        off = (mixture.log_activity - prior.log_activity_mean) / prior.log_activity_sigma
         score[:, column] = (
-            prior.log_density(mixture.position_mm[places], volume_mm3)[0]
+            prior.log_density(mixture.position_mm, volume_mm3)[0]
             - 0.5 * off**2
             - math.log(prior.log_activity_sigma)
-            + math.log(prior.presence / (1 - prior.presence))
+            + (_CERTAIN if prior.presence == 1 else math.log(prior.presence / (1 - prior.presence)))
         )
     rows, columns = linear_sum_assignment(score, maximize=True)
     if score[rows, columns].sum() < np.trace(score) + LEAST_GAIN:
         return mixture.priors
-    named = list(mixture.priors)
-    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-        named[places[row]] = candidates[column]
-    return tuple(named)
+    return tuple(candidates[column] for column in columns.tolist())

@@ -1,7 +1,8 @@
 """An injection site is no point: a wheal, or a depot in the tissue around a tumour, some millimetres wide.
 
-Its activity is taken as normally distributed about its centre, with one standard deviation along all axes for all
-sites of a patient. Its logarithm is one more unknown, learnt along with the rest.
+Its activity is taken as normally distributed about its centre, with one variance along all axes for all sites of a
+patient. The logarithm of the rate is nearly linear in that variance, so it is one more unknown, learnt along with
+the rest.
 """
 
 import math
@@ -14,14 +15,17 @@ from navigation.tissue import Skin
 
 Array = NDArray[np.float64]
 
-EXPECTED_MM, DOUBT = 2.0, 0.7
-"""Median of that standard deviation, and its own in logarithm: a wheal of 0.1 mL is 6 mm wide, a depot 15 mm."""
+REFERENCE_MM = 4.0
+"""Standard deviation along an axis at which the variance, as an unknown, is 1."""
+
+EXPECTED, DOUBT = 0.25, 1.0
+"""Mean and standard deviation of that unknown before the counts: a wheal of 0.1 mL is 6 mm wide, a depot 15 mm."""
 
 GREATEST = 6.0
 """Most by which the logarithm of a rate is said to change."""
 
-STEP = 0.05
-"""Step of the logarithm of the extent by which its slope is differenced."""
+STEP = 0.1
+"""Step of the unknown by which its slope is differenced."""
 
 _FAINTEST_CPS = 1e-4
 

@@ -43,12 +43,20 @@ def mixture_of(found: list[tuple[SourcePrior, tuple[float, float, float]]]) -> M
 
 
 def test_a_swapped_pair_gets_its_names_back(prior: Prior) -> None:
-    """Two sources that were taken up under each other's name change them; injection sites take no part."""
+    """Two sources that were taken up under each other's name change them; the injection site keeps its own."""
     left, right, injection = prior.sources
     mixture = mixture_of(
-        [(right, (-18.0, 2.0, -21.0)), (injection, (19.0, 1.0, -20.0)), (left, (22.0, 1.0, -19.0))]
+        [(right, (-18.0, 2.0, -21.0)), (injection, (0.0, 55.0, -12.0)), (left, (22.0, 1.0, -19.0))]
     )
     assert names_by_map(mixture, [], VOLUME_MM3) == (left, injection, right)
+
+
+def test_an_injection_site_is_never_a_target(prior: Prior) -> None:
+    """What was born at the injection site while that had wandered off is the site, wherever the other one lies."""
+    *_, injection = prior.sources
+    born = replace(prior.unmapped, name="unmapped 1")
+    mixture = mixture_of([(injection, (-24.0, 30.0, -4.0)), (born, (1.0, 59.0, -12.0))])
+    assert names_by_map(mixture, prior.sources[:2], VOLUME_MM3)[1] == injection
 
 
 def test_a_name_goes_to_the_absent_spot_whose_place_it_is(prior: Prior) -> None:

@@ -83,19 +83,19 @@ def test_only_injection_sites_are_wide(response: Response) -> None:
 
 def test_a_depot_is_learnt_and_moves_no_node(response: Response) -> None:
     """Beside a point or a depot, 200 times as strong, the node is where it is; the depot is found the wider."""
-    learnt_mm = {}
+    learnt = {}
     for sigma_mm in (0.0, 5.0):
         estimator = Estimator(response, _map(), SKIN)
         seen = _seen(np.random.default_rng(7), sigma_mm)
         for start in range(0, len(seen), 20):
             posterior = estimator.add(seen.take(np.arange(start, min(start + 20, len(seen)))))
         assert estimator.fit is not None
-        learnt_mm[sigma_mm] = float(np.exp(estimator.fit.mixture.log_response[-1]))
+        learnt[sigma_mm] = float(estimator.fit.mixture.log_response[-1])
         node = next(each for each in posterior.targets if each.name == "node")
         assert node.is_localisable
         off = NODE - node.centre_mm
         assert off @ np.linalg.solve(node.covariance_mm2, off) < 11.3  # 99 % of three dimensions
         believed = [each.name for each in posterior.targets if each.presence > 0.5]
         assert sorted(believed) == ["injection", "node"]
-    assert learnt_mm[0.0] < extent.EXPECTED_MM
-    assert learnt_mm[5.0] > learnt_mm[0.0]
+    assert learnt[0.0] < extent.EXPECTED
+    assert learnt[5.0] > learnt[0.0]
