@@ -2,22 +2,19 @@
 
 import os
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from display.messages import AdviceState, MapShiftState, RejectionState
-from display.page.hatch_build import build_page
-from tests.display.page.room import Room, look, make_advice, make_agreement, serve, state_of, wait_until_live
+from tests.display.page.room import Room, make_advice, make_agreement, state_of
 from tests.display.page.test_page import WHITE, pixels
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
 GREEN = "Math.abs(red - 74) < 3 && Math.abs(green - 222) < 3 && Math.abs(blue - 128) < 3"
 """The probe's colour, which is the ghost's."""
@@ -33,25 +30,6 @@ LONGEST = "Cannot tell yet: hold 38 mm to the patient's right and 28 mm to the h
 TIMES = "\u00d7"
 
 UPRIGHT = {"width": 1080, "height": 1920}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _built_page() -> None:
-    build_page()
-
-
-@pytest.fixture
-def room() -> Room:
-    """A room where all is well."""
-    return Room()
-
-
-@pytest_asyncio.fixture
-async def page(room: Room) -> AsyncIterator[Page]:
-    """The page on that room, live."""
-    async with serve(room), look(room) as page:
-        await wait_until_live(page)
-        yield page
 
 
 def guide(room: Room, sentence: str, **changes: Any) -> None:

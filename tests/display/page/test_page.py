@@ -3,20 +3,17 @@
 import contextlib
 import os
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from display.guidance_states import show_nothing
 from display.hub import Hub
 from display.messages import StudyChoice
-from display.page.hatch_build import build_page
 from display.shelf import shelve
 from navigation.volume import Volume
 from tests.display.page.room import (
@@ -32,7 +29,7 @@ from tests.display.page.room import (
     wait_until_live,
 )
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
 COLOURED = """
 (canvas) => {
@@ -60,25 +57,6 @@ MIDDLE_OF_HOT = f"""
 """Whether the middle of the hot pixels of a canvas lies in a place."""
 
 WHITE = "red > 250 && green > 250 && blue > 250"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _built_page() -> None:
-    build_page()
-
-
-@pytest.fixture
-def room() -> Room:
-    """A room where all is well."""
-    return Room()
-
-
-@pytest_asyncio.fixture
-async def page(room: Room) -> AsyncIterator[Page]:
-    """The page on that room, live."""
-    async with serve(room), look(room) as page:
-        await wait_until_live(page)
-        yield page
 
 
 async def pixels(page: Page, canvas: str, colour: str) -> Any:
