@@ -70,8 +70,11 @@ class JointFit:
             return
         known = self._borrowed(missing)
         share = live_time_s / np.bincount(group, live_time_s)[group]
-        merged = csr_array((share, (group, np.arange(len(group)))), shape=(group.max() + 1, len(group)))
-        self._slopes = np.asarray(merged @ known.reshape(len(known), -1)).reshape(-1, *known.shape[1:])
+        rows = int(group.max()) + 1
+        merged = csr_array((share, (group, np.arange(len(group)))), shape=(rows, len(group)))
+        # without a source there is nothing to merge, and no size to be worked out
+        flat = known.reshape(len(known), math.prod(known.shape[1:]))
+        self._slopes = np.asarray(merged @ flat).reshape(rows, *known.shape[1:])
 
     def climb(self, start: Mixture) -> Fit:
         """Fit from a start, weights and sensitivities brought up to date, and stand there."""

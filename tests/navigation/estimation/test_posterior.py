@@ -8,6 +8,7 @@ from navigation.errors import NavigationError
 from navigation.estimation.estimate import CHI2_95, region_of
 from navigation.estimation.posterior import Estimator, Posterior
 from navigation.estimation.prior import PRESENCE, Prior
+from navigation.estimation.tally import KEPT_ROWS
 from navigation.observations import Observations
 from navigation.probe.response import Response
 from tests.navigation.bench import SKIN, calibrated, sweep
@@ -178,6 +179,17 @@ def test_a_long_session_stays_bounded(response: Response) -> None:
     assert posterior.readings == 1200
     assert len(estimator._tally) <= 480
     assert np.linalg.norm(posterior.targets[0].centre_mm - truth[0]) < 2.0
+
+
+def test_a_long_session_without_a_map_goes_on_reading_by_reading(response: Response) -> None:
+    """Rows are merged also while no source is believed."""
+    observations = sweep(np.zeros((0, 3)), np.zeros(0), np.random.default_rng(9), seconds=KEPT_ROWS / 10 + 1)
+    estimator = Estimator(response, Prior.from_hotspots([]), SKIN)
+    estimator.add(observations.take(np.arange(KEPT_ROWS - 5)))
+    for reading in range(KEPT_ROWS - 5, len(observations)):
+        posterior = estimator.add(observations.take(np.array([reading])))
+    assert posterior.readings == len(observations)
+    assert not posterior.targets
 
 
 def test_region_axes_belong_to_the_covariance() -> None:
