@@ -15,6 +15,16 @@ from navigation.estimation.prior import SourcePrior
 
 Array = NDArray[np.float64]
 
+OUTSHONE_NATS = 2.0
+"""Evidence that what the model does not know of an injection site's flank may feign."""
+
+OUTSHONE_LOG_ODDS = -0.2
+"""Most that a map's word is worth for a source in such a flank, where a study shows scatter as well as nodes.
+
+Both were chosen on 72 drawn scenes: of 36 with a spot that is not there, 35 mm beside 100 MBq, 29 are declared
+absent instead of 21; of 36 with a node 30 mm beside it, one is.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Belief:
@@ -109,3 +119,28 @@ def laplace_evidence(with_it: Fit, without: Fit, name: str) -> float:
     more = np.linalg.slogdet(2 * np.pi * with_it.covariance)[1]
     fewer = np.linalg.slogdet(2 * np.pi * without.covariance)[1]
     return with_it.log_posterior - without.log_posterior + 0.5 * float(more - fewer)
+
+
+def presence_of(log_odds: float, log_evidence: float, found: Fit | None, name: str) -> float:
+    """Probability that a source is there: the map's odds times the evidence, less of both where it is outshone.
+
+    Parameters
+    ----------
+    log_odds, log_evidence
+        Of the source being there: before the counts, and what they add.
+    found, name
+        The fit with the source, None where none was made, and its name there.
+
+    """
+    if found is not None and _is_outshone(found, name):
+        log_odds = min(log_odds, OUTSHONE_LOG_ODDS)
+        log_evidence = min(log_evidence, max(log_evidence - OUTSHONE_NATS, 0.0))
+    return probability(log_odds + log_evidence)
+
+
+def _is_outshone(found: Fit, name: str) -> bool:
+    """Whether most of a source's counts come where those of injection sites drown them."""
+    is_site = np.array([each.is_injection for each in found.mixture.priors], dtype=bool)
+    own_cps = found.by_source_cps[:, found.mixture.names.index(name)]
+    is_drowned = found.by_source_cps[:, is_site].sum(axis=1) > found.rate_cps / 2
+    return bool(own_cps[is_drowned].sum() > own_cps.sum() / 2)

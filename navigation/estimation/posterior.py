@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from navigation.estimation.belief import Belief, laplace_evidence, probability
+from navigation.estimation.belief import Belief, laplace_evidence, presence_of
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.estimation.joint import JointFit
 from navigation.estimation.judgement import judge
@@ -202,10 +202,9 @@ class Estimator:
             alone = self._lattice.scan(expected, self._tally, without.rate_cps, self._joint.weight)
             evidence = max(evidence, alone.log_evidence)
         if found is not None:
-            evidence /= self._joint.misfit(found)[
-                1
-            ]  # the scatter that a source explains does not count against it
-        presence = probability(evidence + odds)
+            # the scatter that a source explains does not count against it
+            evidence /= self._joint.misfit(found)[1]
+        presence = presence_of(odds, evidence, found, sought.name)
         belief = Belief.from_scan(scan, self._lattice, sought)
         if found is not None and presence > KEPT_AT:
             fit = fit if found is fit else self._joint.climb(found.mixture)
@@ -239,7 +238,7 @@ class Estimator:
             return fit
         found = self._better(sought, scan, None, fit)
         evidence = max(scan.log_evidence, laplace_evidence(found, fit, sought.name)) / self._joint.misfit(found)[1]
-        presence = probability(evidence + odds)
+        presence = presence_of(odds, evidence, found, sought.name)
         if presence < BORN_AT:
             return fit
         # the lowest number that is free: a node given up at one place and found at another keeps its name
