@@ -87,7 +87,16 @@ class Theatre:
         """Scan the patient, some hours ago, and send the study as a console does."""
         taken_at = datetime.now(tz=UTC) - timedelta(hours=self.scene.hours_since_scan)
         folder = self._folder / "console"
-        paths = await asyncio.to_thread(make_study, self.scene, folder, rng=self._study_rng, taken_at=taken_at)
+        making = asyncio.create_task(
+            asyncio.to_thread(make_study, self.scene, folder, rng=self._study_rng, taken_at=taken_at),
+            name="simulated scan",
+        )
+        try:
+            paths = await asyncio.shield(making)
+        except asyncio.CancelledError:
+            # the thread goes on writing, and the folder must not go before it
+            await asyncio.wait((making,))
+            raise
         await send_study(paths, host, port, calling_ae="SPECTCT", called_ae=called_ae)
 
 

@@ -1,6 +1,7 @@
 """The simulated room: its wires, joined by the shipped chain, give its truth back."""
 
 import asyncio
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from devices.clock import monotonic
 from devices.readings import CountReading, PoseReading
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
+from simulators.console.study import make_study
 from simulators.scene import sentinel_node_scene
 from simulators.theatre import PATIENT_FROM_REFERENCE, PATIENT_TOOL, PROBE_TOOL, TOOL_FROM_TIP, open_theatre
 
@@ -114,3 +116,22 @@ async def test_every_port_of_the_site_file_is_there_and_goes(tmp_path: Path) -> 
         links = [Path(port.url) for port in theatre.ports.values()]
         assert all(link.exists() for link in links)
     assert not any(link.exists() for link in links)
+
+
+async def test_a_scan_that_is_cut_short_leaves_its_folder_alone(tmp_path: Path) -> None:
+    """Ended while the study is being written, the console is no longer writing: its folder can be removed."""
+    console = tmp_path / "console"
+    async with open_theatre(
+        sentinel_node_scene(), tmp_path, rng=np.random.default_rng(1), clock=lambda: STARTED_S
+    ) as theatre:
+        sending = asyncio.create_task(theatre.send_study("127.0.0.1", 1, called_ae="NOBODY"))
+        while not list(console.glob("*.dcm")):  # noqa: ASYNC110 - a thread writes, and tells nobody
+            await asyncio.sleep(0)
+        sending.cancel()
+        await asyncio.wait((sending,))
+        left = len(list(console.iterdir()))
+    assert sending.cancelled()
+    whole = make_study(
+        sentinel_node_scene(), tmp_path / "whole", rng=np.random.default_rng(1), taken_at=datetime.now(tz=UTC)
+    )
+    assert left == len(whole)
