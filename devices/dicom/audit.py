@@ -4,8 +4,7 @@ One message a line, in the shape of the standard's schema (A.5.1): what happened
 holds UIDs and titles, and no patient's name.
 """
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -65,7 +64,9 @@ class AuditTrail:
         """Note that the node ends in order."""
         self._write(APPLICATION_ACTIVITY, APPLICATION_STOP, action="E")
 
-    def transferred(self, calling_ae: str, address: str, studies: Counter[str], *, was_released: bool) -> None:
+    def transferred(
+        self, calling_ae: str, address: str, studies: Mapping[str, int], *, was_released: bool
+    ) -> None:
         """Note what an association has brought: for each study how many objects were acknowledged."""
         for study_uid, objects in studies.items():
             self._write(

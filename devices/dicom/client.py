@@ -11,7 +11,16 @@ import msgspec
 import structlog
 
 from devices.clock import Clock, monotonic
-from devices.dicom.messages import Conflict, Failed, Listening, NodeMessage, Refused, StudyComplete, from_line
+from devices.dicom.messages import (
+    Conflict,
+    Failed,
+    Listening,
+    NodeMessage,
+    Refused,
+    StudyComplete,
+    Workers,
+    from_line,
+)
 from devices.dicom.settings import NodeSettings
 from devices.dicom.study import ReceivedStudy
 from devices.errors import DeviceUnavailable
@@ -47,6 +56,7 @@ class StorageNode:
         self.tls_port = listening.tls_port
         self._rejected = 0
         self._refusal = ""
+        self._shortage = ""
         self._changed = asyncio.Event()
         self._clock = clock
         self._since_s = clock()
@@ -59,13 +69,14 @@ class StorageNode:
 
         While it is live, ``detail`` tells the last association or object that was refused, and ``rejected`` how
         many were since its start: the technologist waits for the study, and the console shows only a number.
+        Before it stands what workers are missing, while any are.
         """
         lost = str(self._lost).removeprefix(f"{self.device}: ") if self._lost else ""
         return DeviceHealth(
             device=self.device,
             state=LinkState.LOST if self._lost else LinkState.LIVE,
             since_s=self._since_s,
-            detail=lost or self._refusal,
+            detail=lost or "; ".join(filter(None, (self._shortage, self._refusal))),
             rejected=self._rejected,
         )
 
@@ -133,10 +144,21 @@ class StorageNode:
                     address=message.address,
                     reason=message.reason,
                 )
+            case Workers():
+                self._note_workers(message)
             case Failed():
                 self.lose(message.reason)
             case Listening():
                 pass
+
+    def _note_workers(self, message: Workers) -> None:
+        if message.missing:
+            self._shortage = f"{message.missing} of its workers missing: {message.reason}"
+            log.warning("workers missing", device=self.device, missing=message.missing, reason=message.reason)
+        else:
+            self._shortage = ""
+            log.info("every worker is there again", device=self.device)
+        self._tell()
 
     def lose(self, reason: str) -> None:
         """Note that the process has ended; the first reason given is kept."""

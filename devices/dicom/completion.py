@@ -7,7 +7,7 @@ nothing more has come for the quiet time. What comes later opens it again. Pure 
 from dataclasses import dataclass, field
 
 from devices.dicom.messages import StudyComplete
-from devices.dicom.store import StoredStudy
+from devices.dicom.storage.store import StoredStudy
 from devices.dicom.study import FOUND_AT_START
 
 

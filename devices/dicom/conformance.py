@@ -11,14 +11,15 @@ from typing import Final
 
 from pydantic_core import PydanticUndefined
 
-from devices.dicom import negotiation
-from devices.dicom.commands import Status
-from devices.dicom.commitment import CLASS_CONFLICT, NO_SUCH_INSTANCE, PROCESSING_FAILURE
 from devices.dicom.door import SILENT_CONNECTIONS
-from devices.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, SEAL_CREATOR_UID
-from devices.dicom.pdus import APPLICATION_CONTEXT, MAXIMUM_PDU_BYTES
+from devices.dicom.services import negotiation
+from devices.dicom.services.commands import Status
+from devices.dicom.services.commitment import CLASS_CONFLICT, NO_SUCH_INSTANCE, PROCESSING_FAILURE
 from devices.dicom.settings import NodeSettings, Section, Sender, TlsSettings
+from devices.dicom.storage.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, SEAL_CREATOR_UID
 from devices.dicom.tls import CIPHERS
+from devices.dicom.upper_layer.associate import APPLICATION_CONTEXT
+from devices.dicom.upper_layer.pdus import MAXIMUM_PDU_BYTES
 
 STORAGE_STATUSES: Final[dict[Status, str]] = {
     Status.SUCCESS: "the object is on the disk: file synchronised, moved into place, folder synchronised",

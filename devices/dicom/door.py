@@ -6,13 +6,16 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import structlog
 
 from devices.clock import Clock
-from devices.dicom.association import Association, Timing, User
-from devices.dicom.states import State
+from devices.dicom.upper_layer.loop_connection import LoopConnection
+from devices.dicom.upper_layer.states import State
+from devices.dicom.upper_layer.timing import Timing
+from devices.dicom.upper_layer.user import User
 
 BACKLOG = 128
 
@@ -39,6 +42,8 @@ class Admission:
         The most at a time.
     timing
         How long an association may take.
+    disk
+        Runs what waits for the disk.
     make_user
         Makes the user of an association with a console at an address.
     report
@@ -49,25 +54,27 @@ class Admission:
     is_expected_from: Callable[[str], bool]
     connections: int
     timing: Timing
+    disk: Executor
     make_user: Callable[[str], User]
     report: Callable[[str, str], None]
 
 
 class _Visitor:
     def __init__(self, connection: socket.socket, address: str) -> None:
-        self.connection = connection
+        self.socket = connection
         self.address = address
-        self.association: Association | None = None
+        self.connection: LoopConnection | None = None
 
     @property
     def is_silent(self) -> bool:
-        return self.association is None or self.association.state in {State.IDLE, State.AWAITING_REQUEST}
+        silent = {State.IDLE, State.AWAITING_REQUEST}
+        return self.connection is None or self.connection.association.state in silent
 
     def leave(self, reason: str) -> None:
-        if self.association is not None:
-            self.association.abort(reason)
+        if self.connection is not None:
+            self.connection.association.abort(reason)
         else:
-            self.connection.close()
+            self.socket.close()
 
 
 class Door:
@@ -139,26 +146,26 @@ class Door:
             self._visitors.remove(visitor)
 
     async def _begin(self, visitor: _Visitor, tls: ssl.SSLContext | None) -> None:
-        def make() -> Association:
-            user = self._admission.make_user(visitor.address)
-            visitor.association = Association(
-                user,
+        def make() -> LoopConnection:
+            visitor.connection = LoopConnection(
+                self._admission.make_user(visitor.address),
                 timing=self._admission.timing,
                 clock=self._clock,
+                disk=self._admission.disk,
                 on_close=lambda: self._forget(visitor),
             )
-            return visitor.association
+            return visitor.connection
 
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 make,
-                visitor.connection,
+                visitor.socket,
                 ssl=tls,
                 ssl_handshake_timeout=None if tls is None else self._admission.timing.artim_s,
             )
         except OSError as exc:  # a TLS handshake that failed is one
             self._forget(visitor)
-            visitor.connection.close()
+            visitor.socket.close()
             self._admission.report(visitor.address, f"no TLS connection: {exc}")
 
 

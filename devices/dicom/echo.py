@@ -6,7 +6,7 @@ Four messages written by hand on asyncio: pynetdicom's requestor keeps its socke
 import asyncio
 import struct
 
-from devices.dicom.part10 import IMPLEMENTATION_CLASS_UID
+from devices.dicom.storage.part10 import IMPLEMENTATION_CLASS_UID
 from devices.errors import DeviceUnavailable
 
 ANSWER_TIME_S = 5.0

@@ -48,13 +48,20 @@ class Refused(Struct, frozen=True, kw_only=True, tag="refused", tag_field="event
     reason: str
 
 
+class Workers(Struct, frozen=True, kw_only=True, tag="workers", tag_field="event"):
+    """A worker was lost, or another is in its place: how many are ``missing`` now, and why."""
+
+    missing: int
+    reason: str
+
+
 class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="event"):
     """The node could not start, or ends, because of ``reason``."""
 
     reason: str
 
 
-NodeMessage: TypeAlias = Listening | Conflict | StudyComplete | Refused | Failed
+NodeMessage: TypeAlias = Listening | Conflict | StudyComplete | Refused | Workers | Failed
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[NodeMessage] = msgspec.json.Decoder(NodeMessage)

@@ -20,17 +20,20 @@ import structlog
 from pydantic import ValidationError
 
 from devices.clock import Clock, monotonic
-from devices.dicom.association import Timing
 from devices.dicom.audit import AuditTrail
-from devices.dicom.commitments import Commitments
 from devices.dicom.completion import StudyLedger
-from devices.dicom.crew import Crew, Hand, hire
 from devices.dicom.door import WAITING_CONNECTIONS, Admission, Door, listen
-from devices.dicom.messages import Conflict, Failed, Listening, NodeMessage, Refused, to_line
-from devices.dicom.session import Arrival, Ending, Provider, Refusal, Session
+from devices.dicom.messages import Conflict, Failed, Listening, NodeMessage, Refused, Workers, to_line
+from devices.dicom.services.desk import CommitmentDesk
+from devices.dicom.services.events import Arrival, Ending, Event, Refusal
+from devices.dicom.services.provider import Provider
+from devices.dicom.services.session import Session
 from devices.dicom.settings import NodeSettings
-from devices.dicom.store import Kept, ObjectStore
+from devices.dicom.storage.placement import Kept
+from devices.dicom.storage.store import ObjectStore
 from devices.dicom.tls import server_context
+from devices.dicom.workers.crew import Crew
+from devices.dicom.workers.foreman import Foreman
 
 DISK_THREADS = 8
 """Objects that are being made durable at a time: an association waits for its own only."""
@@ -55,18 +58,17 @@ class _Reporter:
         for study in store.studies():
             emit(self._ledger.found(study))
 
-    def take(self, happened: Arrival | Refusal | Ending) -> None:
+    def take(self, happened: Event) -> None:
         match happened:
             case Refusal():
                 self._audit.refused(happened.calling_ae, happened.address, happened.reason)
                 emit(Refused(calling_ae=happened.calling_ae, address=happened.address, reason=happened.reason))
             case Ending():
-                sender = id(happened.session)
-                self._ledger.ended(sender, was_released=happened.was_released, now_s=self._clock())
+                self._ledger.ended(happened.session, was_released=happened.was_released, now_s=self._clock())
                 self._audit.transferred(
-                    happened.session.calling_ae,
-                    happened.session.address,
-                    happened.session.acknowledged,
+                    happened.calling_ae,
+                    happened.address,
+                    happened.acknowledged,
                     was_released=happened.was_released,
                 )
                 self._changed.set()
@@ -78,7 +80,7 @@ class _Reporter:
         self._ledger.stored(
             stored.study_uid,
             str(stored.path),
-            sender=id(arrival.session),
+            sender=arrival.session,
             calling_ae=arrival.calling_ae,
             now_s=self._clock(),
             is_replaced=stored.kept is Kept.REPLACED,
@@ -119,11 +121,14 @@ def _plain(settings: NodeSettings, exc: OSError) -> str:
     return str(exc)
 
 
-def _admission(settings: NodeSettings, provider: Provider, reporter: _Reporter) -> Admission:
+def _admission(
+    settings: NodeSettings, provider: Provider, reporter: _Reporter, disk: ThreadPoolExecutor
+) -> Admission:
     return Admission(
         is_expected_from=settings.is_expected_from,
         connections=settings.maximum_associations + WAITING_CONNECTIONS,
-        timing=Timing.of(settings),
+        timing=settings.timing,
+        disk=disk,
         make_user=lambda address: Session(provider, address),
         report=lambda address, reason: reporter.take(Refusal(calling_ae="", address=address, reason=reason)),
     )
@@ -139,7 +144,7 @@ async def _disk() -> AsyncIterator[ThreadPoolExecutor]:
 
 
 async def serve(
-    settings: NodeSettings, stop: asyncio.Event, hands: list[Hand], *, clock: Clock = monotonic
+    settings: NodeSettings, stop: asyncio.Event, foreman: Foreman, *, clock: Clock = monotonic
 ) -> None:
     """Serve until ``stop`` is set.
 
@@ -153,18 +158,24 @@ async def serve(
         audit = AuditTrail(settings.folder, ae_title=settings.ae_title)
         reporter = _Reporter(settings, audit, clock=clock)
         async with _disk() as disk:
-            provider = Provider(settings=settings, store=store, disk=disk, notify=reporter.take)
-            commitments = Commitments(provider, settings.folder, timing=Timing.of(settings), clock=clock)
-            crew = Crew(hands, reporter.take)
-            provider.desk, provider.crew = commitments, crew
-            door = Door(_admission(settings, provider, reporter), clock=clock)
+            provider = Provider(settings=settings, store=store, notify=reporter.take)
+            desk = CommitmentDesk(provider, settings.folder, disk=disk, timing=settings.timing, clock=clock)
+            crew = Crew(
+                foreman,
+                size=settings.workers,
+                notify=reporter.take,
+                short_of=lambda missing, reason: emit(Workers(missing=missing, reason=reason)),
+                clock=clock,
+            )
+            provider.desk, provider.crew = desk, crew
+            door = Door(_admission(settings, provider, reporter, disk), clock=clock)
             with ExitStack() as listeners:
                 plain = listeners.enter_context(closing(listen(settings.host, settings.port)))
                 host, port = plain.getsockname()[:2]
                 jobs: dict[str, Coroutine[Any, Any, object]] = {
                     "stop": stop.wait(),
                     "reports": reporter.run(),
-                    "commitments": commitments.run(),
+                    "commitments": desk.run(),
                     "door": door.serve(plain),
                 }
                 tls_port = None
@@ -194,7 +205,7 @@ async def _first_of(jobs: Mapping[str, Coroutine[Any, Any, object]]) -> None:
         task.result()
 
 
-async def _run(settings: NodeSettings, hands: list[Hand]) -> int:
+async def _run(settings: NodeSettings, foreman: Foreman) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -203,7 +214,7 @@ async def _run(settings: NodeSettings, hands: list[Hand]) -> int:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     closing_input = asyncio.create_task(_until_closed(reader, stop), name="standard input")
     try:
-        await serve(settings, stop, hands)
+        await serve(settings, stop, foreman)
     except BrokenPipeError:
         return 0  # nobody listens any more: the service is gone
     except OSError as exc:
@@ -221,7 +232,7 @@ async def _until_closed(reader: asyncio.StreamReader, stop: asyncio.Event) -> No
 
 
 def _start() -> int:
-    # unbuffered, and before there is an event loop: workers are forked in between
+    # unbuffered, and before there is an event loop: what forks the workers is forked in between
     line = b""
     while not line.endswith(b"\n") and (read := os.read(sys.stdin.fileno(), 65536)):
         line += read
@@ -230,7 +241,7 @@ def _start() -> int:
     except ValidationError as exc:
         emit(Failed(reason=f"the settings on standard input are not the node's: {exc}"))
         return 2
-    return asyncio.run(_run(settings, hire(settings)))
+    return asyncio.run(_run(settings, Foreman.hire(settings)))
 
 
 def main() -> None:

@@ -6,7 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from devices.dicom.store import OnConflict
+from devices.dicom.storage.placement import OnConflict
+from devices.dicom.upper_layer.timing import Timing
 
 ANY = "*"
 """In ``allowed_ae_titles``: every calling AE title is accepted. Meant for a simulated site."""
@@ -130,6 +131,16 @@ class NodeSettings(Section):
             }
         )
         return self.model_copy(update={"folder": folder / self.folder, "tls": tls})
+
+    @property
+    def timing(self) -> Timing:
+        """How long an association may take."""
+        return Timing(
+            artim_s=self.request_time_s,
+            pdu_s=self.pdu_time_s,
+            idle_s=self.idle_time_s,
+            total_s=self.total_time_s,
+        )
 
     @property
     def is_open(self) -> bool:

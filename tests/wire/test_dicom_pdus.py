@@ -13,8 +13,7 @@ from pynetdicom.dimse_primitives import C_ECHO
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP, P_DATA_TF
 from pynetdicom.pdu_primitives import P_DATA
 
-from devices.dicom import pdus
-from devices.dicom.commands import (
+from devices.dicom.services.commands import (
     Command,
     Field,
     MalformedCommand,
@@ -23,15 +22,16 @@ from devices.dicom.commands import (
     encode_request,
     encode_response,
 )
-from devices.dicom.pdus import (
+from devices.dicom.upper_layer import associate, fragments, pdus
+from devices.dicom.upper_layer.associate import (
     AcceptedContext,
     AssociateAccept,
     AssociateReject,
     AssociateRequest,
-    MalformedPdu,
     ProposedContext,
     RoleSelection,
 )
+from devices.dicom.upper_layer.pdus import MalformedPdu
 
 BROKEN = Path(__file__).parent / "dicom"
 """Inputs that a reader of PDUs must refuse."""
@@ -61,14 +61,14 @@ requests = st.builds(
 @given(requests)
 def test_a_request_comes_back_as_it_went(request: AssociateRequest) -> None:
     """Encoding and decoding an A-ASSOCIATE-RQ changes nothing, for any number of contexts."""
-    assert pdus.decode_associate_request(pdus.encode_associate_request(request)[6:]) == request
+    assert associate.decode_associate_request(associate.encode_associate_request(request)[6:]) == request
 
 
 @given(requests)
 def test_pynetdicom_reads_our_request(request: AssociateRequest) -> None:
     """An independent decoder finds the same titles, contexts and maximum length."""
     theirs = A_ASSOCIATE_RQ()
-    theirs.decode(pdus.encode_associate_request(request))
+    theirs.decode(associate.encode_associate_request(request))
     found = [(one.context_id, str(one.abstract_syntax)) for one in theirs.presentation_context]
     assert found == [(one.context_id, one.abstract_syntax) for one in request.contexts]
     assert theirs.calling_ae_title.strip() == request.calling_ae
@@ -87,13 +87,13 @@ def test_pynetdicom_reads_our_acceptance() -> None:
         implementation_version="RADIONAV",
     )
     theirs = A_ASSOCIATE_AC()
-    written = pdus.encode_associate_accept(accept, titles=b"RADIONAV".ljust(16) + b"CONSOLE".ljust(16))
+    written = associate.encode_associate_accept(accept, titles=b"RADIONAV".ljust(16) + b"CONSOLE".ljust(16))
     theirs.decode(written)
     assert [(one.context_id, one.result) for one in theirs.presentation_context] == [(1, 0), (3, 4)]
     assert theirs.called_ae_title.strip() == "RADIONAV"
     assert theirs.user_information is not None
     assert theirs.user_information.maximum_length == 131072
-    assert pdus.decode_associate_accept(written[6:]) == accept
+    assert associate.decode_associate_accept(written[6:]) == accept
 
 
 def test_the_short_pdus_are_those_of_the_standard() -> None:
@@ -104,7 +104,7 @@ def test_the_short_pdus_are_those_of_the_standard() -> None:
     theirs = A_ASSOCIATE_RJ()
     theirs.decode(rejection)
     assert (theirs.result, theirs.source, theirs.reason_diagnostic) == (1, 1, 3)
-    assert pdus.decode_reject(rejection[6:]) == AssociateReject(result=1, source=1, reason=3)
+    assert associate.decode_reject(rejection[6:]) == AssociateReject(result=1, source=1, reason=3)
 
 
 @given(
@@ -117,7 +117,7 @@ def test_a_message_of_any_length_fits_what_the_peer_takes(
     context_id: int, command: bytes, data_set: bytes | None, limit: int
 ) -> None:
     """No PDU is longer than the peer takes, the last fragment of each part says so, and the parts come back."""
-    written = memoryview(pdus.encode_message(context_id, command, data_set, maximum_pdu_bytes=limit))
+    written = memoryview(fragments.encode_message(context_id, command, data_set, maximum_pdu_bytes=limit))
     parts: dict[bool, bytes] = {}
     ended: list[bool] = []
     place = 0
@@ -125,7 +125,7 @@ def test_a_message_of_any_length_fits_what_the_peer_takes(
         kind, length = pdus.read_header(written, place)
         assert kind == pdus.P_DATA_TF
         assert not limit or length <= limit
-        for fragment in pdus.read_fragments(written[place + 6 : place + 6 + length]):
+        for fragment in fragments.read_fragments(written[place + 6 : place + 6 + length]):
             assert fragment.context_id == context_id
             assert fragment.is_command not in ended
             parts[fragment.is_command] = parts.get(fragment.is_command, b"") + bytes(fragment.content)
@@ -138,7 +138,7 @@ def test_a_message_of_any_length_fits_what_the_peer_takes(
 def test_a_command_and_its_data_may_share_a_pdu() -> None:
     """Two fragments in one P-DATA-TF, as dcm4che packs them, are both found."""
     both = bytes.fromhex("0000000401030102000000030100aa")
-    found = list(pdus.read_fragments(memoryview(both)))
+    found = list(fragments.read_fragments(memoryview(both)))
     assert [(one.is_command, one.is_last, bytes(one.content)) for one in found] == [
         (True, True, b"\x01\x02"),
         (False, False, b"\xaa"),
@@ -148,13 +148,13 @@ def test_a_command_and_its_data_may_share_a_pdu() -> None:
 @given(st.binary(max_size=300))
 def test_garbage_is_refused_with_one_kind_of_error(content: bytes) -> None:
     """No bytes make the decoders raise anything but their own refusal."""
-    for decode in (pdus.decode_associate_request, pdus.decode_associate_accept, pdus.decode_reject):
+    for decode in (associate.decode_associate_request, associate.decode_associate_accept, associate.decode_reject):
         try:
             decode(content)
         except MalformedPdu:
             continue
     with suppress(MalformedPdu):
-        assert sum(len(one.content) + 6 for one in pdus.read_fragments(memoryview(content))) == len(content)
+        assert sum(len(one.content) + 6 for one in fragments.read_fragments(memoryview(content))) == len(content)
     with suppress(MalformedCommand):
         decode_command(content)
 
@@ -162,25 +162,25 @@ def test_garbage_is_refused_with_one_kind_of_error(content: bytes) -> None:
 @given(requests, st.data())
 def test_a_damaged_request_is_read_or_refused(request: AssociateRequest, data: st.DataObject) -> None:
     """A request with some bytes changed or cut off raises nothing but the refusal."""
-    content = bytearray(pdus.encode_associate_request(request)[6:])
+    content = bytearray(associate.encode_associate_request(request)[6:])
     for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=5)):
         content[place] = data.draw(st.integers(0, 255))
     with suppress(MalformedPdu):
-        pdus.decode_associate_request(bytes(content[: data.draw(st.integers(0, len(content)))]))
+        associate.decode_associate_request(bytes(content[: data.draw(st.integers(0, len(content)))]))
 
 
 @pytest.mark.parametrize("path", sorted(BROKEN.glob("request-*.hex")), ids=lambda path: path.stem)
 def test_lying_requests_are_refused(path: Path) -> None:
     """Each kept A-ASSOCIATE-RQ contradicts itself, and is refused."""
     with pytest.raises(MalformedPdu):
-        pdus.decode_associate_request(bytes.fromhex(path.read_text()))
+        associate.decode_associate_request(bytes.fromhex(path.read_text()))
 
 
 @pytest.mark.parametrize("path", sorted(BROKEN.glob("data-*.hex")), ids=lambda path: path.stem)
 def test_lying_fragments_are_refused(path: Path) -> None:
     """Each kept P-DATA-TF contradicts itself, and is refused."""
     with pytest.raises(MalformedPdu):
-        list(pdus.read_fragments(memoryview(bytes.fromhex(path.read_text()))))
+        list(fragments.read_fragments(memoryview(bytes.fromhex(path.read_text()))))
 
 
 def test_an_echo_is_answered_as_pynetdicom_answers_it() -> None:
@@ -201,7 +201,7 @@ def _only_command(encoded: Iterable[P_DATA]) -> bytes:
     (primitive,) = encoded
     pdu = P_DATA_TF()
     pdu.from_primitive(primitive)
-    (fragment,) = pdus.read_fragments(memoryview(pdu.encode())[6:])
+    (fragment,) = fragments.read_fragments(memoryview(pdu.encode())[6:])
     return bytes(fragment.content)
 
 

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 import pytest
 
-from devices.dicom.part10 import FileMeta
 from devices.dicom.settings import NodeSettings
+from devices.dicom.storage.part10 import FileMeta
 
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"

@@ -19,14 +19,14 @@ from pynetdicom.events import Event
 from pynetdicom.presentation import build_context, build_role
 
 from devices.dicom.client import run_node
-from devices.dicom.commitment import (
+from devices.dicom.services.commitment import (
     Failure,
     Reference,
     Transaction,
     decode_transaction,
     encode_report,
 )
-from devices.dicom.elements import UnreadableObject
+from devices.dicom.storage.elements import UnreadableObject
 
 PUSH_MODEL, PUSH_INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from devices.dicom.completion import StudyLedger
-from devices.dicom.store import StoredStudy
+from devices.dicom.storage.store import StoredStudy
 
 
 def _stored(ledger: StudyLedger, name: str, *, sender: int = 1, study: str = "1.2", now_s: float) -> None:

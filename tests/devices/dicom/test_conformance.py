@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from devices.dicom.commands import Status
 from devices.dicom.conformance import ACTION_STATUSES, STORAGE_STATUSES, statement
+from devices.dicom.services.commands import Status
 
 DOCS = Path(__file__).parents[3] / "docs"
 

@@ -15,7 +15,7 @@ from pynetdicom.pdu_primitives import AsynchronousOperationsWindowNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 
 from devices.dicom.client import run_node
-from devices.dicom.part10 import data_set_offset, is_sound
+from devices.dicom.storage.part10 import data_set_offset, is_sound
 
 IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 JPEG, J2K, RLE = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.5"

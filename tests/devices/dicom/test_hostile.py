@@ -49,16 +49,21 @@ def left(folder: Path) -> set[str]:
     }
 
 
+def children(process_id: int) -> list[int]:
+    """Processes that a process has forked."""
+    return list(map(int, Path(f"/proc/{process_id}/task/{process_id}/children").read_text().split()))
+
+
 def workers(node: StorageNode) -> list[int]:
-    """Processes of the node's workers."""
-    children = Path(f"/proc/{node.process_id}/task/{node.process_id}/children").read_text()
-    return [int(number) for number in children.split()]
+    """Processes of the node's workers, which another process of its forks."""
+    (foreman,) = children(node.process_id)
+    return children(foreman)
 
 
 def resident_kb(node: StorageNode) -> int:
-    """Most memory that the node's process and its workers ever had, together."""
+    """Most memory that the node's processes ever had, together."""
     found = 0
-    for number in (node.process_id, *workers(node)):
+    for number in (node.process_id, *children(node.process_id), *workers(node)):
         lines = Path(f"/proc/{number}/status").read_text().splitlines()
         found += next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     return found

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.dicom.elements import UnreadableObject
-from devices.dicom.identity import Identity, checked_uid, read_identity
+from devices.dicom.storage.elements import UnreadableObject
+from devices.dicom.storage.identity import Identity, checked_uid, read_identity
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 IMPLICIT = "1.2.840.10008.1.2"

@@ -13,7 +13,7 @@ from pydicom import dcmread
 
 import devices
 from devices.dicom.client import StorageNode, run_node
-from devices.dicom.part10 import data_set_offset
+from devices.dicom.storage.part10 import data_set_offset
 from devices.dicom.study import ReceivedStudy
 from devices.errors import DeviceUnavailable
 from devices.readings import LinkState

@@ -3,7 +3,15 @@
 import pytest
 from pynetdicom.fsm import ACTIONS, TRANSITION_TABLE
 
-from devices.dicom.states import NEXT_STATE, TRANSITIONS, Action, Event, ImpossibleEvent, State, transition
+from devices.dicom.upper_layer.states import (
+    NEXT_STATE,
+    TRANSITIONS,
+    Action,
+    Event,
+    ImpossibleEvent,
+    State,
+    transition,
+)
 
 
 def test_the_table_is_that_of_the_standard() -> None:

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 
-from devices.dicom.elements import UnreadableObject
-from devices.dicom.part10 import data_set_offset
-from devices.dicom.store import INCOMING, FolderInUse, Kept, ObjectStore, StorageFull, StoredObject
+from devices.dicom.storage.elements import UnreadableObject
+from devices.dicom.storage.part10 import data_set_offset
+from devices.dicom.storage.placement import Kept, StoredObject
+from devices.dicom.storage.store import INCOMING, FolderInUse, ObjectStore, StorageFull
 
 
 def put(store: ObjectStore, thing: Any) -> StoredObject:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 
 from devices.dicom.client import run_node
-from devices.dicom.part10 import data_set_offset
 from devices.dicom.settings import NodeSettings
+from devices.dicom.storage.part10 import data_set_offset
 from simulators.console.images import CT_GRID, SPECT_GRID
 from simulators.console.sender import StudyNotSent, send_study
 from simulators.console.study import make_study

@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from fastcrc import crc64
 
@@ -31,8 +31,7 @@ class UnreadableFile(ValueError):
     """Raised when a file is no DICOM file, or its meta information cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
+class Seal(NamedTuple):
     """What a data set was when it came: its CRC-64/XZ (poly 42F0E1EBA9EA3693, reflected) and its length."""
 
     checksum: int

@@ -6,8 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from devices.dicom.elements import UnreadableObject, walk, walk_items
-from devices.dicom.identity import checked_uid
+from devices.dicom.storage.elements import UnreadableObject, walk, walk_items
+from devices.dicom.storage.identity import checked_uid
 
 PUSH_MODEL_INSTANCE: Final = "1.2.840.10008.1.20.1.1"
 """Well-known SOP instance of the push model (PS3.4 J.3.5)."""

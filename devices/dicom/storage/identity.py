@@ -4,7 +4,7 @@ import re
 import zlib
 from dataclasses import dataclass
 
-from devices.dicom.elements import Read, UnreadableObject, walk
+from devices.dicom.storage.elements import Read, UnreadableObject, walk
 
 DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 """Transfer syntaxes whose whole data set is deflated (PS3.5 A.5)."""

@@ -1,14 +1,16 @@
 """The other side of an association: opens one to a peer, asks, and releases it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from devices.clock import Clock
-from devices.dicom.association import Association, Timing
-from devices.dicom.commands import LONGEST_COMMAND_BYTES, Command, MalformedCommand, decode_command
-from devices.dicom.pdus import AssociateAccept, AssociateReject, AssociateRequest, Fragment
+from devices.dicom.services.commands import LONGEST_COMMAND_BYTES, Command, MalformedCommand, decode_command
+from devices.dicom.upper_layer.associate import AssociateAccept, AssociateReject, AssociateRequest
+from devices.dicom.upper_layer.association import Association
+from devices.dicom.upper_layer.fragments import Fragment
+from devices.dicom.upper_layer.loop_connection import LoopConnection
+from devices.dicom.upper_layer.timing import Timing
 
 
 class CallFailed(Exception):
@@ -99,10 +101,10 @@ class Call:
         if not self._accept.done():
             self._accept.set_exception(CallFailed(sentence, rejection=reject))
 
-    def take(self, fragment: Fragment) -> Coroutine[Any, Any, None] | None:
+    def take(self, fragment: Fragment) -> None:
         """Take an answer; data sets of answers are not kept."""
         if not fragment.is_command:
-            return None
+            return
         self._command += fragment.content
         if fragment.is_last and len(self._command) <= LONGEST_COMMAND_BYTES:
             content, self._command = bytes(self._command), bytearray()
@@ -110,11 +112,10 @@ class Call:
                 command = decode_command(content)
             except MalformedCommand as exc:
                 self.ended(was_released=False, reason=f"its answer is none: {exc}")
-                return None
+                return
             waiting = self._answers.get(command.message_id)
             if command.is_response and waiting is not None and not waiting.done():
                 waiting.set_result(command)
-        return None
 
     def ended(self, *, was_released: bool, reason: str) -> None:
         """Note the end."""
@@ -136,17 +137,17 @@ async def call(
     """
     user = Call()
     closed = asyncio.Event()
-    association = Association(user, timing=timing, clock=clock, request=request, on_close=closed.set)
+    connection = LoopConnection(user, timing=timing, clock=clock, request=request, on_close=closed.set)
     try:
         async with asyncio.timeout(timing.artim_s):
             loop = asyncio.get_running_loop()
-            transport, _ = await loop.create_connection(lambda: association, host, port)
+            transport, _ = await loop.create_connection(lambda: connection, host, port)
     except OSError as exc:
         raise CallFailed(f"nothing answers at {host}:{port}: {exc}") from exc
     try:
         await user.answered()
         yield user
-        association.release()
+        connection.association.release()
         await user.over()
     finally:
         transport.abort()

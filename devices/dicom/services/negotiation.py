@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from devices.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from devices.dicom.pdus import (
+from devices.dicom.storage.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from devices.dicom.upper_layer.associate import (
     AcceptedContext,
     AssociateAccept,
     AssociateReject,

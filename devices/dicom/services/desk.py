@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,9 +12,8 @@ import msgspec
 import structlog
 
 from devices.clock import Clock
-from devices.dicom.association import Timing
-from devices.dicom.commands import STATUS, Field, Status, encode_request
-from devices.dicom.commitment import (
+from devices.dicom.services.commands import STATUS, Field, Status, encode_request
+from devices.dicom.services.commitment import (
     CLASS_CONFLICT,
     NO_SUCH_INSTANCE,
     PROCESSING_FAILURE,
@@ -22,19 +23,24 @@ from devices.dicom.commitment import (
     Transaction,
     encode_report,
 )
-from devices.dicom.negotiation import EXPLICIT, IMPLICIT, STORAGE_COMMITMENT
-from devices.dicom.part10 import (
+from devices.dicom.services.negotiation import EXPLICIT, IMPLICIT, STORAGE_COMMITMENT
+from devices.dicom.services.provider import Provider
+from devices.dicom.services.request import Respond
+from devices.dicom.services.requestor import CallFailed, call
+from devices.dicom.services.session import Session
+from devices.dicom.settings import Sender
+from devices.dicom.storage.durability import write_durably
+from devices.dicom.storage.part10 import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
     FileMeta,
     UnreadableFile,
     is_sound,
 )
-from devices.dicom.pdus import AssociateRequest, ProposedContext, RoleSelection
-from devices.dicom.requestor import CallFailed, call
-from devices.dicom.session import Provider, Session
-from devices.dicom.settings import Sender
-from devices.dicom.store import ObjectStore, write_durably
+from devices.dicom.storage.store import ObjectStore
+from devices.dicom.upper_layer.associate import AssociateRequest, ProposedContext, RoleSelection
+from devices.dicom.upper_layer.timing import Timing
+from devices.dicom.upper_layer.user import Conclusion, Work
 
 FOLDER = ".commitments"
 
@@ -79,7 +85,7 @@ def _reason(path: Path | None, reference: Reference) -> int | None:
         return PROCESSING_FAILURE
 
 
-class Commitments:
+class CommitmentDesk:
     """Takes transactions, looks into them, and reports until the sender has heard.
 
     A report goes to the address that the sender's rule names; else on an association that the sender has open with
@@ -91,6 +97,8 @@ class Commitments:
         The sessions, the store, the settings.
     folder
         The store's; transactions are kept in a subfolder.
+    disk
+        Runs what waits for the disk.
     timing
         Of associations that are opened to report.
     clock
@@ -101,9 +109,17 @@ class Commitments:
     """
 
     def __init__(
-        self, provider: Provider, folder: Path, *, timing: Timing, clock: Clock, retrying: Retrying | None = None
+        self,
+        provider: Provider,
+        folder: Path,
+        *,
+        disk: Executor,
+        timing: Timing,
+        clock: Clock,
+        retrying: Retrying | None = None,
     ) -> None:
         self._provider = provider
+        self._disk = disk
         self._folder = folder / FOLDER
         self._timing = timing
         self._clock = clock
@@ -112,25 +128,41 @@ class Commitments:
         self._pending: set[Path] = set()
         self._opened = asyncio.Event()
 
-    async def accept(self, transaction: Transaction) -> Status:
-        """Take a transaction durably; what is returned may then be answered."""
+    def accept(self, transaction: Transaction, answer: Respond) -> Work | None:
+        """Take a transaction durably, by work, and answer."""
         path = self._path(transaction)
         if path in self._pending:
-            return Status.SUCCESS
+            answer(Status.SUCCESS)
+            return None
         if len(self._pending) >= MOST_PENDING:
-            return Status.RESOURCE_LIMITATION
+            answer(Status.RESOURCE_LIMITATION)
+            return None
         self._pending.add(path)
-        try:
-            await self._on_disk(lambda: self._write(transaction))
-        except OSError as exc:
-            self._pending.discard(path)
-            log.warning("a commitment cannot be kept", reason=str(exc))
-            return Status.PROCESSING_FAILURE
+
+        def keep() -> Conclusion:
+            try:
+                self._write(transaction)
+            except OSError as exc:
+                log.warning("a commitment cannot be kept", reason=str(exc))
+                return partial(self._give_up, path, answer)
+            return partial(self._begin, transaction, answer)
+
+        return keep
+
+    def _give_up(self, path: Path, answer: Respond) -> None:
+        self._pending.discard(path)
+        answer(Status.PROCESSING_FAILURE)
+
+    def _begin(self, transaction: Transaction, answer: Respond) -> None:
+        answer(Status.SUCCESS)
         self._arrived.put_nowait(transaction)
-        return Status.SUCCESS
 
     def opened(self) -> None:
-        """Note that a sender may be reached now on its own association."""
+        """Note that a sender is about to be reachable on its own association."""
+        # not before its acceptance is sent
+        asyncio.get_running_loop().call_soon(self._wake)
+
+    def _wake(self) -> None:
         opened, self._opened = self._opened, asyncio.Event()
         opened.set()
 
@@ -232,7 +264,7 @@ class Commitments:
         return left
 
     async def _on_disk(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._provider.disk, work)
+        return await asyncio.get_running_loop().run_in_executor(self._disk, work)
 
 
 def _request(event: int, message_id: int) -> bytes:

@@ -1,40 +1,18 @@
-"""Protocol data units of the DICOM upper layer (PS3.8 section 9.3): bytes to values and back, nothing trusted.
-
-Ours instead of pynetdicom's: its decoder raises whatever its parser trips over and aborts on a UID of more than 64
-characters, where the sender is owed a status.
-"""
+"""A-ASSOCIATE PDUs: what is asked of an association, and what is answered (PS3.8 9.3.2 to 9.3.4)."""
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-HEADER_BYTES: Final = 6
-ASSOCIATE_RQ: Final = 0x01
-ASSOCIATE_AC: Final = 0x02
-ASSOCIATE_RJ: Final = 0x03
-P_DATA_TF: Final = 0x04
-RELEASE_RQ: Final = 0x05
-RELEASE_RP: Final = 0x06
-ABORT: Final = 0x07
-
-MAXIMUM_PDU_BYTES: Final = 131072
-"""Offered to the peer. Never 0 for unlimited: GE scanners reject associations that carry it."""
-
-ASSOCIATE_PDU_BYTES: Final = 524288
-"""Longest A-ASSOCIATE PDU: 128 presentation contexts, each with 40 transfer syntaxes, fit."""
-
-FIXED_PDU_BYTES: Final = 4
-"""Length of every other PDU."""
-
-SMALLEST_PDU_BYTES: Final = 64
-"""A peer that wants shorter PDUs than this is taken to want these; a fragment needs 6 bytes before its first."""
+from devices.dicom.upper_layer.pdus import (
+    ASSOCIATE_AC,
+    ASSOCIATE_RQ,
+    FIXED_PDU_BYTES,
+    MAXIMUM_PDU_BYTES,
+    MalformedPdu,
+)
 
 APPLICATION_CONTEXT: Final = "1.2.840.10008.3.1.1.1"
-
-
-class MalformedPdu(ValueError):
-    """Raised when a PDU's own bytes contradict each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,81 +92,6 @@ class AssociateReject:
     result: int
     source: int
     reason: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """A presentation data value: part of a command set or of a data set (PS3.8 9.3.5.1 and annex E.2)."""
-
-    context_id: int
-    is_command: bool
-    is_last: bool
-    content: memoryview
-
-
-def read_header(header: bytes | memoryview | bytearray, offset: int = 0) -> tuple[int, int]:
-    """Type and length of the PDU whose six-byte header begins at ``offset``."""
-    kind, length = struct.unpack_from(">BxL", header, offset)
-    return int(kind), int(length)
-
-
-def longest_pdu(kind: int) -> int:
-    """Greatest length that a PDU of a type may announce; -1 for a type that is none."""
-    if kind == P_DATA_TF:
-        return MAXIMUM_PDU_BYTES
-    if kind in {ASSOCIATE_RQ, ASSOCIATE_AC}:
-        return ASSOCIATE_PDU_BYTES
-    return FIXED_PDU_BYTES if kind in {ASSOCIATE_RJ, RELEASE_RQ, RELEASE_RP, ABORT} else -1
-
-
-def read_fragments(content: memoryview) -> Iterator[Fragment]:
-    """Give the fragments of a P-DATA-TF, without copying.
-
-    Raises
-    ------
-    MalformedPdu
-        Where a fragment's length is not within the PDU.
-
-    """
-    place, end = 0, len(content)
-    while place < end:
-        if end - place < 6:
-            raise MalformedPdu(f"{end - place} bytes after the last fragment of a P-DATA")
-        length = int.from_bytes(content[place : place + 4], "big")
-        if length < 2 or place + 4 + length > end:
-            raise MalformedPdu(f"a fragment of {length} bytes where the P-DATA has {end - place - 4} left")
-        control = content[place + 5]
-        place += 4 + length
-        yield Fragment(
-            content[place - length], bool(control & 1), bool(control & 2), content[place - length + 2 : place]
-        )
-
-
-def encode_message(
-    context_id: int, command: bytes, data_set: bytes | None = None, *, maximum_pdu_bytes: int
-) -> bytes:
-    """Encode a DIMSE message as P-DATA-TF PDUs to be written at once, each no longer than the peer takes."""
-    room = max(maximum_pdu_bytes or MAXIMUM_PDU_BYTES, SMALLEST_PDU_BYTES) - 6
-    parts = [(command, 0x01)] if data_set is None else [(command, 0x01), (data_set, 0x00)]
-    return b"".join(
-        struct.pack(
-            ">BxLLBB",
-            P_DATA_TF,
-            len(piece) + 6,
-            len(piece) + 2,
-            context_id,
-            control | (0x02 if start + room >= len(part) else 0),
-        )
-        + piece
-        for part, control in parts
-        for start in range(0, max(len(part), 1), room)
-        for piece in [part[start : start + room]]
-    )
-
-
-def encode_fixed(kind: int, *, source: int = 0, reason: int = 0, result: int = 0) -> bytes:
-    """Encode a release or an abort, or a rejection with its result (PS3.8 9.3.4 and 9.3.6 to 9.3.8)."""
-    return struct.pack(">BxLxBBB", kind, FIXED_PDU_BYTES, result, source, reason)
 
 
 def decode_reject(content: bytes) -> AssociateReject:

@@ -1,0 +1,70 @@
+"""The storage commitment service (PS3.4 annex J): one N-ACTION from its command to its answer."""
+
+from devices.dicom.services.commands import ACTION_TYPE, Command, Status
+from devices.dicom.services.commitment import LONGEST_REQUEST_BYTES, REQUEST_COMMITMENT, decode_transaction
+from devices.dicom.services.provider import Desk
+from devices.dicom.services.request import Refuse, Respond
+from devices.dicom.storage.elements import UnreadableObject
+from devices.dicom.upper_layer.user import Unacceptable, Work
+
+
+class Committing:
+    """A request for commitment that comes in.
+
+    Parameters
+    ----------
+    command
+        What was asked.
+    desk
+        Takes it; None where commitment is not served.
+    transfer_syntax, calling_ae
+        How its data set is encoded, and who asks.
+    respond, refuse
+        Answer the request; tell of a refusal.
+
+    """
+
+    def __init__(
+        self,
+        command: Command,
+        desk: Desk | None,
+        *,
+        transfer_syntax: str,
+        calling_ae: str,
+        respond: Respond,
+        refuse: Refuse,
+    ) -> None:
+        self._command = command
+        self._desk = desk
+        self._transfer_syntax = transfer_syntax
+        self._calling_ae = calling_ae
+        self._respond = respond
+        self._refuse = refuse
+        self._content = bytearray()
+
+    def take(self, content: memoryview) -> None:
+        """Gather part of the data set."""
+        self._content += content
+        if len(self._content) > LONGEST_REQUEST_BYTES:
+            raise Unacceptable(f"a request for commitment of more than {LONGEST_REQUEST_BYTES} bytes")
+
+    def finish(self) -> Work | None:
+        """Answer when the request cannot be lost any more."""
+        if self._command.number(ACTION_TYPE) != REQUEST_COMMITMENT:
+            self._respond(Status.NO_SUCH_ACTION)
+            return None
+        try:
+            transaction = decode_transaction(
+                bytes(self._content), transfer_syntax=self._transfer_syntax, calling_ae=self._calling_ae
+            )
+        except UnreadableObject as exc:
+            self._refuse(f"a request for commitment: {exc}")
+            self._respond(Status.INVALID_ARGUMENT)
+            return None
+        if self._desk is None:
+            self._respond(Status.UNRECOGNISED_OPERATION)
+            return None
+        return self._desk.accept(transaction, self._respond)
+
+    def discard(self) -> None:
+        """Do nothing: it is in memory alone."""

@@ -1,0 +1,268 @@
+"""One console's association as the node's services see it: who is let in, and message by message what is asked."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from devices.dicom.services import negotiation
+from devices.dicom.services.answers import Answers
+from devices.dicom.services.commands import (
+    LONGEST_COMMAND_BYTES,
+    Command,
+    Field,
+    MalformedCommand,
+    Status,
+    decode_command,
+    encode_response,
+)
+from devices.dicom.services.committing import Committing
+from devices.dicom.services.events import Arrival, Ending, Refusal
+from devices.dicom.services.provider import Provider
+from devices.dicom.services.request import Declined, Request, Respond, Unanswered
+from devices.dicom.services.storage import Storing
+from devices.dicom.settings import Sender
+from devices.dicom.storage.placement import Kept, OnConflict, StoredObject
+from devices.dicom.upper_layer.associate import AssociateAccept, AssociateReject, AssociateRequest
+from devices.dicom.upper_layer.association import Association
+from devices.dicom.upper_layer.fragments import Fragment
+from devices.dicom.upper_layer.user import Unacceptable, Work
+
+
+class Session:
+    """The user of one association with a console.
+
+    Parameters
+    ----------
+    provider
+        What it shares with the others.
+    address
+        Where the console is.
+    number
+        What the node calls it, in whichever process it is served; None for a new one.
+
+    Attributes
+    ----------
+    calling_ae
+        What it calls itself; empty until it asks for the association.
+    acknowledged
+        Objects answered with Success, by study.
+    transfer_syntaxes
+        Of each accepted presentation context.
+    commitment_context
+        That for storage commitment; None where that was not accepted.
+
+    """
+
+    def __init__(self, provider: Provider, address: str, *, number: int | None = None) -> None:
+        self.number = next(provider.numbers) if number is None else number
+        self.calling_ae = ""
+        self.address = address
+        self.acknowledged: Counter[str] = Counter()
+        self.transfer_syntaxes: dict[int, str] = {}
+        self.commitment_context: int | None = None
+        self._on_conflict = OnConflict.KEEP_FIRST
+        self._provider = provider
+        self._association: Association | None = None
+        self._answers = Answers()
+        self._command = bytearray()
+        self._request: Request | None = None
+        self._request_context = 0
+
+    @property
+    def is_between_messages(self) -> bool:
+        """Whether nothing of a message has come and waits for the rest."""
+        return self._association is not None and self._request is None and not self._command
+
+    # --- the association --------------------------------------------------------------------------------------
+
+    def answer(self, association: Association, request: AssociateRequest) -> AssociateAccept | AssociateReject:
+        """Let in who is on the list, from where he may come, while there is room."""
+        self.calling_ae = request.calling_ae
+        sender = self._provider.settings.find_sender(request.calling_ae)
+        reject = self._turn_away(request, sender)
+        if reject is not None:
+            return reject
+        accept = negotiation.accept(request)
+        self.transfer_syntaxes = {
+            context.context_id: context.transfer_syntax for context in accept.contexts if context.reason == 0
+        }
+        commitment = (one for one in request.contexts if one.abstract_syntax == negotiation.STORAGE_COMMITMENT)
+        accepted = (one.context_id for one in commitment if one.context_id in self.transfer_syntaxes)
+        self.commitment_context = next(accepted, None)
+        self._join(association, sender)
+        return accept
+
+    def accepted(self, association: Association, accept: AssociateAccept) -> None:
+        """Not asked: the console opened the association."""
+
+    def rejected(self, reject: AssociateReject) -> None:
+        """Not asked: the console opened the association."""
+
+    def established(self, association: Association) -> None:
+        """Let another process serve it, if it may; reports of commitment are sent from here."""
+        if self.commitment_context is not None:
+            if self._provider.desk is not None:
+                self._provider.desk.opened()
+        elif self._provider.crew is not None:
+            self._provider.crew.offer(self, association)
+
+    def resume(self, association: Association, calling_ae: str, transfer_syntaxes: Mapping[int, str]) -> None:
+        """Take over an association that was accepted elsewhere."""
+        self.calling_ae = calling_ae
+        self.transfer_syntaxes = dict(transfer_syntaxes)
+        self._join(association, self._provider.settings.find_sender(calling_ae))
+
+    def ended(self, *, was_released: bool, reason: str) -> None:
+        """Remove what was under way, and tell."""
+        if self._request is not None:
+            self._request.discard()
+        self._request = None
+        self._answers.give_up()
+        if self._association is None:
+            if reason and not self.calling_ae:
+                self.refuse(f"{reason}: connection dropped")
+            return
+        self._association = None
+        self._provider.sessions.remove(self)
+        if not was_released and reason:
+            self.refuse(f"association ended: {reason}")
+        self._provider.notify(
+            Ending(
+                session=self.number,
+                calling_ae=self.calling_ae,
+                address=self.address,
+                was_released=was_released,
+                acknowledged=dict(self.acknowledged),
+            )
+        )
+
+    def refuse(self, reason: str) -> None:
+        """Tell of a refusal."""
+        self._provider.notify(Refusal(calling_ae=self.calling_ae, address=self.address, reason=reason))
+
+    def _turn_away(self, request: AssociateRequest, sender: Sender | None) -> AssociateReject | None:
+        settings, others = self._provider.settings, self._provider.sessions
+        own = sum(other.calling_ae == self.calling_ae for other in others)
+        if sender is None:
+            self.refuse(f"calling AE title {request.calling_ae!r} is not in allowed_ae_titles")
+            return negotiation.CALLING_AE_UNKNOWN
+        if not sender.may_come_from(self.address):
+            self.refuse(f"{self.address} is in none of the networks of {request.calling_ae!r}")
+            return negotiation.CALLING_AE_UNKNOWN
+        if not sender.may_call(request.called_ae, settings.ae_title):
+            self.refuse(f"called AE title {request.called_ae!r} is not {settings.ae_title!r}")
+            return negotiation.CALLED_AE_UNKNOWN
+        if len(others) >= settings.maximum_associations:
+            self.refuse(f"{len(others)} associations are open already")
+            return negotiation.LOCAL_LIMIT_EXCEEDED
+        if own >= sender.maximum_associations:
+            self.refuse(f"{own} associations of {self.calling_ae!r} are open already")
+            return negotiation.LOCAL_LIMIT_EXCEEDED
+        return None
+
+    def _join(self, association: Association, sender: Sender | None) -> None:
+        self._association = association
+        self._on_conflict = self._on_conflict if sender is None else sender.on_conflict
+        self._provider.sessions.append(self)
+
+    # --- messages ---------------------------------------------------------------------------------------------
+
+    def take(self, fragment: Fragment) -> Work | None:
+        """Take part of a message; answers when it is whole."""
+        if fragment.context_id not in self.transfer_syntaxes:
+            raise Unacceptable(f"malformed message: presentation context {fragment.context_id} was not accepted")
+        if fragment.is_command:
+            return self._take_command(fragment)
+        return self._take_data(fragment)
+
+    def _take_command(self, fragment: Fragment) -> Work | None:
+        if self._request is not None:
+            raise Unacceptable("malformed message: a command where a data set should go on")
+        self._command += fragment.content
+        if len(self._command) > LONGEST_COMMAND_BYTES:
+            raise Unacceptable(f"malformed message: a command set of more than {LONGEST_COMMAND_BYTES} bytes")
+        if not fragment.is_last:
+            return None
+        content, self._command = bytes(self._command), bytearray()
+        try:
+            command = decode_command(content)
+        except MalformedCommand as exc:
+            raise Unacceptable(f"malformed message: {exc}") from exc
+        if command.is_response:
+            self._answers.take(command)
+        request = self._begin(command, fragment.context_id)
+        if not command.has_data_set:
+            return request.finish()
+        self._request, self._request_context = request, fragment.context_id
+        return None
+
+    def _take_data(self, fragment: Fragment) -> Work | None:
+        request = self._request
+        if request is None or self._request_context != fragment.context_id:
+            raise Unacceptable("malformed message: a data set without its command")
+        request.take(fragment.content)
+        if not fragment.is_last:
+            return None
+        self._request = None
+        return request.finish()
+
+    def _begin(self, command: Command, context_id: int) -> Request:
+        """Find what serves a command."""
+        respond = partial(self._respond, context_id, command)
+        match command.field:
+            case Field.C_STORE if command.has_data_set:
+                return self._begin_store(command, context_id, respond)
+            case Field.C_STORE:
+                self.refuse("a storage request without a data set")
+                return Declined(Status.CANNOT_UNDERSTAND, respond)
+            case Field.C_ECHO:
+                return Declined(Status.SUCCESS, respond)
+            case Field.N_ACTION if context_id == self.commitment_context and command.has_data_set:
+                return Committing(
+                    command,
+                    self._provider.desk,
+                    transfer_syntax=self.transfer_syntaxes[context_id],
+                    calling_ae=self.calling_ae,
+                    respond=respond,
+                    refuse=self.refuse,
+                )
+            case _:
+                is_answered = command.field != Field.C_CANCEL and not command.is_response
+                return Declined(Status.UNRECOGNISED_OPERATION, respond) if is_answered else Unanswered()
+
+    def _begin_store(self, command: Command, context_id: int, respond: Respond) -> Storing:
+        storing = Storing(
+            self._provider.store,
+            limit_mb=self._provider.settings.maximum_object_mb,
+            on_conflict=self._on_conflict,
+            arrived=partial(self._arrived, command.sop_instance_uid),
+            respond=respond,
+            refuse=self.refuse,
+        )
+        storing.begin(command, transfer_syntax=self.transfer_syntaxes[context_id], calling_ae=self.calling_ae)
+        return storing
+
+    def _arrived(self, object_uid: str, stored: StoredObject) -> None:
+        self._provider.notify(
+            Arrival(session=self.number, calling_ae=self.calling_ae, object_uid=object_uid, stored=stored)
+        )
+        if stored.kept is not Kept.REJECTED:
+            self.acknowledged[stored.study_uid] += 1
+
+    def _respond(self, context_id: int, command: Command, status: Status) -> None:
+        if self._association is not None:
+            self._association.send(context_id, encode_response(command, status))
+
+    # --- reports of commitment --------------------------------------------------------------------------------
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether a report may be sent now: between two messages, for few senders expect one within."""
+        return self.commitment_context is not None and self.is_between_messages
+
+    async def ask(self, context_id: int, request: Callable[[int], bytes], data_set: bytes) -> int | None:
+        """Send a request of ours, made for a message ID, and wait for its status; None where there is none."""
+        if self._association is None:
+            return None
+        time_s = self._provider.settings.pdu_time_s
+        return await self._answers.ask(self._association, context_id, request, data_set, time_s=time_s)

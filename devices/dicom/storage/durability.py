@@ -1,0 +1,55 @@
+"""What it takes so that a power cut loses nothing: whole writes, synchronised files, synchronised folders."""
+
+import ctypes
+import os
+from pathlib import Path
+from typing import Final
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+_WRITE: Final = ctypes.c_uint(2)
+"""SYNC_FILE_RANGE_WRITE of sync_file_range(2)."""
+
+
+def write_whole(descriptor: int, content: memoryview | bytes) -> None:
+    """Write all of it; raises ``OSError`` where the disk refuses."""
+    written = os.write(descriptor, content)
+    while written < len(content):  # a full disk writes in part before it refuses
+        written += os.write(descriptor, content[written:])
+
+
+def start_writing_out(descriptor: int, place: int, size: int) -> None:
+    """Have the kernel begin to bring bytes to the disk, so that there is less to wait for in the end.
+
+    Makes nothing durable, and does not wait; where a file system has no such thing, it does nothing.
+    """
+    _libc.sync_file_range(descriptor, ctypes.c_int64(place), ctypes.c_int64(size), _WRITE)
+
+
+def synchronise_folder(folder: Path) -> None:
+    """Make the names in a folder durable: a link or rename is only once its folder is (fsync(2), NOTES)."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a small file in place of what is there, as a whole or not at all.
+
+    Raises
+    ------
+    OSError
+        Where the disk refuses.
+
+    """
+    written = path.with_name(f".{path.name}.new")
+    descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        write_whole(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    written.replace(path)
+    synchronise_folder(path.parent)

@@ -1,0 +1,152 @@
+"""Where received objects are kept: on the disk, whole, before anyone is told so.
+
+An object is written beside its place while it comes in, synchronised, moved into place, and its folder
+synchronised; only then does ``keep`` return. Whatever else happens, a file under its final name is complete. The
+data set's bytes are those that came over the wire.
+"""
+
+import fcntl
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from devices.dicom.storage.durability import synchronise_folder
+from devices.dicom.storage.identity import checked_uid
+from devices.dicom.storage.part10 import FileMeta, UnreadableFile
+from devices.dicom.storage.placement import OnConflict, StoredObject, place_object
+from devices.dicom.storage.spool import Spool
+
+INCOMING = ".incoming"
+"""Subfolder for files that are not complete; emptied at start."""
+
+LOCK = ".lock"
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredStudy:
+    """A study found in the folder."""
+
+    study_uid: str
+    calling_ae: str
+    objects: tuple[Path, ...]
+
+
+class StorageFull(OSError):
+    """Raised when storing would leave less free space than the floor."""
+
+
+class FolderInUse(OSError):
+    """Raised when another node keeps its objects in the same folder."""
+
+
+class ObjectStore:
+    """A folder of studies, each a folder of DICOM files named by UID.
+
+    Use ``open``: only one node at a time may write to a folder. Spools may be kept by several threads, and by
+    stores of the same node in other processes, at once.
+    """
+
+    def __init__(self, folder: Path, *, free_floor_mb: int) -> None:
+        self._folder = folder
+        self._incoming = folder / INCOMING
+        self._free_floor_mb = free_floor_mb
+        self._studies: set[Path] = set()
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path, *, free_floor_mb: int) -> Iterator[Self]:
+        """Make the folder if need be, take its lock, and remove what an earlier end left incomplete.
+
+        Raises
+        ------
+        FolderInUse
+            Where another process holds the lock.
+        OSError
+            Where the folder cannot be made or written.
+
+        """
+        store = cls(folder, free_floor_mb=free_floor_mb)
+        store._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (folder / LOCK).open("w") as lock:
+            try:
+                # held by the open file, so that the kernel gives it up however the process ends
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as exc:
+                raise FolderInUse(f"{folder} is in use by another storage node") from exc
+            for left in store._incoming.iterdir():
+                left.unlink()
+            synchronise_folder(folder)
+            yield store
+
+    def begin(self, meta: FileMeta) -> Spool:
+        """Begin an object whose data set is to come.
+
+        Raises
+        ------
+        StorageFull
+            Where less than the floor is free; nothing is written then.
+        OSError
+            Where the disk refuses.
+
+        """
+        self.check_space()
+        return Spool(self, meta, folder=self._incoming)
+
+    def check_space(self) -> None:
+        """Raise ``StorageFull`` where less than the floor is free."""
+        there = os.statvfs(self._folder)
+        free_mb = there.f_bavail * there.f_frsize // MEGABYTE
+        if free_mb < self._free_floor_mb:
+            raise StorageFull(
+                f"{free_mb} MB are free in {self._folder}, less than the floor of {self._free_floor_mb} MB: "
+                "make room, or lower free_floor_mb"
+            )
+
+    def studies(self) -> Iterator[StoredStudy]:
+        """Every study in the folder, its objects by name."""
+        for study in sorted(self._folder.iterdir()):
+            objects = tuple(sorted(study.glob("*.dcm"))) if study.is_dir() else ()
+            if not study.name.startswith(".") and objects:
+                yield StoredStudy(study_uid=study.name, calling_ae=_sender(objects[-1]), objects=objects)
+
+    def find(self, object_uids: Collection[str]) -> dict[str, Path]:
+        """Files of these objects, in whatever study they are; one that is not there is not in the answer."""
+        names, found = {f"{uid}.dcm": uid for uid in object_uids}, {}
+        for study in self._folder.iterdir():
+            if study.is_dir() and not study.name.startswith("."):
+                found.update(
+                    {names[name]: study / name for name in names.keys() & {path.name for path in study.iterdir()}}
+                )
+        return found
+
+    def place(self, written: str, meta: FileMeta, *, study_uid: str, on_conflict: OnConflict) -> StoredObject:
+        """Move a synchronised file into its place, and make that durable; for ``Spool``.
+
+        Raises
+        ------
+        UnreadableObject
+            Where a UID is none, so that no path may be made of it.
+        OSError
+            Where the disk refuses.
+
+        """
+        checked_uid(meta.object_uid, name="SOP Instance UID (0008,0018)")
+        study = self._folder / checked_uid(study_uid, name="Study Instance UID (0020,000D)")
+        if study not in self._studies:
+            # also where it is there already: whoever made it may not have come to this yet
+            study.mkdir(mode=0o700, exist_ok=True)
+            synchronise_folder(self._folder)
+            self._studies.add(study)
+        return place_object(written, meta, study, on_conflict=on_conflict)
+
+
+def _sender(path: Path) -> str:
+    try:
+        return FileMeta.read(path)[0].calling_ae
+    except UnreadableFile:
+        return ""

@@ -1,0 +1,1 @@
+"""The upper layer of DICOM (PS3.8): associations, on whatever carries them."""

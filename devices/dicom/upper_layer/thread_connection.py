@@ -1,0 +1,150 @@
+"""A connection on a thread of its own: for associations that a worker serves.
+
+An event loop is woken for every piece that comes, and asks before it reads. A thread that has nothing else to do
+reads a PDU in one call, waits for the disk itself, and spends half as long in the interpreter.
+"""
+
+import socket
+import struct
+import threading
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+from devices.clock import Clock
+from devices.dicom.upper_layer.association import Association
+from devices.dicom.upper_layer.timing import Timing
+from devices.dicom.upper_layer.user import Conclusion, User, Work
+
+LONGEST_WAIT_S: Final = 1.0
+"""After which a silent connection is looked at."""
+
+
+class ThreadConnection:
+    """An association's connection, served by whichever thread calls ``serve``.
+
+    Parameters
+    ----------
+    user, timing, clock
+        The association's.
+    connection
+        A connected socket; its reads and writes are to wait.
+
+    Attributes
+    ----------
+    association
+        What it carries.
+
+    """
+
+    def __init__(self, user: User, connection: socket.socket, *, timing: Timing, clock: Clock) -> None:
+        self.association = Association(user, self, timing=timing, clock=clock)
+        self._socket = connection
+        self._timing = timing
+        self._clock = clock
+        self._artim_s: float | None = None
+        self._is_open = True
+        self._must_leave = threading.Event()
+
+    def serve(self) -> None:
+        """Carry the association to its end."""
+        association, timing = self.association, self._timing
+        wait_s = min(LONGEST_WAIT_S, timing.artim_s / 4, timing.pdu_s / 4, timing.idle_s / 4, timing.total_s / 4)
+        self._let_wait(socket.SO_RCVTIMEO, wait_s)
+        self._let_wait(socket.SO_SNDTIMEO, timing.pdu_s)
+        association.connected()
+        reason = ""
+        try:
+            while self._is_open:
+                if association.work is not None:
+                    association.conclude(_done(association.work))
+                elif not self._read():
+                    break
+        except OSError as exc:
+            reason = str(exc)
+        self._is_open = False
+        association.disconnected(reason)
+        self._socket.close()
+
+    def leave(self) -> None:
+        """Have the association aborted soon; from another thread."""
+        self._must_leave.set()
+        with suppress(OSError):  # it may be gone already
+            self._socket.shutdown(socket.SHUT_RD)  # wakes whoever reads
+
+    def _read(self) -> bool:
+        """Read what comes, to the end of the PDU that has begun; false at the connection's end."""
+        association, assembly = self.association, self.association.assembly
+        missing = assembly.missing
+        try:
+            if missing:
+                size = self._socket.recv_into(assembly.room, missing, socket.MSG_WAITALL)
+            else:
+                size = self._socket.recv_into(assembly.room)
+        except BlockingIOError:
+            size = -1
+        if size > 0:
+            association.received(size)
+        if size <= 0 or size < missing:
+            self._look()
+        return size != 0
+
+    def _look(self) -> None:
+        """See to what time asks for, and to whoever wants it ended."""
+        if self._must_leave.is_set():
+            self._must_leave.clear()
+            self.association.abort("the node ends")
+        elif self._artim_s is not None and self._artim_s <= self._clock():
+            self._artim_s = None
+            self.association.artim_expired()
+        else:
+            self.association.look()
+
+    # --- what the association asks for ----------------------------------------------------------------------
+
+    def write(self, content: bytes) -> None:
+        """Send bytes in one piece; a peer that does not take them has lost the connection."""
+        try:
+            self._socket.sendall(content)
+        except OSError:
+            self._is_open = False
+
+    def end_writing(self) -> None:
+        """Say that nothing more comes from us."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close it once what was written is sent."""
+        self._is_open = False
+
+    def drop(self) -> None:
+        """Close it at once."""
+        self._is_open = False
+
+    def start_artim(self) -> None:
+        """Start the ARTIM timer anew."""
+        self._artim_s = self._clock() + self._timing.artim_s
+
+    def stop_artim(self) -> None:
+        """Stop it."""
+        self._artim_s = None
+
+    def detach(self) -> int | None:
+        """Keep it: a worker hands nothing on."""
+        return None
+
+    def _let_wait(self, option: int, seconds: float) -> None:
+        whole, rest = divmod(round(seconds * 1_000_000), 1_000_000)
+        self._socket.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", whole, rest))
+
+
+def _done(work: Work) -> Conclusion:
+    try:
+        return work()
+    except Exception as exc:  # noqa: BLE001 - it goes on where the association concludes
+        return partial(_fail, exc)
+
+
+def _fail(exc: Exception) -> None:
+    raise exc

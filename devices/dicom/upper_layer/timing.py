@@ -1,0 +1,26 @@
+"""How long an association may take."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long an association may take for what.
+
+    Attributes
+    ----------
+    artim_s
+        The ARTIM timer (PS3.8 9.1.4, 9.1.5): to ask for an association, or to close the connection after its end.
+    pdu_s
+        From the first byte of a PDU to its last.
+    idle_s
+        Silence on an established association; time that we take ourselves does not count.
+    total_s
+        An association as a whole.
+
+    """
+
+    artim_s: float = 10.0
+    pdu_s: float = 30.0
+    idle_s: float = 120.0
+    total_s: float = 14400.0

@@ -1,0 +1,1 @@
+"""The node's other processes, each of which serves associations on a core of its own."""

@@ -1,0 +1,67 @@
+"""What the node's processes tell each other: an association that goes to a worker, and what happens there."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from devices.dicom.services.events import Event
+
+LONGEST_BYTES = 65536
+
+
+class Handover(Struct, frozen=True, kw_only=True):
+    """An established association; its socket comes with the message.
+
+    Attributes
+    ----------
+    session
+        What the node calls it.
+    calling_ae, address
+        Who is at the other end.
+    transfer_syntaxes
+        Of each accepted presentation context.
+    peer_maximum_bytes
+        Longest PDU that the peer takes.
+    pending
+        What was read and not yet taken.
+
+    """
+
+    session: int
+    calling_ae: str
+    address: str
+    transfer_syntaxes: dict[int, str]
+    peer_maximum_bytes: int
+    pending: bytes
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    raise NotImplementedError(f"{value!r} is told to no other process")
+
+
+def _decode(kind: type, value: Any) -> Any:
+    return kind(value)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_encode)
+_handovers = msgspec.msgpack.Decoder(Handover)
+_events: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event, dec_hook=_decode)
+
+
+def encode(message: Handover | Event) -> bytes:
+    """Encode a message; one is one packet."""
+    return _encoder.encode(message)
+
+
+def decode_handover(packet: bytes) -> Handover:
+    """Decode what the node tells a worker."""
+    return _handovers.decode(packet)
+
+
+def decode_event(packet: bytes) -> Event:
+    """Decode what a worker tells the node."""
+    return _events.decode(packet)

@@ -1,0 +1,90 @@
+"""A worker of the storage node: takes associations over from it, and serves each on a thread."""
+
+import os
+import signal
+import socket
+import threading
+
+import structlog
+
+from devices.clock import monotonic
+from devices.dicom.services.events import Event
+from devices.dicom.services.provider import Provider
+from devices.dicom.services.session import Session
+from devices.dicom.settings import NodeSettings
+from devices.dicom.storage.store import ObjectStore
+from devices.dicom.upper_layer.thread_connection import ThreadConnection
+from devices.dicom.workers.handover import LONGEST_BYTES, decode_handover, encode
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """Serves what it is handed until the node closes the line to it.
+
+    Parameters
+    ----------
+    settings
+        The node's.
+    line
+        To the node: a packet for each message.
+
+    """
+
+    def __init__(self, settings: NodeSettings, line: socket.socket) -> None:
+        self._line = line
+        self._timing = settings.timing
+        self._provider = Provider(
+            settings=settings,
+            store=ObjectStore(settings.folder, free_floor_mb=settings.free_floor_mb),
+            notify=self._tell,
+        )
+        self._served: dict[threading.Thread, ThreadConnection] = {}
+
+    def run(self) -> None:
+        """Serve."""
+        while True:
+            packet, descriptors, _, _ = socket.recv_fds(self._line, LONGEST_BYTES, 1)
+            if not packet or not descriptors:
+                break
+            self._begin(packet, socket.socket(fileno=descriptors[0]))
+        for thread, connection in list(self._served.items()):
+            connection.leave()
+            thread.join()
+
+    def _begin(self, packet: bytes, connection: socket.socket) -> None:
+        handover = decode_handover(packet)
+        connection.setblocking(True)  # noqa: FBT003 - the standard library's signature
+        session = Session(self._provider, handover.address, number=handover.session)
+        served = ThreadConnection(session, connection, timing=self._timing, clock=monotonic)
+        served.association.resume(handover.peer_maximum_bytes, handover.pending)
+        session.resume(served.association, handover.calling_ae, handover.transfer_syntaxes)
+        thread = threading.Thread(target=self._serve, args=(served,), name=f"dicom {handover.address}")
+        self._served[thread] = served
+        thread.start()
+
+    def _serve(self, served: ThreadConnection) -> None:
+        try:
+            served.serve()
+        except Exception:
+            log.exception("a worker of the storage node ends")
+            os._exit(1)  # the node starts another, and tells of what was lost
+        del self._served[threading.current_thread()]
+
+    def _tell(self, happened: Event) -> None:
+        try:
+            self._line.send(encode(happened))
+        except OSError:
+            os._exit(1)  # the node is gone: nothing more may be acknowledged
+
+
+def serve(settings: NodeSettings, line: socket.socket) -> None:
+    """Be a worker, in a process just forked, and end it."""
+    code = 1
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        Worker(settings, line).run()
+        code = 0
+    except Exception:
+        log.exception("a worker of the storage node ends")
+    os._exit(code)
