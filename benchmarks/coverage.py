@@ -77,6 +77,7 @@ def main() -> None:
     """Read the arguments, draw, replay, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000, help="scenes, over all families")
+    parser.add_argument("--first", type=int, default=0, help="number of the first scene: other numbers, others")
     parser.add_argument("--wrong", action="store_true", help="the probe is not the one that was calibrated")
     parser.add_argument("--only", choices=FAMILIES, help="one family")
     parser.add_argument("--batch", type=int, default=30, help="readings an update; 1 is as they come")
@@ -85,9 +86,10 @@ def main() -> None:
     families = tuple(FAMILIES) if chosen.only is None else (chosen.only,)
     by_family: dict[str, list[dict[str, Any]]] = defaultdict(list)
     with ProcessPoolExecutor(chosen.workers, get_context("spawn"), threadpool_limits, (1,)) as pool:
-        probes = list(pool.map(calibrated, range(min(PROBES, -(-chosen.seeds // len(families))))))
+        numbers = range(chosen.first, chosen.first + chosen.seeds)
+        probes = list(pool.map(calibrated, range(min(PROBES, -(-numbers.stop // len(families))))))
         line_of = partial(scene_line, probes=probes, families=families, is_wrong=chosen.wrong, batch=chosen.batch)
-        for line in pool.map(line_of, range(chosen.seeds)):
+        for line in pool.map(line_of, numbers):
             by_family[line["family"]].append(line)
             print(json.dumps(line), flush=True)
     for family, lines in by_family.items():

@@ -40,6 +40,8 @@ class Belief:
         Of its position, patient frame.
     log_activity, log_activity_sigma
         Of the natural logarithm of its activity in MBq.
+    is_outshone
+        Whether an injection site drowns most of its counts.
 
     """
 
@@ -49,6 +51,7 @@ class Belief:
     covariance_mm2: Array
     log_activity: float
     log_activity_sigma: float
+    is_outshone: bool = False
 
     @classmethod
     def before(cls, prior: SourcePrior) -> Self:
@@ -121,24 +124,24 @@ def laplace_evidence(with_it: Fit, without: Fit, name: str) -> float:
     return with_it.log_posterior - without.log_posterior + 0.5 * float(more - fewer)
 
 
-def presence_of(log_odds: float, log_evidence: float, found: Fit | None, name: str) -> float:
+def presence_of(log_odds: float, log_evidence: float, *, is_outshone: bool) -> float:
     """Probability that a source is there: the map's odds times the evidence, less of both where it is outshone.
 
     Parameters
     ----------
     log_odds, log_evidence
         Of the source being there: before the counts, and what they add.
-    found, name
-        The fit with the source, None where none was made, and its name there.
+    is_outshone
+        See the function of this name.
 
     """
-    if found is not None and _is_outshone(found, name):
+    if is_outshone:
         log_odds = min(log_odds, OUTSHONE_LOG_ODDS)
         log_evidence = min(log_evidence, max(log_evidence - OUTSHONE_NATS, 0.0))
     return probability(log_odds + log_evidence)
 
 
-def _is_outshone(found: Fit, name: str) -> bool:
+def is_outshone(found: Fit, name: str) -> bool:
     """Whether most of a source's counts come where those of injection sites drown them."""
     is_site = np.array([each.is_injection for each in found.mixture.priors], dtype=bool)
     own_cps = found.by_source_cps[:, found.mixture.names.index(name)]

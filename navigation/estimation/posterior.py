@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from navigation.estimation.belief import Belief, laplace_evidence, presence_of
+from navigation.estimation.belief import Belief, is_outshone, laplace_evidence, presence_of
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.estimation.joint import JointFit
 from navigation.estimation.judgement import judge
@@ -204,7 +204,8 @@ class Estimator:
         if found is not None:
             # the scatter that a source explains does not count against it
             evidence /= self._joint.misfit(found)[1]
-        presence = presence_of(odds, evidence, found, sought.name)
+        outshone = found is not None and is_outshone(found, sought.name)
+        presence = presence_of(odds, evidence, is_outshone=outshone)
         belief = Belief.from_scan(scan, self._lattice, sought)
         if found is not None and presence > KEPT_AT:
             fit = fit if found is fit else self._joint.climb(found.mixture)
@@ -212,7 +213,9 @@ class Estimator:
         elif is_in:
             self._born = [each for each in self._born if each.name != sought.name]
             fit = self._joint.climb(without.mixture)
-        self._beliefs[sought.name] = replace(belief, presence=presence, log_evidence=evidence)
+        self._beliefs[sought.name] = replace(
+            belief, presence=presence, log_evidence=evidence, is_outshone=outshone
+        )
         return fit
 
     def _better(self, sought: SourcePrior, scan: Scan, found: Fit | None, without: Fit) -> Fit:
@@ -238,7 +241,8 @@ class Estimator:
             return fit
         found = self._better(sought, scan, None, fit)
         evidence = max(scan.log_evidence, laplace_evidence(found, fit, sought.name)) / self._joint.misfit(found)[1]
-        presence = presence_of(odds, evidence, found, sought.name)
+        outshone = is_outshone(found, sought.name)
+        presence = presence_of(odds, evidence, is_outshone=outshone)
         if presence < BORN_AT:
             return fit
         # the lowest number that is free: a node given up at one place and found at another keeps its name
@@ -248,7 +252,7 @@ class Estimator:
         self._born.append(named)
         fit = self._joint.climb(replace(found.mixture, priors=(*fit.mixture.priors, named)))
         belief = Belief.from_scan(scan, self._lattice, named).sharpened(fit, named.name)
-        self._beliefs[named.name] = replace(belief, presence=presence, log_evidence=evidence)
+        self._beliefs[named.name] = replace(belief, presence=presence, log_evidence=evidence, is_outshone=outshone)
         return fit
 
     def _map_shift(self, fit: Fit, *, besides: str | None = None) -> MapShift | None:
