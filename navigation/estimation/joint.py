@@ -8,7 +8,7 @@ what a merged row should have counted, over what it would have at its mean pose.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,15 @@ GROWN = 0.3
 
 GREATEST_PULL = 16.0
 """Most that one reading adds to the chi-square of the newest: a single wild pose is no contradiction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Tried:
+    """What a fit with one more source rests on: where it started, and what was computed for its rows."""
+
+    start: Mixture
+    slopes: Array
+    log_mean: Array
 
 
 class JointFit:
@@ -60,6 +69,7 @@ class JointFit:
         self._slopes_at, self._variance_at = start.position_mm, float(start.log_response[-1])
         self._log_mean = np.zeros((0, len(start)))
         self._without: dict[str, Mixture] = {}
+        self._tried: _Tried | None = None
 
     def merge(self, group: NDArray[np.intp], live_time_s: Array) -> None:
         """Merge rows as the tally did: the mean over each group, weighted by live time."""
@@ -145,15 +155,27 @@ class JointFit:
         kept = [number for number, name in enumerate(self.mixture.names) if name in without.mixture.names]
         slopes = np.concatenate((self._all_slopes[:, kept], own), axis=1)
         at_place = self._lattice.log_mean_over_middle(mixture.position_mm[-1:], self._tally)
+        log_mean = np.concatenate((self._log_mean[:, kept], at_place), axis=1)
+        self._tried = _Tried(start=mixture, slopes=slopes, log_mean=log_mean)
         return self._likelihood.maximise(
             mixture,
             self._tally,
             self.weight,
             slopes,
             self._lattice.volume_mm3,
-            log_mean=np.concatenate((self._log_mean[:, kept], at_place), axis=1),
+            log_mean=log_mean,
             steps=10,
         )
+
+    def adopt(self, found: Fit) -> Fit:
+        """Stand at the fit that ``with_one_more`` gave last, under whatever names; a climb goes on from it."""
+        if self._tried is None:
+            raise RuntimeError("there is no fit with one more source to stand at")
+        self._slopes, self._log_mean = self._tried.slopes, self._tried.log_mean
+        self._slopes_at = self._tried.start.position_mm
+        self._variance_at = float(self._tried.start.log_response[-1])
+        self.weight, self.mixture = found.weight, found.mixture
+        return found
 
     def misfit(self, fit: Fit) -> tuple[float, float]:
         """Excess scatter of the counts in standard deviations, and the factor by which variances grow for it."""

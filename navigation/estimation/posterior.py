@@ -208,7 +208,7 @@ class Estimator:
         presence = presence_of(odds, evidence, is_outshone=outshone)
         belief = Belief.from_scan(scan, self._lattice, sought)
         if found is not None and presence > KEPT_AT:
-            fit = fit if found is fit else self._joint.climb(found.mixture)
+            fit = fit if found is fit else self._take_in(found)
             belief = belief.sharpened(fit, sought.name)
         elif is_in:
             self._born = [each for each in self._born if each.name != sought.name]
@@ -250,10 +250,14 @@ class Estimator:
         number = next(each for each in range(1, MOST_BORN + 1) if f"unmapped {each}" not in taken)
         named = replace(sought, name=f"unmapped {number}")
         self._born.append(named)
-        fit = self._joint.climb(replace(found.mixture, priors=(*fit.mixture.priors, named)))
+        fit = self._take_in(replace(found, mixture=replace(found.mixture, priors=(*fit.mixture.priors, named))))
         belief = Belief.from_scan(scan, self._lattice, named).sharpened(fit, named.name)
         self._beliefs[named.name] = replace(belief, presence=presence, log_evidence=evidence, is_outshone=outshone)
         return fit
+
+    def _take_in(self, found: Fit) -> Fit:
+        """Believe in one more source; fit all anew, unless more readings are due at once and the next fit does."""
+        return self._joint.adopt(found) if self._joint.steps == FEW_STEPS else self._joint.climb(found.mixture)
 
     def _map_shift(self, fit: Fit, *, besides: str | None = None) -> MapShift | None:
         """Read the common shift of the map off the sources that lie where the map's part of their prior rules."""

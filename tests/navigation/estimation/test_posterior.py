@@ -181,6 +181,20 @@ def test_a_long_session_stays_bounded(response: Response) -> None:
     assert np.linalg.norm(posterior.targets[0].centre_mm - truth[0]) < 2.0
 
 
+@pytest.mark.parametrize("batch", [1, 20])
+def test_a_source_is_taken_in_alike_by_single_readings_and_many(response: Response, batch: int) -> None:
+    """A node on the map and one on none are found where they are, however many readings come at once."""
+    places = np.array([[4.0, -3.0, -22.0], [-18.0, 12.0, -18.0]])
+    seen = sweep(places, np.array([0.1, 0.2]), np.random.default_rng(12), seconds=20.0)
+    estimator = Estimator(response, Prior.from_hotspots([_spot("node", (9.0, 1.0, -25.0), 0.1)]), SKIN)
+    for start in range(0, len(seen), batch):
+        posterior = estimator.add(seen.take(np.arange(start, min(start + batch, len(seen)))))
+    assert [each.name for each in posterior.targets if each.is_localisable] == ["node", "unmapped 1"]
+    for each, place in zip(posterior.targets, places, strict=True):
+        assert np.linalg.norm(each.centre_mm - place) < 3.0
+    assert posterior.is_consistent
+
+
 def test_a_long_session_without_a_map_goes_on_reading_by_reading(response: Response) -> None:
     """Rows are merged also while no source is believed."""
     observations = sweep(np.zeros((0, 3)), np.zeros(0), np.random.default_rng(9), seconds=KEPT_ROWS / 10 + 1)
