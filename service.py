@@ -24,6 +24,7 @@ import typer
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
+from acquisition import upkeep
 from acquisition.archive import StudyArchive
 from acquisition.board import Board
 from acquisition.calibration import Calibration, CalibrationError, load_calibration
@@ -41,6 +42,7 @@ from config.nuclides import load_nuclides
 from config.settings import NavigationSettings, Site
 from config.site import SiteFileError, read_site
 from devices.clock import monotonic
+from devices.dicom.settings import NodeSettings
 from devices.errors import DeviceError
 from devices.mqtt import MqttPublisher
 from devices.reaching import Reach, reach, reach_broker, reach_node
@@ -306,13 +308,7 @@ def _run(
 def check(context: typer.Context, config: SiteFile = None) -> None:
     """Say for each device of a site file whether it can be reached, and what to do if not."""
     _log_to_stderr(logging.CRITICAL)
-    config = config or (context.parent.params["config"] if context.parent else None)
-    if config is None:
-        _fail("check needs --config SITE.toml")
-    try:
-        site = read_site(config)
-    except SiteFileError as exc:
-        _fail(str(exc))
+    site = _named_site(context, config)
     found = asyncio.run(_reach_all(site))
     for one in found:
         print(f"{one.device:12} {'ok  ' if one.is_reached else 'FAIL'}  {one.sentence}")
@@ -321,9 +317,54 @@ def check(context: typer.Context, config: SiteFile = None) -> None:
 
 
 @radionav.command()
+def reindex(context: typer.Context, config: SiteFile = None) -> None:
+    """Make the index of received objects anew from their files; the node makes up for what it lacks by itself."""
+    _log_to_stderr(logging.WARNING)
+    try:
+        is_whole = upkeep.reindex(_storage_node(_named_site(context, config)), Console())
+    except upkeep.UpkeepRefused as exc:
+        _fail(str(exc))
+    raise typer.Exit(0 if is_whole else 1)
+
+
+@radionav.command()
+def retention(
+    context: typer.Context,
+    config: SiteFile = None,
+    *,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete them; without it they are listed.")] = False,
+) -> None:
+    """List the received studies that the rules of the site file name; nothing is ever deleted by itself."""
+    _log_to_stderr(logging.WARNING)
+    site = _named_site(context, config)
+    apply = upkeep.delete_by_rule if delete else upkeep.list_by_rule
+    try:
+        is_done = apply(_storage_node(site), patient_id=site.procedure.patient_id, console=Console())
+    except upkeep.UpkeepRefused as exc:
+        _fail(str(exc))
+    raise typer.Exit(0 if is_done else 1)
+
+
+@radionav.command()
 def schema() -> None:
     """Print the JSON schema of the site file."""
     print(json.dumps(Site.model_json_schema(), indent=2))
+
+
+def _named_site(context: typer.Context, config: Path | None) -> Site:
+    config = config or (context.parent.params["config"] if context.parent else None)
+    if config is None:
+        _fail(f"{context.command.name} needs --config SITE.toml")
+    try:
+        return read_site(config)
+    except SiteFileError as exc:
+        _fail(str(exc))
+
+
+def _storage_node(site: Site) -> NodeSettings:
+    if site.dicom is None:
+        _fail("the site file has no [dicom]: nothing is received, and nothing is kept")
+    return site.dicom
 
 
 def _fail(sentence: str) -> NoReturn:

@@ -123,6 +123,7 @@ def list_studies(archive: StudyArchive) -> StudyList:
                 taken_at_utc=archived.study.taken_at.isoformat() if archived.study.taken_at else None,
                 received_from=archived.received.calling_ae,
                 objects=len(archived.received.objects),
+                conflicts=archived.received.conflicts,
                 in_use=archived is in_use,
                 usable=archived.is_usable,
                 series=tuple(

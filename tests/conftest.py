@@ -18,11 +18,18 @@ PEERS = {
     "mosquitto": ("mosquitto", "mosquitto"),
     "chromium": ("chromium", "chromium"),
     "openssl": ("openssl", "openssl"),
+    "postgresql": ("initdb", "postgresql"),
     "socat": ("socat", "socat"),
 }
 """For each peer: the program looked for, and the Debian package that holds it."""
 
-SYSTEM_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+SYSTEM_PATH = os.pathsep.join(
+    (
+        os.environ.get("PATH", ""),
+        *("/usr/sbin", "/usr/local/sbin"),
+        *map(str, Path("/usr/lib/postgresql").glob("*/bin")),  # Debian keeps several versions off the path
+    )
+)
 
 
 def _missing(peer: str) -> str | None:

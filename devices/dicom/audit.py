@@ -4,10 +4,12 @@ One message a line, in the shape of the standard's schema (A.5.1): what happened
 holds UIDs and titles, and no patient's name.
 """
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import msgspec
 import structlog
@@ -21,19 +23,58 @@ log = structlog.get_logger()
 APPLICATION_ACTIVITY: Final[Code] = ("110100", "Application Activity")
 APPLICATION_START: Final[Code] = ("110120", "Application Start")
 APPLICATION_STOP: Final[Code] = ("110121", "Application Stop")
+INSTANCES_ACCESSED: Final[Code] = ("110103", "DICOM Instances Accessed")
 INSTANCES_TRANSFERRED: Final[Code] = ("110104", "DICOM Instances Transferred")
+STUDY_DELETED: Final[Code] = ("110105", "DICOM Study Deleted")
 SECURITY_ALERT: Final[Code] = ("110113", "Security Alert")
 NODE_AUTHENTICATION: Final[Code] = ("110126", "Node Authentication")
 SOURCE_ROLE: Final[Code] = ("110153", "Source Role ID")
 DESTINATION_ROLE: Final[Code] = ("110152", "Destination Role ID")
 STUDY_UID: Final[Code] = ("110180", "Study Instance UID")
 
-SUCCESS, MINOR_FAILURE = 0, 4
+DELETE: Final = "D"
+"""Event action code (PS3.15 A.5.1)."""
+
+SUCCESS, MINOR_FAILURE, SERIOUS_FAILURE = 0, 4, 8
 """Event outcome indicators (PS3.15 A.5.1)."""
 
 
 def _today() -> datetime:
     return datetime.now(tz=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What the trail says of a study that lost files.
+
+    Attributes
+    ----------
+    at
+        When it was noted.
+    event
+        Code of the event.
+    study_uid
+        The study.
+    message
+        The whole message, JSON.
+
+    """
+
+    at: datetime
+    event: str
+    study_uid: str
+    message: str
+
+    @classmethod
+    def of(cls, message: dict[str, Any]) -> Self:
+        """Take it from a message of the trail."""
+        identification = message["EventIdentification"]
+        return cls(
+            at=datetime.fromisoformat(identification["EventDateTime"]),
+            event=identification["EventID"]["csd-code"],
+            study_uid=message["ParticipantObjectIdentification"][0]["ParticipantObjectID"],
+            message=msgspec.json.encode(message).decode(),
+        )
 
 
 class AuditTrail:
@@ -74,16 +115,50 @@ class AuditTrail:
                 action="C",
                 outcome=SUCCESS if was_released else MINOR_FAILURE,
                 source=(calling_ae, address),
-                about=[
-                    {
-                        "ParticipantObjectTypeCode": 2,
-                        "ParticipantObjectTypeCodeRole": 3,
-                        "ParticipantObjectIDTypeCode": _coded(STUDY_UID),
-                        "ParticipantObjectID": study_uid,
-                        "NumberOfInstances": objects,
-                    }
-                ],
+                about=[_study(study_uid, objects)],
             )
+
+    def missing(self, study_uid: str, objects: int) -> Removal:
+        """Note that files of a study are gone that the node did not delete."""
+        message = self._write(
+            INSTANCES_ACCESSED,
+            action=DELETE,
+            outcome=SERIOUS_FAILURE,
+            about=[_study(study_uid, objects)],
+            described="the files are missing, and were not deleted by the node",
+        )
+        return Removal.of(message)
+
+    def deleted(self, study_uid: str, objects: int, *, deleted_by: str, reason: str, failure: str = "") -> Removal:
+        """Note that a person has a study deleted, by which rule, and why that failed where it did.
+
+        Raises
+        ------
+        OSError
+            Where it cannot be noted, so that nothing may be deleted.
+
+        """
+        message = self._write(
+            STUDY_DELETED,
+            action=DELETE,
+            outcome=SERIOUS_FAILURE if failure else SUCCESS,
+            person=deleted_by,
+            is_durable=True,
+            about=[_study(study_uid, objects)],
+            described=f"{reason}: {failure}" if failure else reason,
+        )
+        return Removal.of(message)
+
+    def removals(self) -> Iterator[Removal]:
+        """Every note of a study that was deleted, or of files that were missing, oldest first."""
+        for path in sorted(self._folder.glob("*.jsonl")):
+            for line in path.read_bytes().splitlines():
+                try:
+                    message = msgspec.json.decode(line)
+                except msgspec.DecodeError:  # cut short by a full disk
+                    continue
+                if message["EventIdentification"]["EventActionCode"] == DELETE:
+                    yield Removal.of(message)
 
     def refused(self, calling_ae: str, address: str, reason: str) -> None:
         """Note a connection, an association or an object that was not accepted."""
@@ -104,9 +179,11 @@ class AuditTrail:
         action: str,
         outcome: int = SUCCESS,
         source: tuple[str, str] | None = None,
+        person: str = "",
         about: list[dict[str, Any]] | None = None,
         described: str = "",
-    ) -> None:
+        is_durable: bool = False,
+    ) -> dict[str, Any]:
         now = self._wall_time()
         identification: dict[str, Any] = {
             "EventID": _coded(event),
@@ -132,6 +209,8 @@ class AuditTrail:
                     "NetworkAccessPointID": address,
                 }
             )
+        if person:
+            participants.append({"UserID": person, "UserIsRequestor": True})
         message = {
             "EventIdentification": identification,
             "ActiveParticipant": participants,
@@ -141,8 +220,25 @@ class AuditTrail:
         try:
             with (self._folder / f"{now:%Y-%m-%d}.jsonl").open("ab") as file:
                 file.write(msgspec.json.encode(message) + b"\n")
-        except OSError as exc:  # a full disk must not end the node: objects are refused, with their own status
+                if is_durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+        except OSError as exc:
+            if is_durable:
+                raise
+            # a full disk must not end the node: objects are refused, with their own status
             log.error("the audit trail cannot be written", folder=str(self._folder), reason=str(exc))  # noqa: TRY400 - the sentence says it
+        return message
+
+
+def _study(study_uid: str, objects: int) -> dict[str, Any]:
+    return {
+        "ParticipantObjectTypeCode": 2,
+        "ParticipantObjectTypeCodeRole": 3,
+        "ParticipantObjectIDTypeCode": _coded(STUDY_UID),
+        "ParticipantObjectID": study_uid,
+        "NumberOfInstances": objects,
+    }
 
 
 def _coded(code: Code) -> dict[str, str]:

@@ -14,7 +14,9 @@ from devices.clock import Clock, monotonic
 from devices.dicom.messages import (
     Conflict,
     Failed,
+    Impaired,
     Listening,
+    Need,
     NodeMessage,
     Refused,
     StudyComplete,
@@ -57,6 +59,8 @@ class StorageNode:
         self._rejected = 0
         self._refusal = ""
         self._shortage = ""
+        self._refused_for_space = 0
+        self._impairments: dict[Need, str] = {}
         self._changed = asyncio.Event()
         self._clock = clock
         self._since_s = clock()
@@ -69,14 +73,14 @@ class StorageNode:
 
         While it is live, ``detail`` tells the last association or object that was refused, and ``rejected`` how
         many were since its start: the technologist waits for the study, and the console shows only a number.
-        Before it stands what workers are missing, while any are.
+        Before it stands what the node lacks: room on the disk, its index, workers.
         """
         lost = str(self._lost).removeprefix(f"{self.device}: ") if self._lost else ""
         return DeviceHealth(
             device=self.device,
             state=LinkState.LOST if self._lost else LinkState.LIVE,
             since_s=self._since_s,
-            detail=lost or "; ".join(filter(None, (self._shortage, self._refusal))),
+            detail=lost or "; ".join(filter(None, (*self._impairments.values(), self._shortage, self._refusal))),
             rejected=self._rejected,
         )
 
@@ -130,13 +134,11 @@ class StorageNode:
                         calling_ae=message.calling_ae,
                         objects=tuple(map(Path, message.objects)),
                         reason=message.reason,
+                        conflicts=message.conflicts,
                     )
                 )
             case Refused():
-                self._rejected += 1
-                who = f"{message.calling_ae} at {message.address}" if message.calling_ae else message.address
-                self._refusal = f"refused: {who or 'a sender without an address'}: {message.reason}"
-                self._tell()
+                self._refuse(message)
                 log.warning(
                     "refused",
                     device=self.device,
@@ -144,12 +146,35 @@ class StorageNode:
                     address=message.address,
                     reason=message.reason,
                 )
+            case Impaired():
+                self._impair(message)
             case Workers():
                 self._note_workers(message)
             case Failed():
                 self.lose(message.reason)
             case Listening():
                 pass
+
+    def _refuse(self, message: Refused) -> None:
+        self._rejected += 1
+        who = f"{message.calling_ae} at {message.address}" if message.calling_ae else message.address
+        if Need.DISK in self._impairments:
+            self._refused_for_space += 1
+        else:
+            self._refusal = f"refused: {who or 'a sender without an address'}: {message.reason}"
+        self._tell()
+
+    def _impair(self, message: Impaired) -> None:
+        self._impairments.pop(message.what, None)
+        if message.reason:
+            self._impairments[message.what] = message.reason
+            log.warning("impaired", device=self.device, what=str(message.what), reason=message.reason)
+        else:
+            log.info("well again", device=self.device, what=str(message.what))
+            if message.what is Need.DISK and self._refused_for_space:
+                self._refusal = f"{self._refused_for_space} refused while the disk was full: send them again"
+                self._refused_for_space = 0
+        self._tell()
 
     def _note_workers(self, message: Workers) -> None:
         if message.missing:

@@ -15,6 +15,7 @@ from devices.dicom.study import FOUND_AT_START
 class _Study:
     calling_ae: str
     objects: dict[str, None] = field(default_factory=dict)
+    conflicting: set[str] = field(default_factory=set)
     senders: set[int] = field(default_factory=set)
     last_s: float = 0.0
     fresh: int = 0
@@ -46,26 +47,41 @@ class StudyLedger:
     def found(self, study: StoredStudy) -> StudyComplete:
         """Take a study that was in the folder at start; it is announced as it is."""
         objects = dict.fromkeys(map(str, study.objects))
-        self._studies[study.study_uid] = _Study(calling_ae=study.calling_ae, objects=objects, is_announced=True)
+        self._studies[study.study_uid] = _Study(
+            calling_ae=study.calling_ae,
+            objects=objects,
+            conflicting=set(study.conflicting),
+            is_announced=True,
+        )
         return StudyComplete(
             study_uid=study.study_uid,
             calling_ae=study.calling_ae,
             objects=tuple(objects),
             reason=FOUND_AT_START,
+            conflicts=len(study.conflicting),
         )
 
     def stored(
-        self, study_uid: str, path: str, *, sender: int, calling_ae: str, now_s: float, is_replaced: bool = False
+        self,
+        study_uid: str,
+        path: str,
+        *,
+        sender: int,
+        calling_ae: str,
+        now_s: float,
+        conflicting_uid: str | None = None,
     ) -> None:
-        """Take an object that ``sender``, an association, has stored, maybe in place of another."""
+        """Take an object that ``sender``, an association, has stored; its UID where other bytes are there too."""
         study = self._studies.setdefault(study_uid, _Study(calling_ae=calling_ae))
         former = self._sending.get(sender)
         if former is not None and former is not study:
             former.senders.discard(sender)
             del self._sending[sender]
         study.last_s = now_s
-        if path in study.objects and not is_replaced:
+        if path in study.objects and conflicting_uid is None:
             return
+        if conflicting_uid is not None:
+            study.conflicting.add(conflicting_uid)
         study.objects[path] = None
         study.calling_ae = calling_ae
         study.senders.add(sender)
@@ -106,4 +122,5 @@ class StudyLedger:
             calling_ae=study.calling_ae,
             objects=tuple(study.objects),
             reason=reason,
+            conflicts=len(study.conflicting),
         )

@@ -3,10 +3,20 @@
 The settings go the other way, as the one line of JSON on its standard input that starts it.
 """
 
+from enum import StrEnum
 from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
+
+
+class Need(StrEnum):
+    """What the node needs beside its ports."""
+
+    DISK = "disk"
+    """Without room on it objects are refused."""
+    INDEX = "index"
+    """Without it objects are stored, and not found by queries until it is back."""
 
 
 class Listening(Struct, frozen=True, kw_only=True, tag="listening", tag_field="event"):
@@ -32,12 +42,16 @@ class Conflict(Struct, frozen=True, kw_only=True, tag="conflict", tag_field="eve
 
 
 class StudyComplete(Struct, frozen=True, kw_only=True, tag="study", tag_field="event"):
-    """No more objects of a study seem to come; ``objects`` are all of its files."""
+    """No more objects of a study seem to come.
+
+    ``objects`` are all of its files, ``conflicts`` how many UIDs are those of several.
+    """
 
     study_uid: str
     calling_ae: str
     objects: tuple[str, ...]
     reason: str
+    conflicts: int = 0
 
 
 class Refused(Struct, frozen=True, kw_only=True, tag="refused", tag_field="event"):
@@ -45,6 +59,13 @@ class Refused(Struct, frozen=True, kw_only=True, tag="refused", tag_field="event
 
     calling_ae: str
     address: str
+    reason: str
+
+
+class Impaired(Struct, frozen=True, kw_only=True, tag="impaired", tag_field="event"):
+    """Something that the node needs fails, in words; ``reason`` is empty when it is well again."""
+
+    what: Need
     reason: str
 
 
@@ -61,7 +82,7 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="event")
     reason: str
 
 
-NodeMessage: TypeAlias = Listening | Conflict | StudyComplete | Refused | Workers | Failed
+NodeMessage: TypeAlias = Listening | Conflict | StudyComplete | Refused | Impaired | Workers | Failed
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[NodeMessage] = msgspec.json.Decoder(NodeMessage)

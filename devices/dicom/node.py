@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, closing
 from typing import Any
@@ -23,13 +23,25 @@ from devices.clock import Clock, monotonic
 from devices.dicom.audit import AuditTrail
 from devices.dicom.completion import StudyLedger
 from devices.dicom.door import WAITING_CONNECTIONS, Admission, Door, listen
-from devices.dicom.messages import Conflict, Failed, Listening, NodeMessage, Refused, Workers, to_line
+from devices.dicom.index.registrar import Registrar
+from devices.dicom.messages import (
+    Conflict,
+    Failed,
+    Impaired,
+    Listening,
+    Need,
+    NodeMessage,
+    Refused,
+    Workers,
+    to_line,
+)
 from devices.dicom.services.desk import CommitmentDesk
 from devices.dicom.services.events import Arrival, Ending, Event, Refusal
 from devices.dicom.services.provider import Provider
 from devices.dicom.services.session import Session
 from devices.dicom.settings import NodeSettings
-from devices.dicom.storage.placement import Kept
+from devices.dicom.storage.placement import Kept, StoredObject, files_beside
+from devices.dicom.storage.space import SpaceWatch
 from devices.dicom.storage.store import ObjectStore
 from devices.dicom.tls import server_context
 from devices.dicom.workers.crew import Crew
@@ -48,8 +60,18 @@ def emit(message: NodeMessage) -> None:
 class _Reporter:
     """Turns what happened into messages for the service."""
 
-    def __init__(self, settings: NodeSettings, audit: AuditTrail, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: NodeSettings,
+        audit: AuditTrail,
+        *,
+        note: Callable[[StoredObject], None],
+        space: SpaceWatch,
+        clock: Clock,
+    ) -> None:
         self._audit = audit
+        self._index = note
+        self._space = space
         self._ledger = StudyLedger(quiet_s=settings.quiet_s)
         self._clock = clock
         self._changed = asyncio.Event()
@@ -61,6 +83,7 @@ class _Reporter:
     def take(self, happened: Event) -> None:
         match happened:
             case Refusal():
+                self._space.look()
                 self._audit.refused(happened.calling_ae, happened.address, happened.reason)
                 emit(Refused(calling_ae=happened.calling_ae, address=happened.address, reason=happened.reason))
             case Ending():
@@ -77,15 +100,20 @@ class _Reporter:
 
     def _note(self, arrival: Arrival) -> None:
         stored = arrival.stored
-        self._ledger.stored(
-            stored.study_uid,
-            str(stored.path),
-            sender=arrival.session,
-            calling_ae=arrival.calling_ae,
-            now_s=self._clock(),
-            is_replaced=stored.kept is Kept.REPLACED,
-        )
-        if stored.kept in {Kept.CONFLICT, Kept.REPLACED}:
+        self._index(stored)
+        is_conflict = stored.kept in {Kept.CONFLICT, Kept.REPLACED}
+        # of the one that was replaced nobody has told: its file has a name that is new
+        aside = files_beside(stored.path) if stored.kept is Kept.REPLACED else ()
+        for path in (*aside, stored.path):
+            self._ledger.stored(
+                stored.study_uid,
+                str(path),
+                sender=arrival.session,
+                calling_ae=arrival.calling_ae,
+                now_s=self._clock(),
+                conflicting_uid=arrival.object_uid if is_conflict else None,
+            )
+        if is_conflict:
             emit(
                 Conflict(
                     study_uid=stored.study_uid,
@@ -156,7 +184,14 @@ async def serve(
     """
     with ObjectStore.open(settings.folder, free_floor_mb=settings.free_floor_mb) as store:
         audit = AuditTrail(settings.folder, ae_title=settings.ae_title)
-        reporter = _Reporter(settings, audit, clock=clock)
+        registrar = Registrar(
+            settings.folder,
+            settings.index,
+            audit=audit,
+            tell=lambda reason: emit(Impaired(what=Need.INDEX, reason=reason)),
+        )
+        space = SpaceWatch(store, tell=lambda reason: emit(Impaired(what=Need.DISK, reason=reason)))
+        reporter = _Reporter(settings, audit, note=registrar.note, space=space, clock=clock)
         async with _disk() as disk:
             provider = Provider(settings=settings, store=store, notify=reporter.take)
             desk = CommitmentDesk(provider, settings.folder, disk=disk, timing=settings.timing, clock=clock)
@@ -175,6 +210,8 @@ async def serve(
                 jobs: dict[str, Coroutine[Any, Any, object]] = {
                     "stop": stop.wait(),
                     "reports": reporter.run(),
+                    "index": registrar.run(),
+                    "space": space.run(),
                     "commitments": desk.run(),
                     "door": door.serve(plain),
                 }
@@ -191,6 +228,7 @@ async def serve(
                     await _first_of(jobs)
                 finally:
                     crew.close()
+                    await registrar.close()
                     audit.stopped()
 
 

@@ -29,6 +29,18 @@ AeTitle = Annotated[str, AfterValidator(_checked_ae_title)]
 """An application entity title, spaces around it removed."""
 
 
+def _checked_database(url: str) -> str:
+    if not url.startswith("postgresql://"):
+        raise ValueError(
+            "it wants postgresql://user@host/database; leave it away for SQLite, and a password to ~/.pgpass"
+        )
+    return url
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_checked_database)]
+"""Where a PostgreSQL database is."""
+
+
 class Section(BaseModel):
     """A table of the site file: unknown keys are refused."""
 
@@ -75,6 +87,28 @@ class TlsSettings(Section):
     )
 
 
+class RetentionRule(Section):
+    """Studies that ``radionav retention`` names: those of which all that the rule says is so."""
+
+    older_than_days: float | None = Field(default=None, ge=1, description="Its last object came longer ago.")
+    larger_than_mb: float | None = Field(default=None, gt=0, description="Its files together are larger.")
+    sender: AeTitle | None = Field(default=None, description="Every object came from this calling AE title.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("an empty rule names every study: write older_than_days, larger_than_mb or sender")
+        return self
+
+    def __str__(self) -> str:
+        said = (
+            self.older_than_days is not None and f"older than {self.older_than_days:g} days",
+            self.larger_than_mb is not None and f"larger than {self.larger_than_mb:g} MB",
+            self.sender is not None and f"from {self.sender}",
+        )
+        return ", ".join(one for one in said if one)
+
+
 class NodeSettings(Section):
     """The storage node: where it listens, whom it lets in, and where it keeps what it receives."""
 
@@ -82,12 +116,20 @@ class NodeSettings(Section):
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(default=11112, ge=0, le=65535, description="TCP port; 0 takes any free one.")
     folder: Path = Field(description="Where received objects are kept, one folder a study.")
+    index: DatabaseUrl | None = Field(
+        default=None,
+        description="Database of the index, as postgresql://radionav@db.example/or3. None: SQLite in `folder`.",
+    )
     allowed_ae_titles: tuple[AeTitle, ...] = Field(
         default=(),
         description='Calling AE titles that may send; none means nobody may, "*" means anybody may.',
     )
     senders: tuple[Sender, ...] = Field(
         default=(), description="Consoles that may send, each with its own address and rules."
+    )
+    retention: tuple[RetentionRule, ...] = Field(
+        default=(),
+        description="Rules by which `radionav retention` lists studies, and deletes them when told to.",
     )
     tls: TlsSettings | None = Field(default=None, description="TLS beside plain DICOM. None: off.")
     workers: int = Field(

@@ -21,6 +21,8 @@ class ReceivedStudy:
         DICOM Part 10 files, in the order of arrival (by name where found at start).
     reason
         Why it is announced now, in words: complete, found at start, late objects, association lost.
+    conflicts
+        UIDs under which several objects with different bytes came; all are kept.
 
     """
 
@@ -28,3 +30,4 @@ class ReceivedStudy:
     calling_ae: str
     objects: tuple[Path, ...]
     reason: str
+    conflicts: int = 0

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -71,7 +72,7 @@ async def test_frames_come_twenty_times_a_second() -> None:
 async def test_a_study_in_use_is_in_every_frame_with_its_volumes() -> None:
     """What the frame names can be fetched, voxel for voxel; the list says that it is in use."""
     house = House()
-    await house.console.archive.take(received())
+    await house.console.archive.take(replace(received(), conflicts=3))
     async with running(house):
         frame = await house.frame()
     assert frame.study is not None
@@ -83,7 +84,7 @@ async def test_a_study_in_use_is_in_every_frame_with_its_volumes() -> None:
     assert np.array_equal(np.frombuffer(voxels.voxels, "<f4").reshape(frame.study.activity.shape), spect().values)
     assert frame.study.anatomy.dtype == "int16"
     (entry,) = house.exhibits.studies().studies
-    assert (entry.in_use, entry.usable, entry.received_from) == (True, True, "SPECTCT")
+    assert (entry.in_use, entry.usable, entry.received_from, entry.conflicts) == (True, True, "SPECTCT", 3)
 
 
 async def test_while_a_map_is_exchanged_no_frame_shows_the_former() -> None:

@@ -169,7 +169,7 @@ class CommitmentDesk:
     async def run(self) -> None:
         """Deal with what an earlier end left, and with what comes, for ever."""
         async with asyncio.TaskGroup() as tasks:
-            for transaction in await self._on_disk(self._left):
+            for transaction in await self._on_disk(lambda: left_behind(self._folder.parent)):
                 self._pending.add(self._path(transaction))
                 self._arrived.put_nowait(transaction)
             while True:
@@ -254,17 +254,19 @@ class CommitmentDesk:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         write_durably(self._path(transaction), msgspec.json.encode(transaction))
 
-    def _left(self) -> list[Transaction]:
-        left = []
-        for path in sorted(self._folder.glob("*.json")):
-            try:
-                left.append(msgspec.json.decode(path.read_bytes(), type=Transaction))
-            except msgspec.DecodeError as exc:
-                log.warning("a commitment cannot be read", path=str(path), reason=str(exc))
-        return left
-
     async def _on_disk(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
+
+
+def left_behind(folder: Path) -> list[Transaction]:
+    """Read the transactions in a store's folder whose senders have not heard yet."""
+    left = []
+    for path in sorted((folder / FOLDER).glob("*.json")):
+        try:
+            left.append(msgspec.json.decode(path.read_bytes(), type=Transaction))
+        except msgspec.DecodeError as exc:
+            log.warning("a commitment cannot be read", path=str(path), reason=str(exc))
+    return left
 
 
 def _request(event: int, message_id: int) -> bytes:

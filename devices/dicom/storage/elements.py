@@ -70,13 +70,20 @@ class _Window:
 
 
 def walk(
-    read: Read, size: int, *, transfer_syntax: str, wanted: frozenset[int], is_whole: bool = True
+    read: Read,
+    size: int,
+    *,
+    transfer_syntax: str,
+    wanted: frozenset[int],
+    is_whole: bool = True,
+    until: int = ITEM,
 ) -> dict[int, bytes]:
     """Walk a data set of ``size`` bytes to its end and return the values of the ``wanted`` top-level elements.
 
     A data set that is encoded otherwise than negotiated (explicit for implicit VR, or the reverse) is walked as
     what its first element is: such objects are sent, and are kept as sent. With ``is_whole`` false only the head
-    of the data set is there, and the walk ends in peace where it is cut.
+    of the data set is there, and the walk ends in peace where it is cut. It ends before the first tag that is not
+    below ``until``: elements stand in the order of their tags.
 
     Raises
     ------
@@ -88,7 +95,7 @@ def walk(
     window = _Window(read, is_big_endian=is_big_endian)
     walker = _Walker(window, size, wanted=wanted, is_explicit=_is_explicit(window, size, transfer_syntax))
     try:
-        walker.run()
+        walker.run(until=until)
     except _CutShort as exc:
         if is_whole:
             raise UnreadableObject(str(exc)) from exc
@@ -147,13 +154,15 @@ class _Walker:
         self.values: dict[int, bytes] = {}
         self.spans: dict[int, tuple[int, int]] = {}
 
-    def run(self, place: int = 0) -> None:
+    def run(self, place: int = 0, *, until: int = ITEM) -> None:
         size, wanted, is_explicit = self._size, self._wanted, self.is_explicit
         while place < size:
             if size - place < 8 and self._is_padding(place):
                 return
             tag, length, start, is_unknown = self._header(place, is_explicit=is_explicit)
-            if tag >= ITEM:
+            if tag >= until:
+                if tag < ITEM:
+                    return
                 raise UnreadableObject(f"{_name(tag)} at byte {place} stands where no item is open")
             if length == UNDEFINED:
                 # what is unknown and of undefined length is implicit VR within (PS3.5 6.2.2)

@@ -60,15 +60,27 @@ def read_identity(read: Read, size: int, *, transfer_syntax: str) -> Identity:
         Where the data set does not hold together, or one of the two is missing or no UID.
 
     """
-    is_whole = True
-    if transfer_syntax in DEFLATED:
-        head, is_whole = _inflated_head(read)
-        read, size = _reader(head), len(head)
+    read, size, is_whole = open_data_set(read, size, transfer_syntax=transfer_syntax)
     values = walk(read, size, transfer_syntax=transfer_syntax, wanted=_WANTED, is_whole=is_whole)
     return Identity(
         object_uid=_uid(values, SOP_INSTANCE_UID, "SOP Instance UID (0008,0018)"),
         study_uid=_uid(values, STUDY_INSTANCE_UID, "Study Instance UID (0020,000D)"),
     )
+
+
+def open_data_set(read: Read, size: int, *, transfer_syntax: str) -> tuple[Read, int, bool]:
+    """Give what can be walked of a data set, and whether that is all of it: of a deflated one the inflated head.
+
+    Raises
+    ------
+    UnreadableObject
+        Where it cannot be inflated.
+
+    """
+    if transfer_syntax not in DEFLATED:
+        return read, size, True
+    head, is_whole = _inflated_head(read)
+    return _reader(head), len(head), is_whole
 
 
 def _reader(content: bytes) -> Read:

@@ -2,11 +2,15 @@
 
 import fcntl
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from devices.dicom.storage.part10 import EMPTY, FileMeta, is_same_object
+from devices.dicom.storage.part10 import EMPTY, FileMeta, UnreadableFile, is_same_object
+
+LABEL_DIGITS = 16
+"""Of the label in the name of a file beside another under the same UID."""
 
 
 class Kept(StrEnum):
@@ -65,6 +69,33 @@ def place_object(written: str, meta: FileMeta, study: Path, *, on_conflict: OnCo
     return stored
 
 
+def files_beside(path: Path) -> list[Path]:
+    """Find the other files under the UID of the one with the plain name."""
+    return [
+        other
+        for other in path.parent.glob(f"{path.stem}.{'?' * LABEL_DIGITS}.dcm")
+        if _object_uid(other) == path.stem  # the UID of another object may end like a label
+    ]
+
+
+def conflicting_uids(objects: Iterable[Path]) -> frozenset[str]:
+    """Find the UIDs that several files of a study have, by their names."""
+    there = set(objects)
+    split = ((path, *path.stem.rpartition(".")[::2]) for path in there)
+    return frozenset(
+        uid
+        for path, uid, label in split
+        if len(label) == LABEL_DIGITS and path.with_name(f"{uid}.dcm") in there and _object_uid(path) == uid
+    )
+
+
+def _object_uid(path: Path) -> str:
+    try:
+        return FileMeta.read(path)[0].object_uid
+    except UnreadableFile:
+        return ""
+
+
 def _place_beside(written: Path, meta: FileMeta, place: Path, *, on_conflict: OnConflict) -> tuple[Path, Kept]:
     beside = place.with_name(f"{place.stem}.{_label(meta)}.dcm")
     for there in (place, beside):
@@ -85,7 +116,7 @@ def _place_beside(written: Path, meta: FileMeta, place: Path, *, on_conflict: On
 def _label(meta: FileMeta) -> str:
     """Tell apart files under one UID: by what their data sets are and how encoded."""
     seal = meta.seal or EMPTY
-    return f"{EMPTY.over(meta.transfer_syntax.encode()).over(seal.to_bytes()).checksum:016x}"
+    return f"{EMPTY.over(meta.transfer_syntax.encode()).over(seal.to_bytes()).checksum:0{LABEL_DIGITS}x}"
 
 
 def _set_aside(there: Path) -> None:

@@ -7,6 +7,7 @@ data set's bytes are those that came over the wire.
 
 import fcntl
 import os
+import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Self
 from devices.dicom.storage.durability import synchronise_folder
 from devices.dicom.storage.identity import checked_uid
 from devices.dicom.storage.part10 import FileMeta, UnreadableFile
-from devices.dicom.storage.placement import OnConflict, StoredObject, place_object
+from devices.dicom.storage.placement import OnConflict, StoredObject, conflicting_uids, place_object
 from devices.dicom.storage.spool import Spool
 
 INCOMING = ".incoming"
@@ -29,11 +30,12 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredStudy:
-    """A study found in the folder."""
+    """A study found in the folder; ``conflicting`` are the UIDs of several of its objects."""
 
     study_uid: str
     calling_ae: str
     objects: tuple[Path, ...]
+    conflicting: frozenset[str]
 
 
 class StorageFull(OSError):
@@ -42,6 +44,10 @@ class StorageFull(OSError):
 
 class FolderInUse(OSError):
     """Raised when another node keeps its objects in the same folder."""
+
+
+class FolderDiffers(Exception):
+    """Raised when a study's folder does not hold what it is thought to."""
 
 
 class ObjectStore:
@@ -79,7 +85,7 @@ class ObjectStore:
             except BlockingIOError as exc:
                 raise FolderInUse(f"{folder} is in use by another storage node") from exc
             for left in store._incoming.iterdir():
-                left.unlink()
+                _delete(left)
             synchronise_folder(folder)
             yield store
 
@@ -112,7 +118,12 @@ class ObjectStore:
         for study in sorted(self._folder.iterdir()):
             objects = tuple(sorted(study.glob("*.dcm"))) if study.is_dir() else ()
             if not study.name.startswith(".") and objects:
-                yield StoredStudy(study_uid=study.name, calling_ae=_sender(objects[-1]), objects=objects)
+                yield StoredStudy(
+                    study_uid=study.name,
+                    calling_ae=_sender(objects[-1]),
+                    objects=objects,
+                    conflicting=conflicting_uids(objects),
+                )
 
     def find(self, object_uids: Collection[str]) -> dict[str, Path]:
         """Files of these objects, in whatever study they are; one that is not there is not in the answer."""
@@ -123,6 +134,27 @@ class ObjectStore:
                     {names[name]: study / name for name in names.keys() & {path.name for path in study.iterdir()}}
                 )
         return found
+
+    def check_holds(self, study_uid: str, names: set[str]) -> None:
+        """Raise ``FolderDiffers`` where a study's folder holds other files than these."""
+        there = {path.name for path in (self._folder / study_uid).iterdir()}
+        if there != names:
+            differing = ", ".join(sorted(there ^ names))
+            raise FolderDiffers(f"its folder and the index differ: {differing}")
+
+    def remove(self, study_uid: str) -> None:
+        """Remove a study with all of its files, in one step; only for whoever holds the folder's lock.
+
+        Raises
+        ------
+        OSError
+            Where the disk refuses.
+
+        """
+        leaving = self._incoming / study_uid
+        (self._folder / study_uid).rename(leaving)
+        synchronise_folder(self._folder)
+        _delete(leaving)  # or the next start does
 
     def place(self, written: str, meta: FileMeta, *, study_uid: str, on_conflict: OnConflict) -> StoredObject:
         """Move a synchronised file into its place, and make that durable; for ``Spool``.
@@ -143,6 +175,13 @@ class ObjectStore:
             synchronise_folder(self._folder)
             self._studies.add(study)
         return place_object(written, meta, study, on_conflict=on_conflict)
+
+
+def _delete(left: Path) -> None:
+    if left.is_dir():
+        shutil.rmtree(left)
+    else:
+        left.unlink()
 
 
 def _sender(path: Path) -> str:

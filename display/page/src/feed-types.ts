@@ -333,6 +333,8 @@ export interface StudyEntry {
   /** Calling AE title. */
   readonly received_from: string;
   readonly objects: number;
+  /** UIDs that several different objects have; all are kept. */
+  readonly conflicts: number;
   readonly in_use: boolean;
   /** Whether it holds a map to navigate by. */
   readonly usable: boolean;

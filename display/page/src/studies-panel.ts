@@ -94,6 +94,9 @@ export class StudiesPanel {
       make("p", "", `${study.description || "no description"}, ${counted(study.objects)} from ${study.received_from}`),
       make("ul", "", ...series),
     );
+    if (study.conflicts > 0) {
+      article.append(make("p", "conflict", `${counted(study.conflicts)} came twice with different content; both are kept`));
+    }
     article.dataset["state"] = study.in_use ? "in-use" : study.usable ? "usable" : "unusable";
     if (study.in_use) article.append(make("b", "in-use", "In use"));
     else if (study.usable) article.append(this.useButton(study));

@@ -16,7 +16,7 @@ from devices.dicom.client import StorageNode, run_node
 from devices.dicom.storage.part10 import data_set_offset
 from devices.dicom.study import ReceivedStudy
 from devices.errors import DeviceUnavailable
-from devices.readings import LinkState
+from devices.readings import DeviceHealth, LinkState
 
 PRIVATE_CLASS = "1.3.46.670589.2.5.1.1"
 """A Philips abstract syntax that no list of storage classes holds."""
@@ -29,6 +29,14 @@ async def _next(studies: AsyncIterator[ReceivedStudy]) -> ReceivedStudy:
 
 def _kept(folder: Path) -> set[str]:
     return {path.name for path in folder.glob("*/*.dcm")}
+
+
+async def _told(node: StorageNode, words: str) -> DeviceHealth:
+    async with asyncio.timeout(20), aclosing(node.health_changes()) as changes:
+        async for health in changes:
+            if words in health.detail:
+                return health
+    raise AssertionError("the node has ended")
 
 
 async def _refused(node: StorageNode) -> str:
@@ -222,7 +230,8 @@ async def test_a_full_disk_is_answered_with_its_status(settings: Any, thing: Any
         assert await raw.associate() == 2
         assert await raw.store(thing()) == 0xA700
         assert await raw.store(thing()) == 0xA700
-        assert "free_floor_mb" in await _refused(node)
+        health = await _told(node, "or lower free_floor_mb")
+        assert (health.state, health.detail.startswith("refused")) == (LinkState.LIVE, False)
     assert not _kept(chosen.folder)
 
 
@@ -236,6 +245,23 @@ async def test_two_objects_with_one_uid_are_both_kept(settings: Any, thing: Any,
         study = await _next(node.studies())
     assert len(study.objects) == 2
     assert {path.read_bytes()[-6:] for path in study.objects} == {b"first ", b"other "}
+
+
+@pytest.mark.parametrize("rule", ["keep first", "replace"])
+async def test_a_conflict_is_announced_with_its_study(settings: Any, thing: Any, console: Any, rule: str) -> None:
+    """Both files and the count of conflicts, at once and after a restart; without a conflict it is none."""
+    chosen = settings(allowed_ae_titles=(), senders=[{"ae_title": "CAMERA", "on_conflict": rule}])
+    async with run_node(chosen) as node, aclosing(node.studies()) as studies:
+        for note, conflicts in (("first ", 0), ("other ", 1)):
+            async with console(node.port) as raw:
+                assert await raw.associate("CAMERA") == 2
+                assert await raw.store(thing(note=note)) == 0x0000
+                await raw.release()
+            study = await _next(studies)
+            assert (study.conflicts, len(study.objects)) == (conflicts, 1 + conflicts)
+    async with run_node(chosen) as node:
+        again = await _next(node.studies())
+    assert (again.conflicts, set(again.objects)) == (1, set(study.objects))
 
 
 async def test_late_objects_announce_the_study_again(settings: Any, thing: Any, console: Any) -> None:

@@ -7,8 +7,8 @@ from pydicom import dcmread
 
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.part10 import data_set_offset
-from devices.dicom.storage.placement import Kept, StoredObject
-from devices.dicom.storage.store import INCOMING, FolderInUse, ObjectStore, StorageFull
+from devices.dicom.storage.placement import Kept, StoredObject, files_beside
+from devices.dicom.storage.store import INCOMING, FolderDiffers, FolderInUse, ObjectStore, StorageFull
 
 
 def put(store: ObjectStore, thing: Any) -> StoredObject:
@@ -60,6 +60,36 @@ def test_no_path_is_made_of_what_is_no_uid(tmp_path: Path, thing: Any, uid: str)
     with ObjectStore.open(tmp_path / "store", free_floor_mb=0) as store, pytest.raises(UnreadableObject):
         put(store, one)
     assert {path.name for path in tmp_path.rglob("*")} == {"store", ".incoming", ".lock"}
+
+
+def test_conflicts_are_found_with_their_study(tmp_path: Path, thing: Any) -> None:
+    """A UID of two files is told once; one that merely ends like the label of a file is no conflict."""
+    like_a_label = thing(object_uid="1.2.3.4.5.1234567890123456")
+    with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
+        for one in (thing(), like_a_label, thing(object_uid="1.2.3.4.7")):
+            put(store, one)
+        (found,) = store.studies()
+        assert found.conflicting == frozenset()
+        for note in ("second", "third "):
+            put(store, thing(note=note))
+        (found,) = store.studies()
+    assert found.conflicting == {"1.2.3.4.5"}
+    assert len(found.objects) == 5
+    assert len(files_beside(tmp_path / "1.2.3" / "1.2.3.4.5.dcm")) == 2
+
+
+def test_a_study_is_removed_whole(tmp_path: Path, thing: Any) -> None:
+    """Nothing of it stays, also where an earlier removal was cut short; others stay."""
+    with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
+        put(store, thing())
+        put(store, thing(study_uid="1.2.9"))
+        store.check_holds("1.2.3", {"1.2.3.4.5.dcm"})
+        with pytest.raises(FolderDiffers, match=r"1\.2\.3\.4\.5\.dcm"):
+            store.check_holds("1.2.3", set())
+        store.remove("1.2.3")
+    assert not (tmp_path / "1.2.3").exists()
+    assert (tmp_path / "1.2.9" / "1.2.3.4.5.dcm").exists()
+    assert not list((tmp_path / INCOMING).iterdir())
 
 
 def test_below_the_floor_nothing_is_written(tmp_path: Path, thing: Any) -> None:

@@ -299,6 +299,7 @@ def make_entry(study_uid: str, **changes: Any) -> StudyEntry:
         "taken_at_utc": "2026-11-22T07:40:00Z",
         "received_from": "SPECTCT1",
         "objects": 98,
+        "conflicts": 0,
         "in_use": True,
         "usable": True,
         "series": (

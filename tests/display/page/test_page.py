@@ -322,13 +322,16 @@ async def test_a_rate_beyond_correction_is_a_lower_bound(room: Room, page: Page)
 async def test_a_study_is_used_once_both_identifiers_are_confirmed(room: Room, page: Page) -> None:
     """The list says what was made of each series; the choice goes out only after name and ID are touched."""
     other = make_entry("1.2.840.2", patient_id="PT-1188", patient_name="Berg^Ola", in_use=False)
-    room.entries = (other, *room.entries, make_entry("1.2.840.3", usable=False, in_use=False))
+    room.entries = (other, *room.entries, make_entry("1.2.840.3", usable=False, in_use=False, conflicts=2))
     room.now["studies_revision"] = 2
     await expect(page.locator("#studies-button")).to_have_text("Studies (3)")
     await page.locator("#studies-button").click()
     await expect(page.locator("#studies article")).to_have_count(3)
     await expect(page.get_by_role("button", name="Use this study")).to_have_count(1)
     await expect(page.locator("#studies")).to_contain_text("refused: no Image Position (Patient) (0020,0032)")
+    await expect(page.locator("#studies .conflict")).to_have_text(
+        "2 objects came twice with different content; both are kept"
+    )
     await page.get_by_role("button", name="Use this study").click()
     use = page.get_by_role("button", name="Both match: use this study")
     await expect(use).to_be_disabled()
