@@ -15,7 +15,7 @@ from devices.dicom.door import SILENT_CONNECTIONS
 from devices.dicom.services import negotiation
 from devices.dicom.services.commands import Status
 from devices.dicom.services.commitment import CLASS_CONFLICT, NO_SUCH_INSTANCE, PROCESSING_FAILURE
-from devices.dicom.settings import NodeSettings, Section, Sender, TlsSettings
+from devices.dicom.settings import NodeSettings, RetentionRule, Section, Sender, TlsSettings
 from devices.dicom.storage.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, SEAL_CREATOR_UID
 from devices.dicom.tls import CIPHERS
 from devices.dicom.upper_layer.associate import APPLICATION_CONTEXT
@@ -157,6 +157,9 @@ answered it with success, also after a restart.
 ### `[[dicom.senders]]`
 
 {_fields(Sender)}
+### `[[dicom.retention]]`
+
+{_fields(RetentionRule)}
 ### `[dicom.tls]`
 
 {_fields(TlsSettings)}
@@ -170,7 +173,7 @@ Data sets are kept as sent, in whatever character set. AE titles are of the defa
   `client_ca` is given.
 - Nobody may send who is not listed, by calling and called title and by network.
 - The audit trail (PS3.15 A.5) is in `.audit` in the node's folder, one JSON message a line: start, stop, what each
-  association brought, and every refusal.
+  association brought, every refusal, every study deleted by command, and files found missing.
 """
 
 

@@ -23,7 +23,6 @@ from devices.clock import Clock, monotonic
 from devices.dicom.audit import AuditTrail
 from devices.dicom.completion import StudyLedger
 from devices.dicom.door import WAITING_CONNECTIONS, Admission, Door, listen
-from devices.dicom.index.registrar import Registrar
 from devices.dicom.messages import (
     Conflict,
     Failed,
@@ -182,6 +181,9 @@ async def serve(
         Where the folder or the port cannot be had.
 
     """
+    # after the workers' process is forked: they need none of it, and would have its memory
+    from devices.dicom.index.registrar import Registrar  # noqa: PLC0415
+
     with ObjectStore.open(settings.folder, free_floor_mb=settings.free_floor_mb) as store:
         audit = AuditTrail(settings.folder, ae_title=settings.ae_title)
         registrar = Registrar(

@@ -60,6 +60,13 @@ def workers(node: StorageNode) -> list[int]:
     return children(foreman)
 
 
+async def is_staffed(node: StorageNode, number: int = 4) -> None:
+    """Wait until so many workers are there: they are forked when the node listens already."""
+    async with asyncio.timeout(20):
+        while len(workers(node)) != number:  # noqa: ASYNC110 - another process forks them
+            await asyncio.sleep(0.01)
+
+
 def resident_kb(node: StorageNode) -> int:
     """Most memory that the node's processes ever had, together."""
     found = 0
@@ -195,6 +202,7 @@ async def test_silence(settings: Any, thing: Any, console: Any) -> None:
 async def test_five_hundred_silent_connections(settings: Any, thing: Any, console: Any) -> None:
     """From many addresses at once they make room for whoever speaks, and take little memory."""
     async with run_node(settings()) as node:
+        await is_staffed(node)
         before_kb = resident_kb(node)
         silent = [
             await asyncio.open_connection("127.0.0.1", node.port, local_addr=(f"127.0.{number % 100}.9", 0))
@@ -333,7 +341,7 @@ async def test_with_any_number_of_workers_a_study_is_whole(
             await raw.release()
 
     async with run_node(settings(workers=number)) as node:
-        assert len(workers(node)) == number
+        await is_staffed(node, number)
         await asyncio.gather(*(send(node.port, one) for one in range(4)))
         async with asyncio.timeout(20), aclosing(node.studies()) as studies:
             async for study in studies:
