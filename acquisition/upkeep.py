@@ -128,7 +128,7 @@ def _bring_in_line(catalogue: Catalogue, folder: Path, audit: AuditTrail, consol
     restore_audit(catalogue, audit)
     found = Difference()
     columns = (TextColumn("reading the files"), BarColumn(), MofNCompleteColumn(), TextColumn("studies"))
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
         for done, of, so_far in reconcile_all(catalogue, folder, on_gone=miss, at=datetime.now(tz=UTC)):
             progress.update(task, completed=done, total=of)
