@@ -45,7 +45,7 @@ from devices.clock import monotonic
 from devices.dicom.settings import NodeSettings
 from devices.errors import DeviceError
 from devices.mqtt import MqttPublisher
-from devices.reaching import Reach, reach, reach_broker, reach_node
+from devices.reaching import Reach, reach, reach_broker, reach_index, reach_node
 from devices.readings import DeviceHealth
 from display.app import Exhibits, create_app
 from display.composer import Composer
@@ -413,6 +413,8 @@ async def _reach_all(site: Site) -> list[Reach]:
         asked.append(reach(name, device, clock=monotonic))
     if site.dicom is not None:
         asked.append(reach_node(site.dicom))
+        if site.dicom.index is not None:
+            asked.append(reach_index(site.dicom))
     if site.mqtt is not None:
         asked.append(reach_broker(site.mqtt))
     return list(await asyncio.gather(*asked))

@@ -10,6 +10,7 @@ import aiomqtt
 
 from devices.clock import Clock
 from devices.dicom.echo import echo
+from devices.dicom.index.database import IndexUnavailable, try_database
 from devices.dicom.settings import ANY, NodeSettings
 from devices.errors import DeviceError, DeviceUnavailable
 from devices.mqtt_broker import Settings as BrokerSettings
@@ -62,6 +63,15 @@ async def reach_node(settings: NodeSettings, *, device: str = "dicom") -> Reach:
         sentence = f"not running; port {settings.port} is free for it"
         return Reach(device=device, is_reached=True, sentence=sentence)
     return Reach(device=device, is_reached=True, sentence=f"{settings.ae_title} answers C-ECHO")
+
+
+async def reach_index(settings: NodeSettings, *, device: str = "index") -> Reach:
+    """Connect to the database of the storage node's index, and leave it as it is."""
+    try:
+        named = await asyncio.to_thread(try_database, settings.folder, settings.index)
+    except IndexUnavailable as exc:
+        return Reach(device=device, is_reached=False, sentence=str(exc))
+    return Reach(device=device, is_reached=True, sentence=f"{named} lets us in")
 
 
 async def reach_broker(settings: BrokerSettings, *, device: str = "mqtt") -> Reach:

@@ -9,13 +9,15 @@ import pytest
 
 from devices.clock import monotonic
 from devices.dicom.client import run_node
+from devices.dicom.index.database import IndexUnavailable, open_to_read
 from devices.dicom.settings import NodeSettings
 from devices.mqtt_broker import Settings as BrokerSettings
 from devices.probes import mightyohm
-from devices.reaching import reach, reach_broker, reach_node
+from devices.reaching import reach, reach_broker, reach_index, reach_node
 from devices.readings import LinkState
 from simulators.ports import open_pty_port
 from simulators.probes.mightyohm import SimulatedMightyOhm
+from tests.devices.dicom.index.cluster import running_cluster
 from tests.devices.mosquitto_peer import Broker, free_port, started
 from tests.devices.mqtt_room import publishing, subscribed
 from tests.devices.mqtt_room import settings as broker_settings
@@ -99,6 +101,21 @@ async def test_a_stranger_on_the_nodes_port_is_no_node(tmp_path: Path) -> None:
         found = await reach_node(node_settings(tmp_path, stranger.sockets[0].getsockname()[1]))
     assert not found.is_reached
     assert "is this a DICOM port?" in found.sentence
+
+
+@pytest.mark.peer("postgresql")
+async def test_the_index_is_reached_and_left_as_it_is(tmp_path: Path) -> None:
+    """A database that answers is named, one that does not says why; neither gets tables, nor the folder a file."""
+    with running_cluster() as cluster:
+        settings = NodeSettings(folder=tmp_path / "store", index=cluster.new_database())
+        found = await reach_index(settings)
+        assert found.is_reached, found.sentence
+        with pytest.raises(IndexUnavailable, match="there is no index yet"):
+            open_to_read(settings.folder, settings.index)
+    found = await reach_index(settings)
+    assert not found.is_reached
+    assert found.sentence.startswith("postgresql+psycopg://radionav@")
+    assert not settings.folder.exists()
 
 
 async def test_a_broker_that_is_not_there_says_so() -> None:

@@ -18,6 +18,8 @@ FOLDER: Final = ".index"
 
 SQLITE_FILE: Final = "index.sqlite"
 
+IDENTITY: Final = "identity"
+
 CONNECT_TIME_S: Final = 5
 
 log = structlog.get_logger()
@@ -34,6 +36,25 @@ def database_url(folder: Path, url: str | None) -> URL:
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
+def try_database(folder: Path, url: str | None) -> str:
+    """Connect once and name the database; nothing is made or changed.
+
+    Raises
+    ------
+    IndexUnavailable
+        Where it cannot be reached, or its driver is missing.
+
+    """
+    place = database_url(folder, url)
+    with _in_words(place):
+        engine = _engine(place)
+        try:
+            with engine.connect():
+                return plain(place)
+        finally:
+            engine.dispose()
+
+
 def open_to_read(folder: Path, url: str | None) -> Engine:
     """Open the database of a folder as its node has made it, beside the node or without.
 
@@ -44,7 +65,8 @@ def open_to_read(folder: Path, url: str | None) -> Engine:
 
     """
     place = database_url(folder, url)
-    if place.get_backend_name() == "sqlite" and not Path(place.database or "").exists():
+    is_file = place.get_backend_name() == "sqlite"
+    if not (folder / FOLDER / IDENTITY).exists() or (is_file and not Path(place.database or "").exists()):
         raise IndexUnavailable(f"{plain(place)}: there is no index yet")
     with _in_words(place):
         engine = _engine(place)
@@ -121,7 +143,7 @@ def discard(place: URL) -> None:
 
 def _identity(folder: Path) -> str:
     """Name the folder for good: it may be moved, and its node be called otherwise."""
-    path = folder / "identity"
+    path = folder / IDENTITY
     if not path.exists():
         write_durably(path, uuid4().hex.encode())
     return path.read_text(encoding="ascii")
