@@ -24,8 +24,11 @@ from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.part10 import UnreadableFile
 from devices.dicom.storage.placement import Kept, StoredObject, files_beside
 
-GATHER_S = 0.25
-"""Objects that come within this time are written together."""
+QUIET_S = 0.3
+"""Rows are written when nothing has come for so long: while objects come, the processor is theirs."""
+
+LONGEST_WAIT_S = 10.0
+"""Rows are written after so long even though objects still come."""
 
 RETRY_S = 5.0
 
@@ -111,7 +114,7 @@ class Registrar:
             self._complain("")
             while True:
                 await self._changed.wait()
-                await asyncio.sleep(GATHER_S)
+                await self._until_quiet()
                 await self._write(catalogue)
         except (_FellBehind, SQLAlchemyError) as exc:
             self._catalogue = None
@@ -121,6 +124,13 @@ class Registrar:
             if isinstance(exc, DatabaseError):
                 catalogue.discard_if_damaged(exc)
             raise IndexUnavailable(say(catalogue.place, exc)) from exc
+
+    async def _until_quiet(self) -> None:
+        clock = asyncio.get_running_loop().time
+        due_s, seen = clock() + LONGEST_WAIT_S, 0
+        while seen < len(self._waiting) <= MOST_WAITING and clock() < due_s:
+            seen = len(self._waiting)
+            await asyncio.sleep(QUIET_S)
 
     async def _reconcile(self, catalogue: Catalogue) -> None:
         found = Difference()
