@@ -49,6 +49,12 @@ HAND_MM_PER_S, HAND_DEG_PER_S = 50.0, 90.0
 LEAST_SHARE = 0.02
 """Drop of the variance, over what it is, below which another pose is not worth the trouble."""
 
+WORTH_SHARPENING_MM = 30.0
+"""Longest semi-axis of a region from which on a target is believed in one place: wider, it is still searched for.
+
+Somewhat more than counts as a location, so that a region beside an injection site is made one.
+"""
+
 LEAST_NATS = 0.003
 """The same for the information on a target that is not located."""
 
@@ -289,7 +295,8 @@ def advise(
         return _nowhere(name, f"{name}: the counts speak against it")
     left = fit.mixture.log_activity + estimator.log_strength
     fit = replace(fit, mixture=replace(fit.mixture, log_activity=left))
-    if chosen is not None and chosen.is_localisable and name in [each.name for each in fit.mixture.priors]:
+    is_fitted = name in [each.name for each in fit.mixture.priors]
+    if chosen is not None and is_fitted and chosen.region_semi_axes_mm[0] <= WORTH_SHARPENING_MM:
         return _sharpen(
             estimator, fit, chosen, tissue=tissue, patient_from_tip=patient_from_tip, horizon_s=horizon_s
         )
