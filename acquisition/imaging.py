@@ -1,7 +1,8 @@
 """The live image, made beside the service: counts go to a process of its own, images come back.
 
-An update takes a good tenth of a second of one processor, much of it with the interpreter's lock held. In a process
-that stands back it delays neither the estimate nor the frames; one that ends takes nothing with it but the image.
+An update takes a good tenth of a second of one processor, much of it with the interpreter's lock held. In a
+process that stands back it delays neither the estimate nor the frames; one that ends takes nothing with it but the
+image.
 """
 
 import asyncio
@@ -122,8 +123,8 @@ class LiveImage:
 
 
 def _left_out(posterior: Posterior) -> list[TargetEstimate]:
-    """List injection sites that are located: beside their light a node would not be seen."""
-    return [each for each in posterior.targets if each.kind == "injection" and each.is_localisable]
+    """List the injection sites, as well as they are known: beside their light a node would not be seen."""
+    return [each for each in posterior.targets if each.kind == "injection"]
 
 
 class Imager:
@@ -155,7 +156,8 @@ class Imager:
     def take(self, accepted: Observations, posterior: Posterior) -> None:
         """Take counts that the estimate accepted, and what it believes with them.
 
-        Where the estimate has begun anew, because patient, marker or probe are not where they were, so does the image.
+        Where the estimate has begun anew, because patient, marker or probe are not where they were, so does the
+        image.
         """
         if self._field is None:
             return

@@ -1,7 +1,7 @@
 """A study's map as what the estimator starts from, for as long as it is the map in use."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import fields, replace
 from datetime import datetime
 
@@ -174,7 +174,7 @@ def begin_estimate(
     nuclide: Nuclide,
     *,
     now: datetime,
-    taken_out: Set[str] = frozenset(),
+    taken_out: Collection[str] = (),
 ) -> Estimator:
     """Start an estimator from a study: hot spots decayed to now but for those taken out, skin from the CT.
 

@@ -31,6 +31,7 @@ from simulators.console.study import make_study
 from simulators.ports import open_pty_port
 from simulators.probes.amptek import SimulatedAmptek
 from simulators.scene import sentinel_node_scene
+from tests.acquisition.resected import resection
 from tests.acquisition.test_recording import messages, only_file
 
 CHAIN = TipChain(
@@ -49,11 +50,13 @@ class Door:
         self.healths: list[DeviceHealth] = []
         self.used: list[ArchivedStudy | None] = []
         self.archive = StudyArchive(patient_id="SIM-0001", read=self._read, on_use=self._use)
+        localiser = Localiser(clock=monotonic)
         self.intake = Intake(
             board=self.board,
             recorder=recorder,
-            localiser=Localiser(clock=monotonic),
+            localiser=localiser,
             archive=self.archive,
+            resection=resection(localiser),
             on_health=self._tell,
             clock=monotonic,
             jitter=np.random.default_rng(1).random,

@@ -24,6 +24,7 @@ from display.messages import (
 )
 from display.shelf import Shelf, shelve
 from navigation.volume import Volume, VolumeGeometry
+from tests.display.resected import UNRESECTED, refuse
 
 
 def state(seq: int) -> State:
@@ -42,6 +43,8 @@ def state(seq: int) -> State:
         posterior=None,
         rejections=(),
         study=None,
+        live_image=None,
+        resection=UNRESECTED,
         studies_revision=0,
     )
 
@@ -73,6 +76,7 @@ def exhibits() -> Exhibits:
         hello=lambda: HELLO,
         studies=lambda: StudyList(revision=0, studies=()),
         choose=choose,
+        resect=refuse,
         clock=lambda: 7.0,
     )
 

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from acquisition.imaging import Imager
 from devices.clock import monotonic
 from devices.mqtt import MqttPublisher
 from devices.mqtt_broker import Settings
@@ -25,12 +26,15 @@ class House:
 
     def __init__(self, publisher: MqttPublisher | None = None) -> None:
         self.console = Console()
+        self.imager = Imager(clock=monotonic)
         self.advanced: list[float] = []
         self.stage = Stage(
             SIGNBOARD,
             board=self.console.board,
             archive=self.console.archive,
             composer=self.console.composer,
+            imager=self.imager,
+            resection=self.console.resection,
             advance=self.advanced.append,
             publisher=publisher,
             clock=monotonic,
