@@ -7,6 +7,7 @@ from acquisition.archive import StudyArchive
 from acquisition.board import Board
 from acquisition.localising import Localiser
 from acquisition.resection.resection import Resection
+from acquisition.resection.specimen import BenchCount
 from acquisition.synchronise import SeenTip, Synchroniser
 from devices.clock import wall_time
 from display.composition import ShownDevice, show_device, show_rate
@@ -121,7 +122,9 @@ class Composer:
             return "No tracker in the site file: count rate only"
         is_registered = self.synchroniser.chain.patient_from_reference is not None
         stranger, untold = self.stranger(), self.localiser.obstacle
+        is_on_bench = isinstance(self.resection.counting, BenchCount)
         obstacles = (
+            (is_on_bench, "Counting on the bench: the patient is not looked at meanwhile"),
             (not is_registered, "Not registered to the patient: count rate only"),
             (self.response is None, "The probe is not calibrated: run acquire"),
             (bool(stranger), stranger),

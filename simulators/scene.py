@@ -101,7 +101,7 @@ class Scene:
         )
 
     def without(self, name: str) -> "Scene":
-        """The same patient after this source was cut out and carried away.
+        """Give the same patient after this source was cut out and carried away.
 
         Raises
         ------

@@ -1,8 +1,8 @@
 """Counts over a bed, and what they say of the target that lay there, looked at more and more rarely.
 
 Who looks at the same counts again and again and stops when he likes what he sees is wrong more often than each
-look is. So the looks come after 2, 3, 4.5 s and so on, eleven in two minutes, each with limits that are wrong once
-in a hundred: all of them together about once in ten at most, and that bound ignores how much they share.
+look is. So the looks come after 2, 3, 4.5 s and so on, a dozen in two minutes, each with limits that are wrong
+once in a hundred: all of them together about once in ten at most, and that bound ignores how much they share.
 """
 
 from dataclasses import dataclass
@@ -173,8 +173,8 @@ class BedCount:
     def note(self, look: Look) -> None:
         """Keep a look, and set when the next one is due."""
         self.look = look
-        while self._next_look_s <= look.live_time_s:
-            self._next_look_s *= LOOK_GROWTH
+        while self._next_look_s <= look.live_time_s < LONGEST_S:
+            self._next_look_s = min(self._next_look_s * LOOK_GROWTH, LONGEST_S)
 
 
 def _others(removed: Removed, seen: Observations, response: Response) -> tuple[np.ndarray, float]:

@@ -299,7 +299,7 @@ export interface LiveImageState {
   readonly known_ml: number;
   /** Tracked counts that it rests on. */
   readonly readings: number;
-  /** Located injection sites, whose light was taken off before. */
+  /** Injection sites, whose light was taken off before. */
   readonly without: readonly string[];
   /** Seconds since it was measured, at the time of sending. */
   readonly age_s: number;
