@@ -187,7 +187,7 @@ async def test_a_mark_can_be_taken_back() -> None:
     await table.resection.remove("node")
     table.resection.count_bed(1)
     assert await table.resection.restore(1) is None
-    assert table.resection.removed == ()
+    assert list(table.resection.removed) == []
     assert table.resection.counting is None
     assert table.taken_out == [frozenset({"node"}), frozenset()]
     assert table.told == ["removed", "counting", "not removed"]
