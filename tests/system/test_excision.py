@@ -16,6 +16,7 @@ from display.messages import State
 from display.page.hatch_build import build_page
 from display.volume_messages import VolumeState
 from simulators.scene import sentinel_node_scene
+from tests.display.page.test_live_image_page import until_hot
 from tests.system.running import PATIENCE_S, Display, Service, finish, looking, running
 from tests.system.test_display import PATIENCE_MS, looking_at
 
@@ -83,9 +84,11 @@ def decisions(display: Display) -> list[str]:
     return said[:1] + [later for earlier, later in pairwise(said) if later != earlier]
 
 
-async def keep(page: Page, name: str) -> None:
-    """Keep a picture for the manual where somebody asks for it."""
+async def keep(page: Page, name: str, *, until: str = "") -> None:
+    """Keep a picture for the manual where somebody asks for it, once a canvas is hot."""
     if asked := os.environ.get("RADIONAV_SCREENSHOTS"):
+        if until:
+            await until_hot(page, until)
         await page.screenshot(path=Path(asked) / name)
 
 
@@ -105,7 +108,7 @@ async def test_a_node_is_imaged_marked_still_there_and_once_it_is_out_removed(tm
             await expect(page.locator("#live-image")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
             await expect(page.locator("#live-image")).to_have_text(re.compile(r"^\d\.\d s old, \d+ mL known"))
             await asyncio.to_thread(wait_until_near, service, display)
-            await keep(page, "live-image.png")
+            await keep(page, "live-image.png", until="#axial")
             await page.keyboard.press("x")
             await expect(page.get_by_role("button", name="is out")).to_be_visible(timeout=PATIENCE_MS)
             await page.keyboard.press("r")
@@ -123,6 +126,7 @@ async def test_a_node_is_imaged_marked_still_there_and_once_it_is_out_removed(tm
             await expect(card).to_have_attribute("data-state", "removed", timeout=PATIENCE_MS)
             await expect(card).to_contain_text(re.compile(r"At most \d\s% can be left"))
             await expect(page.locator("#simulated")).to_be_visible()
+            await expect(page.locator("#live-image")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
             await keep(page, "excision.png")
         service.terminate()
         assert await asyncio.to_thread(service.ended) == 0
