@@ -25,10 +25,11 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 from acquisition import upkeep
-from acquisition.archive import StudyArchive
+from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
 from acquisition.calibration import Calibration, CalibrationError, load_calibration
 from acquisition.command import Outcome, run_morning
+from acquisition.imaging import Imager
 from acquisition.intake import Intake
 from acquisition.localising import Localiser
 from acquisition.mapping import MapInUse
@@ -37,6 +38,7 @@ from acquisition.quality.technologist import Unattended
 from acquisition.quality.terminal import Keyboard, Terminal
 from acquisition.reading import read_map_apart
 from acquisition.recording import Recorder, record
+from acquisition.resection.resection import Resection
 from acquisition.synchronise import TipChain
 from config.nuclides import load_nuclides
 from config.settings import NavigationSettings, Site
@@ -56,6 +58,7 @@ from display.summary import sum_up
 from navigation.errors import NavigationError
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.frames import Frame
+from navigation.observations import Observations
 from navigation.transforms import RigidTransform
 from simulators.bench import BenchFault
 from simulators.bench_room import POLL_INTERVAL_S, open_bench
@@ -77,14 +80,27 @@ class Room:
     def __init__(self, site: Site, *, is_simulated: bool, recorder: Recorder, rng: np.random.Generator) -> None:
         self._site = site
         self._calibration = _load_calibration(site, is_simulated=is_simulated)
-        self._localiser = Localiser(clock=monotonic)
+        response = self._calibration.response if self._calibration else None
+        nuclide = load_nuclides()[site.nuclide]
+        self._localiser = Localiser(clock=monotonic, on_accepted=self._follow)
+        self._imager = Imager(clock=monotonic)
         self.board = Board()
         map_in_use = MapInUse(
             self._localiser,
-            response=self._calibration.response if self._calibration else None,
-            nuclide=load_nuclides()[site.nuclide],
-            show=lambda archived: self._stage.show(archived),  # noqa: PLW0108 - the stage is made below
+            self._imager,
+            response=response,
+            nuclide=nuclide,
+            show=self._show,
             wall_time=lambda: datetime.now(tz=UTC),
+        )
+        self._resection = Resection(
+            self._localiser,
+            probe=_probe_in_hand(site),
+            response=response,
+            half_life_s=nuclide.half_life_s,
+            take_out=map_in_use.take_out,
+            record=recorder.resection,
+            clock=monotonic,
         )
         archive = StudyArchive(patient_id=site.procedure.patient_id, read=read_map_apart, on_use=map_in_use.use)
         self.intake = Intake(
@@ -92,6 +108,7 @@ class Room:
             recorder=recorder,
             localiser=self._localiser,
             archive=archive,
+            resection=self._resection,
             on_health=self._tell,
             clock=monotonic,
             jitter=rng.random,
@@ -118,7 +135,8 @@ class Room:
             archive=archive,
             devices=_shown_devices(site),
             probe=_probe_in_hand(site),
-            response=self._calibration.response if self._calibration else None,
+            resection=self._resection,
+            response=response,
             stranger=self.intake.stranger,
             integration_s=site.display.integration_s,
             session_id=signboard.session_id,
@@ -130,6 +148,8 @@ class Room:
             board=self.board,
             archive=archive,
             composer=composer,
+            imager=self._imager,
+            resection=self._resection,
             advance=lambda now_s: synchroniser.advance(now_s=now_s) if synchroniser else None,
             publisher=MqttPublisher(site.mqtt, on_health=self._tell, jitter=rng.random) if site.mqtt else None,
             clock=monotonic,
@@ -147,7 +167,18 @@ class Room:
     def jobs(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """Name everything that runs for ever."""
         yield from self.intake.jobs(probes=self._site.probes, trackers=self._site.trackers, node=self._site.dicom)
+        yield "live image", self._imager.run()
         yield from self._stage.jobs()
+
+    def _follow(self, accepted: Observations, posterior: Posterior) -> None:
+        """Hand on what the estimate accepted."""
+        self._imager.take(accepted, posterior)
+        self._resection.take(accepted, posterior)
+
+    async def _show(self, archived: ArchivedStudy | None) -> None:
+        if archived is not None:
+            self._resection.serve(archived.study.patient_id)
+        await self._stage.show(archived)
 
     def _tell(self, health: DeviceHealth) -> None:
         self.board.link(health)
@@ -279,6 +310,10 @@ def _run(
     unplug: Annotated[
         str | None, typer.Option(help="With --simulate: pull a probe's plug, as gamma:10:5 (after, for; s).")
     ] = None,
+    excise: Annotated[
+        str | None,
+        typer.Option(help="With --simulate: cut a source out, as node:60 (after the study is sent; s)."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="With --simulate: seed of every draw.")] = 1,
     port: Annotated[int | None, typer.Option(help="TCP port of the display, in place of the site file's.")] = None,
     dicom_port: Annotated[int | None, typer.Option(help="TCP port of the storage node, likewise.")] = None,
@@ -289,15 +324,15 @@ def _run(
     _log_to_stderr()
     if simulate == (config is not None):
         _fail("give either --config SITE.toml for real devices or --simulate")
-    if config is not None and unplug is not None:
-        _fail("--unplug pulls the plug of a simulated probe: it goes with --simulate")
+    if config is not None and (unplug is not None or excise is not None):
+        _fail("--unplug and --excise are of a simulated room: they go with --simulate")
     try:
         site = (simulated_site() if config is None else read_site(config)).on_ports(port, dicom_port)
         if config is not None:
             summary = asyncio.run(_serve(site, seconds=seconds))
         else:
-            plug = _unplugging(unplug, site)
-            summary = asyncio.run(_serve_simulated(site, seconds=seconds, unplug=plug, seed=seed))
+            happenings = (_unplugging(unplug, site), _excision(excise))
+            summary = asyncio.run(_serve_simulated(site, *happenings, seconds=seconds, seed=seed))
     except (SiteFileError, ServiceError) as exc:
         _fail(str(exc))
     if seconds is not None:
@@ -443,6 +478,23 @@ def _unplugging(written: str | None, site: Site) -> _Unplugging | None:
     return _Unplugging(probe=probe, after_s=after_s, for_s=for_s)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Excision:
+    source: str
+    after_s: float
+
+
+def _excision(written: str | None) -> _Excision | None:
+    if written is None:
+        return None
+    source, _, after = written.rpartition(":")
+    try:
+        sentinel_node_scene().without(source)
+        return _Excision(source=source, after_s=float(after))
+    except ValueError as exc:
+        raise ServiceError(f"--excise {written!r}: write SOURCE:AFTER_S, as node:60 ({exc})") from exc
+
+
 def simulated_site() -> Site:
     """Read the shipped site file of the simulated room."""
     return read_site(Path(str(files("config"))) / "simulated.toml")
@@ -467,8 +519,24 @@ def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
     return site.model_copy(update=update)
 
 
+async def _unplug(theatre: Theatre, unplugging: _Unplugging) -> None:
+    await asyncio.sleep(unplugging.after_s)
+    await theatre.ports[unplugging.probe].unplug(unplugging.for_s)
+
+
+async def _excise(theatre: Theatre, excision: _Excision) -> None:
+    await asyncio.sleep(excision.after_s)
+    theatre.excise(excision.source)
+    print(f"SIMULATED excision: {excision.source} is out", file=sys.stderr)
+
+
 async def _serve_simulated(
-    site: Site, *, seconds: float | None, unplug: _Unplugging | None, seed: int
+    site: Site,
+    unplug: _Unplugging | None,
+    excision: _Excision | None,
+    *,
+    seconds: float | None,
+    seed: int,
 ) -> dict[str, Any]:
     stop = _stop_on_signals(seconds)
     scene, rng = sentinel_node_scene(), np.random.default_rng(seed)
@@ -485,9 +553,11 @@ async def _serve_simulated(
                 await _announce(room, address)
                 node = await room.intake.node
                 await theatre.send_study(node.host, node.port, called_ae="RADIONAV")
-                if unplug is not None:
-                    await asyncio.sleep(unplug.after_s)
-                    await theatre.ports[unplug.probe].unplug(unplug.for_s)
+                async with asyncio.TaskGroup() as happening:
+                    if unplug is not None:
+                        happening.create_task(_unplug(theatre, unplug), name="unplug")
+                    if excision is not None:
+                        happening.create_task(_excise(theatre, excision), name="excise")
 
             room = await run_room(
                 _connect(site, theatre, folder),

@@ -11,6 +11,7 @@ from acquisition.archive import StudyArchive
 from acquisition.board import Board
 from acquisition.localising import Localiser
 from acquisition.recording import Recorder
+from acquisition.resection.resection import Resection
 from acquisition.synchronise import Synchroniser, TipChain, TrackedCount
 from devices.clock import Clock
 from devices.dicom.client import StorageNode, run_node
@@ -39,6 +40,8 @@ class Intake:
         Writes every reading before anybody uses it.
     localiser, archive
         Take the tracked counts and the received studies.
+    resection
+        Takes the probe's counts while a specimen is counted: they are then none of the patient.
     on_health
         Told of every change of a link.
     clock
@@ -55,6 +58,7 @@ class Intake:
         recorder: Recorder,
         localiser: Localiser,
         archive: StudyArchive,
+        resection: Resection,
         on_health: Callable[[DeviceHealth], None],
         clock: Clock,
         jitter: Callable[[], float],
@@ -66,6 +70,7 @@ class Intake:
         self._recorder = recorder
         self._localiser = localiser
         self._archive = archive
+        self._resection = resection
         self._on_health = on_health
         self._clock = clock
         self._jitter = jitter
@@ -111,6 +116,7 @@ class Intake:
         if node is not None:
             yield "dicom", self._receive_studies(node)
         yield "posterior", self._localiser.run()
+        yield "resection", self._resection.run()
 
     def _supervise(
         self, name: str, settings: DeviceSettings[Reading], take: Callable[[Reading], None]
@@ -125,6 +131,7 @@ class Intake:
         self._recorder.count(reading)
         self._tell_recorder()
         self._board.count(reading)
+        self._resection.take_count(reading)
         if self.synchroniser and self._navigators and reading.device == self._navigators[0]:
             self.synchroniser.add_count(reading, now_s=self._clock())
 
@@ -146,7 +153,7 @@ class Intake:
 
     def _track(self, tracked: TrackedCount) -> None:
         self._board.tally.tracked_counts += 1
-        if not self.stranger():
+        if not self.stranger() and self._resection.is_of_patient(tracked.middle_s):
             self._localiser.take(tracked)
 
     async def _receive_studies(self, settings: NodeSettings) -> None:

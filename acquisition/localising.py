@@ -1,7 +1,7 @@
 """Runs the posterior beside the event loop, on the newest tracked counts, and asks it for advice in between."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -11,6 +11,7 @@ from acquisition.agreement import Agreement, Comparison
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import Clock
 from navigation.estimation.posterior import Estimator, Posterior
+from navigation.observations import Observations
 from navigation.screening.sieve import Rejections, Screening, Sieve
 from navigation.steering.advice import advise
 from navigation.steering.guidance import Guidance, Track, guide
@@ -66,10 +67,21 @@ class Localiser:
     Counts that come while an update runs wait for the next one; none is dropped but what the sieve rejects. A new
     estimator starts afresh: what was counted before belongs to another map. Where to hold the probe next is asked
     about once a second, of the same thread, never while a late count waits.
+
+    Parameters
+    ----------
+    clock
+        Host monotonic clock.
+    on_accepted
+        Takes the counts that the sieve accepted, and what is believed with them.
+
     """
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(
+        self, *, clock: Clock, on_accepted: Callable[[Observations, Posterior], None] = lambda *_: None
+    ) -> None:
         self._clock = clock
+        self._on_accepted = on_accepted
         self._estimator: Estimator | None = None
         self._tissue: Tissue | None = None
         self._sieve = Sieve()
@@ -87,6 +99,11 @@ class Localiser:
     def is_estimating(self) -> bool:
         """Whether counts are made use of: an estimate was begun, and has not failed."""
         return self._estimator is not None
+
+    @property
+    def tissue(self) -> Tissue | None:
+        """Where the patient's skin is; None where nothing is estimated in her."""
+        return self._tissue
 
     @property
     def rejections(self) -> Rejections:
@@ -152,6 +169,7 @@ class Localiser:
                     rejections=screening.rejections,
                     agreement=comparison.compare(estimator, screening.accepted),
                 )
+                self._on_accepted(screening.accepted, posterior)
                 await self._ask(estimator, self.newest)
 
     async def _ask(self, estimator: Estimator, belief: Localisation) -> None:

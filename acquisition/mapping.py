@@ -1,7 +1,7 @@
 """A study's map as what the estimator starts from, for as long as it is the map in use."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import fields, replace
 from datetime import datetime
 
@@ -9,6 +9,7 @@ import numpy as np
 import structlog
 
 from acquisition.archive import ArchivedStudy
+from acquisition.imaging import Field, Imager
 from acquisition.localising import Localiser
 from acquisition.reading import StudyMap
 from acquisition.studies import Study
@@ -35,8 +36,8 @@ class MapInUse:
 
     Parameters
     ----------
-    localiser
-        Begins with each new map.
+    localiser, imager
+        Begin with each new map.
     response
         Of the probe in hand; None where it is not calibrated: then maps are shown, and nothing is estimated.
     nuclide
@@ -51,6 +52,7 @@ class MapInUse:
     def __init__(
         self,
         localiser: Localiser,
+        imager: Imager,
         *,
         response: Response | None,
         nuclide: Nuclide,
@@ -58,11 +60,15 @@ class MapInUse:
         wall_time: Callable[[], datetime],
     ) -> None:
         self._localiser = localiser
+        self._imager = imager
         self._response = response
         self._nuclide = nuclide
         self._show = show
         self._wall_time = wall_time
+        self._in_use: ArchivedStudy | None = None
         self._believed: StudyMap | None = None
+        self._taken_out: frozenset[str] = frozenset()
+        self._beginning = asyncio.Lock()
 
     async def use(self, archived: ArchivedStudy | None) -> None:
         """Take a study into use: shown as the map, and believed until the counts say otherwise; None: no map.
@@ -70,25 +76,55 @@ class MapInUse:
         Where its map is the one believed, as after late objects of no volume, or when a person chooses it again,
         the estimate goes on with all that was counted. One that has failed starts afresh.
         """
+        async with self._beginning:
+            await self._use(archived)
+
+    async def take_out(self, names: frozenset[str]) -> None:
+        """Begin anew from the map in use without these of its hot spots: what was counted is of what is cut."""
+        async with self._beginning:
+            self._taken_out = names
+            if self._in_use is not None:
+                self._forget()
+                await self._begin(self._in_use)
+
+    async def _use(self, archived: ArchivedStudy | None) -> None:
+        former, self._in_use = self._in_use, archived
+        if former is None or archived is None or former.study.study_uid != archived.study.study_uid:
+            self._taken_out = frozenset()  # the names are the former map's
         is_believed = archived is not None and await self._is_believed(archived.map)
         if archived is not None and is_believed and self._localiser.is_estimating:
             log.info("map unchanged", study=archived.study.study_uid)
             self._believed = archived.map  # equal, and the archive holds it: the former one's voxels are let go
             await self._show(archived)
             return
-        self._believed = None
-        self._localiser.begin(None)  # what was believed belongs to another map
+        self._forget()
         await self._show(archived)
-        if archived is None or self._response is None:
+        if archived is not None:
+            await self._begin(archived)
+
+    def _forget(self) -> None:
+        """Stop: what was believed belongs to another map."""
+        self._believed = None
+        self._localiser.begin(None)
+        self._imager.begin(None)
+
+    async def _begin(self, archived: ArchivedStudy) -> None:
+        if self._response is None:
             return
         response, now = self._response, self._wall_time()
         try:
-            estimator = await asyncio.to_thread(begin_estimate, archived, response, self._nuclide, now=now)
+            estimator = await asyncio.to_thread(
+                begin_estimate, archived, response, self._nuclide, now=now, taken_out=self._taken_out
+            )
         except NavigationError as exc:
             self._localiser.begin(None, obstacle=str(exc))
-        else:
-            self._localiser.begin(estimator, tissue=archived.map.skin)
-            self._believed = archived.map
+            return
+        self._localiser.begin(estimator, tissue=archived.map.skin)
+        self._believed = archived.map
+        activity, skin = archived.study.activity, archived.map.skin
+        if activity is not None and skin is not None:
+            uid = activity.geometry.frame_of_reference_uid
+            self._imager.begin(Field(response=response, tissue=skin, frame_of_reference_uid=uid))
 
     async def _is_believed(self, found: StudyMap) -> bool:
         believed = self._believed
@@ -132,8 +168,15 @@ def _is_same_volume(one: Volume | None, other: Volume | None) -> bool:
     )
 
 
-def begin_estimate(archived: ArchivedStudy, response: Response, nuclide: Nuclide, *, now: datetime) -> Estimator:
-    """Start an estimator from a study: hot spots decayed to now, skin from the CT.
+def begin_estimate(
+    archived: ArchivedStudy,
+    response: Response,
+    nuclide: Nuclide,
+    *,
+    now: datetime,
+    taken_out: Collection[str] = (),
+) -> Estimator:
+    """Start an estimator from a study: hot spots decayed to now but for those taken out, skin from the CT.
 
     Raises
     ------
@@ -146,7 +189,8 @@ def begin_estimate(archived: ArchivedStudy, response: Response, nuclide: Nuclide
     if skin is None:
         raise NavigationError(archived.map.obstacle)
     left = _share_left(study, nuclide, now)
-    prior = Prior.from_hotspots([_decay(spot, left) for spot in archived.map.hotspots])
+    spots = [spot for spot in archived.map.hotspots if spot.name not in taken_out]
+    prior = Prior.from_hotspots([_decay(spot, left) for spot in spots])
     return Estimator(response, prior, skin, half_life_s=nuclide.half_life_s)
 
 

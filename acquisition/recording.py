@@ -5,7 +5,7 @@ and, by its stream reader, up to the last whole chunk after a crash.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,6 +74,10 @@ class Recorder:
         """Record that a study came in; its objects stay where the node stored them."""
         message = {"study_uid": study.study_uid, "calling_ae": study.calling_ae, "reason": study.reason}
         self._write("/studies", self._clock(), {**message, "objects": len(study.objects)})
+
+    def resection(self, at_s: float, event: Mapping[str, Any]) -> None:
+        """Record what was marked, counted or answered after an excision, at a time of the host's clock."""
+        self._write("/resection", at_s, {"at_s": at_s, **event})
 
     def close(self) -> None:
         """Write what is left and the index, and close the file."""

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from fastapi import FastAPI, Request, Response, WebSocket
@@ -16,6 +17,7 @@ from display.connection import Connection
 from display.guard import Guard
 from display.hub import Hub
 from display.messages import SUBPROTOCOL, Hello, StudyChoice, StudyList
+from display.resection_messages import ResectionRequest
 from display.shelf import Shelf
 
 PAGE_FOLDER = Path(__file__).parent / "page" / "dist"
@@ -24,6 +26,11 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 Chooser = Callable[[StudyChoice], Awaitable[str | None]]
 """Takes the map of a confirmed study into use; returns why not, or None."""
+
+Resecter = Callable[[ResectionRequest], Awaitable[str | None]]
+"""Marks or counts after an excision; returns why not, or None."""
+
+Asked = TypeVar("Asked", StudyChoice, ResectionRequest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +42,15 @@ class Exhibits:
     hub
         The newest state.
     shelf
-        The volumes of the study in use.
+        The volumes of the study in use, and the live images.
     hello
         Makes the first message of a connection.
     studies
         Lists what was received.
     choose
         Takes a confirmed study into use.
+    resect
+        Does what a person marks or counts after an excision.
     clock
         The host's monotonic clock.
 
@@ -52,6 +61,7 @@ class Exhibits:
     hello: Callable[[], Hello]
     studies: Callable[[], StudyList]
     choose: Chooser
+    resect: Resecter
     clock: Clock
 
 
@@ -86,17 +96,11 @@ class Routes:
 
     async def procedure(self, request: Request) -> Response:
         """Take the study into use whose patient a person has confirmed."""
-        body = await _bounded_body(request)
-        if body is None:
-            return PlainTextResponse(f"the body may have {GREATEST_BODY} bytes", status_code=413)
-        try:
-            choice = msgspec.json.decode(body, type=StudyChoice)
-        except msgspec.DecodeError as exc:
-            return PlainTextResponse(f"not a choice of study: {exc}", status_code=422)
-        refusal = await self.exhibits.choose(choice)
-        if refusal is not None:
-            return PlainTextResponse(refusal, status_code=409)
-        return Response(status_code=204)
+        return await _do(request, StudyChoice, self.exhibits.choose)
+
+    async def resection(self, request: Request) -> Response:
+        """Do what a person marks or counts after an excision."""
+        return await _do(request, ResectionRequest, self.exhibits.resect)
 
     async def asyncapi(self) -> Response:
         """Describe the feed."""
@@ -122,6 +126,7 @@ def create_app(
     app.add_api_route("/v1/volumes/{etag}", routes.volume)
     app.add_api_route("/v1/studies", routes.studies)
     app.add_api_route("/v1/procedure", routes.procedure, methods=["POST"])
+    app.add_api_route("/v1/resection", routes.resection, methods=["POST"])
     app.add_api_route("/asyncapi.json", routes.asyncapi)
     if (page_folder / "index.html").exists():
         app.mount("/", StaticFiles(directory=page_folder, html=True))
@@ -132,6 +137,21 @@ def create_app(
 
 def _json(answer: object) -> Response:
     return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+async def _do(request: Request, kind: type[Asked], action: Callable[[Asked], Awaitable[str | None]]) -> Response:
+    """Do what the body asks for; what is refused is answered with a sentence."""
+    body = await _bounded_body(request)
+    if body is None:
+        return PlainTextResponse(f"the body may have {GREATEST_BODY} bytes", status_code=413)
+    try:
+        asked = msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as exc:
+        return PlainTextResponse(f"not a {kind.__name__} (docs/feed.md): {exc}", status_code=422)
+    refusal = await action(asked)
+    if refusal is not None:
+        return PlainTextResponse(refusal, status_code=409)
+    return Response(status_code=204)
 
 
 async def _bounded_body(request: Request) -> bytes | None:

@@ -22,6 +22,7 @@ from display.messages import (
     StudyChoice,
     StudyList,
 )
+from display.resection_messages import ResectionRequest
 
 JsonObject = dict[str, Any]
 
@@ -35,6 +36,9 @@ TOPICS = {
 }
 """What goes to a broker: the leaf of each topic, its message, whether it is retained (docs/mqtt.md)."""
 
+CARRIED = (StudyList, StudyChoice, ResectionRequest)
+"""What goes over HTTP."""
+
 _TOPIC = "radionav/v1/{{site}}/{{room}}/{leaf}"
 _LEVELS = {
     "site": "As the site file has it under [mqtt].",
@@ -46,7 +50,7 @@ _REFERENCE = "#/components/schemas/{name}"
 
 def _schemas() -> JsonObject:
     models = (*get_args(ServerMessage), *get_args(ClientMessage), GuidanceNotice, HealthNotice)
-    _, schemas = msgspec.json.schema_components((*models, StudyList, StudyChoice), ref_template=_REFERENCE)
+    _, schemas = msgspec.json.schema_components((*models, *CARRIED), ref_template=_REFERENCE)
     return schemas
 
 
@@ -152,8 +156,8 @@ def _table(schema: JsonObject) -> str:
 _PREFACE = """
     # The live feed, version {version}
 
-    This page is made from the models in `display/messages.py`; so is the AsyncAPI document that the service
-    serves at `/asyncapi.json`.
+    This page is made from the models in `display/messages.py` and beside it; so is the AsyncAPI document that the
+    service serves at `/asyncapi.json`.
 
     Connect a WebSocket to `/v1/feed` with the subprotocol `{subprotocol}`. Messages are JSON text, told apart by
     `type`. The service sends `hello` first. After that one `state` frame is in flight at a time: when the
@@ -175,7 +179,8 @@ _PREFACE = """
     or seen from a pose that is no longer live, is none: show neither it nor its sentence as live.
 
     Over HTTP: `GET /v1/studies` answers a StudyList, `POST /v1/procedure` takes a StudyChoice,
-    `GET /v1/volumes/<etag>` gives the voxels that a VolumeState describes. The server answers pages that it
+    `POST /v1/resection` a ResectionRequest, and `GET /v1/volumes/<etag>` gives the voxels that a VolumeState
+    describes. A refused POST is answered with a sentence. The server answers pages that it
     served itself, on this machine, and nobody else.
 
     A hospital's broker gets each `state` too, and the guidance and each device's link on topics of their own:

@@ -6,14 +6,19 @@ from dataclasses import dataclass, field
 from acquisition.archive import StudyArchive
 from acquisition.board import Board
 from acquisition.localising import Localiser
+from acquisition.resection.resection import Resection
+from acquisition.resection.specimen import BenchCount
 from acquisition.synchronise import SeenTip, Synchroniser
 from devices.clock import wall_time
 from display.composition import ShownDevice, show_device, show_rate
 from display.estimate_states import show_posterior, show_rejections
 from display.guidance_states import show_guidance, show_nothing
-from display.messages import GuidanceState, PoseState, State, StudyState
+from display.live_image_states import ShelvedImage, show_live_image
+from display.messages import GuidanceState, PoseState, State
+from display.resection_states import show_resection
 from display.target_states import matrix, point, show_target, trusted_targets
 from display.trail import Trail
+from display.volume_messages import StudyState
 from navigation.probe.response import Response
 from navigation.steering.guidance import Track
 from navigation.transforms import RigidTransform
@@ -25,7 +30,7 @@ class Composer:
 
     Attributes
     ----------
-    board, localiser, synchroniser, archive
+    board, localiser, synchroniser, archive, resection
         Where what is known is held; no synchroniser where nothing is tracked.
     devices
         How each device of the site file appears.
@@ -37,6 +42,8 @@ class Composer:
         Stand in every frame.
     study
         The study in use as displays see it.
+    live_image
+        The newest live image whose voxels can be fetched.
     stranger
         Says why the probe in hand is not the one that was calibrated; empty while it is.
 
@@ -46,6 +53,7 @@ class Composer:
     localiser: Localiser
     synchroniser: Synchroniser | None
     archive: StudyArchive
+    resection: Resection
     devices: Mapping[str, ShownDevice]
     probe: str
     response: Response | None
@@ -53,6 +61,7 @@ class Composer:
     session_id: str
     simulated: bool
     study: StudyState | None = None
+    live_image: ShelvedImage | None = None
     stranger: Callable[[], str] = field(default=lambda: "")
     _seq: int = -1
     _trail: Trail = field(default_factory=Trail)
@@ -88,6 +97,8 @@ class Composer:
             posterior=show_posterior(localisation, self.response, now_s=now_s),
             rejections=show_rejections(self.localiser.rejections),
             study=self.study,
+            live_image=show_live_image(self.live_image, now_s=now_s),
+            resection=show_resection(self.resection),
             studies_revision=self.archive.revision,
         )
 
@@ -111,7 +122,9 @@ class Composer:
             return "No tracker in the site file: count rate only"
         is_registered = self.synchroniser.chain.patient_from_reference is not None
         stranger, untold = self.stranger(), self.localiser.obstacle
+        is_on_bench = isinstance(self.resection.counting, BenchCount)
         obstacles = (
+            (is_on_bench, "Counting on the bench: the patient is not looked at meanwhile"),
             (not is_registered, "Not registered to the patient: count rate only"),
             (self.response is None, "The probe is not calibrated: run acquire"),
             (bool(stranger), stranger),

@@ -17,9 +17,8 @@ from display.messages import (
     SeriesEntry,
     StudyEntry,
     StudyList,
-    StudyState,
-    VolumeState,
 )
+from display.volume_messages import StudyState, VolumeState
 
 Kind = Literal["probe", "tracker", "dicom", "recorder", "mqtt"]
 

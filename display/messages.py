@@ -3,22 +3,22 @@
 These models are the contract: they encode and check what goes over the socket, ``/asyncapi.json`` and
 docs/feed.md are made from them, and so are the page's TypeScript types. Every physical name ends in its
 unit. Positions are mm in DICOM patient axes (LPS) unless the name says another frame. Null is "not known",
-never zero.
+never zero. ``volume_messages`` and ``resection_messages`` hold the parts that are about those.
 """
 
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from display.measures import Age, Matrix, Point
+from display.resection_messages import ResectionState
+from display.volume_messages import LiveImageState, StudyState
+
 VERSION = "1.0"
 """Version of the feed: the first number changes when an old display would misread a message."""
 
 SUBPROTOCOL = "radionav.v1"
 """WebSocket subprotocol that both sides must name."""
-
-Point: TypeAlias = tuple[float, float, float]
-Matrix: TypeAlias = tuple[Point, Point, Point]
-Age: TypeAlias = Annotated[float, Meta(ge=0, description="Seconds since it was measured, at the time of sending.")]
 
 
 class DeviceLink(Struct, frozen=True, kw_only=True):
@@ -187,34 +187,6 @@ class PosteriorState(Struct, frozen=True, kw_only=True):
     agreement: Annotated[AgreementState | None, Meta(description="Null where nothing is expected yet.")]
 
 
-class VolumeState(Struct, frozen=True, kw_only=True):
-    """A volume that the page can fetch and slice."""
-
-    url: Annotated[str, Meta(description="Little-endian voxels, i fastest, then j, then k.")]
-    etag: str
-    dtype: Literal["int16", "float32"]
-    shape: Annotated[tuple[int, int, int], Meta(description="Slices, rows, columns (k, j, i).")]
-    patient_from_voxel: Annotated[
-        tuple[Point, Point, Point], Meta(description="Linear part by rows; columns step along k, j, i, mm.")
-    ]
-    origin_mm: Annotated[Point, Meta(description="Centre of voxel (0, 0, 0).")]
-    quantity: str
-    unit: str
-    greatest: Annotated[float, Meta(description="Greatest value in it.")]
-
-
-class StudyState(Struct, frozen=True, kw_only=True):
-    """The study that the map comes from."""
-
-    study_uid: str
-    patient_id: str
-    patient_name: str
-    description: str
-    taken_at_utc: Annotated[str | None, Meta(description="ISO 8601; null where the objects do not say.")]
-    anatomy: Annotated[VolumeState | None, Meta(description="CT.")]
-    activity: Annotated[VolumeState | None, Meta(description="SPECT or PET.")]
-
-
 class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
     """First message of every connection."""
 
@@ -247,6 +219,8 @@ class State(Struct, frozen=True, kw_only=True, tag="state"):
         tuple[RejectionState, ...], Meta(description="Counts left out since the estimate was begun, most first.")
     ]
     study: StudyState | None
+    live_image: Annotated[LiveImageState | None, Meta(description="Null before the first, and without a map.")]
+    resection: ResectionState
     studies_revision: Annotated[int, Meta(ge=0, description="Changes when ``GET /v1/studies`` does.")]
 
 

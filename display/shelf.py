@@ -1,13 +1,18 @@
 """Volumes as the page fetches them: raw little-endian voxels under a name that is their digest."""
 
 import hashlib
+from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from display.messages import Point, VolumeState
+from display.measures import Point
+from display.volume_messages import VolumeState
 from navigation.volume import Volume
+
+KEPT_IMAGES = 2
+"""The newest live image, and the one that a page may just be fetching."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +24,7 @@ class ShelvedVolume:
 
 
 def shelve(volume: Volume) -> ShelvedVolume:
-    """Pack a volume: CT numbers as int16, all else as float32; i fastest, then j, then k."""
+    """Pack a volume with a value in it: CT numbers as int16, all else as float32; i fastest, then j, then k."""
     dtype: Literal["int16", "float32"] = "int16" if volume.unit == "HU" else "float32"
     values = np.rint(volume.values).clip(-32768, 32767) if dtype == "int16" else volume.values
     voxels = np.ascontiguousarray(values, dtype="<i2" if dtype == "int16" else "<f4").tobytes()
@@ -42,21 +47,31 @@ def shelve(volume: Volume) -> ShelvedVolume:
             origin_mm=(float(affine[0, 3]), float(affine[1, 3]), float(affine[2, 3])),
             quantity=volume.quantity,
             unit=volume.unit,
-            greatest=float(volume.values.max()),
+            greatest=float(np.nanmax(volume.values)),
         ),
     )
 
 
 class Shelf:
-    """The volumes of the study in use, by their ETag."""
+    """The volumes of the study in use and the newest live images, by their ETag."""
 
     def __init__(self) -> None:
         self._volumes: dict[str, ShelvedVolume] = {}
+        self._images: deque[ShelvedVolume] = deque(maxlen=KEPT_IMAGES)
 
     def replace(self, *volumes: ShelvedVolume) -> None:
-        """Put these volumes on the shelf and take all others away."""
+        """Put these volumes on the shelf and take those of the study before away."""
         self._volumes = {volume.state.etag: volume for volume in volumes}
+
+    def renew(self, image: ShelvedVolume) -> None:
+        """Put a live image on the shelf; the one before stays for who is fetching it."""
+        self._images.append(image)
+
+    def clear_images(self) -> None:
+        """Take all live images away: they are of another map."""
+        self._images.clear()
 
     def find(self, etag: str) -> ShelvedVolume | None:
         """Find a volume, None where it is not, or no longer, on the shelf."""
-        return self._volumes.get(etag)
+        images = (image for image in self._images if image.state.etag == etag)
+        return self._volumes.get(etag) or next(images, None)

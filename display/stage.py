@@ -9,6 +9,8 @@ import msgspec
 
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
+from acquisition.imaging import Imager
+from acquisition.resection.resection import Resection
 from devices.clock import Clock, wall_time
 from devices.mqtt import MqttPublisher
 from devices.readings import DeviceHealth
@@ -16,7 +18,9 @@ from display.app import Exhibits
 from display.composer import Composer
 from display.composition import list_studies, show_link, show_study
 from display.hub import Hub
+from display.live_image_states import ShelvedImage
 from display.messages import VERSION, GuidanceNotice, HealthNotice, Hello, StudyChoice
+from display.resection_states import act
 from display.shelf import Shelf, shelve
 
 FRAME_INTERVAL_S = 0.05
@@ -55,6 +59,8 @@ class Stage:
         Names and limits.
     board, archive, composer
         What is known, what came in, what makes frames of it.
+    imager, resection
+        Make the live image, and take what a person marks and counts after an excision.
     advance
         Called before each frame with the time: lets what waits for a missing pose go on.
     publisher
@@ -71,6 +77,8 @@ class Stage:
         board: Board,
         archive: StudyArchive,
         composer: Composer,
+        imager: Imager,
+        resection: Resection,
         advance: Callable[[float], None],
         publisher: MqttPublisher | None,
         clock: Clock,
@@ -79,6 +87,8 @@ class Stage:
         self._board = board
         self._archive = archive
         self._composer = composer
+        self._imager = imager
+        self._resection = resection
         self._advance = advance
         self._publisher = publisher
         self._clock = clock
@@ -93,12 +103,14 @@ class Stage:
             hello=self._hello,
             studies=lambda: list_studies(self._archive),
             choose=self._choose,
+            resect=lambda request: act(self._resection, request),
             clock=self._clock,
         )
 
     def jobs(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """Name what runs for ever."""
         yield "frames", self._make_frames()
+        yield "shelf", self._shelve_images()
         if self._publisher is not None:
             yield "mqtt", self._publisher.run()
 
@@ -155,6 +167,20 @@ class Stage:
         return await self._archive.choose(
             choice.study_uid, patient_id=choice.patient_id, patient_name=choice.patient_name
         )
+
+    async def _shelve_images(self) -> None:
+        """Put each live image on the shelf and into every frame; none where there is none any more."""
+        while True:
+            image = await self._imager.renewed()
+            if image is None:
+                self._composer.live_image = None
+                self._shelf.clear_images()
+                continue
+            volume = await asyncio.to_thread(shelve, image.activity) if image.known_ml > 0 else None
+            if image is self._imager.newest:
+                if volume is not None:
+                    self._shelf.renew(volume)
+                self._composer.live_image = ShelvedImage(image=image, volume=volume.state if volume else None)
 
     async def _make_frames(self) -> None:
         """Make a frame each 50 ms; after a stall go on from now."""

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from display.messages import Matrix, Point, TargetState
+from display.measures import Matrix, Point
+from display.messages import TargetState
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.steering.guidance import bearing_of
 from navigation.transforms import RigidTransform

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from display.messages import SUBPROTOCOL, VERSION, ClientMessage, ServerMessage, StudyChoice, StudyList
+from display.resection_messages import ResectionRequest
 
 HEADING = """\
 // Written by `python -m display.typescript` from display/messages.py: change that, not this.
@@ -30,7 +31,7 @@ def interfaces() -> str:
 
     """
     schemas, components = msgspec.json.schema_components(
-        (ServerMessage, ClientMessage, StudyList, StudyChoice), ref_template="#/{name}"
+        (ServerMessage, ClientMessage, StudyList, StudyChoice, ResectionRequest), ref_template="#/{name}"
     )
     lines = [
         HEADING,

@@ -4,7 +4,7 @@ Patient axes (LPS, mm), time in seconds of the scene's own clock. Tissue has mov
 theatre, so that what the map says and what the probe sees differ as they do in life.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -99,6 +99,22 @@ class Scene:
         return RigidTransform(
             to=Frame.PATIENT, from_=Frame.TIP, rotation=rotation, translation_mm=skin_mm + 2.0 * outward
         )
+
+    def without(self, name: str) -> "Scene":
+        """Give the same patient after this source was cut out and carried away.
+
+        Raises
+        ------
+        ValueError
+            Where there is none of that name.
+
+        """
+        left = tuple(source for source in self.sources if source.name != name)
+        if len(left) == len(self.sources):
+            raise ValueError(
+                f"no source is called {name}: there are {', '.join(each.name for each in self.sources)}"
+            )
+        return replace(self, sources=left)
 
     def rate_cps(self, patient_from_tip: RigidTransform) -> float:
         """Rate of true events in the energy window at a pose, before dead time."""

@@ -62,8 +62,8 @@ class Theatre:
 
     Attributes
     ----------
-    scene
-        Where everything is: the truth.
+    surgeon
+        Moves the probe through the scene, which is the truth.
     probe, monitor
         Ports of the two instruments.
     tracker
@@ -71,12 +71,28 @@ class Theatre:
 
     """
 
-    scene: Scene
+    surgeon: Surgeon
     probe: PtyPort
     monitor: PtyPort
     tracker: SimulatedTracker
     _folder: Path
     _study_rng: np.random.Generator
+
+    @property
+    def scene(self) -> Scene:
+        """Where everything is."""
+        return self.surgeon.scene
+
+    def excise(self, name: str) -> None:
+        """Cut a source out of the patient, from one count to the next, and carry it away.
+
+        Raises
+        ------
+        ValueError
+            Where there is none of that name.
+
+        """
+        self.surgeon.scene = self.scene.without(name)
 
     @property
     def ports(self) -> Mapping[str, PtyPort]:
@@ -130,7 +146,7 @@ async def open_theatre(
     monitor = SimulatedMightyOhm(room_events, powered_at_s=started_s, rng=rng)
     async with AsyncExitStack() as stack:
         yield Theatre(
-            scene=scene,
+            surgeon=surgeon,
             probe=await stack.enter_async_context(
                 open_pty_port(instrument, folder / "ports" / "gamma", clock=clock)
             ),

@@ -31,6 +31,8 @@ from simulators.console.study import make_study
 from simulators.ports import open_pty_port
 from simulators.probes.amptek import SimulatedAmptek
 from simulators.scene import sentinel_node_scene
+from tests.acquisition.resected import resection
+from tests.acquisition.test_localising import estimator
 from tests.acquisition.test_recording import messages, only_file
 
 CHAIN = TipChain(
@@ -49,11 +51,15 @@ class Door:
         self.healths: list[DeviceHealth] = []
         self.used: list[ArchivedStudy | None] = []
         self.archive = StudyArchive(patient_id="SIM-0001", read=self._read, on_use=self._use)
+        localiser = Localiser(clock=monotonic)
+        self.resection = resection(localiser)
+        self.localiser = localiser
         self.intake = Intake(
             board=self.board,
             recorder=recorder,
-            localiser=Localiser(clock=monotonic),
+            localiser=localiser,
             archive=self.archive,
+            resection=self.resection,
             on_health=self._tell,
             clock=monotonic,
             jitter=np.random.default_rng(1).random,
@@ -119,6 +125,27 @@ async def test_a_reading_is_recorded_before_anybody_uses_it(tmp_path: Path) -> N
     assert known == [(0, 0), (1, 0)]
     assert (door.board.tally.readings, door.board.tally.poses) == (1, 1)
     assert [topic for topic, _, _ in messages(only_file(tmp_path))] == ["/counts/gamma", "/poses/camera/Probe"]
+
+
+async def test_what_is_counted_on_the_bench_is_not_believed_of_the_patient(tmp_path: Path) -> None:
+    """A specimen's counts go to the specimen alone, though the tracker sees the probe; hers go on afterwards."""
+    with record(tmp_path, simulated=True) as recorder:
+        door = Door(recorder)
+        door.intake.navigate("gamma", "camera", CHAIN, longest_gap_s=0.2, calibrated="")
+        door.localiser.begin(estimator())
+        for number, bench in enumerate((False, True, False)):
+            if bench:
+                assert door.resection.count_bench("specimen") is None
+            at_s = monotonic() + number
+            door.intake._pose(pose("camera", at_s))
+            door.intake._count(count("gamma", at_s))
+            door.intake._pose(pose("camera", at_s + 0.15))
+            if bench:
+                assert door.resection.counting is not None
+                assert door.resection.counting.counts == 3
+                door.resection.stop()
+    assert door.board.tally.tracked_counts == 3
+    assert len(door.localiser._waiting) == 2
 
 
 async def test_only_the_probe_in_hand_and_its_tracker_are_joined(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from acquisition.archive import ArchivedStudy
+from acquisition.imaging import Imager
 from acquisition.localising import Localiser
 from acquisition.mapping import MapInUse, begin_estimate
 from acquisition.reading import StudyMap
@@ -85,10 +86,16 @@ class Table:
 
     def __init__(self) -> None:
         self.localiser = Localiser(clock=monotonic)
+        self.imager = Imager(clock=monotonic)
         self.shown: list[ArchivedStudy | None] = []
         self._middles_s = (0.1 * number for number in count())
         self.map_in_use = MapInUse(
-            self.localiser, response=response(), nuclide=TC99M, show=self._show, wall_time=lambda: NOW
+            self.localiser,
+            self.imager,
+            response=response(),
+            nuclide=TC99M,
+            show=self._show,
+            wall_time=lambda: NOW,
         )
 
     async def _show(self, shown: ArchivedStudy | None) -> None:
@@ -238,3 +245,38 @@ async def test_a_map_without_a_skin_is_shown_and_says_why_nothing_is_estimated()
         assert table.shown[-1] is bare
         assert not table.localiser.is_estimating
         assert "no CT" in table.localiser.obstacle
+
+
+async def test_the_image_is_made_in_the_map_in_use_and_begins_anew_with_it() -> None:
+    """With the map's skin and frame; another field with another map, none without."""
+    async with counting() as table:
+        field = table.imager._field
+        assert field is not None
+        assert field.frame_of_reference_uid == "1.2"
+        assert field.tissue is table.localiser.tissue
+        await table.map_in_use.use(with_another_uid())
+        assert table.imager._field is not field
+        await table.map_in_use.use(None)
+        assert table.imager._field is None
+
+
+async def test_a_hot_spot_that_was_taken_out_is_no_prior_any_more() -> None:
+    """Counts from before the cut are forgotten; another map has all of its own spots again."""
+    async with counting() as table:
+        await table.map_in_use.take_out(frozenset({"target 1"}))
+        assert table.localiser.newest is None
+        await table.count(1, believed=1)
+        assert table.localiser.newest is not None
+        assert all(each.mapped_mm is None for each in table.localiser.newest.posterior.targets)
+        await table.map_in_use.take_out(frozenset())
+        await table.count(1, believed=1)
+        assert [each.name for each in table.localiser.newest.posterior.targets] == ["target 1"]
+        await table.map_in_use.take_out(frozenset({"target 1"}))
+        await table.map_in_use.use(with_another_uid())
+        await table.count(1, believed=1)
+        assert [each.name for each in table.localiser.newest.posterior.targets] == ["target 1"]
+
+
+def with_another_uid() -> ArchivedStudy:
+    """Another study of the same patient."""
+    return ArchivedStudy(received=received("1.9"), map=study_map(study("1.9")))

@@ -168,3 +168,13 @@ def test_a_full_disk_ends_the_recording_and_nothing_else() -> None:
     recorder.close()
     assert stream.closed
     assert "make room on the disk" in recorder.failure
+
+
+def test_what_a_person_marks_is_recorded_with_its_time(tmp_path: Path) -> None:
+    """Marks, counts and answers after an excision stand among the readings that they rest on."""
+    with record(tmp_path, simulated=False) as recorder:
+        recorder.count(count(1.0))
+        recorder.resection(1.2, {"event": "removed", "target": "node"})
+    _, (topic, _, marked) = messages(only_file(tmp_path))
+    assert topic == "/resection"
+    assert marked == {"at_s": 1.2, "event": "removed", "target": "node"}

@@ -1,5 +1,6 @@
 """The display's server: feed, volumes, studies, and who may ask."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import msgspec
@@ -22,8 +23,10 @@ from display.messages import (
     StudyChoice,
     StudyList,
 )
+from display.resection_messages import ResectionRequest
 from display.shelf import Shelf, shelve
 from navigation.volume import Volume, VolumeGeometry
+from tests.display.resected import UNRESECTED, refuse
 
 
 def state(seq: int) -> State:
@@ -42,6 +45,8 @@ def state(seq: int) -> State:
         posterior=None,
         rejections=(),
         study=None,
+        live_image=None,
+        resection=UNRESECTED,
         studies_revision=0,
     )
 
@@ -73,6 +78,7 @@ def exhibits() -> Exhibits:
         hello=lambda: HELLO,
         studies=lambda: StudyList(revision=0, studies=()),
         choose=choose,
+        resect=refuse,
         clock=lambda: 7.0,
     )
 
@@ -198,3 +204,27 @@ def test_the_description_names_every_message(client: TestClient) -> None:
     }  # fmt: skip
     for message in document["components"]["messages"].values():
         assert message["payload"]["$ref"].rsplit("/", 1)[-1] in document["components"]["schemas"]
+
+
+def test_what_is_marked_after_an_excision_is_done_or_refused_with_a_sentence(
+    exhibits: Exhibits,
+) -> None:
+    """204 when it is done, 409 with the reason, 422 for junk, 413 for a flood, 403 for a foreign page."""
+    asked: list[ResectionRequest] = []
+
+    async def resect(request: ResectionRequest) -> str | None:
+        asked.append(request)
+        return None if request.target == "node" else "there is no such target"
+
+    marking = TestClient(create_app(dataclasses.replace(exhibits, resect=resect)), base_url="http://127.0.0.1")
+    body = {"revision": 3, "action": "remove", "target": "node"}
+    assert marking.post("/v1/resection", json=body).status_code == 204
+    assert asked == [ResectionRequest(revision=3, action="remove", target="node")]
+    refused = marking.post("/v1/resection", json=body | {"target": "other"})
+    assert (refused.status_code, refused.text) == (409, "there is no such target")
+    for junk in ({}, body | {"action": "explode"}, body | {"revision": "3"}, body | {"more": 1}):
+        assert marking.post("/v1/resection", json=junk).status_code == 422
+    assert marking.post("/v1/resection", content=b"x" * 70_000).status_code == 413
+    foreign = marking.post("/v1/resection", json=body, headers={"origin": "http://evil.example"})
+    assert foreign.status_code == 403
+    assert len(asked) == 2

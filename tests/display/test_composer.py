@@ -25,6 +25,7 @@ from navigation.steering.advice import Advice
 from navigation.tissue import HalfSpace
 from navigation.transforms import RigidTransform
 from tests.acquisition.received import received, study, study_map
+from tests.acquisition.resected import resection
 from tests.acquisition.test_localising import LOOKING_BACK, estimator, response
 
 NODE_MM = np.array([10.0, -10.0, 20.0])
@@ -105,12 +106,14 @@ class Console:
         )
         self.synchroniser = Synchroniser(chain, emit=drop)
         self.archive = StudyArchive(patient_id="A-1", read=self._read, on_use=self._use)
+        self.resection = resection(self.localiser, response())
         self.map = study_map(study())
         self.composer = Composer(
             board=self.board,
             localiser=self.localiser,
             synchroniser=self.synchroniser,
             archive=self.archive,
+            resection=self.resection,
             devices={
                 "gamma": ShownDevice(kind="probe", label="Gamma probe", primary=True, stale_after_s=0.5),
                 "camera": ShownDevice(kind="tracker", label="Tracker", primary=True, stale_after_s=0.5),

@@ -16,6 +16,7 @@ from display.hub import Hub
 from display.messages import SUBPROTOCOL, Hello, ServerMessage, StudyList
 from display.server import AddressInUse, Server, listen
 from display.shelf import Shelf
+from tests.display.resected import refuse
 from tests.display.test_app import HELLO, choose, state
 
 
@@ -26,6 +27,7 @@ def exhibits() -> Exhibits:
         hello=lambda: HELLO,
         studies=lambda: StudyList(revision=0, studies=()),
         choose=choose,
+        resect=refuse,
         clock=monotonic,
     )
 

@@ -1,7 +1,7 @@
 """What the displays of a room see: frames on time, the study in use, and the broker told of every link."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -9,12 +9,15 @@ import msgspec
 import numpy as np
 import pytest
 
+from acquisition.imaging import Imager, LiveImage
 from devices.clock import monotonic
 from devices.mqtt import MqttPublisher
 from devices.mqtt_broker import Settings
 from devices.readings import DeviceHealth, LinkState
 from display.messages import HealthNotice, State, StudyChoice
+from display.resection_messages import ResectionRequest
 from display.stage import FRAME_INTERVAL_S, Signboard, Stage
+from navigation.volume import Volume, VolumeGeometry
 from tests.acquisition.received import received, spect, study, study_map
 from tests.display.test_composer import Console
 
@@ -26,18 +29,31 @@ class House:
 
     def __init__(self, publisher: MqttPublisher | None = None) -> None:
         self.console = Console()
+        self.imager = Imager(clock=monotonic)
         self.advanced: list[float] = []
         self.stage = Stage(
             SIGNBOARD,
             board=self.console.board,
             archive=self.console.archive,
             composer=self.console.composer,
+            imager=self.imager,
+            resection=self.console.resection,
             advance=self.advanced.append,
             publisher=publisher,
             clock=monotonic,
         )
         self.exhibits = self.stage.exhibits()
         self.console.archive._on_use = self.stage.show
+
+    async def frame_of(self, is_so: Callable[[State], bool]) -> State:
+        """Wait for a frame of which something is so."""
+        seq = -1
+        async with asyncio.timeout(10):
+            while True:
+                state = await self.exhibits.hub.newer_than(seq)
+                if is_so(state):
+                    return state
+                seq = state.seq
 
     async def frame(self, seq: int = -1) -> State:
         """Wait for a frame newer than this."""
@@ -187,3 +203,72 @@ async def test_links_frames_and_guidance_go_to_the_broker() -> None:
         "state",
         "health/gamma",
     }
+
+
+def live_image(number: int, *, value: float = 5.0, taken_at_s: float = 0.0) -> LiveImage:
+    values = np.full((2, 2, 2), value, dtype=np.float32)
+    affine = np.diag([4.0, 4.0, 4.0, 1.0])
+    geometry = VolumeGeometry(patient_from_voxel=affine, shape=(2, 2, 2), frame_of_reference_uid="1.2")
+    return LiveImage(
+        number=number,
+        activity=Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL"),
+        coverage=0.0 if np.isnan(value) else 0.5,
+        known_ml=0.0 if np.isnan(value) else 0.5,
+        readings=10,
+        without=("injection",),
+        counted_until_s=taken_at_s,
+        update_ms=100.0,
+    )
+
+
+async def test_each_live_image_is_told_and_can_be_fetched() -> None:
+    """Number, coverage and age are in the frame, the voxels on the shelf; with another map they are gone."""
+    house = House()
+    async with running(house):
+        house.imager._show(live_image(7, taken_at_s=monotonic() - 1.0))
+        state = await house.frame_of(lambda state: state.live_image is not None)
+        assert state.live_image is not None
+        assert (state.live_image.number, state.live_image.coverage) == (7, 0.5)
+        assert state.live_image.without == ("injection",)
+        assert 1.0 <= state.live_image.age_s < 10.0
+        assert state.live_image.volume is not None
+        etag = state.live_image.volume.etag
+        assert house.exhibits.shelf.find(etag) is not None
+        house.imager.begin(None)
+        await house.frame_of(lambda state: state.live_image is None)
+        assert house.exhibits.shelf.find(etag) is None
+
+
+async def test_an_image_in_which_nothing_is_known_has_no_voxels() -> None:
+    """It is told that the probe has looked, and that nothing can be said: no volume, so no number."""
+    house = House()
+    async with running(house):
+        house.imager._show(live_image(1, value=np.nan))
+        state = await house.frame_of(lambda state: state.live_image is not None)
+        assert state.live_image is not None
+        assert state.live_image.volume is None
+
+
+async def test_a_person_who_has_not_seen_the_newest_is_refused() -> None:
+    """Two people act at once: the later one is told to look again, and nothing is done twice."""
+    house = House()
+    start = ResectionRequest(revision=0, action="count_specimen")
+    assert await house.exhibits.resect(start) is None
+    assert "acted meanwhile" in (await house.exhibits.resect(start) or "")
+    async with running(house):
+        state = await house.frame_of(lambda state: state.resection.counting is not None)
+    assert state.resection.revision == 1
+    assert state.resection.counting is not None
+    assert (state.resection.counting.what, state.resection.counting.most_s) == ("specimen", 10.0)
+    assert "on the bench" in state.guidance.sentence
+    stop = ResectionRequest(revision=1, action="stop")
+    assert await house.exhibits.resect(stop) is None
+
+
+async def test_an_action_without_its_object_is_refused() -> None:
+    """Which target, which bed, which specimen: a sentence, and nothing is done."""
+    house = House()
+    for action in ("remove", "restore", "count_bed", "discard"):
+        refusal = await house.exhibits.resect(ResectionRequest(revision=0, action=action))
+        assert "does not say of what" in (refusal or "")
+    assert house.console.resection.revision == 0

@@ -85,3 +85,18 @@ def test_no_time_has_no_events() -> None:
     """An interval of nothing counts nothing."""
     surgeon = Surgeon(SCENE, started_s=0.0, rng=np.random.default_rng(1))
     assert surgeon.events(3.0, 3.0) == 0
+
+
+def test_a_source_that_was_cut_out_counts_no_more() -> None:
+    """Over the node the probe counts what is left; the other source stays where it is."""
+    over = next(
+        pose
+        for pose in (SCENE.patient_from_tip(float(at_s)) for at_s in TIMES_S)
+        if np.linalg.norm(pose.translation_mm - SCENE.sources[0].centre_mm) < 32
+    )
+    left = SCENE.without("node")
+    assert [source.name for source in left.sources] == ["injection site"]
+    assert left.rate_cps(over) < SCENE.rate_cps(over) / 3
+    assert SCENE.without("injection site").rate_cps(over) > left.rate_cps(over)
+    with pytest.raises(ValueError, match="no source is called tumour: there are node, injection site"):
+        SCENE.without("tumour")

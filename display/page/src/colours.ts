@@ -22,3 +22,9 @@ export const inferno: Uint8ClampedArray = new Uint8ClampedArray(
     INFERNO.map((terms) => 255 * terms.reduceRight((sum, term) => sum * (step / 255) + term, 0)),
   ).flat(),
 );
+
+/** The same lightness without its colour: what is not of now. */
+export const ash: Uint8ClampedArray = inferno.map((_, n, all) => {
+  const at = n - (n % 3);
+  return 0.3 * all[at]! + 0.59 * all[at + 1]! + 0.11 * all[at + 2]!;
+});

@@ -39,6 +39,9 @@ export interface State {
   /** Counts left out since the estimate was begun, most first. */
   readonly rejections: readonly RejectionState[];
   readonly study: StudyState | null;
+  /** Null before the first, and without a map. */
+  readonly live_image: LiveImageState | null;
+  readonly resection: ResectionState;
   /** Changes when ``GET /v1/studies`` does. */
   readonly studies_revision: number;
 }
@@ -268,7 +271,7 @@ export interface StudyState {
 
 /** A volume that the page can fetch and slice. */
 export interface VolumeState {
-  /** Little-endian voxels, i fastest, then j, then k. */
+  /** Little-endian voxels, i fastest, then j, then k; NaN where a float is not known. */
   readonly url: string;
   readonly etag: string;
   readonly dtype: "float32" | "int16";
@@ -282,6 +285,121 @@ export interface VolumeState {
   readonly unit: string;
   /** Greatest value in it. */
   readonly greatest: number;
+}
+
+/** The image of the activity that the probe's own counts make, renewed about once a second. */
+export interface LiveImageState {
+  /** Counts the images made; another number is another image. */
+  readonly number: number;
+  /** NaN where the counts cannot tell; the newest two can be fetched. Null while nothing can be told. */
+  readonly volume: VolumeState | null;
+  /** Share of what the probe has looked at in which it is known. */
+  readonly coverage: number;
+  /** Volume in which it is known. */
+  readonly known_ml: number;
+  /** Tracked counts that it rests on. */
+  readonly readings: number;
+  /** Injection sites, whose light was taken off before. */
+  readonly without: readonly string[];
+  /** Seconds since it was measured, at the time of sending. */
+  readonly age_s: number;
+  /** Age above which it shows what was, not what is. */
+  readonly stale_after_s: number;
+}
+
+/** All that was marked and counted of this patient after an excision. */
+export interface ResectionState {
+  /** Grows with everything that a person does. */
+  readonly revision: number;
+  readonly removed: readonly RemovedState[];
+  /** One thing at a time. */
+  readonly counting: CountingState | null;
+  readonly specimens: readonly SpecimenState[];
+  /** Of the bench, as counted; null: not counted, and not taken off. */
+  readonly background_cps: number | null;
+  /** Why the last count came to nothing; empty where it did not. */
+  readonly trouble: string;
+}
+
+/** A target that a person marked as taken out. */
+export interface RemovedState {
+  /** From 1; never given twice. */
+  readonly number: number;
+  /** As the target was called. */
+  readonly name: string;
+  /** When, ISO 8601. */
+  readonly marked_at_utc: string;
+  /** Null before its bed was looked at. */
+  readonly bed: BedState | null;
+}
+
+/** What the counts over the place of a removed target said when they were looked at last. */
+export interface BedState {
+  /** All tracked counts that were looked at. */
+  readonly counts: number;
+  /** Live time of them. */
+  readonly live_time_s: number;
+  /** Removed: less than a tenth is left. Still there: more. Count on: nobody can tell yet. */
+  readonly decision: "count on" | "removed" | "still there";
+  /** Activity that is left; null where nothing is told. */
+  readonly left_mbq: LimitsState | null;
+  /** The same over what was there before. */
+  readonly left_share: LimitsState | null;
+  /** How much longer to hold the probe as it is; null where that would not decide it. */
+  readonly needed_s: number | null;
+  /** Why it is open; empty when it is decided. */
+  readonly reason: string;
+}
+
+/** A quantity that cannot be negative, with a limit on either side. */
+export interface LimitsState {
+  /** Most likely value; null where the counts give none. */
+  readonly best: number | null;
+  /** One-sided limit. */
+  readonly lower: number;
+  /** One-sided limit; null where nothing bounds it. */
+  readonly upper: number | null;
+  /** Of each limit. */
+  readonly confidence: number;
+}
+
+/** What is being counted. */
+export interface CountingState {
+  readonly what: "background" | "bed" | "specimen";
+  /** Of the removed target whose bed it is. */
+  readonly number: number | null;
+  /** So far. */
+  readonly counts: number;
+  /** So far. */
+  readonly live_time_s: number;
+  /** Live time at which it ends by itself. */
+  readonly most_s: number;
+}
+
+/** A specimen as it was counted on the bench, and how it compares with the hottest. */
+export interface SpecimenState {
+  /** From 1; never given twice. */
+  readonly number: number;
+  /** The removed target that it is said to be of. */
+  readonly of: string | null;
+  /** As counted. */
+  readonly counts: number;
+  /** In this time. */
+  readonly live_time_s: number;
+  /** Dead-time-corrected; null when beyond correction. */
+  readonly rate_cps: number | null;
+  /** Lower end of its 68 % interval. */
+  readonly low_cps: number | null;
+  /** Upper end of it. */
+  readonly high_cps: number | null;
+  /** Of the hottest's net rate, decay taken off; null for the hottest, and where not told. */
+  readonly share: LimitsState | null;
+  /** Ten-percent rule: hot counts more than a tenth of the hottest. Null: not compared yet. */
+  readonly rule: "cold" | "hot" | "hottest" | "undecided" | null;
+  /** How much longer to count it; null where that would not decide it. */
+  readonly needed_s: number | null;
+  /** Why it cannot be compared; empty where it can. */
+  readonly reason: string;
 }
 
 /** Each second, whatever else happens: the service is alive. */
@@ -358,6 +476,18 @@ export interface StudyChoice {
   readonly study_uid: string;
   readonly patient_id: string;
   readonly patient_name: string;
+}
+
+/** Body of ``POST /v1/resection``: what a person does. Answered 204, or 409 with a sentence why not. */
+export interface ResectionRequest {
+  /** That the person has seen; another one has acted since: 409. */
+  readonly revision: number;
+  /** Restore takes a mark back, discard a specimen out of the comparison. */
+  readonly action: "count_background" | "count_bed" | "count_specimen" | "discard" | "remove" | "restore" | "stop";
+  /** Name of the target to ``remove``. */
+  readonly target?: string | null;
+  /** Of the removed target (restore, count_bed) or the specimen (discard). */
+  readonly number?: number | null;
 }
 
 export type ServerMessage = Hello | State | Heartbeat | Pong | Refusal;

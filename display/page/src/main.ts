@@ -7,6 +7,7 @@ import { Feed } from "./feed";
 import { Header } from "./header";
 import { Moment } from "./moment";
 import { RatePanel } from "./rate-panel";
+import { ResectionPanel } from "./resection-panel";
 import { SlicesPanel } from "./slices-panel";
 import { StudiesPanel } from "./studies-panel";
 import { Tone } from "./tone";
@@ -23,6 +24,7 @@ const agreement = new AgreementGauge();
 const trend = new Trend(find("trend", HTMLElement));
 const aim = new AimPanel();
 const slices = new SlicesPanel();
+const resection = new ResectionPanel();
 const studies = new StudiesPanel();
 const strip = new TrustStrip(find("trust", HTMLElement));
 
@@ -62,6 +64,7 @@ function drawAll(now_ms: number): void {
   agreement.draw(moment);
   aim.draw(moment);
   slices.draw(moment);
+  resection.draw(moment, now_ms);
   strip.draw(moment);
 }
 
@@ -76,8 +79,11 @@ window.setInterval(() => {
 
 document.addEventListener("keydown", (event) => {
   if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.key.toLowerCase() === "m") rate.touchTone();
-  if (event.key.toLowerCase() === "h") rate.hold(performance.now());
+  const key = event.key.toLowerCase();
+  if (key === "m") rate.touchTone();
+  if (key === "h") rate.hold(performance.now());
+  if (key === "v") slices.overlay.turn();
+  resection.press(key);
   tone.start();
 });
 // browsers start sound only after a touch or a key, anywhere on the page; the tone's own button sees to itself

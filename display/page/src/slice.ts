@@ -1,6 +1,6 @@
 /** A plane through the patient, painted: CT in grey, activity over it in inferno. */
 
-import { inferno } from "./colours";
+import { ash, inferno } from "./colours";
 import { along, apply, type Point } from "./vectors";
 import { indexOf, sampleLine, type Volume } from "./volume";
 
@@ -19,6 +19,8 @@ export interface Fusion {
   readonly activity: Volume | null;
   /** Activity shown as the map's top; what is hotter looks the same. */
   readonly ceiling: number;
+  /** A scan knows all of its grid; a live image only some of it, and that is tinted where nothing is hot. */
+  readonly kind: "scan" | "live" | "stale";
 }
 
 /** Grey window of the CT, HU: soft tissue, centre 40, width 400. */
@@ -27,6 +29,9 @@ const WHITE_HU = 240;
 /** Activity below this share of the ceiling is left away, so that the CT stays legible. */
 export const FLOOR = 0.12;
 const OPACITY = 0.8;
+/** What a live image adds to the blue, and leaves of the red, where it knows that nothing is hot. */
+const KNOWN_BLUE = 26;
+const KNOWN_RED = 0.82;
 
 /** Paint a plane into `pixels` (ABGR in memory order of a little-endian machine: `ImageData`'s RGBA). */
 export function paint(pixels: Uint32Array, raster: Raster, fusion: Fusion): void {
@@ -36,8 +41,8 @@ export function paint(pixels: Uint32Array, raster: Raster, fusion: Fusion): void
   for (let row = 0; row < height; row++) {
     const start_mm = along(raster.origin_mm, raster.down_mm, row);
     sampleRow(fusion.anatomy, start_mm, raster.right_mm, grey, BLACK_HU);
-    sampleRow(fusion.activity, start_mm, raster.right_mm, hot, 0);
-    blend(pixels.subarray(row * width, (row + 1) * width), grey, hot, fusion.ceiling);
+    sampleRow(fusion.activity, start_mm, raster.right_mm, hot, NaN);
+    blend(pixels.subarray(row * width, (row + 1) * width), grey, hot, fusion);
   }
 }
 
@@ -46,25 +51,31 @@ function sampleRow(volume: Volume | null, start_mm: Point, step_mm: Point, out: 
   else sampleLine(volume, indexOf(volume, start_mm), apply(volume.voxelFromPatient, step_mm), out, outside);
 }
 
-function blend(pixels: Uint32Array, grey: Float32Array, hot: Float32Array, ceiling: number): void {
+/** What is not a number is unknown, and stays as the CT has it. */
+function blend(pixels: Uint32Array, grey: Float32Array, hot: Float32Array, { ceiling, kind }: Fusion): void {
+  const colours = kind === "stale" ? ash : inferno;
+  const isTinted = kind === "live";
   const toGrey = 255 / (WHITE_HU - BLACK_HU);
   const toStep = 1 / ceiling;
   for (let n = 0; n < pixels.length; n++) {
     const level = (grey[n]! - BLACK_HU) * toGrey;
     const shade = level < 0 ? 0 : level > 255 ? 255 : level;
     const share = hot[n]! * toStep;
-    if (share < FLOOR) {
+    if (!(share >= FLOOR)) {
       const flat = shade | 0;
-      pixels[n] = 0xff000000 | (flat << 16) | (flat << 8) | flat;
+      const isKnown = isTinted && share === share;
+      const blue = isKnown ? Math.min(255, flat + KNOWN_BLUE) : flat;
+      const red = isKnown ? (KNOWN_RED * flat) | 0 : flat;
+      pixels[n] = 0xff000000 | (blue << 16) | (flat << 8) | red;
       continue;
     }
     // the map fades in over twice the floor: a hard edge would look like an outline that the scan does not have
     const fade = OPACITY * (share >= 3 * FLOOR ? 1 : (share - FLOOR) / (2 * FLOOR));
     const at = 3 * (share >= 1 ? 255 : (share * 255) | 0);
     const rest = (1 - fade) * shade;
-    const red = (rest + fade * inferno[at]!) | 0;
-    const green = (rest + fade * inferno[at + 1]!) | 0;
-    const blue = (rest + fade * inferno[at + 2]!) | 0;
+    const red = (rest + fade * colours[at]!) | 0;
+    const green = (rest + fade * colours[at + 1]!) | 0;
+    const blue = (rest + fade * colours[at + 2]!) | 0;
     pixels[n] = 0xff000000 | (blue << 16) | (green << 8) | red;
   }
 }

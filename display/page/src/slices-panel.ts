@@ -1,8 +1,10 @@
 /** The three slices of the study in use, following the tip. */
 
-import { find, label, write } from "./elements";
+import { find, label, mark, write } from "./elements";
 import type { MapShiftState, StudyState, TargetState } from "./feed-types";
+import { freshnessOf, LiveImage, liveImageWords, topOf } from "./live-image";
 import type { Moment } from "./moment";
+import { Overlay } from "./overlay";
 import type { Fusion } from "./slice";
 import { CUTS, sideOf, SliceView, type Subject } from "./slice-view";
 import type { Point } from "./vectors";
@@ -17,6 +19,9 @@ export class SlicesPanel {
   private readonly canvases = Object.keys(CUTS).map((id) => find(id, HTMLCanvasElement));
   private readonly note = find("slices-note", HTMLElement);
   private readonly shift = find("map-shift", HTMLElement);
+  private readonly told = find("live-image", HTMLElement);
+  private readonly live = new LiveImage();
+  readonly overlay = new Overlay();
   private wanted = "";
   private abort = new AbortController();
   private anatomy: Volume | null = null;
@@ -28,6 +33,9 @@ export class SlicesPanel {
   draw(moment: Moment | null): void {
     const study = moment?.state.study ?? null;
     this.want(study);
+    const isLive = this.overlay.layer === "live" && study !== null;
+    mark(this.told, isLive ? freshnessOf(moment) : "hidden");
+    write(this.told, isLive ? liveImageWords(moment) : "");
     const subject = moment && study ? this.subject(moment, study) : null;
     for (const view of this.views) view.draw(subject);
     const through = moment?.pose ? "the tip" : "the target";
@@ -54,17 +62,26 @@ export class SlicesPanel {
     const { targets } = moment.state;
     const target = moment.target;
     const at_mm: Point = moment.pose?.tip_mm ?? target?.centre_mm ?? target?.mapped_mm ?? centreOf(volume);
-    return { fusion: this.fuse(targets), at_mm, pose: moment.pose, targets };
+    return { fusion: this.fuse(moment), at_mm, pose: moment.pose, targets };
   }
 
   /** The same object as long as nothing changes, so that a still picture is not painted again. */
-  private fuse(targets: readonly TargetState[]): Fusion {
-    const { anatomy, activity } = this;
-    const ceiling = activity ? ceilingOf(activity, targets) : 1;
-    if (this.fusion?.anatomy !== anatomy || this.fusion.activity !== activity || this.fusion.ceiling !== ceiling) {
-      this.fusion = { anatomy, activity, ceiling };
-    }
+  private fuse(moment: Moment): Fusion {
+    const next = this.overlay.layer === "live" ? this.liveFusion(moment) : this.scanFusion(moment.state.targets);
+    const keys = Object.keys(next) as (keyof Fusion)[];
+    if (this.fusion === null || keys.some((key) => next[key] !== this.fusion![key])) this.fusion = next;
     return this.fusion;
+  }
+
+  private scanFusion(targets: readonly TargetState[]): Fusion {
+    const { anatomy, activity } = this;
+    return { anatomy, activity, ceiling: activity ? ceilingOf(activity, targets) : 1, kind: "scan" };
+  }
+
+  private liveFusion(moment: Moment): Fusion {
+    const activity = this.live.follow(moment.state.live_image);
+    const kind = freshnessOf(moment) === "live" ? "live" : "stale";
+    return { anatomy: this.anatomy, activity, ceiling: activity ? topOf(activity) : 1, kind };
   }
 
   private want(study: StudyState | null): void {
@@ -75,6 +92,7 @@ export class SlicesPanel {
     this.abort = new AbortController();
     this.anatomy = null;
     this.activity = null;
+    this.live.forget();
     this.trouble = "";
     for (const view of this.views) view.recentre();
     if (study) void this.load(study, this.abort.signal);

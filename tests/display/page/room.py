@@ -19,6 +19,7 @@ from acquisition.agreement import TOLERANCE
 from devices.clock import monotonic
 from display.app import Exhibits, create_app
 from display.hub import Hub
+from display.measures import Matrix, Point
 from display.messages import (
     VERSION,
     AdviceState,
@@ -26,8 +27,6 @@ from display.messages import (
     DeviceState,
     GuidanceState,
     Hello,
-    Matrix,
-    Point,
     PoseState,
     PosteriorState,
     RateState,
@@ -36,13 +35,15 @@ from display.messages import (
     StudyChoice,
     StudyEntry,
     StudyList,
-    StudyState,
     TargetState,
 )
+from display.resection_messages import ResectionRequest
 from display.server import Server, listen
 from display.shelf import Shelf, ShelvedVolume, shelve
+from display.volume_messages import StudyState
 from navigation.volume import Volume, VolumeGeometry
 from tests.conftest import SYSTEM_PATH
+from tests.display.resected import UNRESECTED
 
 PATIENCE_MS = 30_000
 """The longest that a busy host may let a page wait for its turn."""
@@ -334,6 +335,7 @@ class Room:
     seq: int = 0
     entries: tuple[StudyEntry, ...] = (make_entry("1.2.840.1"),)
     choices: list[StudyChoice] = field(default_factory=list)
+    requests: list[ResectionRequest] = field(default_factory=list)
     refusal: str | None = None
     now: dict[str, Any] = field(default_factory=dict)
 
@@ -379,6 +381,8 @@ class Room:
             ),
             "rejections": (),
             "study": make_study(),
+            "live_image": None,
+            "resection": UNRESECTED,
             "studies_revision": 1,
         }
 
@@ -431,6 +435,11 @@ class Room:
         self.choices.append(choice)
         return self.refusal
 
+    async def resect(self, request: ResectionRequest) -> str | None:
+        """Take what is marked or counted unless the room refuses."""
+        self.requests.append(request)
+        return self.refusal
+
     def studies(self) -> StudyList:
         """List what was received."""
         return StudyList(revision=self.now["studies_revision"], studies=self.entries)
@@ -453,6 +462,7 @@ async def serve(room: Room) -> AsyncIterator[None]:
             hello=room.hello,
             studies=room.studies,
             choose=room.choose,
+            resect=room.resect,
             clock=monotonic,
         )
     )

@@ -1,0 +1,189 @@
+"""Counts over a bed, and what they say of the target that lay there, looked at more and more rarely.
+
+Who looks at the same counts again and again and stops when he likes what he sees is wrong more often than each
+look is. So the looks come after 2, 3, 4.5 s and so on, a dozen in two minutes, each with limits that are wrong
+once in a hundred: all of them together about once in ten at most, and that bound ignores how much they share.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from navigation.errors import NavigationError
+from navigation.estimation.estimate import Posterior, TargetEstimate
+from navigation.observations import Observations
+from navigation.probe.response import Response
+from navigation.resection.excision import BedRule, ResidualBed, residual_bed
+from navigation.statistics.counting import Rate
+from navigation.statistics.limits import Verdict
+from navigation.tissue import Tissue
+
+RULE = BedRule(confidence=0.99)
+"""Of each look."""
+
+FIRST_LOOK_S, LOOK_GROWTH = 2.0, 1.5
+"""Live time counted until the first look, and by how much more until each of the others."""
+
+LONGEST_S = 120.0
+"""Live time after which a bed that is not decided is not counted on."""
+
+BACKGROUND_ERROR = 0.3
+"""Relative error of the background at the bed: as much as the estimate allows it."""
+
+BELIEVED_AT = 0.5
+"""Probability above which another source is taken to shine into the bed."""
+
+
+class Decision(StrEnum):
+    """What a surgeon does about a bed."""
+
+    REMOVED = "removed"
+    STILL_THERE = "still there"
+    COUNT_ON = "count on"
+
+
+_DECISIONS = {
+    Verdict.BELOW: Decision.REMOVED,
+    Verdict.ABOVE: Decision.STILL_THERE,
+    Verdict.UNDECIDED: Decision.COUNT_ON,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Removed:
+    """A target that was marked as taken out, and all that was believed when it was.
+
+    Attributes
+    ----------
+    number
+        From 1, in the order of marking.
+    target
+        As it was believed.
+    others
+        Sources that shine into its bed.
+    background_cps
+        As it was believed.
+    tissue
+        Skin as of the CT: tissue that is gone but still assumed makes the upper limit too high, never too low.
+    marked_at_s, believed_at_s
+        When it was marked, and the newest count that the belief rests on, host monotonic clock, s.
+
+    """
+
+    number: int
+    target: TargetEstimate
+    others: tuple[TargetEstimate, ...]
+    background_cps: float
+    tissue: Tissue
+    marked_at_s: float
+    believed_at_s: float
+
+
+def shining_beside(target: TargetEstimate, posterior: Posterior) -> tuple[TargetEstimate, ...]:
+    """List the other sources that are believed to be there."""
+    return tuple(each for each in posterior.targets if each is not target and each.presence > BELIEVED_AT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Look:
+    """What the counts over a bed said when they were looked at last.
+
+    Attributes
+    ----------
+    counts, live_time_s
+        All that was looked at.
+    bed
+        What it says; None where nothing can be said.
+    reason
+        Why the decision is open; empty where it stands.
+
+    """
+
+    counts: float
+    live_time_s: float
+    bed: ResidualBed | None
+    reason: str
+
+    @property
+    def decision(self) -> Decision:
+        """What it comes to."""
+        return Decision.COUNT_ON if self.bed is None else _DECISIONS[self.bed.verdict]
+
+
+class BedCount:
+    """Counts over one bed, from a beginning on (host monotonic clock, s) until they decide or last too long."""
+
+    def __init__(self, removed: Removed, *, began_s: float) -> None:
+        self.removed = removed
+        self.began_s = began_s
+        self.look: Look | None = None
+        self._observations = Observations.empty()
+        self._next_look_s = FIRST_LOOK_S
+
+    @property
+    def counts(self) -> float:
+        """Counts so far."""
+        return float(self._observations.counts.sum())
+
+    @property
+    def live_time_s(self) -> float:
+        """Live time so far, s."""
+        return float(self._observations.live_time_s.sum())
+
+    @property
+    def is_due(self) -> bool:
+        """Whether enough has been counted to look."""
+        return self.live_time_s >= self._next_look_s
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a look has decided, or counting on will not."""
+        return self.look is not None and (
+            self.look.decision is not Decision.COUNT_ON or self.look.live_time_s >= LONGEST_S
+        )
+
+    def take(self, observations: Observations) -> None:
+        """Take tracked counts; those from before the beginning are of no bed."""
+        self._observations += observations.take(observations.taken_at_s >= self.began_s)
+
+    def examine(self, response: Response, *, half_life_s: float) -> Look:
+        """Look at all counts so far; up to seconds of work, off the event loop."""
+        removed, seen = self.removed, self._observations
+        live_time_s, counts = float(seen.live_time_s.sum()), float(seen.counts.sum())
+        others_cps, others_error = _others(removed, seen, response)
+        background = Rate(rate_cps=removed.background_cps, sigma_cps=BACKGROUND_ERROR * removed.background_cps)
+        try:
+            bed = residual_bed(
+                seen,
+                target=removed.target,
+                response=response,
+                tissue=removed.tissue,
+                background=background,
+                others_cps=others_cps,
+                others_error=others_error,
+                half_life_s=half_life_s,
+                elapsed_s=max(float(seen.taken_at_s.mean()) - removed.believed_at_s, 0.0),
+                rule=RULE,
+            )
+        except NavigationError as exc:
+            return Look(counts=counts, live_time_s=live_time_s, bed=None, reason=str(exc))
+        return Look(counts=counts, live_time_s=live_time_s, bed=bed, reason=bed.reason)
+
+    def note(self, look: Look) -> None:
+        """Keep a look, and set when the next one is due."""
+        self.look = look
+        while self._next_look_s <= look.live_time_s < LONGEST_S:
+            self._next_look_s = min(self._next_look_s * LOOK_GROWTH, LONGEST_S)
+
+
+def _others(removed: Removed, seen: Observations, response: Response) -> tuple[np.ndarray, float]:
+    """Rate of all other sources at each reading (N,), cps, and its relative error, at most 1."""
+    if not removed.others:
+        return np.zeros(len(seen)), 0.0
+    places_mm = np.array([each.centre_mm for each in removed.others])
+    activity_mbq = np.array([each.activity_mbq for each in removed.others])
+    by_source_cps = response.expected_rate_cps(places_mm, seen.tip_mm, seen.axis, removed.tissue) * activity_mbq
+    activity_error = max(each.log_activity_sigma for each in removed.others)
+    # they are seen from aside, where the calibration is least right
+    return np.asarray(by_source_cps.sum(axis=1)), float(min(np.hypot(activity_error, response.stray_error), 1.0))

@@ -1,0 +1,330 @@
+"""What the surgeon marks and counts after an excision, and the answers, for the patient on the table."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from math import isfinite
+from typing import Any, Literal
+
+import structlog
+
+from acquisition.localising import NUMERICS, Localiser
+from acquisition.resection.bed import BedCount, Decision, Look, Removed, shining_beside
+from acquisition.resection.specimen import BenchCount, Comparison, Specimen, compared
+from devices.clock import Clock
+from devices.readings import CountReading
+from navigation.errors import NavigationError
+from navigation.estimation.estimate import Posterior
+from navigation.observations import Observations
+from navigation.probe.response import Response
+from navigation.statistics.limits import Limits
+
+log = structlog.get_logger()
+
+
+class Resection:
+    """Keeps what was taken out and counted, and answers while counts come in.
+
+    One thing is counted at a time. A bed is counted by tracked counts, as the estimate accepts them; a specimen by
+    the probe on the bench, and until that is over its counts say nothing of the patient. What a person does is
+    refused with a sentence where it makes no sense; all of it, and every answer, is recorded.
+
+    Parameters
+    ----------
+    localiser
+        Knows what is believed of the targets.
+    probe
+        Name of the probe in hand.
+    response
+        Its calibration; None where there is none, then no bed can be judged.
+    half_life_s
+        Of the nuclide.
+    take_out
+        Begins the estimate anew without the hot spots of these names.
+    record
+        Writes an event of a time (host monotonic clock, s) to the session's recording.
+    clock
+        Host monotonic clock.
+
+    """
+
+    def __init__(
+        self,
+        localiser: Localiser,
+        *,
+        probe: str,
+        response: Response | None,
+        half_life_s: float,
+        take_out: Callable[[frozenset[str]], Awaitable[None]],
+        record: Callable[[float, Mapping[str, Any]], None],
+        clock: Clock,
+    ) -> None:
+        self._localiser = localiser
+        self._probe = probe
+        self._response = response
+        self._half_life_s = half_life_s
+        self._take_out = take_out
+        self._record = record
+        self._clock = clock
+        self._patient_id: str | None = None
+        self._woken = asyncio.Event()
+        self._is_changed = False
+        self._bench_s = (0.0, 0.0)
+        self._marked = self._counted = 0
+        self._left: set[int] = set()
+        self.revision = 0
+        """Grows with everything that a person does."""
+        self.removed: tuple[Removed, ...] = ()
+        self.looks: dict[int, Look] = {}
+        """Newest look at the bed of each removed target, by its number."""
+        self.counting: BedCount | BenchCount | None = None
+        self.specimens: tuple[Specimen, ...] = ()
+        self.background: Specimen | None = None
+        self.comparisons: dict[int, Comparison] = {}
+        """Of each specimen, by its number."""
+        self.trouble = ""
+        """Why the last count came to nothing; empty where it came to something."""
+
+    def serve(self, patient_id: str) -> None:
+        """Say who lies on the table: what was taken out of another patient is nothing of hers."""
+        if patient_id == self._patient_id:
+            return
+        if self._patient_id is not None:
+            self._note("another patient")
+        self._patient_id = patient_id
+        self.removed, self.looks, self.counting = (), {}, None
+        self.specimens, self.background, self.comparisons, self.trouble = (), None, {}, ""
+
+    async def remove(self, name: str) -> str | None:
+        """Mark a target as taken out; returns why not, or None."""
+        belief, tissue = self._localiser.newest, self._localiser.tissue
+        if self.counting is not None:
+            return "something is being counted: stop that first"
+        if belief is None or tissue is None:
+            return "nothing is estimated yet: there is no target to be taken out"
+        posterior = belief.posterior
+        target = next((each for each in posterior.targets if each.name == name), None)
+        if target is None or target.kind != "target":
+            return f"there is no target {name}"
+        if not (target.is_localisable and posterior.is_consistent):
+            return (
+                f"{name} is not located ({target.reason or 'the counts do not fit'}): nobody could say whether it "
+                "is gone from a place that is not known"
+            )
+        removed = Removed(
+            number=self._marked + 1,
+            target=target,
+            others=shining_beside(target, posterior),
+            background_cps=posterior.background_cps,
+            tissue=tissue,
+            marked_at_s=self._clock(),
+            believed_at_s=belief.counted_until_s,
+        )
+        self._marked = removed.number
+        self.removed = (*self.removed, removed)
+        self._note("removed", number=removed.number, **_told_of(removed))
+        await self._begin_anew()
+        return None
+
+    async def restore(self, number: int) -> str | None:
+        """Take a mark back: the target was not taken out after all; returns why not, or None."""
+        if self._find(number) is None:
+            return f"no target was marked as number {number}"
+        if isinstance(self.counting, BedCount) and self.counting.removed.number == number:
+            self.counting = None
+        self.removed = tuple(each for each in self.removed if each.number != number)
+        self.looks.pop(number, None)
+        self._note("not removed", number=number)
+        await self._begin_anew()
+        return None
+
+    def count_bed(self, number: int) -> str | None:
+        """Begin to count the bed of a removed target anew; returns why not, or None."""
+        removed = self._find(number)
+        if removed is None:
+            return f"no target was marked as number {number}: say first what was taken out"
+        if self._response is None:
+            return "the probe is not calibrated: run acquire"
+        if self._localiser.obstacle:
+            return f"the bed cannot be counted: {self._localiser.obstacle}"
+        return self._begin(BedCount(removed, began_s=self._clock()), number=number)
+
+    def count_bench(self, kind: Literal["specimen", "background"]) -> str | None:
+        """Begin to count a specimen, or the bench without one; returns why not, or None."""
+        of = self.removed[-1].target.name if self.removed and kind == "specimen" else None
+        return self._begin(BenchCount(kind, of=of, began_s=self._clock()), kind=kind, of=of)
+
+    def stop(self) -> str | None:
+        """Stop counting: a bed keeps its last look, a specimen its counts; returns why not, or None."""
+        if self.counting is None:
+            return None
+        self._note("stopped")
+        self._end()
+        return None
+
+    def discard(self, number: int) -> str | None:
+        """Take a specimen out of the comparison; the record keeps it; returns why not, or None."""
+        if all(each.number != number for each in self.specimens):
+            return f"there is no specimen {number}"
+        self.specimens = tuple(each for each in self.specimens if each.number != number)
+        self.comparisons.pop(number)
+        self._note("specimen discarded", number=number)
+        self._compare()
+        return None
+
+    def is_of_patient(self, middle_s: float) -> bool:
+        """Whether a count of that time (host monotonic clock, s) was taken on the patient, not on the bench."""
+        began_s, ended_s = self._bench_s
+        is_on_bench = isinstance(self.counting, BenchCount) and middle_s >= self.counting.began_s
+        return not (is_on_bench or began_s <= middle_s <= ended_s)
+
+    def take_count(self, reading: CountReading) -> None:
+        """Take a reading; those of the probe in hand count."""
+        if isinstance(self.counting, BenchCount) and reading.device == self._probe:
+            self.counting.take(reading)
+            if self.counting.is_over:
+                self._end()
+
+    def take(self, accepted: Observations, _: Posterior) -> None:
+        """Take tracked counts that the estimate accepted."""
+        if isinstance(self.counting, BedCount):
+            self.counting.take(accepted)
+            if self.counting.is_due:
+                self._woken.set()
+
+    async def run(self) -> None:
+        """Look at beds and compare specimens, for ever, off the event loop."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                await self._look()
+                if self._is_changed:
+                    await self._compare_all()
+            except NUMERICS as exc:
+                log.exception("resection failed")
+                self.counting, self.trouble = None, f"the counts could not be judged ({exc}): count again"
+
+    def _begin(self, counting: BedCount | BenchCount, **told: object) -> str | None:
+        if self.counting is not None:
+            return "something is being counted: stop that first"
+        self.counting, self.trouble = counting, ""
+        self._note("counting", what="bed" if isinstance(counting, BedCount) else counting.kind, **told)
+        return None
+
+    def _end(self) -> None:
+        """End what is being counted; a specimen or background that was counted long enough is kept."""
+        counting, self.counting = self.counting, None
+        if not isinstance(counting, BenchCount):
+            return
+        self._bench_s = counting.began_s, self._clock()
+        try:
+            count = counting.result()
+        except NavigationError as exc:
+            self.trouble = f"The {counting.kind} was not counted: {exc}"
+            self._tell("not counted", reason=str(exc))
+            return
+        self._counted += counting.kind == "specimen"
+        counted = Specimen(
+            number=self._counted if counting.kind == "specimen" else 0,
+            of=counting.of,
+            count=count,
+            dead_time_s=counting.dead_time_s,
+        )
+        self._tell(
+            f"{counting.kind} counted", number=counted.number, counts=count.counts, live_time_s=count.live_time_s
+        )
+        if counting.kind == "specimen":
+            self.specimens = (*self.specimens, counted)
+        else:
+            self.background = counted
+        self._compare()
+
+    def _compare(self) -> None:
+        self._is_changed = True
+        self._woken.set()
+
+    async def _look(self) -> None:
+        counting = self.counting
+        if not isinstance(counting, BedCount) or not counting.is_due or self._response is None:
+            return
+        look = await asyncio.to_thread(counting.examine, self._response, half_life_s=self._half_life_s)
+        if counting is not self.counting:
+            return  # stopped, or another patient
+        counting.note(look)
+        if look.decision is Decision.STILL_THERE:
+            self._left.add(counting.removed.number)
+        elif look.decision is Decision.REMOVED and counting.removed.number in self._left:
+            # it was cut once more: what was counted since it was marked is of what is gone now
+            self._left.remove(counting.removed.number)
+            await self._begin_anew()
+        self.looks[counting.removed.number] = look
+        self._tell("looked", number=counting.removed.number, **_told_by(look))
+        if counting.is_over:
+            self._end()
+        elif counting.is_due:
+            self._woken.set()
+
+    async def _compare_all(self) -> None:
+        self._is_changed = False
+        specimens = self.specimens
+        found = await asyncio.to_thread(compared, specimens, self.background, half_life_s=self._half_life_s)
+        if specimens is self.specimens:
+            self.comparisons = found
+            for number, each in found.items():
+                share = (
+                    {} if each.share is None else _told_limits(each.share.ratio) | {"verdict": each.share.verdict}
+                )
+                self._tell("compared", number=number, is_hottest=each.is_hottest, **share)
+
+    async def _begin_anew(self) -> None:
+        await self._take_out(frozenset(each.target.name for each in self.removed))
+
+    def _find(self, number: int) -> Removed | None:
+        return next((each for each in self.removed if each.number == number), None)
+
+    def _note(self, event: str, **told: object) -> None:
+        """Record what a person did."""
+        self.revision += 1
+        self._tell(event, **told)
+
+    def _tell(self, event: str, **told: object) -> None:
+        self._record(self._clock(), {"event": event, "patient_id": self._patient_id, **told})
+
+
+def _told_of(removed: Removed) -> dict[str, object]:
+    target = removed.target
+    return {
+        "target": target.name,
+        "centre_mm": target.centre_mm.tolist(),
+        "covariance_mm2": target.covariance_mm2.tolist(),
+        "log_activity_mean": target.log_activity_mean,
+        "log_activity_sigma": target.log_activity_sigma,
+        "background_cps": removed.background_cps,
+        "believed_at_s": removed.believed_at_s,
+        "others": [
+            {
+                "name": each.name,
+                "centre_mm": each.centre_mm.tolist(),
+                "activity_mbq": each.activity_mbq,
+                "log_activity_sigma": each.log_activity_sigma,
+            }
+            for each in removed.others
+        ],
+    }
+
+
+def _told_by(look: Look) -> dict[str, object]:
+    told: dict[str, object] = {
+        "counts": look.counts,
+        "live_time_s": look.live_time_s,
+        "decision": look.decision,
+        "reason": look.reason,
+    }
+    if look.bed is not None:
+        told |= {"activity_mbq": _told_limits(look.bed.activity_mbq), "share": _told_limits(look.bed.share)}
+    return told
+
+
+def _told_limits(limits: Limits) -> dict[str, object]:
+    upper = limits.upper if isfinite(limits.upper) else None
+    return {"best": limits.best, "lower": limits.lower, "upper": upper, "confidence": limits.confidence}

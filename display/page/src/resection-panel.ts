@@ -1,0 +1,176 @@
+/** After the excision: what was taken out, what is counted over its bed and of it on the bench, and what that says. */
+
+import { find, make, write } from "./elements";
+import type { RemovedState, ResectionRequest, ResectionState, SpecimenState } from "./feed-types";
+import type { Moment } from "./moment";
+import { bedOf, countingWords, specimenOf } from "./resection-words";
+
+/** How long a refusal stays where nothing else takes its place. */
+const REFUSED_MS = 8000;
+
+type Asked = Omit<ResectionRequest, "revision">;
+
+export class ResectionPanel {
+  private readonly panel = find("resection", HTMLElement);
+  private readonly button = find("resection-button", HTMLButtonElement);
+  private readonly counted = make("p", "counted");
+  private shown = "";
+  private state: ResectionState | null = null;
+  /** Targets that could be marked, the one that the guidance is about first. */
+  private targets: readonly string[] = [];
+  private refused: { words: string; until_ms: number } | null = null;
+
+  constructor() {
+    this.counted.setAttribute("role", "status");
+    this.button.addEventListener("click", () => this.open(this.panel.hidden));
+  }
+
+  /** Show what holds now; null where the page knows nothing. */
+  draw(moment: Moment | null, now_ms: number): void {
+    this.state = moment?.state.resection ?? null;
+    this.targets = moment ? markable(moment) : [];
+    if (this.refused && now_ms > this.refused.until_ms) this.refused = null;
+    this.button.dataset["state"] = this.state?.counting ? "counting" : "idle";
+    if (this.panel.hidden || this.state === null) return;
+    write(this.counted, countingWords(this.state.counting));
+    const { counting } = this.state;
+    // without what grows with every count: a button that is made anew under a finger is not pressed
+    const key = JSON.stringify([{ ...this.state, counting: counting?.what, number: counting?.number }, this.targets, this.refused]);
+    if (key === this.shown) return;
+    this.shown = key;
+    this.render(this.state);
+  }
+
+  /** Do what a key is for; those that act do so only while the panel can be seen. */
+  press(key: string): void {
+    if (key === "x") this.open(this.panel.hidden);
+    if (this.panel.hidden || this.state === null) return;
+    if (key === "r" && this.targets[0] !== undefined) this.ask({ action: "remove", target: this.targets[0] });
+    const newest = this.state.removed.at(-1);
+    if (this.state.counting && (key === "b" || key === "s")) this.ask({ action: "stop" });
+    else if (key === "b" && newest) this.ask({ action: "count_bed", number: newest.number });
+    else if (key === "s") this.ask({ action: "count_specimen" });
+  }
+
+  private open(isOpen: boolean): void {
+    this.panel.hidden = !isOpen;
+    this.button.setAttribute("aria-expanded", String(isOpen));
+    this.shown = "";
+  }
+
+  private ask(asked: Asked): void {
+    if (this.state) void this.send({ revision: this.state.revision, ...asked });
+  }
+
+  private async send(request: ResectionRequest): Promise<void> {
+    let words = "";
+    try {
+      const headers = { "content-type": "application/json" };
+      const answer = await fetch("/v1/resection", { method: "POST", headers, body: JSON.stringify(request) });
+      if (!answer.ok) words = await answer.text();
+    } catch {
+      words = "The service does not answer: nothing was done";
+    }
+    this.refused = words ? { words, until_ms: performance.now() + REFUSED_MS } : null;
+  }
+
+  private render(state: ResectionState): void {
+    const focused = (document.activeElement as HTMLElement | null)?.dataset["does"];
+    const trouble = make("p", "trouble", this.refused?.words ?? state.trouble);
+    trouble.setAttribute("role", "alert");
+    const newestFirst = [...state.removed].reverse();
+    const beds = make(
+      "section",
+      "beds",
+      ...this.targets.map((name, n) => this.act(`${name} is out`, n === 0 ? "R" : "", { action: "remove", target: name })),
+      ...newestFirst.map((removed, n) => this.bed(removed, n === 0, state)),
+    );
+    if (beds.childElementCount === 0) beds.append(make("p", "hint", "No target is located: none can be marked as taken out."));
+    this.panel.replaceChildren(this.heading(state), trouble, beds, this.specimens(state));
+    if (focused) this.panel.querySelector<HTMLElement>(`[data-does="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  private heading(state: ResectionState): HTMLElement {
+    const close = make("button", "close", "Close ", make("span", "", "X"));
+    close.type = "button";
+    close.dataset["does"] = "close";
+    close.addEventListener("click", () => this.open(false));
+    const stop = state.counting ? [this.act("Stop", "", { action: "stop" })] : [];
+    return make("div", "heading", make("h2", "", "Excision"), this.counted, ...stop, close);
+  }
+
+  private bed(removed: RemovedState, isNewest: boolean, state: ResectionState): HTMLElement {
+    const { word, detail, decision } = bedOf(removed.bed);
+    const isCounting = state.counting?.what === "bed" && state.counting.number === removed.number;
+    const card = make(
+      "article",
+      "card",
+      make("h3", "", removed.name),
+      make("b", "word", isCounting && removed.bed === null ? "\u2026 COUNTING" : word),
+      make("p", "detail", detail),
+      make(
+        "div",
+        "keys",
+        this.act("Count bed", isNewest ? "B" : "", { action: "count_bed", number: removed.number }, state.counting !== null),
+        this.act("Not out", "", { action: "restore", number: removed.number }),
+      ),
+    );
+    card.dataset["state"] = decision;
+    card.setAttribute("aria-label", `${removed.name}: ${word}`);
+    return card;
+  }
+
+  private specimens(state: ResectionState): HTMLElement {
+    const isBusy = state.counting !== null;
+    const rows = [...state.specimens].reverse().map((specimen) => this.specimen(specimen));
+    const background =
+      state.background_cps === null ? "background not counted" : `background ${state.background_cps.toFixed(1)} /s`;
+    const empty = rows.length === 0 ? [make("p", "hint", "Hold the probe to a specimen, away from the patient, and count it.")] : [];
+    return make(
+      "section",
+      "specimens",
+      make(
+        "div",
+        "keys",
+        this.act("Specimen", "S", { action: "count_specimen" }, isBusy),
+        this.act("Background", "", { action: "count_background" }, isBusy),
+      ),
+      make("p", "hint", `On the bench: ${background}`),
+      ...empty,
+      ...rows,
+    );
+  }
+
+  private specimen(specimen: SpecimenState): HTMLElement {
+    const { rate, share, word } = specimenOf(specimen);
+    const drop = this.act("\u00d7", "", { action: "discard", number: specimen.number });
+    drop.setAttribute("aria-label", `Discard specimen ${specimen.number}`);
+    const row = make(
+      "div",
+      "row",
+      make("b", "number", String(specimen.number)),
+      make("span", "figures", make("b", "", rate), make("span", "", share)),
+      make("b", "word", word),
+      drop,
+    );
+    row.dataset["state"] = specimen.rule ?? "none";
+    row.setAttribute("aria-label", `Specimen ${specimen.number}: ${rate}, ${share}, ${word}`);
+    return row;
+  }
+
+  private act(words: string, key: string, asked: Asked, isDisabled = false): HTMLButtonElement {
+    const button = make("button", "", words, ...(key ? [" ", make("span", "", key)] : []));
+    button.type = "button";
+    button.disabled = isDisabled;
+    button.dataset["does"] = `${asked.action} ${asked.target ?? asked.number ?? ""}`;
+    button.addEventListener("click", () => this.ask(asked));
+    return button;
+  }
+}
+
+/** Located targets, the one that the guidance is about first. */
+function markable(moment: Moment): readonly string[] {
+  const located = moment.state.targets.filter((target) => target.kind === "target" && target.localisable);
+  const guided = moment.state.guidance.target;
+  return located.map((target) => target.name).sort((one, other) => Number(other === guided) - Number(one === guided));
+}

@@ -1,0 +1,30 @@
+"""What the surgeon marks and counts, in a room that records nothing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from acquisition.localising import Localiser
+from acquisition.resection.resection import Resection
+from devices.clock import monotonic
+from navigation.probe.response import Response
+
+
+async def take_out(_: frozenset[str]) -> None:
+    """Begin nothing anew."""
+
+
+def drop(_at_s: float, _event: Mapping[str, Any]) -> None:
+    """Record nothing."""
+
+
+def resection(localiser: Localiser, response: Response | None = None) -> Resection:
+    """One in which nothing was taken out yet."""
+    return Resection(
+        localiser,
+        probe="gamma",
+        response=response,
+        half_life_s=21_654.0,
+        take_out=take_out,
+        record=drop,
+        clock=monotonic,
+    )

@@ -1,0 +1,145 @@
+"""Counts over a bed: looked at more and more rarely, decided only where the counts can."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from acquisition.resection import bed as beds
+from acquisition.resection.bed import FIRST_LOOK_S, LONGEST_S, BedCount, Decision, Look, Removed, shining_beside
+from navigation.observations import Observations
+from navigation.probe.response import Response
+from tests.acquisition.test_imaging import believed, source
+from tests.navigation.bench import BACKGROUND_CPS, SKIN, calibrated, plain_rate_cps
+from tests.navigation.resection.test_excision import BEFORE_MBQ, PLACE_MM, held
+from tests.navigation.resection.test_excision import removed as target
+
+HALF_LIFE_S = 21_654.0
+
+
+@pytest.fixture(scope="module")
+def response() -> Response:
+    """Response of the plain probe, as its own bench gave it."""
+    return calibrated(np.random.default_rng(3))[0]
+
+
+def marked(**changes: object) -> Removed:
+    taken = Removed(
+        number=1,
+        target=target(),
+        others=(),
+        background_cps=BACKGROUND_CPS,
+        tissue=SKIN,
+        marked_at_s=0.0,
+        believed_at_s=0.0,
+    )
+    return replace(taken, **changes)  # type: ignore[arg-type]
+
+
+def count(seen: Observations, response: Response, removed: Removed) -> BedCount:
+    """Count reading by reading, looking whenever it is time to, until it is over."""
+    counting = BedCount(removed, began_s=0.0)
+    for row in range(len(seen)):
+        counting.take(seen.take(np.arange(row, row + 1)))
+        if counting.is_due:
+            counting.note(counting.examine(response, half_life_s=HALF_LIFE_S))
+        if counting.is_over:
+            break
+    return counting
+
+
+def decided(counting: BedCount) -> Decision:
+    assert counting.look is not None
+    return counting.look.decision
+
+
+def test_an_empty_bed_is_removed_and_a_full_one_still_there(response: Response) -> None:
+    """Within a minute over the place of 0.1 MBq, and never the other way round."""
+    for seed in range(3):
+        empty = count(held(60, 0.0, np.random.default_rng(seed)), response, marked())
+        assert decided(empty) is Decision.REMOVED
+        full = count(held(60, BEFORE_MBQ, np.random.default_rng(seed)), response, marked())
+        assert decided(full) is Decision.STILL_THERE
+        assert full.live_time_s == pytest.approx(FIRST_LOOK_S), "a bright bed needs one look"
+
+
+def test_looks_become_rarer_and_end() -> None:
+    """Each comes at 1.5 times the time of the one before; after two minutes nobody looks any more."""
+    counting = BedCount(marked(), began_s=0.0)
+    looked_s = []
+    aside = held(150, 0.0, np.random.default_rng(1), aside_mm=400.0)
+    for row in range(len(aside)):
+        counting.take(aside.take(np.arange(row, row + 1)))
+        if counting.is_due:
+            looked_s.append(counting.live_time_s)
+            counting.note(
+                Look(counts=counting.counts, live_time_s=counting.live_time_s, bed=None, reason="far away")
+            )
+        if counting.is_over:
+            break
+    assert looked_s[0] == pytest.approx(FIRST_LOOK_S, abs=0.11)
+    assert all(later / earlier == pytest.approx(1.5, rel=0.06) for earlier, later in pairwise(looked_s[:-1]))
+    assert looked_s[-1] == pytest.approx(LONGEST_S, abs=0.11)
+    assert decided(counting) is Decision.COUNT_ON
+
+
+def test_a_probe_that_never_looked_at_the_bed_decides_nothing(response: Response) -> None:
+    """Held 400 mm aside it counts no more than background, and that is no proof: it says to hold it nearer."""
+    counting = count(held(10, 0.0, np.random.default_rng(2), aside_mm=400.0), response, marked())
+    assert decided(counting) is Decision.COUNT_ON
+    assert counting.look is not None
+    assert "hold it nearer" in counting.look.reason
+
+
+def test_another_source_beside_the_bed_is_no_residual(response: Response) -> None:
+    """An injection site of 200 MBq 40 mm away is allowed for; forgotten, its light would be a residual."""
+    site = source("injection", "injection", np.array([40.0, 0.0, -15.0]), 200.0)
+    empty = held(60, 0.0, np.random.default_rng(4))
+    path = np.linalg.norm(site.centre_mm - empty.tip_mm, axis=1) * 15 / 16
+    shine_cps = 200.0 * plain_rate_cps(np.tile(site.centre_mm, (len(empty), 1)), empty.tip_mm, empty.axis, path)
+    lit = replace(empty, counts=empty.counts + np.random.default_rng(5).poisson(shine_cps * empty.live_time_s))
+    assert decided(count(lit, response, marked(others=(site,)))) is not Decision.STILL_THERE
+    assert decided(count(lit, response, marked())) is Decision.STILL_THERE
+
+
+def test_the_others_are_those_that_are_believed() -> None:
+    """Not the target itself, and none that is likelier not there."""
+    node, site = source("node", "target", PLACE_MM, 0.1), source("site", "injection", PLACE_MM + 40, 20.0)
+    doubtful = replace(source("other", "target", PLACE_MM + 20, 0.1), presence=0.3)
+    assert shining_beside(node, believed(node, site, doubtful)) == (site,)
+
+
+def test_counts_from_before_the_beginning_are_of_no_bed() -> None:
+    """What was counted before the key was pressed was counted elsewhere."""
+    seen = held(2, 0.0, np.random.default_rng(6))
+    counting = BedCount(marked(), began_s=1.0)
+    counting.take(seen)
+    assert counting.live_time_s == pytest.approx(0.1 * (seen.taken_at_s >= 1.0).sum())
+    assert counting.counts == seen.counts[seen.taken_at_s >= 1.0].sum()
+
+
+def test_what_cannot_be_judged_says_why(response: Response) -> None:
+    """An activity before the cut that is not known: a sentence, and no decision."""
+    unknown = marked(target=replace(target(), log_activity_mean=np.nan))
+    counting = count(held(2.1, 0.0, np.random.default_rng(7)), response, unknown)
+    assert decided(counting) is Decision.COUNT_ON
+    assert counting.look is not None
+    assert counting.look.bed is None
+    assert "is not known" in counting.look.reason
+
+
+def test_looking_again_and_again_is_not_wrong_more_often_than_one_in_ten(response: Response) -> None:
+    """Beds with exactly a tenth left, counted for 15 s or until decided: few are called either way."""
+    wrong = {Decision.REMOVED: 0, Decision.STILL_THERE: 0}
+    beds_counted = 12
+    for seed in range(beds_counted):
+        rng = np.random.default_rng(100 + seed)
+        before_mbq = BEFORE_MBQ * np.exp(0.2 * rng.standard_normal())
+        place_mm = PLACE_MM + 3.0 * rng.standard_normal(3)
+        seen = held(15, beds.RULE.share * before_mbq, rng, place_mm=place_mm)
+        decision = decided(count(seen, response, marked()))
+        if decision in wrong:
+            wrong[decision] += 1
+    # were it one in ten, four of twelve of one kind would come once in forty runs
+    assert max(wrong.values()) < 4, wrong
