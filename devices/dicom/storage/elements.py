@@ -36,7 +36,7 @@ SHORT_VRS: Final = frozenset(
     }
 )
 
-WINDOW_BYTES: Final = 1 << 16
+WINDOW_BYTES: Final = 1 << 14
 
 LONGEST_VALUE_BYTES: Final = 1024
 """Of an identifier; a longer one is none."""
