@@ -35,7 +35,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import broadcast, serve
 from websockets.typing import Subprotocol
 
-from benchmarks.ingest import write_study
+from benchmarks.studies import write_study
 from display.messages import SUBPROTOCOL, Next
 
 PROBE = "gamma"
