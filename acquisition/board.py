@@ -1,5 +1,6 @@
 """What is known now: the newest of every device, and how much has come in."""
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -36,6 +37,8 @@ class Board:
     health: dict[str, DeviceHealth] = field(default_factory=dict)
     delivered_s: dict[str, float] = field(default_factory=dict)
     """When each device's newest reading was taken, host monotonic clock, s."""
+    counted: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by each probe's reading; whoever waits for one clears it before."""
     _counts: dict[str, deque[CountReading]] = field(default_factory=dict)
 
     def count(self, reading: CountReading) -> None:
@@ -47,6 +50,7 @@ class Board:
         kept.append(reading)
         while len(kept) > 1 and end_s - kept[0].taken_at_s > self.kept_s:
             kept.popleft()
+        self.counted.set()
 
     def pose(self, reading: PoseReading) -> None:
         """Take a tracker's reading; one that does not see its tool keeps nothing fresh."""

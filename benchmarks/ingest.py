@@ -8,7 +8,10 @@ Servers take turns, so that whatever else the machine does meets all of them; me
     python -m benchmarks.ingest --runs 5
     python -m benchmarks.ingest --runs 5 --folder /dev/shm
 
-The second keeps the objects in memory, where durability costs nothing: the software alone, without the disk.
+    python -m benchmarks.ingest --memory
+
+The second keeps the objects in memory, where durability costs nothing: the software alone, without the disk. The
+third shows what memory ours takes, whatever comes.
 
 DCMTK and Orthanc bind every address, so all of it runs in a network namespace of its own.
 """
@@ -30,9 +33,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.sequence import Sequence as Items
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, NuclearMedicineImageStorage, generate_uid
+
+from benchmarks.studies import write_large, write_small, write_study
 
 PORT = 11112
 AE_TITLE = "BENCH"
@@ -43,51 +45,6 @@ NAMESPACE = "RADIONAV_BENCHMARK_NAMESPACE"
 MEGABYTE = 1_000_000
 SYSTEM_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 ENVIRONMENT = os.environ | {"TCP_NODELAY": "1"}
-
-
-# --- what is sent ---------------------------------------------------------------------------------------------
-
-
-def _object(sop_class: str, study_uid: str, series_uid: str, modality: str) -> Dataset:
-    written = Dataset()
-    written.SOPClassUID, written.SOPInstanceUID = UID(sop_class), generate_uid()
-    written.StudyInstanceUID, written.SeriesInstanceUID = study_uid, series_uid
-    written.PatientName, written.PatientID = "BENCH^INGEST", "BENCH-1"
-    written.Modality, written.StudyDate, written.StudyTime = modality, "20260101", "101500"
-    written.SamplesPerPixel, written.PhotometricInterpretation = 1, "MONOCHROME2"
-    written.BitsAllocated = written.BitsStored = 16
-    written.HighBit, written.PixelRepresentation = 15, 0
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = written.SOPClassUID, written.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    written.file_meta = meta
-    return written
-
-
-def write_study(folder: Path, *, slices: int, rng: np.random.Generator) -> None:
-    """Write one association's study: so many CT slices and an NM volume."""
-    folder.mkdir(parents=True)
-    study_uid, ct_uid, nm_uid = generate_uid(), generate_uid(), generate_uid()
-    noise = rng.integers(0, 4096, 512 * 512 + slices, dtype="<u2")
-    for number in range(slices):
-        ct = _object(CTImageStorage, study_uid, ct_uid, "CT")
-        ct.InstanceNumber, ct.Rows, ct.Columns = number + 1, 512, 512
-        ct.ImagePositionPatient, ct.ImageOrientationPatient = [-250, -250, 1.5 * number], [1, 0, 0, 0, 1, 0]
-        ct.PixelSpacing, ct.SliceThickness = [0.9765625, 0.9765625], 1.5
-        ct.RescaleIntercept, ct.RescaleSlope = -1024, 1
-        ct.PixelData = noise[number : number + 512 * 512].tobytes()
-        ct["PixelData"].VR = "OW"
-        ct.save_as(folder / f"ct{number:04}.dcm", enforce_file_format=True)
-    nm = _object(NuclearMedicineImageStorage, study_uid, nm_uid, "NM")
-    nm.ImageType = ["ORIGINAL", "PRIMARY", "RECON TOMO", "EMISSION"]
-    nm.NumberOfFrames = nm.Rows = nm.Columns = 128
-    nm.PixelSpacing, nm.SliceThickness = [4.4, 4.4], 4.4
-    detector = Dataset()
-    detector.ImagePositionPatient, detector.ImageOrientationPatient = [-280, -280, 0], [1, 0, 0, 0, 1, 0]
-    nm.DetectorInformationSequence = Items([detector])
-    nm.PixelData = rng.poisson(2.0, (128, 128, 128)).astype("<u2").tobytes()
-    nm["PixelData"].VR = "OW"
-    nm.save_as(folder / "nm.dcm", enforce_file_format=True)
 
 
 # --- who receives it ------------------------------------------------------------------------------------------
@@ -209,6 +166,13 @@ def resident_mb(pid: int) -> float:
 # --- measuring ------------------------------------------------------------------------------------------------
 
 
+def send(study: Path) -> subprocess.Popen[bytes]:
+    """Begin to send what is in a folder, in one association."""
+    program = shutil.which("dcmsend") or "dcmsend"
+    arguments = ["-q", "-aec", AE_TITLE, "127.0.0.1", str(PORT), "--scan-directories", str(study)]
+    return subprocess.Popen([program, *arguments], env=ENVIRONMENT)  # noqa: S603 - a known command
+
+
 def measure(server: Server, studies: Sequence[Path], folder: Path, *, objects: int) -> dict[str, float]:
     """Send each study in an association of its own, all at once, to a fresh server."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -216,22 +180,7 @@ def measure(server: Server, studies: Sequence[Path], folder: Path, *, objects: i
     size = sum(path.stat().st_size for study in studies for path in study.iterdir())
     with running(server, folder) as pid:
         before_s, began_s = cpu_s(pid), time.perf_counter()
-        senders = [
-            subprocess.Popen(  # noqa: S603 - a known command
-                [
-                    shutil.which("dcmsend") or "dcmsend",
-                    "-q",
-                    "-aec",
-                    AE_TITLE,
-                    "127.0.0.1",
-                    str(PORT),
-                    "--scan-directories",
-                    str(study),
-                ],
-                env=ENVIRONMENT,
-            )
-            for study in studies
-        ]
+        senders = [send(study) for study in studies]
         codes = [sender.wait() for sender in senders]
         took_s = time.perf_counter() - began_s
         measured = {"cpu_s": cpu_s(pid) - before_s, "rss_mb": resident_mb(pid)}
@@ -292,6 +241,22 @@ def compare(folder: Path, *, runs: int, slices: int) -> None:
     print(json.dumps(ratios or {"note": "no peer is installed: ours alone"}))
 
 
+def weigh(folder: Path, *, small: int, large_mb: int) -> None:
+    """Print our resident memory after so many small objects, and the most while a large one comes in."""
+    write_small(folder / "small", objects=small, rng=np.random.default_rng(1))
+    write_large(folder / "large", size=large_mb * MEGABYTE)
+    with running(SERVERS[0], folder / "kept") as pid:
+        for what in ("small", "large"):
+            sender, most_mb = send(folder / what), 0.0
+            while sender.poll() is None:
+                most_mb = max(most_mb, resident_mb(pid))
+                time.sleep(0.2)
+            if sender.returncode:
+                raise RuntimeError(f"dcmsend ended with {sender.returncode}")
+            line = {"sent": f"{small} objects" if what == "small" else f"one object of {large_mb} MB"}
+            print(json.dumps(line | {"most_mb": round(most_mb, 1), "rss_mb": round(resident_mb(pid), 1)}))
+
+
 def _enter_namespace() -> None:
     """Run this again in a network namespace of its own, with only its loopback."""
     command = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--net"]
@@ -306,13 +271,17 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="visits to each server; medians are printed")
     parser.add_argument("--slices", type=int, default=400, help="CT slices an association")
     parser.add_argument("--folder", type=Path, default=None, help="where objects are sent from and kept")
+    parser.add_argument("--memory", action="store_true", help="weigh ours instead: 10,000 objects, one of 2 GB")
     chosen = parser.parse_args()
     if not shutil.which("dcmsend"):
         sys.exit("dcmsend is not installed: apt install dcmtk")
     if NAMESPACE not in os.environ:
         _enter_namespace()
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
-        compare(Path(folder), runs=chosen.runs, slices=chosen.slices)
+        if chosen.memory:
+            weigh(Path(folder), small=10_000, large_mb=2_100)
+        else:
+            compare(Path(folder), runs=chosen.runs, slices=chosen.slices)
 
 
 if __name__ == "__main__":

@@ -162,8 +162,9 @@ _PREFACE = """
     Connect a WebSocket to `/v1/feed` with the subprotocol `{subprotocol}`. Messages are JSON text, told apart by
     `type`. The service sends `hello` first. After that one `state` frame is in flight at a time: when the
     display has drawn, it sends `next` with the sequence number that it drew, and gets the newest state as soon
-    as there is a newer one (the service makes 20 a second). A slow display is spared frames, never served old
-    ones; `spared` says how many. A `heartbeat` comes each second whatever else happens.
+    as there is a newer one (the service makes one as soon as a count comes, and others between: 20 a second). A
+    slow display is spared frames, never served old ones; `spared` says how many. A `heartbeat` comes each second
+    whatever else happens.
 
     The display decides by its own timer what is stale: when its newest `state` is older than `stale_after_s`
     everything on it must stop looking live; a `heartbeat` alone only says that the service is there. Each input

@@ -1,4 +1,4 @@
-"""What the displays of one room see: frames made 20 times a second, the study in use, and who asks for what."""
+"""What the displays of one room see: frames as counts come and between, the study in use, who asks for what."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
@@ -24,6 +24,9 @@ from display.resection_states import act
 from display.shelf import Shelf, shelve
 
 FRAME_INTERVAL_S = 0.05
+
+LONGEST_INTERVAL_S = 0.06
+"""Where no count comes; longer than the other, so that it does not come just before one at 10 counts a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,10 +186,11 @@ class Stage:
                 self._composer.live_image = ShelvedImage(image=image, volume=volume.state if volume else None)
 
     async def _make_frames(self) -> None:
-        """Make a frame each 50 ms; after a stall go on from now."""
-        due_s = self._clock()
+        """Make a frame of each count as soon as it is there, and others between."""
+        is_due_to_count = True
         while True:
             now_s = self._clock()
+            self._board.counted.clear()
             self._advance(now_s)
             state = self._composer.compose(now_s=now_s)
             self._board.tally.frames += 1
@@ -201,5 +205,14 @@ class Stage:
                 )
                 self._publisher.publish_latest("state", msgspec.json.encode(state), retain=True)
                 self._publisher.publish_latest("guidance", msgspec.json.encode(notice))
-            due_s = max(due_s + FRAME_INTERVAL_S, now_s)
-            await asyncio.sleep(due_s - self._clock())
+            interval_s = FRAME_INTERVAL_S if is_due_to_count else LONGEST_INTERVAL_S
+            is_due_to_count = await self._count_within(now_s + interval_s - self._clock())
+
+    async def _count_within(self, wait_s: float) -> bool:
+        """Wait for a count; false where none comes in this time."""
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._board.counted.wait()
+        except TimeoutError:
+            return False
+        return True

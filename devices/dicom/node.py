@@ -201,7 +201,7 @@ async def serve(
                 foreman,
                 size=settings.workers,
                 notify=reporter.take,
-                short_of=lambda missing, reason: emit(Workers(missing=missing, reason=reason)),
+                short_of=_tell_missing,
                 clock=clock,
             )
             provider.desk, provider.crew = desk, crew
@@ -222,16 +222,21 @@ async def serve(
                     secured = listeners.enter_context(closing(listen(settings.host, settings.tls.port)))
                     tls_port = secured.getsockname()[1]
                     jobs["TLS door"] = door.serve(secured, tls=server_context(settings.tls))
+                crew.start()
                 emit(Listening(host=host, port=port, tls_port=tls_port))
                 audit.started()
                 reporter.announce(store)
-                crew.start()
                 try:
                     await _first_of(jobs)
                 finally:
                     crew.close()
                     await registrar.close()
                     audit.stopped()
+
+
+def _tell_missing(missing: int, reason: str) -> None:
+    # that the node listens is told first
+    asyncio.get_running_loop().call_soon(emit, Workers(missing=missing, reason=reason))
 
 
 async def _first_of(jobs: Mapping[str, Coroutine[Any, Any, object]]) -> None:

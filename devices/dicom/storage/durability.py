@@ -1,14 +1,7 @@
 """What it takes so that a power cut loses nothing: whole writes, synchronised files, synchronised folders."""
 
-import ctypes
 import os
 from pathlib import Path
-from typing import Final
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-_WRITE: Final = ctypes.c_uint(2)
-"""SYNC_FILE_RANGE_WRITE of sync_file_range(2)."""
 
 
 def write_whole(descriptor: int, content: memoryview | bytes) -> None:
@@ -16,14 +9,6 @@ def write_whole(descriptor: int, content: memoryview | bytes) -> None:
     written = os.write(descriptor, content)
     while written < len(content):  # a full disk writes in part before it refuses
         written += os.write(descriptor, content[written:])
-
-
-def start_writing_out(descriptor: int, place: int, size: int) -> None:
-    """Have the kernel begin to bring bytes to the disk, so that there is less to wait for in the end.
-
-    Makes nothing durable, and does not wait; where a file system has no such thing, it does nothing.
-    """
-    _libc.sync_file_range(descriptor, ctypes.c_int64(place), ctypes.c_int64(size), _WRITE)
 
 
 def synchronise_folder(folder: Path) -> None:

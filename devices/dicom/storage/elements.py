@@ -36,7 +36,9 @@ SHORT_VRS: Final = frozenset(
     }
 )
 
-WINDOW_BYTES: Final = 1 << 16
+_VRS: Final = SHORT_VRS | LONG_VRS
+
+WINDOW_BYTES: Final = 1 << 14
 
 LONGEST_VALUE_BYTES: Final = 1024
 """Of an identifier; a longer one is none."""
@@ -138,7 +140,7 @@ def _is_explicit(window: _Window, size: int, transfer_syntax: str) -> bool:
     is_explicit = transfer_syntax not in IMPLICIT_VR
     if size < 8:
         return is_explicit
-    has_vr = content[offset + 4 : offset + 6] in SHORT_VRS | LONG_VRS
+    has_vr = content[offset + 4 : offset + 6] in _VRS
     if is_explicit:
         return has_vr
     # as implicit VR the two letters would be a length of more than 16 KB for the first identifier of the object

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
-from devices.dicom.storage.durability import start_writing_out, write_whole
+from devices.dicom.storage.durability import write_whole
 from devices.dicom.storage.identity import Identity, read_identity
 from devices.dicom.storage.part10 import EMPTY, FileMeta
 from devices.dicom.storage.placement import OnConflict, StoredObject
@@ -75,7 +75,6 @@ class Spool:
             self._shelf.check_space()
             self._unchecked = 0
         write_whole(self._descriptor, content)
-        start_writing_out(self._descriptor, self._offset + self._seal.size, len(content))
         self._seal = self._seal.over(content)
 
     def identify(self) -> Identity:

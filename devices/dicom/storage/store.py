@@ -61,7 +61,7 @@ class ObjectStore:
         self._folder = folder
         self._incoming = folder / INCOMING
         self._free_floor_mb = free_floor_mb
-        self._studies: set[Path] = set()
+        self._studies: dict[str, Path] = {}
 
     @classmethod
     @contextmanager
@@ -168,12 +168,13 @@ class ObjectStore:
 
         """
         checked_uid(meta.object_uid, name="SOP Instance UID (0008,0018)")
-        study = self._folder / checked_uid(study_uid, name="Study Instance UID (0020,000D)")
-        if study not in self._studies:
+        study = self._studies.get(study_uid)
+        if study is None:
+            study = self._folder / checked_uid(study_uid, name="Study Instance UID (0020,000D)")
             # also where it is there already: whoever made it may not have come to this yet
             study.mkdir(mode=0o700, exist_ok=True)
             synchronise_folder(self._folder)
-            self._studies.add(study)
+            self._studies[study_uid] = study
         return place_object(written, meta, study, on_conflict=on_conflict)
 
 

@@ -39,11 +39,12 @@ class Assembly:
 
     @property
     def missing(self) -> int:
-        """Bytes without which the PDU that has begun is not whole; 0 where that is not known, or none has."""
+        """Bytes without which the PDU that has begun is not whole; 0 where none has, or none that may come."""
         rest = self._filled - self._place
         if rest < HEADER_BYTES:
             return 0
-        return max(0, HEADER_BYTES + pdus.read_header(self._view, self._place)[1] - rest)
+        kind, length = pdus.read_header(self._view, self._place)
+        return max(0, HEADER_BYTES + length - rest) if length <= pdus.longest_pdu(kind) else 0
 
     def widen(self) -> None:
         """Make the buffer as large as an association's data want it."""

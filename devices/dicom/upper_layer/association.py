@@ -37,6 +37,8 @@ _EVENT_OF = {
     pdus.ABORT: Event.ABORT_PDU,
 }
 
+_OPEN = frozenset({State.ESTABLISHED, State.AWAITING_LOCAL_RELEASE})
+
 log = structlog.get_logger()
 
 
@@ -101,7 +103,7 @@ class Association:
     @property
     def is_established(self) -> bool:
         """Whether messages may be sent."""
-        return self.state in {State.ESTABLISHED, State.AWAITING_LOCAL_RELEASE}
+        return self.state in _OPEN
 
     # --- what the user asks for -----------------------------------------------------------------------------
 
@@ -157,9 +159,8 @@ class Association:
         else:
             self._signal(Event.CONNECTION_INDICATED if self._request is None else Event.CONNECTION_CONFIRMED)
 
-    def received(self, size: int) -> None:
-        """Take so many bytes that were read into the assembly."""
-        self.assembly.add(size)
+    def received(self) -> None:
+        """Take what was read into the assembly."""
         self._heard_s = self._clock()
         self._take_pdus()
 

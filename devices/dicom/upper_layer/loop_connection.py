@@ -68,7 +68,8 @@ class LoopConnection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read."""
-        self.association.received(nbytes)
+        self.association.assembly.add(nbytes)
+        self.association.received()
         self._go_on()
 
     def eof_received(self) -> bool:

@@ -73,21 +73,26 @@ class ThreadConnection:
             self._socket.shutdown(socket.SHUT_RD)  # wakes whoever reads
 
     def _read(self) -> bool:
-        """Read what comes, to the end of the PDU that has begun; false at the connection's end."""
-        association, assembly = self.association, self.association.assembly
-        missing = assembly.missing
+        """Read what comes, and on to the end of the PDU that has begun; false at the connection's end."""
+        assembly = self.association.assembly
+        come, is_open, is_prompt = 0, True, True
         try:
-            if missing:
+            if not assembly.missing:
+                come = self._socket.recv_into(assembly.room)
+                assembly.add(come)
+                is_open = come > 0
+            if missing := min(assembly.missing, len(assembly.room)):
                 size = self._socket.recv_into(assembly.room, missing, socket.MSG_WAITALL)
-            else:
-                size = self._socket.recv_into(assembly.room)
+                assembly.add(size)
+                come += size
+                is_open, is_prompt = size > 0, size == missing
         except BlockingIOError:
-            size = -1
-        if size > 0:
-            association.received(size)
-        if size <= 0 or size < missing:
+            is_prompt = False
+        if come:
+            self.association.received()
+        if not is_open or not is_prompt:
             self._look()
-        return size != 0
+        return is_open
 
     def _look(self) -> None:
         """See to what time asks for, and to whoever wants it ended."""

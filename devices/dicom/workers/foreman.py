@@ -4,6 +4,7 @@ It is forked itself before the node runs anything, and has one thread and no eve
 is safe and its children share the node's memory until they write to it.
 """
 
+import gc
 import os
 import signal
 import socket
@@ -83,6 +84,7 @@ class Foreman:
 
 def _serve(settings: NodeSettings, line: socket.socket) -> None:
     """Fork a worker for each line that comes, until the node closes its own; then end the process."""
+    gc.freeze()  # what is shared is never looked through, and so stays shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a worker ended: its line tells that it did
     while True:

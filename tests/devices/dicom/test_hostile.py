@@ -5,6 +5,7 @@ import os
 import signal
 import struct
 import zlib
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from devices.dicom.client import StorageNode, run_node
+from devices.readings import DeviceHealth
 
 ABORT, REJECT, ACCEPT = 7, 3, 2
 
@@ -304,7 +306,7 @@ async def test_a_sender_is_who_calls_whom_from_where(settings: Any, console: Any
         assert await is_refused(node, "called AE title 'OTHER'")
 
 
-async def test_a_lost_worker_takes_its_own_association_only(settings: Any, thing: Any, console: Any) -> None:
+async def test_a_lost_worker_takes_its_own_associations_only(settings: Any, thing: Any, console: Any) -> None:
     """Others go on, the study says that objects may be missing, the half object is gone with the next start."""
     chosen = settings(workers=2)
     async with run_node(chosen) as node:
@@ -319,12 +321,55 @@ async def test_a_lost_worker_takes_its_own_association_only(settings: Any, thing
             )
             assert statuses.count(0x0000) == 2
             assert await is_refused(node, "the worker that served it is lost")
-            os.kill(workers(node)[0], signal.SIGKILL)
         await serves(node, thing, console)
         async with asyncio.timeout(20), aclosing(node.studies()) as studies:
             async for study in studies:
                 if "objects may be missing" in study.reason:
                     break
+
+
+async def test_a_lost_worker_is_replaced_and_health_says_so(settings: Any, thing: Any, console: Any) -> None:
+    """The first at once, the next after a while, in which the health names it; each new one serves."""
+    async with run_node(settings(workers=1)) as node, asyncio.timeout(30), aclosing(node.health_changes()) as told:
+        seen = {await _kill(node)}
+        assert await _until(told, "1 of its workers missing", "is lost: its process has ended")
+        assert await _until(told)
+        seen.add(await _kill(node))
+        assert await _until(told, "another is started in 1 s")
+        await serves(node, thing, console)  # the node itself, meanwhile
+        assert await _until(told)
+        (third,) = workers(node)
+        assert third not in seen
+        async with console(node.port) as raw:
+            assert await raw.associate() == ACCEPT
+            assert await raw.store(thing(object_uid="1.9.9")) == 0x0000
+            os.kill(third, signal.SIGKILL)
+            await ended(raw)  # so it was the new worker that served
+        assert await _until(told, "another is started in 2 s")
+
+
+async def _kill(node: StorageNode) -> int:
+    (worker,) = workers(node)
+    os.kill(worker, signal.SIGKILL)
+    return worker
+
+
+async def _until(told: AsyncGenerator[DeviceHealth, None], *words: str) -> bool:
+    """Wait until the health says all of it; without words, until no worker is missing."""
+    async for health in told:
+        if all(word in health.detail for word in words) and bool(words) == ("missing" in health.detail):
+            return True
+    return False
+
+
+async def test_without_whoever_forks_them_the_node_serves_itself(settings: Any, thing: Any, console: Any) -> None:
+    """Where no worker can be had any more the health says why, and consoles are served all the same."""
+    async with run_node(settings(workers=1)) as node, asyncio.timeout(30), aclosing(node.health_changes()) as told:
+        (foreman,), (worker,) = children(node.process_id), workers(node)
+        os.kill(foreman, signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
+        assert await _until(told, "no worker can be started")
+        await serves(node, thing, console)
 
 
 @pytest.mark.parametrize("number", [0, 1, 4])

@@ -1,0 +1,272 @@
+"""How old a count is when a display has it: from its first byte on the serial port to the frame in the client.
+
+The whole service runs, as ``radionav --simulate`` does: a probe on a real pseudo-terminal, tracker, posterior,
+page, storage node. Displays are WebSocket clients in another process on the same clock; of each reading the first
+frame that carries it counts. Then the same while a study of 2,000 slices comes in over DICOM, sent by DCMTK's
+``dcmsend``. The limit is a bare ``websockets`` broadcast of as many bytes, from the call to the client.
+
+    python -m benchmarks.feed --seconds 20
+
+Prints a JSON line for each number of displays, and last one with ``p99_ms_1``, ``p99_ms_20``, ``p99_ms_20_ingest``
+and ``ratio_bare``, which is the service's 99th percentile over that of the bare broadcast, both at 20 displays.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import broadcast, serve
+from websockets.typing import Subprotocol
+
+from benchmarks.studies import write_study
+from display.messages import SUBPROTOCOL, Next
+
+PROBE = "gamma"
+"""The probe in hand of config/simulated.toml."""
+
+START_TIME_S = 60.0
+SETTLING_S = 3.0
+FRAME_INTERVAL_S = 0.05
+DISPLAYS = (1, 20, 50)
+
+
+class _Device(Struct):
+    name: str
+    age_s: float | None
+
+
+class _Message(Struct):
+    type: str
+    seq: int = -1
+    server_monotonic_s: float = 0.0
+    devices: tuple[_Device, ...] = ()
+
+
+_decode = msgspec.json.Decoder(_Message).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """Ages of readings on their displays, s, and the size of a frame."""
+
+    ages_s: Sequence[float]
+    frame_bytes: int
+
+    def line(self, **named: object) -> dict[str, object]:
+        """Sum them up."""
+        return named | {
+            "median_ms": round(1000 * statistics.median(self.ages_s), 2),
+            "p99_ms": round(self.p99_ms, 2),
+            "frames": len(self.ages_s),
+            "frame_bytes": self.frame_bytes,
+        }
+
+    @property
+    def p99_ms(self) -> float:
+        """Age that one reading in a hundred exceeds."""
+        return 1000 * float(np.percentile(self.ages_s, 99))
+
+
+# --- displays -------------------------------------------------------------------------------------------------
+
+
+async def _look(connection: ClientConnection, begin_s: float, end_s: float) -> Ages:
+    """Draw at once, as fast as frames come, and note the age of each reading when it is first seen."""
+    ages: list[float] = []
+    newest_s, size = 0.0, 0
+    async for content in connection:
+        now_s = time.monotonic()
+        message = _decode(content)
+        if message.type in {"hello", "state"}:
+            await connection.send(msgspec.json.encode(Next(last_seq=message.seq)).decode())
+        age_s = next((one.age_s for one in message.devices if one.name == PROBE), None)
+        if age_s is not None:
+            measured_s = message.server_monotonic_s - age_s
+            if measured_s > newest_s + 1e-4 and newest_s and now_s >= begin_s:
+                ages.append(now_s - measured_s)
+            newest_s, size = max(newest_s, measured_s), len(content)
+        if now_s >= end_s:
+            break
+    return Ages(ages, size)
+
+
+async def _look_bare(connection: ClientConnection, begin_s: float, end_s: float) -> Ages:
+    ages: list[float] = []
+    size = 0
+    async for content in connection:
+        now_s = time.monotonic()
+        if now_s >= begin_s:
+            ages.append(now_s - float(content[:24]))
+        size = len(content)
+        if now_s >= end_s:
+            break
+    return Ages(ages, size)
+
+
+Look = Callable[[ClientConnection, float, float], Awaitable[Ages]]
+
+
+async def watch(url: str, displays: int, look: Look, *, seconds: float) -> Ages:
+    """Look with so many displays at once."""
+    async with contextlib.AsyncExitStack() as stack:
+        connections = [
+            await stack.enter_async_context(
+                connect(url, subprotocols=[Subprotocol(SUBPROTOCOL)], compression=None, proxy=None)
+            )
+            for _ in range(displays)
+        ]
+        begin_s = time.monotonic() + SETTLING_S
+        found = await asyncio.gather(*(look(one, begin_s, begin_s + seconds) for one in connections))
+    return Ages([age_s for one in found for age_s in one.ages_s], found[0].frame_bytes)
+
+
+# --- who shows them -------------------------------------------------------------------------------------------
+
+
+def _said(log: Path, pattern: str) -> str:
+    """Wait until a pattern is written in a log."""
+    until_s = time.monotonic() + START_TIME_S
+    while time.monotonic() < until_s:
+        if found := re.search(pattern, log.read_text()):
+            return found[1]
+        time.sleep(0.1)
+    raise RuntimeError(f"{pattern!r} was not said, but:\n{log.read_text()}")
+
+
+@contextmanager
+def _running(arguments: Sequence[str], folder: Path) -> Iterator[Path]:
+    """Run Python with arguments in a folder; gives the file that what it says goes to."""
+    log = folder / "said"
+    with log.open("w") as said:
+        process = subprocess.Popen(  # noqa: S603 - our own commands
+            [sys.executable, *arguments],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+            stdout=said,
+            stderr=said,
+        )
+    try:
+        yield log
+    finally:
+        process.terminate()
+        process.wait(START_TIME_S)
+
+
+@contextmanager
+def service(folder: Path) -> Iterator[tuple[str, int]]:
+    """Run the service on free ports; gives its feed's address and its node's port."""
+    program = ["-c", "import service; service.radionav()", "--simulate", "--port", "0", "--dicom-port", "0"]
+    with _running(program, folder) as log:
+        address = _said(log, r"the display is at http://(\S+)/")
+        yield f"ws://{address}/v1/feed", int(_said(log, r"the DICOM node listens at \S+:(\d+)"))
+
+
+async def _broadcast(size: int) -> None:
+    """Serve a bare broadcast of ``size`` bytes each frame for ever; says its port first."""
+    async with serve(
+        lambda connection: connection.wait_closed(),
+        "127.0.0.1",
+        0,
+        subprotocols=[Subprotocol(SUBPROTOCOL)],
+        compression=None,
+    ) as server:
+        print(next(iter(server.sockets)).getsockname()[1], flush=True)
+        while True:
+            broadcast(server.connections, f"{time.monotonic():<24.9f}".ljust(size))
+            await asyncio.sleep(FRAME_INTERVAL_S)
+
+
+@contextmanager
+def bare(size: int, folder: Path) -> Iterator[str]:
+    """Run the bare broadcast in a process of its own; gives its address."""
+    with _running(["-m", "benchmarks.feed", "--broadcast", str(size)], folder) as log:
+        yield "ws://127.0.0.1:" + _said(log, r"^(\d+)\n")
+
+
+@contextmanager
+def sending(study: Path, port: int) -> Iterator[None]:
+    """Send a study over and over, as long as the block takes."""
+    script = 'while :; do dcmsend -q -aec RADIONAV 127.0.0.1 "$1" --scan-directories "$2" || exit 1; done'
+    process = subprocess.Popen(  # noqa: S603 - a known command
+        ["/bin/sh", "-c", script, "sh", str(port), str(study)],
+        env=os.environ | {"TCP_NODELAY": "1"},
+        process_group=0,
+    )
+    try:
+        yield
+        if process.poll() is not None:
+            raise RuntimeError(f"dcmsend ended with {process.returncode}")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, 15)
+        process.wait()
+
+
+# --- measuring ------------------------------------------------------------------------------------------------
+
+
+def measure(folder: Path, *, seconds: float, slices: int) -> dict[str, float]:
+    """Measure and print a line for each case; gives the last one."""
+    is_sent = bool(slices) and shutil.which("dcmsend") is not None
+    if is_sent:
+        write_study(folder / "study", slices=slices, rng=np.random.default_rng(1))
+    found: dict[tuple[int, bool], Ages] = {}
+    with service(folder) as (url, port):
+        asyncio.run(watch(url, 1, _look, seconds=10))  # until the study of the simulation is in
+        for displays in DISPLAYS:
+            found[displays, False] = asyncio.run(watch(url, displays, _look, seconds=seconds))
+            print(json.dumps(found[displays, False].line(displays=displays, ingest=False)), flush=True)
+        for displays in DISPLAYS if is_sent else ():
+            with sending(folder / "study", port):
+                found[displays, True] = asyncio.run(watch(url, displays, _look, seconds=seconds))
+            print(json.dumps(found[displays, True].line(displays=displays, ingest=True)), flush=True)
+    limit: dict[int, Ages] = {}
+    with bare(found[1, False].frame_bytes, folder) as url:
+        for displays in DISPLAYS:
+            limit[displays] = asyncio.run(watch(url, displays, _look_bare, seconds=seconds))
+            print(json.dumps(limit[displays].line(displays=displays, bare=True)), flush=True)
+    last = {
+        "p99_ms_1": round(found[1, False].p99_ms, 2),
+        "p99_ms_20": round(found[20, False].p99_ms, 2),
+        "ratio_bare": round(found[20, False].p99_ms / limit[20].p99_ms, 2),
+    }
+    return last | ({"p99_ms_20_ingest": round(found[20, True].p99_ms, 2)} if is_sent else {})
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of each measurement")
+    parser.add_argument("--slices", type=int, default=2000, help="of the study that comes in; 0 for none")
+    parser.add_argument("--folder", type=Path, default=None, help="where the study is sent from, and kept")
+    parser.add_argument("--broadcast", type=int, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.broadcast:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_broadcast(chosen.broadcast))
+        return
+    if chosen.slices and not shutil.which("dcmsend"):
+        print(json.dumps({"note": "dcmsend is not installed (apt install dcmtk): without a study coming in"}))
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+        print(json.dumps(measure(Path(folder), seconds=chosen.seconds, slices=chosen.slices)))
+
+
+if __name__ == "__main__":
+    main()
