@@ -194,9 +194,9 @@ class Imager:
     async def _renew(self, field: Field, ask: Callable[[Batch], Awaitable[FreehandImage | None]]) -> None:
         """Renew the image until another field is begun."""
         while field is self._field:
-            await self._woken.wait()
-            self._woken.clear()
             if not self._waiting:
+                await self._woken.wait()
+                self._woken.clear()
                 continue
             observations, known, began_s = self._gathered(), self._known, self._clock()
             image = await ask(

@@ -108,7 +108,7 @@ async def test_every_accepted_count_is_in_the_image_and_the_node_where_it_is() -
     assert not imagers()
 
 
-async def test_a_located_injection_site_is_left_out_and_named() -> None:
+async def test_an_injection_site_is_left_out_and_named() -> None:
     """Beside twenty times its activity the node is the hottest place, because the site's light is taken off."""
     site = source("injection site", "injection", SITE_MM, 20.0)
     seen = sweep(np.array([NODE_MM, SITE_MM]), np.array([1.0, 20.0]), np.random.default_rng(2), seconds=60.0)
@@ -118,7 +118,7 @@ async def test_a_located_injection_site_is_left_out_and_named() -> None:
         imager.take(seen, believed(site))
         image = await image_of(imager, lambda _: True)
         imager.begin(FIELD)
-        imager.take(seen, believed(replace(site, is_localisable=False)))
+        imager.take(seen, believed())
         whole = await image_of(imager, lambda image: not image.without)
     assert image.without == ("injection site",)
     assert np.linalg.norm(hottest_mm(image) - NODE_MM) < 12.0
