@@ -10,8 +10,7 @@ import logging
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -62,6 +61,7 @@ from navigation.observations import Observations
 from navigation.transforms import RigidTransform
 from simulators.bench import BenchFault
 from simulators.bench_room import POLL_INTERVAL_S, open_bench
+from simulators.happenings import Excision, ImpossibleHappening, Unplugging
 from simulators.scene import Scene, sentinel_node_scene
 from simulators.theatre import DESCRIPTION, Theatre, open_theatre
 from simulators.truth import compare
@@ -331,9 +331,13 @@ def _run(
         if config is not None:
             summary = asyncio.run(_serve(site, seconds=seconds))
         else:
-            happenings = (_unplugging(unplug, site), _excision(excise))
-            summary = asyncio.run(_serve_simulated(site, *happenings, seconds=seconds, seed=seed))
-    except (SiteFileError, ServiceError) as exc:
+            scene, happenings = sentinel_node_scene(), list[Unplugging | Excision]()
+            if unplug is not None:
+                happenings.append(Unplugging.read(unplug, probes=site.probes))
+            if excise is not None:
+                happenings.append(Excision.read(excise, scene=scene))
+            summary = asyncio.run(_serve_simulated(site, scene, happenings, seconds=seconds, seed=seed))
+    except (SiteFileError, ServiceError, ImpossibleHappening) as exc:
         _fail(str(exc))
     if seconds is not None:
         print(json.dumps(summary))
@@ -458,43 +462,6 @@ async def _reach_all(site: Site) -> list[Reach]:
 # --- radionav --simulate ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Unplugging:
-    probe: str
-    after_s: float
-    for_s: float
-
-
-def _unplugging(written: str | None, site: Site) -> _Unplugging | None:
-    if written is None:
-        return None
-    probe, *times = written.split(":")
-    try:
-        after_s, for_s = (float(time) for time in times)
-    except ValueError as exc:
-        raise ServiceError(f"--unplug {written!r}: write NAME:AFTER_S:FOR_S, as gamma:10:5") from exc
-    if probe not in site.probes:
-        raise ServiceError(f"--unplug {probe}: the simulated probes are {', '.join(site.probes)}")
-    return _Unplugging(probe=probe, after_s=after_s, for_s=for_s)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Excision:
-    source: str
-    after_s: float
-
-
-def _excision(written: str | None) -> _Excision | None:
-    if written is None:
-        return None
-    source, _, after = written.rpartition(":")
-    try:
-        sentinel_node_scene().without(source)
-        return _Excision(source=source, after_s=float(after))
-    except ValueError as exc:
-        raise ServiceError(f"--excise {written!r}: write SOURCE:AFTER_S, as node:60 ({exc})") from exc
-
-
 def simulated_site() -> Site:
     """Read the shipped site file of the simulated room."""
     return read_site(Path(str(files("config"))) / "simulated.toml")
@@ -519,27 +486,10 @@ def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
     return site.model_copy(update=update)
 
 
-async def _unplug(theatre: Theatre, unplugging: _Unplugging) -> None:
-    await asyncio.sleep(unplugging.after_s)
-    await theatre.ports[unplugging.probe].unplug(unplugging.for_s)
-
-
-async def _excise(theatre: Theatre, excision: _Excision) -> None:
-    await asyncio.sleep(excision.after_s)
-    theatre.excise(excision.source)
-    print(f"SIMULATED excision: {excision.source} is out", file=sys.stderr)
-
-
 async def _serve_simulated(
-    site: Site,
-    unplug: _Unplugging | None,
-    excision: _Excision | None,
-    *,
-    seconds: float | None,
-    seed: int,
+    site: Site, scene: Scene, happenings: Sequence[Unplugging | Excision], *, seconds: float | None, seed: int
 ) -> dict[str, Any]:
-    stop = _stop_on_signals(seconds)
-    scene, rng = sentinel_node_scene(), np.random.default_rng(seed)
+    stop, rng = _stop_on_signals(seconds), np.random.default_rng(seed)
     with tempfile.TemporaryDirectory(prefix="radionav-") as named:
         folder = Path(named)
         async with open_theatre(scene, folder, rng=rng, clock=monotonic) as theatre:
@@ -553,11 +503,7 @@ async def _serve_simulated(
                 await _announce(room, address)
                 node = await room.intake.node
                 await theatre.send_study(node.host, node.port, called_ae="RADIONAV")
-                async with asyncio.TaskGroup() as happening:
-                    if unplug is not None:
-                        happening.create_task(_unplug(theatre, unplug), name="unplug")
-                    if excision is not None:
-                        happening.create_task(_excise(theatre, excision), name="excise")
+                await asyncio.gather(*(each.happen(theatre) for each in happenings))
 
             room = await run_room(
                 _connect(site, theatre, folder),
