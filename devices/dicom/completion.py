@@ -1,9 +1,13 @@
 """When is a study complete? DICOM does not say, so it is told from associations and silence.
 
 A study is complete when every association that was sending it has ended or has gone on to another study, and
-nothing more has come for the quiet time. What comes later opens it again. Pure bookkeeping: times are passed in.
+nothing more has come for the quiet time; or at once when its sender lists what it has sent, as a request for
+storage commitment does, and all of it has come. What comes later opens it again.
+
+Pure bookkeeping: times are passed in.
 """
 
+import math
 from dataclasses import dataclass, field
 
 from devices.dicom.messages import StudyComplete
@@ -21,6 +25,19 @@ class _Study:
     fresh: int = 0
     is_announced: bool = False
     is_lost: bool = False
+    object_uids: set[str] = field(default_factory=set)
+    listed: int = 0
+    missing: set[str] = field(default_factory=set)
+
+    @property
+    def has_all_listed(self) -> bool:
+        return self.listed > 0 and not self.missing
+
+    def due_s(self, quiet_s: float) -> float:
+        """When it is complete if nothing more comes; never while it is being sent and not all listed has come."""
+        if self.has_all_listed:
+            return self.last_s
+        return math.inf if self.senders else self.last_s + quiet_s
 
 
 class StudyLedger:
@@ -42,7 +59,8 @@ class StudyLedger:
     @property
     def next_due_s(self) -> float | None:
         """Earliest time at which a study may become complete; None while none can."""
-        return min((study.last_s + self._quiet_s for study in self._waiting()), default=None)
+        due_s = min((study.due_s(self._quiet_s) for study in self._unannounced.values()), default=math.inf)
+        return due_s if math.isfinite(due_s) else None
 
     def found(self, study: StoredStudy) -> StudyComplete:
         """Take a study that was in the folder at start; it is announced as it is."""
@@ -51,6 +69,7 @@ class StudyLedger:
             calling_ae=study.calling_ae,
             objects=objects,
             conflicting=set(study.conflicting),
+            object_uids={path.stem for path in study.objects},
             is_announced=True,
         )
         return StudyComplete(
@@ -68,26 +87,37 @@ class StudyLedger:
         *,
         sender: int,
         calling_ae: str,
+        object_uid: str,
         now_s: float,
-        conflicting_uid: str | None = None,
+        is_conflict: bool = False,
     ) -> None:
-        """Take an object that ``sender``, an association, has stored; its UID where other bytes are there too."""
+        """Take an object that ``sender``, an association, has stored, maybe where other bytes had its UID."""
         study = self._studies.setdefault(study_uid, _Study(calling_ae=calling_ae))
+        study.object_uids.add(object_uid)
+        for waiting in self._unannounced.values():
+            waiting.missing.discard(object_uid)
         former = self._sending.get(sender)
         if former is not None and former is not study:
             former.senders.discard(sender)
             del self._sending[sender]
         study.last_s = now_s
-        if path in study.objects and conflicting_uid is None:
+        if path in study.objects and not is_conflict:
             return
-        if conflicting_uid is not None:
-            study.conflicting.add(conflicting_uid)
+        if is_conflict:
+            study.conflicting.add(object_uid)
         study.objects[path] = None
         study.calling_ae = calling_ae
         study.senders.add(sender)
         study.fresh += 1
         self._sending[sender] = study
         self._unannounced[study_uid] = study
+
+    def listed(self, object_uids: frozenset[str]) -> None:
+        """Take what a sender says that it has sent: the studies that some of it is of want all of it."""
+        concerned = [study for study in self._studies.values() if not study.object_uids.isdisjoint(object_uids)]
+        missing = object_uids.difference(*(study.object_uids for study in concerned))
+        for study in concerned:
+            study.listed, study.missing = len(object_uids), set(missing)
 
     def ended(self, sender: int, *, was_released: bool, now_s: float) -> None:
         """Note that an association has ended, in order or not."""
@@ -100,23 +130,23 @@ class StudyLedger:
     def due(self, now_s: float) -> tuple[StudyComplete, ...]:
         """Studies that are complete now, each once until more comes."""
         complete = [
-            (uid, study)
-            for uid, study in self._unannounced.items()
-            if not study.senders and study.last_s + self._quiet_s <= now_s
+            (uid, study) for uid, study in self._unannounced.items() if study.due_s(self._quiet_s) <= now_s
         ]
         return tuple(self._announce(uid, study) for uid, study in complete)
-
-    def _waiting(self) -> list[_Study]:
-        return [study for study in self._unannounced.values() if not study.senders]
 
     def _announce(self, study_uid: str, study: _Study) -> StudyComplete:
         del self._unannounced[study_uid]
         reason = "association ended and nothing more came"
+        if study.has_all_listed:
+            reason = f"all {study.listed} objects that its sender lists have come"
         if study.is_announced:
             reason = f"objects came after it was complete: {study.fresh}"
         if study.is_lost:
             reason += "; an association was lost on the way, so objects may be missing"
+        if study.missing:
+            reason += f"; of {study.listed} objects that its sender lists, {len(study.missing)} have not come"
         study.fresh, study.is_announced, study.is_lost = 0, True, False
+        study.listed, study.missing = 0, set()
         return StudyComplete(
             study_uid=study_uid,
             calling_ae=study.calling_ae,

@@ -35,7 +35,7 @@ from devices.dicom.messages import (
     to_line,
 )
 from devices.dicom.services.desk import CommitmentDesk
-from devices.dicom.services.events import Arrival, Ending, Event, Refusal
+from devices.dicom.services.events import Arrival, Ending, Event, Listing, Refusal
 from devices.dicom.services.provider import Provider
 from devices.dicom.services.session import Session
 from devices.dicom.settings import NodeSettings
@@ -94,8 +94,13 @@ class _Reporter:
                     was_released=happened.was_released,
                 )
                 self._changed.set()
+            case Listing():
+                self._ledger.listed(happened.object_uids)
+                self._changed.set()
             case Arrival() if happened.stored.kept is not Kept.REJECTED:
                 self._note(happened)
+                if (due_s := self._ledger.next_due_s) is not None and due_s <= self._clock():
+                    self._changed.set()
 
     def _note(self, arrival: Arrival) -> None:
         stored = arrival.stored
@@ -110,7 +115,8 @@ class _Reporter:
                 sender=arrival.session,
                 calling_ae=arrival.calling_ae,
                 now_s=self._clock(),
-                conflicting_uid=arrival.object_uid if is_conflict else None,
+                object_uid=arrival.object_uid,
+                is_conflict=is_conflict,
             )
         if is_conflict:
             emit(

@@ -23,6 +23,7 @@ from devices.dicom.services.commitment import (
     Transaction,
     encode_report,
 )
+from devices.dicom.services.events import Listing
 from devices.dicom.services.negotiation import EXPLICIT, IMPLICIT, STORAGE_COMMITMENT
 from devices.dicom.services.provider import Provider
 from devices.dicom.services.request import Respond
@@ -155,6 +156,7 @@ class CommitmentDesk:
 
     def _begin(self, transaction: Transaction, answer: Respond) -> None:
         answer(Status.SUCCESS)
+        self._provider.notify(Listing(object_uids=frozenset(each.object_uid for each in transaction.references)))
         self._arrived.put_nowait(transaction)
 
     def opened(self) -> None:

@@ -35,6 +35,12 @@ class Ending(Struct, frozen=True, kw_only=True, tag="ending"):
     acknowledged: dict[str, int]
 
 
-Event: TypeAlias = Arrival | Refusal | Ending
+class Listing(Struct, frozen=True, kw_only=True, tag="listing"):
+    """A sender has said which objects it has sent: a request for storage commitment names them all."""
+
+    object_uids: frozenset[str]
+
+
+Event: TypeAlias = Arrival | Refusal | Ending | Listing
 
 Notify: TypeAlias = Callable[[Event], None]

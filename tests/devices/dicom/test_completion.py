@@ -5,7 +5,7 @@ from devices.dicom.storage.store import StoredStudy
 
 
 def _stored(ledger: StudyLedger, name: str, *, sender: int = 1, study: str = "1.2", now_s: float) -> None:
-    ledger.stored(study, name, sender=sender, calling_ae="CT", now_s=now_s)
+    ledger.stored(study, name, sender=sender, calling_ae="CT", object_uid=f"1.9.{name}", now_s=now_s)
 
 
 def test_a_study_is_complete_when_released_and_quiet() -> None:
@@ -49,7 +49,7 @@ def test_conflicts_are_counted_by_their_uid() -> None:
     found = StoredStudy(study_uid="1.2", calling_ae="CT", objects=(), conflicting=frozenset({"1.9"}))
     assert ledger.found(found).conflicts == 1
     for path in ("a", "b"):
-        ledger.stored("1.2", path, sender=1, calling_ae="CT", now_s=0.0, conflicting_uid="1.8")
+        ledger.stored("1.2", path, sender=1, calling_ae="CT", object_uid="1.8", now_s=0.0, is_conflict=True)
     ledger.ended(1, was_released=True, now_s=0.0)
     (complete,) = ledger.due(2.0)
     assert (complete.conflicts, complete.objects) == (2, ("a", "b"))
@@ -99,3 +99,48 @@ def test_a_found_study_is_announced_at_once_and_may_grow() -> None:
     _stored(ledger, "b", now_s=100.0)
     ledger.ended(1, was_released=True, now_s=100.0)
     assert [study.objects for study in ledger.due(101.0)] == [("a", "b")]
+
+
+def test_a_study_is_complete_at_once_when_all_that_its_sender_lists_has_come() -> None:
+    """Neither the end of the association nor the quiet time is waited for, and the reason says so."""
+    ledger = StudyLedger(quiet_s=60.0)
+    _stored(ledger, "a", now_s=0.0)
+    ledger.listed(frozenset({"1.9.a", "1.9.b"}))
+    assert ledger.next_due_s is None
+    _stored(ledger, "b", now_s=1.0)
+    assert ledger.next_due_s == 1.0
+    (complete,) = ledger.due(1.0)
+    assert complete.reason == "all 2 objects that its sender lists have come"
+    _stored(ledger, "c", now_s=2.0)
+    assert not ledger.due(2.0)
+
+
+def test_what_a_sender_lists_may_be_of_two_studies() -> None:
+    """Each is complete once all of the list has come, whichever study it is of."""
+    ledger = StudyLedger(quiet_s=60.0)
+    _stored(ledger, "a", study="1.2", now_s=0.0)
+    _stored(ledger, "b", study="1.3", now_s=0.0)
+    ledger.listed(frozenset({"1.9.a", "1.9.b", "1.9.c"}))
+    assert not ledger.due(1.0)
+    _stored(ledger, "c", study="1.3", now_s=2.0)
+    assert {study.study_uid for study in ledger.due(2.0)} == {"1.2", "1.3"}
+
+
+def test_listed_objects_that_have_not_come_are_told() -> None:
+    """When the association has ended and all is quiet the study is announced, with how many are missing."""
+    ledger = StudyLedger(quiet_s=2.0)
+    _stored(ledger, "a", now_s=0.0)
+    ledger.listed(frozenset({"1.9.a", "1.9.b", "1.9.c"}))
+    ledger.ended(1, was_released=True, now_s=1.0)
+    (complete,) = ledger.due(3.0)
+    assert complete.reason.endswith("of 3 objects that its sender lists, 2 have not come")
+
+
+def test_a_list_of_what_was_never_sent_changes_nothing() -> None:
+    """It concerns no study."""
+    ledger = StudyLedger(quiet_s=2.0)
+    _stored(ledger, "a", now_s=0.0)
+    ledger.listed(frozenset({"1.9.z"}))
+    ledger.ended(1, was_released=True, now_s=1.0)
+    (complete,) = ledger.due(3.0)
+    assert complete.reason == "association ended and nothing more came"

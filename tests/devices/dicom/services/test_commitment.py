@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from io import BytesIO
 from typing import Any
 
@@ -123,6 +123,23 @@ async def test_what_is_on_the_disk_is_committed(settings: Any, thing: Any, conso
     assert (event, report.TransactionUID) == (1, "1.5.1")
     assert [item.ReferencedSOPInstanceUID for item in report.ReferencedSOPSequence] == ["1.2.3.1", "1.2.3.2"]
     assert "FailedSOPSequence" not in report
+
+
+async def test_a_study_is_handed_on_when_all_that_its_sender_lists_is_there(
+    settings: Any, thing: Any, console: Any
+) -> None:
+    """With a quiet time of ten minutes it is announced as soon as commitment is asked for all of it."""
+    told = Told()
+    async with run_node(settings(quiet_s=600.0)) as node, aclosing(node.studies()) as studies:
+        await store(node, thing, console, "1.2.3.1", "1.2.3.2")
+        association = await asyncio.to_thread(associate, node.port, told)
+        request = asked("1.5.9", (SECONDARY_CAPTURE, "1.2.3.1"), (SECONDARY_CAPTURE, "1.2.3.2"))
+        assert await asyncio.to_thread(ask, association, request) == 0x0000
+        async with asyncio.timeout(20):
+            study = await anext(studies)
+        await asyncio.to_thread(association.release)
+    assert study.reason == "all 2 objects that its sender lists have come"
+    assert len(study.objects) == 2
 
 
 async def test_what_is_not_there_or_damaged_is_not_committed(settings: Any, thing: Any, console: Any) -> None:
