@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navigation.estimation.estimate import Posterior, TargetEstimate, region_of
+from navigation.estimation.judgement import SHOWN_AT
 from navigation.estimation.lattice import REACH_MM
 from navigation.estimation.likelihood import CORRECTIONS, NUISANCES
 from navigation.estimation.mixture import Fit
@@ -49,7 +50,7 @@ HAND_MM_PER_S, HAND_DEG_PER_S = 50.0, 90.0
 LEAST_SHARE = 0.02
 """Drop of the variance, over what it is, below which another pose is not worth the trouble."""
 
-WORTH_SHARPENING_MM = 30.0
+WORTH_SHARPENING_MM = 25.0
 """Longest semi-axis of a region from which on a target is believed in one place: wider, it is still searched for.
 
 Somewhat more than counts as a location, so that a region beside an injection site is made one.
@@ -251,6 +252,11 @@ def _search(
     )
 
 
+def _is_in_one_place(target: TargetEstimate) -> bool:
+    """Whether the counts, and not the map alone, hold a target in a region that is worth sharpening."""
+    return target.presence >= SHOWN_AT and float(target.region_semi_axes_mm[0]) <= WORTH_SHARPENING_MM
+
+
 def advise(
     estimator: Estimator,
     posterior: Posterior,
@@ -296,7 +302,7 @@ def advise(
     left = fit.mixture.log_activity + estimator.log_strength
     fit = replace(fit, mixture=replace(fit.mixture, log_activity=left))
     is_fitted = name in [each.name for each in fit.mixture.priors]
-    if chosen is not None and is_fitted and chosen.region_semi_axes_mm[0] <= WORTH_SHARPENING_MM:
+    if chosen is not None and is_fitted and _is_in_one_place(chosen):
         return _sharpen(
             estimator, fit, chosen, tissue=tissue, patient_from_tip=patient_from_tip, horizon_s=horizon_s
         )
