@@ -9,6 +9,8 @@ from pydicom import dcmread
 from pynetdicom import AE
 from pynetdicom.presentation import build_context
 
+from devices.dicom.reactor import hold_reactor
+
 ANSWER_TIME_S = 30.0
 
 
@@ -45,12 +47,13 @@ def _send(paths: Sequence[Path], host: str, port: int, calling_ae: str, called_a
     if connection is not None:
         # command and data set are separate writes: with Nagle's delay each object would wait 40 ms
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    try:
-        for sent, path in enumerate(paths):
-            status = association.send_c_store(path)
-            if "Status" not in status:
-                raise StudyNotSent(f"{path.name}: no answer", sent=sent)
-            if status.Status != 0:
-                raise StudyNotSent(f"{path.name}: status {status.Status:#06x}", sent=sent)
-    finally:
-        association.release()
+    with hold_reactor(association, within_s=ANSWER_TIME_S):
+        try:
+            for sent, path in enumerate(paths):
+                status = association.send_c_store(path)
+                if "Status" not in status:
+                    raise StudyNotSent(f"{path.name}: no answer", sent=sent)
+                if status.Status != 0:
+                    raise StudyNotSent(f"{path.name}: status {status.Status:#06x}", sent=sent)
+        finally:
+            association.release()
