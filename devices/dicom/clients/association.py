@@ -121,7 +121,7 @@ def associated(
             _end(association)
 
 
-def silence(association: Association, peer: Peer) -> str:
+def silence(association: Association) -> str:
     """Say why an answer is missing."""
     # pynetdicom aborts where it waited in vain; nothing public tells that from the peer's abort
     if association._sent_abort:  # noqa: SLF001

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
@@ -13,6 +14,8 @@ from pynetdicom.presentation import build_context
 from devices.clock import monotonic
 from devices.dicom.clients.association import PeerFailed, associated, silence
 from devices.dicom.settings import Peer
+from devices.dicom.storage.elements import UnreadableObject
+from devices.dicom.storage.identity import checked_uid
 
 MESSAGE_ID: Final = 1
 
@@ -106,7 +109,7 @@ def _ask(
     ends_s = monotonic() + LONGEST_S
     for status, answer in association.send_c_find(query, model, msg_id=MESSAGE_ID):
         if "Status" not in status:
-            raise PeerFailed(peer, silence(association, peer))
+            raise PeerFailed(peer, silence(association))
         if status.Status not in PENDING:
             _check(peer, status, is_cut=answers > limit)
             break
@@ -124,11 +127,10 @@ def _ask(
             continue
         try:
             items.append(read(answer))
-        # pydicom decodes a value when it is read, and raises whatever its parser trips over
-        except Exception as exc:  # noqa: BLE001
+        except UnreadableAnswer as exc:
             unreadable.append(f"answer {answers}: {exc}")
     else:
-        raise PeerFailed(peer, silence(association, peer))
+        raise PeerFailed(peer, silence(association))
     return Found(items=tuple(items), unreadable=tuple(unreadable), is_cut=answers > limit)
 
 
@@ -139,34 +141,45 @@ def _check(peer: Peer, status: Dataset, *, is_cut: bool) -> None:
     raise PeerFailed(peer, f"it answers the query with status {status.Status:04X}: {comment}")
 
 
+def value(answer: Dataset, keyword: str) -> Any:
+    """Read a value; None where it is missing. Raises ``UnreadableAnswer``."""
+    try:
+        return answer.get(keyword)
+    # pydicom decodes a value when it is read, and raises whatever its parser trips over
+    except Exception as exc:
+        raise UnreadableAnswer(f"{keyword} cannot be read: {exc}") from exc
+
+
 def text(answer: Dataset, keyword: str) -> str:
     """Read a value as text, of a multiple one its parts with commas; empty where it is missing."""
-    value = answer.get(keyword)
-    if value is None:
+    found = value(answer, keyword)
+    if found is None:
         return ""
-    parts = value if isinstance(value, list | tuple) or type(value).__name__ == "MultiValue" else [value]
-    return ", ".join(str(part).strip() for part in parts)
+    return ", ".join(str(part).strip() for part in (found if isinstance(found, MultiValue) else [found]))
 
 
 def uid(answer: Dataset, keyword: str) -> str:
     """Read a UID that an answer must have; raises ``UnreadableAnswer``."""
-    value = text(answer, keyword)
-    if not value:
+    found = text(answer, keyword)
+    if not found:
         raise UnreadableAnswer(f"it has no {keyword}")
-    return value
+    try:
+        return checked_uid(found, name=keyword)
+    except UnreadableObject as exc:
+        raise UnreadableAnswer(str(exc)) from exc
 
 
 def day(answer: Dataset, keyword: str) -> date | None:
     """Read a date (VR DA); None where it is missing. Raises ``UnreadableAnswer`` for what is none."""
-    value = text(answer, keyword)
-    if not value:
+    found = text(answer, keyword)
+    if not found:
         return None
     for form in ("%Y%m%d", "%Y.%m.%d"):  # the second before 1993 (PS3.5 table 6.2-1, note)
         try:
-            return datetime.strptime(value, form).date()  # noqa: DTZ007 - a day in the peer's own zone
+            return datetime.strptime(found, form).date()  # noqa: DTZ007 - a day in the peer's own zone
         except ValueError:
             continue
-    raise UnreadableAnswer(f"{keyword} is no date: {value[:20]!r}")
+    raise UnreadableAnswer(f"{keyword} is no date: {found[:20]!r}")
 
 
 def days(since: date | None, until: date | None) -> str:

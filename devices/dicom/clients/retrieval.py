@@ -182,7 +182,7 @@ def _follow(
     """Follow the answers to the last; ``failed`` are the objects known to have failed here."""
     for status, identifier in answers:
         if "Status" not in status:
-            raise PeerFailed(archive, silence(association, archive))
+            raise PeerFailed(archive, silence(association))
         counts = SubOperations(
             remaining=status.get("NumberOfRemainingSuboperations"),
             completed=status.get("NumberOfCompletedSuboperations") or 0,
@@ -197,7 +197,7 @@ def _follow(
                 failed={**dict.fromkeys(named, ""), **failed},
                 reason=_reason(status, counts, failed),
             )
-    raise PeerFailed(archive, silence(association, archive))
+    raise PeerFailed(archive, silence(association))
 
 
 def _named(identifier: Dataset | None) -> list[str]:

@@ -115,10 +115,10 @@ def send(peer: Peer, paths: Sequence[Path], *, calling_ae: str) -> Generator[Ans
                     yield _not_accepted(path, metas[path])
                     continue
                 if not association.is_established:
-                    raise PeerFailed(peer, silence(association, peer))
+                    raise PeerFailed(peer, silence(association))
                 answer = _store(association, path, message_id=number % 65535 + 1)
                 if answer is None:
-                    why = silence(association, peer)
+                    why = silence(association)
                     # said of the object too, so that one at which a peer breaks off comes last the next time
                     yield Answer(path=path, fate=Fate.POSTPONED, status=None, reason=why)
                     raise PeerFailed(peer, why)

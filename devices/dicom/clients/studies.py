@@ -98,9 +98,9 @@ def _read(answer: Dataset) -> FoundStudy:
 
 
 def _number(answer: Dataset, keyword: str) -> int | None:
-    value = text(answer, keyword)
-    if not value:
+    found = text(answer, keyword)
+    if not found:
         return None
-    if not value.isdecimal():
-        raise UnreadableAnswer(f"{keyword} is no number: {value[:20]!r}")
-    return int(value)
+    if not found.isdecimal():
+        raise UnreadableAnswer(f"{keyword} is no number: {found[:20]!r}")
+    return int(found)

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 from pynetdicom.sop_class import ModalityWorklistInformationFind  # type: ignore[attr-defined]
 
-from devices.dicom.clients.finding import Found, UnreadableAnswer, day, days, find, text
+from devices.dicom.clients.finding import Found, UnreadableAnswer, day, days, find, text, value
 from devices.dicom.settings import Peer
 
 _PATIENT: Final = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
@@ -84,7 +84,7 @@ def find_scheduled(
 
 
 def _read(answer: Dataset) -> ScheduledStep:
-    steps = answer.get("ScheduledProcedureStepSequence")
+    steps = value(answer, "ScheduledProcedureStepSequence")
     if not steps:
         raise UnreadableAnswer("it has no ScheduledProcedureStepSequence (0040,0100)")
     step = steps[0]

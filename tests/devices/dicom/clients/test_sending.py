@@ -14,17 +14,11 @@ from pynetdicom import _config, evt
 from devices.dicom.clients.association import PeerFailed
 from devices.dicom.clients.sending import Answer, Fate, judge, send
 from devices.dicom.storage.part10 import EMPTY
+from tests.devices.dicom.clients.kept import stored
 from tests.devices.dicom.clients.walled import INSIDE, walled
 from tests.devices.dicom.conftest import SECONDARY_CAPTURE, Thing
 
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
-
-
-def stored(path: Path, thing: Thing) -> Path:
-    """Write an object as the node's store does, with its seal."""
-    meta = dataclasses.replace(thing.meta, seal=EMPTY.over(thing.data_set))
-    path.write_bytes(meta.to_bytes() + thing.data_set)
-    return path
 
 
 def things(folder: Path, count: int) -> list[Path]:
@@ -37,7 +31,7 @@ async def sent(peer: Any, paths: list[Path]) -> list[Answer]:
 
 @pytest.mark.peer("dcmtk", "socat")
 async def test_dcmtk_has_what_was_sent(walls: None, peer: Any, tmp_path: Path) -> None:
-    """storescp has the data sets byte for byte; every answer is Success."""
+    """Storescp has the data sets byte for byte; every answer is Success."""
     taken, paths = tmp_path / "taken", things(tmp_path, 3)
     taken.mkdir()
     command = ("storescp", "-aet", "PEER", "+B", "-od", taken, INSIDE)
@@ -100,7 +94,7 @@ async def test_a_syntax_that_is_not_accepted_is_a_plain_error(serve: Any, peer: 
 
 
 async def test_each_answer_is_kept(serve: Any, peer: Any, tmp_path: Path) -> None:
-    """A warning counts as stored and is told, a full disk as for later, a mismatch as refused; with the comment."""
+    """A warning counts as stored and is told; a full disk is for later; a mismatch is refused; comments stay."""
     answers = {"1.2.3.4.0": 0xB000, "1.2.3.4.1": 0xA700, "1.2.3.4.2": 0xA900}
 
     def store(event: Any) -> Any:
@@ -208,5 +202,5 @@ def test_nobody_there_is_said(peer: Any, tmp_path: Path) -> None:
     """A port where nothing listens: the error says what to look at; no descriptor is left."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        with pytest.raises(PeerFailed, match="nothing answers there .*is it switched on"):
+        with pytest.raises(PeerFailed, match=r"nothing answers there .*is it switched on"):
             list(send(peer(taken.getsockname()[1]), things(tmp_path, 1), calling_ae="RADIONAV"))

@@ -1,7 +1,7 @@
 """A server that binds every address, behind a wall: in a network namespace of its own, reached by loopback alone.
 
-DCMTK's servers cannot be told an address. Inside the namespace there is only ``lo``; sockets of the file system lead
-in and out.
+DCMTK's servers cannot be told an address. Inside the namespace there is only ``lo``; sockets of the file system
+lead in and out.
 """
 
 import asyncio
