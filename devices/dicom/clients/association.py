@@ -31,14 +31,11 @@ Handlers: TypeAlias = Sequence[EventHandlerType]
 
 
 class PeerFailed(Exception):
-    """Raised when a peer cannot be reached, does not let us in, or does not answer; says what to do.
-
-    ``peer`` is its name in the site file.
-    """
+    """Raised when a peer cannot be reached, does not let us in, or does not answer; says what to do."""
 
     def __init__(self, peer: Peer, sentence: str) -> None:
         super().__init__(f"{peer.name} ({peer.ae_title} at {peer.host}:{peer.port}): {sentence}")
-        self.peer = peer.name
+        self.peer = peer
 
 
 class _Connected(AssociationSocket):

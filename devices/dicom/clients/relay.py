@@ -63,7 +63,7 @@ def relaying(archive: Peer, node: NodeSettings, accepted: Sequence[PresentationC
 
     """
     ours = Peer(
-        name="the node here",
+        name="node",
         ae_title=node.ae_title,
         host=EVERY_ADDRESS.get(node.host, node.host),
         port=node.port,
@@ -74,7 +74,7 @@ def relaying(archive: Peer, node: NodeSettings, accepted: Sequence[PresentationC
             with associated(ours, contexts, calling_ae=archive.ae_title) as association:
                 yield Relay(association, Path(folder))
         except PeerFailed as exc:
-            if exc.peer != ours.name:
+            if exc.peer is not ours:
                 raise
             sentence = f"what it sends cannot be stored: {exc}; radionav must run, and let {archive.ae_title} in"
             raise PeerFailed(archive, f"{sentence} from this machine") from exc

@@ -67,13 +67,19 @@ Serve: TypeAlias = Callable[..., AbstractContextManager[int]]
 
 @pytest.fixture
 def serve() -> Serve:
-    """Run a server of pynetdicom on loopback that answers as it is told to; gives its port."""
+    """Run a server of pynetdicom on loopback that answers as it is told to; gives its port.
+
+    Of the classes that it ``gives`` it sends objects on the association of whoever asks (C-GET).
+    """
 
     @contextmanager
-    def run(models: Sequence[str], *handlers: EventHandlerType, syntaxes: Sequence[str] = ()) -> Iterator[int]:
+    def run(models: Sequence[str], *handlers: EventHandlerType, gives: Sequence[str] = ()) -> Iterator[int]:
         entity = AE("PEER")
-        for model in models:
-            entity.add_supported_context(model, list(syntaxes) or [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+        for model in (*models, *gives):
+            gives_it = True if model in gives else None
+            entity.add_supported_context(
+                model, [ExplicitVRLittleEndian, ImplicitVRLittleEndian], scu_role=gives_it, scp_role=gives_it
+            )
         server: Any = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=list(handlers))
         try:
             yield server.server_address[1]

@@ -195,7 +195,12 @@ async def test_a_destination_that_is_away_keeps_nobody_waiting(serve: Any, peer:
 async def test_a_peer_without_the_role_is_sent_nothing(serve: Any, peer: Any, settings: Any) -> None:
     """An archive that is no destination gets none of its orders; they wait."""
     asked: list[Any] = []
-    with serve([SECONDARY_CAPTURE], (evt.EVT_C_STORE, lambda event: asked.append(event) or 0)) as port:
+
+    def store(event: Any) -> int:
+        asked.append(event)
+        return 0
+
+    with serve([SECONDARY_CAPTURE], (evt.EVT_C_STORE, store)) as port:
         node = settings(peers=(peer(port, roles=["archive"]), peer(port, name="other")))
         objects = kept_study(node.folder, 1)
         outbox = put(node.folder, objects)
