@@ -436,7 +436,7 @@ def _exchanging(context: typer.Context, config: Path | None) -> Iterator[tuple[N
     _log_to_stderr(logging.WARNING)
     node = _storage_node(_named_site(context, config))
     try:
-        yield node, Console()
+        yield node, exchange.terminal()
     except exchange.ExchangeRefused as exc:
         _fail(str(exc))
 

@@ -1,6 +1,7 @@
 """What is asked of the hospital's other nodes from the terminal: worklist, archive, and studies sent there."""
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -10,7 +11,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from devices.dicom.clients import outbox
 from devices.dicom.clients.association import PeerFailed
@@ -27,6 +28,9 @@ from devices.dicom.storage.identity import checked_uid
 from devices.dicom.storage.part10 import FileMeta, UnreadableFile
 
 Item = TypeVar("Item")
+
+WIDE = 300
+"""Characters of a line in a file or a pipe."""
 
 MOST_SHOWN = 10
 """Objects that are named singly; more are counted."""
@@ -51,6 +55,11 @@ _STUDY_COLUMNS = (
 
 class ExchangeRefused(Exception):
     """Raised when nothing can be asked or sent; the message says why, and what to do."""
+
+
+def terminal() -> Console:
+    """Open standard output; where it is no terminal, wide enough that no UID is folded."""
+    return Console(width=None if sys.stdout.isatty() else WIDE)
 
 
 def show_worklist(
@@ -234,7 +243,7 @@ def _told() -> Iterator[None]:
 @contextmanager
 def _bar(words: str, console: Console) -> Iterator[Callable[[int, int | None], None]]:
     columns = (TextColumn(escape(words)), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
 
         def advance(done: int, of: int | None) -> None:
@@ -258,7 +267,7 @@ def _conclude(progress: outbox.Progress, console: Console) -> None:
 def _show(
     found: Found[Item], columns: Sequence[str], cells: Callable[[Item], Sequence[str]], console: Console
 ) -> None:
-    table = Table(*columns)
+    table = Table(*(Column(name, overflow="fold") for name in columns))
     for item in found.items:
         table.add_row(*map(escape, cells(item)))
     console.print(table)

@@ -194,6 +194,24 @@ async def test_what_failed_is_named(serve_get: Any, peer: Any, settings: Any) ->
     assert told[-1].failed == 1
 
 
+async def test_what_the_archive_could_not_send_is_named(serve_get: Any, peer: Any, settings: Any) -> None:
+    """Its list of failed objects (0008,0058) is told, without a reason, for it gives none."""
+
+    def handle(event: Any) -> Iterator[Any]:
+        yield 1
+        cannot_be_sent = given(Thing())
+        del cannot_be_sent.file_meta
+        yield 0xFF00, cannot_be_sent
+
+    chosen = settings(allowed_ae_titles=("PEER",), workers=0)
+    with serve_get((evt.EVT_C_GET, handle)) as port:
+        async with asyncio.timeout(60), run_node(chosen) as node:
+            came, _ = await pulled(peer(port, retrieval="get"), at(node, chosen))
+    assert came.failed == {"1.2.3.4.5": ""}
+    assert came.counts.failed == 1
+    assert not came.is_whole
+
+
 async def test_a_study_that_is_not_there_is_said(serve_get: Any, peer: Any, settings: Any) -> None:
     """Success without an object is no success."""
     chosen = settings(allowed_ae_titles=("PEER",), workers=0)
