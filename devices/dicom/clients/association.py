@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeAlias
 
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, _config
 from pynetdicom.association import Association
 from pynetdicom.events import EventHandlerType
@@ -23,6 +24,9 @@ from devices.dicom.upper_layer.pdus import MAXIMUM_PDU_BYTES
 _config.STORE_SEND_CHUNKED_DATASET = True
 # what peers answer names patients
 _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
+
+PLAIN: Final = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+"""Transfer syntaxes of requests; what everybody speaks."""
 
 END_TIME_S: Final = 5.0
 """Time for pynetdicom's threads to end, once the connection is closed."""

@@ -7,12 +7,11 @@ from typing import Any, Final, Generic, TypeVar
 
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
-from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 
 from devices.clock import monotonic
-from devices.dicom.clients.association import PeerFailed, associated, silence
+from devices.dicom.clients.association import PLAIN, PeerFailed, associated, silence
 from devices.dicom.settings import Peer
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.identity import checked_uid
@@ -89,7 +88,7 @@ def find(
     """
     # what is not ASCII in names that we ask for
     query.SpecificCharacterSet = "ISO_IR 192"
-    with associated(peer, [build_context(model, ImplicitVRLittleEndian)], calling_ae=calling_ae) as association:
+    with associated(peer, [build_context(model, list(PLAIN))], calling_ae=calling_ae) as association:
         return _ask(association, peer, query, model=model, limit=limit, read=read)
 
 

@@ -10,8 +10,6 @@ from pydicom.uid import (
     CTImageStorage,
     EnhancedCTImageStorage,
     EnhancedPETImageStorage,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
@@ -32,15 +30,13 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelMove,
 )
 
-from devices.dicom.clients.association import PeerFailed, associated, silence
+from devices.dicom.clients.association import PLAIN, PeerFailed, associated, silence
 from devices.dicom.clients.finding import PENDING
 from devices.dicom.clients.relay import relaying
 from devices.dicom.settings import NodeSettings, Peer, Retrieval
 
 LONGEST_SILENCE_S: Final = 600.0
 """An archive need not tell how far it is (PS3.4 C.4.2.3.1): so long it may send without a word."""
-
-PLAIN: Final = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 
 COMPRESSED: Final = (
     JPEGLosslessSV1,
