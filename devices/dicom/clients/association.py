@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE, _config
+from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.events import EventHandlerType
+from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, PDU
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import T_CONNECT, AddressInformation, AssociationSocket
@@ -47,6 +48,7 @@ class _Connected(AssociationSocket):
 
     def __init__(self, association: Association, connection: socket.socket, address: AddressInformation) -> None:
         self._connection = connection
+        self._is_connected = False  # asked for before it is connected
         super().__init__(association, address=address)
 
     def _create_socket(self, address: AddressInformation) -> socket.socket:  # noqa: ARG002 - pynetdicom's signature
@@ -95,6 +97,8 @@ def associated(
         Where there is no association.
 
     """
+    answers: list[PDU] = []
+    noting = (evt.EVT_PDU_RECV, lambda event: answers.append(event.pdu))
     with _connect(peer) as connection:
         entity = _Entity(calling_ae, connection)
         entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
@@ -108,10 +112,12 @@ def associated(
             ae_title=peer.ae_title,
             max_pdu=MAXIMUM_PDU_BYTES,
             ext_neg=list(roles),
-            evt_handlers=list(handlers),
+            evt_handlers=[noting, *handlers],
         )
         try:
-            _check(association, peer, calling_ae)
+            if not association.is_established:
+                raise _refusal(peer, answers, calling_ae)  # noqa: TRY301 - to be ended as any other
+            connection.settimeout(peer.answer_time_s)
             yield association
         except BaseException:
             association.abort()
@@ -141,7 +147,6 @@ def _connect(peer: Peer) -> socket.socket:
         if peer.tls is not None:
             context = client_context(peer.tls)
             connection = context.wrap_socket(connection, server_hostname=peer.tls.server_name or peer.host)
-        connection.settimeout(peer.answer_time_s)
     except OSError as exc:
         connection.close()
         if not isinstance(exc, ssl.SSLError | ConnectionError | TimeoutError):
@@ -151,20 +156,17 @@ def _connect(peer: Peer) -> socket.socket:
     return connection
 
 
-def _check(association: Association, peer: Peer, calling_ae: str) -> None:
-    if not association.is_established:
-        raise PeerFailed(peer, _no_association(association, peer, calling_ae))
-
-
-def _no_association(association: Association, peer: Peer, calling_ae: str) -> str:
-    if association.is_rejected:
-        answer = association.acceptor.primitive
-        source, diagnostic = getattr(answer, "result_source", 0), getattr(answer, "diagnostic", 0)
-        other = f"it rejects the association (source {source}, diagnostic {diagnostic})"
-        return REJECTIONS.get((source, diagnostic), other).format(called_ae=peer.ae_title, calling_ae=calling_ae)
-    if association.acceptor.primitive is not None:
-        return "it lets us in and accepts nothing of what we ask for: is that service switched on there?"
-    return "it does not answer as DICOM does: is this a DICOM port?"
+def _refusal(peer: Peer, answers: Sequence[PDU], calling_ae: str) -> PeerFailed:
+    """Say why there is no association, from what came: pynetdicom drops an answer that comes at once."""
+    match answers:
+        case [A_ASSOCIATE_RJ(source=source, reason_diagnostic=diagnostic), *_]:
+            other = f"it rejects the association (source {source}, diagnostic {diagnostic})"
+            said = REJECTIONS.get((source or 0, diagnostic or 0), other)
+            return PeerFailed(peer, said.format(called_ae=peer.ae_title, calling_ae=calling_ae))
+        case [A_ASSOCIATE_AC(), *_]:
+            return PeerFailed(peer, "it accepts nothing of what we ask for: is that service switched on there?")
+        case _:
+            return PeerFailed(peer, "it does not answer as DICOM does: is this a DICOM port?")
 
 
 def _end(association: Association) -> None:
