@@ -98,7 +98,11 @@ def associated(
 
     """
     answers: list[PDU] = []
-    noting = (evt.EVT_PDU_RECV, lambda event: answers.append(event.pdu))
+
+    def note(event: evt.Event) -> None:
+        if not answers:  # the others hold objects
+            answers.append(event.pdu)
+
     with _connect(peer) as connection:
         entity = _Entity(calling_ae, connection)
         entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
@@ -112,7 +116,7 @@ def associated(
             ae_title=peer.ae_title,
             max_pdu=MAXIMUM_PDU_BYTES,
             ext_neg=list(roles),
-            evt_handlers=[noting, *handlers],
+            evt_handlers=[(evt.EVT_PDU_RECV, note), *handlers],
         )
         try:
             if not association.is_established:
