@@ -23,7 +23,7 @@ import typer
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from acquisition import upkeep
+from acquisition import exchange, upkeep
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
 from acquisition.calibration import Calibration, CalibrationError, load_calibration
@@ -46,7 +46,7 @@ from devices.clock import monotonic
 from devices.dicom.settings import NodeSettings
 from devices.errors import DeviceError
 from devices.mqtt import MqttPublisher
-from devices.reaching import Reach, reach, reach_broker, reach_index, reach_node
+from devices.reaching import Reach, reach, reach_broker, reach_index, reach_node, reach_peer
 from devices.readings import DeviceHealth
 from display.app import Exhibits, create_app
 from display.composer import Composer
@@ -355,6 +355,92 @@ def check(context: typer.Context, config: SiteFile = None) -> None:
         raise typer.Exit(1)
 
 
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+PeerName = Annotated[str | None, typer.Option("--from", help="Name of the peer, where there are several.")]
+PatientId = Annotated[str, typer.Option(help="Patient ID.")]
+
+
+@radionav.command()
+def worklist(
+    context: typer.Context,
+    config: SiteFile = None,
+    *,
+    peer: PeerName = None,
+    on: Day = None,
+    station: Annotated[str, typer.Option(help="AE title of the station.")] = "",
+    patient_id: PatientId = "",
+) -> None:
+    """List what is scheduled, today unless said otherwise."""
+    day = (on or datetime.now(tz=UTC).astimezone()).date()
+    with _exchanging(context, config) as (node, console):
+        exchange.show_worklist(node, peer=peer, on=day, station_ae=station, patient_id=patient_id, console=console)
+
+
+@radionav.command()
+def query(
+    context: typer.Context,
+    config: SiteFile = None,
+    *,
+    peer: PeerName = None,
+    patient_id: PatientId = "",
+    name: Annotated[str, typer.Option(help="Patient's name, as DOE^J*.")] = "",
+    accession: Annotated[str, typer.Option(help="Accession number.")] = "",
+    since: Day = None,
+    until: Day = None,
+) -> None:
+    """List studies that an archive has."""
+    with _exchanging(context, config) as (node, console):
+        exchange.show_studies(
+            node,
+            peer=peer,
+            patient_id=patient_id,
+            patient_name=name,
+            accession_number=accession,
+            since=since.date() if since else None,
+            until=until.date() if until else None,
+            console=console,
+        )
+
+
+@radionav.command()
+def pull(context: typer.Context, study_uid: str, config: SiteFile = None, peer: PeerName = None) -> None:
+    """Have an archive send a study to the running node; exit status 0 only if all of it came."""
+    with _exchanging(context, config) as (node, console):
+        is_whole = exchange.pull(node, study_uid, peer=peer, console=console)
+    raise typer.Exit(0 if is_whole else 1)
+
+
+@radionav.command()
+def send(
+    context: typer.Context,
+    study_uid: str,
+    to: Annotated[str, typer.Option(help="Name of the destination.")],
+    config: SiteFile = None,
+) -> None:
+    """Send a received study; what is not taken is tried again by the running service. Exit 0 only if all was."""
+    with _exchanging(context, config) as (node, console):
+        is_sent = exchange.send(node, study_uid, to=to, console=console)
+    raise typer.Exit(0 if is_sent else 1)
+
+
+@radionav.command()
+def outbox(context: typer.Context, config: SiteFile = None) -> None:
+    """List what was sent, what waits, and what was answered."""
+    with _exchanging(context, config) as (node, console):
+        is_empty = exchange.show_outbox(node, console=console)
+    raise typer.Exit(0 if is_empty else 1)
+
+
+@contextlib.contextmanager
+def _exchanging(context: typer.Context, config: Path | None) -> Iterator[tuple[NodeSettings, Console]]:
+    _log_to_stderr(logging.WARNING)
+    node = _storage_node(_named_site(context, config))
+    try:
+        yield node, exchange.terminal()
+    except exchange.ExchangeRefused as exc:
+        _fail(str(exc))
+
+
 @radionav.command()
 def reindex(context: typer.Context, config: SiteFile = None) -> None:
     """Make the index of received objects anew from their files; the node makes up for what it lacks by itself."""
@@ -454,6 +540,7 @@ async def _reach_all(site: Site) -> list[Reach]:
         asked.append(reach_node(site.dicom))
         if site.dicom.index is not None:
             asked.append(reach_index(site.dicom))
+        asked.extend(reach_peer(peer, calling_ae=site.dicom.ae_title) for peer in site.dicom.peers)
     if site.mqtt is not None:
         asked.append(reach_broker(site.mqtt))
     return list(await asyncio.gather(*asked))

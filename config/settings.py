@@ -153,14 +153,15 @@ class Site(Section):
         known = load_nuclides()
         if self.nuclide not in known:
             raise ValueError(f"nuclide {self.nuclide!r} is none of {', '.join(known)}")
-        names = [*self.probes, *self.trackers]
+        peers = [peer.name for peer in self.dicom.peers] if self.dicom else []
+        names = [*self.probes, *self.trackers, *peers]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two devices are called {', '.join(sorted(twice))}: each needs a name of its own")
         if odd := [name for name in names if not DEVICE_NAME.fullmatch(name)]:
             raise ValueError(f"{odd[0]!r} cannot name a device: write letters, digits, - and _ only")
         if reserved := {"dicom", "mqtt", "recorder"} & set(names):
             raise ValueError(
-                f"{', '.join(sorted(reserved))} names another device: call the probe or tracker otherwise"
+                f"{', '.join(sorted(reserved))} names another device: call the probe, tracker or peer otherwise"
             )
         if self.navigation is not None:
             self._navigators_exist(self.navigation)

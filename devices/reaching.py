@@ -11,7 +11,8 @@ import aiomqtt
 from devices.clock import Clock
 from devices.dicom.echo import echo
 from devices.dicom.index.database import IndexUnavailable, try_database
-from devices.dicom.settings import ANY, NodeSettings
+from devices.dicom.settings import ANY, NodeSettings, Peer
+from devices.dicom.tls import client_context
 from devices.errors import DeviceError, DeviceUnavailable
 from devices.mqtt_broker import Settings as BrokerSettings
 from devices.mqtt_broker import connected, say_lost
@@ -72,6 +73,24 @@ async def reach_index(settings: NodeSettings, *, device: str = "index") -> Reach
     except IndexUnavailable as exc:
         return Reach(device=device, is_reached=False, sentence=str(exc))
     return Reach(device=device, is_reached=True, sentence=f"{named} lets us in")
+
+
+async def reach_peer(peer: Peer, *, calling_ae: str) -> Reach:
+    """Ask another DICOM node by C-ECHO, as we call it; what it is asked for besides is not tried."""
+    try:
+        await echo(
+            peer.host,
+            peer.port,
+            called_ae=peer.ae_title,
+            calling_ae=calling_ae,
+            device=peer.name,
+            tls=client_context(peer.tls) if peer.tls else None,
+            server_name=peer.tls.server_name if peer.tls else None,
+        )
+    except (DeviceUnavailable, OSError) as exc:
+        return Reach(device=peer.name, is_reached=False, sentence=str(exc).removeprefix(f"{peer.name}: "))
+    roles = ", ".join(sorted(peer.roles)) or "nothing: it has no roles"
+    return Reach(device=peer.name, is_reached=True, sentence=f"{peer.ae_title} answers C-ECHO (asked for {roles})")
 
 
 async def reach_broker(settings: BrokerSettings, *, device: str = "mqtt") -> Reach:

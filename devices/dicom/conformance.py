@@ -1,7 +1,7 @@
 """Writes docs/conformance.md: ``python -m devices.dicom.conformance docs/conformance.md``.
 
 What can be taken from the code's own tables is: limits and their defaults, statuses, rejections, identifiers,
-ciphers. A test holds the page to it.
+ciphers, what is asked of others. A test holds the page to it.
 """
 
 import sys
@@ -10,12 +10,25 @@ from pathlib import Path
 from typing import Final
 
 from pydantic_core import PydanticUndefined
+from pydicom.uid import UID
+from pynetdicom.presentation import StoragePresentationContexts
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    ModalityWorklistInformationFind,
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelGet,
+    StudyRootQueryRetrieveInformationModelMove,
+)
 
+from devices.dicom.clients.association import PLAIN
+from devices.dicom.clients.dispatch import Retrying
+from devices.dicom.clients.finding import MOST_AFTER_CANCEL
+from devices.dicom.clients.retrieval import COMPRESSED, COMPRESSED_CLASSES
+from devices.dicom.clients.sending import MOST_CONTEXTS, judge
 from devices.dicom.door import SILENT_CONNECTIONS
 from devices.dicom.services import negotiation
 from devices.dicom.services.commands import Status
 from devices.dicom.services.commitment import CLASS_CONFLICT, NO_SUCH_INSTANCE, PROCESSING_FAILURE
-from devices.dicom.settings import NodeSettings, RetentionRule, Section, Sender, TlsSettings
+from devices.dicom.settings import NodeSettings, Peer, PeerTls, RetentionRule, Section, Sender, TlsSettings
 from devices.dicom.storage.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, SEAL_CREATOR_UID
 from devices.dicom.tls import CIPHERS
 from devices.dicom.upper_layer.associate import APPLICATION_CONTEXT
@@ -51,6 +64,19 @@ REJECTIONS: Final = {
 }
 
 
+ASKED: Final = (
+    ("worklist", ModalityWorklistInformationFind),
+    ("query", StudyRootQueryRetrieveInformationModelFind),
+    ("pull", StudyRootQueryRetrieveInformationModelMove),
+    ("pull", StudyRootQueryRetrieveInformationModelGet),
+)
+"""Commands, and the SOP classes that they ask for."""
+
+
+ANSWERS: Final = (0x0000, 0xB000, 0xB006, 0xB007, 0x0110, 0x0111, 0x0122, 0x0124, 0x0213, 0xA700, 0xA900, 0xC000)
+"""Statuses of C-STORE as user that are stated."""
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
@@ -65,7 +91,7 @@ def _fields(section: type[Section]) -> str:
 
 
 def _shown(default: object) -> str:
-    if isinstance(default, tuple):
+    if isinstance(default, tuple | frozenset):
         return "[" + ", ".join(str(item) for item in default) + "]"
     return str(default)
 
@@ -74,8 +100,26 @@ def _statuses(statuses: dict[Status, str]) -> str:
     return _table(("status", "when"), ((f"{status:04X}", meaning) for status, meaning in statuses.items()))
 
 
+def _named(uids: Iterable[str | None]) -> str:
+    return ", ".join(UID(uid or "").name for uid in uids)
+
+
+def _answers() -> str:
+    """Say what each answer to C-STORE means, by asking the code that judges them."""
+    return _table(
+        ("status", "meaning", "the object"),
+        (
+            (f"{status:04X}", judge(status)[1].removeprefix(f"{status:04X}: ") or "success", judge(status)[0])
+            for status in ANSWERS
+        ),
+    )
+
+
 def statement() -> str:
     """Write the conformance statement."""
+    asked = "".join(
+        f"| {UID(model).name} | {model} | yes (`radionav {command}`) | no |\n" for command, model in ASKED
+    )
     rejections = _table(
         ("result", "source", "reason", "when"),
         ((str(one.result), str(one.source), str(one.reason), said) for one, said in REJECTIONS.items()),
@@ -91,16 +135,17 @@ of PS3.2 annex N. How to set up a console is in [console.md](console.md).
 | SOP class | UID | as user (SCU) | as provider (SCP) |
 | --- | --- | --- | --- |
 | Verification | {negotiation.VERIFICATION} | yes (`radionav check`) | yes |
-| Storage: every class, private and unknown ones too | any | no | yes |
+| Storage: every class, private and unknown ones too | any | yes (`radionav send`) | yes |
 | Storage Commitment Push Model | {negotiation.STORAGE_COMMITMENT} | no | yes |
-
-Not offered: query, retrieve, worklist, print, media.
+{asked}
+Not offered: query, retrieve and worklist as provider, print, media.
 
 ## 2. Implementation model
 
 One application entity, the storage node. It listens on one port, and on a second for TLS where that is set
 up. It keeps each object as it was sent and announces a study when its associations have ended and nothing
-more has come for `quiet_s`. It opens associations only to report on storage commitment.
+more has come for `quiet_s`. It opens associations to report on storage commitment, and, where
+`[[dicom.peers]]` names peers, as their user.
 
 ## 3. Associations
 
@@ -149,7 +194,30 @@ answered it with success, also after a restart.
 
 {_statuses(ACTION_STATUSES)}
 {failures}
-## 6. Configuration
+## 6. As user of others
+
+Only peers of `[[dicom.peers]]` are called, and each only for its roles. The calling AE title is the node's. A
+request proposes {_named(PLAIN)}.
+
+**Storage.** Each object is proposed, and sent, in the transfer syntax that it was received in: one presentation
+context for each pair of class and syntax, several associations where there are more than {MOST_CONTEXTS}.
+Objects are never converted; one whose pair is not accepted is a failure, and so is one that is not what its seal
+says. What is postponed is tried again, after {Retrying().first_s:g} s and then twice as long each time, up to
+{Retrying().longest_s:g} s, each pause shortened by up to a half at random; the order survives a restart.
+
+{_answers()}
+**Worklist and study query.** Answers are read in the character set that each states. One that cannot be read is
+named and left out. When a limit is passed C-CANCEL is sent; a peer that sends {MOST_AFTER_CANCEL} more answers is
+aborted.
+
+**Retrieve.** With C-MOVE the destination is the node. With C-GET the classes below are proposed with the role of
+provider; what comes is handed to the node under the archive's AE title, whose rules therefore hold, and the
+archive gets the node's status.
+
+- In {_named(PLAIN)}: {_named(context.abstract_syntax for context in StoragePresentationContexts)}.
+- Also compressed ({_named(COMPRESSED)}): {_named(COMPRESSED_CLASSES)}.
+
+## 7. Configuration
 
 ### `[dicom]`
 
@@ -160,14 +228,20 @@ answered it with success, also after a restart.
 ### `[[dicom.retention]]`
 
 {_fields(RetentionRule)}
+### `[[dicom.peers]]`
+
+{_fields(Peer)}
+### `[dicom.peers.tls]`
+
+{_fields(PeerTls)}
 ### `[dicom.tls]`
 
 {_fields(TlsSettings)}
-## 7. Character sets
+## 8. Character sets
 
 Data sets are kept as sent, in whatever character set. AE titles are of the default repertoire.
 
-## 8. Security
+## 9. Security
 
 - TLS 1.2 and 1.3 (BCP 195), for TLS 1.2 with `{CIPHERS}`; certificates of senders are asked for where
   `client_ca` is given.

@@ -4,6 +4,7 @@ Four messages written by hand on asyncio: pynetdicom's requestor keeps its socke
 """
 
 import asyncio
+import ssl
 import struct
 
 from devices.dicom.storage.part10 import IMPLEMENTATION_CLASS_UID
@@ -23,8 +24,19 @@ REJECTIONS = {
 """Source and diagnostic of an A-ASSOCIATE-RJ (PS3.8 table 9-21), in words."""
 
 
-async def echo(host: str, port: int, *, called_ae: str, calling_ae: str, device: str = "dicom") -> None:
+async def echo(
+    host: str,
+    port: int,
+    *,
+    called_ae: str,
+    calling_ae: str,
+    device: str = "dicom",
+    tls: ssl.SSLContext | None = None,
+    server_name: str | None = None,
+) -> None:
     """Open an association, send C-ECHO, and release it.
+
+    With ``tls`` over TLS, to whom the certificate names ``server_name``, or ``host`` where that is None.
 
     Raises
     ------
@@ -35,7 +47,12 @@ async def echo(host: str, port: int, *, called_ae: str, calling_ae: str, device:
     place = f"{called_ae} at {host}:{port}"
     try:
         async with asyncio.timeout(ANSWER_TIME_S):
-            reader, writer = await asyncio.open_connection(host, port)
+            reader, writer = await asyncio.open_connection(
+                host, port, ssl=tls, server_hostname=(server_name or host) if tls else None
+            )
+    except ssl.SSLError as exc:
+        sentence = f"no TLS: {exc.reason or exc}: is this its port for TLS, and are the certificates right?"
+        raise DeviceUnavailable(device, f"{place}: {sentence}") from exc
     except OSError as exc:
         sentence = "nothing answers there: is it switched on, and are address and port right?"
         raise DeviceUnavailable(device, f"{place}: {sentence}") from exc

@@ -8,6 +8,7 @@ study of 2,000 slices never delays the tone.
 import asyncio
 import errno
 import os
+import random
 import signal
 import sys
 import traceback
@@ -224,6 +225,11 @@ async def serve(
                     "door": door.serve(plain),
                 }
                 tls_port = None
+                if settings.peers:
+                    # its imports take 25 MB, which a node without peers does without
+                    from devices.dicom.clients.dispatch import Dispatch  # noqa: PLC0415
+
+                    jobs["dispatch"] = Dispatch(settings, clock=clock, jitter=random.random).run()
                 if settings.tls is not None:
                     secured = listeners.enter_context(closing(listen(settings.host, settings.tls.port)))
                     tls_port = secured.getsockname()[1]

@@ -1,5 +1,6 @@
 """What the site file says of the DICOM storage node."""
 
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Self
@@ -109,6 +110,68 @@ class RetentionRule(Section):
         return ", ".join(one for one in said if one)
 
 
+class Role(StrEnum):
+    """What a peer is asked for."""
+
+    WORKLIST = "worklist"
+    """Which procedures are scheduled (C-FIND, modality worklist)."""
+    ARCHIVE = "archive"
+    """Which studies it has, and to send them (C-FIND, C-MOVE or C-GET)."""
+    DESTINATION = "destination"
+    """To take studies of ours (C-STORE)."""
+
+
+class Retrieval(StrEnum):
+    """How an archive is asked for a study."""
+
+    MOVE = "move"
+    """It sends the study to the node on an association of its own (C-MOVE)."""
+    GET = "get"
+    """It sends the study on the association that asked (C-GET)."""
+
+
+class PeerTls(Section):
+    """TLS to a peer (PS3.15 B.12, BCP 195)."""
+
+    ca: Path = Field(description="Who signs the peer's certificate, PEM.")
+    certificate: Path | None = Field(default=None, description="Our certificate, PEM. None: we show none.")
+    key: Path | None = Field(default=None, description="Its private key, PEM.")
+    server_name: str | None = Field(default=None, description="Name in its certificate, where that is not `host`.")
+
+    def beside(self, folder: Path) -> Self:
+        """Take relative paths as relative to ``folder``."""
+        named = {"ca": self.ca, "certificate": self.certificate, "key": self.key}
+        return self.model_copy(update={key: path and folder / path for key, path in named.items()})
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together: write both, or neither")
+        return self
+
+
+class Peer(Section):
+    """Another node that we call: a worklist, an archive, a destination."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="What the commands call it.")
+    ae_title: AeTitle = Field(description="Its AE title.")
+    host: str = Field(min_length=1, description="Where it listens.")
+    port: int = Field(default=104, ge=1, le=65535, description="TCP port there.")
+    roles: frozenset[Role] = Field(
+        default=frozenset(), description="What it may be asked for: worklist, archive, destination. None: nothing."
+    )
+    retrieval: Retrieval = Field(
+        default=Retrieval.MOVE, description="How an archive is asked for a study: move (C-MOVE) or get (C-GET)."
+    )
+    tls: PeerTls | None = Field(default=None, description="TLS. None: plain DICOM.")
+    connect_time_s: float = Field(
+        default=10.0, gt=0, le=60, description="Time to connect, and to answer a request for an association."
+    )
+    answer_time_s: float = Field(
+        default=60.0, gt=0, le=3600, description="Silence, where an answer is owed, that ends an association."
+    )
+
+
 class NodeSettings(Section):
     """The storage node: where it listens, whom it lets in, and where it keeps what it receives."""
 
@@ -130,6 +193,9 @@ class NodeSettings(Section):
     retention: tuple[RetentionRule, ...] = Field(
         default=(),
         description="Rules by which `radionav retention` lists studies, and deletes them when told to.",
+    )
+    peers: tuple[Peer, ...] = Field(
+        default=(), description="Nodes that are called: worklist, archive, destinations. None: nobody is."
     )
     tls: TlsSettings | None = Field(default=None, description="TLS beside plain DICOM. None: off.")
     workers: int = Field(
@@ -172,7 +238,8 @@ class NodeSettings(Section):
                 "client_ca": self.tls.client_ca and folder / self.tls.client_ca,
             }
         )
-        return self.model_copy(update={"folder": folder / self.folder, "tls": tls})
+        peers = tuple(peer.model_copy(update={"tls": peer.tls and peer.tls.beside(folder)}) for peer in self.peers)
+        return self.model_copy(update={"folder": folder / self.folder, "tls": tls, "peers": peers})
 
     @property
     def timing(self) -> Timing:
@@ -207,4 +274,11 @@ class NodeSettings(Section):
         titles = [sender.ae_title for sender in self.senders]
         if twice := {title for title in titles if titles.count(title) > 1 or title in self.allowed_ae_titles}:
             raise ValueError(f"{', '.join(sorted(twice))} may send by two rules: write one")
+        return self
+
+    @model_validator(mode="after")
+    def _peers_differ(self) -> Self:
+        names = [peer.name for peer in self.peers]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two peers are called {', '.join(sorted(twice))}: each needs a name of its own")
         return self

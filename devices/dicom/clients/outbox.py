@@ -1,0 +1,270 @@
+"""Studies on their way to destinations, on the disk until each object has its answer; and what was answered.
+
+An order is one file of JSON lines: first what is to go where, then each answer as it comes. A line is added in one
+write, so a killed process leaves whole lines; one that a power cut tore is left out, and its object sent again,
+which does no harm: an object sent twice is one object. Whoever carries an order out has its file locked.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from devices.dicom.clients.sending import Answer, Fate
+from devices.dicom.storage.durability import synchronise_folder, write_whole
+
+FOLDER: Final = ".outbox"
+
+OPEN, ENDED = ".order", ".ended"
+"""Suffixes of the files of orders that wait, and of those that are done."""
+
+
+class Request(Struct, frozen=True, kw_only=True, tag="request"):
+    """What is to go where; ``objects`` are paths relative to the node's folder."""
+
+    study_uid: str
+    destination: str
+    objects: tuple[str, ...]
+    asked_at: datetime
+
+
+class Noted(Struct, frozen=True, kw_only=True, tag="answer"):
+    """What was answered to one object."""
+
+    path: str
+    fate: Fate
+    status: int | None
+    reason: str
+    at: datetime
+
+
+class Missed(Struct, frozen=True, kw_only=True, tag="missed"):
+    """An attempt that the destination broke off, or never let begin."""
+
+    reason: str
+    at: datetime
+
+
+Line: TypeAlias = Request | Noted | Missed
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far an order has come.
+
+    Attributes
+    ----------
+    request
+        What was asked for.
+    answers
+        The newest answer to each object, by its path; the oldest answer first.
+    missed
+        Why the last attempt ended early; empty where an object was answered since.
+
+    """
+
+    request: Request
+    answers: dict[str, Noted]
+    missed: str
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Objects still to be sent: never tried first, then longest ago, so that none stands in another's way."""
+        untried = [path for path in self.request.objects if path not in self.answers]
+        postponed = [path for path, answer in self.answers.items() if answer.fate is Fate.POSTPONED]
+        return (*untried, *postponed)
+
+    def count(self, fate: Fate) -> int:
+        """How many objects met that fate."""
+        return sum(answer.fate is fate for answer in self.answers.values())
+
+    def failures(self) -> Iterator[Noted]:
+        """Answers to objects that the destination does not have."""
+        return (answer for answer in self.answers.values() if answer.fate is not Fate.STORED)
+
+
+class Order:
+    """An order that is being carried out: its file, locked. Made by ``Outbox``."""
+
+    def __init__(self, path: Path, descriptor: int, *, folder: Path) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._folder = folder
+        self.progress = _read(path)
+
+    @property
+    def paths(self) -> list[Path]:
+        """Files that are still to be sent."""
+        return [self._folder / path for path in self.progress.waiting]
+
+    def note(self, answer: Answer) -> None:
+        """Add an answer; raises ``OSError`` where the disk refuses."""
+        self._add(
+            Noted(
+                path=str(answer.path.relative_to(self._folder)),
+                fate=answer.fate,
+                status=answer.status,
+                reason=answer.reason,
+                at=datetime.now(tz=UTC),
+            )
+        )
+
+    def miss(self, reason: str) -> None:
+        """Note that an attempt has ended early; raises ``OSError`` where the disk refuses."""
+        self._add(Missed(reason=reason, at=datetime.now(tz=UTC)))
+
+    def close(self) -> None:
+        """Make the answers durable, give the order its place among the ended ones if it is, and let go of it."""
+        try:
+            os.fsync(self._descriptor)
+            if not self.progress.waiting:
+                self.path.rename(self.path.with_suffix(ENDED))
+                synchronise_folder(self.path.parent)
+        finally:
+            os.close(self._descriptor)
+
+    def _add(self, line: Line) -> None:
+        write_whole(self._descriptor, _encoder.encode(line) + b"\n")
+        self.progress = _taken(self.progress, line)
+
+
+class Outbox:
+    """The orders of one node."""
+
+    def __init__(self, folder: Path) -> None:
+        self._store = folder
+        self._folder = folder / FOLDER
+
+    @contextmanager
+    def put(self, study_uid: str, destination: str, objects: Sequence[Path]) -> Iterator[Order]:
+        """Take an order durably, to be carried out by the caller first; what then waits is for ``take``.
+
+        Raises
+        ------
+        OSError
+            Where it cannot be kept.
+
+        """
+        now = datetime.now(tz=UTC)
+        request = Request(
+            study_uid=study_uid,
+            destination=destination,
+            objects=tuple(str(path.relative_to(self._store)) for path in objects),
+            asked_at=now,
+        )
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / f"{now:%Y%m%dT%H%M%S%f}.{os.getpid()}.{destination}{OPEN}"
+        written = path.with_suffix(".new")
+        descriptor = _lock(written, os.O_CREAT | os.O_EXCL)
+        if descriptor is None:  # a name of our own
+            raise OSError(f"{written} is locked")
+        try:
+            write_whole(descriptor, _encoder.encode(request) + b"\n")
+            os.fsync(descriptor)
+            written.rename(path)
+            synchronise_folder(self._folder)
+            order = Order(path, descriptor, folder=self._store)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        try:
+            yield order
+        finally:
+            order.close()
+
+    @contextmanager
+    def take(self, path: Path) -> Iterator[Order | None]:
+        """Take an order that waits; gives None where another carries it out, or has ended it."""
+        order = self._taken(path)
+        try:
+            yield order
+        finally:
+            if order is not None:
+                order.close()
+
+    def waiting(self, destination: str) -> list[Path]:
+        """Files of the orders for a destination that have not ended, oldest first."""
+        return sorted(self._folder.glob(f"*.{destination}{OPEN}"))
+
+    def list(self) -> list[Progress]:
+        """How far each order has come, the ended ones too, oldest first; one that cannot be read is left out."""
+        listed = []
+        for path in sorted((*self._folder.glob(f"*{OPEN}"), *self._folder.glob(f"*{ENDED}"))):
+            with suppress(FileNotFoundError, UnreadableOrder):  # it may end meanwhile
+                listed.append(_read(path))
+        return listed
+
+    def _taken(self, path: Path) -> Order | None:
+        try:
+            descriptor = _lock(path, 0)
+        except FileNotFoundError:
+            return None
+        if descriptor is None:
+            return None
+        try:
+            # it may have ended between being listed and being locked
+            if not path.exists():
+                os.close(descriptor)
+                return None
+            _drop_torn_line(path, descriptor)
+            return Order(path, descriptor, folder=self._store)
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+
+class UnreadableOrder(ValueError):
+    """Raised when the file of an order does not begin with one."""
+
+
+def _lock(path: Path, flags: int) -> int | None:
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _drop_torn_line(path: Path, descriptor: int) -> None:
+    content = path.read_bytes()
+    os.ftruncate(descriptor, content.rfind(b"\n") + 1)
+
+
+def _read(path: Path) -> Progress:
+    first, *rest = path.read_bytes().splitlines() or [b""]
+    try:
+        request = _decoder.decode(first)
+    except msgspec.DecodeError as exc:
+        raise UnreadableOrder(f"{path} holds no order: {exc}") from exc
+    if not isinstance(request, Request):
+        raise UnreadableOrder(f"{path} does not begin with what is to be sent")
+    progress = Progress(request=request, answers={}, missed="")
+    for line in rest:
+        with suppress(msgspec.DecodeError):  # torn by a power cut: its object is sent again
+            progress = _taken(progress, _decoder.decode(line))
+    return progress
+
+
+def _taken(progress: Progress, line: Line) -> Progress:
+    match line:
+        case Noted():
+            answers = progress.answers
+            answers.pop(line.path, None)
+            answers[line.path] = line
+            return Progress(request=progress.request, answers=answers, missed="")
+        case Missed():
+            return Progress(request=progress.request, answers=progress.answers, missed=line.reason)
+        case _:
+            return progress
