@@ -45,8 +45,8 @@ class StorageNode:
         Its name in the site file.
     process_id
         Its process.
-    host, port, tls_port
-        Where it listens; ``tls_port`` is None where it speaks no TLS.
+    host, port, tls_port, web_port
+        Where it listens; ``tls_port`` is None where it speaks no TLS, ``web_port`` where it speaks no DICOMweb.
 
     """
 
@@ -56,6 +56,7 @@ class StorageNode:
         self.host = listening.host
         self.port = listening.port
         self.tls_port = listening.tls_port
+        self.web_port = listening.web_port
         self._rejected = 0
         self._refusal = ""
         self._shortage = ""

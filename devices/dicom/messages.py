@@ -17,14 +17,17 @@ class Need(StrEnum):
     """Without room on it objects are refused."""
     INDEX = "index"
     """Without it objects are stored, and not found by queries until it is back."""
+    WEB = "web"
+    """Without it nothing goes by HTTP; associations do not need it."""
 
 
 class Listening(Struct, frozen=True, kw_only=True, tag="listening", tag_field="event"):
-    """The ports are open; ``port`` is the bound one, ``tls_port`` that for TLS, or None."""
+    """The ports are open; ``port`` is the bound one, ``tls_port`` that for TLS, ``web_port`` for HTTP, or None."""
 
     host: str
     port: int
     tls_port: int | None = None
+    web_port: int | None = None
 
 
 class Conflict(Struct, frozen=True, kw_only=True, tag="conflict", tag_field="event"):

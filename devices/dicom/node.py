@@ -35,7 +35,7 @@ from devices.dicom.messages import (
     to_line,
 )
 from devices.dicom.services.desk import CommitmentDesk
-from devices.dicom.services.events import Arrival, Ending, Event, Listing, Refusal
+from devices.dicom.services.events import Arrival, Disclosure, Ending, Event, Listing, Refusal
 from devices.dicom.services.provider import Provider
 from devices.dicom.services.session import Session
 from devices.dicom.settings import NodeSettings
@@ -43,6 +43,7 @@ from devices.dicom.storage.placement import Kept, StoredObject, files_beside
 from devices.dicom.storage.space import SpaceWatch
 from devices.dicom.storage.store import ObjectStore
 from devices.dicom.tls import server_context
+from devices.dicom.web.process import WebProcess
 from devices.dicom.workers.crew import Crew
 from devices.dicom.workers.foreman import Foreman
 
@@ -85,6 +86,10 @@ class _Reporter:
                 self._space.look()
                 self._audit.refused(happened.calling_ae, happened.address, happened.reason)
                 emit(Refused(calling_ae=happened.calling_ae, address=happened.address, reason=happened.reason))
+            case Disclosure():
+                self._audit.disclosed(
+                    happened.calling_ae, happened.address, happened.studies, is_query=happened.is_query
+                )
             case Ending():
                 self._ledger.ended(happened.session, was_released=happened.was_released, now_s=self._clock())
                 self._audit.transferred(
@@ -144,13 +149,13 @@ class _Reporter:
 
 
 def _plain(settings: NodeSettings, exc: OSError) -> str:
-    place = f"{settings.host}:{settings.port}"
+    place = exc.filename or f"{settings.host}:{settings.port}"
     if exc.errno == errno.EADDRINUSE:
         return f"port {place} is in use by another program: end it, or give the node another port"
     if exc.errno == errno.EADDRNOTAVAIL:
-        return f"{settings.host} is no address of this machine: give the node's host as one of its own"
+        return f"{place} is no address of this machine: give the node's host as one of its own"
     if exc.errno == errno.EACCES:
-        return f"no permission for {exc.filename or place}: ports below 1024 and foreign folders need one"
+        return f"no permission for {place}: ports below 1024 and foreign folders need one"
     return str(exc)
 
 
@@ -228,8 +233,21 @@ async def serve(
                     secured = listeners.enter_context(closing(listen(settings.host, settings.tls.port)))
                     tls_port = secured.getsockname()[1]
                     jobs["TLS door"] = door.serve(secured, tls=server_context(settings.tls))
+                web_port = None
+                if settings.web is not None:
+                    web = listeners.enter_context(closing(listen(settings.web.host, settings.web.port)))
+                    web_port = web.getsockname()[1]
+                    web_process = WebProcess(
+                        settings,
+                        web,
+                        notify=reporter.take,
+                        numbers=provider.numbers,
+                        tell=lambda reason: emit(Impaired(what=Need.WEB, reason=reason)),
+                        clock=clock,
+                    )
+                    jobs["DICOMweb"] = web_process.run(settings.web)
                 crew.start()
-                emit(Listening(host=host, port=port, tls_port=tls_port))
+                emit(Listening(host=host, port=port, tls_port=tls_port, web_port=web_port))
                 audit.started()
                 reporter.announce(store)
                 try:

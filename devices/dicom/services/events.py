@@ -41,6 +41,15 @@ class Listing(Struct, frozen=True, kw_only=True, tag="listing"):
     object_uids: frozenset[str]
 
 
-Event: TypeAlias = Arrival | Refusal | Ending | Listing
+class Disclosure(Struct, frozen=True, kw_only=True, tag="disclosure"):
+    """Objects, or what is known of them, are about to be given out; ``studies`` says how many of which."""
+
+    calling_ae: str
+    address: str
+    studies: dict[str, int]
+    is_query: bool = False
+
+
+Event: TypeAlias = Arrival | Refusal | Ending | Listing | Disclosure
 
 Notify: TypeAlias = Callable[[Event], None]
