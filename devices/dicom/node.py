@@ -20,12 +20,14 @@ import structlog
 from pydantic import ValidationError
 
 from devices.clock import Clock, monotonic
+from devices.dicom.account import Account
 from devices.dicom.audit import AuditTrail
 from devices.dicom.completion import StudyLedger
 from devices.dicom.door import WAITING_CONNECTIONS, Admission, Door, listen
 from devices.dicom.messages import (
     Conflict,
     Failed,
+    Figures,
     Impaired,
     Listening,
     Need,
@@ -35,7 +37,7 @@ from devices.dicom.messages import (
     to_line,
 )
 from devices.dicom.services.desk import CommitmentDesk
-from devices.dicom.services.events import Arrival, Disclosure, Ending, Event, Listing, Refusal
+from devices.dicom.services.events import Arrival, Cause, Disclosure, Ending, Event, Listing, Refusal
 from devices.dicom.services.provider import Provider
 from devices.dicom.services.session import Session
 from devices.dicom.settings import NodeSettings
@@ -46,6 +48,8 @@ from devices.dicom.tls import server_context
 from devices.dicom.web.process import WebProcess
 from devices.dicom.workers.crew import Crew
 from devices.dicom.workers.foreman import Foreman
+
+FIGURES_INTERVAL_S = 1.0
 
 DISK_THREADS = 8
 """Objects that are being made durable at a time: an association waits for its own only."""
@@ -75,12 +79,14 @@ class _Reporter:
         self._ledger = StudyLedger(quiet_s=settings.quiet_s)
         self._clock = clock
         self._changed = asyncio.Event()
+        self.account = Account()
 
     def announce(self, store: ObjectStore) -> None:
         for study in store.studies():
             emit(self._ledger.found(study))
 
     def take(self, happened: Event) -> None:
+        self.account.take(happened)
         match happened:
             case Refusal():
                 self._space.look()
@@ -168,7 +174,9 @@ def _admission(
         timing=settings.timing,
         disk=disk,
         make_user=lambda address: Session(provider, address),
-        report=lambda address, reason: reporter.take(Refusal(calling_ae="", address=address, reason=reason)),
+        report=lambda address, reason: reporter.take(
+            Refusal(cause=Cause.CONNECTION, calling_ae="", address=address, reason=reason)
+        ),
     )
 
 
@@ -225,6 +233,14 @@ async def serve(
                     "reports": reporter.run(),
                     "index": registrar.run(),
                     "space": space.run(),
+                    "figures": _tell_figures(
+                        lambda: reporter.account.figures(
+                            associations_open=len(provider.sessions),
+                            free_bytes=store.free_bytes,
+                            index_waiting=registrar.waiting,
+                            commitments_waiting=desk.waiting,
+                        )
+                    ),
                     "commitments": desk.run(),
                     "door": door.serve(plain),
                 }
@@ -261,6 +277,16 @@ async def serve(
 def _tell_missing(missing: int, reason: str) -> None:
     # that the node listens is told first
     asyncio.get_running_loop().call_soon(emit, Workers(missing=missing, reason=reason))
+
+
+async def _tell_figures(measure: Callable[[], Figures]) -> None:
+    told: Figures | None = None
+    while True:
+        figures = measure()
+        if figures != told:
+            emit(figures)
+            told = figures
+        await asyncio.sleep(FIGURES_INTERVAL_S)
 
 
 async def _first_of(jobs: Mapping[str, Coroutine[Any, Any, object]]) -> None:

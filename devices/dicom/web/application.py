@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from devices.dicom.index.database import IndexUnavailable
 from devices.dicom.index.tables import series as series_table
 from devices.dicom.index.tables import studies as studies_table
-from devices.dicom.services.events import Disclosure, Ending, Notify, Refusal
+from devices.dicom.services.events import Cause, Disclosure, Ending, Notify, Refusal
 from devices.dicom.settings import NodeSettings, WebClient
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.identity import checked_uid
@@ -89,7 +89,12 @@ class Web:
 
     def _refuse(self, request: Request, client: WebClient | None, status: int, reason: str) -> Response:
         self.notify(
-            Refusal(calling_ae="" if client is None else client.ae_title, address=_address(request), reason=reason)
+            Refusal(
+                cause=Cause.REQUEST,
+                calling_ae="" if client is None else client.ae_title,
+                address=_address(request),
+                reason=reason,
+            )
         )
         response = _say(status, reason)
         if status == 401:

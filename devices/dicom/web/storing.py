@@ -12,8 +12,9 @@ from typing import Final
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from devices.clock import monotonic
 from devices.dicom.services.commands import Status
-from devices.dicom.services.events import Arrival, Notify, Refusal
+from devices.dicom.services.events import Arrival, Cause, Notify, Refusal
 from devices.dicom.settings import WebClient
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.identity import checked_uid
@@ -167,7 +168,9 @@ class Intake:
                 raise _Refused(
                     Status.DATA_SET_MISMATCH, f"it is of study {study_uid}, the request is for {self._study_uid}"
                 )
+            begun_s = monotonic()
             stored = spool.keep(self._client.on_conflict)
+            took_s = monotonic() - begun_s
         except UnreadableObject as exc:
             raise _Refused(Status.CANNOT_UNDERSTAND, str(exc)) from exc
         except ObjectMismatch as exc:
@@ -176,7 +179,13 @@ class Intake:
             raise _no_space(exc) from exc
         object_uid = meta.object_uid
         self._notify(
-            Arrival(session=self._session, calling_ae=self._client.ae_title, object_uid=object_uid, stored=stored)
+            Arrival(
+                session=self._session,
+                calling_ae=self._client.ae_title,
+                object_uid=object_uid,
+                stored=stored,
+                took_s=took_s,
+            )
         )
         if stored.kept is Kept.REJECTED:
             raise _Refused(
@@ -192,7 +201,11 @@ class Intake:
     def fail(self, refused: _Refused, meta: FileMeta | None) -> None:
         """Note why an object is not stored, for it."""
         self._reasons.add(refused.status)
-        self._notify(Refusal(calling_ae=self._client.ae_title, address=self._address, reason=str(refused)))
+        self._notify(
+            Refusal(
+                cause=Cause.OBJECT, calling_ae=self._client.ae_title, address=self._address, reason=str(refused)
+            )
+        )
         item = Dataset() if meta is None else _reference(meta)
         put(item, FAILURE_REASON, "US", int(refused.status))
         (self._others if meta is None else self._failed).append(item)
