@@ -200,17 +200,17 @@ request carries the token of a client (`Authorization: Bearer`); storing wants `
 | WADO-RS, retrieve | `GET` a study, a series, an instance | {dicom} |
 | WADO-RS, metadata | `GET …/metadata` of each | {MEDIA_TYPE} |
 
-Not offered: rendered resources, frames, bulk data, UPS-RS, XML, single-part retrieval, transcoding. An object is
-given in the transfer syntax stored, also where none is asked for. Metadata leaves out pixel data, what stands after it,
-and values of bytes or numbers longer than {BULK_BYTES} bytes.
+Not offered: rendered resources, frames, bulk data, UPS-RS, XML, single-part retrieval, transcoding. An object
+is given in the transfer syntax stored, also where none is asked for. Metadata leaves out pixel data, what
+stands after it, and values of bytes or numbers longer than {BULK_BYTES} bytes.
 
 Objects are stored under the rules of section 4, a request being what an association is there. Failure Reason
 (0008,1197) is a status of section 4; what is no DICOM file is in Other Failures Sequence (0008,119A).
 
-A search matches single values, lists of UIDs, wildcards, and ranges of dates and times (PS3.4 C.2.2.2); names
-without regard to case of the letters a to z. An attribute that cannot be searched by is refused. Every attribute
-listed is given back. At most {MOST_RESULTS} results come at a time; a warning says how many more there are. What was
-stored less than a second ago may not be found yet; it can be retrieved at once.
+A search matches single values, lists of UIDs, wildcards, and ranges of dates and times (PS3.4 C.2.2.2);
+names without regard to case of the letters a to z. An attribute that cannot be searched by is refused. Every
+attribute listed is given back. At most {MOST_RESULTS} results come at a time; a warning says how many more
+there are. What was stored less than a second ago may not be found yet; it can be retrieved at once.
 
 - studies: {_search_keys(Level.STUDIES)}
 - series, beside: {_search_keys(Level.SERIES, Level.STUDIES)}

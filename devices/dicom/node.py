@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from typing import Any
 
 import structlog
@@ -282,10 +282,11 @@ def _tell_missing(missing: int, reason: str) -> None:
 async def _tell_figures(measure: Callable[[], Figures]) -> None:
     told: Figures | None = None
     while True:
-        figures = measure()
-        if figures != told:
-            emit(figures)
-            told = figures
+        with suppress(OSError):  # of a folder that is gone the space watch tells
+            figures = measure()
+            if figures != told:
+                emit(figures)
+                told = figures
         await asyncio.sleep(FIGURES_INTERVAL_S)
 
 

@@ -54,6 +54,25 @@ async def test_stored_objects_are_a_study_of_the_node(open_site: Open, thing: Ma
         assert site.left_incoming() == []
 
 
+async def test_the_node_counts_what_came_either_way(open_site: Open, thing: Make, console: Console) -> None:
+    """Objects by HTTP and by association, and what was refused, are in the figures that the service is told."""
+    other = thing(object_uid="1.2.3.4.6")
+    async with open_site() as site:
+        await site.store(_file(thing()), b"not DICOM" * 40)
+        async with console(site.node.port) as sender:
+            await sender.associate()
+            assert await sender.store(other) == 0
+            await sender.release()
+        async with asyncio.timeout(10):
+            while (figures := site.node.figures) is None or figures.objects != {"new": 2} or figures.index_waiting:
+                await asyncio.sleep(0.05)
+        assert figures.refused == {"object": 1}
+        assert figures.received_bytes == len(thing().data_set) + len(other.data_set)
+        assert sum(figures.durable) == 2
+        assert figures.durable_s > 0
+        assert figures.free_bytes > 0
+
+
 async def test_what_is_told_can_be_retrieved_at_once(open_site: Open, thing: Make) -> None:
     """The URL in the answer gives the object without waiting for the index."""
     async with open_site() as site:
