@@ -444,6 +444,8 @@ async def _announce(room: Room, address: str) -> None:
     print(f"the display is at {address}", file=sys.stderr)
     node = await room.intake.node
     print(f"the DICOM node listens at {node.host}:{node.port}", file=sys.stderr)
+    if node.web_port is not None:
+        print(f"DICOMweb listens on port {node.web_port}", file=sys.stderr)
 
 
 async def _serve(site: Site, *, seconds: float | None) -> dict[str, Any]:

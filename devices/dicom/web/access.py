@@ -6,7 +6,7 @@ never in a URL, where logs would keep it. What is compared are digests, in const
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +45,14 @@ def read_digest(path: Path) -> bytes:
             f"(umask 077; openssl rand -hex 32 > {path.name})"
         )
     return hashlib.sha256(token.encode()).digest()
+
+
+def read_digests(clients: Sequence[WebClient]) -> dict[str, str]:
+    """Give each client's digest, hexadecimal, by AE title; raises ``TokenUnusable``."""
+    digests = {client.ae_title: read_digest(client.token_file).hex() for client in clients}
+    if len(set(digests.values())) < len(digests):
+        raise TokenUnusable("two clients have one token: who asks could not be told")
+    return digests
 
 
 class Access:

@@ -20,7 +20,7 @@ from devices.clock import Clock
 from devices.dicom.services.events import Arrival, Ending, Event, Notify
 from devices.dicom.settings import NodeSettings, WebSettings
 from devices.dicom.storage.placement import Kept
-from devices.dicom.web.access import TokenUnusable, read_digest
+from devices.dicom.web.access import TokenUnusable, read_digests
 from devices.dicom.web.instructions import READY, Instructions
 from devices.dicom.workers.handover import LONGEST_BYTES, decode_event
 
@@ -79,7 +79,7 @@ class WebProcess:
         while True:
             since_s = self._clock()
             try:
-                digests = {client.ae_title: read_digest(client.token_file).hex() for client in web.clients}
+                digests = read_digests(web.clients)
                 await self._serve(Instructions(settings=self._settings, digests=digests))
                 reason = "its process has ended; see the node's error output"
             except (TokenUnusable, OSError) as exc:

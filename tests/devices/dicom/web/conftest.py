@@ -1,8 +1,9 @@
 """A node that speaks DICOMweb, a client of it, and an independent one."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -15,6 +16,7 @@ from requests import Session
 from devices.dicom.client import StorageNode, run_node
 from devices.dicom.settings import NodeSettings
 from tests.devices.dicom.conftest import Settings
+from tests.devices.dicom.index.conftest import cluster, database  # noqa: F401 - fixtures
 
 TOKEN = "0123456789abcdef" * 4
 READER_TOKEN = "fedcba9876543210" * 4
@@ -56,9 +58,25 @@ class Site:
                     return found
                 await asyncio.sleep(0.05)
 
+    @property
+    def web_process(self) -> int:
+        """The process that speaks DICOMweb."""
+        for folder in Path("/proc").iterdir():
+            with suppress(OSError):
+                if folder.name.isdecimal() and b"devices.dicom.web" in (folder / "cmdline").read_bytes():
+                    fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                    if int(fields[1]) == self.node.process_id:
+                        return int(folder.name)
+        raise AssertionError("there is no such process")
+
     def left_incoming(self) -> list[Path]:
         """Files that are not complete."""
         return list((self.folder / ".incoming").iterdir())
+
+
+def resident_mb(process: int) -> float:
+    """Memory of a process."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
 
 
 Open: TypeAlias = Callable[..., AbstractAsyncContextManager[Site]]

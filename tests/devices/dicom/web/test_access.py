@@ -7,8 +7,8 @@ import httpx2
 import pytest
 from pydantic import ValidationError
 
-from devices.dicom.settings import NodeSettings
-from devices.dicom.web.access import TokenUnusable, read_digest
+from devices.dicom.settings import NodeSettings, WebClient
+from devices.dicom.web.access import TokenUnusable, read_digest, read_digests
 from devices.readings import LinkState
 from tests.devices.dicom.conftest import Make, Settings
 from tests.devices.dicom.web.conftest import KIND, READER_TOKEN, TOKEN, Open, in_parts
@@ -121,6 +121,15 @@ def test_a_token_file_that_keeps_no_secret_is_refused(
         path.chmod(mode)
     with pytest.raises(TokenUnusable, match=said):
         read_digest(path)
+
+
+def test_two_clients_with_one_token_are_refused(tmp_path: Path) -> None:
+    """Each client has a secret of its own, or the trail could not say who it was."""
+    path = tmp_path / "token"
+    path.write_text(TOKEN)
+    path.chmod(0o600)
+    with pytest.raises(TokenUnusable, match="one token"):
+        read_digests([WebClient(ae_title=title, token_file=path) for title in ("A", "B")])
 
 
 async def test_without_its_token_file_associations_go_on(

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 from pydicom import dcmread
 
@@ -100,6 +101,11 @@ async def test_a_description_leaves_out_bulk_data(open_site: Open, thing: Make) 
     assert not {"00281201", "7FE00010", "00020010"} & set(said)
 
 
+def _peak_kb(status: Path) -> int:
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1])
+
+
 async def test_a_deflate_bomb_is_described_by_its_identifiers(open_site: Open, thing: Make) -> None:
     """An object that would inflate to 500 MB is stored as sent; its description does not inflate it."""
     deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
@@ -111,7 +117,10 @@ async def test_a_deflate_bomb_is_described_by_its_identifiers(open_site: Open, t
     )
     async with open_site() as site:
         assert (await site.store(meta.to_bytes() + content + bytes(len(content) % 2))).status_code == 200
+        status = Path(f"/proc/{site.web_process}/status")
+        before_kb = _peak_kb(status)
         (said,) = (await site.http.get(f"{site.url}/studies/1.2.3/metadata")).json()
+        assert _peak_kb(status) - before_kb < 50_000
     assert said["00080018"] == {"vr": "UI", "Value": ["1.2.3.4.5"]}
     assert said["0020000E"] == {"vr": "UI", "Value": ["1.2.3.1"]}
     assert "00420011" not in said

@@ -65,12 +65,12 @@ CASES = (
 
 
 @pytest.fixture
-def search(tmp_path: Path) -> Search:
+def search(tmp_path: Path, database: str | None) -> Search:
     """Give three studies, indexed."""
-    catalogue = Catalogue.to_write(tmp_path, None)
+    catalogue = Catalogue.to_write(tmp_path, database)
     catalogue.add([read_entry(tmp_path, path) for case in CASES for path in case.write(tmp_path)])
     catalogue.close()
-    return Search(tmp_path, None, url_of=lambda *uids: "/".join(uids))
+    return Search(tmp_path, database, url_of=lambda *uids: "/".join(uids))
 
 
 def _found(search: Search, keys: dict[str, str], level: Level = Level.STUDIES) -> set[str]:
@@ -178,12 +178,12 @@ def test_a_study_says_what_it_holds(search: Search) -> None:
     assert (found.RetrieveURL, found.InstanceAvailability) == ("1.1", "ONLINE")
 
 
-def test_a_conflict_is_one_instance(search: Search, tmp_path: Path) -> None:
+def test_a_conflict_is_one_instance(search: Search, tmp_path: Path, database: str | None) -> None:
     """Two files under one UID are found once: the one that is retrieved."""
     there = tmp_path / "1.2" / "1.2.1.9.dcm"
     beside = there.with_name("1.2.1.9.0123456789abcdef.dcm")
     beside.write_bytes(there.read_bytes())
-    catalogue = Catalogue.to_write(tmp_path, None)
+    catalogue = Catalogue.to_write(tmp_path, database)
     catalogue.add([read_entry(tmp_path, beside)])
     catalogue.close()
     (found,) = search.answer(Query.read(Level.INSTANCES, [("StudyInstanceUID", "1.2")], path={}))

@@ -12,7 +12,7 @@ import pytest
 
 from devices.dicom.storage.part10 import FileMeta
 from tests.devices.dicom.conftest import Console, Make, Thing
-from tests.devices.dicom.web.conftest import BOUNDARY, KIND, TOKEN, Open, Site, in_parts
+from tests.devices.dicom.web.conftest import BOUNDARY, KIND, TOKEN, Open, Site, in_parts, resident_mb
 
 FAILED, REFERENCED, OTHERS = "00081198", "00081199", "0008119A"
 
@@ -63,9 +63,9 @@ async def test_the_node_counts_what_came_either_way(open_site: Open, thing: Make
             await sender.associate()
             assert await sender.store(other) == 0
             await sender.release()
-        async with asyncio.timeout(10):
-            while (figures := site.node.figures) is None or figures.objects != {"new": 2} or figures.index_waiting:
-                await asyncio.sleep(0.05)
+        await _becomes(lambda: site.node.figures is not None and site.node.figures.objects == {"new": 2})
+        figures = site.node.figures
+        assert figures is not None
         assert figures.refused == {"object": 1}
         assert figures.received_bytes == len(thing().data_set) + len(other.data_set)
         assert sum(figures.durable) == 2
@@ -247,35 +247,21 @@ async def test_who_does_not_come_to_the_point_is_dropped(open_site: Open) -> Non
             await writer.wait_closed()
 
 
-def _web_process(node_process: int) -> int:
-    for folder in Path("/proc").iterdir():
-        with suppress(OSError):
-            if folder.name.isdecimal() and b"devices.dicom.web" in (folder / "cmdline").read_bytes():
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-                if int(fields[1]) == node_process:
-                    return int(folder.name)
-    raise AssertionError("there is no such process")
-
-
-def _resident_mb(process: int) -> float:
-    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
-
-
 async def test_memory_is_flat_whatever_an_objects_size(open_site: Open, thing: Make) -> None:
     """An object of 500 MB costs the process that takes it less than 20 MB."""
     chunk, size_mb = os.urandom(1_000_000), 500
     head = _file(thing()) + b"\xe0\x7f\x10\0OW\0\0" + (size_mb * 1_000_000).to_bytes(4, "little")
 
     async with open_site() as site:
-        process = _web_process(site.node.process_id)
+        process = site.web_process
         await site.store(_file(thing(object_uid="1.2.3.4.6")))
-        before_mb, most_mb = _resident_mb(process), 0.0
+        before_mb, most_mb = resident_mb(process), 0.0
 
         async def body() -> AsyncIterator[bytes]:
             nonlocal most_mb
             yield in_parts(head)[: -len(BOUNDARY) - 8]
             for _ in range(size_mb):
-                most_mb = max(most_mb, _resident_mb(process))
+                most_mb = max(most_mb, resident_mb(process))
                 yield chunk
             yield f"\r\n--{BOUNDARY}--\r\n".encode()
 
@@ -295,7 +281,7 @@ async def test_a_killed_process_loses_nothing_and_leaves_nothing_half(
         _, writer = await _send_raw(site, body[:2_500_000], length=len(body))
         await _becomes(lambda: bool(site.left_incoming()))
         async with asyncio.timeout(30):
-            os.kill(_web_process(site.node.process_id), signal.SIGKILL)
+            os.kill(site.web_process, signal.SIGKILL)
             async with console(site.node.port) as other:
                 assert await other.associate() == 2
                 assert await other.store(thing(object_uid="1.2.3.4.7")) == 0
