@@ -51,6 +51,7 @@ from devices.readings import DeviceHealth
 from display.app import Exhibits, create_app
 from display.composer import Composer
 from display.composition import ShownDevice
+from display.metrics import RoomCollector
 from display.server import AddressInUse, Server, listen
 from display.stage import Signboard, Stage
 from display.summary import sum_up
@@ -164,6 +165,16 @@ class Room:
         """Name what the display's server shows."""
         return self._stage.exhibits()
 
+    def collector(self) -> RoomCollector:
+        """Give what reads the room's figures for Prometheus."""
+        return RoomCollector(
+            board=self.board,
+            localiser=self._localiser,
+            hub=self._stage.exhibits().hub,
+            figures=lambda: self.intake.running_node.figures if self.intake.running_node else None,
+            clock=monotonic,
+        )
+
     def jobs(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """Name everything that runs for ever."""
         yield from self.intake.jobs(probes=self._site.probes, trackers=self._site.trackers, node=self._site.dicom)
@@ -271,7 +282,7 @@ async def run_room(
         except OSError as exc:
             raise ServiceError(f"recordings: {site.recordings} cannot be written: {exc.strerror}") from exc
         room = Room(site, is_simulated=is_simulated, recorder=recorder, rng=rng)
-        server = Server(create_app(room.exhibits()))
+        server = Server(create_app(room.exhibits(), collector=room.collector()))
         host, port = listener.getsockname()[:2]
         address = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
         async with asyncio.TaskGroup() as tasks:
@@ -519,6 +530,8 @@ async def _announce(room: Room, address: str) -> None:
     print(f"the display is at {address}", file=sys.stderr)
     node = await room.intake.node
     print(f"the DICOM node listens at {node.host}:{node.port}", file=sys.stderr)
+    if node.web_port is not None:
+        print(f"DICOMweb listens on port {node.web_port}", file=sys.stderr)
 
 
 async def _serve(site: Site, *, seconds: float | None) -> dict[str, Any]:

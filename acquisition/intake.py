@@ -65,6 +65,8 @@ class Intake:
     ) -> None:
         self.node: asyncio.Future[StorageNode] = asyncio.get_running_loop().create_future()
         """The storage node, once it listens for the first time."""
+        self.running_node: StorageNode | None = None
+        """The storage node that runs now."""
         self.synchroniser: Synchroniser | None = None
         self._board = board
         self._recorder = recorder
@@ -164,6 +166,7 @@ class Intake:
                 async with run_node(settings, clock=self._clock) as node:
                     if not self.node.done():
                         self.node.set_result(node)
+                    self.running_node = node
                     await self._follow(node)
             except DeviceUnavailable as exc:
                 detail = str(exc).removeprefix(f"{exc.device}: ")

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.middleware import Middleware
 from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
+from prometheus_client.registry import Collector
 
 from devices.clock import Clock
 from display.asyncapi import describe_feed
@@ -17,6 +18,7 @@ from display.connection import Connection
 from display.guard import Guard
 from display.hub import Hub
 from display.messages import SUBPROTOCOL, Hello, StudyChoice, StudyList
+from display.metrics import MEDIA_TYPE, expose
 from display.resection_messages import ResectionRequest
 from display.shelf import Shelf
 
@@ -112,9 +114,16 @@ class Routes:
 
 
 def create_app(
-    exhibits: Exhibits, *, hosts: Sequence[str] = LOOPBACK_NAMES, page_folder: Path = PAGE_FOLDER
+    exhibits: Exhibits,
+    *,
+    collector: Collector | None = None,
+    hosts: Sequence[str] = LOOPBACK_NAMES,
+    page_folder: Path = PAGE_FOLDER,
 ) -> FastAPI:
-    """Build the server for one room's displays; ``hosts`` are the names that it answers for."""
+    """Build the server for one room's displays.
+
+    ``collector`` reads the figures for Prometheus, None for none; ``hosts`` are the names that it answers for.
+    """
     app = FastAPI(
         title="radionav",
         docs_url=None,  # they load scripts from elsewhere
@@ -127,6 +136,8 @@ def create_app(
     app.add_api_route("/v1/studies", routes.studies)
     app.add_api_route("/v1/procedure", routes.procedure, methods=["POST"])
     app.add_api_route("/v1/resection", routes.resection, methods=["POST"])
+    if collector is not None:
+        app.add_api_route("/metrics", lambda: Response(expose(collector), media_type=MEDIA_TYPE))
     app.add_api_route("/asyncapi.json", routes.asyncapi)
     if (page_folder / "index.html").exists():
         app.mount("/", StaticFiles(directory=page_folder, html=True))

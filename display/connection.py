@@ -43,6 +43,13 @@ class Connection:
 
     async def serve(self, hello: Hello) -> None:
         """Send ``hello``, then states as they are asked for, until either side goes."""
+        self._hub.displays += 1
+        try:
+            await self._converse(hello)
+        finally:
+            self._hub.displays -= 1
+
+    async def _converse(self, hello: Hello) -> None:
         await self._send(hello)
         listening = asyncio.create_task(self._listen(), name="display listening")
         speaking = [

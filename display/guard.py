@@ -1,17 +1,15 @@
 """Who may talk to the display's server from a browser: pages that it served itself, and nobody else.
 
-A browser will gladly connect any page on the internet to a server on this machine. The Host header stops
-names that were pointed here (DNS rebinding), the Origin header stops foreign pages (cross-site WebSocket
-hijacking, forged posts); programs without a browser send no Origin and are stopped by the address the
-server listens on.
+Programs without a browser send no Origin and are stopped by the address the server listens on.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 from fastapi.datastructures import Headers
 from fastapi.responses import PlainTextResponse
+
+from devices.origin import refuse_origin
 
 # the interface of ASGI 3.0, which FastAPI speaks and has no names for
 Message: TypeAlias = MutableMapping[str, Any]
@@ -33,10 +31,6 @@ NOT_STORED = (b"cache-control", b"no-store")
 """For every answer that does not say itself how long it may be kept."""
 
 
-def _host_name(header: str) -> str:
-    return urlsplit(f"//{header}").hostname or ""
-
-
 class Guard:
     """ASGI middleware: refuses foreign hosts and origins, and adds the security headers."""
 
@@ -49,8 +43,7 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        refusal = self._refusal(headers)
+        refusal = refuse_origin(Headers(scope=scope), hosts=self._hosts)
         if refusal is not None:
             await _refuse(refusal, scope, receive, send)
             return
@@ -63,15 +56,6 @@ class Guard:
             await send(message)
 
         await self._app(scope, receive, send_guarded)
-
-    def _refusal(self, headers: Headers) -> str | None:
-        host = headers.get("host", "")
-        if _host_name(host) not in self._hosts:
-            return f"this server does not answer for the host {host!r}"
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
-            return f"pages from {origin} may not use this server"
-        return None
 
 
 async def _refuse(reason: str, scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,6 +15,8 @@ class Hub:
     def __init__(self) -> None:
         self._newest: State | None = None
         self._waiting: set[asyncio.Future[State]] = set()
+        self.displays = 0
+        """How many look at it now."""
 
     @property
     def newest(self) -> State | None:

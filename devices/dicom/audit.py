@@ -25,6 +25,7 @@ APPLICATION_START: Final[Code] = ("110120", "Application Start")
 APPLICATION_STOP: Final[Code] = ("110121", "Application Stop")
 INSTANCES_ACCESSED: Final[Code] = ("110103", "DICOM Instances Accessed")
 INSTANCES_TRANSFERRED: Final[Code] = ("110104", "DICOM Instances Transferred")
+QUERY: Final[Code] = ("110112", "Query")
 STUDY_DELETED: Final[Code] = ("110105", "DICOM Study Deleted")
 SECURITY_ALERT: Final[Code] = ("110113", "Security Alert")
 NODE_AUTHENTICATION: Final[Code] = ("110126", "Node Authentication")
@@ -118,6 +119,14 @@ class AuditTrail:
                 about=[_study(study_uid, objects)],
             )
 
+    def disclosed(self, reader: str, address: str, studies: Mapping[str, int], *, is_query: bool) -> None:
+        """Note who was given objects, or what is known of them: of which studies, of how many."""
+        about = [_study(study_uid, objects) for study_uid, objects in studies.items()]
+        if is_query:
+            self._write(QUERY, action="E", source=(reader, address), about=about)
+        else:
+            self._write(INSTANCES_TRANSFERRED, action="R", destination=(reader, address), about=about)
+
     def missing(self, study_uid: str, objects: int) -> Removal:
         """Note that files of a study are gone that the node did not delete."""
         message = self._write(
@@ -179,6 +188,7 @@ class AuditTrail:
         action: str,
         outcome: int = SUCCESS,
         source: tuple[str, str] | None = None,
+        destination: tuple[str, str] | None = None,
         person: str = "",
         about: list[dict[str, Any]] | None = None,
         described: str = "",
@@ -195,20 +205,20 @@ class AuditTrail:
             identification["EventTypeCode"] = _coded(kind)
         if described:
             identification["EventOutcomeDescription"] = described
-        participants = [
-            {"UserID": self._ae_title, "UserIsRequestor": False, "RoleIDCode": _coded(DESTINATION_ROLE)}
-        ]
-        if source is not None:
-            calling_ae, address = source
-            participants.append(
-                {
-                    "UserID": calling_ae,
-                    "UserIsRequestor": True,
-                    "RoleIDCode": _coded(SOURCE_ROLE),
-                    "NetworkAccessPointTypeCode": 2,
-                    "NetworkAccessPointID": address,
-                }
-            )
+        own = SOURCE_ROLE if destination is not None else DESTINATION_ROLE
+        participants = [{"UserID": self._ae_title, "UserIsRequestor": False, "RoleIDCode": _coded(own)}]
+        for other, role in ((source, SOURCE_ROLE), (destination, DESTINATION_ROLE)):
+            if other is not None:
+                calling_ae, address = other
+                participants.append(
+                    {
+                        "UserID": calling_ae,
+                        "UserIsRequestor": True,
+                        "RoleIDCode": _coded(role),
+                        "NetworkAccessPointTypeCode": 2,
+                        "NetworkAccessPointID": address,
+                    }
+                )
         if person:
             participants.append({"UserID": person, "UserIsRequestor": True})
         message = {

@@ -14,6 +14,7 @@ from devices.clock import Clock, monotonic
 from devices.dicom.messages import (
     Conflict,
     Failed,
+    Figures,
     Impaired,
     Listening,
     Need,
@@ -45,8 +46,10 @@ class StorageNode:
         Its name in the site file.
     process_id
         Its process.
-    host, port, tls_port
-        Where it listens; ``tls_port`` is None where it speaks no TLS.
+    figures
+        What it last told of itself; None before.
+    host, port, tls_port, web_port
+        Where it listens; ``tls_port`` is None where it speaks no TLS, ``web_port`` where it speaks no DICOMweb.
 
     """
 
@@ -56,6 +59,8 @@ class StorageNode:
         self.host = listening.host
         self.port = listening.port
         self.tls_port = listening.tls_port
+        self.web_port = listening.web_port
+        self.figures: Figures | None = None
         self._rejected = 0
         self._refusal = ""
         self._shortage = ""
@@ -150,6 +155,8 @@ class StorageNode:
                 self._impair(message)
             case Workers():
                 self._note_workers(message)
+            case Figures():
+                self.figures = message
             case Failed():
                 self.lose(message.reason)
             case Listening():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pydantic_core import PydanticUndefined
+from pydicom.datadict import keyword_for_tag
 from pydicom.uid import UID
 from pynetdicom.presentation import StoragePresentationContexts
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
@@ -28,11 +29,25 @@ from devices.dicom.door import SILENT_CONNECTIONS
 from devices.dicom.services import negotiation
 from devices.dicom.services.commands import Status
 from devices.dicom.services.commitment import CLASS_CONFLICT, NO_SUCH_INSTANCE, PROCESSING_FAILURE
-from devices.dicom.settings import NodeSettings, Peer, PeerTls, RetentionRule, Section, Sender, TlsSettings
+from devices.dicom.settings import (
+    NodeSettings,
+    Peer,
+    PeerTls,
+    RetentionRule,
+    Section,
+    Sender,
+    TlsSettings,
+    WebClient,
+    WebSettings,
+)
 from devices.dicom.storage.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, SEAL_CREATOR_UID
 from devices.dicom.tls import CIPHERS
 from devices.dicom.upper_layer.associate import APPLICATION_CONTEXT
 from devices.dicom.upper_layer.pdus import MAXIMUM_PDU_BYTES
+from devices.dicom.web.application import ROOT
+from devices.dicom.web.attributes import BULK_BYTES, MEDIA_TYPE
+from devices.dicom.web.parts import MOST_PARTS
+from devices.dicom.web.searching import MODALITIES_IN_STUDY, MOST_RESULTS, Level, keys
 
 STORAGE_STATUSES: Final[dict[Status, str]] = {
     Status.SUCCESS: "the object is on the disk: file synchronised, moved into place, folder synchronised",
@@ -75,6 +90,30 @@ ASKED: Final = (
 
 ANSWERS: Final = (0x0000, 0xB000, 0xB006, 0xB007, 0x0110, 0x0111, 0x0122, 0x0124, 0x0213, 0xA700, 0xA900, 0xC000)
 """Statuses of C-STORE as user that are stated."""
+
+
+WEB_STATUSES: Final[dict[int, str]] = {
+    200: "every object is stored and durable; or what was asked for follows",
+    202: "some objects are stored and durable, others have failed: the answer names each",
+    204: "nothing matches",
+    400: "the body is not in parts or is cut short; a UID is none; a key is not known or has a wrong value",
+    401: "no token, or none of a client",
+    403: "the client may not store; or the request is for another name, or from another's page",
+    404: "it is not there",
+    406: "it is not to be had in an acceptable media type or transfer syntax",
+    408: "nothing came for `idle_time_s`",
+    409: "no object is stored: the answer says why",
+    413: f"an object above `maximum_object_mb`, or more than {MOST_PARTS} parts",
+    415: 'the body is not multipart/related; type="application/dicom"',
+    503: "as many connections as allowed are open, or the index cannot be used",
+    507: "no object is stored for want of room on the disk",
+}
+
+
+def _search_keys(level: Level, above: Level | None = None) -> str:
+    """Name what is searched by at a level, and not at the one above."""
+    tags = sorted({*keys(level), MODALITIES_IN_STUDY} - ({*keys(above), MODALITIES_IN_STUDY} if above else set()))
+    return ", ".join(f"{keyword_for_tag(tag)} ({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in tags)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -125,6 +164,8 @@ def statement() -> str:
         ((str(one.result), str(one.source), str(one.reason), said) for one, said in REJECTIONS.items()),
     )
     failures = _table(("reason", "when"), ((f"{reason:04X}", said) for reason, said in FAILURES.items()))
+    web_statuses = _table(("status", "when"), ((str(status), said) for status, said in WEB_STATUSES.items()))
+    dicom = 'multipart/related; type="application/dicom"'
     return f"""# DICOM conformance statement
 
 Written from the node's own tables by `python -m devices.dicom.conformance docs/conformance.md`, in the order
@@ -138,7 +179,7 @@ of PS3.2 annex N. How to set up a console is in [console.md](console.md).
 | Storage: every class, private and unknown ones too | any | yes (`radionav send`) | yes |
 | Storage Commitment Push Model | {negotiation.STORAGE_COMMITMENT} | no | yes |
 {asked}
-Not offered: query, retrieve and worklist as provider, print, media.
+Not offered: query, retrieve and worklist as provider, print, media. By HTTP: store, search, retrieve (section 7).
 
 ## 2. Implementation model
 
@@ -217,7 +258,36 @@ archive gets the node's status.
 - In {_named(PLAIN)}: {_named(context.abstract_syntax for context in StoragePresentationContexts)}.
 - Also compressed ({_named(COMPRESSED)}): {_named(COMPRESSED_CLASSES)}.
 
-## 7. Configuration
+## 7. DICOMweb
+
+Off unless `[dicom.web]` is there. The same objects, by HTTP 1.1 below `{ROOT}`; HTTPS with `tls = true`. Every
+request carries the token of a client (`Authorization: Bearer`); storing wants `may_store`.
+
+| service | resource | media type |
+| --- | --- | --- |
+| STOW-RS, store | `POST /studies`, `/studies/{{study}}` | {dicom}; answer {MEDIA_TYPE} |
+| QIDO-RS, search | `GET /studies`, `/series`, `/instances`, and below a study and a series | {MEDIA_TYPE} |
+| WADO-RS, retrieve | `GET` a study, a series, an instance | {dicom} |
+| WADO-RS, metadata | `GET …/metadata` of each | {MEDIA_TYPE} |
+
+Not offered: rendered resources, frames, bulk data, UPS-RS, XML, single-part retrieval, transcoding. An object
+is given in the transfer syntax stored, also where none is asked for. Metadata leaves out pixel data, what
+stands after it, and values of bytes or numbers longer than {BULK_BYTES} bytes.
+
+Objects are stored under the rules of section 4, a request being what an association is there. Failure Reason
+(0008,1197) is a status of section 4; what is no DICOM file is in Other Failures Sequence (0008,119A).
+
+A search matches single values, lists of UIDs, wildcards, and ranges of dates and times (PS3.4 C.2.2.2);
+names without regard to case of the letters a to z. An attribute that cannot be searched by is refused. Every
+attribute listed is given back. At most {MOST_RESULTS} results come at a time; a warning says how many more
+there are. What was stored less than a second ago may not be found yet; it can be retrieved at once.
+
+- studies: {_search_keys(Level.STUDIES)}
+- series, beside: {_search_keys(Level.SERIES, Level.STUDIES)}
+- instances, beside: {_search_keys(Level.INSTANCES, Level.SERIES)}
+
+{web_statuses}
+## 8. Configuration
 
 ### `[dicom]`
 
@@ -237,15 +307,23 @@ archive gets the node's status.
 ### `[dicom.tls]`
 
 {_fields(TlsSettings)}
-## 8. Character sets
+### `[dicom.web]`
+
+{_fields(WebSettings)}
+### `[[dicom.web.clients]]`
+
+{_fields(WebClient)}
+## 9. Character sets
 
 Data sets are kept as sent, in whatever character set. AE titles are of the default repertoire.
 
-## 9. Security
+## 10. Security
 
 - TLS 1.2 and 1.3 (BCP 195), for TLS 1.2 with `{CIPHERS}`; certificates of senders are asked for where
   `client_ca` is given.
 - Nobody may send who is not listed, by calling and called title and by network.
+- By HTTP nobody is answered without the token of a listed client; it is compared in constant time, and read from a
+  header only. Addresses beyond this machine want TLS.
 - The audit trail (PS3.15 A.5) is in `.audit` in the node's folder, one JSON message a line: start, stop, what each
   association brought, every refusal, every study deleted by command, and files found missing.
 """

@@ -179,6 +179,10 @@ def _plain_address(address: str) -> str:
 def listen(host: str, port: int) -> socket.socket:
     """Bind a port; raises ``OSError`` where it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as exc:
+        exc.filename = f"{host}:{port}"
+        raise
     listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
     return listener

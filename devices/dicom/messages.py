@@ -17,14 +17,17 @@ class Need(StrEnum):
     """Without room on it objects are refused."""
     INDEX = "index"
     """Without it objects are stored, and not found by queries until it is back."""
+    WEB = "web"
+    """Without it nothing goes by HTTP; associations do not need it."""
 
 
 class Listening(Struct, frozen=True, kw_only=True, tag="listening", tag_field="event"):
-    """The ports are open; ``port`` is the bound one, ``tls_port`` that for TLS, or None."""
+    """The ports are open; ``port`` is the bound one, ``tls_port`` that for TLS, ``web_port`` for HTTP, or None."""
 
     host: str
     port: int
     tls_port: int | None = None
+    web_port: int | None = None
 
 
 class Conflict(Struct, frozen=True, kw_only=True, tag="conflict", tag_field="event"):
@@ -76,13 +79,54 @@ class Workers(Struct, frozen=True, kw_only=True, tag="workers", tag_field="event
     reason: str
 
 
+class Figures(Struct, frozen=True, kw_only=True, tag="figures", tag_field="event"):
+    """How much has happened since the node began, and how it stands now.
+
+    Attributes
+    ----------
+    associations_open
+        Associations with consoles.
+    associations_ended
+        By how: ``released``, ``broken off``.
+    refused
+        Connections, associations, objects and requests, by cause.
+    objects
+        By what became of them.
+    received_bytes
+        Of all data sets.
+    durable
+        Objects by the time from the last byte until they were durable: one number for each of
+        ``account.DURABLE_BOUNDS_S``, and one for what took longer.
+    durable_s
+        The sum of those times.
+    free_bytes
+        Room on the disk.
+    index_waiting
+        Objects without a row yet.
+    commitments_waiting
+        Transactions of storage commitment that are not reported on yet.
+
+    """
+
+    associations_open: int
+    associations_ended: dict[str, int]
+    refused: dict[str, int]
+    objects: dict[str, int]
+    received_bytes: int
+    durable: tuple[int, ...]
+    durable_s: float
+    free_bytes: int
+    index_waiting: int
+    commitments_waiting: int
+
+
 class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="event"):
     """The node could not start, or ends, because of ``reason``."""
 
     reason: str
 
 
-NodeMessage: TypeAlias = Listening | Conflict | StudyComplete | Refused | Impaired | Workers | Failed
+NodeMessage: TypeAlias = Listening | Conflict | StudyComplete | Refused | Impaired | Workers | Figures | Failed
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[NodeMessage] = msgspec.json.Decoder(NodeMessage)

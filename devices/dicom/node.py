@@ -14,19 +14,21 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
 
 from devices.clock import Clock, monotonic
+from devices.dicom.account import Account
 from devices.dicom.audit import AuditTrail
 from devices.dicom.completion import StudyLedger
 from devices.dicom.door import WAITING_CONNECTIONS, Admission, Door, listen
 from devices.dicom.messages import (
     Conflict,
     Failed,
+    Figures,
     Impaired,
     Listening,
     Need,
@@ -36,7 +38,7 @@ from devices.dicom.messages import (
     to_line,
 )
 from devices.dicom.services.desk import CommitmentDesk
-from devices.dicom.services.events import Arrival, Ending, Event, Listing, Refusal
+from devices.dicom.services.events import Arrival, Cause, Disclosure, Ending, Event, Listing, Refusal
 from devices.dicom.services.provider import Provider
 from devices.dicom.services.session import Session
 from devices.dicom.settings import NodeSettings
@@ -44,8 +46,11 @@ from devices.dicom.storage.placement import Kept, StoredObject, files_beside
 from devices.dicom.storage.space import SpaceWatch
 from devices.dicom.storage.store import ObjectStore
 from devices.dicom.tls import server_context
+from devices.dicom.web.process import WebProcess
 from devices.dicom.workers.crew import Crew
 from devices.dicom.workers.foreman import Foreman
+
+FIGURES_INTERVAL_S = 1.0
 
 DISK_THREADS = 8
 """Objects that are being made durable at a time: an association waits for its own only."""
@@ -75,17 +80,23 @@ class _Reporter:
         self._ledger = StudyLedger(quiet_s=settings.quiet_s)
         self._clock = clock
         self._changed = asyncio.Event()
+        self.account = Account()
 
     def announce(self, store: ObjectStore) -> None:
         for study in store.studies():
             emit(self._ledger.found(study))
 
     def take(self, happened: Event) -> None:
+        self.account.take(happened)
         match happened:
             case Refusal():
                 self._space.look()
                 self._audit.refused(happened.calling_ae, happened.address, happened.reason)
                 emit(Refused(calling_ae=happened.calling_ae, address=happened.address, reason=happened.reason))
+            case Disclosure():
+                self._audit.disclosed(
+                    happened.calling_ae, happened.address, happened.studies, is_query=happened.is_query
+                )
             case Ending():
                 self._ledger.ended(happened.session, was_released=happened.was_released, now_s=self._clock())
                 self._audit.transferred(
@@ -145,13 +156,13 @@ class _Reporter:
 
 
 def _plain(settings: NodeSettings, exc: OSError) -> str:
-    place = f"{settings.host}:{settings.port}"
+    place = exc.filename or f"{settings.host}:{settings.port}"
     if exc.errno == errno.EADDRINUSE:
         return f"port {place} is in use by another program: end it, or give the node another port"
     if exc.errno == errno.EADDRNOTAVAIL:
-        return f"{settings.host} is no address of this machine: give the node's host as one of its own"
+        return f"{place} is no address of this machine: give the node's host as one of its own"
     if exc.errno == errno.EACCES:
-        return f"no permission for {exc.filename or place}: ports below 1024 and foreign folders need one"
+        return f"no permission for {place}: ports below 1024 and foreign folders need one"
     return str(exc)
 
 
@@ -164,7 +175,9 @@ def _admission(
         timing=settings.timing,
         disk=disk,
         make_user=lambda address: Session(provider, address),
-        report=lambda address, reason: reporter.take(Refusal(calling_ae="", address=address, reason=reason)),
+        report=lambda address, reason: reporter.take(
+            Refusal(cause=Cause.CONNECTION, calling_ae="", address=address, reason=reason)
+        ),
     )
 
 
@@ -221,6 +234,14 @@ async def serve(
                     "reports": reporter.run(),
                     "index": registrar.run(),
                     "space": space.run(),
+                    "figures": _tell_figures(
+                        lambda: reporter.account.figures(
+                            associations_open=len(provider.sessions),
+                            free_bytes=store.free_bytes,
+                            index_waiting=registrar.waiting,
+                            commitments_waiting=desk.waiting,
+                        )
+                    ),
                     "commitments": desk.run(),
                     "door": door.serve(plain),
                 }
@@ -234,8 +255,21 @@ async def serve(
                     secured = listeners.enter_context(closing(listen(settings.host, settings.tls.port)))
                     tls_port = secured.getsockname()[1]
                     jobs["TLS door"] = door.serve(secured, tls=server_context(settings.tls))
+                web_port = None
+                if settings.web is not None:
+                    web = listeners.enter_context(closing(listen(settings.web.host, settings.web.port)))
+                    web_port = web.getsockname()[1]
+                    web_process = WebProcess(
+                        settings,
+                        web,
+                        notify=reporter.take,
+                        numbers=provider.numbers,
+                        tell=lambda reason: emit(Impaired(what=Need.WEB, reason=reason)),
+                        clock=clock,
+                    )
+                    jobs["DICOMweb"] = web_process.run(settings.web)
                 crew.start()
-                emit(Listening(host=host, port=port, tls_port=tls_port))
+                emit(Listening(host=host, port=port, tls_port=tls_port, web_port=web_port))
                 audit.started()
                 reporter.announce(store)
                 try:
@@ -249,6 +283,17 @@ async def serve(
 def _tell_missing(missing: int, reason: str) -> None:
     # that the node listens is told first
     asyncio.get_running_loop().call_soon(emit, Workers(missing=missing, reason=reason))
+
+
+async def _tell_figures(measure: Callable[[], Figures]) -> None:
+    told: Figures | None = None
+    while True:
+        with suppress(OSError):  # of a folder that is gone the space watch tells
+            figures = measure()
+            if figures != told:
+                emit(figures)
+                told = figures
+        await asyncio.sleep(FIGURES_INTERVAL_S)
 
 
 async def _first_of(jobs: Mapping[str, Coroutine[Any, Any, object]]) -> None:

@@ -88,6 +88,48 @@ class TlsSettings(Section):
     )
 
 
+class WebClient(Section):
+    """A program that may ask by HTTP."""
+
+    ae_title: AeTitle = Field(description="What the node calls it, in files and in the audit trail.")
+    token_file: Path = Field(description="File with the secret it sends, 32 characters or more, on one line.")
+    may_store: bool = Field(
+        default=False, description="Whether it may store objects, or only find and fetch them."
+    )
+    on_conflict: OnConflict = Field(
+        default=OnConflict.KEEP_FIRST,
+        description="Other bytes under a UID that is there: keep first, replace (both are kept), or reject.",
+    )
+
+
+class WebSettings(Section):
+    """DICOMweb beside DICOM: the same objects by HTTP."""
+
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on; another than this machine's wants tls."
+    )
+    port: int = Field(default=8751, ge=0, le=65535, description="TCP port; 0 takes any free one.")
+    names: tuple[str, ...] = Field(
+        default=("localhost", "127.0.0.1", "::1"),
+        min_length=1,
+        description="Names that it answers for, as they stand in the URLs of programs.",
+    )
+    tls: bool = Field(default=False, description="Speak HTTPS, with the certificate of `[dicom.tls]`.")
+    clients: tuple[WebClient, ...] = Field(default=(), description="Programs that may ask; none means nobody may.")
+    maximum_connections: int = Field(
+        default=32, ge=1, le=1000, description="Connections at a time; more are answered with 503."
+    )
+
+    @model_validator(mode="after")
+    def _keeps_secrets(self) -> Self:
+        if not self.tls and not ip_address(self.host).is_loopback:
+            raise ValueError(f"{self.host} is beyond this machine: tokens and patients want tls = true there")
+        titles = [client.ae_title for client in self.clients]
+        if twice := {title for title in titles if titles.count(title) > 1}:
+            raise ValueError(f"two clients are called {', '.join(sorted(twice))}: each needs a title of its own")
+        return self
+
+
 class RetentionRule(Section):
     """Studies that ``radionav retention`` names: those of which all that the rule says is so."""
 
@@ -198,6 +240,7 @@ class NodeSettings(Section):
         default=(), description="Nodes that are called: worklist, archive, destinations. None: nobody is."
     )
     tls: TlsSettings | None = Field(default=None, description="TLS beside plain DICOM. None: off.")
+    web: WebSettings | None = Field(default=None, description="DICOMweb beside DICOM. None: off.")
     workers: int = Field(
         default=4,
         ge=0,
@@ -239,7 +282,15 @@ class NodeSettings(Section):
             }
         )
         peers = tuple(peer.model_copy(update={"tls": peer.tls and peer.tls.beside(folder)}) for peer in self.peers)
-        return self.model_copy(update={"folder": folder / self.folder, "tls": tls, "peers": peers})
+        web = self.web and self.web.model_copy(
+            update={
+                "clients": tuple(
+                    client.model_copy(update={"token_file": folder / client.token_file})
+                    for client in self.web.clients
+                )
+            }
+        )
+        return self.model_copy(update={"folder": folder / self.folder, "tls": tls, "peers": peers, "web": web})
 
     @property
     def timing(self) -> Timing:
@@ -268,6 +319,12 @@ class NodeSettings(Section):
         if named is None and (self.is_open or calling_ae in self.allowed_ae_titles):
             return Sender.model_construct(ae_title=calling_ae, called_ae_titles=(ANY,))
         return named
+
+    @model_validator(mode="after")
+    def _web_has_its_certificate(self) -> Self:
+        if self.web is not None and self.web.tls and self.tls is None:
+            raise ValueError("web.tls wants a certificate: write [dicom.tls]")
+        return self
 
     @model_validator(mode="after")
     def _senders_differ(self) -> Self:

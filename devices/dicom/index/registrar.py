@@ -75,6 +75,11 @@ class Registrar:
         # one thread: a database has one writer
         self._thread = ThreadPoolExecutor(1, "dicom index")
 
+    @property
+    def waiting(self) -> int:
+        """Objects that are stored and have no row yet."""
+        return len(self._waiting)
+
     def note(self, stored: StoredObject) -> None:
         """Take an object that is on the disk; its row follows."""
         # without a database nothing is remembered: the folder is looked through when there is one

@@ -129,6 +129,11 @@ class CommitmentDesk:
         self._pending: set[Path] = set()
         self._opened = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """Transactions that are not reported on yet."""
+        return len(self._pending)
+
     def accept(self, transaction: Transaction, answer: Respond) -> Work | None:
         """Take a transaction durably, by work, and answer."""
         path = self._path(transaction)

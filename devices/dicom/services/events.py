@@ -1,6 +1,7 @@
 """What happens at the node that others want to know: told where it happens, and from process to process."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -8,18 +9,37 @@ from msgspec import Struct
 from devices.dicom.storage.placement import StoredObject
 
 
+class Cause(StrEnum):
+    """Why something was not accepted, in one of so many words."""
+
+    CONNECTION = "connection"
+    CALLING_AE = "calling AE title"
+    NETWORK = "network"
+    CALLED_AE = "called AE title"
+    LIMIT = "limit"
+    BROKEN_OFF = "broken off"
+    OBJECT = "object"
+    REQUEST = "request"
+    """By HTTP."""
+
+
 class Arrival(Struct, frozen=True, kw_only=True, tag="arrival"):
-    """An object was stored and is about to be acknowledged; ``session`` is its association's number."""
+    """An object was stored and is about to be acknowledged.
+
+    ``session`` is its association's number, ``took_s`` how long it took from its last byte until it was durable.
+    """
 
     session: int
     calling_ae: str
     object_uid: str
     stored: StoredObject
+    took_s: float
 
 
 class Refusal(Struct, frozen=True, kw_only=True, tag="refusal"):
     """A connection, an association or an object was not accepted."""
 
+    cause: Cause
     calling_ae: str
     address: str
     reason: str
@@ -41,6 +61,15 @@ class Listing(Struct, frozen=True, kw_only=True, tag="listing"):
     object_uids: frozenset[str]
 
 
-Event: TypeAlias = Arrival | Refusal | Ending | Listing
+class Disclosure(Struct, frozen=True, kw_only=True, tag="disclosure"):
+    """Objects, or what is known of them, are about to be given out; ``studies`` says how many of which."""
+
+    calling_ae: str
+    address: str
+    studies: dict[str, int]
+    is_query: bool = False
+
+
+Event: TypeAlias = Arrival | Refusal | Ending | Listing | Disclosure
 
 Notify: TypeAlias = Callable[[Event], None]

@@ -16,7 +16,7 @@ from devices.dicom.services.commands import (
     encode_response,
 )
 from devices.dicom.services.committing import Committing
-from devices.dicom.services.events import Arrival, Ending, Refusal
+from devices.dicom.services.events import Arrival, Cause, Ending, Refusal
 from devices.dicom.services.provider import Provider
 from devices.dicom.services.request import Declined, Request, Respond, Unanswered
 from devices.dicom.services.storage import Storing
@@ -120,12 +120,12 @@ class Session:
         self._answers.give_up()
         if self._association is None:
             if reason and not self.calling_ae:
-                self.refuse(f"{reason}: connection dropped")
+                self.refuse(f"{reason}: connection dropped", cause=Cause.CONNECTION)
             return
         self._association = None
         self._provider.sessions.remove(self)
         if not was_released and reason:
-            self.refuse(f"association ended: {reason}")
+            self.refuse(f"association ended: {reason}", cause=Cause.BROKEN_OFF)
         self._provider.notify(
             Ending(
                 session=self.number,
@@ -136,27 +136,34 @@ class Session:
             )
         )
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, *, cause: Cause = Cause.OBJECT) -> None:
         """Tell of a refusal."""
-        self._provider.notify(Refusal(calling_ae=self.calling_ae, address=self.address, reason=reason))
+        self._provider.notify(
+            Refusal(cause=cause, calling_ae=self.calling_ae, address=self.address, reason=reason)
+        )
 
     def _turn_away(self, request: AssociateRequest, sender: Sender | None) -> AssociateReject | None:
         settings, others = self._provider.settings, self._provider.sessions
         own = sum(other.calling_ae == self.calling_ae for other in others)
         if sender is None:
-            self.refuse(f"calling AE title {request.calling_ae!r} is not in allowed_ae_titles")
+            self.refuse(
+                f"calling AE title {request.calling_ae!r} is not in allowed_ae_titles", cause=Cause.CALLING_AE
+            )
             return negotiation.CALLING_AE_UNKNOWN
         if not sender.may_come_from(self.address):
-            self.refuse(f"{self.address} is in none of the networks of {request.calling_ae!r}")
+            sentence = f"{self.address} is in none of the networks of {request.calling_ae!r}"
+            self.refuse(sentence, cause=Cause.NETWORK)
             return negotiation.CALLING_AE_UNKNOWN
         if not sender.may_call(request.called_ae, settings.ae_title):
-            self.refuse(f"called AE title {request.called_ae!r} is not {settings.ae_title!r}")
+            self.refuse(
+                f"called AE title {request.called_ae!r} is not {settings.ae_title!r}", cause=Cause.CALLED_AE
+            )
             return negotiation.CALLED_AE_UNKNOWN
         if len(others) >= settings.maximum_associations:
-            self.refuse(f"{len(others)} associations are open already")
+            self.refuse(f"{len(others)} associations are open already", cause=Cause.LIMIT)
             return negotiation.LOCAL_LIMIT_EXCEEDED
         if own >= sender.maximum_associations:
-            self.refuse(f"{own} associations of {self.calling_ae!r} are open already")
+            self.refuse(f"{own} associations of {self.calling_ae!r} are open already", cause=Cause.LIMIT)
             return negotiation.LOCAL_LIMIT_EXCEEDED
         return None
 
@@ -242,9 +249,15 @@ class Session:
         storing.begin(command, transfer_syntax=self.transfer_syntaxes[context_id], calling_ae=self.calling_ae)
         return storing
 
-    def _arrived(self, object_uid: str, stored: StoredObject) -> None:
+    def _arrived(self, object_uid: str, stored: StoredObject, took_s: float) -> None:
         self._provider.notify(
-            Arrival(session=self.number, calling_ae=self.calling_ae, object_uid=object_uid, stored=stored)
+            Arrival(
+                session=self.number,
+                calling_ae=self.calling_ae,
+                object_uid=object_uid,
+                stored=stored,
+                took_s=took_s,
+            )
         )
         if stored.kept is not Kept.REJECTED:
             self.acknowledged[stored.study_uid] += 1

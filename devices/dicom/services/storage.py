@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable
 
+from devices.clock import monotonic
 from devices.dicom.services.commands import Command, Status
 from devices.dicom.services.request import Refuse, Respond
 from devices.dicom.storage.elements import UnreadableObject
@@ -26,7 +27,7 @@ class Storing:
     on_conflict
         What is done with other bytes under its UID.
     arrived
-        Told of the object when it is stored, before it is acknowledged.
+        Told of the object when it is stored, before it is acknowledged, and how long that took, s.
     respond, refuse
         Answer the request; tell of a refusal.
 
@@ -38,7 +39,7 @@ class Storing:
         *,
         limit_mb: int,
         on_conflict: OnConflict,
-        arrived: Callable[[StoredObject], None],
+        arrived: Callable[[StoredObject, float], None],
         respond: Respond,
         refuse: Refuse,
     ) -> None:
@@ -100,7 +101,9 @@ class Storing:
     def _outcome(self, spool: Spool) -> Conclusion:
         """Keep it, which waits for the disk; gives what is then to be said."""
         try:
+            begun_s = monotonic()
             stored = spool.keep(self._on_conflict)
+            took_s = monotonic() - begun_s
         except UnreadableObject as exc:
             return self._turned_down(Status.CANNOT_UNDERSTAND, str(exc))
         except ObjectMismatch as exc:
@@ -109,7 +112,7 @@ class Storing:
             return self._turned_down(Status.OUT_OF_RESOURCES, _space(exc))
 
         def stored_it() -> None:
-            self._arrived(stored)
+            self._arrived(stored, took_s)
             if stored.kept is Kept.REJECTED:
                 self._refuse(f"other bytes are there under {stored.path.stem}, and its rule is to reject them")
                 self._respond(Status.DUPLICATE_SOP_INSTANCE)

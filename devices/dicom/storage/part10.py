@@ -93,13 +93,35 @@ class FileMeta:
         """
         with path.open("rb") as file:
             head = file.read(LONGEST_META_BYTES)
-        start = PREAMBLE_BYTES + len(b"DICM")
-        if head[PREAMBLE_BYTES:start] != b"DICM" or len(head) < start + 12:
-            raise UnreadableFile(f"{path} is no DICOM file: it has no DICM after its preamble")
-        end = start + 12 + int(struct.unpack_from("<I", head, start + 8)[0])
-        if end > len(head):
+        try:
+            parsed = cls.parse(head)
+        except UnreadableFile as exc:
+            raise UnreadableFile(f"{path}: {exc}") from exc
+        if parsed is None:
             raise UnreadableFile(f"{path}: its meta information ends before its end")
-        values = _read_group(head[start + 12 : end], path)
+        return parsed
+
+    @classmethod
+    def parse(cls, head: bytes | bytearray) -> tuple[Self, int] | None:
+        """Read the meta information from the first bytes of a file; None where more of them are wanted.
+
+        Raises
+        ------
+        UnreadableFile
+            Where it has none that can be read, or more than 64 KB of it.
+
+        """
+        start = PREAMBLE_BYTES + len(b"DICM")
+        if len(head) < start + 12:
+            return None
+        if head[PREAMBLE_BYTES:start] != b"DICM":
+            raise UnreadableFile("no DICOM file: it has no DICM after its preamble")
+        end = start + 12 + int(struct.unpack_from("<I", head, start + 8)[0])
+        if end > LONGEST_META_BYTES:
+            raise UnreadableFile(f"its meta information is said to have {end} bytes")
+        if end > len(head):
+            return None
+        values = _read_group(bytes(head[start + 12 : end]))
         seal = values.get(0x0102, b"")
         is_ours = _text(values, 0x0100) == SEAL_CREATOR_UID and len(seal) == _SEAL.size
         meta = cls(
@@ -120,7 +142,7 @@ def _element(element: int, vr: bytes, text: str) -> bytes:
     return struct.pack("<HH2sH", 0x0002, element, vr, len(value)) + value
 
 
-def _read_group(content: bytes, path: Path) -> dict[int, bytes]:
+def _read_group(content: bytes) -> dict[int, bytes]:
     values, place = {}, 0
     try:
         while place < len(content):
@@ -132,7 +154,7 @@ def _read_group(content: bytes, path: Path) -> dict[int, bytes]:
             values[element] = content[place : place + length]
             place += length
     except struct.error as exc:
-        raise UnreadableFile(f"{path}: its meta information cannot be read: {exc}") from exc
+        raise UnreadableFile(f"its meta information cannot be read: {exc}") from exc
     return values
 
 

@@ -42,6 +42,8 @@ class StoredObject:
     path: Path
     kept: Kept
     study_uid: str
+    size_bytes: int
+    """Of its data set, as received."""
 
 
 def place_object(written: str, meta: FileMeta, study: Path, *, on_conflict: OnConflict) -> StoredObject:
@@ -49,19 +51,19 @@ def place_object(written: str, meta: FileMeta, study: Path, *, on_conflict: OnCo
 
     ``meta`` says what it is, its UID checked. The name that the file had may be left.
     """
-    place = study / f"{meta.object_uid}.dcm"
+    place, size_bytes = study / f"{meta.object_uid}.dcm", (meta.seal or EMPTY).size
     folder = os.open(study, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
             # of two that bring the same object at once, one does this
             os.link(written, place)
-            stored = StoredObject(path=place, kept=Kept.NEW, study_uid=study.name)
+            stored = StoredObject(path=place, kept=Kept.NEW, study_uid=study.name, size_bytes=size_bytes)
         except FileExistsError:
             # never two such objects of a study at a time, whichever threads and processes they come in by
             fcntl.flock(folder, fcntl.LOCK_EX)
             path, kept = _place_beside(Path(written), meta, place, on_conflict=on_conflict)
             fcntl.flock(folder, fcntl.LOCK_UN)
-            stored = StoredObject(path=path, kept=kept, study_uid=study.name)
+            stored = StoredObject(path=path, kept=kept, study_uid=study.name, size_bytes=size_bytes)
         # also for an object that was there already: whoever placed it may have been killed before this
         os.fsync(folder)
     finally:

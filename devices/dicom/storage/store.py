@@ -103,10 +103,15 @@ class ObjectStore:
         self.check_space()
         return Spool(self, meta, folder=self._incoming)
 
+    @property
+    def free_bytes(self) -> int:
+        """Room on the disk; raises ``OSError`` where the folder is gone."""
+        there = os.statvfs(self._folder)
+        return there.f_bavail * there.f_frsize
+
     def check_space(self) -> None:
         """Raise ``StorageFull`` where less than the floor is free."""
-        there = os.statvfs(self._folder)
-        free_mb = there.f_bavail * there.f_frsize // MEGABYTE
+        free_mb = self.free_bytes // MEGABYTE
         if free_mb < self._free_floor_mb:
             raise StorageFull(
                 f"{free_mb} MB are free in {self._folder}, less than the floor of {self._free_floor_mb} MB: "

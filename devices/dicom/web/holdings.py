@@ -1,0 +1,111 @@
+"""Which objects there are: the folder says so, the index says the rest; what it does not have yet is read."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from devices.dicom.index.attributes import read_entry
+from devices.dicom.index.catalogue import Catalogue
+from devices.dicom.index.database import IndexUnavailable
+from devices.dicom.index.tables import objects
+from devices.dicom.storage.elements import UnreadableObject
+from devices.dicom.storage.part10 import UnreadableFile
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """An object in the folder. Of several under one UID this is the one with the plain name."""
+
+    path: Path
+    study_uid: str
+    series_uid: str
+    object_uid: str
+    sop_class_uid: str
+    transfer_syntax: str
+
+
+class Holdings:
+    """The objects of a folder.
+
+    Parameters
+    ----------
+    folder
+        The store's.
+    index
+        The database of its index; None for the SQLite file below the folder.
+
+    """
+
+    def __init__(self, folder: Path, index: str | None) -> None:
+        self._folder = folder
+        self._index = index
+
+    def find(self, study_uid: str, series_uid: str | None, object_uid: str | None) -> list[Holding]:
+        """Find a study's objects, a series', or one, by name of file; the UIDs are checked ones.
+
+        Raises
+        ------
+        OSError
+            Where the folder cannot be read.
+
+        """
+        study = self._folder / study_uid
+        try:
+            names = {entry.name for entry in os.scandir(study) if entry.name.endswith(".dcm")}
+        except FileNotFoundError:
+            return []
+        if object_uid is not None:
+            names &= {f"{object_uid}.dcm"}
+        known = self._known(study_uid) if len(names) > 1 else {}
+        found = (known.get(name) or self.read(study / name) for name in sorted(names))
+        return [
+            one
+            for one in found
+            if one is not None and one.path.stem == one.object_uid and series_uid in {None, one.series_uid}
+        ]
+
+    def read(self, path: Path) -> Holding | None:
+        """Read what a file below the folder holds; None where it is no object."""
+        try:
+            row = read_entry(self._folder, path).object
+        except (UnreadableFile, UnreadableObject, OSError) as exc:
+            log.warning("a file is no object", path=str(path), reason=str(exc))
+            return None
+        return Holding(
+            path=path,
+            study_uid=str(row["study_uid"]),
+            series_uid=str(row["series_uid"]),
+            object_uid=str(row["object_uid"]),
+            sop_class_uid=str(row["sop_class_uid"]),
+            transfer_syntax=str(row["transfer_syntax"]),
+        )
+
+    def _known(self, study_uid: str) -> dict[str, Holding]:
+        try:
+            return {holding.path.name: holding for holding in self._rows(study_uid)}
+        except (IndexUnavailable, SQLAlchemyError) as exc:
+            log.warning("a study is read without the index", study_uid=study_uid, reason=str(exc))
+            return {}
+
+    def _rows(self, study_uid: str) -> Iterator[Holding]:
+        columns = objects.c
+        chosen = select(
+            columns.path, columns.series_uid, columns.object_uid, columns.sop_class_uid, columns.transfer_syntax
+        ).where(columns.study_uid == study_uid)
+        with Catalogue.open(self._folder, self._index) as catalogue, catalogue.reading() as connection:
+            for row in connection.execute(chosen):
+                yield Holding(
+                    path=self._folder / row.path,
+                    study_uid=study_uid,
+                    series_uid=row.series_uid,
+                    object_uid=row.object_uid,
+                    sop_class_uid=row.sop_class_uid,
+                    transfer_syntax=row.transfer_syntax,
+                )

@@ -1,0 +1,74 @@
+"""The HTTP server: uvicorn, which drops who does not come to the point."""
+
+import asyncio
+
+import h11
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from devices.dicom.settings import NodeSettings, WebSettings
+from devices.dicom.tls import server_context
+
+CLOSING_TIME_S = 1
+
+
+class _Connection(H11Protocol):
+    """A connection that ends where no whole request has come in time, byte by byte or not at all."""
+
+    request_time_s = 0.0
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._rest()
+
+    def _watch(self) -> None:
+        if self.conn.their_state is not h11.IDLE:
+            self._rest()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self.request_time_s, self.transport.close)
+
+    def _rest(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def make_server(app: FastAPI, settings: NodeSettings, web: WebSettings) -> uvicorn.Server:
+    """Make the server.
+
+    Raises
+    ------
+    OSError
+        Where the certificate cannot be used.
+
+    """
+    tls = server_context(settings.tls) if web.tls and settings.tls is not None else None
+
+    class Connection(_Connection):
+        request_time_s = settings.request_time_s
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=web.maximum_connections,
+            timeout_graceful_shutdown=CLOSING_TIME_S,
+            ssl_context_factory=None if tls is None else lambda _config, _default: tls,
+        )
+    )

@@ -1,0 +1,140 @@
+"""What Prometheus reads of a room: how much has come in, how old it is, how its devices and its storage node are.
+
+Read when it is asked for, from what is there anyhow. Labels name devices and kinds of events,
+and nothing of a patient.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from acquisition.board import Board
+from acquisition.localising import Localiser
+from devices.clock import Clock
+from devices.dicom.account import DURABLE_BOUNDS_S
+from devices.dicom.messages import Figures
+from devices.readings import LinkState
+from display.hub import Hub
+
+MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class RoomCollector(Collector):
+    """Reads a room.
+
+    Parameters
+    ----------
+    board, localiser, hub
+        What is known, what is believed, what is shown.
+    figures
+        Gives what the storage node last told; None where there is none.
+    clock
+        Host monotonic clock.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        board: Board,
+        localiser: Localiser,
+        hub: Hub,
+        figures: Callable[[], Figures | None],
+        clock: Clock,
+    ) -> None:
+        self._board = board
+        self._localiser = localiser
+        self._hub = hub
+        self._figures = figures
+        self._clock = clock
+
+    def collect(self) -> Iterator[Metric]:
+        """Give every metric as it stands."""
+        yield from self._counted()
+        yield from self._shown()
+        yield from self._devices()
+        figures = self._figures()
+        if figures is not None:
+            yield from _of_node(figures)
+
+    def _counted(self) -> Iterator[Metric]:
+        tally = self._board.tally
+        for name, said, value in (
+            ("readings", "Counts read from probes.", tally.readings),
+            ("poses", "Poses read from trackers.", tally.poses),
+            ("tracked_counts", "Counts that were given the pose of their middle.", tally.tracked_counts),
+            ("frames", "Frames made for displays.", tally.frames),
+            ("studies", "Studies received, and received again with more.", tally.studies),
+        ):
+            yield CounterMetricFamily(f"radionav_{name}", said, value=value)
+
+    def _shown(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("radionav_displays", "Displays on the feed.", value=self._hub.displays)
+        if self._hub.newest is not None:
+            age_s = self._clock() - self._hub.newest.server_monotonic_s
+            yield GaugeMetricFamily("radionav_feed_age_seconds", "Age of the newest frame.", value=age_s)
+        if self._localiser.newest is not None:
+            took_s = self._localiser.newest.update_ms / 1000
+            yield GaugeMetricFamily(
+                "radionav_posterior_update_seconds",
+                "Time that the newest update of the estimate took.",
+                value=took_s,
+            )
+
+    def _devices(self) -> Iterator[Metric]:
+        states = GaugeMetricFamily(
+            "radionav_device_state", "1 for the state that a device's link is in.", labels=("device", "state")
+        )
+        rejected = CounterMetricFamily(
+            "radionav_device_rejected", "What came from a device and was not taken.", labels=("device",)
+        )
+        for device, health in self._board.health.items():
+            rejected.add_metric((device,), health.rejected)
+            for state in LinkState:
+                states.add_metric((device, state.value), health.state is state)
+        ages = GaugeMetricFamily(
+            "radionav_device_reading_age_seconds", "Age of a device's newest reading.", labels=("device",)
+        )
+        for device, delivered_s in self._board.delivered_s.items():
+            ages.add_metric((device,), self._clock() - delivered_s)
+        yield from (states, rejected, ages)
+
+
+def _of_node(figures: Figures) -> Iterator[Metric]:
+    for name, said, value in (
+        ("associations_open", "Associations with consoles.", figures.associations_open),
+        ("disk_free_bytes", "Room on the disk of received objects.", figures.free_bytes),
+        ("index_waiting_objects", "Objects stored and not in the index yet.", figures.index_waiting),
+        ("commitments_waiting", "Requests for commitment not reported on yet.", figures.commitments_waiting),
+    ):
+        yield GaugeMetricFamily(f"radionav_dicom_{name}", said, value=value)
+    for name, said, label, counts in (
+        ("associations_ended", "Associations that have ended.", "how", figures.associations_ended),
+        ("refused", "Connections, associations, objects and requests refused.", "cause", figures.refused),
+        ("objects", "Objects received, by what became of them.", "kept", figures.objects),
+    ):
+        family = CounterMetricFamily(f"radionav_dicom_{name}", said, labels=(label,))
+        for key, count in counts.items():
+            family.add_metric((key,), count)
+        yield family
+    yield CounterMetricFamily(
+        "radionav_dicom_received_bytes", "Bytes of received data sets.", value=figures.received_bytes
+    )
+    bounds = (*map(str, DURABLE_BOUNDS_S), "+Inf")
+    durable = HistogramMetricFamily(
+        "radionav_dicom_durable_seconds", "From an object's last byte until it was durable."
+    )
+    durable.add_metric((), list(zip(bounds, accumulate(figures.durable), strict=True)), figures.durable_s)
+    yield durable
+
+
+def expose(collector: Collector) -> bytes:
+    """Write what a collector gives as Prometheus reads it."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    return generate_latest(registry)

@@ -1,0 +1,113 @@
+"""Prometheus reads what the room and its node have counted."""
+
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from acquisition.board import Board
+from acquisition.localising import Localiser
+from devices.dicom.account import DURABLE_BOUNDS_S, Account
+from devices.dicom.messages import Figures
+from devices.dicom.services.events import Arrival, Cause, Ending, Refusal
+from devices.dicom.storage.placement import Kept, StoredObject
+from devices.readings import DeviceHealth, LinkState
+from display.app import Exhibits, create_app
+from display.hub import Hub
+from display.messages import StudyList
+from display.metrics import RoomCollector
+from display.shelf import Shelf
+from tests.display.resected import refuse
+from tests.display.test_app import HELLO, choose, state
+
+
+def _arrival(kept: Kept, *, size_bytes: int, took_s: float) -> Arrival:
+    stored = StoredObject(path=Path("x"), kept=kept, study_uid="1.2.3", size_bytes=size_bytes)
+    return Arrival(session=1, calling_ae="CT", object_uid="1.2", stored=stored, took_s=took_s)
+
+
+def _figures() -> Figures:
+    account = Account()
+    account.take(_arrival(Kept.NEW, size_bytes=100, took_s=0.004))
+    account.take(_arrival(Kept.NEW, size_bytes=200, took_s=0.005))
+    account.take(_arrival(Kept.AGAIN, size_bytes=300, took_s=99.0))
+    account.take(Refusal(cause=Cause.NETWORK, calling_ae="DOE^JANE", address="10.0.0.1", reason="DOE^JANE"))
+    account.take(Ending(session=1, calling_ae="CT", address="10.0.0.1", was_released=True, acknowledged={}))
+    account.take(Ending(session=2, calling_ae="CT", address="10.0.0.1", was_released=False, acknowledged={}))
+    return account.figures(associations_open=3, free_bytes=5, index_waiting=7, commitments_waiting=9)
+
+
+def _read(board: Board, hub: Hub, figures: Figures | None) -> dict[tuple[str, ...], float]:
+    """Serve the figures and read them with the client's own parser: values by name and labels."""
+    exhibits = Exhibits(
+        hub=hub,
+        shelf=Shelf(),
+        hello=lambda: HELLO,
+        studies=lambda: StudyList(revision=0, studies=()),
+        choose=choose,
+        resect=refuse,
+        clock=lambda: 10.0,
+    )
+    collector = RoomCollector(
+        board=board,
+        localiser=Localiser(clock=lambda: 10.0),
+        hub=hub,
+        figures=lambda: figures,
+        clock=lambda: 10.0,
+    )
+    with TestClient(create_app(exhibits, collector=collector), base_url="http://127.0.0.1") as client:
+        response = client.get("/metrics")
+        assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+        assert client.get("/metrics", headers={"host": "attacker.example"}).status_code == 403
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+    }
+
+
+def test_the_room_is_read_as_it_stands() -> None:
+    """Tallies, ages, states of devices and displays are those of the board and the hub."""
+    board, hub = Board(), Hub()
+    board.tally.readings, board.tally.frames = 12, 34
+    board.delivered_s["gamma"] = 9.5
+    board.link(DeviceHealth(device="gamma", state=LinkState.SILENT, since_s=0.0, detail="DOE^JANE", rejected=2))
+    hub.publish(state(1))
+    hub.displays = 2
+    read = _read(board, hub, None)
+    assert read["radionav_readings_total",] == 12
+    assert read["radionav_frames_total",] == 34
+    assert read["radionav_displays",] == 2
+    assert read["radionav_feed_age_seconds",] == 10.0 - state(1).server_monotonic_s
+    assert read["radionav_device_reading_age_seconds", "gamma"] == 0.5
+    assert read["radionav_device_state", "gamma", "silent"] == 1
+    assert read["radionav_device_state", "gamma", "live"] == 0
+    assert read["radionav_device_rejected_total", "gamma"] == 2
+    assert not any("dicom" in name for name, *_ in read)
+
+
+def test_the_nodes_account_is_read() -> None:
+    """Objects, bytes, times, refusals and what waits are those that the node told; buckets add up."""
+    read = _read(Board(), Hub(), _figures())
+    assert read["radionav_dicom_objects_total", "new"] == 2
+    assert read["radionav_dicom_objects_total", "again"] == 1
+    assert read["radionav_dicom_received_bytes_total",] == 600
+    assert read["radionav_dicom_refused_total", "network"] == 1
+    assert read["radionav_dicom_associations_ended_total", "released"] == 1
+    assert read["radionav_dicom_associations_ended_total", "broken off"] == 1
+    waiting = ("associations_open", "disk_free_bytes", "index_waiting_objects", "commitments_waiting")
+    assert [read[f"radionav_dicom_{name}",] for name in waiting] == [3, 5, 7, 9]
+    below = [read["radionav_dicom_durable_seconds_bucket", str(bound)] for bound in DURABLE_BOUNDS_S]
+    assert below[:4] == [0, 0, 2, 2]
+    assert below[-1] == 2
+    assert read["radionav_dicom_durable_seconds_bucket", "+Inf"] == 3
+    assert read["radionav_dicom_durable_seconds_count",] == 3
+    assert read["radionav_dicom_durable_seconds_sum",] == pytest.approx(99.009)
+
+
+def test_no_label_holds_what_a_sender_wrote() -> None:
+    """Reasons and titles, in which a name may stand, are in no label."""
+    board = Board()
+    board.link(DeviceHealth(device="dicom", state=LinkState.LIVE, since_s=0.0, detail="refused: DOE^JANE"))
+    assert not any("DOE" in part for key in _read(board, Hub(), _figures()) for part in key)
