@@ -16,6 +16,7 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import T_CONNECT, AddressInformation, AssociationSocket
 
 from devices.dicom.echo import REJECTIONS
+from devices.dicom.reactor import hold_reactor
 from devices.dicom.settings import Peer
 from devices.dicom.storage.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from devices.dicom.tls import client_context
@@ -122,12 +123,12 @@ def associated(
             if not association.is_established:
                 raise _refusal(peer, answers, calling_ae)  # noqa: TRY301 - to be ended as any other
             connection.settimeout(peer.answer_time_s)
-            yield association
+            with hold_reactor(association, within_s=peer.connect_time_s):
+                yield association
+                association.release()
         except BaseException:
             association.abort()
             raise
-        else:
-            association.release()
         finally:
             _end(association)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -241,6 +242,8 @@ def test_the_limit_cancels(serve: Any, peer: Any) -> None:
 
     def handle(event: Any) -> Iterator[tuple[int, Dataset | None]]:
         for number in itertools.count(1):
+            while number > 10 and not event.is_cancelled:
+                threading.Event().wait(0.001)  # a peer that looks for C-CANCEL now and then, no race with it
             if event.is_cancelled:
                 is_cancelled.append(number)
                 yield 0xFE00, None
