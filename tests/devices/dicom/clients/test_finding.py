@@ -242,9 +242,11 @@ def test_the_limit_cancels(serve: Any, peer: Any) -> None:
 
     def handle(event: Any) -> Iterator[tuple[int, Dataset | None]]:
         for number in itertools.count(1):
-            while number > 10 and not event.is_cancelled:
-                threading.Event().wait(0.001)  # a peer that looks for C-CANCEL now and then, no race with it
-            if event.is_cancelled:
+            is_asked = event.is_cancelled  # true once
+            while number > 10 and not is_asked:
+                threading.Event().wait(0.001)  # no race with C-CANCEL: it answers no more until it has come
+                is_asked = event.is_cancelled
+            if is_asked:
                 is_cancelled.append(number)
                 yield 0xFE00, None
                 return
