@@ -323,7 +323,9 @@ def _run(
     ] = None,
     excise: Annotated[
         str | None,
-        typer.Option(help="With --simulate: cut a source out, as node:60 (after the study is sent; s)."),
+        typer.Option(
+            help="With --simulate: cut a source out, as node:60 (after the study is sent; s) or node (at SIGUSR1)."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="With --simulate: seed of every draw.")] = 1,
     port: Annotated[int | None, typer.Option(help="TCP port of the display, in place of the site file's.")] = None,

@@ -1,6 +1,7 @@
 """What goes on in a simulated room at a given time: a cable is pulled, a source is cut out."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -42,23 +43,44 @@ class Unplugging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excision:
-    """A source is cut out of the patient and carried away, so long after the study was sent."""
+    """A source is cut out of the patient and carried away.
+
+    Attributes
+    ----------
+    after_s
+        So long after the study was sent; None when the process is told to by SIGUSR1.
+
+    """
 
     source: str
-    after_s: float
+    after_s: float | None
 
     @classmethod
     def read(cls, written: str, *, scene: Scene) -> Self:
-        """Read ``SOURCE:AFTER_S``; raises ``ImpossibleHappening``."""
-        source, _, after = written.rpartition(":")
+        """Read ``SOURCE:AFTER_S`` or ``SOURCE``; raises ``ImpossibleHappening``."""
+        source, colon, after = written.partition(":")
         try:
             scene.without(source)
-            return cls(source=source, after_s=float(after))
+            return cls(source=source, after_s=float(after) if colon else None)
         except ValueError as exc:
-            raise ImpossibleHappening(f"--excise {written!r}: write SOURCE:AFTER_S, as node:60 ({exc})") from exc
+            raise ImpossibleHappening(
+                f"--excise {written!r}: write SOURCE:AFTER_S, as node:60, or SOURCE, to cut at SIGUSR1 ({exc})"
+            ) from exc
 
     async def happen(self, theatre: Theatre) -> None:
         """Wait for it, then cut."""
-        await asyncio.sleep(self.after_s)
+        if self.after_s is None:
+            await _signalled()
+        else:
+            await asyncio.sleep(self.after_s)
         theatre.excise(self.source)
         sys.stderr.write(f"SIMULATED excision: {self.source} is out\n")
+
+
+async def _signalled() -> None:
+    loop, is_told = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGUSR1, is_told.set)
+    try:
+        await is_told.wait()
+    finally:
+        loop.remove_signal_handler(signal.SIGUSR1)

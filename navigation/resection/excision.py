@@ -189,7 +189,11 @@ def residual_bed(
         verdict, needed_s = Verdict.UNDECIDED, None
         reason = "the probe was not calibrated for such distances and angles: hold it nearer, pointing at the bed"
     elif misfit > MISFIT_SIGMAS:
-        verdict, needed_s, reason = Verdict.UNDECIDED, None, "the counts do not fit a source at this place"
+        verdict, needed_s, reason = (
+            Verdict.UNDECIDED,
+            None,
+            "the counts do not fit a source at this place: count the bed anew",
+        )
     elif verdict is Verdict.UNDECIDED:
         needed_s = bed.wait_s(readings, likelihood)
         reason = "more counts at this pose would not decide it" if needed_s is None else "too few counts yet"

@@ -10,6 +10,7 @@ def test_what_is_to_happen_is_read_as_it_is_written() -> None:
     """Times in seconds, names as in the room."""
     assert Unplugging.read("gamma:10:5", probes=PROBES) == Unplugging(probe="gamma", after_s=10.0, for_s=5.0)
     assert Excision.read("node:60", scene=sentinel_node_scene()) == Excision(source="node", after_s=60.0)
+    assert Excision.read("node", scene=sentinel_node_scene()) == Excision(source="node", after_s=None)
 
 
 @pytest.mark.parametrize("written", ["gamma", "gamma:10", "gamma:ten:5", "gamma:1:2:3", "beta:10:5"])
@@ -19,7 +20,7 @@ def test_a_cable_that_cannot_be_pulled_is_refused(written: str) -> None:
         Unplugging.read(written, probes=PROBES)
 
 
-@pytest.mark.parametrize("written", ["node", "node:soon", "liver:60", ""])
+@pytest.mark.parametrize("written", ["node:", "node:soon", "liver:60", "liver", ""])
 def test_a_source_that_cannot_be_cut_out_is_refused(written: str) -> None:
     """The refusal says how to write it, and which sources there are."""
     with pytest.raises(ImpossibleHappening, match="SOURCE:AFTER_S"):
