@@ -104,7 +104,7 @@ class ProbePhysics:
         activity_mbq
             Their activities, (M,) MBq.
         path_mm
-            Tissue between each and the tip, (M,) mm; zero in air.
+            Water that attenuates as what lies between each and the tip, (M,) mm; zero in air.
 
         """
         photons_per_s = 1e6 * self.photons_per_decay * np.asarray(activity_mbq, dtype=np.float64)

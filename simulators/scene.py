@@ -123,7 +123,7 @@ class Scene:
         rate_cps = self.physics.rate_cps(
             patient_from_tip.inverse.points_mm(centres_mm),
             np.array([source.activity_mbq for source in self.sources]),
-            self.body.path_mm(tip_mm, centres_mm),
+            self.body.water_mm(tip_mm, centres_mm),
         )
         return rate_cps + self.tissue_background_cps
 

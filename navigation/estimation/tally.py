@@ -126,5 +126,6 @@ class Tally:
         self.skin = Skin(
             height_mm=np.where(height_mm > 1e9, np.inf, height_mm),
             normal=normal / np.linalg.norm(normal, axis=1)[:, None],
+            layers=None if self.skin.layers is None else mean(self.skin.layers),
         )
         return groups, live_time_s

@@ -1,9 +1,9 @@
 """The response as a table: a tenth of the time, for images and clouds of points that need no gradient.
 
-A rate depends on a point's distance from the tip, its angle off the axis and the share of the way that lies in
-tissue. Its logarithm is smooth in the share, the angle and the logarithm of the distance, so a linear
-interpolation between the nodes below stays within a per cent, but for points at the very edge of what the crystal
-sees.
+A rate depends on a point's distance from the tip, its angle off the axis and the share of water in the way, above
+one where there is bone. Its logarithm is smooth in the share, the angle and the logarithm of the distance, so a
+linear interpolation between the nodes below stays within a per cent, but for points at the very edge of what the
+crystal sees.
 """
 
 import numpy as np
@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from navigation.probe.response import Response
-from navigation.tissue import Skin
+from navigation.tissue import Skin, added_up
 
 Array = NDArray[np.float64]
 
 NEAREST_MM, FARTHEST_MM = 0.5, 400.0
 """Distances beyond these are counted as these."""
 
-DISTANCES, ANGLES, SHARES = 100, 181, 9
-"""Nodes: in the logarithm of the distance, in the angle (a degree apart), in the share of tissue."""
+MOST_SHARE = 1.5
+"""Half of the way through cortical bone; more is counted as this."""
+
+DISTANCES, ANGLES, SHARES = 100, 181, 13
+"""Nodes: in the logarithm of the distance, in the angle (a degree apart), in the share of water."""
 
 
 class RateTable:
@@ -35,15 +38,15 @@ class RateTable:
     def __init__(self, response: Response) -> None:
         distance = np.geomspace(NEAREST_MM, FARTHEST_MM, DISTANCES)
         angle = np.linspace(0.0, np.pi, ANGLES)
-        share = np.linspace(0.0, 1.0, SHARES)
+        share = np.linspace(0.0, MOST_SHARE, SHARES)
         every = np.stack(np.meshgrid(distance, angle, share, indexing="ij"), axis=-1).reshape(-1, 3)
         direction = np.column_stack((np.sin(every[:, 1]), np.zeros(len(every)), np.cos(every[:, 1])))
-        # a skin that faces the point, so far below the tip that the wanted share of the way lies behind it
+        # a tip on skin that faces the point, over something of the wanted share's attenuation
         rates = response.rate_and_gradient(
             (every[:, :1] * direction)[:, None],
             np.zeros((len(every), 3)),
             np.tile([0.0, 0.0, 1.0], (len(every), 1)),
-            Skin(height_mm=(1 - every[:, 2]) * every[:, 0], normal=-direction),
+            Skin(height_mm=np.zeros(len(every)), normal=-direction, layers=every[:, 2:].repeat(2, axis=1)),
         )[0]
         self._log_rates = np.log(rates).reshape(DISTANCES, ANGLES, SHARES).astype(np.float32)
 
@@ -70,15 +73,15 @@ class RateTable:
         height = np.maximum(skin.height_mm, 0.0).astype(np.float32)[:, None]
         fall = -along(skin.normal)
         is_inside = fall > np.maximum(height, np.float32(1e-6))
-        share = np.zeros_like(fall)
-        np.divide(height, fall, out=share, where=is_inside)
-        share = np.where(is_inside, 1 - share, 0)
+        depth = np.where(is_inside, fall - height, 0)
+        water = depth if skin.layers is None else added_up(skin.layers, depth)[0]
+        share = np.divide(water, fall, out=np.zeros_like(fall), where=is_inside)
         place = np.stack(
             (
                 np.log(distance / np.float32(NEAREST_MM))
                 * np.float32((DISTANCES - 1) / np.log(FARTHEST_MM / NEAREST_MM)),
                 np.arccos(np.clip(cosine, -1, 1)) * np.float32((ANGLES - 1) / np.pi),
-                share * np.float32(SHARES - 1),
+                share * np.float32((SHARES - 1) / MOST_SHARE),
             )
         )
         looked_up = map_coordinates(self._log_rates, place, output=np.float32, order=1, mode="nearest")
