@@ -76,7 +76,7 @@ def test_displays_see_a_live_feed(minute: Minute) -> None:
     seqs = [state.seq for _, state in states]
     assert seqs == sorted(set(seqs))
     assert all(state.simulated and state.session_id == hello.session_id for _, state in states)
-    assert last.seq - first.seq > 75  # 20 a second, on a busy machine
+    assert last.seq - first.seq > 25  # 20 a second, and 5 at the least on a machine that has much else to do
     ages_s = sorted(came_s - state.server_monotonic_s for came_s, state in states)
     assert ages_s[len(ages_s) // 2] < 0.1
     beats_s = [came_s for came_s, _ in minute.display.received(Heartbeat)]
