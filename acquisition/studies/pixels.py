@@ -49,7 +49,7 @@ def check_pixels(stored: StoredObject, *, frames: int) -> None:
     if not decoder.is_available:
         raise SeriesRefused(
             f"the pixels are in {syntax.name} ({syntax}) and no decoder for it is installed; "
-            "let the console send them uncompressed"
+            "install radionav[codecs], or let the console send them uncompressed"
         )
 
 
