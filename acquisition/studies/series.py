@@ -9,6 +9,7 @@ from pydicom.uid import UID
 from acquisition.studies.attributes import attribute_name
 from acquisition.studies.ct import plan_ct
 from acquisition.studies.errors import SeriesRefused
+from acquisition.studies.multiframe import plan_enhanced_ct, plan_enhanced_mr, plan_enhanced_pet
 from acquisition.studies.nm import plan_nm
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.pet import plan_pet
@@ -21,18 +22,14 @@ PLANNERS: dict[UID, Planner] = {
     uid.CTImageStorage: plan_ct,
     uid.PositronEmissionTomographyImageStorage: plan_pet,
     uid.NuclearMedicineImageStorage: plan_nm,
+    uid.EnhancedCTImageStorage: plan_enhanced_ct,
+    uid.LegacyConvertedEnhancedCTImageStorage: plan_enhanced_ct,
+    uid.EnhancedPETImageStorage: plan_enhanced_pet,
+    uid.LegacyConvertedEnhancedPETImageStorage: plan_enhanced_pet,
+    uid.EnhancedMRImageStorage: plan_enhanced_mr,
+    uid.LegacyConvertedEnhancedMRImageStorage: plan_enhanced_mr,
+    uid.ParametricMapStorage: plan_enhanced_pet,
 }
-
-ENHANCED = frozenset(
-    {
-        uid.EnhancedCTImageStorage,
-        uid.EnhancedPETImageStorage,
-        uid.LegacyConvertedEnhancedCTImageStorage,
-        uid.LegacyConvertedEnhancedPETImageStorage,
-        uid.ParametricMapStorage,
-    }
-)
-"""Multi-frame volumes with functional groups, which this service does not read yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +100,6 @@ def plan_volume(series: Series) -> VolumePlan:
         names = ", ".join(sorted(kind.name for kind in kinds))
         raise SeriesRefused(f"{attribute_name('SOPClassUID')} differs within the series: {names}")
     kind = kinds.pop()
-    if kind in ENHANCED:
-        raise SeriesRefused(f"{kind.name}: enhanced multi-frame objects are not read yet")
     planner = PLANNERS.get(kind)
     if planner is None:
         raise SeriesRefused(f"not a volume: {kind.name}")

@@ -109,6 +109,10 @@ def _assemble(objects: Sequence[StoredObject], unreadable: Sequence[ObjectUnread
                 verdicts.plans[one.series_uid] = plan_volume(one)
             except SeriesRefused as exc:
                 verdicts.refuse(one.series_uid, str(exc))
+            except Exception as exc:
+                # an odd object must not take the others with it, nor reach the feed
+                log.exception("series not understood", series=one.series_uid)
+                verdicts.refuse(one.series_uid, f"not understood: {type(exc).__name__}: {exc}")
         chosen = _read_chosen(verdicts)
         _explain_unused(verdicts, chosen)
     reports = tuple(_report(one, verdicts) for one in series)
@@ -185,6 +189,10 @@ def _read_chosen(verdicts: _Verdicts) -> dict[Role, str]:
             except MemoryError:
                 verdicts.refuse(series_uid, "there is not enough memory for its voxels")
                 break
+            except Exception as exc:
+                log.exception("series not understood", series=series_uid)
+                verdicts.refuse(series_uid, f"not understood: {type(exc).__name__}: {exc}")
+                break
             verdicts.volumes[series_uid] = volume
             verdicts.reasons[series_uid] = f"used as {verdicts.plans[series_uid].role}: {words}"
         else:
@@ -194,6 +202,9 @@ def _read_chosen(verdicts: _Verdicts) -> dict[Role, str]:
 def _explain_unused(verdicts: _Verdicts, chosen: dict[Role, str]) -> None:
     for series_uid, plan in verdicts.plans.items():
         if series_uid in chosen.values():
+            continue
+        if plan.role == "reference":
+            verdicts.reasons[series_uid] = "not used: placed in the patient, but neither CT nor activity"
             continue
         anchor = chosen.get("anatomy") or chosen[plan.role]
         other = verdicts.plans[anchor]

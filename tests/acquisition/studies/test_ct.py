@@ -75,7 +75,7 @@ def test_ct_spacing_comes_from_positions(tmp_path: Path) -> None:
         (put("PhotometricInterpretation", "PALETTE COLOR"), "Photometric Interpretation (0028,0004)"),
         (put("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]), "not a volume: Image Type (0008,0008)"),
         (put("SOPClassUID", uid.SecondaryCaptureImageStorage, only=0), "SOP Class UID (0008,0016) differs"),
-        (put("SOPClassUID", uid.EnhancedCTImageStorage), "enhanced multi-frame"),
+        (put("SOPClassUID", uid.EnhancedCTImageStorage), "5 multi-frame objects in one series"),
         (put("SOPClassUID", uid.EncapsulatedPDFStorage), "not a volume: Encapsulated PDF Storage"),
         (put("SOPClassUID", uid.BasicTextSRStorage), "not a volume: Basic Text SR Storage"),
     ],

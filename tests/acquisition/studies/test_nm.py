@@ -46,6 +46,34 @@ def test_slice_vector_orders_frames(tmp_path: Path) -> None:
     assert volume.values[:, 0, 0].tolist() == [0, 2, 4, 1, 3]
 
 
+def several(keyword: str) -> Callable[[Dataset], None]:
+    """Let the second half of the frames be of a second window, detector or gate."""
+
+    def edit(dataset: Dataset) -> None:
+        setattr(dataset, keyword, [1] * 64 + [2] * 64)
+        dataset.SliceVector = [*range(1, 65), *range(1, 65)]
+        dataset.FrameIncrementPointer = [Tag(keyword), Tag(0x0054, 0x0080)]
+        windows = []
+        for low, high in ((126, 154), (92, 120)):
+            limits, window = Dataset(), Dataset()
+            limits.EnergyWindowLowerLimit, limits.EnergyWindowUpperLimit = low, high
+            window.EnergyWindowRangeSequence = Items([limits])
+            windows.append(window)
+        dataset.EnergyWindowInformationSequence = Items(windows)
+
+    return edit
+
+
+def test_a_single_window_may_be_numbered(tmp_path: Path) -> None:
+    """An object that also points to an energy window, the same for every frame, is one image."""
+
+    def edit(dataset: Dataset) -> None:
+        dataset.EnergyWindowVector = [1] * 128
+        dataset.FrameIncrementPointer = [Tag("EnergyWindowVector"), Tag(0x0054, 0x0080)]
+
+    assert read_study(write_nm(tmp_path, edit=edit)).activity is not None
+
+
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
@@ -59,6 +87,10 @@ def test_slice_vector_orders_frames(tmp_path: Path) -> None:
         (nm("SliceVector", [1] * 128), "Slice Vector (0054,0080)"),
         (nm("SliceVector", list(range(128, 0, -1))), "Slice Vector (0054,0080) in nm.dcm begins with 128"),
         (nm("FrameIncrementPointer", Tag(0x0054, 0x0010)), "Frame Increment Pointer (0028,0009)"),
+        (several("EnergyWindowVector"), "tells frames of 2 energy windows apart (126-154 keV, 92-120 keV)"),
+        (several("DetectorVector"), "Detector Vector (0054,0020) in nm.dcm tells frames of 2 detectors apart"),
+        (several("TimeSlotVector"), "Time Slot Vector (0054,0070) in nm.dcm tells frames of 2 time slots apart"),
+        (several("RotationVector"), "Rotation Vector (0054,0050) in nm.dcm tells frames of 2 rotations apart"),
         (nm("FrameOfReferenceUID", None), "Frame of Reference UID (0020,0052) is missing"),
         (nm("NumberOfFrames", 64), "Slice Vector (0054,0080)"),
         (nm("ImageType", ["ORIGINAL", "PRIMARY", "WHOLE BODY", "EMISSION"]), "not a volume: Image Type"),
