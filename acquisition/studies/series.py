@@ -14,7 +14,7 @@ from acquisition.studies.nm import plan_nm
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.pet import plan_pet
 from acquisition.studies.plans import VolumePlan
-from navigation.volume import Volume
+from navigation.volume import Volume, VolumeGeometry
 
 Planner = Callable[[Sequence[StoredObject]], VolumePlan]
 
@@ -61,11 +61,13 @@ class SeriesReport:
     objects
         How many objects came.
     accepted
-        Whether it became the study's anatomy or activity.
+        Whether it became the study's anatomy or activity, or joins frames of reference.
     reason
         A sentence: what its values are, or why it was not used, with the attribute at fault.
     volume
-        Its volume where accepted, else None.
+        The volume that is used, in the study's patient space, else None.
+    geometry
+        Where its own objects place it, used or not; None where they do not.
 
     """
 
@@ -76,6 +78,7 @@ class SeriesReport:
     accepted: bool
     reason: str
     volume: Volume | None
+    geometry: VolumeGeometry | None = None
 
 
 def group_series(objects: Iterable[StoredObject]) -> tuple[Series, ...]:
