@@ -9,18 +9,22 @@ from collections.abc import Sized
 from dataclasses import dataclass
 from typing import Any, Never
 
-from pydicom.datadict import dictionary_description, tag_for_keyword
+from pydicom.datadict import dictionary_description, dictionary_has_tag, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 
 from acquisition.studies.errors import SeriesRefused
 
 
 def attribute_name(keyword: str) -> str:
     """Spell a keyword as the standard does: ``Image Position (Patient) (0020,0032)``."""
-    tag = Tag(tag_for_keyword(keyword) or 0)
-    return f"{dictionary_description(tag)} ({tag.group:04x},{tag.element:04x})"
+    return _spell(Tag(tag_for_keyword(keyword) or 0))
+
+
+def _spell(tag: BaseTag) -> str:
+    name = dictionary_description(tag) if dictionary_has_tag(tag) else "private"
+    return f"{name} ({tag.group:04x},{tag.element:04x})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,11 @@ class Attributes:
         if len(numbers) != 1 or numbers[0] < 1:
             self._refuse(keyword, f"is {numbers}, not one number above zero")
         return numbers[0]
+
+    def tag_name(self, keyword: str) -> str:
+        """Spell the attribute that an attribute points to (VR AT)."""
+        numbers = self.integers(keyword)
+        return _spell(Tag(numbers[0]))
 
     def items(self, keyword: str) -> tuple["Attributes", ...]:
         """Each item of a sequence, none where it is absent or empty."""

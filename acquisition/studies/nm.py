@@ -28,6 +28,18 @@ from navigation.volume import Volume
 
 SLICE_VECTOR = Tag(0x0054, 0x0080)
 
+OTHER_VECTORS = {
+    "EnergyWindowVector": "energy windows",
+    "DetectorVector": "detectors",
+    "PhaseVector": "phases",
+    "RotationVector": "rotations",
+    "RRIntervalVector": "R-R intervals",
+    "TimeSlotVector": "time slots",
+    "AngularViewVector": "angular views",
+    "TimeSliceVector": "time slices",
+}
+"""Vectors of the NM Multi-frame module (PS3.3 C.8.4.8) that say of each frame which of several images it is of."""
+
 
 def plan_nm(objects: Sequence[StoredObject]) -> VolumePlan:
     """Place a reconstructed NM volume.
@@ -97,7 +109,7 @@ def _require_emission_tomography(objects: Sequence[StoredObject]) -> None:
         source = image_type[3] if len(image_type) > 3 else "nothing"
         if source != "EMISSION":
             raise SeriesRefused(f"{name} says {source}, not EMISSION: its values may be no activity")
-    if len(objects) > 1:
+    if len({stored.sop_instance_uid for stored in objects}) > 1:
         raise SeriesRefused(
             f"{len(objects)} reconstructions in one series, and nothing says which to use; send each as a series"
         )
@@ -105,12 +117,13 @@ def _require_emission_tomography(objects: Sequence[StoredObject]) -> None:
 
 def _read_slice_order(attributes: Attributes, frames: int) -> NDArray[np.intp]:
     """Give for each slice the frame that holds it; slices are numbered 1 to N (PS3.3 C.8.4.8.1.2)."""
+    _require_one_image(attributes)
     pointer = attributes.value("FrameIncrementPointer")
     pointers = [pointer] if isinstance(pointer, int) else list(pointer or ())
-    if pointers != [SLICE_VECTOR]:
+    if SLICE_VECTOR not in pointers:
         raise SeriesRefused(
             f"{attribute_name('FrameIncrementPointer')} in {attributes.where} does not point to "
-            f"{attribute_name('SliceVector')} alone"
+            f"{attribute_name('SliceVector')}"
         )
     slices = np.array(attributes.integers("SliceVector"))
     if slices.size != frames or not np.array_equal(np.sort(slices), np.arange(1, frames + 1)):
@@ -124,6 +137,29 @@ def _read_slice_order(attributes: Attributes, frames: int) -> NDArray[np.intp]:
             f"{attribute_name('ImagePositionPatient')} is that of the first frame or of slice 1 cannot be told"
         )
     return np.argsort(slices)
+
+
+def _require_one_image(attributes: Attributes) -> None:
+    """Refuse frames of several windows, detectors or gates: each is an image of its own, and values do not add."""
+    for keyword, things in OTHER_VECTORS.items():
+        if attributes.value(keyword) is None:
+            continue
+        if len(seen := sorted(set(attributes.integers(keyword)))) > 1:
+            names = _name_windows(attributes) if keyword == "EnergyWindowVector" else ""
+            raise SeriesRefused(
+                f"{attribute_name(keyword)} in {attributes.where} tells frames of {len(seen)} {things} apart"
+                f"{names}: several images in one object; send each as a series"
+            )
+
+
+def _name_windows(attributes: Attributes) -> str:
+    """Name the energy windows, as far as the object does."""
+    ranges = [
+        f"{item.number('EnergyWindowLowerLimit'):g}-{item.number('EnergyWindowUpperLimit'):g} keV"
+        for window in attributes.items("EnergyWindowInformationSequence")
+        for item in window.items("EnergyWindowRangeSequence")
+    ]
+    return f" ({', '.join(ranges)})" if ranges else ""
 
 
 def _read_placement(attributes: Attributes) -> tuple[Directions, NDArray[np.float64]]:

@@ -14,6 +14,9 @@ LARGEST_VOLUME_VOXELS = 2**29
 
 PIXELS = attribute_name("PixelData")
 
+HOLDERS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+"""Attributes that may hold the pixels, one of them in an object (PS3.3 C.7.6.3, C.7.6.24, C.7.6.25)."""
+
 
 def check_pixels(stored: StoredObject, *, frames: int) -> None:
     """Refuse what cannot become grey values, from the attributes alone.
@@ -31,8 +34,10 @@ def check_pixels(stored: StoredObject, *, frames: int) -> None:
             f"{attribute_name('PhotometricInterpretation')} of {stored.path.name} is {photometric}: "
             "colours, no values"
         )
-    if (bits := attributes.count("BitsAllocated")) not in {8, 16, 32}:
-        raise SeriesRefused(f"{attribute_name('BitsAllocated')} of {stored.path.name} is {bits}, not 8, 16 or 32")
+    if (bits := attributes.count("BitsAllocated")) not in {1, 8, 16, 32, 64}:
+        raise SeriesRefused(
+            f"{attribute_name('BitsAllocated')} of {stored.path.name} is {bits}, not 1, 8, 16, 32 or 64"
+        )
     voxels = frames * attributes.count("Rows") * attributes.count("Columns")
     if voxels > LARGEST_VOLUME_VOXELS:
         raise SeriesRefused(
@@ -49,7 +54,7 @@ def check_pixels(stored: StoredObject, *, frames: int) -> None:
     if not decoder.is_available:
         raise SeriesRefused(
             f"the pixels are in {syntax.name} ({syntax}) and no decoder for it is installed; "
-            "let the console send them uncompressed"
+            "install radionav[codecs], or let the console send them uncompressed"
         )
 
 
@@ -78,10 +83,15 @@ def read_pixels(stored: StoredObject, *, frames: int) -> NDArray[np.generic]:
 
 def _decode(stored: StoredObject, shape: tuple[int, int, int]) -> NDArray[np.generic]:
     dataset = dcmread(stored.path)
-    if "PixelData" not in dataset:
-        raise SeriesRefused(f"{PIXELS} is missing in {stored.path.name}")
-    announced = shape[0] * shape[1] * shape[2] * stored.attributes.count("BitsAllocated") // 8
-    held = len(dataset.PixelData)
+    holders = [keyword for keyword in HOLDERS if keyword in dataset]
+    if len(holders) != 1:
+        raise SeriesRefused(
+            f"{PIXELS} is missing in {stored.path.name}"
+            if not holders
+            else f"{stored.path.name} holds both {' and '.join(attribute_name(keyword) for keyword in holders)}"
+        )
+    announced = (shape[0] * shape[1] * shape[2] * stored.attributes.count("BitsAllocated") + 7) // 8
+    held = len(dataset[holders[0]].value)
     if not stored.transfer_syntax_uid.is_compressed and held != announced + announced % 2:
         raise SeriesRefused(f"{PIXELS} of {stored.path.name} holds {held} bytes; {shape} values need {announced}")
     return np.asarray(dataset.pixel_array)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from navigation.volume import Volume, VolumeGeometry
 
-Role = Literal["anatomy", "activity"]
+Role = Literal["anatomy", "activity", "reference"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,8 @@ class VolumePlan:
     Attributes
     ----------
     role
-        ``"anatomy"`` (CT) or ``"activity"`` (reconstructed NM, PET).
+        ``"anatomy"`` (CT), ``"activity"`` (reconstructed NM, PET), or ``"reference"`` (MR, maps of other
+        quantities): placed, and used for nothing here.
     geometry
         Where the voxels lie.
     rank

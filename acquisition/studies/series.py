@@ -9,11 +9,12 @@ from pydicom.uid import UID
 from acquisition.studies.attributes import attribute_name
 from acquisition.studies.ct import plan_ct
 from acquisition.studies.errors import SeriesRefused
+from acquisition.studies.multiframe import plan_enhanced_ct, plan_enhanced_mr, plan_enhanced_pet
 from acquisition.studies.nm import plan_nm
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.pet import plan_pet
 from acquisition.studies.plans import VolumePlan
-from navigation.volume import Volume
+from navigation.volume import Volume, VolumeGeometry
 
 Planner = Callable[[Sequence[StoredObject]], VolumePlan]
 
@@ -21,18 +22,14 @@ PLANNERS: dict[UID, Planner] = {
     uid.CTImageStorage: plan_ct,
     uid.PositronEmissionTomographyImageStorage: plan_pet,
     uid.NuclearMedicineImageStorage: plan_nm,
+    uid.EnhancedCTImageStorage: plan_enhanced_ct,
+    uid.LegacyConvertedEnhancedCTImageStorage: plan_enhanced_ct,
+    uid.EnhancedPETImageStorage: plan_enhanced_pet,
+    uid.LegacyConvertedEnhancedPETImageStorage: plan_enhanced_pet,
+    uid.EnhancedMRImageStorage: plan_enhanced_mr,
+    uid.LegacyConvertedEnhancedMRImageStorage: plan_enhanced_mr,
+    uid.ParametricMapStorage: plan_enhanced_pet,
 }
-
-ENHANCED = frozenset(
-    {
-        uid.EnhancedCTImageStorage,
-        uid.EnhancedPETImageStorage,
-        uid.LegacyConvertedEnhancedCTImageStorage,
-        uid.LegacyConvertedEnhancedPETImageStorage,
-        uid.ParametricMapStorage,
-    }
-)
-"""Multi-frame volumes with functional groups, which this service does not read yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +61,13 @@ class SeriesReport:
     objects
         How many objects came.
     accepted
-        Whether it became the study's anatomy or activity.
+        Whether it became the study's anatomy or activity, or joins frames of reference.
     reason
         A sentence: what its values are, or why it was not used, with the attribute at fault.
     volume
-        Its volume where accepted, else None.
+        The volume that is used, in the study's patient space, else None.
+    geometry
+        Where its own objects place it, used or not; None where they do not.
 
     """
 
@@ -79,6 +78,7 @@ class SeriesReport:
     accepted: bool
     reason: str
     volume: Volume | None
+    geometry: VolumeGeometry | None = None
 
 
 def group_series(objects: Iterable[StoredObject]) -> tuple[Series, ...]:
@@ -103,8 +103,6 @@ def plan_volume(series: Series) -> VolumePlan:
         names = ", ".join(sorted(kind.name for kind in kinds))
         raise SeriesRefused(f"{attribute_name('SOPClassUID')} differs within the series: {names}")
     kind = kinds.pop()
-    if kind in ENHANCED:
-        raise SeriesRefused(f"{kind.name}: enhanced multi-frame objects are not read yet")
     planner = PLANNERS.get(kind)
     if planner is None:
         raise SeriesRefused(f"not a volume: {kind.name}")

@@ -17,18 +17,9 @@ from acquisition.studies.grids import (
 )
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.pixels import LARGEST_VOLUME_VOXELS, check_pixels, read_pixels
+from acquisition.studies.stacking import order_along
 from navigation.volume import VolumeGeometry
 
-POSITION_TOLERANCE_MM = 0.1
-"""How far a slice may lie from its place on an even grid: twice the rounding of positions given to 0.1 mm."""
-
-TILT_TOLERANCE_DEG = 0.1
-"""Largest angle between the stack and the slices' normal before the stack counts as sheared by a gantry tilt."""
-
-FEWEST_SLICES = 3
-"""With two slices a gap cannot be told from the slice distance."""
-
-POSITION = attribute_name("ImagePositionPatient")
 ORIENTATION = attribute_name("ImageOrientationPatient")
 
 
@@ -54,11 +45,6 @@ def stack_slices(objects: Sequence[StoredObject]) -> Stack:
 
     """
     objects = _drop_copies(objects)
-    if len(objects) < FEWEST_SLICES:
-        raise SeriesRefused(
-            f"only {len(objects)} slice(s): the distance between slices comes from {POSITION} of at least "
-            f"{FEWEST_SLICES}"
-        )
     for stored in objects:
         check_pixels(stored, frames=1)
     rows, columns = (_shared(objects, keyword)[0] for keyword in ("Rows", "Columns"))
@@ -76,13 +62,12 @@ def stack_slices(objects: Sequence[StoredObject]) -> Stack:
     first = objects[0].attributes
     directions = read_directions(first)
     positions_mm = np.array([read_position_mm(stored.attributes) for stored in objects])
-    along_mm = positions_mm @ directions.normal
-    order = np.argsort(along_mm, kind="stable")
+    order, step_mm = order_along(positions_mm, directions.normal)
     return Stack(
         objects=tuple(objects[index] for index in order),
         geometry=build_geometry(
             first_position_mm=positions_mm[order[0]],
-            slice_step_mm=_even_step_mm(positions_mm[order], along_mm[order], directions.normal),
+            slice_step_mm=step_mm,
             directions=directions,
             pixel_spacing_mm=read_pixel_spacing_mm(first),
             shape=(len(objects), int(rows), int(columns)),
@@ -123,35 +108,3 @@ def _shared(objects: Sequence[StoredObject], keyword: str) -> tuple[float, ...]:
     if len(seen) > 1:
         raise SeriesRefused(f"{attribute_name(keyword)} differs between the slices of the series")
     return seen.pop()
-
-
-def _even_step_mm(
-    positions_mm: NDArray[np.float64], along_mm: NDArray[np.float64], normal: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    distances_mm = np.diff(along_mm)
-    usual_mm = float(np.median(distances_mm))
-    closest = int(np.argmin(distances_mm))
-    if distances_mm[closest] < max(POSITION_TOLERANCE_MM, 0.01 * usual_mm):
-        raise SeriesRefused(
-            f"{POSITION}: two slices lie at the same place, {along_mm[closest]:.2f} mm along the normal "
-            "(repeated slices, overlapping beds, or a dynamic or gated series)"
-        )
-    widest = int(np.argmax(distances_mm))
-    if distances_mm[widest] > 1.5 * usual_mm:
-        raise SeriesRefused(
-            f"{POSITION}: a gap of {distances_mm[widest]:.2f} mm after {along_mm[widest]:.2f} mm along the "
-            f"normal, where slices are {usual_mm:.2f} mm apart: slices are missing"
-        )
-    step_mm: NDArray[np.float64] = (positions_mm[-1] - positions_mm[0]) / (len(positions_mm) - 1)
-    sideways_mm = np.linalg.norm(step_mm - (step_mm @ normal) * normal)
-    tilt_deg = float(np.degrees(np.arctan2(sideways_mm, step_mm @ normal)))
-    if tilt_deg > TILT_TOLERANCE_DEG:
-        raise SeriesRefused(
-            f"{POSITION}: the slices are shifted against each other by a tilt of {tilt_deg:.1f} deg; "
-            "reconstruct without gantry tilt"
-        )
-    even_mm = positions_mm[0] + np.arange(len(positions_mm))[:, None] * step_mm
-    off_mm = float(np.linalg.norm(positions_mm - even_mm, axis=1).max())
-    if off_mm > POSITION_TOLERANCE_MM:
-        raise SeriesRefused(f"{POSITION}: the slices are unevenly spaced; one lies {off_mm:.2f} mm from its place")
-    return step_mm

@@ -1,9 +1,8 @@
 """The objects of one study into one patient space: an anatomy, an activity, and a word on every series."""
 
-import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -12,10 +11,14 @@ import structlog
 from acquisition.studies.attributes import attribute_name
 from acquisition.studies.errors import ObjectUnreadable, SeriesRefused
 from acquisition.studies.objects import StoredObject, read_object
-from acquisition.studies.plans import Role, VolumePlan
-from acquisition.studies.series import Series, SeriesReport, group_series, plan_volume
+from acquisition.studies.plans import Role
+from acquisition.studies.registration import SameFrames
+from acquisition.studies.series import Series, SeriesReport, group_series
 from acquisition.studies.times import read_moment
+from acquisition.studies.verdicts import Verdicts
 from navigation.volume import Volume
+
+ROLES_IN_USE: tuple[Role, ...] = ("activity", "anatomy")
 
 log = structlog.get_logger()
 
@@ -37,6 +40,9 @@ class Study:
         A report on each series; files that are no DICOM objects come last, in one report.
     anatomy, activity
         The CT and the SPECT or PET in one frame of reference; None where there is none.
+    joined_by
+        Why the two are in one space: that their frame of reference is the same, a registration object, or who
+        confirmed it; "" where they are not both there.
 
     """
 
@@ -49,26 +55,30 @@ class Study:
     series: tuple[SeriesReport, ...]
     anatomy: Volume | None
     activity: Volume | None
+    joined_by: str = ""
 
 
-def read_study(paths: Sequence[Path]) -> Study:
+def read_study(paths: Sequence[Path], *, same_frames: Collection[SameFrames] = ()) -> Study:
     """Read the objects of one study.
+
+    Frames of reference whose UIDs differ are joined only by a registration object of the study, or where a person
+    has confirmed in ``same_frames`` that two are one space.
 
     Nothing in the files makes this raise: a bad object or series becomes a report with the reason. Objects of
     several studies or several patients are all refused. Pixels are read only of the series that are used.
     """
     objects, unreadable = _read_objects(paths)
-    return _assemble(objects, unreadable)
+    return _assemble(objects, unreadable, same_frames)
 
 
-def read_studies(paths: Sequence[Path]) -> tuple[Study, ...]:
+def read_studies(paths: Sequence[Path], *, same_frames: Collection[SameFrames] = ()) -> tuple[Study, ...]:
     """Read every study among the files of a folder; what is no DICOM object forms a study without UID."""
     objects, unreadable = _read_objects(paths)
     grouped: dict[str, list[StoredObject]] = {}
     for stored in objects:
         grouped.setdefault(stored.study_uid, []).append(stored)
-    studies = tuple(_assemble(members, ()) for members in grouped.values())
-    return (*studies, _assemble((), unreadable)) if unreadable else studies
+    studies = tuple(_assemble(members, (), same_frames) for members in grouped.values())
+    return (*studies, _assemble((), unreadable, ())) if unreadable else studies
 
 
 def _read_objects(paths: Iterable[Path]) -> tuple[tuple[StoredObject, ...], tuple[ObjectUnreadable, ...]]:
@@ -82,46 +92,28 @@ def _read_objects(paths: Iterable[Path]) -> tuple[tuple[StoredObject, ...], tupl
     return tuple(objects), tuple(unreadable)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Verdicts:
-    """Reports as they are found; the series not yet judged are the plans."""
-
-    plans: dict[str, VolumePlan] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-    volumes: dict[str, Volume] = field(default_factory=dict)
-
-    def refuse(self, series_uid: str, reason: str) -> None:
-        self.plans.pop(series_uid, None)
-        self.volumes.pop(series_uid, None)
-        self.reasons[series_uid] = reason
-
-
-def _assemble(objects: Sequence[StoredObject], unreadable: Sequence[ObjectUnreadable]) -> Study:
+def _assemble(
+    objects: Sequence[StoredObject], unreadable: Sequence[ObjectUnreadable], same_frames: Collection[SameFrames]
+) -> Study:
     series = group_series(objects)
-    verdicts = _Verdicts()
-    chosen: dict[Role, str] = {}
+    verdicts = Verdicts()
     if mixed := _mixed_identities(objects):
         for one in series:
             verdicts.refuse(one.series_uid, mixed)
     else:
-        for one in series:
-            try:
-                verdicts.plans[one.series_uid] = plan_volume(one)
-            except SeriesRefused as exc:
-                verdicts.refuse(one.series_uid, str(exc))
-        chosen = _read_chosen(verdicts)
-        _explain_unused(verdicts, chosen)
+        verdicts.judge(series, same_frames)
     reports = tuple(_report(one, verdicts) for one in series)
     return Study(
         study_uid=Counter(stored.study_uid for stored in objects).most_common(1)[0][0] if objects else "",
         patient_id="" if mixed else _label(objects, "PatientID"),
         patient_name="" if mixed else _label(objects, "PatientName"),
         description=_label(objects, "StudyDescription"),
-        taken_at=_taken_at(objects, verdicts, chosen),
-        half_life_s=_half_life_s(series, chosen),
+        taken_at=_taken_at(objects, verdicts),
+        half_life_s=_half_life_s(series, verdicts),
         series=(*reports, *_report_unreadable(unreadable)),
-        anatomy=verdicts.volumes[chosen["anatomy"]] if "anatomy" in chosen else None,
-        activity=verdicts.volumes[chosen["activity"]] if "activity" in chosen else None,
+        anatomy=verdicts.volume("anatomy"),
+        activity=verdicts.volume("activity"),
+        joined_by=verdicts.joined_by,
     )
 
 
@@ -144,78 +136,17 @@ def _mixed_identities(objects: Sequence[StoredObject]) -> str:
     return ""
 
 
-def _choose(plans: dict[str, VolumePlan]) -> dict[Role, str]:
-    """Choose the best activity that shares its frame of reference with an anatomy, and the best such anatomy.
-
-    Where none share one, the anatomy stands alone: navigation has one patient space.
-    """
-
-    def rank(series_uid: str) -> tuple[tuple[float, ...], str]:
-        return plans[series_uid].rank, series_uid
-
-    anatomies = [key for key, plan in plans.items() if plan.role == "anatomy"]
-    activities = [key for key, plan in plans.items() if plan.role == "activity"]
-    pairs = [
-        (activity, anatomy)
-        for activity, anatomy in itertools.product(activities, anatomies)
-        if plans[activity].geometry.frame_of_reference_uid == plans[anatomy].geometry.frame_of_reference_uid
-    ]
-    if pairs:
-        activity, anatomy = max(pairs, key=lambda pair: (rank(pair[0]), rank(pair[1])))
-        return {"anatomy": anatomy, "activity": activity}
-    if anatomies:
-        return {"anatomy": max(anatomies, key=rank)}
-    return {"activity": max(activities, key=rank)} if activities else {}
-
-
-def _read_chosen(verdicts: _Verdicts) -> dict[Role, str]:
-    """Read the chosen series; where one fails, refuse it and choose again among the rest."""
-    while True:
-        chosen = _choose(verdicts.plans)
-        for series_uid in set(verdicts.volumes) - set(chosen.values()):
-            del verdicts.volumes[series_uid]
-        for series_uid in chosen.values():
-            if series_uid in verdicts.volumes:
-                continue
-            try:
-                volume, words = verdicts.plans[series_uid].read()
-            except SeriesRefused as exc:
-                verdicts.refuse(series_uid, str(exc))
-                break
-            except MemoryError:
-                verdicts.refuse(series_uid, "there is not enough memory for its voxels")
-                break
-            verdicts.volumes[series_uid] = volume
-            verdicts.reasons[series_uid] = f"used as {verdicts.plans[series_uid].role}: {words}"
-        else:
-            return chosen
-
-
-def _explain_unused(verdicts: _Verdicts, chosen: dict[Role, str]) -> None:
-    for series_uid, plan in verdicts.plans.items():
-        if series_uid in chosen.values():
-            continue
-        anchor = chosen.get("anatomy") or chosen[plan.role]
-        other = verdicts.plans[anchor]
-        is_shared = plan.geometry.frame_of_reference_uid == other.geometry.frame_of_reference_uid
-        verdicts.reasons[series_uid] = (
-            f"not used: another series is preferred as {plan.role}"
-            if is_shared
-            else f"not used: its {attribute_name('FrameOfReferenceUID')} is not that of the {other.role}, "
-            "so how the two lie to each other is unknown"
-        )
-
-
-def _report(series: Series, verdicts: _Verdicts) -> SeriesReport:
-    volume = verdicts.volumes.get(series.series_uid)
+def _report(series: Series, verdicts: Verdicts) -> SeriesReport:
+    volume, plan = verdicts.volumes.get(series.series_uid), verdicts.plans.get(series.series_uid)
     return SeriesReport(
         series_uid=series.series_uid,
         modality=_label(series.objects, "Modality"),
         description=_label(series.objects, "SeriesDescription"),
         objects=len(series.objects),
-        accepted=volume is not None,
+        accepted=volume is not None or series.series_uid in verdicts.applied,
         reason=verdicts.reasons[series.series_uid],
         volume=volume,
+        geometry=plan.geometry if plan else None,
     )
 
 
@@ -245,9 +176,9 @@ def _label(objects: Sequence[StoredObject], keyword: str) -> str:
         return ""
 
 
-def _half_life_s(series: Sequence[Series], chosen: dict[Role, str]) -> float | None:
+def _half_life_s(series: Sequence[Series], verdicts: Verdicts) -> float | None:
     """Radionuclide Half Life (0018,1075) of the first radiopharmaceutical (PS3.3 C.8.9.2, type 3)."""
-    objects = next((one.objects for one in series if one.series_uid == chosen.get("activity")), ())
+    objects = next((one.objects for one in series if one.series_uid == verdicts.chosen.get("activity")), ())
     try:
         items = objects[0].attributes.items("RadiopharmaceuticalInformationSequence") if objects else ()
         return items[0].optional_number("RadionuclideHalfLife") if items else None
@@ -256,8 +187,8 @@ def _half_life_s(series: Sequence[Series], chosen: dict[Role, str]) -> float | N
         return None
 
 
-def _taken_at(objects: Sequence[StoredObject], verdicts: _Verdicts, chosen: dict[Role, str]) -> datetime | None:
-    for role in ("activity", "anatomy"):
-        if role in chosen:
-            return verdicts.plans[chosen[role]].taken_at
+def _taken_at(objects: Sequence[StoredObject], verdicts: Verdicts) -> datetime | None:
+    for role in ROLES_IN_USE:
+        if role in verdicts.chosen:
+            return verdicts.plans[verdicts.chosen[role]].taken_at
     return read_moment(objects[0].attributes, "StudyDate", "StudyTime") if objects else None

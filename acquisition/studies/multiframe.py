@@ -1,0 +1,193 @@
+"""Multi-frame objects with functional groups: enhanced, legacy-converted enhanced, parametric maps.
+
+One object is one volume. CT gives attenuation where its values are Hounsfield units, PET and parametric maps
+activity where a real-world value mapping or their unit says so, MR and all else only a place and relative values.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acquisition.studies.attributes import Attributes, attribute_name
+from acquisition.studies.errors import SeriesRefused
+from acquisition.studies.frames import FunctionalGroups, place_frames, read_frames
+from acquisition.studies.objects import StoredObject
+from acquisition.studies.pixels import check_pixels, read_pixels
+from acquisition.studies.plans import VolumePlan
+from acquisition.studies.times import read_datetime, read_moment
+from acquisition.studies.units import ActivityMapping, find_activity_mapping
+from navigation.volume import Volume
+
+Array = NDArray[np.float64]
+
+
+def plan_enhanced_ct(objects: Sequence[StoredObject]) -> VolumePlan:
+    """Place an Enhanced CT or Legacy Converted Enhanced CT object (PS3.3 A.38, A.70).
+
+    Raises
+    ------
+    SeriesRefused
+        For a localiser, values that are not Hounsfield units (perfusion and other maps), several objects in one
+        series, or frames that do not form an even stack.
+
+    """
+    stored, frames = _read_one(objects)
+    attributes = stored.attributes
+    if "LOCALIZER" in attributes.texts("ImageType"):
+        raise SeriesRefused(f"not a volume: {attribute_name('ImageType')} says LOCALIZER")
+    slopes, intercepts, types = _read_rescale(frames)
+    if types != {"HU"}:
+        raise SeriesRefused(
+            f"{attribute_name('RescaleType')} in {stored.path.name} is {', '.join(sorted(types)) or 'missing'}, "
+            "not HU: its values are no attenuation"
+        )
+    geometry, order = place_frames(attributes, frames)
+
+    def read() -> tuple[Volume, str]:
+        values = _scale(read_pixels(stored, frames=len(frames)), slopes, intercepts)[order]
+        return Volume(geometry=geometry, values=values, quantity="attenuation", unit="HU"), "attenuation in HU"
+
+    return VolumePlan(
+        role="anatomy",
+        geometry=geometry,
+        rank=(float(np.prod(geometry.shape)),),
+        taken_at=_acquired_at(attributes),
+        read=read,
+    )
+
+
+def plan_enhanced_pet(objects: Sequence[StoredObject]) -> VolumePlan:
+    """Place an Enhanced PET object (PS3.3 A.56), or a parametric map (A.75) of whatever its mapping says.
+
+    Values are activity per volume where a linear real-world value mapping of every frame says so. Enhanced PET
+    must also say that attenuation and decay are corrected.
+
+    Raises
+    ------
+    SeriesRefused
+        For several objects in one series, or frames that do not form an even stack.
+
+    """
+    stored, frames = _read_one(objects)
+    attributes = stored.attributes
+    geometry, order = place_frames(attributes, frames)
+    mappings, units = _read_mappings(frames)
+    missing = _missing_correction(attributes) if stored.sop_class_uid.name.startswith("Enhanced PET") else ""
+    slopes, intercepts, _ = _read_rescale(frames)
+
+    def read() -> tuple[Volume, str]:
+        pixels = read_pixels(stored, frames=len(frames))
+        is_covered = bool(mappings) and all(
+            mapping.covers(frame) for mapping, frame in zip(mappings, pixels, strict=True)
+        )
+        if is_covered and not missing:
+            per_frame = np.array([(one.slope_bq_per_ml, one.intercept_bq_per_ml) for one in mappings]).T
+            values = _scale(pixels, per_frame[0], per_frame[1])[order]
+            volume = Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL")
+            return volume, f"activity concentration in Bq/mL, mapped from {units}"
+        values = _scale(pixels, slopes, intercepts)[order]
+        volume = Volume(geometry=geometry, values=values, quantity="uptake", unit="1")
+        name = attribute_name("RealWorldValueMappingSequence")
+        why = missing or (
+            f"{name} does not cover every stored value"
+            if mappings
+            else f"the unit of {name} is {units or 'not given'}, not activity per volume"
+        )
+        return volume, f"relative values: {why}"
+
+    is_activity = bool(mappings) and not missing
+    return VolumePlan(
+        role="activity" if is_activity or stored.sop_class_uid.name.startswith("Enhanced PET") else "reference",
+        geometry=geometry,
+        rank=(float(is_activity), float(not missing), -geometry.voxel_volume_ml),
+        taken_at=read_datetime(attributes, "DecayCorrectionDateTime") or _acquired_at(attributes),
+        read=read,
+    )
+
+
+def plan_enhanced_mr(objects: Sequence[StoredObject]) -> VolumePlan:
+    """Place an Enhanced MR or Legacy Converted Enhanced MR object (PS3.3 A.36, A.71): signal without a unit.
+
+    Raises
+    ------
+    SeriesRefused
+        For several objects in one series, or frames that do not form an even stack.
+
+    """
+    stored, frames = _read_one(objects)
+    geometry, order = place_frames(stored.attributes, frames)
+    slopes, intercepts, _ = _read_rescale(frames)
+
+    def read() -> tuple[Volume, str]:
+        values = _scale(read_pixels(stored, frames=len(frames)), slopes, intercepts)[order]
+        return Volume(geometry=geometry, values=values, quantity="signal", unit="1"), "MR signal, relative"
+
+    return VolumePlan(
+        role="reference",
+        geometry=geometry,
+        rank=(float(np.prod(geometry.shape)),),
+        taken_at=_acquired_at(stored.attributes),
+        read=read,
+    )
+
+
+def _read_one(objects: Sequence[StoredObject]) -> tuple[StoredObject, tuple[FunctionalGroups, ...]]:
+    if len(objects) > 1:
+        raise SeriesRefused(
+            f"{len(objects)} multi-frame objects in one series, and nothing says which to use; "
+            "send each as a series"
+        )
+    (stored,) = objects
+    check_pixels(stored, frames=stored.attributes.count("NumberOfFrames"))
+    return stored, read_frames(stored.attributes)
+
+
+def _read_rescale(frames: Sequence[FunctionalGroups]) -> tuple[Array, Array, set[str]]:
+    """Slope, intercept and type of each frame (PS3.3 C.7.6.16.2.9); 1 and 0 where there is no such group."""
+    slopes, intercepts, types = np.ones(len(frames)), np.zeros(len(frames)), set()
+    for number, frame in enumerate(frames):
+        group = frame.find("PixelValueTransformationSequence")
+        if group is None:
+            continue
+        slopes[number] = group.number("RescaleSlope")
+        intercepts[number] = group.number("RescaleIntercept")
+        types.add(group.text("RescaleType") or "missing")
+        if slopes[number] == 0:
+            raise SeriesRefused(f"{attribute_name('RescaleSlope')} is 0 in {group.where}")
+    return slopes, intercepts, types
+
+
+def _scale(pixels: NDArray[np.generic], slopes: Array, intercepts: Array) -> NDArray[np.float32]:
+    values = np.empty(pixels.shape, dtype=np.float32)
+    for number, frame in enumerate(pixels):
+        values[number] = frame.astype(np.float64) * slopes[number] + intercepts[number]
+    if not np.isfinite(values).all():
+        raise SeriesRefused("the pixels hold values that are not finite")
+    return values
+
+
+def _read_mappings(frames: Sequence[FunctionalGroups]) -> tuple[tuple[ActivityMapping, ...], str]:
+    """Read each frame's mapping into activity per volume, none where one frame lacks it; and the units found."""
+    mappings, units = [], ""
+    for frame in frames:
+        is_own = frame.own.value("RealWorldValueMappingSequence") is not None
+        mapping, units = find_activity_mapping(frame.own if is_own else frame.shared)
+        if mapping is None:
+            return (), units
+        mappings.append(mapping)
+    return tuple(mappings), units
+
+
+def _missing_correction(attributes: Attributes) -> str:
+    for keyword in ("AttenuationCorrected", "DecayCorrected"):
+        if (said := attributes.text(keyword)) != "YES":
+            return f"{attribute_name(keyword)} is {said or 'missing'}, not YES"
+    return ""
+
+
+def _acquired_at(attributes: Attributes) -> datetime | None:
+    return read_datetime(attributes, "AcquisitionDateTime") or read_moment(
+        attributes, "AcquisitionDate", "AcquisitionTime"
+    )

@@ -1,0 +1,203 @@
+"""How one frame of reference lies to another: spatial registration objects (PS3.3 C.20.2), or a person's word.
+
+Nothing else joins two frames of reference whose UIDs differ.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acquisition.studies.attributes import Attributes, attribute_name
+from acquisition.studies.errors import SeriesRefused
+from acquisition.studies.objects import StoredObject
+from navigation.volume import VolumeGeometry
+
+Array = NDArray[np.float64]
+
+ROTATION_TOLERANCE = 1e-4
+"""How far a rotation may be from orthonormal: matrices are written as decimal text."""
+
+SAME_MM = 0.5
+"""Two registrations of the same frames agree where they move no point within `REACH_MM` further apart."""
+
+REACH_MM = 500.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SameFrames:
+    """A person's confirmation that two frames of reference are one space: no offset lies between them.
+
+    Attributes
+    ----------
+    frames
+        Both Frame of Reference UIDs (0020,0052).
+    confirmed_by
+        Who says so, for the display and the record.
+
+    """
+
+    frames: tuple[str, str]
+    confirmed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameLink:
+    """A rigid motion between two frames of reference.
+
+    Attributes
+    ----------
+    to_uid, from_uid
+        Frame of Reference UIDs.
+    to_from_from
+        4 x 4, LPS mm of ``from_uid`` into LPS mm of ``to_uid``.
+    words
+        On whose authority, for people.
+
+    """
+
+    to_uid: str
+    from_uid: str
+    to_from_from: Array
+    words: str
+
+    @property
+    def inverse(self) -> FrameLink:
+        """The motion back."""
+        return FrameLink(
+            to_uid=self.from_uid,
+            from_uid=self.to_uid,
+            to_from_from=np.asarray(np.linalg.inv(self.to_from_from), dtype=np.float64),
+            words=self.words,
+        )
+
+    def move(self, geometry: VolumeGeometry) -> VolumeGeometry:
+        """Place a grid of ``from_uid`` in ``to_uid``."""
+        return replace(
+            geometry,
+            patient_from_voxel=self.to_from_from @ geometry.patient_from_voxel,
+            frame_of_reference_uid=self.to_uid,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameLinks:
+    """All that is known of how frames of reference lie to each other."""
+
+    links: tuple[FrameLink, ...] = ()
+
+    def find(self, *, to_uid: str, from_uid: str) -> FrameLink | None:
+        """Find the motion over the fewest links; None where nothing joins the two."""
+        if to_uid == from_uid:
+            return FrameLink(to_uid=to_uid, from_uid=from_uid, to_from_from=np.eye(4), words="")
+        both_ways = [*self.links, *(link.inverse for link in self.links)]
+        queue = deque([FrameLink(to_uid=from_uid, from_uid=from_uid, to_from_from=np.eye(4), words="")])
+        seen = {from_uid}
+        while queue:
+            path = queue.popleft()
+            for link in both_ways:
+                if link.from_uid != path.to_uid or link.to_uid in seen:
+                    continue
+                longer = FrameLink(
+                    to_uid=link.to_uid,
+                    from_uid=from_uid,
+                    to_from_from=link.to_from_from @ path.to_from_from,
+                    words=f"{path.words}, then {link.words}" if path.words else link.words,
+                )
+                if link.to_uid == to_uid:
+                    return longer
+                seen.add(link.to_uid)
+                queue.append(longer)
+        return None
+
+
+def confirm_links(confirmed: Iterable[SameFrames]) -> tuple[FrameLink, ...]:
+    """Turn people's confirmations into links without a motion."""
+    return tuple(
+        FrameLink(
+            to_uid=one.frames[0],
+            from_uid=one.frames[1],
+            to_from_from=np.eye(4),
+            words=f"confirmed by {one.confirmed_by} as the same space",
+        )
+        for one in confirmed
+    )
+
+
+def read_registration(objects: Sequence[StoredObject]) -> tuple[FrameLink, ...]:
+    """Read the rigid motions of a series of Spatial Registration objects.
+
+    Raises
+    ------
+    SeriesRefused
+        Where a motion scales or deforms, mirrors, is no motion, or its frames of reference are not named.
+
+    """
+    links = []
+    for stored in objects:
+        to_uid = stored.attributes.required_text("FrameOfReferenceUID")
+        label = stored.attributes.text("ContentLabel") or stored.attributes.text("SeriesDescription")
+        for item in stored.attributes.items("RegistrationSequence"):
+            from_uid = item.required_text("FrameOfReferenceUID")
+            if from_uid == to_uid:
+                continue  # the registered frame itself: an identity, as the standard wants it listed
+            links.append(
+                FrameLink(
+                    to_uid=to_uid,
+                    from_uid=from_uid,
+                    to_from_from=_read_motion(item),
+                    words=f"registration object {stored.path.name}{f' ({label})' if label else ''}",
+                )
+            )
+    if not links:
+        raise SeriesRefused(f"{attribute_name('RegistrationSequence')} joins no two frames of reference")
+    return tuple(links)
+
+
+def require_agreement(links: Sequence[FrameLink]) -> None:
+    """Refuse registrations of the same two frames that disagree.
+
+    Raises
+    ------
+    SeriesRefused
+        With by how much, and which objects.
+
+    """
+    corners = np.stack(np.meshgrid(*[(-REACH_MM, REACH_MM)] * 3), axis=-1).reshape(-1, 3)
+    for place, one in enumerate(links):
+        for other in links[place + 1 :]:
+            if {one.to_uid, one.from_uid} != {other.to_uid, other.from_uid}:
+                continue
+            same_way = other if other.to_uid == one.to_uid else other.inverse
+            apart = (one.to_from_from - same_way.to_from_from)[:3]
+            apart_mm = float(np.linalg.norm(corners @ apart[:, :3].T + apart[:, 3], axis=1).max())
+            if apart_mm > SAME_MM:
+                raise SeriesRefused(
+                    f"{one.words} and {other.words} place the same two frames of reference up to {apart_mm:.1f} "
+                    "mm apart; send only the one that holds"
+                )
+
+
+def _read_motion(item: Attributes) -> Array:
+    registrations = item.items("MatrixRegistrationSequence")
+    motions = [matrix for registration in registrations for matrix in registration.items("MatrixSequence")]
+    if len(motions) != 1:
+        name = attribute_name("MatrixSequence")
+        raise SeriesRefused(f"{name} in {item.where} holds {len(motions)} matrices; only one is applied")
+    (motion,) = motions
+    name = f"{attribute_name('FrameOfReferenceTransformationMatrix')} in {item.where}"
+    kind = motion.required_text("FrameOfReferenceTransformationMatrixType")
+    if kind != "RIGID":
+        raise SeriesRefused(f"{name} is {kind}: only rigid registrations are applied")
+    matrix = np.array(motion.numbers("FrameOfReferenceTransformationMatrix", 16)).reshape(4, 4)
+    rotation = matrix[:3, :3]
+    error = np.abs(rotation @ rotation.T - np.eye(3)).max()
+    if not np.array_equal(matrix[3], (0, 0, 0, 1)) or error > ROTATION_TOLERANCE:
+        raise SeriesRefused(f"{name} says RIGID and is no rotation and translation")
+    if np.linalg.det(rotation) < 0:
+        raise SeriesRefused(f"{name} mirrors: left would become right")
+    return matrix

@@ -1,0 +1,89 @@
+"""Compressed pixels, with the extra `codecs` and without it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import dcmread, uid
+
+from acquisition.studies import read_study
+from tests.acquisition.studies.written import write_ct, write_nm
+
+PIXELS = np.random.default_rng(3).integers(0, 3000, (5, 48, 64)).astype(np.int16)
+
+LOSSLESS = (
+    uid.JPEG2000Lossless,  # pylibjpeg-openjpeg
+    uid.JPEGLSLossless,  # python-gdcm
+    uid.RLELossless,  # pydicom itself
+)
+
+
+@pytest.mark.parametrize("syntax", LOSSLESS, ids=lambda syntax: syntax.name)
+def test_compressed_ct_is_the_same_volume(tmp_path: Path, syntax: uid.UID) -> None:
+    """Slices that the console compressed without loss give the very voxels of the plain ones, signed ones too."""
+    paths = write_ct(tmp_path, pixels=PIXELS - 500)
+    plain = read_study(paths).anatomy
+    for path in paths:
+        dataset = dcmread(path)
+        dataset.compress(syntax, generate_instance_uid=False)
+        dataset.save_as(path)
+    packed = read_study(paths).anatomy
+    assert plain is not None
+    assert packed is not None
+    assert np.array_equal(packed.values, plain.values)
+    assert np.array_equal(packed.geometry.patient_from_voxel, plain.geometry.patient_from_voxel)
+
+
+@pytest.mark.peer("dcmtk")
+@pytest.mark.parametrize("option", ["+e1", "+el"])
+def test_jpeg_lossless_from_dcmtk(tmp_path: Path, option: str) -> None:
+    """JPEG lossless, which only consoles and DCMTK write here, gives the same voxels frame by frame."""
+    (path,) = write_nm(tmp_path, pixels=PIXELS.astype(np.uint16))
+    plain = read_study([path]).activity
+    packed_path = tmp_path / "packed.dcm"
+    subprocess.run(["dcmcjpeg", option, path, packed_path], check=True, capture_output=True)  # noqa: S603, S607
+    assert dcmread(packed_path).file_meta.TransferSyntaxUID in {uid.JPEGLossless, uid.JPEGLosslessSV1}
+    packed = read_study([packed_path]).activity
+    assert plain is not None
+    assert packed is not None
+    assert np.array_equal(packed.values, plain.values)
+
+
+WITHOUT_CODECS = """
+import sys
+for name in ("gdcm", "pylibjpeg", "openjpeg", "jpeg_ls", "PIL"):
+    sys.modules[name] = None  # to import it is an ImportError, as where it is not installed
+from pathlib import Path
+from acquisition.studies import read_study
+study = read_study([Path(name) for name in sys.argv[1:]])
+print(study.anatomy, study.series[0].reason)
+"""
+
+
+@pytest.mark.parametrize("syntax", [uid.JPEG2000Lossless, uid.JPEGLSLossless], ids=lambda syntax: syntax.name)
+def test_a_missing_decoder_is_named(tmp_path: Path, syntax: uid.UID) -> None:
+    """Where the extra is not installed the series is refused, with the syntax and what to do."""
+    paths = write_ct(tmp_path, pixels=PIXELS)
+    for path in paths:
+        dataset = dcmread(path)
+        dataset.compress(syntax, generate_instance_uid=False)
+        dataset.save_as(path)
+    command = [sys.executable, "-c", WITHOUT_CODECS, *map(str, paths)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    assert said.startswith(f"None the pixels are in {syntax.name} ({syntax}) and no decoder for it is installed")
+    assert "radionav[codecs]" in said
+
+
+def test_broken_compressed_pixels_are_refused(tmp_path: Path) -> None:
+    """A code stream cut in the middle is a refusal that names the object, never an exception."""
+    paths = write_ct(tmp_path, pixels=PIXELS)
+    for path in paths:
+        dataset = dcmread(path)
+        dataset.compress(uid.JPEG2000Lossless, generate_instance_uid=False)
+        dataset.PixelData = dataset.PixelData[: len(dataset.PixelData) // 4]
+        dataset.save_as(path)
+    study = read_study(paths)
+    assert study.anatomy is None
+    assert "Pixel Data (7fe0,0010)" in study.series[0].reason

@@ -1,0 +1,137 @@
+"""Reconstructed NM objects into volumes, and what is refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import uid
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
+from pydicom.tag import Tag
+
+from acquisition.studies import read_study
+from tests.acquisition.studies.written import (
+    hottest_mm,
+    map_to,
+    nm,
+    nm_detector,
+    refused,
+    two_detectors,
+    write_nm,
+)
+
+
+@pytest.mark.parametrize(("spacing_mm", "height_mm"), [(4.4, 437.0), (-4.4, -443.0)])
+def test_sign_of_spacing_decides_to_which_side_nm_slices_lie(
+    tmp_path: Path, spacing_mm: float, height_mm: float
+) -> None:
+    """Frame 100 lies at z = 437.0 for +4.4 mm and at -443.0 for -4.4 mm (dcm2niix takes both for 437)."""
+    study = read_study(write_nm(tmp_path, spacing_mm=spacing_mm))
+    assert study.activity is not None
+    assert hottest_mm(study.activity) == pytest.approx([-30 + 20 * 1.5, -20 + 10 * 2.0, height_mm], abs=1e-3)
+    assert (study.activity.quantity, study.activity.unit) == ("counts", "1")
+    assert "relative counts: no Real World Value Mapping Sequence (0040,9096)" in study.series[0].reason
+
+
+def test_slice_vector_orders_frames(tmp_path: Path) -> None:
+    """Frames that come in another order are put where Slice Vector says, not where they stand."""
+    pixels = np.arange(5, dtype=np.uint16)[:, None, None] * np.ones((1, 4, 4), np.uint16)
+
+    def edit(dataset: Dataset) -> None:
+        dataset.SliceVector = [1, 4, 2, 5, 3]
+
+    volume = read_study(write_nm(tmp_path, pixels=pixels, edit=edit)).activity
+    assert volume is not None
+    assert volume.values[:, 0, 0].tolist() == [0, 2, 4, 1, 3]
+
+
+def several(keyword: str) -> Callable[[Dataset], None]:
+    """Let the second half of the frames be of a second window, detector or gate."""
+
+    def edit(dataset: Dataset) -> None:
+        setattr(dataset, keyword, [1] * 64 + [2] * 64)
+        dataset.SliceVector = [*range(1, 65), *range(1, 65)]
+        dataset.FrameIncrementPointer = [Tag(keyword), Tag(0x0054, 0x0080)]
+        windows = []
+        for low, high in ((126, 154), (92, 120)):
+            limits, window = Dataset(), Dataset()
+            limits.EnergyWindowLowerLimit, limits.EnergyWindowUpperLimit = low, high
+            window.EnergyWindowRangeSequence = Items([limits])
+            windows.append(window)
+        dataset.EnergyWindowInformationSequence = Items(windows)
+
+    return edit
+
+
+def test_a_single_window_may_be_numbered(tmp_path: Path) -> None:
+    """An object that also points to an energy window, the same for every frame, is one image."""
+
+    def edit(dataset: Dataset) -> None:
+        dataset.EnergyWindowVector = [1] * 128
+        dataset.FrameIncrementPointer = [Tag("EnergyWindowVector"), Tag(0x0054, 0x0080)]
+
+    assert read_study(write_nm(tmp_path, edit=edit)).activity is not None
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (nm_detector("ImageOrientationPatient"), "Image Orientation (Patient) (0020,0037) is missing"),
+        (nm_detector("ImagePositionPatient"), "Image Position (Patient) (0020,0032) is missing"),
+        (nm("DetectorInformationSequence", Items([])), "Detector Information Sequence (0054,0022) is missing"),
+        (two_detectors, "Detector Information Sequence (0054,0022)"),
+        (nm("SpacingBetweenSlices", None), "Spacing Between Slices (0018,0088) is missing"),
+        (nm("SpacingBetweenSlices", 0), "Spacing Between Slices (0018,0088) is 0"),
+        (nm("SliceVector", None), "Slice Vector (0054,0080) is missing"),
+        (nm("SliceVector", [1] * 128), "Slice Vector (0054,0080)"),
+        (nm("SliceVector", list(range(128, 0, -1))), "Slice Vector (0054,0080) in nm.dcm begins with 128"),
+        (nm("FrameIncrementPointer", Tag(0x0054, 0x0010)), "Frame Increment Pointer (0028,0009)"),
+        (several("EnergyWindowVector"), "tells frames of 2 energy windows apart (126-154 keV, 92-120 keV)"),
+        (several("DetectorVector"), "Detector Vector (0054,0020) in nm.dcm tells frames of 2 detectors apart"),
+        (several("TimeSlotVector"), "Time Slot Vector (0054,0070) in nm.dcm tells frames of 2 time slots apart"),
+        (several("RotationVector"), "Rotation Vector (0054,0050) in nm.dcm tells frames of 2 rotations apart"),
+        (nm("FrameOfReferenceUID", None), "Frame of Reference UID (0020,0052) is missing"),
+        (nm("NumberOfFrames", 64), "Slice Vector (0054,0080)"),
+        (nm("ImageType", ["ORIGINAL", "PRIMARY", "WHOLE BODY", "EMISSION"]), "not a volume: Image Type"),
+        (nm("ImageType", ["ORIGINAL", "PRIMARY", "TOMO", "EMISSION"]), "not a volume: Image Type"),
+        (nm("ImageType", ["ORIGINAL", "PRIMARY", "RECON GATED TOMO", "EMISSION"]), "gated"),
+        (nm("ImageType", ["ORIGINAL", "PRIMARY", "RECON TOMO", "TRANSMISSION"]), "not EMISSION"),
+        (nm("PixelData", b"\0\0"), "Pixel Data (7fe0,0010)"),
+        (nm("SOPClassUID", uid.SecondaryCaptureImageStorage), "not a volume: Secondary Capture"),
+    ],
+)
+def test_what_makes_nm_refused(tmp_path: Path, edit: Callable[[Dataset], None], words: str) -> None:
+    """Missing or contradicting geometry is refused with its attribute; planar images are no volumes."""
+    assert words in refused(write_nm(tmp_path, edit=edit))
+
+
+def test_empty_spacing_between_slices_is_refused(tmp_path: Path) -> None:
+    """Spacing Between Slices may be empty in a valid object; 1 mm is not assumed for it."""
+    assert "Spacing Between Slices (0018,0088) is missing or empty" in refused(write_nm(tmp_path, spacing_mm=None))
+
+
+@pytest.mark.parametrize(("unit", "hottest"), [("Bq/ml", 12_500.0), ("kBq/mL", 12_500_000.0)])
+def test_nm_mapped_to_activity(tmp_path: Path, unit: str, hottest: float) -> None:
+    """A mapping into activity per volume makes the volume quantitative, in Bq/mL."""
+    volume = read_study(write_nm(tmp_path, edit=map_to(unit))).activity
+    assert volume is not None
+    assert (volume.quantity, volume.unit) == ("activity concentration", "Bq/mL")
+    assert volume.values.max() == pytest.approx(hottest)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (map_to("{counts}"), "is {counts}, not activity per volume"),
+        (map_to("{SUVbw}g/ml"), "is {SUVbw}g/ml, not activity per volume"),
+        (map_to("Bq/ml", last=900), "does not cover every stored value"),
+    ],
+)
+def test_nm_not_mapped_to_activity(tmp_path: Path, edit: Callable[[Dataset], None], words: str) -> None:
+    """A mapping into anything else, or not over every stored value, leaves relative counts, and says so."""
+    study = read_study(write_nm(tmp_path, edit=edit))
+    assert study.activity is not None
+    assert study.activity.unit == "1"
+    assert study.activity.values.max() == 1000
+    assert words in study.series[0].reason
