@@ -1,8 +1,8 @@
 """The studies that came in, what was made of each, and the one whose map is in use."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -16,10 +16,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivedStudy:
-    """A received study and what was read from it."""
+    """A received study and what was read from it; ``files`` tells its objects' files from those of other times."""
 
     received: ReceivedStudy
     map: StudyMap
+    files: Mapping[Path, tuple[int, int] | None] = field(default_factory=dict)
 
     @property
     def study(self) -> Study:
@@ -61,6 +62,19 @@ def _unread(received: ReceivedStudy, former: ArchivedStudy | None, reason: str) 
         activity=None,
     )
     return StudyMap(study=study, hotspots=(), skin=None, obstacle=reason)
+
+
+def _states(paths: Sequence[Path]) -> dict[Path, tuple[int, int] | None]:
+    """Tell files from those of other times: an object that replaces another has its path."""
+    states: dict[Path, tuple[int, int] | None] = {}
+    for path in paths:
+        try:
+            stated = path.stat()
+        except OSError:  # the reader will say so
+            states[path] = None
+        else:
+            states[path] = stated.st_ino, stated.st_mtime_ns
+    return states
 
 
 class StudyArchive:
@@ -112,8 +126,12 @@ class StudyArchive:
         One that comes again as it was, as after a restart of the storage node, is not read again: a map that is
         begun anew forgets what was counted.
         """
+        files = await asyncio.to_thread(_states, received.objects)
         former = self._studies.get(received.study_uid)
-        if former and former.is_usable and set(former.received.objects) == set(received.objects):
+        if former and former.is_usable and former.files == files:
+            if former.received.conflicts != received.conflicts:
+                self._studies[received.study_uid] = replace(former, received=received)
+                self.revision += 1
             return False
         try:
             found, is_read = await self._read(received.objects), True
@@ -121,7 +139,7 @@ class StudyArchive:
             found, is_read = _unread(received, former, str(exc)), False
         study = found.study
         async with self._changing_use:
-            archived = ArchivedStudy(received=received, map=found)
+            archived = ArchivedStudy(received=received, map=found, files=files)
             self._studies.pop(received.study_uid, None)
             self._studies[received.study_uid] = archived
             self.revision += 1

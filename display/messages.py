@@ -303,7 +303,9 @@ class StudyEntry(Struct, frozen=True, kw_only=True):
     taken_at_utc: str | None
     received_from: Annotated[str, Meta(description="Calling AE title.")]
     objects: int
-    conflicts: Annotated[int, Meta(ge=0, description="UIDs that several different objects have; all are kept.")]
+    conflicts: Annotated[
+        int, Meta(ge=0, description="UIDs that several different objects have; all are kept, one is used.")
+    ]
     in_use: bool
     usable: Annotated[bool, Meta(description="Whether it holds a map to navigate by.")]
     series: tuple[SeriesEntry, ...]

@@ -119,6 +119,20 @@ class AuditTrail:
                 about=[_study(study_uid, objects)],
             )
 
+    def conflicting(
+        self, calling_ae: str, address: str, study_uid: str, object_uid: str, *, is_replaced: bool
+    ) -> None:
+        """Note an object that came with other bytes than the one in use under its UID, and which is in use now."""
+        instances = [{"NumberOfInstances": 1, "Instance": [{"UID": object_uid}]}]
+        use = "this one is in use now" if is_replaced else "the one before stays in use"
+        self._write(
+            INSTANCES_TRANSFERRED,
+            action="U" if is_replaced else "C",
+            source=(calling_ae, address),
+            about=[_study(study_uid, 1) | {"SOPClass": instances}],
+            described=f"other bytes came under a UID that is there; both are kept, {use}",
+        )
+
     def disclosed(self, reader: str, address: str, studies: Mapping[str, int], *, is_query: bool) -> None:
         """Note who was given objects, or what is known of them: of which studies, of how many."""
         about = [_study(study_uid, objects) for study_uid, objects in studies.items()]

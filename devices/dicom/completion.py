@@ -64,21 +64,15 @@ class StudyLedger:
 
     def found(self, study: StoredStudy) -> StudyComplete:
         """Take a study that was in the folder at start; it is announced as it is."""
-        objects = dict.fromkeys(map(str, study.objects))
-        self._studies[study.study_uid] = _Study(
+        known = _Study(
             calling_ae=study.calling_ae,
-            objects=objects,
-            conflicting=set(study.conflicting),
+            objects=dict.fromkeys(map(str, study.objects)),
+            conflicting=set(study.aside),
             object_uids={path.stem for path in study.objects},
             is_announced=True,
         )
-        return StudyComplete(
-            study_uid=study.study_uid,
-            calling_ae=study.calling_ae,
-            objects=tuple(objects),
-            reason=FOUND_AT_START,
-            conflicts=len(study.conflicting),
-        )
+        self._studies[study.study_uid] = known
+        return _complete(study.study_uid, known, FOUND_AT_START)
 
     def stored(
         self,
@@ -91,7 +85,10 @@ class StudyLedger:
         now_s: float,
         is_conflict: bool = False,
     ) -> None:
-        """Take an object that ``sender``, an association, has stored, maybe where other bytes had its UID."""
+        """Take an object that ``sender``, an association, has stored, maybe where other bytes had its UID.
+
+        ``path`` is the file in use under its UID.
+        """
         study = self._studies.setdefault(study_uid, _Study(calling_ae=calling_ae))
         study.object_uids.add(object_uid)
         for waiting in self._unannounced.values():
@@ -147,10 +144,14 @@ class StudyLedger:
             reason += f"; of {study.listed} objects that its sender lists, {len(study.missing)} have not come"
         study.fresh, study.is_announced, study.is_lost = 0, True, False
         study.listed, study.missing = 0, set()
-        return StudyComplete(
-            study_uid=study_uid,
-            calling_ae=study.calling_ae,
-            objects=tuple(study.objects),
-            reason=reason,
-            conflicts=len(study.conflicting),
-        )
+        return _complete(study_uid, study, reason)
+
+
+def _complete(study_uid: str, study: _Study, reason: str) -> StudyComplete:
+    return StudyComplete(
+        study_uid=study_uid,
+        calling_ae=study.calling_ae,
+        objects=tuple(study.objects),
+        reason=reason,
+        conflicts=len(study.conflicting),
+    )

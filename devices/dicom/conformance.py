@@ -220,7 +220,8 @@ A malformed message, an object above `maximum_object_mb`, or an exceeded time en
 
 The level of storage is 2 (full): every attribute is kept, private ones included. Data sets are never decoded,
 encoded again or coerced. The same object sent again is kept once. Other bytes under a UID that is there are
-dealt with by the sender's rule `on_conflict`; none are lost unless that rule is to reject them.
+dealt with by the sender's rule `on_conflict`: kept with the first in use, kept with the newcomer in use, or
+rejected. Queries, retrievals and sending on see the object in use.
 
 {_statuses(STORAGE_STATUSES)}
 Files hold a private seal in their meta information (creator {SEAL_CREATOR_UID}): CRC-64/XZ and length of the

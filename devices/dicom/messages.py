@@ -33,8 +33,7 @@ class Listening(Struct, frozen=True, kw_only=True, tag="listening", tag_field="e
 class Conflict(Struct, frozen=True, kw_only=True, tag="conflict", tag_field="event"):
     """Two objects with other bytes under one UID are on the disk; what is stored in peace is not told singly.
 
-    ``kept`` is ``conflict`` (the one that came is beside the first) or ``replaced`` (it is in the first one's
-    place, the first beside it).
+    ``kept`` is ``conflict`` (the one that came is aside) or ``replaced`` (it is in use, the one before it aside).
     """
 
     study_uid: str
@@ -47,7 +46,7 @@ class Conflict(Struct, frozen=True, kw_only=True, tag="conflict", tag_field="eve
 class StudyComplete(Struct, frozen=True, kw_only=True, tag="study", tag_field="event"):
     """No more objects of a study seem to come.
 
-    ``objects`` are all of its files, ``conflicts`` how many UIDs are those of several.
+    ``objects`` are its files in use, ``conflicts`` how many UIDs are those of several.
     """
 
     study_uid: str

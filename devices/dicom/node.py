@@ -42,7 +42,7 @@ from devices.dicom.services.events import Arrival, Cause, Disclosure, Ending, Ev
 from devices.dicom.services.provider import Provider
 from devices.dicom.services.session import Session
 from devices.dicom.settings import NodeSettings
-from devices.dicom.storage.placement import Kept, StoredObject, files_beside
+from devices.dicom.storage.placement import Kept, StoredObject
 from devices.dicom.storage.space import SpaceWatch
 from devices.dicom.storage.store import ObjectStore
 from devices.dicom.tls import server_context
@@ -118,19 +118,23 @@ class _Reporter:
         stored = arrival.stored
         self._index(stored)
         is_conflict = stored.kept in {Kept.CONFLICT, Kept.REPLACED}
-        # of the one that was replaced nobody has told: its file has a name that is new
-        aside = files_beside(stored.path) if stored.kept is Kept.REPLACED else ()
-        for path in (*aside, stored.path):
-            self._ledger.stored(
-                stored.study_uid,
-                str(path),
-                sender=arrival.session,
-                calling_ae=arrival.calling_ae,
-                now_s=self._clock(),
-                object_uid=arrival.object_uid,
-                is_conflict=is_conflict,
-            )
+        self._ledger.stored(
+            stored.study_uid,
+            str(stored.path.with_name(f"{arrival.object_uid}.dcm")),
+            sender=arrival.session,
+            calling_ae=arrival.calling_ae,
+            now_s=self._clock(),
+            object_uid=arrival.object_uid,
+            is_conflict=is_conflict,
+        )
         if is_conflict:
+            self._audit.conflicting(
+                arrival.calling_ae,
+                arrival.address,
+                stored.study_uid,
+                arrival.object_uid,
+                is_replaced=stored.kept is Kept.REPLACED,
+            )
             emit(
                 Conflict(
                     study_uid=stored.study_uid,

@@ -9,7 +9,7 @@ FOUND_AT_START = "found at start"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedStudy:
-    """Every object of one study that is in the node's folder, announced when no more seem to come.
+    """The objects of one study that are in use in the node's folder, announced when no more seem to come.
 
     Attributes
     ----------
@@ -18,7 +18,8 @@ class ReceivedStudy:
     calling_ae
         AE title that sent its newest object.
     objects
-        DICOM Part 10 files, in the order of arrival (by name where found at start).
+        DICOM Part 10 files, in the order of arrival (by name where found at start); of several under one UID the
+        one that its sender's rule has in use.
     reason
         Why it is announced now, in words: complete, found at start, late objects, association lost.
     conflicts

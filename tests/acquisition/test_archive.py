@@ -78,6 +78,24 @@ async def test_only_the_patient_on_the_table_comes_into_use_by_itself() -> None:
     assert ward.listed == ["2.2", "1.1"]
 
 
+async def test_an_object_that_replaces_another_renews_the_map_and_one_kept_aside_does_not(tmp_path: Path) -> None:
+    """A path that holds another file is read again; a conflict that changes no file in use is only counted."""
+    used = tmp_path / "1.1" / "0.dcm"
+    used.parent.mkdir()
+    used.write_bytes(b"first")
+    ward = Ward("A-1", study("1.1", **ANNA))
+    first = replace(received("1.1"), objects=(used,))
+    assert await ward.archive.take(first)
+    assert not await ward.archive.take(replace(first, conflicts=1))
+    (listed,) = ward.archive.newest_first()
+    assert (listed.received.conflicts, ward.reads, ward.archive.revision) == (1, 1, 3)
+    written = used.with_name("written")
+    written.write_bytes(b"other")
+    written.replace(used)
+    assert await ward.archive.take(replace(first, conflicts=1))
+    assert (ward.reads, ward.used_uids) == (2, ["1.1", "1.1"])
+
+
 async def test_nobody_on_the_table_means_no_map() -> None:
     """Before a person has said who lies there, no study comes into use, not even one without a patient ID."""
     nameless = study("3.3", patient_id="", patient_name="")

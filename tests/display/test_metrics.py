@@ -24,7 +24,7 @@ from tests.display.test_app import HELLO, choose, state
 
 def _arrival(kept: Kept, *, size_bytes: int, took_s: float) -> Arrival:
     stored = StoredObject(path=Path("x"), kept=kept, study_uid="1.2.3", size_bytes=size_bytes)
-    return Arrival(session=1, calling_ae="CT", object_uid="1.2", stored=stored, took_s=took_s)
+    return Arrival(session=1, calling_ae="CT", address="10.0.0.1", object_uid="1.2", stored=stored, took_s=took_s)
 
 
 def _figures() -> Figures:

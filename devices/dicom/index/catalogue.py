@@ -1,6 +1,6 @@
 """What is known of the received objects: rows written and read, whatever the database."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -111,6 +111,24 @@ class Catalogue:
                 connection.execute(delete(objects).where(objects.c.path.in_(rows)))
                 connection.execute(insert(objects), list(rows.values()))
 
+    def describe(self, study_uid: str, read: Callable[[str], Entry]) -> None:
+        """Describe a study, and each series in it, anew by the first of its objects in use.
+
+        ``read`` reads the file at a path; what it raises comes out.
+        """
+        with self._engine.begin() as connection:
+            chosen = select(objects.c.series_uid, objects.c.path).where(objects.c.study_uid == study_uid, held)
+            first: dict[str, str] = {}
+            for row in connection.execute(chosen.order_by(objects.c.received_at, objects.c.path)):
+                first.setdefault(row.series_uid, row.path)
+            # a dictionary keeps the order: the first series has the first object
+            for number, path in enumerate(first.values()):
+                entry = read(path)
+                described = ((studies, entry.study), (series, entry.series))[number > 0 :]
+                for table, values in described:
+                    matching = (column == values[column.name] for column in table.primary_key)
+                    connection.execute(update(table).where(*matching).values(**values))
+
     def mark_gone(self, paths: Sequence[str], at: datetime) -> None:
         """Note that files are missing; their rows stay, so that it is known what was there."""
         marking = update(objects).where(objects.c.path == bindparam("gone")).values(gone_at=at)
@@ -164,7 +182,7 @@ class Catalogue:
             }
 
     def conflicts(self) -> dict[str, list[str]]:
-        """Paths of files that lie under one UID with different bytes, by that UID, oldest first."""
+        """Paths of files that lie under one UID, by that UID where their bytes differ, oldest first."""
         shared = _shared_uids()
         chosen = (
             select(objects.c.object_uid, objects.c.path)
@@ -182,13 +200,16 @@ class Catalogue:
 present = objects.c.gone_at.is_(None)
 """Leaves out objects whose files are gone."""
 
+held = present & (objects.c.path == objects.c.study_uid + "/" + objects.c.object_uid + ".dcm")
+"""Leaves out those aside as well: of several files under one UID the one with the plain name is in use."""
+
 
 def _shared_uids() -> Subquery:
     return (
         select(objects.c.object_uid)
         .where(present)
         .group_by(objects.c.object_uid)
-        .having(func.count() > 1)
+        .having(func.count(func.coalesce(objects.c.checksum, objects.c.path).distinct()) > 1)
         .subquery()
     )
 

@@ -6,11 +6,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
+import structlog
+
 from devices.dicom.audit import AuditTrail
 from devices.dicom.index.attributes import Entry, read_entry, received_at
 from devices.dicom.index.catalogue import BATCH, Catalogue, FileState
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.part10 import UnreadableFile
+from devices.dicom.storage.placement import sort_out
+
+log = structlog.get_logger()
 
 OnGone: TypeAlias = Callable[[str, Sequence[str]], None]
 """Told the study and the paths of rows that have lost their files."""
@@ -63,19 +68,24 @@ def reconcile(
     """
     known = catalogue.files(study_uid)  # before the files are listed: a file is there before its row
     there = {path: path.stat() for path in (folder / study_uid).glob("*.dcm")}
+    used = set(sort_out(there).objects)
     entries: list[Entry] = []
-    # as they came: the first describes its study and its series
-    for path, stated in sorted(there.items(), key=lambda one: (one[1].st_mtime_ns, one[0])):
+    is_changed = False
+    # as they came, those in use before those aside: the first describes its study and its series
+    for path, stated in sorted(there.items(), key=lambda one: (one[0] not in used, one[1].st_mtime_ns, one[0])):
         name = str(path.relative_to(folder))
         state = FileState(stated.st_size, received_at(stated.st_mtime_ns), is_gone=False)
         try:
             if known.get(name) != state:
+                is_changed |= name in known
                 entries.append(read_entry(folder, path))
         except (UnreadableFile, UnreadableObject, OSError) as exc:
             found.unreadable[name] = str(exc)
         if len(entries) == BATCH:
             _add(catalogue, entries, found)
     _add(catalogue, entries, found)
+    if is_changed:
+        describe(catalogue, folder, study_uid)
     present = {str(path.relative_to(folder)) for path in there}
     gone = sorted(name for name, state in known.items() if not state.is_gone and name not in present)
     if gone:
@@ -84,6 +94,14 @@ def reconcile(
         found.gone += len(gone)
     found.studies += bool(there)
     found.objects += len(there)
+
+
+def describe(catalogue: Catalogue, folder: Path, study_uid: str) -> None:
+    """Have what is known of a study follow from the objects that are in use now."""
+    try:
+        catalogue.describe(study_uid, lambda path: read_entry(folder, folder / path))
+    except (UnreadableFile, UnreadableObject, OSError) as exc:
+        log.warning("a study keeps its description", study_uid=study_uid, reason=str(exc))
 
 
 def _add(catalogue: Catalogue, entries: list[Entry], found: Difference) -> None:

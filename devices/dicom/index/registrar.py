@@ -19,10 +19,10 @@ from devices.dicom.audit import AuditTrail
 from devices.dicom.index.attributes import Entry, read_entry
 from devices.dicom.index.catalogue import Catalogue
 from devices.dicom.index.database import IndexUnavailable, say
-from devices.dicom.index.reconciliation import Difference, reconcile, restore_audit, study_uids
+from devices.dicom.index.reconciliation import Difference, describe, reconcile, restore_audit, study_uids
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.part10 import UnreadableFile
-from devices.dicom.storage.placement import Kept, StoredObject, files_beside
+from devices.dicom.storage.placement import Kept, StoredObject
 
 QUIET_S = 0.3
 """Rows are written when nothing has come for so long: while objects come, the processor is theirs."""
@@ -161,12 +161,17 @@ class Registrar:
         if len(waiting) > MOST_WAITING:
             raise _FellBehind
         if waiting:
-            await self._apart(lambda: catalogue.add(list(self._read(waiting))))
+            await self._apart(lambda: self._enter(catalogue, waiting))
+
+    def _enter(self, catalogue: Catalogue, waiting: Sequence[StoredObject]) -> None:
+        catalogue.add(list(self._read(waiting)))
+        for study_uid in {one.study_uid for one in waiting if one.kept is Kept.REPLACED}:
+            describe(catalogue, self._folder, study_uid)
 
     def _read(self, stored: Iterable[StoredObject]) -> Iterator[Entry]:
         for one in stored:
-            aside = files_beside(one.path) if one.kept is Kept.REPLACED else ()
-            for path in (one.path, *aside):
+            # of the one that was replaced nobody has told: its file has a name that is new
+            for path in filter(None, (one.path, one.replaced)):
                 try:
                     yield read_entry(self._folder, path)
                 except (UnreadableFile, UnreadableObject, OSError) as exc:

@@ -72,7 +72,7 @@ studies = Table(
     _attribute("accession_number", 0x00080050, "SH"),
     _attribute("referring_physician", 0x00080090, "PN"),
 )
-"""A study is described by the first object that came of it."""
+"""A study is described by the first object in use that came of it."""
 
 series = Table(
     "series",
@@ -88,7 +88,10 @@ series = Table(
     _attribute("performed_date", 0x00400244, "DA"),
     _attribute("performed_time", 0x00400245, "TM"),
 )
-"""A series is described by the first object that came of it; ``series_uid`` is empty where objects name none."""
+"""A series is described by the first object in use that came of it.
+
+``series_uid`` is empty where objects name none.
+"""
 
 objects = Table(
     "objects",
@@ -111,7 +114,7 @@ objects = Table(
     Column("gone_at", Moment, comment="when its file was found missing"),
     ForeignKeyConstraint(["study_uid", "series_uid"], ["series.study_uid", "series.series_uid"]),
 )
-"""A row for each file. Two files with one ``object_uid`` are in conflict: the store keeps equal bytes once."""
+"""A row for each file. The one of an ``object_uid`` whose path is made of the UIDs alone is in use."""
 
 audit = Table(
     "audit",

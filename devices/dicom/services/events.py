@@ -31,6 +31,7 @@ class Arrival(Struct, frozen=True, kw_only=True, tag="arrival"):
 
     session: int
     calling_ae: str
+    address: str
     object_uid: str
     stored: StoredObject
     took_s: float

@@ -254,6 +254,7 @@ class Session:
             Arrival(
                 session=self.number,
                 calling_ae=self.calling_ae,
+                address=self.address,
                 object_uid=object_uid,
                 stored=stored,
                 took_s=took_s,

@@ -8,7 +8,7 @@ data set's bytes are those that came over the wire.
 import fcntl
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Self
 from devices.dicom.storage.durability import synchronise_folder
 from devices.dicom.storage.identity import checked_uid
 from devices.dicom.storage.part10 import FileMeta, UnreadableFile
-from devices.dicom.storage.placement import OnConflict, StoredObject, conflicting_uids, place_object
+from devices.dicom.storage.placement import OnConflict, StoredObject, place_object, sort_out
 from devices.dicom.storage.spool import Spool
 
 INCOMING = ".incoming"
@@ -30,12 +30,12 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredStudy:
-    """A study found in the folder; ``conflicting`` are the UIDs of several of its objects."""
+    """A study found in the folder: its objects that are in use, and those aside by their UID."""
 
     study_uid: str
     calling_ae: str
     objects: tuple[Path, ...]
-    conflicting: frozenset[str]
+    aside: Mapping[str, tuple[Path, ...]]
 
 
 class StorageFull(OSError):
@@ -121,13 +121,15 @@ class ObjectStore:
     def studies(self) -> Iterator[StoredStudy]:
         """Every study in the folder, its objects by name."""
         for study in sorted(self._folder.iterdir()):
-            objects = tuple(sorted(study.glob("*.dcm"))) if study.is_dir() else ()
-            if not study.name.startswith(".") and objects:
+            if study.name.startswith(".") or not study.is_dir():
+                continue
+            used = sort_out(study.glob("*.dcm"))
+            if used.objects:
                 yield StoredStudy(
                     study_uid=study.name,
-                    calling_ae=_sender(objects[-1]),
-                    objects=objects,
-                    conflicting=conflicting_uids(objects),
+                    calling_ae=_sender(used.objects[-1]),
+                    objects=used.objects,
+                    aside=used.aside,
                 )
 
     def find(self, object_uids: Collection[str]) -> dict[str, Path]:

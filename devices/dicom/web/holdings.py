@@ -3,13 +3,14 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from devices.dicom.index.attributes import read_entry
+from devices.dicom.index.attributes import read_entry, received_at
 from devices.dicom.index.catalogue import Catalogue
 from devices.dicom.index.database import IndexUnavailable
 from devices.dicom.index.tables import objects
@@ -58,13 +59,20 @@ class Holdings:
         """
         study = self._folder / study_uid
         try:
-            names = {entry.name for entry in os.scandir(study) if entry.name.endswith(".dcm")}
+            with os.scandir(study) as entries:
+                there = {
+                    entry.name: entry.stat()
+                    for entry in entries
+                    if entry.name.endswith(".dcm") and object_uid in {None, entry.name.removesuffix(".dcm")}
+                }
         except FileNotFoundError:
             return []
-        if object_uid is not None:
-            names &= {f"{object_uid}.dcm"}
-        known = self._known(study_uid) if len(names) > 1 else {}
-        found = (known.get(name) or self.read(study / name) for name in sorted(names))
+        known = self._known(study_uid) if len(there) > 1 else {}
+        # a row may still be of the object that another has replaced
+        found = (
+            known.get((name, state.st_size, received_at(state.st_mtime_ns))) or self.read(study / name)
+            for name, state in sorted(there.items())
+        )
         return [
             one
             for one in found
@@ -87,25 +95,26 @@ class Holdings:
             transfer_syntax=str(row["transfer_syntax"]),
         )
 
-    def _known(self, study_uid: str) -> dict[str, Holding]:
+    def _known(self, study_uid: str) -> dict[tuple[str, int, datetime], Holding]:
         try:
-            return {holding.path.name: holding for holding in self._rows(study_uid)}
+            return dict(self._rows(study_uid))
         except (IndexUnavailable, SQLAlchemyError) as exc:
             log.warning("a study is read without the index", study_uid=study_uid, reason=str(exc))
             return {}
 
-    def _rows(self, study_uid: str) -> Iterator[Holding]:
-        columns = objects.c
-        chosen = select(
-            columns.path, columns.series_uid, columns.object_uid, columns.sop_class_uid, columns.transfer_syntax
-        ).where(columns.study_uid == study_uid)
+    def _rows(self, study_uid: str) -> Iterator[tuple[tuple[str, int, datetime], Holding]]:
+        chosen = select(objects).where(objects.c.study_uid == study_uid)
         with Catalogue.open(self._folder, self._index) as catalogue, catalogue.reading() as connection:
             for row in connection.execute(chosen):
-                yield Holding(
-                    path=self._folder / row.path,
-                    study_uid=study_uid,
-                    series_uid=row.series_uid,
-                    object_uid=row.object_uid,
-                    sop_class_uid=row.sop_class_uid,
-                    transfer_syntax=row.transfer_syntax,
+                path = self._folder / row.path
+                yield (
+                    (path.name, row.size_bytes, row.received_at),
+                    Holding(
+                        path=path,
+                        study_uid=study_uid,
+                        series_uid=row.series_uid,
+                        object_uid=row.object_uid,
+                        sop_class_uid=row.sop_class_uid,
+                        transfer_syntax=row.transfer_syntax,
+                    ),
                 )

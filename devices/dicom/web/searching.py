@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from sqlalchemy import Column, Connection, Row, Select, Table, func, select
 
-from devices.dicom.index.catalogue import Catalogue, present
+from devices.dicom.index.catalogue import Catalogue, held
 from devices.dicom.index.tables import objects, series, studies
 from devices.dicom.web.attributes import put
 from devices.dicom.web.matching import Unanswerable, match
@@ -43,9 +43,6 @@ TABLES: Final[Mapping[Level, tuple[Table, ...]]] = {
     Level.INSTANCES: (studies, series, objects),
 }
 """Whose columns are matched and given back."""
-
-_HELD = present & (objects.c.path == objects.c.study_uid + "/" + objects.c.object_uid + ".dcm")
-"""Of several files under one UID the one with the plain name."""
 
 
 def keys(level: Level) -> dict[int, Column[Any]]:
@@ -190,7 +187,7 @@ class Search:
 def _choose(query: Query, *, is_sqlite: bool) -> Select[Any]:
     columns = list(keys(query.level).values())
     joined = objects.join(series).join(studies, series.c.study_uid == studies.c.study_uid)
-    chosen = select(*columns).select_from(joined).where(_HELD)
+    chosen = select(*columns).select_from(joined).where(held)
     match query.level:
         case Level.STUDIES:
             chosen = chosen.add_columns(
@@ -222,7 +219,7 @@ def _modalities(connection: Connection, rows: Sequence[Row[Any]]) -> dict[str, l
     chosen = (
         select(series.c.study_uid, series.c.modality)
         .join(objects)
-        .where(series.c.study_uid.in_(found), series.c.modality.is_not(None), _HELD)
+        .where(series.c.study_uid.in_(found), series.c.modality.is_not(None), held)
         .distinct()
         .order_by(series.c.modality)
     )

@@ -182,6 +182,7 @@ class Intake:
             Arrival(
                 session=self._session,
                 calling_ae=self._client.ae_title,
+                address=self._address,
                 object_uid=object_uid,
                 stored=stored,
                 took_s=took_s,

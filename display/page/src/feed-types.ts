@@ -451,7 +451,7 @@ export interface StudyEntry {
   /** Calling AE title. */
   readonly received_from: string;
   readonly objects: number;
-  /** UIDs that several different objects have; all are kept. */
+  /** UIDs that several different objects have; all are kept, one is used. */
   readonly conflicts: number;
   readonly in_use: boolean;
   /** Whether it holds a map to navigate by. */

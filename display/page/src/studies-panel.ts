@@ -95,7 +95,7 @@ export class StudiesPanel {
       make("ul", "", ...series),
     );
     if (study.conflicts > 0) {
-      article.append(make("p", "conflict", `${counted(study.conflicts)} came twice with different content; both are kept`));
+      article.append(make("p", "conflict", `${counted(study.conflicts)} came again with other content; all are kept, the sender's rule says which is used`));
     }
     article.dataset["state"] = study.in_use ? "in-use" : study.usable ? "usable" : "unusable";
     if (study.in_use) article.append(make("b", "in-use", "In use"));

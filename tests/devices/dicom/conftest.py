@@ -52,6 +52,7 @@ class Thing:
     object_uid: str = "1.2.3.4.5"
     study_uid: str = "1.2.3"
     sop_class: str = SECONDARY_CAPTURE
+    patient_id: str = "SIM-0001"
     note: str = "first "
 
     @property
@@ -61,7 +62,7 @@ class Thing:
             (
                 _element(0x0008, 0x0016, b"UI", _padded(self.sop_class)),
                 _element(0x0008, 0x0018, b"UI", _padded(self.object_uid)),
-                _element(0x0010, 0x0020, b"LO", b"SIM-0001"),
+                _element(0x0010, 0x0020, b"LO", self.patient_id.encode()),
                 _element(0x0020, 0x000D, b"UI", _padded(self.study_uid)),
                 _element(0x0020, 0x000E, b"UI", _padded(self.study_uid + ".1")),
                 _element(0x0020, 0x4000, b"LT", self.note.encode()),

@@ -46,13 +46,13 @@ def test_two_associations_of_one_study_are_both_waited_for() -> None:
 def test_conflicts_are_counted_by_their_uid() -> None:
     """Three objects under one UID are one conflict, told with the study; those found at the start count too."""
     ledger = StudyLedger(quiet_s=2.0)
-    found = StoredStudy(study_uid="1.2", calling_ae="CT", objects=(), conflicting=frozenset({"1.9"}))
+    found = StoredStudy(study_uid="1.2", calling_ae="CT", objects=(Path("c"),), aside={"1.9": (Path("d"),)})
     assert ledger.found(found).conflicts == 1
-    for path in ("a", "b"):
-        ledger.stored("1.2", path, sender=1, calling_ae="CT", object_uid="1.8", now_s=0.0, is_conflict=True)
+    for is_conflict in (False, True, True):
+        ledger.stored("1.2", "a", sender=1, calling_ae="CT", object_uid="1.8", now_s=0.0, is_conflict=is_conflict)
     ledger.ended(1, was_released=True, now_s=0.0)
     (complete,) = ledger.due(2.0)
-    assert (complete.conflicts, complete.objects) == (2, ("a", "b"))
+    assert (complete.conflicts, complete.objects) == (2, ("c", "a"))
 
 
 def test_a_late_object_opens_the_study_again() -> None:
@@ -91,9 +91,7 @@ def test_a_lost_association_is_said() -> None:
 def test_a_found_study_is_announced_at_once_and_may_grow() -> None:
     """What was in the folder at start is announced, and counts when more of it comes."""
     ledger = StudyLedger(quiet_s=1.0)
-    found = ledger.found(
-        StoredStudy(study_uid="1.2", calling_ae="CT", objects=(Path("a"),), conflicting=frozenset())
-    )
+    found = ledger.found(StoredStudy(study_uid="1.2", calling_ae="CT", objects=(Path("a"),), aside={}))
     assert (found.objects, found.reason) == (("a",), "found at start")
     assert not ledger.due(100.0)
     _stored(ledger, "b", now_s=100.0)

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -243,13 +244,15 @@ async def test_two_objects_with_one_uid_are_both_kept(settings: Any, thing: Any,
             assert [await raw.store(thing(note=note)) for note in ("first ", "first ", "other ")] == [0, 0, 0]
             await raw.release()
         study = await _next(node.studies())
-    assert len(study.objects) == 2
-    assert {path.read_bytes()[-6:] for path in study.objects} == {b"first ", b"other "}
+    assert [path.read_bytes()[-6:] for path in study.objects] == [b"first "]
+    assert {path.read_bytes()[-6:] for path in study.objects[0].parent.iterdir()} == {b"first ", b"other "}
 
 
-@pytest.mark.parametrize("rule", ["keep first", "replace"])
-async def test_a_conflict_is_announced_with_its_study(settings: Any, thing: Any, console: Any, rule: str) -> None:
-    """Both files and the count of conflicts, at once and after a restart; without a conflict it is none."""
+@pytest.mark.parametrize(("rule", "used"), [("keep first", b"first "), ("replace", b"other ")])
+async def test_a_conflict_is_announced_with_its_study(
+    settings: Any, thing: Any, console: Any, rule: str, used: bytes
+) -> None:
+    """The file that is in use and the count of conflicts: at once, after a restart, and in the audit."""
     chosen = settings(allowed_ae_titles=(), senders=[{"ae_title": "CAMERA", "on_conflict": rule}])
     async with run_node(chosen) as node, aclosing(node.studies()) as studies:
         for note, conflicts in (("first ", 0), ("other ", 1)):
@@ -258,10 +261,20 @@ async def test_a_conflict_is_announced_with_its_study(settings: Any, thing: Any,
                 assert await raw.store(thing(note=note)) == 0x0000
                 await raw.release()
             study = await _next(studies)
-            assert (study.conflicts, len(study.objects)) == (conflicts, 1 + conflicts)
+            assert (study.conflicts, len(study.objects)) == (conflicts, 1)
     async with run_node(chosen) as node:
         again = await _next(node.studies())
-    assert (again.conflicts, set(again.objects)) == (1, set(study.objects))
+    assert (again.conflicts, again.objects) == (1, study.objects)
+    assert study.objects[0].read_bytes().endswith(used)
+    assert len(_kept(chosen.folder)) == 2
+    (noted,) = [message for message in _audited(chosen.folder) if "SOPClass" in json.dumps(message)]
+    assert noted["EventIdentification"]["EventActionCode"] == ("U" if rule == "replace" else "C")
+    assert noted["ParticipantObjectIdentification"][0]["SOPClass"][0]["Instance"] == [{"UID": "1.2.3.4.5"}]
+    assert noted["ActiveParticipant"][1]["UserID"] == "CAMERA"
+
+
+def _audited(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for path in folder.glob(".audit/*.jsonl") for line in path.read_text().splitlines()]
 
 
 async def test_late_objects_announce_the_study_again(settings: Any, thing: Any, console: Any) -> None:

@@ -330,7 +330,7 @@ async def test_a_study_is_used_once_both_identifiers_are_confirmed(room: Room, p
     await expect(page.get_by_role("button", name="Use this study")).to_have_count(1)
     await expect(page.locator("#studies")).to_contain_text("refused: no Image Position (Patient) (0020,0032)")
     await expect(page.locator("#studies .conflict")).to_have_text(
-        "2 objects came twice with different content; both are kept"
+        "2 objects came again with other content; all are kept, the sender's rule says which is used"
     )
     await page.get_by_role("button", name="Use this study").click()
     use = page.get_by_role("button", name="Both match: use this study")

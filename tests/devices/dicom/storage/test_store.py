@@ -1,4 +1,5 @@
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -7,14 +8,19 @@ from pydicom import dcmread
 
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.part10 import data_set_offset
-from devices.dicom.storage.placement import Kept, StoredObject, files_beside
+from devices.dicom.storage.placement import Kept, OnConflict, StoredObject
 from devices.dicom.storage.store import INCOMING, FolderDiffers, FolderInUse, ObjectStore, StorageFull
 
 
-def put(store: ObjectStore, thing: Any) -> StoredObject:
+def put(store: ObjectStore, thing: Any, on_conflict: OnConflict = OnConflict.KEEP_FIRST) -> StoredObject:
     spool = store.begin(thing.meta)
     spool.write(thing.data_set)
-    return spool.keep()
+    return spool.keep(on_conflict)
+
+
+def contents(paths: Iterable[Path]) -> set[bytes]:
+    """The notes of objects: their last bytes."""
+    return {path.read_bytes()[-6:] for path in paths}
 
 
 def test_a_stored_object_is_a_dicom_file_with_the_bytes_that_came(tmp_path: Path, thing: Any) -> None:
@@ -69,13 +75,84 @@ def test_conflicts_are_found_with_their_study(tmp_path: Path, thing: Any) -> Non
         for one in (thing(), like_a_label, thing(object_uid="1.2.3.4.7")):
             put(store, one)
         (found,) = store.studies()
-        assert found.conflicting == frozenset()
+        assert found.aside == {}
+        assert len(found.objects) == 3
         for note in ("second", "third "):
             put(store, thing(note=note))
         (found,) = store.studies()
-    assert found.conflicting == {"1.2.3.4.5"}
-    assert len(found.objects) == 5
-    assert len(files_beside(tmp_path / "1.2.3" / "1.2.3.4.5.dcm")) == 2
+    assert {uid: contents(paths) for uid, paths in found.aside.items()} == {"1.2.3.4.5": {b"second", b"third "}}
+    assert len(found.objects) == 3
+
+
+def test_the_last_that_replaces_is_in_use(tmp_path: Path, thing: Any) -> None:
+    """Whatever came before under its UID stands aside, once each; it may itself have been in use before."""
+    with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
+        put(store, thing(note="a     "))
+        for former, note, aside in (
+            (b"a     ", "b     ", {b"a     "}),
+            (b"b     ", "c     ", {b"a     ", b"b     "}),
+            (b"c     ", "a     ", {b"b     ", b"c     "}),
+            (b"a     ", "b     ", {b"a     ", b"c     "}),
+        ):
+            stored = put(store, thing(note=note), OnConflict.REPLACE)
+            assert stored.replaced is not None
+            assert contents([stored.replaced]) == {former}
+            assert (stored.kept, stored.path.name) == (Kept.REPLACED, "1.2.3.4.5.dcm")
+            (found,) = store.studies()
+            assert contents(found.objects) == {note.encode()}
+            assert contents(found.aside["1.2.3.4.5"]) == aside
+            assert len(found.aside["1.2.3.4.5"]) == len(aside)
+        assert put(store, thing(note="b     "), OnConflict.REPLACE).kept is Kept.AGAIN
+        (found,) = store.studies()
+        assert contents(found.objects) == {b"b     "}
+
+
+def test_a_kill_between_setting_aside_and_replacing_is_no_conflict(
+    tmp_path: Path, thing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has its second name already, and its first still, is one object and in use."""
+
+    def killed(_self: Path, _target: Path) -> Path:
+        raise OSError(5, "Input/output error")
+
+    with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
+        put(store, thing())
+        monkeypatch.setattr(Path, "rename", killed)
+        with pytest.raises(OSError, match="Input/output"):
+            put(store, thing(note="other "), OnConflict.REPLACE)
+        monkeypatch.undo()
+        assert len(list(tmp_path.glob("1.2.3/*.dcm"))) == 2
+        (found,) = store.studies()
+        assert (contents(found.objects), found.aside) == ({b"first "}, {})
+        put(store, thing(note="other "), OnConflict.REPLACE)
+        (found,) = store.studies()
+        assert (contents(found.objects), contents(found.aside["1.2.3.4.5"])) == ({b"other "}, {b"first "})
+
+
+def test_a_file_from_elsewhere_and_a_damaged_one_are_set_aside_too(tmp_path: Path, thing: Any) -> None:
+    """What has no seal, or cannot be read, is in nobody's way and is not lost."""
+    with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
+        place = put(store, thing()).path
+        for content in (thing(note="sealed").meta.to_bytes() + thing(note="bare  ").data_set, b"garbage"):
+            place.unlink()
+            place.write_bytes(content)
+            assert put(store, thing(note="other "), OnConflict.REPLACE).kept is Kept.REPLACED
+    assert contents((tmp_path / "1.2.3").iterdir()) == {b"other ", b"bare  ", b"arbage"}
+
+
+def test_two_objects_with_one_label_are_not_taken_for_one(tmp_path: Path, thing: Any) -> None:
+    """Where a file has the name that another wants, the newcomer is refused and nothing is written over."""
+    with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
+        put(store, thing())
+        beside = put(store, thing(note="other ")).path
+        beside.unlink()
+        thing(note="third ").write(beside)
+        for rule in (OnConflict.KEEP_FIRST, OnConflict.REPLACE):
+            if rule is OnConflict.REPLACE:
+                assert put(store, thing(note="other "), rule).kept is Kept.REPLACED
+            with pytest.raises(FileExistsError):
+                put(store, thing(note="other ") if rule is OnConflict.KEEP_FIRST else thing(note="fourth"), rule)
+    assert contents((tmp_path / "1.2.3").iterdir()) == {b"first ", b"other ", b"third "}
 
 
 def test_a_study_is_removed_whole(tmp_path: Path, thing: Any) -> None:
