@@ -7,18 +7,11 @@ ciphers, what is asked of others. A test holds the page to it.
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
 
 from pydantic_core import PydanticUndefined
 from pydicom.datadict import keyword_for_tag
 from pydicom.uid import UID
 from pynetdicom.presentation import StoragePresentationContexts
-from pynetdicom.sop_class import (  # type: ignore[attr-defined]
-    ModalityWorklistInformationFind,
-    StudyRootQueryRetrieveInformationModelFind,
-    StudyRootQueryRetrieveInformationModelGet,
-    StudyRootQueryRetrieveInformationModelMove,
-)
 
 from devices.dicom.clients.association import PLAIN
 from devices.dicom.clients.dispatch import Retrying
@@ -26,9 +19,21 @@ from devices.dicom.clients.finding import MOST_AFTER_CANCEL
 from devices.dicom.clients.retrieval import COMPRESSED, COMPRESSED_CLASSES
 from devices.dicom.clients.sending import MOST_CONTEXTS, judge
 from devices.dicom.door import SILENT_CONNECTIONS
-from devices.dicom.services import negotiation
+from devices.dicom.index.answering import COUNTS, INSTANCE_AVAILABILITY, LEVELS
+from devices.dicom.index.queries import Level, keys
+from devices.dicom.meanings import (
+    ACTION_STATUSES,
+    ANSWERS,
+    ASKED,
+    FAILURES,
+    QUERY_STATUSES,
+    REJECTIONS,
+    STORAGE_STATUSES,
+    WEB_STATUSES,
+)
+from devices.dicom.services import negotiation, querying
 from devices.dicom.services.commands import Status
-from devices.dicom.services.commitment import CLASS_CONFLICT, NO_SUCH_INSTANCE, PROCESSING_FAILURE
+from devices.dicom.services.querying import QueryLevel
 from devices.dicom.settings import (
     NodeSettings,
     Peer,
@@ -46,74 +51,22 @@ from devices.dicom.upper_layer.associate import APPLICATION_CONTEXT
 from devices.dicom.upper_layer.pdus import MAXIMUM_PDU_BYTES
 from devices.dicom.web.application import ROOT
 from devices.dicom.web.attributes import BULK_BYTES, MEDIA_TYPE
-from devices.dicom.web.parts import MOST_PARTS
-from devices.dicom.web.searching import MODALITIES_IN_STUDY, MOST_RESULTS, Level, keys
-
-STORAGE_STATUSES: Final[dict[Status, str]] = {
-    Status.SUCCESS: "the object is on the disk: file synchronised, moved into place, folder synchronised",
-    Status.DUPLICATE_SOP_INSTANCE: "other bytes are there under its UID and the sender's rule is to reject them",
-    Status.INVALID_OBJECT_INSTANCE: "the Affected SOP Instance or Class UID is no UID",
-    Status.OUT_OF_RESOURCES: "less than `free_floor_mb` is free, or the disk refuses; nothing is kept",
-    Status.DATA_SET_MISMATCH: "request and data set name different objects",
-    Status.CANNOT_UNDERSTAND: "the data set is cut short, has a lying length, or has no study or object UID",
-}
-
-ACTION_STATUSES: Final[dict[Status, str]] = {
-    Status.SUCCESS: "the request is on the disk and will be reported on",
-    Status.PROCESSING_FAILURE: "the disk refuses",
-    Status.INVALID_ARGUMENT: "the data set holds no transaction UID or no objects, or a UID that is none",
-    Status.NO_SUCH_ACTION: "the action type is not 1",
-    Status.RESOURCE_LIMITATION: "too many transactions wait for their senders",
-}
-
-FAILURES: Final[dict[int, str]] = {
-    PROCESSING_FAILURE: "it cannot be read back, or not as it was received",
-    NO_SUCH_INSTANCE: "it is not there",
-    CLASS_CONFLICT: "it is there under another SOP class",
-}
-
-REJECTIONS: Final = {
-    negotiation.CALLING_AE_UNKNOWN: "the calling AE title may not send, or not from that network",
-    negotiation.CALLED_AE_UNKNOWN: "the called AE title is not the node's",
-    negotiation.LOCAL_LIMIT_EXCEEDED: "as many associations as allowed are open, in total or of that sender",
-}
-
-
-ASKED: Final = (
-    ("worklist", ModalityWorklistInformationFind),
-    ("query", StudyRootQueryRetrieveInformationModelFind),
-    ("pull", StudyRootQueryRetrieveInformationModelMove),
-    ("pull", StudyRootQueryRetrieveInformationModelGet),
-)
-"""Commands, and the SOP classes that they ask for."""
-
-
-ANSWERS: Final = (0x0000, 0xB000, 0xB006, 0xB007, 0x0110, 0x0111, 0x0122, 0x0124, 0x0213, 0xA700, 0xA900, 0xC000)
-"""Statuses of C-STORE as user that are stated."""
-
-
-WEB_STATUSES: Final[dict[int, str]] = {
-    200: "every object is stored and durable; or what was asked for follows",
-    202: "some objects are stored and durable, others have failed: the answer names each",
-    204: "nothing matches",
-    400: "the body is not in parts or is cut short; a UID is none; a key is not known or has a wrong value",
-    401: "no token, or none of a client",
-    403: "the client may not store; or the request is for another name, or from another's page",
-    404: "it is not there",
-    406: "it is not to be had in an acceptable media type or transfer syntax",
-    408: "nothing came for `idle_time_s`",
-    409: "no object is stored: the answer says why",
-    413: f"an object above `maximum_object_mb`, or more than {MOST_PARTS} parts",
-    415: 'the body is not multipart/related; type="application/dicom"',
-    503: "as many connections as allowed are open, or the index cannot be used",
-    507: "no object is stored for want of room on the disk",
-}
+from devices.dicom.web.searching import MODALITIES_IN_STUDY, MOST_RESULTS
 
 
 def _search_keys(level: Level, above: Level | None = None) -> str:
     """Name what is searched by at a level, and not at the one above."""
-    tags = sorted({*keys(level), MODALITIES_IN_STUDY} - ({*keys(above), MODALITIES_IN_STUDY} if above else set()))
-    return ", ".join(f"{keyword_for_tag(tag)} ({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in tags)
+    return _tags({*keys(level), MODALITIES_IN_STUDY} - ({*keys(above), MODALITIES_IN_STUDY} if above else set()))
+
+
+def _query_keys(level: QueryLevel) -> str:
+    """Name what is matched at a level of C-FIND, and what is given back besides."""
+    matched = set(keys(LEVELS[level])) | ({MODALITIES_IN_STUDY} if level is QueryLevel.STUDY else set())
+    return f"{_tags(matched)}; not matched: {_tags({INSTANCE_AVAILABILITY, *COUNTS[level]})}"
+
+
+def _tags(tags: Iterable[int]) -> str:
+    return ", ".join(f"{keyword_for_tag(tag)} ({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in sorted(tags))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -157,13 +110,17 @@ def _answers() -> str:
 def statement() -> str:
     """Write the conformance statement."""
     asked = "".join(
-        f"| {UID(model).name} | {model} | yes (`radionav {command}`) | no |\n" for command, model in ASKED
+        f"| {UID(model).name} | {model} | {f'yes (`radionav {command}`)' if command else 'no'} | "
+        f"{'yes' if model in negotiation.QUERY_MODELS else 'no'} |\n"
+        for command, model in ASKED
     )
     rejections = _table(
         ("result", "source", "reason", "when"),
         ((str(one.result), str(one.source), str(one.reason), said) for one, said in REJECTIONS.items()),
     )
     failures = _table(("reason", "when"), ((f"{reason:04X}", said) for reason, said in FAILURES.items()))
+    models = "".join(f"- {UID(model).name}: {', '.join(levels)}\n" for model, levels in querying.LEVELS.items())
+    query_keys = "".join(f"- {level}: {_query_keys(level)}\n" for level in QueryLevel)
     web_statuses = _table(("status", "when"), ((str(status), said) for status, said in WEB_STATUSES.items()))
     dicom = 'multipart/related; type="application/dicom"'
     return f"""# DICOM conformance statement
@@ -179,7 +136,7 @@ of PS3.2 annex N. How to set up a console is in [console.md](console.md).
 | Storage: every class, private and unknown ones too | any | yes (`radionav send`) | yes |
 | Storage Commitment Push Model | {negotiation.STORAGE_COMMITMENT} | no | yes |
 {asked}
-Not offered: query, retrieve and worklist as provider, print, media. By HTTP: store, search, retrieve (section 7).
+Not offered: retrieve and worklist as provider, print, media. By HTTP: store, search, retrieve (section 8).
 
 ## 2. Implementation model
 
@@ -207,9 +164,10 @@ The state machine is that of PS3.8 section 9.2, with its ARTIM timer.
 ### Acceptance
 
 Every presentation context is accepted, whatever its abstract syntax, any number of times. Of its transfer
-syntaxes the first that is the standard's is taken, else the first; for storage commitment implicit or
-explicit VR little endian. What is neither storage, verification nor storage commitment is answered with
-status {Status.UNRECOGNISED_OPERATION:04X}.
+syntaxes the first that is the standard's is taken, else the first; for storage commitment and queries implicit
+or explicit VR little endian. Queries are accepted of senders with `may_query` only; who asks for nothing else is
+rejected without. What is neither storage, verification, storage commitment nor a query is answered with status
+{Status.UNRECOGNISED_OPERATION:04X}.
 
 ### Rejection
 
@@ -236,7 +194,21 @@ answered it with success, also after a restart.
 
 {_statuses(ACTION_STATUSES)}
 {failures}
-## 6. As user of others
+## 6. Query
+
+What is in use (section 4) is found by C-FIND, without extended negotiation: hierarchical queries, each with the
+unique key of every level above, of one value.
+
+{models}
+Matched are single values, lists of UIDs, wildcards, and ranges of dates and of times (PS3.4 C.2.2.2); names
+without regard to case of the letters a to z. Keys of the levels above may be asked for too. A patient is who is
+called so: one ID with two names is two answers. An answer holds the keys asked for that are known, in ASCII,
+ISO_IR 100 or ISO_IR 192, whichever is the first to have every letter. What was stored less than a second ago may
+not be found yet.
+
+{query_keys}
+{_statuses(QUERY_STATUSES)}
+## 7. As user of others
 
 Only peers of `[[dicom.peers]]` are called, and each only for its roles. The calling AE title is the node's. A
 request proposes {_named(PLAIN)}.
@@ -259,7 +231,7 @@ archive gets the node's status.
 - In {_named(PLAIN)}: {_named(context.abstract_syntax for context in StoragePresentationContexts)}.
 - Also compressed ({_named(COMPRESSED)}): {_named(COMPRESSED_CLASSES)}.
 
-## 7. DICOMweb
+## 8. DICOMweb
 
 Off unless `[dicom.web]` is there. The same objects, by HTTP 1.1 below `{ROOT}`; HTTPS with `tls = true`. Every
 request carries the token of a client (`Authorization: Bearer`); storing wants `may_store`.
@@ -288,7 +260,7 @@ there are. What was stored less than a second ago may not be found yet; it can b
 - instances, beside: {_search_keys(Level.INSTANCES, Level.SERIES)}
 
 {web_statuses}
-## 8. Configuration
+## 9. Configuration
 
 ### `[dicom]`
 
@@ -314,19 +286,22 @@ there are. What was stored less than a second ago may not be found yet; it can b
 ### `[[dicom.web.clients]]`
 
 {_fields(WebClient)}
-## 9. Character sets
+## 10. Character sets
 
-Data sets are kept as sent, in whatever character set. AE titles are of the default repertoire.
+Data sets are kept as sent, in whatever character set; answers to queries are encoded anew.
+AE titles are of the default repertoire.
 
-## 10. Security
+## 11. Security
 
 - TLS 1.2 and 1.3 (BCP 195), for TLS 1.2 with `{CIPHERS}`; certificates of senders are asked for where
   `client_ca` is given.
-- Nobody may send who is not listed, by calling and called title and by network.
+- Nobody may send or query who is not listed, by calling and called title and by network; to query wants a word of
+  its own.
 - By HTTP nobody is answered without the token of a listed client; it is compared in constant time, and read from a
   header only. Addresses beyond this machine want TLS.
 - The audit trail (PS3.15 A.5) is in `.audit` in the node's folder, one JSON message a line: start, stop, what each
-  association brought, every refusal, every study deleted by command, and files found missing.
+  association brought, every query and what it found, every refusal, every study deleted by
+  command, and files found missing.
 """
 
 

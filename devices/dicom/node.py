@@ -206,6 +206,7 @@ async def serve(
 
     """
     # after the workers' process is forked: they need none of it, and would have its memory
+    from devices.dicom.index.answering import Answering  # noqa: PLC0415
     from devices.dicom.index.registrar import Registrar  # noqa: PLC0415
 
     with ObjectStore.open(settings.folder, free_floor_mb=settings.free_floor_mb) as store:
@@ -220,6 +221,7 @@ async def serve(
         reporter = _Reporter(settings, audit, note=registrar.note, space=space, clock=clock)
         async with _disk() as disk:
             provider = Provider(settings=settings, store=store, notify=reporter.take)
+            provider.lookup = Answering(settings.folder, settings.index)
             desk = CommitmentDesk(provider, settings.folder, disk=disk, timing=settings.timing, clock=clock)
             crew = Crew(
                 foreman,

@@ -63,6 +63,7 @@ class Sender(Section):
         default=OnConflict.KEEP_FIRST,
         description="Other bytes under a UID that is there: keep first, replace (both are kept), or reject.",
     )
+    may_query: bool = Field(default=False, description="Whether it may ask what the node holds (C-FIND).")
     commitment_host: str | None = Field(
         default=None, description="Where it listens for reports of storage commitment. None: on its associations."
     )
@@ -317,7 +318,7 @@ class NodeSettings(Section):
         """Rules for a calling AE title; None where it may not send."""
         named = next((sender for sender in self.senders if sender.ae_title == calling_ae), None)
         if named is None and (self.is_open or calling_ae in self.allowed_ae_titles):
-            return Sender.model_construct(ae_title=calling_ae, called_ae_titles=(ANY,))
+            return Sender.model_construct(ae_title=calling_ae, called_ae_titles=(ANY,), may_query=self.is_open)
         return named
 
     @model_validator(mode="after")

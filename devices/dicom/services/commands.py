@@ -14,6 +14,7 @@ LONGEST_COMMAND_BYTES: Final = 65536
 RESPONSE: Final = 0x8000
 """Set in the command field of a response (PS3.7 E.1)."""
 
+DATA_SET: Final = 0x0001
 NO_DATA_SET: Final = 0x0101
 
 
@@ -21,6 +22,7 @@ class Field(IntEnum):
     """Command field of the requests that are sent to or by this node (PS3.7 table E.1-1)."""
 
     C_STORE = 0x0001
+    C_FIND = 0x0020
     C_ECHO = 0x0030
     C_CANCEL = 0x0FFF
     N_EVENT_REPORT = 0x0100
@@ -28,7 +30,7 @@ class Field(IntEnum):
 
 
 class Status(IntEnum):
-    """Statuses answered (PS3.7 annex C, PS3.4 table B.2-1)."""
+    """Statuses answered (PS3.7 annex C, PS3.4 tables B.2-1 and C.4-1)."""
 
     SUCCESS = 0x0000
     PROCESSING_FAILURE = 0x0110
@@ -41,6 +43,11 @@ class Status(IntEnum):
     OUT_OF_RESOURCES = 0xA700
     DATA_SET_MISMATCH = 0xA900
     CANNOT_UNDERSTAND = 0xC000
+    UNABLE_TO_PROCESS = 0xC001
+    CANCELLED = 0xFE00
+    PENDING = 0xFF00
+    PENDING_WITHOUT_KEYS = 0xFF01
+    """Some of the keys asked for are not known here."""
 
 
 # Elements of group 0000 (PS3.7 table E.1-1)
@@ -53,6 +60,7 @@ MESSAGE_ID_RESPONDED_TO: Final = 0x0120
 PRIORITY: Final = 0x0700
 DATA_SET_TYPE: Final = 0x0800
 STATUS: Final = 0x0900
+ERROR_COMMENT: Final = 0x0902
 AFFECTED_SOP_INSTANCE: Final = 0x1000
 REQUESTED_SOP_INSTANCE: Final = 0x1001
 EVENT_TYPE: Final = 0x1002
@@ -140,16 +148,21 @@ def decode_command(content: bytes) -> Command:
     return Command(field=field, message_id=message_id, has_data_set=has_data_set, elements=elements)
 
 
-def encode_response(request: Command, status: int, *, extra: Mapping[int, int | str] | None = None) -> bytes:
-    """Encode the answer to a request, with the identifiers that it came with."""
+LONGEST_COMMENT: Final = 64
+"""Characters of an Error Comment (VR LO)."""
+
+
+def encode_response(request: Command, status: int, *, has_data_set: bool = False, comment: str = "") -> bytes:
+    """Encode the answer to a request, with the identifiers that it came with, and why in words."""
+    said = comment[:LONGEST_COMMENT]
     named: tuple[tuple[int, int | str], ...] = (
         (AFFECTED_SOP_CLASS, request.sop_class_uid),
         (COMMAND_FIELD, request.field | RESPONSE),
         (MESSAGE_ID_RESPONDED_TO, request.message_id),
-        (DATA_SET_TYPE, NO_DATA_SET),
+        (DATA_SET_TYPE, DATA_SET if has_data_set else NO_DATA_SET),
         (STATUS, int(status)),
+        (ERROR_COMMENT, said + " " * (len(said) % 2)),
         (AFFECTED_SOP_INSTANCE, request.sop_instance_uid),
-        *(extra or {}).items(),
     )
     return _encode(named)
 
@@ -160,7 +173,7 @@ def encode_request(field: Field, message_id: int, *, has_data_set: bool, **named
     fixed = (
         (COMMAND_FIELD, int(field)),
         (MESSAGE_ID, message_id),
-        (DATA_SET_TYPE, 0x0001 if has_data_set else NO_DATA_SET),
+        (DATA_SET_TYPE, DATA_SET if has_data_set else NO_DATA_SET),
     )
     return _encode((*fixed, *elements))
 
@@ -184,6 +197,6 @@ def _encode(named: tuple[tuple[int, int | str], ...]) -> bytes:
 def _element(number: int, value: int | str) -> bytes:
     if isinstance(value, int):
         return struct.pack("<HHLH", 0, number, 2, value)
-    uid = value.encode("ascii", errors="replace")
-    uid += b"\0" * (len(uid) % 2)
-    return struct.pack("<HHL", 0, number, len(uid)) + uid
+    text = value.encode("ascii", errors="replace")
+    text += b"\0" * (len(text) % 2)
+    return struct.pack("<HHL", 0, number, len(text)) + text

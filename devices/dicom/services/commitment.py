@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from devices.dicom.storage.elements import UnreadableObject, walk, walk_items
+from devices.dicom.storage.elements import UnreadableObject, encode_element, walk, walk_items
 from devices.dicom.storage.identity import checked_uid
 
 PUSH_MODEL_INSTANCE: Final = "1.2.840.10008.1.20.1.1"
@@ -117,7 +117,7 @@ def encode_report(transaction: Transaction, *, transfer_syntax: str) -> tuple[in
     if failures:
         items = [
             _reference(failure.reference, is_explicit=is_explicit)
-            + _element(FAILURE_REASON, b"US", struct.pack("<H", failure.reason), is_explicit=is_explicit)
+            + encode_element(FAILURE_REASON, b"US", struct.pack("<H", failure.reason), is_explicit=is_explicit)
             for failure in failures
         ]
         data_set += _sequence(FAILED_SOP_SEQUENCE, items, is_explicit=is_explicit)
@@ -139,13 +139,7 @@ def _reference(reference: Reference, *, is_explicit: bool) -> bytes:
 
 def _uid_element(tag: int, uid: str, *, is_explicit: bool) -> bytes:
     value = uid.encode("ascii")
-    return _element(tag, b"UI", value + b"\0" * (len(value) % 2), is_explicit=is_explicit)
-
-
-def _element(tag: int, vr: bytes, value: bytes, *, is_explicit: bool) -> bytes:
-    if is_explicit:
-        return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, len(value)) + value
-    return struct.pack("<HHL", tag >> 16, tag & 0xFFFF, len(value)) + value
+    return encode_element(tag, b"UI", value + b"\0" * (len(value) % 2), is_explicit=is_explicit)
 
 
 def _sequence(tag: int, items: Sequence[bytes], *, is_explicit: bool) -> bytes:

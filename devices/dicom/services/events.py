@@ -19,6 +19,7 @@ class Cause(StrEnum):
     LIMIT = "limit"
     BROKEN_OFF = "broken off"
     OBJECT = "object"
+    QUERY = "query"
     REQUEST = "request"
     """By HTTP."""
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from devices.dicom.services.querying import LEVELS
 from devices.dicom.storage.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from devices.dicom.upper_layer.associate import (
     AcceptedContext,
@@ -30,29 +31,43 @@ LOCAL_LIMIT_EXCEEDED: Final = AssociateReject(result=2, source=3, reason=2)
 """Rejections (PS3.8 table 9-21): permanent by the service user twice, transient by the presentation layer."""
 
 
-def accept(request: AssociateRequest) -> AssociateAccept:
+QUERY_MODELS: Final = frozenset(LEVELS)
+
+NOT_LET: Final = 1
+"""Result of a context that the peer may not use: user-rejection (PS3.8 table 9-18)."""
+
+
+def accept(request: AssociateRequest, *, may_query: bool) -> AssociateAccept:
     """Accept every context, whatever its class, private and unknown ones included.
 
     Storage takes the first transfer syntax that the sender proposes, as its preference, of those whose structure
-    is known: data sets are kept as sent. What is no storage class is answered by status. Asynchronous operations
+    is known: data sets are kept as sent. Queries are for who may query. What is no storage class is answered by
+    status. Asynchronous operations
     and extended negotiation are declined by not being answered (PS3.7 D.3.3.3, D.3.3.5).
     """
     return AssociateAccept(
-        contexts=tuple(_accept(context) for context in request.contexts),
+        contexts=tuple(_accept(context, may_query=may_query) for context in request.contexts),
         roles=tuple(_accept_role(role) for role in request.roles),
         implementation_class_uid=IMPLEMENTATION_CLASS_UID,
         implementation_version=IMPLEMENTATION_VERSION_NAME,
     )
 
 
-def _accept(context: ProposedContext) -> AcceptedContext:
+def is_to_query(request: AssociateRequest) -> bool:
+    """Whether an association is asked for to query, and for nothing else."""
+    return {context.abstract_syntax for context in request.contexts} <= QUERY_MODELS and bool(request.contexts)
+
+
+def _accept(context: ProposedContext, *, may_query: bool) -> AcceptedContext:
     proposed = context.transfer_syntaxes
     if not proposed or not context.abstract_syntax:
         return AcceptedContext(context_id=context.context_id, transfer_syntax=IMPLICIT, reason=NOT_ASKED)
-    if context.abstract_syntax in {VERIFICATION, STORAGE_COMMITMENT}:
-        # its own data sets are read and written here, in these two only
+    if context.abstract_syntax in QUERY_MODELS and not may_query:
+        return AcceptedContext(context_id=context.context_id, transfer_syntax=IMPLICIT, reason=NOT_LET)
+    if context.abstract_syntax in {VERIFICATION, STORAGE_COMMITMENT, *QUERY_MODELS}:
+        # their own data sets are read and written here, in these two only
         plain = next((syntax for syntax in proposed if syntax in {IMPLICIT, EXPLICIT}), None)
-        if plain is None and context.abstract_syntax == STORAGE_COMMITMENT:
+        if plain is None and context.abstract_syntax != VERIFICATION:
             return AcceptedContext(context_id=context.context_id, transfer_syntax=IMPLICIT, reason=NOT_ASKED)
         return AcceptedContext(context_id=context.context_id, transfer_syntax=plain or proposed[0])
     known = (syntax for syntax in proposed if syntax.startswith(_STANDARD_SYNTAXES) or syntax == _GE_IMPLICIT)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from devices.dicom.services.commands import Status
 from devices.dicom.services.commitment import Transaction
 from devices.dicom.services.events import Notify
+from devices.dicom.services.querying import Lookup
 from devices.dicom.settings import NodeSettings
 from devices.dicom.storage.store import ObjectStore
 from devices.dicom.upper_layer.association import Association
@@ -50,6 +51,8 @@ class Provider:
         Those with an association.
     numbers
         One for each session.
+    lookup
+        Answers queries; None where they are not served.
     desk
         Takes requests for storage commitment; None where it is not served.
     crew
@@ -62,5 +65,6 @@ class Provider:
     notify: Notify
     sessions: list["Session"] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    lookup: Lookup | None = None
     desk: Desk | None = None
     crew: Crew | None = None

@@ -117,6 +117,9 @@ class Call:
             if command.is_response and waiting is not None and not waiting.done():
                 waiting.set_result(command)
 
+    def more(self) -> None:
+        """Not asked: an answer is taken at once."""
+
     def ended(self, *, was_released: bool, reason: str) -> None:
         """Note the end."""
         if not self._over.done():

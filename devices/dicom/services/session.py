@@ -16,7 +16,8 @@ from devices.dicom.services.commands import (
     encode_response,
 )
 from devices.dicom.services.committing import Committing
-from devices.dicom.services.events import Arrival, Cause, Ending, Refusal
+from devices.dicom.services.events import Arrival, Cause, Disclosure, Ending, Refusal
+from devices.dicom.services.finding import Finding
 from devices.dicom.services.provider import Provider
 from devices.dicom.services.request import Declined, Request, Respond, Unanswered
 from devices.dicom.services.storage import Storing
@@ -67,11 +68,14 @@ class Session:
         self._command = bytearray()
         self._request: Request | None = None
         self._request_context = 0
+        self._query_models: dict[int, str] = {}
+        self._finding: Finding | None = None
 
     @property
     def is_between_messages(self) -> bool:
         """Whether nothing of a message has come and waits for the rest."""
-        return self._association is not None and self._request is None and not self._command
+        is_idle = self._request is None and self._finding is None and not self._command
+        return self._association is not None and is_idle
 
     # --- the association --------------------------------------------------------------------------------------
 
@@ -82,13 +86,19 @@ class Session:
         reject = self._turn_away(request, sender)
         if reject is not None:
             return reject
-        accept = negotiation.accept(request)
+        may_query = sender is not None and sender.may_query
+        accept = negotiation.accept(request, may_query=may_query)
         self.transfer_syntaxes = {
             context.context_id: context.transfer_syntax for context in accept.contexts if context.reason == 0
         }
         commitment = (one for one in request.contexts if one.abstract_syntax == negotiation.STORAGE_COMMITMENT)
         accepted = (one.context_id for one in commitment if one.context_id in self.transfer_syntaxes)
         self.commitment_context = next(accepted, None)
+        self._query_models = {
+            one.context_id: one.abstract_syntax
+            for one in request.contexts
+            if one.abstract_syntax in negotiation.QUERY_MODELS and one.context_id in self.transfer_syntaxes
+        }
         self._join(association, sender)
         return accept
 
@@ -99,11 +109,11 @@ class Session:
         """Not asked: the console opened the association."""
 
     def established(self, association: Association) -> None:
-        """Let another process serve it, if it may; reports of commitment are sent from here."""
-        if self.commitment_context is not None:
-            if self._provider.desk is not None:
-                self._provider.desk.opened()
-        elif self._provider.crew is not None:
+        """Let another process serve it, if it may; commitment is reported and queries are answered from here."""
+        if self.commitment_context is not None and self._provider.desk is not None:
+            self._provider.desk.opened()
+        is_bound = self.commitment_context is not None or self._query_models
+        if self._provider.crew is not None and not is_bound:
             self._provider.crew.offer(self, association)
 
     def resume(self, association: Association, calling_ae: str, transfer_syntaxes: Mapping[int, str]) -> None:
@@ -116,7 +126,9 @@ class Session:
         """Remove what was under way, and tell."""
         if self._request is not None:
             self._request.discard()
-        self._request = None
+        if self._finding is not None:
+            self._finding.discard()
+        self._request = self._finding = None
         self._answers.give_up()
         if self._association is None:
             if reason and not self.calling_ae:
@@ -143,8 +155,7 @@ class Session:
         )
 
     def _turn_away(self, request: AssociateRequest, sender: Sender | None) -> AssociateReject | None:
-        settings, others = self._provider.settings, self._provider.sessions
-        own = sum(other.calling_ae == self.calling_ae for other in others)
+        settings = self._provider.settings
         if sender is None:
             self.refuse(
                 f"calling AE title {request.calling_ae!r} is not in allowed_ae_titles", cause=Cause.CALLING_AE
@@ -159,13 +170,23 @@ class Session:
                 f"called AE title {request.called_ae!r} is not {settings.ae_title!r}", cause=Cause.CALLED_AE
             )
             return negotiation.CALLED_AE_UNKNOWN
-        if len(others) >= settings.maximum_associations:
-            self.refuse(f"{len(others)} associations are open already", cause=Cause.LIMIT)
-            return negotiation.LOCAL_LIMIT_EXCEEDED
-        if own >= sender.maximum_associations:
-            self.refuse(f"{own} associations of {self.calling_ae!r} are open already", cause=Cause.LIMIT)
+        if not sender.may_query and negotiation.is_to_query(request):
+            self.refuse(f"{request.calling_ae!r} may not query: its sender wants may_query", cause=Cause.QUERY)
+            return negotiation.CALLING_AE_UNKNOWN
+        if sentence := self._crowded(sender):
+            self.refuse(sentence, cause=Cause.LIMIT)
             return negotiation.LOCAL_LIMIT_EXCEEDED
         return None
+
+    def _crowded(self, sender: Sender) -> str:
+        """Say which limit leaves no room for one more association; empty while there is room."""
+        others = self._provider.sessions
+        own = sum(other.calling_ae == self.calling_ae for other in others)
+        if len(others) >= self._provider.settings.maximum_associations:
+            return f"{len(others)} associations are open already"
+        if own >= sender.maximum_associations:
+            return f"{own} associations of {self.calling_ae!r} are open already"
+        return ""
 
     def _join(self, association: Association, sender: Sender | None) -> None:
         self._association = association
@@ -197,6 +218,10 @@ class Session:
             raise Unacceptable(f"malformed message: {exc}") from exc
         if command.is_response:
             self._answers.take(command)
+        elif self._finding is not None:
+            if command.field != Field.C_CANCEL:
+                raise Unacceptable("malformed message: a request before the answer to the last")
+            self._finding.cancel(command.message_id)
         request = self._begin(command, fragment.context_id)
         if not command.has_data_set:
             return request.finish()
@@ -213,6 +238,13 @@ class Session:
         self._request = None
         return request.finish()
 
+    def more(self) -> Work | None:
+        """Go on with the answers to a query."""
+        work = None if self._finding is None else self._finding.more()
+        if work is None:
+            self._finding = None
+        return work
+
     def _begin(self, command: Command, context_id: int) -> Request:
         """Find what serves a command."""
         respond = partial(self._respond, context_id, command)
@@ -224,6 +256,17 @@ class Session:
                 return Declined(Status.CANNOT_UNDERSTAND, respond)
             case Field.C_ECHO:
                 return Declined(Status.SUCCESS, respond)
+            case Field.C_FIND if context_id in self._query_models and command.has_data_set:
+                self._finding = Finding(
+                    command,
+                    model=self._query_models[context_id],
+                    lookup=self._provider.lookup,
+                    transfer_syntax=self.transfer_syntaxes[context_id],
+                    answer=partial(self._respond, context_id, command),
+                    refuse=partial(self.refuse, cause=Cause.QUERY),
+                    disclosed=self._disclosed,
+                )
+                return self._finding
             case Field.N_ACTION if context_id == self.commitment_context and command.has_data_set:
                 return Committing(
                     command,
@@ -263,9 +306,23 @@ class Session:
         if stored.kept is not Kept.REJECTED:
             self.acknowledged[stored.study_uid] += 1
 
-    def _respond(self, context_id: int, command: Command, status: Status) -> None:
+    def _disclosed(self, studies: Mapping[str, int]) -> None:
+        self._provider.notify(
+            Disclosure(calling_ae=self.calling_ae, address=self.address, studies=dict(studies), is_query=True)
+        )
+
+    def _respond(
+        self,
+        context_id: int,
+        command: Command,
+        status: Status,
+        *,
+        data_set: bytes | None = None,
+        comment: str = "",
+    ) -> None:
         if self._association is not None:
-            self._association.send(context_id, encode_response(command, status))
+            said = encode_response(command, status, has_data_set=data_set is not None, comment=comment)
+            self._association.send(context_id, said, data_set)
 
     # --- reports of commitment --------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ Trusts no length: each must end within what holds it.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Final, TypeAlias
 
 IMPLICIT_VR: Final = frozenset({"1.2.840.10008.1.2", "1.2.840.113619.5.2"})
@@ -76,7 +76,7 @@ def walk(
     size: int,
     *,
     transfer_syntax: str,
-    wanted: frozenset[int],
+    wanted: Container[int],
     is_whole: bool = True,
     until: int = ITEM,
 ) -> dict[int, bytes]:
@@ -105,7 +105,7 @@ def walk(
 
 
 def walk_items(
-    read: Read, size: int, sequence: int, *, transfer_syntax: str, wanted: frozenset[int]
+    read: Read, size: int, sequence: int, *, transfer_syntax: str, wanted: Container[int]
 ) -> list[dict[int, bytes]]:
     """Give the ``wanted`` values of each item of one top-level sequence; none where it is not there.
 
@@ -135,6 +135,36 @@ def walk_items(
     return found
 
 
+def read_elements(content: bytes, *, transfer_syntax: str) -> dict[int, bytes]:
+    """Give the whole value of every top-level element of a small data set; of a sequence its items.
+
+    Raises
+    ------
+    UnreadableObject
+        Where it does not hold together.
+
+    """
+
+    def read(place: int, size: int) -> bytes:
+        return content[place : place + size]
+
+    window = _Window(read, is_big_endian=transfer_syntax in BIG_ENDIAN)
+    is_explicit = _is_explicit(window, len(content), transfer_syntax)
+    walker = _Walker(window, len(content), wanted=range(1 << 32), is_explicit=is_explicit)
+    try:
+        walker.run()
+    except _CutShort as exc:
+        raise UnreadableObject(str(exc)) from exc
+    return {tag: content[start:end] for tag, (start, end) in walker.spans.items()}
+
+
+def encode_element(tag: int, vr: bytes, value: bytes, *, is_explicit: bool) -> bytes:
+    """Encode an element, little endian: of a value of even length, and a VR whose length has 16 bits."""
+    if is_explicit:
+        return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, len(value)) + value
+    return struct.pack("<HHL", tag >> 16, tag & 0xFFFF, len(value)) + value
+
+
 def _is_explicit(window: _Window, size: int, transfer_syntax: str) -> bool:
     content, offset = window.at(0, 8)
     is_explicit = transfer_syntax not in IMPLICIT_VR
@@ -148,7 +178,7 @@ def _is_explicit(window: _Window, size: int, transfer_syntax: str) -> bool:
 
 
 class _Walker:
-    def __init__(self, window: _Window, size: int, *, wanted: frozenset[int], is_explicit: bool) -> None:
+    def __init__(self, window: _Window, size: int, *, wanted: Container[int], is_explicit: bool) -> None:
         self._window = window
         self._size = size
         self._wanted = wanted

@@ -68,6 +68,8 @@ class Association:
         Where what is read belongs.
     work
         What the user waits for; nothing more is taken until ``conclude``.
+    is_clogged
+        Whether the peer does not take what is sent to it, for the connection to say.
 
     """
 
@@ -84,6 +86,7 @@ class Association:
         self.peer_maximum_bytes = MAXIMUM_PDU_BYTES
         self.assembly = Assembly()
         self.work: Work | None = None
+        self.is_clogged = False
         self._user = user
         self._connection = connection
         self._timing = timing
@@ -104,6 +107,11 @@ class Association:
     def is_established(self) -> bool:
         """Whether messages may be sent."""
         return self.state in _OPEN
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing can be sent any more; its user learns so when its work is concluded."""
+        return self._has_ended
 
     # --- what the user asks for -----------------------------------------------------------------------------
 
@@ -182,6 +190,11 @@ class Association:
             self._tell_end()
         else:
             self._take_pdus()
+            self._ask_for_more()
+
+    def _ask_for_more(self) -> None:
+        if self.work is None and self.is_established:
+            self.work = self._user.more()
 
     def disconnected(self, reason: str = "") -> None:
         """End, however it came."""
@@ -210,7 +223,7 @@ class Association:
         dues = [(self._began_s + timing.total_s, f"the association took {timing.total_s:g} s")]
         if self._pdu_began_s is not None:
             dues.append((self._pdu_began_s + timing.pdu_s, f"a PDU was not complete within {timing.pdu_s:g} s"))
-        if self.work is None:
+        if self.work is None or self.is_clogged:
             dues.append((self._heard_s + timing.idle_s, f"silence for {timing.idle_s:g} s"))
         due_s, sentence = min(dues)
         if due_s <= now_s:

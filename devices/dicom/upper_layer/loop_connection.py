@@ -72,6 +72,15 @@ class LoopConnection(asyncio.BufferedProtocol):
         self.association.received()
         self._go_on()
 
+    def pause_writing(self) -> None:
+        """Let no more be made for a peer that does not take what was sent."""
+        self.association.is_clogged = True
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self.association.is_clogged = False
+        self._go_on()
+
     def eof_received(self) -> bool:
         """Let the transport close."""
         return False
@@ -81,6 +90,7 @@ class LoopConnection(asyncio.BufferedProtocol):
         if self._watch is not None:
             self._watch.cancel()
         self.association.disconnected(str(exc) if exc else "")
+        self._begin_work()
         self._on_close()
 
     # --- what the association asks for ----------------------------------------------------------------------
@@ -132,9 +142,7 @@ class LoopConnection(asyncio.BufferedProtocol):
 
     def _go_on(self) -> None:
         """Do the user's work, and stop reading while there is no room."""
-        if self.association.work is not None and self._working is None:
-            work = self._work(self.association.work)
-            self._working = asyncio.get_running_loop().create_task(work, name="dicom message")
+        self._begin_work()
         must_pause = self.association.assembly.is_full
         if self._transport is not None and must_pause != self._is_paused:
             self._is_paused = must_pause
@@ -142,6 +150,14 @@ class LoopConnection(asyncio.BufferedProtocol):
                 self._transport.pause_reading()
             else:
                 self._transport.resume_reading()
+
+    def _begin_work(self) -> None:
+        """Do the user's work unless the peer takes nothing; what an association leaves is done in any case."""
+        association = self.association
+        is_time = association.has_ended or not association.is_clogged
+        if association.work is not None and self._working is None and is_time:
+            work = self._work(association.work)
+            self._working = asyncio.get_running_loop().create_task(work, name="dicom message")
 
     async def _work(self, work: Work) -> None:
         done = asyncio.get_running_loop().run_in_executor(self._disk, work)
@@ -157,5 +173,6 @@ class LoopConnection(asyncio.BufferedProtocol):
 
     def _look(self) -> None:
         wait_s = self.association.look()
+        self._begin_work()
         if wait_s is not None:
             self._watch = asyncio.get_running_loop().call_later(wait_s, self._look)

@@ -44,5 +44,8 @@ class User(Protocol):
 
         """
 
+    def more(self) -> Work | None:
+        """Give further work, when some is concluded and nothing waits to be taken; most users have none."""
+
     def ended(self, *, was_released: bool, reason: str) -> None:
         """Learn that it has ended, once: released, or why not. Nothing can be sent any more."""

@@ -13,6 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect
 
 from devices.dicom.index.database import IndexUnavailable
+from devices.dicom.index.matching import Unanswerable
+from devices.dicom.index.queries import Level
 from devices.dicom.index.tables import series as series_table
 from devices.dicom.index.tables import studies as studies_table
 from devices.dicom.services.events import Cause, Disclosure, Ending, Notify, Refusal
@@ -23,10 +25,9 @@ from devices.dicom.storage.store import ObjectStore
 from devices.dicom.web.access import Access, Denied
 from devices.dicom.web.attributes import MEDIA_TYPE, encode, encode_one
 from devices.dicom.web.holdings import Holding, Holdings
-from devices.dicom.web.matching import Unanswerable
 from devices.dicom.web.parts import Malformed, PartReader, TooMuch, UnsupportedMediaType, boundary_of
 from devices.dicom.web.retrieving import descriptions, new_boundary, parts, takes_dicom, takes_json
-from devices.dicom.web.searching import Level, Query, Search
+from devices.dicom.web.searching import Query, Search
 from devices.dicom.web.storing import Intake
 
 ROOT: Final = "/dicom-web"

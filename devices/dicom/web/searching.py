@@ -1,20 +1,20 @@
 """The search transaction (PS3.18 10.6, QIDO-RS): queries of the index, answered in data sets."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
 from pydicom.datadict import dictionary_has_tag, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
-from sqlalchemy import Column, Connection, Row, Select, Table, func, select
+from sqlalchemy import Column, Row, func, select
 
-from devices.dicom.index.catalogue import Catalogue, held
+from devices.dicom.index.catalogue import Catalogue
+from devices.dicom.index.matching import Unanswerable
+from devices.dicom.index.queries import Level, choose, keys, modalities_of
 from devices.dicom.index.tables import objects, series, studies
 from devices.dicom.web.attributes import put
-from devices.dicom.web.matching import Unanswerable, match
 
 MOST_RESULTS: Final = 500
 """In one answer; the rest is asked for by offset."""
@@ -27,27 +27,6 @@ OBJECTS_OF_STUDY: Final = Tag(0x0020, 0x1208)
 OBJECTS_OF_SERIES: Final = Tag(0x0020, 0x1209)
 
 NO_FUZZY: Final = "The fuzzymatching parameter is not supported. Only literal matching has been performed."
-
-
-class Level(Enum):
-    """What is searched for."""
-
-    STUDIES = "studies"
-    SERIES = "series"
-    INSTANCES = "instances"
-
-
-TABLES: Final[Mapping[Level, tuple[Table, ...]]] = {
-    Level.STUDIES: (studies,),
-    Level.SERIES: (studies, series),
-    Level.INSTANCES: (studies, series, objects),
-}
-"""Whose columns are matched and given back."""
-
-
-def keys(level: Level) -> dict[int, Column[Any]]:
-    """Give what can be searched by at a level: columns by tag."""
-    return {column.info["tag"]: column for table in TABLES[level] for column in table.columns if column.info}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -151,7 +130,12 @@ class Search:
 
         """
         with Catalogue.open(self._folder, self._index) as catalogue, catalogue.reading() as connection:
-            chosen = _choose(query, is_sqlite=connection.dialect.name == "sqlite")
+            chosen = choose(
+                query.level,
+                query.matching,
+                modality=query.modality,
+                is_sqlite=connection.dialect.name == "sqlite",
+            )
             rows = connection.execute(chosen.limit(query.limit + 1).offset(query.offset)).all()
             if len(rows) > query.limit:
                 total = connection.execute(
@@ -160,7 +144,9 @@ class Search:
                 left = total - query.offset - query.limit
                 query.warnings.append(f"There are {left} additional results that can be requested")
             rows = rows[: query.limit]
-            modalities = _modalities(connection, rows) if query.level is Level.STUDIES else {}
+            modalities: Mapping[str, list[str]] = {}
+            if query.level is Level.STUDIES:
+                modalities = modalities_of(connection, [row.study_uid for row in rows])
         return [self._data_set(query.level, row, modalities) for row in rows]
 
     def _data_set(self, level: Level, row: Row[Any], modalities: Mapping[str, list[str]]) -> Dataset:
@@ -182,47 +168,3 @@ class Search:
                 uids += [mapping[series.c.series_uid], mapping[objects.c.object_uid]]
         put(said, RETRIEVE_URL, "UR", self._url_of(*uids))
         return said
-
-
-def _choose(query: Query, *, is_sqlite: bool) -> Select[Any]:
-    columns = list(keys(query.level).values())
-    joined = objects.join(series).join(studies, series.c.study_uid == studies.c.study_uid)
-    chosen = select(*columns).select_from(joined).where(held)
-    match query.level:
-        case Level.STUDIES:
-            chosen = chosen.add_columns(
-                func.count(objects.c.series_uid.distinct()).label("series_held"),
-                func.count(objects.c.object_uid.distinct()).label("objects_held"),
-            ).group_by(*studies.primary_key)
-        case Level.SERIES:
-            chosen = chosen.add_columns(
-                func.count(objects.c.object_uid.distinct()).label("objects_held")
-            ).group_by(*studies.primary_key, *series.primary_key)
-    for column, value in query.matching.items():
-        condition = match(column, value, is_sqlite=is_sqlite)
-        if condition is not None:
-            chosen = chosen.where(condition)
-    condition = match(series.c.modality, query.modality, is_sqlite=is_sqlite)
-    if condition is not None:
-        chosen = chosen.where(studies.c.study_uid.in_(select(series.c.study_uid).where(condition)))
-    # the newest first, and always in the same order, so that pages meet
-    return chosen.order_by(studies.c.study_date.desc().nulls_last(), *_uids(query.level))
-
-
-def _uids(level: Level) -> Sequence[Column[Any]]:
-    uids: tuple[Column[Any], ...] = (studies.c.study_uid, series.c.series_uid, objects.c.object_uid)
-    return uids[: list(Level).index(level) + 1]
-
-
-def _modalities(connection: Connection, rows: Sequence[Row[Any]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {row.study_uid: [] for row in rows}
-    chosen = (
-        select(series.c.study_uid, series.c.modality)
-        .join(objects)
-        .where(series.c.study_uid.in_(found), series.c.modality.is_not(None), held)
-        .distinct()
-        .order_by(series.c.modality)
-    )
-    for study_uid, modality in connection.execute(chosen):
-        found[study_uid].append(modality)
-    return found

@@ -102,7 +102,8 @@ def _pdu(kind: int, content: bytes) -> bytes:
     return struct.pack(">BxL", kind, len(content)) + content
 
 
-def _associate_request(calling_ae: str, sop_class: str, called_ae: str, transfer_syntax: str) -> bytes:
+def associate_request(calling_ae: str, sop_class: str, called_ae: str, transfer_syntax: str) -> bytes:
+    """Make an A-ASSOCIATE-RQ with one context."""
     # PS3.8 table 9-11: version, called, calling, then application context, one presentation context, user items
     context = _item(
         0x20,
@@ -147,7 +148,7 @@ class RawConsole:
         transfer_syntax: str = EXPLICIT_LITTLE_ENDIAN,
     ) -> int:
         """Ask for an association and return the type of the PDU that answers (2 accept, 3 reject)."""
-        self.writer.write(_associate_request(calling_ae, sop_class, called_ae, transfer_syntax))
+        self.writer.write(associate_request(calling_ae, sop_class, called_ae, transfer_syntax))
         kind, _ = await self.answer()
         return kind
 

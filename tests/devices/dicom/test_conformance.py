@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from devices.dicom.conformance import ACTION_STATUSES, STORAGE_STATUSES, statement
+from devices.dicom.conformance import statement
+from devices.dicom.meanings import ACTION_STATUSES, QUERY_STATUSES, STORAGE_STATUSES
 from devices.dicom.services.commands import Status
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -15,4 +16,4 @@ def test_the_page_is_what_the_code_says() -> None:
 
 def test_every_status_is_stated() -> None:
     """No status can be answered that the statement does not list."""
-    assert {*STORAGE_STATUSES, *ACTION_STATUSES, Status.UNRECOGNISED_OPERATION} == set(Status)
+    assert {*STORAGE_STATUSES, *ACTION_STATUSES, *QUERY_STATUSES, Status.UNRECOGNISED_OPERATION} == set(Status)

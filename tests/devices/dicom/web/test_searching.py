@@ -8,9 +8,10 @@ import pytest
 
 from devices.dicom.index.attributes import read_entry
 from devices.dicom.index.catalogue import Catalogue
+from devices.dicom.index.matching import Unanswerable
+from devices.dicom.index.queries import Level
 from devices.dicom.storage.part10 import FileMeta
-from devices.dicom.web.matching import Unanswerable
-from devices.dicom.web.searching import Level, Query, Search
+from devices.dicom.web.searching import Query, Search
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 
