@@ -2,12 +2,14 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
 import typer
 
+from acquisition.studies.plans import Uptake
 from acquisition.studies.registration import SameFrames
 from acquisition.studies.study import Study, read_studies
 from navigation.volume import Volume, VolumeGeometry
@@ -31,6 +33,7 @@ def summarise(study: Study) -> dict[str, Any]:
                 "accepted": report.accepted,
                 "reason": report.reason,
                 "geometry": _summarise_geometry(report.geometry) if report.geometry else None,
+                "uptake": _summarise_uptake(report.uptake) if report.uptake else None,
                 "volume": _summarise_volume(report.volume) if report.volume else None,
             }
             for report in study.series
@@ -45,6 +48,11 @@ def _summarise_geometry(geometry: VolumeGeometry) -> dict[str, Any]:
         "patient_from_voxel": geometry.patient_from_voxel.tolist(),
         "frame_of_reference_uid": geometry.frame_of_reference_uid,
     }
+
+
+def _summarise_uptake(uptake: Uptake) -> dict[str, Any]:
+    factors = uptake.factors
+    return {"factors": asdict(factors) if factors else None, "why_not": uptake.why_not}
 
 
 def _summarise_volume(volume: Volume) -> dict[str, Any]:

@@ -5,9 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from navigation.uptake import UptakeFactors
 from navigation.volume import Volume, VolumeGeometry
 
 Role = Literal["anatomy", "activity", "reference"]
+
+
+Reading = Callable[[], tuple[Volume, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uptake:
+    """Factors from Bq/mL to standardised uptake values, or why there are none."""
+
+    factors: UptakeFactors | None
+    why_not: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +39,8 @@ class VolumePlan:
         When the values were true: the decay reference of activities, else the start of acquisition.
     read
         Reads the pixels; gives the volume and a sentence on its values. Raises `SeriesRefused`.
+    uptake
+        Of a PET.
 
     """
 
@@ -34,4 +48,5 @@ class VolumePlan:
     geometry: VolumeGeometry
     rank: tuple[float, ...]
     taken_at: datetime | None
-    read: Callable[[], tuple[Volume, str]]
+    read: Reading
+    uptake: Uptake | None = None

@@ -12,8 +12,8 @@ from acquisition.studies.errors import SeriesRefused
 from acquisition.studies.multiframe import plan_enhanced_ct, plan_enhanced_mr, plan_enhanced_pet
 from acquisition.studies.nm import plan_nm
 from acquisition.studies.objects import StoredObject
-from acquisition.studies.pet import plan_pet
-from acquisition.studies.plans import VolumePlan
+from acquisition.studies.pet import plan_converted_pet, plan_pet
+from acquisition.studies.plans import Uptake, VolumePlan
 from navigation.volume import Volume, VolumeGeometry
 
 Planner = Callable[[Sequence[StoredObject]], VolumePlan]
@@ -25,7 +25,7 @@ PLANNERS: dict[UID, Planner] = {
     uid.EnhancedCTImageStorage: plan_enhanced_ct,
     uid.LegacyConvertedEnhancedCTImageStorage: plan_enhanced_ct,
     uid.EnhancedPETImageStorage: plan_enhanced_pet,
-    uid.LegacyConvertedEnhancedPETImageStorage: plan_enhanced_pet,
+    uid.LegacyConvertedEnhancedPETImageStorage: plan_converted_pet,
     uid.EnhancedMRImageStorage: plan_enhanced_mr,
     uid.LegacyConvertedEnhancedMRImageStorage: plan_enhanced_mr,
     uid.ParametricMapStorage: plan_enhanced_pet,
@@ -68,6 +68,8 @@ class SeriesReport:
         The volume that is used, in the study's patient space, else None.
     geometry
         Where its own objects place it, used or not; None where they do not.
+    uptake
+        Of a PET: factors into standardised uptake values, or why there are none.
 
     """
 
@@ -79,6 +81,7 @@ class SeriesReport:
     reason: str
     volume: Volume | None
     geometry: VolumeGeometry | None = None
+    uptake: Uptake | None = None
 
 
 def group_series(objects: Iterable[StoredObject]) -> tuple[Series, ...]:

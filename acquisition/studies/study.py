@@ -147,6 +147,7 @@ def _report(series: Series, verdicts: Verdicts) -> SeriesReport:
         reason=verdicts.reasons[series.series_uid],
         volume=volume,
         geometry=plan.geometry if plan else None,
+        uptake=plan.uptake if plan else None,
     )
 
 
