@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from acquisition.studies.plans import Uptake
+from acquisition.studies.plans import Knowledge, Uptake
 from acquisition.studies.registration import SameFrames
 from acquisition.studies.study import Study, read_studies
 from navigation.volume import Volume, VolumeGeometry
@@ -86,7 +86,7 @@ def main(
     """Print every study found, and of each series whether it is used and why."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     files = sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
-    studies = read_studies(files, same_frames=[_confirm(text) for text in same_frames or ()])
+    studies = read_studies(files, Knowledge(same_frames=tuple(_confirm(text) for text in same_frames or ())))
     if as_json:
         typer.echo(json.dumps([summarise(study) for study in studies], indent=2))
         return

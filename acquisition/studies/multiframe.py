@@ -16,7 +16,7 @@ from acquisition.studies.frames import FunctionalGroups, place_frames, read_fram
 from acquisition.studies.injection import Reference, try_uptake
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.pixels import check_pixels, read_pixels
-from acquisition.studies.plans import VolumePlan
+from acquisition.studies.plans import Beside, VolumePlan
 from acquisition.studies.times import read_datetime, read_moment
 from acquisition.studies.units import ActivityMapping, find_activity_mapping
 from navigation.volume import Volume
@@ -24,7 +24,7 @@ from navigation.volume import Volume
 Array = NDArray[np.float64]
 
 
-def plan_enhanced_ct(objects: Sequence[StoredObject]) -> VolumePlan:
+def plan_enhanced_ct(objects: Sequence[StoredObject], _: Beside) -> VolumePlan:
     """Place an Enhanced CT or Legacy Converted Enhanced CT object (PS3.3 A.38, A.70).
 
     Raises
@@ -59,7 +59,7 @@ def plan_enhanced_ct(objects: Sequence[StoredObject]) -> VolumePlan:
     )
 
 
-def plan_enhanced_pet(objects: Sequence[StoredObject]) -> VolumePlan:
+def plan_enhanced_pet(objects: Sequence[StoredObject], beside: Beside) -> VolumePlan:
     """Place an Enhanced PET object (PS3.3 A.56), or a parametric map (A.75) of whatever its mapping says.
 
     Values are activity per volume where a linear real-world value mapping of every frame says so. Enhanced PET
@@ -74,9 +74,9 @@ def plan_enhanced_pet(objects: Sequence[StoredObject]) -> VolumePlan:
     stored, frames = read_one(objects)
     attributes = stored.attributes
     geometry, order = place_frames(attributes, frames)
-    mappings, units = _read_mappings(frames)
+    mappings, units = _read_mappings(frames, beside.mappings.get(stored.sop_instance_uid, ()))
     missing = _missing_correction(attributes) if stored.sop_class_uid.name.startswith("Enhanced PET") else ""
-    slopes, intercepts, _ = read_rescale(frames)
+    slopes, intercepts = read_rescale(frames)[:2]
 
     def read() -> tuple[Volume, str]:
         pixels = read_pixels(stored, frames=len(frames))
@@ -111,7 +111,7 @@ def plan_enhanced_pet(objects: Sequence[StoredObject]) -> VolumePlan:
     )
 
 
-def plan_enhanced_mr(objects: Sequence[StoredObject]) -> VolumePlan:
+def plan_enhanced_mr(objects: Sequence[StoredObject], _: Beside) -> VolumePlan:
     """Place an Enhanced MR or Legacy Converted Enhanced MR object (PS3.3 A.36, A.71): signal without a unit.
 
     Raises
@@ -122,7 +122,7 @@ def plan_enhanced_mr(objects: Sequence[StoredObject]) -> VolumePlan:
     """
     stored, frames = read_one(objects)
     geometry, order = place_frames(stored.attributes, frames)
-    slopes, intercepts, _ = read_rescale(frames)
+    slopes, intercepts = read_rescale(frames)[:2]
 
     def read() -> tuple[Volume, str]:
         values = scale_frames(read_pixels(stored, frames=len(frames)), slopes, intercepts)[order]
@@ -174,12 +174,14 @@ def scale_frames(pixels: NDArray[np.generic], slopes: Array, intercepts: Array) 
     return values
 
 
-def _read_mappings(frames: Sequence[FunctionalGroups]) -> tuple[tuple[ActivityMapping, ...], str]:
+def _read_mappings(
+    frames: Sequence[FunctionalGroups], beside: Sequence[Attributes]
+) -> tuple[tuple[ActivityMapping, ...], str]:
     """Read each frame's mapping into activity per volume, none where one frame lacks it; and the units found."""
     mappings, units = [], ""
     for frame in frames:
         is_own = frame.own.value("RealWorldValueMappingSequence") is not None
-        mapping, units = find_activity_mapping(frame.own if is_own else frame.shared)
+        mapping, units = find_activity_mapping(frame.own if is_own else frame.shared, beside)
         if mapping is None:
             return (), units
         mappings.append(mapping)

@@ -12,12 +12,12 @@ from acquisition.studies.multiframe import read_one, read_rescale, scale_frames
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.pet_values import PetValues, read_pet_values
 from acquisition.studies.pixels import read_pixels
-from acquisition.studies.plans import Reading, VolumePlan
+from acquisition.studies.plans import Beside, Reading, VolumePlan
 from acquisition.studies.slices import read_stack, stack_slices
 from navigation.volume import Volume, VolumeGeometry
 
 
-def plan_pet(objects: Sequence[StoredObject]) -> VolumePlan:
+def plan_pet(objects: Sequence[StoredObject], _: Beside) -> VolumePlan:
     """Place a PET series of single slices.
 
     Raises
@@ -38,7 +38,7 @@ def plan_pet(objects: Sequence[StoredObject]) -> VolumePlan:
     return _plan(stack.geometry, values, read)
 
 
-def plan_converted_pet(objects: Sequence[StoredObject]) -> VolumePlan:
+def plan_converted_pet(objects: Sequence[StoredObject], _: Beside) -> VolumePlan:
     """Place a Legacy Converted Enhanced PET object: its units and times are the converted slices' own.
 
     Raises
@@ -50,7 +50,7 @@ def plan_converted_pet(objects: Sequence[StoredObject]) -> VolumePlan:
     stored, frames = read_one(objects)
     geometry, order = place_frames(stored.attributes, frames)
     values = read_pet_values([flatten(stored.attributes, frame) for frame in frames])
-    slopes, intercepts, _ = read_rescale(frames)
+    slopes, intercepts = read_rescale(frames)[:2]
 
     def read() -> tuple[Volume, str]:
         pixels = read_pixels(stored, frames=len(frames))

@@ -13,10 +13,10 @@ from acquisition.studies.multiframe import plan_enhanced_ct, plan_enhanced_mr, p
 from acquisition.studies.nm import plan_nm
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.pet import plan_converted_pet, plan_pet
-from acquisition.studies.plans import Uptake, VolumePlan
+from acquisition.studies.plans import Beside, Uptake, VolumePlan
 from navigation.volume import Volume, VolumeGeometry
 
-Planner = Callable[[Sequence[StoredObject]], VolumePlan]
+Planner = Callable[[Sequence[StoredObject], Beside], VolumePlan]
 
 PLANNERS: dict[UID, Planner] = {
     uid.CTImageStorage: plan_ct,
@@ -92,8 +92,10 @@ def group_series(objects: Iterable[StoredObject]) -> tuple[Series, ...]:
     return tuple(Series(series_uid=key, objects=tuple(members)) for key, members in grouped.items())
 
 
-def plan_volume(series: Series) -> VolumePlan:
-    """Place a series in the patient by its SOP class; Modality is not trusted (screen captures carry NM too).
+def plan_volume(series: Series, beside: Beside) -> VolumePlan:
+    """Place a series in the patient by its SOP class, with what is known ``beside`` it.
+
+    Modality is not trusted: screen captures carry NM too.
 
     Raises
     ------
@@ -109,4 +111,4 @@ def plan_volume(series: Series) -> VolumePlan:
     planner = PLANNERS.get(kind)
     if planner is None:
         raise SeriesRefused(f"not a volume: {kind.name}")
-    return planner(series.objects)
+    return planner(series.objects, beside)

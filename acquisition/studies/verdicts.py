@@ -8,9 +8,9 @@ from functools import partial
 import structlog
 from pydicom import uid
 
-from acquisition.studies.attributes import attribute_name
+from acquisition.studies.attributes import Attributes, attribute_name
 from acquisition.studies.errors import SeriesRefused
-from acquisition.studies.plans import Role, VolumePlan
+from acquisition.studies.plans import Beside, Knowledge, Role, VolumePlan
 from acquisition.studies.registration import (
     FrameLink,
     FrameLinks,
@@ -20,6 +20,7 @@ from acquisition.studies.registration import (
     require_agreement,
 )
 from acquisition.studies.series import Series, plan_volume
+from acquisition.studies.units import read_mapping_objects
 from navigation.volume import Volume
 
 SAME_FRAME = f"the same {attribute_name('FrameOfReferenceUID')}"
@@ -40,7 +41,7 @@ class Verdicts:
     volumes
         What was read of those in use, in the frame of reference of the anatomy.
     applied
-        Series that are used without being a volume: registrations.
+        Series that are used without being a volume: registrations, value mappings.
     chosen
         The series in use for each role.
     joined_by
@@ -67,12 +68,19 @@ class Verdicts:
         """Give what is used in a role."""
         return self.volumes[self.chosen[role]] if role in self.chosen else None
 
-    def judge(self, series: Sequence[Series], same_frames: Collection[SameFrames]) -> None:
+    def judge(self, series: Sequence[Series], knowledge: Knowledge) -> None:
         """Place every series, choose which are used, read these, and say of all why."""
-        self._read_links([one for one in series if _is_registration(one)], same_frames)
+        self._read_links(
+            [one for one in series if _is(one, uid.SpatialRegistrationStorage)], knowledge.same_frames
+        )
+        mappings: dict[str, tuple[Attributes, ...]] = {}
         for one in series:
-            if not _is_registration(one):
-                self._try(one.series_uid, partial(self._plan, one))
+            if _is(one, uid.RealWorldValueMappingStorage):
+                self._try(one.series_uid, partial(self._read_mappings, one, mappings))
+        beside = Beside(mappings=mappings, calibrations=knowledge.calibrations)
+        for one in series:
+            if one.series_uid not in self.reasons:
+                self._try(one.series_uid, partial(self._plan, one, beside))
         self._read_chosen()
         self._explain_unused()
 
@@ -92,8 +100,14 @@ class Verdicts:
             return True
         return False
 
-    def _plan(self, one: Series) -> None:
-        self.plans[one.series_uid] = plan_volume(one)
+    def _plan(self, one: Series, beside: Beside) -> None:
+        self.plans[one.series_uid] = plan_volume(one, beside)
+
+    def _read_mappings(self, one: Series, mappings: dict[str, tuple[Attributes, ...]]) -> None:
+        found = read_mapping_objects(one.objects)
+        mappings.update(found)
+        self.applied.add(one.series_uid)
+        self.reasons[one.series_uid] = f"real-world value mappings of {len(found)} objects"
 
     def _read_links(self, registrations: Sequence[Series], same_frames: Collection[SameFrames]) -> None:
         links = list(confirm_links(same_frames))
@@ -196,5 +210,5 @@ class Verdicts:
             )
 
 
-def _is_registration(series: Series) -> bool:
-    return all(stored.sop_class_uid == uid.SpatialRegistrationStorage for stored in series.objects)
+def _is(series: Series, sop_class: uid.UID) -> bool:
+    return all(stored.sop_class_uid == sop_class for stored in series.objects)
