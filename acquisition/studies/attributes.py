@@ -69,6 +69,10 @@ class Attributes:
             self._refuse(keyword, f"holds {len(numbers)} values instead of {count}")
         return numbers
 
+    def all_numbers(self, keyword: str) -> tuple[float, ...]:
+        """Read at least one finite number."""
+        return self._numbers(keyword)
+
     def number(self, keyword: str) -> float:
         """One finite number that must be there."""
         return self.numbers(keyword, 1)[0]

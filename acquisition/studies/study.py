@@ -15,6 +15,7 @@ from acquisition.studies.plans import Knowledge, Role
 from acquisition.studies.series import Series, SeriesReport, group_series
 from acquisition.studies.times import read_moment
 from acquisition.studies.verdicts import Verdicts
+from navigation.outlines import Outline
 from navigation.volume import Volume
 
 ROLES_IN_USE: tuple[Role, ...] = ("activity", "anatomy")
@@ -45,6 +46,8 @@ class Study:
     joined_by
         Why the two are in one space: that their frame of reference is the same, a registration object, or who
         confirmed it; "" where they are not both there.
+    outlines
+        Targets that people drew, in the same space.
 
     """
 
@@ -58,6 +61,7 @@ class Study:
     anatomy: Volume | None
     activity: Volume | None
     joined_by: str = ""
+    outlines: tuple[Outline, ...] = ()
 
 
 def read_study(paths: Sequence[Path], knowledge: Knowledge = NOTHING) -> Study:
@@ -116,6 +120,7 @@ def _assemble(
         anatomy=verdicts.volume("anatomy"),
         activity=verdicts.volume("activity"),
         joined_by=verdicts.joined_by,
+        outlines=tuple(verdicts.outlines),
     )
 
 

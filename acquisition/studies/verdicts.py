@@ -9,7 +9,9 @@ import structlog
 from pydicom import uid
 
 from acquisition.studies.attributes import Attributes, attribute_name
+from acquisition.studies.drawn import Drawn
 from acquisition.studies.errors import SeriesRefused
+from acquisition.studies.objects import StoredObject
 from acquisition.studies.plans import Beside, Knowledge, Role, VolumePlan
 from acquisition.studies.registration import (
     FrameLink,
@@ -19,9 +21,19 @@ from acquisition.studies.registration import (
     read_registration,
     require_agreement,
 )
+from acquisition.studies.segmentation import read_segmentations
 from acquisition.studies.series import Series, plan_volume
+from acquisition.studies.structures import read_structures
 from acquisition.studies.units import read_mapping_objects
+from navigation.outlines import Outline
 from navigation.volume import Volume
+
+DrawnReader = Callable[[Sequence[StoredObject]], Drawn]
+
+DRAWN: dict[uid.UID, DrawnReader] = {
+    uid.SegmentationStorage: read_segmentations,
+    uid.RTStructureSetStorage: read_structures,
+}
 
 SAME_FRAME = f"the same {attribute_name('FrameOfReferenceUID')}"
 
@@ -41,11 +53,14 @@ class Verdicts:
     volumes
         What was read of those in use, in the frame of reference of the anatomy.
     applied
-        Series that are used without being a volume: registrations, value mappings.
+        Series that are used without being a volume: registrations, value mappings,
+        drawn targets.
     chosen
         The series in use for each role.
     joined_by
         Why anatomy and activity are in one space.
+    outlines
+        Drawn targets, in that space.
 
     """
 
@@ -55,7 +70,9 @@ class Verdicts:
     applied: set[str] = field(default_factory=set)
     chosen: dict[Role, str] = field(default_factory=dict)
     joined_by: str = ""
+    outlines: list[Outline] = field(default_factory=list)
     _links: FrameLinks = field(default_factory=FrameLinks)
+    _drawn: dict[str, Drawn] = field(default_factory=dict)
 
     def refuse(self, series_uid: str, reason: str) -> None:
         """Take a series out, with the reason."""
@@ -78,6 +95,10 @@ class Verdicts:
             if _is(one, uid.RealWorldValueMappingStorage):
                 self._try(one.series_uid, partial(self._read_mappings, one, mappings))
         beside = Beside(mappings=mappings, calibrations=knowledge.calibrations)
+        for kind, reader in DRAWN.items():
+            for one in series:
+                if _is(one, kind):
+                    self._try(one.series_uid, partial(self._read_drawn, one, reader))
         for one in series:
             if one.series_uid not in self.reasons:
                 self._try(one.series_uid, partial(self._plan, one, beside))
@@ -170,6 +191,7 @@ class Verdicts:
             if all(self._try(series_uid, partial(self._read, series_uid)) for series_uid in unread):
                 break
         self._join()
+        self._place_drawn()
 
     def _read(self, series_uid: str) -> None:
         plan = self.plans[series_uid]
@@ -191,6 +213,36 @@ class Verdicts:
         series_uid = self.chosen["activity"]
         self.volumes[series_uid] = replace(activity, geometry=link.move(activity.geometry))
         self.reasons[series_uid] += f"; brought into the space of the anatomy: {link.words}"
+
+    def _read_drawn(self, one: Series, reader: DrawnReader) -> None:
+        drawn = reader(one.objects)
+        self._drawn[one.series_uid] = drawn
+        self.reasons[one.series_uid] = drawn.words
+
+    def _place_drawn(self) -> None:
+        """Bring drawn targets into the study's space, or say that nothing joins them to it."""
+        base = self.volume("anatomy") or self.volume("activity")
+        for series_uid, drawn in self._drawn.items():
+            if base is None or not drawn.targets:
+                continue
+            space = base.geometry.frame_of_reference_uid
+            links = {
+                outline.frame_of_reference_uid: self._links.find(
+                    to_uid=space, from_uid=outline.frame_of_reference_uid
+                )
+                for outline in drawn.targets
+            }
+            placed = [
+                replace(outline, points_mm=link.move_points(outline.points_mm), frame_of_reference_uid=space)
+                for outline in drawn.targets
+                if (link := links[outline.frame_of_reference_uid]) is not None
+            ]
+            self.outlines.extend(placed)
+            if placed:
+                self.applied.add(series_uid)
+            if len(placed) < len(drawn.targets):
+                name = attribute_name("FrameOfReferenceUID")
+                self.reasons[series_uid] += f"; {len(drawn.targets) - len(placed)} not used: {name} is another"
 
     def _explain_unused(self) -> None:
         for series_uid, plan in self.plans.items():
