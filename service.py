@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -38,6 +39,7 @@ from acquisition.quality.terminal import Keyboard, Terminal
 from acquisition.reading import read_map_apart
 from acquisition.recording import Recorder, record
 from acquisition.resection.resection import Resection
+from acquisition.studies import Knowledge
 from acquisition.synchronise import TipChain
 from config.nuclides import load_nuclides
 from config.settings import NavigationSettings, Site
@@ -103,7 +105,8 @@ class Room:
             record=recorder.resection,
             clock=monotonic,
         )
-        archive = StudyArchive(patient_id=site.procedure.patient_id, read=read_map_apart, on_use=map_in_use.use)
+        read = partial(read_map_apart, knowledge=Knowledge(calibrations=site.spect))
+        archive = StudyArchive(patient_id=site.procedure.patient_id, read=read, on_use=map_in_use.use)
         self.intake = Intake(
             board=self.board,
             recorder=recorder,

@@ -1,21 +1,19 @@
 """The process that reads one study: ``python -m acquisition.reader PIPE``.
 
-Takes the paths of the study's objects as JSON on standard input, and sends what it read through the pipe whose
-descriptor it was started with (``acquisition.reading``).
+Takes the paths of the study's objects, and what is known that they do not say, as JSON on standard input; sends
+what it read through the pipe whose descriptor it was started with (``acquisition.reading``).
 """
 
-import json
 import sys
 from multiprocessing.connection import Connection
-from pathlib import Path
 
-from acquisition.reading import read_map
+from acquisition.reading import read_map, read_question
 
 
 def main() -> None:
     """Read the study and answer."""
     with Connection(int(sys.argv[1]), readable=False) as answers:
-        answers.send(read_map([Path(path) for path in json.load(sys.stdin)]))
+        answers.send(read_map(*read_question(sys.stdin.read())))
 
 
 if __name__ == "__main__":

@@ -12,10 +12,15 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from acquisition.studies import Study, read_study
+from pydantic import TypeAdapter
+
+from acquisition.studies import Knowledge, Study, read_study
 from navigation.errors import NavigationError
 from navigation.hotspots import Hotspot, find_hotspots
 from navigation.skin import SkinSurface
+
+KNOWLEDGE = TypeAdapter(Knowledge)
+NOTHING_KNOWN = Knowledge()
 
 
 class ReaderDied(Exception):
@@ -51,9 +56,9 @@ class StudyMap:
     obstacle: str
 
 
-def read_map(objects: Sequence[Path]) -> StudyMap:
+def read_map(objects: Sequence[Path], knowledge: Knowledge = NOTHING_KNOWN) -> StudyMap:
     """Read the objects of one study, find its hot spots and its skin, here and now."""
-    study = read_study(objects)
+    study = read_study(objects, knowledge)
     hotspots = () if study.activity is None else find_hotspots(study.activity)
     skin, obstacle = None, "the study has no CT in the activity's space"
     if study.anatomy is not None:
@@ -72,8 +77,19 @@ def _receive(answers: Connection) -> StudyMap | None:
     return received
 
 
-async def read_map_apart(objects: Sequence[Path]) -> StudyMap:
-    """Read a study in another process; cancelling ends it.
+def _ask(objects: Sequence[Path], knowledge: Knowledge) -> bytes:
+    paths = [str(path.absolute()) for path in objects]
+    return json.dumps({"objects": paths, "knowledge": KNOWLEDGE.dump_python(knowledge, mode="json")}).encode()
+
+
+def read_question(asked: str) -> tuple[list[Path], Knowledge]:
+    """Read what the reader's process was asked."""
+    question = json.loads(asked)
+    return [Path(path) for path in question["objects"]], KNOWLEDGE.validate_python(question["knowledge"])
+
+
+async def read_map_apart(objects: Sequence[Path], knowledge: Knowledge = NOTHING_KNOWN) -> StudyMap:
+    """Read a study in another process, with what the site and its people know; cancelling ends it.
 
     Raises
     ------
@@ -92,7 +108,7 @@ async def read_map_apart(objects: Sequence[Path]) -> StudyMap:
         )
     received = asyncio.ensure_future(asyncio.to_thread(_receive, answers))
     try:
-        await process.communicate(json.dumps([str(path.absolute()) for path in objects]).encode())
+        await process.communicate(_ask(objects, knowledge))
         found = await asyncio.shield(received)
     finally:
         # it has answered, or is not to; once it is gone the pipe ends, and the thread that waits on it

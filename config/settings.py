@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from acquisition.quality.settings import MorningSettings, PointSource
+from acquisition.studies.calibrations import SpectCalibration
 from config.nuclides import load_nuclides
 from devices.dicom.settings import NodeSettings
 from devices.mqtt_broker import Settings as MqttSettings
@@ -121,6 +122,7 @@ class Site(Section):
     navigation: NavigationSettings | None = Field(default=None, description="None: rates only, no position.")
     dicom: NodeSettings | None = Field(default=None, description="The storage node. None: no studies.")
     mqtt: MqttSettings | None = Field(default=None, description="A broker to publish to. None: off.")
+    spect: tuple[SpectCalibration, ...] = Field(default=(), description="Calibrations of the SPECT cameras.")
     acquire: MorningSettings | None = Field(default=None, description="The morning check's sources and limits.")
 
     def beside(self, folder: Path) -> Self:
@@ -153,6 +155,8 @@ class Site(Section):
         known = load_nuclides()
         if self.nuclide not in known:
             raise ValueError(f"nuclide {self.nuclide!r} is none of {', '.join(known)}")
+        if strange := {one.nuclide for one in self.spect} - set(known):
+            raise ValueError(f"spect.nuclide {strange.pop()!r} is none of {', '.join(known)}")
         peers = [peer.name for peer in self.dicom.peers] if self.dicom else []
         names = [*self.probes, *self.trackers, *peers]
         if twice := {name for name in names if names.count(name) > 1}:

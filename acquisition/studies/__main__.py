@@ -2,12 +2,14 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
 import typer
 
+from acquisition.studies.plans import Knowledge, Uptake
 from acquisition.studies.registration import SameFrames
 from acquisition.studies.study import Study, read_studies
 from navigation.volume import Volume, VolumeGeometry
@@ -31,6 +33,7 @@ def summarise(study: Study) -> dict[str, Any]:
                 "accepted": report.accepted,
                 "reason": report.reason,
                 "geometry": _summarise_geometry(report.geometry) if report.geometry else None,
+                "uptake": _summarise_uptake(report.uptake) if report.uptake else None,
                 "volume": _summarise_volume(report.volume) if report.volume else None,
             }
             for report in study.series
@@ -45,6 +48,11 @@ def _summarise_geometry(geometry: VolumeGeometry) -> dict[str, Any]:
         "patient_from_voxel": geometry.patient_from_voxel.tolist(),
         "frame_of_reference_uid": geometry.frame_of_reference_uid,
     }
+
+
+def _summarise_uptake(uptake: Uptake) -> dict[str, Any]:
+    factors = uptake.factors
+    return {"factors": asdict(factors) if factors else None, "why_not": uptake.why_not}
 
 
 def _summarise_volume(volume: Volume) -> dict[str, Any]:
@@ -78,7 +86,7 @@ def main(
     """Print every study found, and of each series whether it is used and why."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     files = sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
-    studies = read_studies(files, same_frames=[_confirm(text) for text in same_frames or ()])
+    studies = read_studies(files, Knowledge(same_frames=tuple(_confirm(text) for text in same_frames or ())))
     if as_json:
         typer.echo(json.dumps([summarise(study) for study in studies], indent=2))
         return

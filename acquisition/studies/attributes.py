@@ -69,6 +69,10 @@ class Attributes:
             self._refuse(keyword, f"holds {len(numbers)} values instead of {count}")
         return numbers
 
+    def all_numbers(self, keyword: str) -> tuple[float, ...]:
+        """Read at least one finite number."""
+        return self._numbers(keyword)
+
     def number(self, keyword: str) -> float:
         """One finite number that must be there."""
         return self.numbers(keyword, 1)[0]
@@ -95,6 +99,28 @@ class Attributes:
         """Spell the attribute that an attribute points to (VR AT)."""
         numbers = self.integers(keyword)
         return _spell(Tag(numbers[0]))
+
+    def private_text(self, creator: str, group: int, element: int) -> str:
+        """Read a private attribute by its creator, as a text; "" where there is none."""
+        try:
+            if creator not in self.dataset.private_creators(group):
+                return ""
+            block = self.dataset.private_block(group, creator)
+            found = block[element].value if element in block else ""
+        except Exception as exc:  # as in value()
+            raise SeriesRefused(
+                f"({group:04x},xx{element:02x}) of {creator} in {self.where} cannot be read: {exc}"
+            ) from exc
+        # an implicit object does not tell the kind of a private value: its bytes are its text
+        return (found.decode("ascii", "replace") if isinstance(found, bytes) else str(found or "")).strip(" \0")
+
+    def private_number(self, creator: str, group: int, element: int) -> float | None:
+        """Read a private attribute by its creator as a number above zero, None where it is none."""
+        try:
+            number = float(self.private_text(creator, group, element))
+        except ValueError:
+            return None
+        return number if 0 < number < math.inf else None
 
     def items(self, keyword: str) -> tuple["Attributes", ...]:
         """Each item of a sequence, none where it is absent or empty."""

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from acquisition.studies.attributes import attribute_name
 from acquisition.studies.errors import SeriesRefused
 from acquisition.studies.objects import StoredObject
-from acquisition.studies.plans import VolumePlan
+from acquisition.studies.plans import Beside, VolumePlan
 from acquisition.studies.slices import read_stack, stack_slices
 from acquisition.studies.times import read_moment
 from navigation.volume import Volume
 
 
-def plan_ct(objects: Sequence[StoredObject]) -> VolumePlan:
+def plan_ct(objects: Sequence[StoredObject], _: Beside) -> VolumePlan:
     """Place a CT series.
 
     An absent Rescale Type means Hounsfield units (PS3.3 C.8.2.1.1.2); any other is not attenuation as this

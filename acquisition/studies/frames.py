@@ -153,3 +153,20 @@ def _what_varies(attributes: Attributes, frames: Sequence[FunctionalGroups]) -> 
         return f"no {attribute_name('DimensionIndexSequence')} says what tells them apart"
     varying = [name for name, values in zip(names, zip(*rows, strict=True), strict=True) if len(set(values)) > 1]
     return f"its frames differ in {', '.join(varying)}"
+
+
+def flatten(attributes: Attributes, frame: FunctionalGroups) -> Attributes:
+    """Give what a legacy-converted object says of one frame, as the slice that it was converted from said it.
+
+    Attributes that have no place of their own stand in Unassigned Shared and Unassigned Per-Frame Converted
+    Attributes Sequence (PS3.3 C.7.6.16.2.25, C.7.6.16.2.26).
+    """
+    flat = Dataset()
+    flat.update(attributes.dataset)
+    for groups, keyword in (
+        (frame.shared, "UnassignedSharedConvertedAttributesSequence"),
+        (frame.own, "UnassignedPerFrameConvertedAttributesSequence"),
+    ):
+        for item in groups.items(keyword):
+            flat.update(item.dataset)
+    return Attributes(dataset=flat, where=attributes.where)

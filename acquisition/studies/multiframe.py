@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from acquisition.studies.attributes import Attributes, attribute_name
 from acquisition.studies.errors import SeriesRefused
 from acquisition.studies.frames import FunctionalGroups, place_frames, read_frames
+from acquisition.studies.injection import Reference, try_uptake
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.pixels import check_pixels, read_pixels
-from acquisition.studies.plans import VolumePlan
+from acquisition.studies.plans import Beside, VolumePlan
 from acquisition.studies.times import read_datetime, read_moment
 from acquisition.studies.units import ActivityMapping, find_activity_mapping
 from navigation.volume import Volume
@@ -23,7 +24,7 @@ from navigation.volume import Volume
 Array = NDArray[np.float64]
 
 
-def plan_enhanced_ct(objects: Sequence[StoredObject]) -> VolumePlan:
+def plan_enhanced_ct(objects: Sequence[StoredObject], _: Beside) -> VolumePlan:
     """Place an Enhanced CT or Legacy Converted Enhanced CT object (PS3.3 A.38, A.70).
 
     Raises
@@ -33,11 +34,11 @@ def plan_enhanced_ct(objects: Sequence[StoredObject]) -> VolumePlan:
         series, or frames that do not form an even stack.
 
     """
-    stored, frames = _read_one(objects)
+    stored, frames = read_one(objects)
     attributes = stored.attributes
     if "LOCALIZER" in attributes.texts("ImageType"):
         raise SeriesRefused(f"not a volume: {attribute_name('ImageType')} says LOCALIZER")
-    slopes, intercepts, types = _read_rescale(frames)
+    slopes, intercepts, types = read_rescale(frames)
     if types != {"HU"}:
         raise SeriesRefused(
             f"{attribute_name('RescaleType')} in {stored.path.name} is {', '.join(sorted(types)) or 'missing'}, "
@@ -46,7 +47,7 @@ def plan_enhanced_ct(objects: Sequence[StoredObject]) -> VolumePlan:
     geometry, order = place_frames(attributes, frames)
 
     def read() -> tuple[Volume, str]:
-        values = _scale(read_pixels(stored, frames=len(frames)), slopes, intercepts)[order]
+        values = scale_frames(read_pixels(stored, frames=len(frames)), slopes, intercepts)[order]
         return Volume(geometry=geometry, values=values, quantity="attenuation", unit="HU"), "attenuation in HU"
 
     return VolumePlan(
@@ -58,7 +59,7 @@ def plan_enhanced_ct(objects: Sequence[StoredObject]) -> VolumePlan:
     )
 
 
-def plan_enhanced_pet(objects: Sequence[StoredObject]) -> VolumePlan:
+def plan_enhanced_pet(objects: Sequence[StoredObject], beside: Beside) -> VolumePlan:
     """Place an Enhanced PET object (PS3.3 A.56), or a parametric map (A.75) of whatever its mapping says.
 
     Values are activity per volume where a linear real-world value mapping of every frame says so. Enhanced PET
@@ -70,12 +71,12 @@ def plan_enhanced_pet(objects: Sequence[StoredObject]) -> VolumePlan:
         For several objects in one series, or frames that do not form an even stack.
 
     """
-    stored, frames = _read_one(objects)
+    stored, frames = read_one(objects)
     attributes = stored.attributes
     geometry, order = place_frames(attributes, frames)
-    mappings, units = _read_mappings(frames)
+    mappings, units = _read_mappings(frames, beside.mappings.get(stored.sop_instance_uid, ()))
     missing = _missing_correction(attributes) if stored.sop_class_uid.name.startswith("Enhanced PET") else ""
-    slopes, intercepts, _ = _read_rescale(frames)
+    slopes, intercepts = read_rescale(frames)[:2]
 
     def read() -> tuple[Volume, str]:
         pixels = read_pixels(stored, frames=len(frames))
@@ -84,10 +85,10 @@ def plan_enhanced_pet(objects: Sequence[StoredObject]) -> VolumePlan:
         )
         if is_covered and not missing:
             per_frame = np.array([(one.slope_bq_per_ml, one.intercept_bq_per_ml) for one in mappings]).T
-            values = _scale(pixels, per_frame[0], per_frame[1])[order]
+            values = scale_frames(pixels, per_frame[0], per_frame[1])[order]
             volume = Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL")
             return volume, f"activity concentration in Bq/mL, mapped from {units}"
-        values = _scale(pixels, slopes, intercepts)[order]
+        values = scale_frames(pixels, slopes, intercepts)[order]
         volume = Volume(geometry=geometry, values=values, quantity="uptake", unit="1")
         name = attribute_name("RealWorldValueMappingSequence")
         why = missing or (
@@ -98,16 +99,19 @@ def plan_enhanced_pet(objects: Sequence[StoredObject]) -> VolumePlan:
         return volume, f"relative values: {why}"
 
     is_activity = bool(mappings) and not missing
+    corrected_to = read_datetime(attributes, "DecayCorrectionDateTime")
+    reference = Reference(at=corrected_to, words=attribute_name("DecayCorrectionDateTime"))
     return VolumePlan(
         role="activity" if is_activity or stored.sop_class_uid.name.startswith("Enhanced PET") else "reference",
         geometry=geometry,
         rank=(float(is_activity), float(not missing), -geometry.voxel_volume_ml),
-        taken_at=read_datetime(attributes, "DecayCorrectionDateTime") or _acquired_at(attributes),
+        taken_at=corrected_to or _acquired_at(attributes),
         read=read,
+        uptake=try_uptake(attributes, reference) if is_activity else None,
     )
 
 
-def plan_enhanced_mr(objects: Sequence[StoredObject]) -> VolumePlan:
+def plan_enhanced_mr(objects: Sequence[StoredObject], _: Beside) -> VolumePlan:
     """Place an Enhanced MR or Legacy Converted Enhanced MR object (PS3.3 A.36, A.71): signal without a unit.
 
     Raises
@@ -116,12 +120,12 @@ def plan_enhanced_mr(objects: Sequence[StoredObject]) -> VolumePlan:
         For several objects in one series, or frames that do not form an even stack.
 
     """
-    stored, frames = _read_one(objects)
+    stored, frames = read_one(objects)
     geometry, order = place_frames(stored.attributes, frames)
-    slopes, intercepts, _ = _read_rescale(frames)
+    slopes, intercepts = read_rescale(frames)[:2]
 
     def read() -> tuple[Volume, str]:
-        values = _scale(read_pixels(stored, frames=len(frames)), slopes, intercepts)[order]
+        values = scale_frames(read_pixels(stored, frames=len(frames)), slopes, intercepts)[order]
         return Volume(geometry=geometry, values=values, quantity="signal", unit="1"), "MR signal, relative"
 
     return VolumePlan(
@@ -133,7 +137,8 @@ def plan_enhanced_mr(objects: Sequence[StoredObject]) -> VolumePlan:
     )
 
 
-def _read_one(objects: Sequence[StoredObject]) -> tuple[StoredObject, tuple[FunctionalGroups, ...]]:
+def read_one(objects: Sequence[StoredObject]) -> tuple[StoredObject, tuple[FunctionalGroups, ...]]:
+    """Read the frames of the one object of a series; raises `SeriesRefused` for several."""
     if len(objects) > 1:
         raise SeriesRefused(
             f"{len(objects)} multi-frame objects in one series, and nothing says which to use; "
@@ -144,8 +149,8 @@ def _read_one(objects: Sequence[StoredObject]) -> tuple[StoredObject, tuple[Func
     return stored, read_frames(stored.attributes)
 
 
-def _read_rescale(frames: Sequence[FunctionalGroups]) -> tuple[Array, Array, set[str]]:
-    """Slope, intercept and type of each frame (PS3.3 C.7.6.16.2.9); 1 and 0 where there is no such group."""
+def read_rescale(frames: Sequence[FunctionalGroups]) -> tuple[Array, Array, set[str]]:
+    """Read slope, intercept and types of the frames (PS3.3 C.7.6.16.2.9); 1 and 0 where there is no such group."""
     slopes, intercepts, types = np.ones(len(frames)), np.zeros(len(frames)), set()
     for number, frame in enumerate(frames):
         group = frame.find("PixelValueTransformationSequence")
@@ -159,7 +164,8 @@ def _read_rescale(frames: Sequence[FunctionalGroups]) -> tuple[Array, Array, set
     return slopes, intercepts, types
 
 
-def _scale(pixels: NDArray[np.generic], slopes: Array, intercepts: Array) -> NDArray[np.float32]:
+def scale_frames(pixels: NDArray[np.generic], slopes: Array, intercepts: Array) -> NDArray[np.float32]:
+    """Scale each frame by its own slope and intercept; raises `SeriesRefused` where a value is not finite."""
     values = np.empty(pixels.shape, dtype=np.float32)
     for number, frame in enumerate(pixels):
         values[number] = frame.astype(np.float64) * slopes[number] + intercepts[number]
@@ -168,12 +174,14 @@ def _scale(pixels: NDArray[np.generic], slopes: Array, intercepts: Array) -> NDA
     return values
 
 
-def _read_mappings(frames: Sequence[FunctionalGroups]) -> tuple[tuple[ActivityMapping, ...], str]:
+def _read_mappings(
+    frames: Sequence[FunctionalGroups], beside: Sequence[Attributes]
+) -> tuple[tuple[ActivityMapping, ...], str]:
     """Read each frame's mapping into activity per volume, none where one frame lacks it; and the units found."""
     mappings, units = [], ""
     for frame in frames:
         is_own = frame.own.value("RealWorldValueMappingSequence") is not None
-        mapping, units = find_activity_mapping(frame.own if is_own else frame.shared)
+        mapping, units = find_activity_mapping(frame.own if is_own else frame.shared, beside)
         if mapping is None:
             return (), units
         mappings.append(mapping)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydicom.tag import Tag
 
 from acquisition.studies.attributes import Attributes, attribute_name
+from acquisition.studies.calibrations import find_calibration, read_duration_s
 from acquisition.studies.errors import SeriesRefused
 from acquisition.studies.grids import (
     Directions,
@@ -21,10 +22,10 @@ from acquisition.studies.grids import (
 )
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.pixels import check_pixels, read_pixels
-from acquisition.studies.plans import VolumePlan
+from acquisition.studies.plans import Beside, VolumePlan
 from acquisition.studies.times import read_moment
 from acquisition.studies.units import ActivityMapping, find_activity_mapping
-from navigation.volume import Volume
+from navigation.volume import Volume, VolumeGeometry
 
 SLICE_VECTOR = Tag(0x0054, 0x0080)
 
@@ -41,7 +42,7 @@ OTHER_VECTORS = {
 """Vectors of the NM Multi-frame module (PS3.3 C.8.4.8) that say of each frame which of several images it is of."""
 
 
-def plan_nm(objects: Sequence[StoredObject]) -> VolumePlan:
+def plan_nm(objects: Sequence[StoredObject], beside: Beside) -> VolumePlan:
     """Place a reconstructed NM volume.
 
     Raises
@@ -61,7 +62,7 @@ def plan_nm(objects: Sequence[StoredObject]) -> VolumePlan:
     spacing_mm = attributes.number("SpacingBetweenSlices")
     if spacing_mm == 0:
         raise SeriesRefused(f"{attribute_name('SpacingBetweenSlices')} is 0 in {stored.path.name}")
-    mapping, mapped_units = find_activity_mapping(attributes)
+    mapping, mapped_units = find_activity_mapping(attributes, beside.mappings.get(stored.sop_instance_uid, ()))
     geometry = build_geometry(
         first_position_mm=first_position_mm,
         slice_step_mm=spacing_mm * directions.normal,
@@ -71,6 +72,10 @@ def plan_nm(objects: Sequence[StoredObject]) -> VolumePlan:
         frame_of_reference_uid=attributes.required_text("FrameOfReferenceUID"),
     )
 
+    factor, calibrated = None, "no calibration of the site"
+    if beside.calibrations:
+        factor, calibrated = _find_factor(attributes, beside, geometry)
+
     def read() -> tuple[Volume, str]:
         pixels = read_pixels(stored, frames=frames)[frame_of_slice]
         if mapping and mapping.covers(pixels):
@@ -78,23 +83,41 @@ def plan_nm(objects: Sequence[StoredObject]) -> VolumePlan:
             volume = Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL")
             return volume, f"activity concentration in Bq/mL, mapped from {mapped_units}"
         slope = attributes.optional_number("RescaleSlope")
-        values = _scale(
+        counts = _scale(
             pixels, 1.0 if slope is None else slope, attributes.optional_number("RescaleIntercept") or 0.0
         )
-        volume = Volume(geometry=geometry, values=values, quantity="counts", unit="1")
-        return volume, f"relative counts: {_why_relative(mapping, mapped_units)}"
+        if factor is not None:
+            values = counts * np.float32(factor)
+            volume = Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL")
+            return volume, f"activity concentration in Bq/mL: {calibrated}"
+        volume = Volume(geometry=geometry, values=counts, quantity="counts", unit="1")
+        return volume, f"relative counts: {_why_relative(mapping, mapped_units)}; {calibrated}"
 
     return VolumePlan(
         role="activity",
         geometry=geometry,
         rank=(
-            float(mapping is not None),
+            float(mapping is not None or factor is not None),
             float("ATTN" in attributes.texts("CorrectedImage")),
             -geometry.voxel_volume_ml,
         ),
         taken_at=read_moment(attributes, "AcquisitionDate", "AcquisitionTime"),
         read=read,
     )
+
+
+def _find_factor(attributes: Attributes, beside: Beside, geometry: VolumeGeometry) -> tuple[float | None, str]:
+    """Bq/mL of a count by the site's calibration, None where it does not hold; and a sentence."""
+    if "ATTN" not in attributes.texts("CorrectedImage"):
+        return None, f"{attribute_name('CorrectedImage')} lacks ATTN: the site's calibration does not hold"
+    try:
+        calibration = find_calibration(attributes, beside.calibrations)
+        duration_s = read_duration_s(attributes)
+    except SeriesRefused as exc:
+        return None, str(exc)
+    bq_of_one = 1e6 / (calibration.cps_per_mbq * duration_s)
+    words = f"the site's {calibration.cps_per_mbq:g} cps/MBq over {duration_s:g} s"
+    return bq_of_one / geometry.voxel_volume_ml, words
 
 
 def _require_emission_tomography(objects: Sequence[StoredObject]) -> None:

@@ -1,19 +1,24 @@
-"""PET series (PS3.3 A.21) into activity concentration, or into what its Units attribute names."""
+"""PET series (PS3.3 A.21, and A.72 legacy-converted) into activity concentration where they say enough."""
 
 from collections.abc import Sequence
-from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
 
 from acquisition.studies.attributes import attribute_name
 from acquisition.studies.errors import SeriesRefused
+from acquisition.studies.frames import flatten, place_frames
+from acquisition.studies.multiframe import read_one, read_rescale, scale_frames
 from acquisition.studies.objects import StoredObject
-from acquisition.studies.plans import VolumePlan
+from acquisition.studies.pet_values import PetValues, read_pet_values
+from acquisition.studies.pixels import read_pixels
+from acquisition.studies.plans import Beside, Reading, VolumePlan
 from acquisition.studies.slices import read_stack, stack_slices
-from acquisition.studies.times import read_datetime, read_moment
-from navigation.volume import Volume
+from navigation.volume import Volume, VolumeGeometry
 
 
-def plan_pet(objects: Sequence[StoredObject]) -> VolumePlan:
-    """Place a PET series.
+def plan_pet(objects: Sequence[StoredObject], _: Beside) -> VolumePlan:
+    """Place a PET series of single slices.
 
     Raises
     ------
@@ -22,42 +27,52 @@ def plan_pet(objects: Sequence[StoredObject]) -> VolumePlan:
         do not form an even stack.
 
     """
-    unit = _shared_text(objects, "Units")
-    corrections = set(_shared_text(objects, "CorrectedImage", may_be_absent=True).split("\\"))
     _require_every_slice(objects)
     stack = stack_slices(objects)
-    is_corrected = {"ATTN", "DECY"} <= corrections
-    is_activity = unit == "BQML" and is_corrected
-    if is_activity:
-        quantity, volume_unit, words = "activity concentration", "Bq/mL", "activity concentration in Bq/mL"
-    elif unit == "BQML":
-        quantity, volume_unit = "uptake", unit
-        words = f"relative values: BQML, but {attribute_name('CorrectedImage')} lacks ATTN or DECY"
-    else:
-        quantity, volume_unit = "uptake", unit
-        words = f"relative values: {attribute_name('Units')} is {unit}, not BQML"
+    values = read_pet_values([stored.attributes for stored in stack.objects])
 
     def read() -> tuple[Volume, str]:
-        values = read_stack(stack)
-        return Volume(geometry=stack.geometry, values=values, quantity=quantity, unit=volume_unit), words
+        read_values = read_stack(stack, factors=values.factors)
+        return _make(stack.geometry, values, read_values), values.words
 
+    return _plan(stack.geometry, values, read)
+
+
+def plan_converted_pet(objects: Sequence[StoredObject], _: Beside) -> VolumePlan:
+    """Place a Legacy Converted Enhanced PET object: its units and times are the converted slices' own.
+
+    Raises
+    ------
+    SeriesRefused
+        As `plan_pet`; for several objects in one series.
+
+    """
+    stored, frames = read_one(objects)
+    geometry, order = place_frames(stored.attributes, frames)
+    values = read_pet_values([flatten(stored.attributes, frame) for frame in frames])
+    slopes, intercepts = read_rescale(frames)[:2]
+
+    def read() -> tuple[Volume, str]:
+        pixels = read_pixels(stored, frames=len(frames))
+        scaled = scale_frames(pixels, slopes * values.factors, intercepts * values.factors)
+        return _make(geometry, values, scaled[order]), values.words
+
+    return _plan(geometry, values, read)
+
+
+def _plan(geometry: VolumeGeometry, values: PetValues, read: Reading) -> VolumePlan:
     return VolumePlan(
         role="activity",
-        geometry=stack.geometry,
-        rank=(float(is_activity), float("ATTN" in corrections), -stack.geometry.voxel_volume_ml),
-        taken_at=_reference_time(objects),
+        geometry=geometry,
+        rank=(float(values.is_activity), float(values.is_attenuation_corrected), -geometry.voxel_volume_ml),
+        taken_at=values.reference.at,
         read=read,
+        uptake=values.uptake,
     )
 
 
-def _shared_text(objects: Sequence[StoredObject], keyword: str, *, may_be_absent: bool = False) -> str:
-    seen = {
-        stored.attributes.text(keyword) if may_be_absent else stored.attributes.required_text(keyword)
-        for stored in objects
-    }
-    if len(seen) > 1:
-        raise SeriesRefused(f"{attribute_name(keyword)} differs between the slices of the series: {sorted(seen)}")
-    return seen.pop()
+def _make(geometry: VolumeGeometry, values: PetValues, voxels: NDArray[np.float32]) -> Volume:
+    return Volume(geometry=geometry, values=voxels, quantity=values.quantity, unit=values.unit)
 
 
 def _require_every_slice(objects: Sequence[StoredObject]) -> None:
@@ -69,27 +84,3 @@ def _require_every_slice(objects: Sequence[StoredObject]) -> None:
             f"{attribute_name('NumberOfSlices')} announces {announced:.0f} slices and {held} came: "
             "a target may lie in the missing ones"
         )
-
-
-def _reference_time(objects: Sequence[StoredObject]) -> datetime | None:
-    """When the decay-corrected values were true.
-
-    ADMIN: at the injection. START: at the start of the series, if that is not after the first acquisition (some
-    workstations write the time of their reformatting there), else at the first acquisition; QIBA's vendor-neutral
-    SUV pseudo-code. PS3.3 C.8.9.1.1.5.
-    """
-    first = objects[0].attributes
-    if first.text("DecayCorrection") == "ADMIN":
-        for item in first.items("RadiopharmaceuticalInformationSequence"):
-            return read_datetime(item, "RadiopharmaceuticalStartDateTime")
-        return None
-    moments = [
-        moment
-        for stored in objects
-        if (moment := read_moment(stored.attributes, "AcquisitionDate", "AcquisitionTime"))
-    ]
-    series_at = read_moment(first, "SeriesDate", "SeriesTime")
-    if not moments:
-        return series_at
-    earliest = min(moments)
-    return series_at if series_at and series_at <= earliest else earliest

@@ -83,6 +83,10 @@ class FrameLink:
             frame_of_reference_uid=self.to_uid,
         )
 
+    def move_points(self, points_mm: Array) -> Array:
+        """Move points (..., 3) of ``from_uid`` into ``to_uid``, LPS mm."""
+        return points_mm @ self.to_from_from[:3, :3].T + self.to_from_from[:3, 3]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameLinks:

@@ -12,11 +12,11 @@ from acquisition.studies.errors import SeriesRefused
 from acquisition.studies.multiframe import plan_enhanced_ct, plan_enhanced_mr, plan_enhanced_pet
 from acquisition.studies.nm import plan_nm
 from acquisition.studies.objects import StoredObject
-from acquisition.studies.pet import plan_pet
-from acquisition.studies.plans import VolumePlan
+from acquisition.studies.pet import plan_converted_pet, plan_pet
+from acquisition.studies.plans import Beside, Uptake, VolumePlan
 from navigation.volume import Volume, VolumeGeometry
 
-Planner = Callable[[Sequence[StoredObject]], VolumePlan]
+Planner = Callable[[Sequence[StoredObject], Beside], VolumePlan]
 
 PLANNERS: dict[UID, Planner] = {
     uid.CTImageStorage: plan_ct,
@@ -25,7 +25,7 @@ PLANNERS: dict[UID, Planner] = {
     uid.EnhancedCTImageStorage: plan_enhanced_ct,
     uid.LegacyConvertedEnhancedCTImageStorage: plan_enhanced_ct,
     uid.EnhancedPETImageStorage: plan_enhanced_pet,
-    uid.LegacyConvertedEnhancedPETImageStorage: plan_enhanced_pet,
+    uid.LegacyConvertedEnhancedPETImageStorage: plan_converted_pet,
     uid.EnhancedMRImageStorage: plan_enhanced_mr,
     uid.LegacyConvertedEnhancedMRImageStorage: plan_enhanced_mr,
     uid.ParametricMapStorage: plan_enhanced_pet,
@@ -68,6 +68,8 @@ class SeriesReport:
         The volume that is used, in the study's patient space, else None.
     geometry
         Where its own objects place it, used or not; None where they do not.
+    uptake
+        Of a PET: factors into standardised uptake values, or why there are none.
 
     """
 
@@ -79,6 +81,7 @@ class SeriesReport:
     reason: str
     volume: Volume | None
     geometry: VolumeGeometry | None = None
+    uptake: Uptake | None = None
 
 
 def group_series(objects: Iterable[StoredObject]) -> tuple[Series, ...]:
@@ -89,8 +92,10 @@ def group_series(objects: Iterable[StoredObject]) -> tuple[Series, ...]:
     return tuple(Series(series_uid=key, objects=tuple(members)) for key, members in grouped.items())
 
 
-def plan_volume(series: Series) -> VolumePlan:
-    """Place a series in the patient by its SOP class; Modality is not trusted (screen captures carry NM too).
+def plan_volume(series: Series, beside: Beside) -> VolumePlan:
+    """Place a series in the patient by its SOP class, with what is known ``beside`` it.
+
+    Modality is not trusted: screen captures carry NM too.
 
     Raises
     ------
@@ -106,4 +111,4 @@ def plan_volume(series: Series) -> VolumePlan:
     planner = PLANNERS.get(kind)
     if planner is None:
         raise SeriesRefused(f"not a volume: {kind.name}")
-    return planner(series.objects)
+    return planner(series.objects, beside)

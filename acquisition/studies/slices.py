@@ -76,8 +76,11 @@ def stack_slices(objects: Sequence[StoredObject]) -> Stack:
     )
 
 
-def read_stack(stack: Stack) -> NDArray[np.float32]:
-    """Read every slice with its own slope and intercept (PS3.3 C.11.1): PET changes them from slice to slice."""
+def read_stack(stack: Stack, *, factors: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
+    """Read every slice with its own slope and intercept (PS3.3 C.11.1): PET changes them from slice to slice.
+
+    ``factors`` multiply the rescaled values of each slice.
+    """
     values = np.empty(stack.geometry.shape, dtype=np.float32)
     for index, stored in enumerate(stack.objects):
         slope = stored.attributes.number("RescaleSlope")
@@ -85,7 +88,8 @@ def read_stack(stack: Stack) -> NDArray[np.float32]:
         if slope == 0:
             raise SeriesRefused(f"{attribute_name('RescaleSlope')} is 0 in {stored.path.name}")
         pixels = read_pixels(stored, frames=1)[0]
-        values[index] = pixels.astype(np.float64) * slope + intercept
+        factor = 1.0 if factors is None else factors[index]
+        values[index] = (pixels.astype(np.float64) * slope + intercept) * factor
     return values
 
 

@@ -1,7 +1,7 @@
 """The objects of one study into one patient space: an anatomy, an activity, and a word on every series."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,16 +11,19 @@ import structlog
 from acquisition.studies.attributes import attribute_name
 from acquisition.studies.errors import ObjectUnreadable, SeriesRefused
 from acquisition.studies.objects import StoredObject, read_object
-from acquisition.studies.plans import Role
-from acquisition.studies.registration import SameFrames
+from acquisition.studies.plans import Knowledge, Role
 from acquisition.studies.series import Series, SeriesReport, group_series
 from acquisition.studies.times import read_moment
 from acquisition.studies.verdicts import Verdicts
+from navigation.outlines import Outline
 from navigation.volume import Volume
 
 ROLES_IN_USE: tuple[Role, ...] = ("activity", "anatomy")
 
 log = structlog.get_logger()
+
+
+NOTHING = Knowledge()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,8 @@ class Study:
     joined_by
         Why the two are in one space: that their frame of reference is the same, a registration object, or who
         confirmed it; "" where they are not both there.
+    outlines
+        Targets that people drew, in the same space.
 
     """
 
@@ -56,29 +61,30 @@ class Study:
     anatomy: Volume | None
     activity: Volume | None
     joined_by: str = ""
+    outlines: tuple[Outline, ...] = ()
 
 
-def read_study(paths: Sequence[Path], *, same_frames: Collection[SameFrames] = ()) -> Study:
+def read_study(paths: Sequence[Path], knowledge: Knowledge = NOTHING) -> Study:
     """Read the objects of one study.
 
     Frames of reference whose UIDs differ are joined only by a registration object of the study, or where a person
-    has confirmed in ``same_frames`` that two are one space.
+    has confirmed that two are one space.
 
     Nothing in the files makes this raise: a bad object or series becomes a report with the reason. Objects of
     several studies or several patients are all refused. Pixels are read only of the series that are used.
     """
     objects, unreadable = _read_objects(paths)
-    return _assemble(objects, unreadable, same_frames)
+    return _assemble(objects, unreadable, knowledge)
 
 
-def read_studies(paths: Sequence[Path], *, same_frames: Collection[SameFrames] = ()) -> tuple[Study, ...]:
+def read_studies(paths: Sequence[Path], knowledge: Knowledge = NOTHING) -> tuple[Study, ...]:
     """Read every study among the files of a folder; what is no DICOM object forms a study without UID."""
     objects, unreadable = _read_objects(paths)
     grouped: dict[str, list[StoredObject]] = {}
     for stored in objects:
         grouped.setdefault(stored.study_uid, []).append(stored)
-    studies = tuple(_assemble(members, (), same_frames) for members in grouped.values())
-    return (*studies, _assemble((), unreadable, ())) if unreadable else studies
+    studies = tuple(_assemble(members, (), knowledge) for members in grouped.values())
+    return (*studies, _assemble((), unreadable, knowledge)) if unreadable else studies
 
 
 def _read_objects(paths: Iterable[Path]) -> tuple[tuple[StoredObject, ...], tuple[ObjectUnreadable, ...]]:
@@ -93,7 +99,7 @@ def _read_objects(paths: Iterable[Path]) -> tuple[tuple[StoredObject, ...], tupl
 
 
 def _assemble(
-    objects: Sequence[StoredObject], unreadable: Sequence[ObjectUnreadable], same_frames: Collection[SameFrames]
+    objects: Sequence[StoredObject], unreadable: Sequence[ObjectUnreadable], knowledge: Knowledge
 ) -> Study:
     series = group_series(objects)
     verdicts = Verdicts()
@@ -101,7 +107,7 @@ def _assemble(
         for one in series:
             verdicts.refuse(one.series_uid, mixed)
     else:
-        verdicts.judge(series, same_frames)
+        verdicts.judge(series, knowledge)
     reports = tuple(_report(one, verdicts) for one in series)
     return Study(
         study_uid=Counter(stored.study_uid for stored in objects).most_common(1)[0][0] if objects else "",
@@ -114,6 +120,7 @@ def _assemble(
         anatomy=verdicts.volume("anatomy"),
         activity=verdicts.volume("activity"),
         joined_by=verdicts.joined_by,
+        outlines=tuple(verdicts.outlines),
     )
 
 
@@ -147,6 +154,7 @@ def _report(series: Series, verdicts: Verdicts) -> SeriesReport:
         reason=verdicts.reasons[series.series_uid],
         volume=volume,
         geometry=plan.geometry if plan else None,
+        uptake=plan.uptake if plan else None,
     )
 
 

@@ -1,11 +1,13 @@
 """Real-world value mappings (PS3.3 C.7.6.16.2.11) whose unit is activity per volume."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acquisition.studies.attributes import Attributes
+from acquisition.studies.objects import StoredObject
 
 _BECQUERELS = {"Bq": 1.0, "kBq": 1e3, "MBq": 1e6}
 _MILLILITRES = {"ml": 1.0, "mL": 1.0, "cm3": 1.0, "l": 1e3, "L": 1e3}
@@ -31,11 +33,13 @@ class ActivityMapping:
         return bool(stored.min() >= self.first_mapped and stored.max() <= self.last_mapped)
 
 
-def find_activity_mapping(attributes: Attributes) -> tuple[ActivityMapping | None, str]:
+def find_activity_mapping(
+    attributes: Attributes, beside: Sequence[Attributes] = ()
+) -> tuple[ActivityMapping | None, str]:
     """Find a linear mapping into activity per volume, and the units of the mappings that are there.
 
-    A mapping by table (Real World Value LUT Data) is not linear and is not taken. Mappings in separate objects
-    (Real World Value Mapping Storage) are not looked at.
+    Those inside the object come before those of ``beside``, which another object gives it. A mapping by table
+    (Real World Value LUT Data) is not linear and is not taken.
 
     Raises
     ------
@@ -44,13 +48,25 @@ def find_activity_mapping(attributes: Attributes) -> tuple[ActivityMapping | Non
 
     """
     units = []
-    for item in attributes.items("RealWorldValueMappingSequence"):
+    for item in (*attributes.items("RealWorldValueMappingSequence"), *beside):
         codes = item.items("MeasurementUnitsCodeSequence")
         unit = codes[0].text("CodeValue") if codes else ""
         units.append(unit or "no unit")
         if unit in BQ_PER_ML and item.value("RealWorldValueLUTData") is None:
             return _read_mapping(item, BQ_PER_ML[unit]), unit
     return None, ", ".join(units)
+
+
+def read_mapping_objects(objects: Iterable[StoredObject]) -> dict[str, tuple[Attributes, ...]]:
+    """Read Real World Value Mapping objects (PS3.3 A.46): mappings by the SOP Instance UID that they are for."""
+    found: dict[str, tuple[Attributes, ...]] = {}
+    for stored in objects:
+        for item in stored.attributes.items("ReferencedImageRealWorldValueMappingSequence"):
+            mappings = item.items("RealWorldValueMappingSequence")
+            for image in item.items("ReferencedImageSequence"):
+                key = image.text("ReferencedSOPInstanceUID")
+                found[key] = (*found.get(key, ()), *mappings)
+    return found
 
 
 def _read_mapping(item: Attributes, bq_per_ml: float) -> ActivityMapping:

@@ -8,9 +8,11 @@ from functools import partial
 import structlog
 from pydicom import uid
 
-from acquisition.studies.attributes import attribute_name
+from acquisition.studies.attributes import Attributes, attribute_name
+from acquisition.studies.drawn import Drawn
 from acquisition.studies.errors import SeriesRefused
-from acquisition.studies.plans import Role, VolumePlan
+from acquisition.studies.objects import StoredObject
+from acquisition.studies.plans import Beside, Knowledge, Role, VolumePlan
 from acquisition.studies.registration import (
     FrameLink,
     FrameLinks,
@@ -19,8 +21,19 @@ from acquisition.studies.registration import (
     read_registration,
     require_agreement,
 )
+from acquisition.studies.segmentation import read_segmentations
 from acquisition.studies.series import Series, plan_volume
+from acquisition.studies.structures import read_structures
+from acquisition.studies.units import read_mapping_objects
+from navigation.outlines import Outline
 from navigation.volume import Volume
+
+DrawnReader = Callable[[Sequence[StoredObject]], Drawn]
+
+DRAWN: dict[uid.UID, DrawnReader] = {
+    uid.SegmentationStorage: read_segmentations,
+    uid.RTStructureSetStorage: read_structures,
+}
 
 SAME_FRAME = f"the same {attribute_name('FrameOfReferenceUID')}"
 
@@ -40,11 +53,14 @@ class Verdicts:
     volumes
         What was read of those in use, in the frame of reference of the anatomy.
     applied
-        Series that are used without being a volume: registrations.
+        Series that are used without being a volume: registrations, value mappings,
+        drawn targets.
     chosen
         The series in use for each role.
     joined_by
         Why anatomy and activity are in one space.
+    outlines
+        Drawn targets, in that space.
 
     """
 
@@ -54,7 +70,9 @@ class Verdicts:
     applied: set[str] = field(default_factory=set)
     chosen: dict[Role, str] = field(default_factory=dict)
     joined_by: str = ""
+    outlines: list[Outline] = field(default_factory=list)
     _links: FrameLinks = field(default_factory=FrameLinks)
+    _drawn: dict[str, Drawn] = field(default_factory=dict)
 
     def refuse(self, series_uid: str, reason: str) -> None:
         """Take a series out, with the reason."""
@@ -67,12 +85,23 @@ class Verdicts:
         """Give what is used in a role."""
         return self.volumes[self.chosen[role]] if role in self.chosen else None
 
-    def judge(self, series: Sequence[Series], same_frames: Collection[SameFrames]) -> None:
+    def judge(self, series: Sequence[Series], knowledge: Knowledge) -> None:
         """Place every series, choose which are used, read these, and say of all why."""
-        self._read_links([one for one in series if _is_registration(one)], same_frames)
+        self._read_links(
+            [one for one in series if _is(one, uid.SpatialRegistrationStorage)], knowledge.same_frames
+        )
+        mappings: dict[str, tuple[Attributes, ...]] = {}
         for one in series:
-            if not _is_registration(one):
-                self._try(one.series_uid, partial(self._plan, one))
+            if _is(one, uid.RealWorldValueMappingStorage):
+                self._try(one.series_uid, partial(self._read_mappings, one, mappings))
+        beside = Beside(mappings=mappings, calibrations=knowledge.calibrations)
+        for kind, reader in DRAWN.items():
+            for one in series:
+                if _is(one, kind):
+                    self._try(one.series_uid, partial(self._read_drawn, one, reader))
+        for one in series:
+            if one.series_uid not in self.reasons:
+                self._try(one.series_uid, partial(self._plan, one, beside))
         self._read_chosen()
         self._explain_unused()
 
@@ -92,8 +121,14 @@ class Verdicts:
             return True
         return False
 
-    def _plan(self, one: Series) -> None:
-        self.plans[one.series_uid] = plan_volume(one)
+    def _plan(self, one: Series, beside: Beside) -> None:
+        self.plans[one.series_uid] = plan_volume(one, beside)
+
+    def _read_mappings(self, one: Series, mappings: dict[str, tuple[Attributes, ...]]) -> None:
+        found = read_mapping_objects(one.objects)
+        mappings.update(found)
+        self.applied.add(one.series_uid)
+        self.reasons[one.series_uid] = f"real-world value mappings of {len(found)} objects"
 
     def _read_links(self, registrations: Sequence[Series], same_frames: Collection[SameFrames]) -> None:
         links = list(confirm_links(same_frames))
@@ -156,6 +191,7 @@ class Verdicts:
             if all(self._try(series_uid, partial(self._read, series_uid)) for series_uid in unread):
                 break
         self._join()
+        self._place_drawn()
 
     def _read(self, series_uid: str) -> None:
         plan = self.plans[series_uid]
@@ -178,6 +214,36 @@ class Verdicts:
         self.volumes[series_uid] = replace(activity, geometry=link.move(activity.geometry))
         self.reasons[series_uid] += f"; brought into the space of the anatomy: {link.words}"
 
+    def _read_drawn(self, one: Series, reader: DrawnReader) -> None:
+        drawn = reader(one.objects)
+        self._drawn[one.series_uid] = drawn
+        self.reasons[one.series_uid] = drawn.words
+
+    def _place_drawn(self) -> None:
+        """Bring drawn targets into the study's space, or say that nothing joins them to it."""
+        base = self.volume("anatomy") or self.volume("activity")
+        for series_uid, drawn in self._drawn.items():
+            if base is None or not drawn.targets:
+                continue
+            space = base.geometry.frame_of_reference_uid
+            links = {
+                outline.frame_of_reference_uid: self._links.find(
+                    to_uid=space, from_uid=outline.frame_of_reference_uid
+                )
+                for outline in drawn.targets
+            }
+            placed = [
+                replace(outline, points_mm=link.move_points(outline.points_mm), frame_of_reference_uid=space)
+                for outline in drawn.targets
+                if (link := links[outline.frame_of_reference_uid]) is not None
+            ]
+            self.outlines.extend(placed)
+            if placed:
+                self.applied.add(series_uid)
+            if len(placed) < len(drawn.targets):
+                name = attribute_name("FrameOfReferenceUID")
+                self.reasons[series_uid] += f"; {len(drawn.targets) - len(placed)} not used: {name} is another"
+
     def _explain_unused(self) -> None:
         for series_uid, plan in self.plans.items():
             if series_uid in self.chosen.values():
@@ -196,5 +262,5 @@ class Verdicts:
             )
 
 
-def _is_registration(series: Series) -> bool:
-    return all(stored.sop_class_uid == uid.SpatialRegistrationStorage for stored in series.objects)
+def _is(series: Series, sop_class: uid.UID) -> bool:
+    return all(stored.sop_class_uid == sop_class for stored in series.objects)

@@ -15,6 +15,7 @@ from pydicom.tag import Tag
 
 from acquisition.studies import read_studies, read_study
 from acquisition.studies.objects import read_object
+from acquisition.studies.plans import Beside
 from acquisition.studies.series import group_series, plan_volume
 from navigation.volume import Volume
 from tests.acquisition.studies.enhanced import PER_FRAME, SHARED, group, mapping, write_enhanced
@@ -27,7 +28,7 @@ PET, MR = uid.EnhancedPETImageStorage, uid.EnhancedMRImageStorage
 def read_whatever(paths: Sequence[Path]) -> tuple[Volume, str]:
     """Read a series that navigation may have no use for."""
     (series,) = group_series([read_object(path) for path in paths])
-    return plan_volume(series).read()
+    return plan_volume(series, Beside()).read()
 
 
 def assert_as_highdicom(volume: Volume, path: Path, *, values: bool = True) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from scipy.spatial.transform import Rotation
 
-from acquisition.studies import SameFrames, read_study
+from acquisition.studies import Knowledge, SameFrames, read_study
 from tests.acquisition.studies.registered import write_registration
 from tests.acquisition.studies.written import FRAME, hottest_mm, nm, write_ct, write_nm
 
@@ -80,12 +80,12 @@ def test_a_person_may_confirm_that_two_frames_are_one(tmp_path: Path) -> None:
     """Confirmed, nothing is moved, and who said so stands in the study; of other frames it changes nothing."""
     paths, hot_mm = apart(tmp_path)
     confirmed = SameFrames(frames=(OTHER, FRAME), confirmed_by="Dr. Weber")
-    study = read_study(paths, same_frames=[confirmed])
+    study = read_study(paths, Knowledge(same_frames=(confirmed,)))
     assert study.activity is not None
     assert hottest_mm(study.activity) == pytest.approx(hot_mm)
     assert study.joined_by == "confirmed by Dr. Weber as the same space"
     unrelated = SameFrames(frames=(THIRD, FRAME), confirmed_by="Dr. Weber")
-    assert read_study(paths, same_frames=[unrelated]).activity is None
+    assert read_study(paths, Knowledge(same_frames=(unrelated,))).activity is None
 
 
 def test_without_either_the_two_are_not_joined(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_registrations_that_contradict_each_other_join_nothing(tmp_path: Path) -
     assert [report.accepted for report in study.series[2:]] == [False, False]
     assert "5.0 mm apart" in study.series[2].reason
     confirmed = SameFrames(frames=(OTHER, FRAME), confirmed_by="Dr. Weber")
-    assert read_study([*paths, *one], same_frames=[confirmed]).activity is None
+    assert read_study([*paths, *one], Knowledge(same_frames=(confirmed,))).activity is None
 
 
 def first_matrix(dataset: Dataset) -> Dataset:

@@ -1,0 +1,200 @@
+"""What was injected into a patient and when, and the moment that a PET's values are true of.
+
+QIBA's vendor-neutral pseudo-code for SUV, PS3.3 C.8.9.1.1.5 (Decay Correction) and C.8.9.2.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from acquisition.studies.attributes import Attributes, attribute_name
+from acquisition.studies.errors import SeriesRefused
+from acquisition.studies.plans import Uptake
+from acquisition.studies.times import parse_datetime, read_moment, read_time_on
+from navigation.errors import NavigationError
+from navigation.uptake import Sex, UptakeFactors, decayed_dose_bq, uptake_factors
+
+GE_SCAN_TIME = "GEMS_PETD_01", 0x0009, 0x0D
+"""Private creator, group and element of GE's scan date and time: the decay reference of reprocessed series."""
+
+LONGEST_HALF_LIFE_WITHOUT_DATE_S = 12 * 3600.0
+"""Where the injection's date is missing it is that of the scan or the day before; a longer-lived nuclide may have
+been injected days ago.
+"""
+
+LONGEST_UPTAKE_HALF_LIVES = 20.0
+"""After so many nothing is left to see: a date is wrong."""
+
+DISAGREEMENT = 0.05
+"""Relative difference of activity by which Decay Factor may contradict the reference time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """The moment that decay-corrected values are true of; None with the reason where it is not known."""
+
+    at: datetime | None
+    words: str
+
+
+def read_half_life_s(first: Attributes) -> float | None:
+    """Read Radionuclide Half Life (0018,1075) of the first radiopharmaceutical, None where it is not given."""
+    for item in first.items("RadiopharmaceuticalInformationSequence"):
+        half_life_s = item.optional_number("RadionuclideHalfLife")
+        return half_life_s if half_life_s is not None and half_life_s > 0 else None
+    return None
+
+
+def read_reference(slices: Sequence[Attributes]) -> Reference:
+    """Find the reference time of a series that is corrected for decay.
+
+    ADMIN: the injection. START: the series' start if that is not after the first acquisition (workstations write
+    the time of their reformatting there), else GE's private scan time, else the first acquisition.
+    """
+    first = slices[0]
+    kind = first.text("DecayCorrection")
+    if kind == "ADMIN":
+        at = read_injection_time(first, before=None)
+        return Reference(at=at, words="the injection" if at else _missing_injection())
+    if kind != "START":
+        return Reference(at=None, words=f"{attribute_name('DecayCorrection')} is {kind or 'missing'}")
+    earliest = _earliest_acquisition(slices)
+    series_at = read_moment(first, "SeriesDate", "SeriesTime")
+    if series_at and (earliest is None or series_at <= earliest):
+        at, words = series_at, "the start of the series"
+    elif scan_at := _ge_scan_time(first):
+        at, words = scan_at, "GE's private scan time (0009,100d)"
+    elif earliest:
+        at, words = earliest, "the first acquisition"
+    else:
+        return Reference(
+            at=None, words=f"{attribute_name('SeriesTime')} and {attribute_name('AcquisitionTime')} are missing"
+        )
+    off_s = _contradiction_s(slices, at)
+    if off_s is not None:
+        return Reference(
+            at=None,
+            words=f"{attribute_name('DecayFactor')} puts it {off_s:+.0f} s from {words}, which is more than "
+            f"{DISAGREEMENT:.0%} of activity",
+        )
+    return Reference(at=at, words=words)
+
+
+def read_injection_time(first: Attributes, *, before: datetime | None) -> datetime | None:
+    """Read when it was injected.
+
+    Radiopharmaceutical Start DateTime (0018,1078), else Start Time (0018,1072) on the day of ``before``, or on the
+    day before that where the clock had not come so far: the scan ran past midnight.
+    """
+    for item in first.items("RadiopharmaceuticalInformationSequence"):
+        if at := parse_datetime(item.text("RadiopharmaceuticalStartDateTime"), zone_of=first):
+            return at
+        if before is None:
+            return None
+        started = read_time_on(item, "RadiopharmaceuticalStartTime", day=before)
+        if started is not None and started > before:
+            started -= timedelta(days=1)
+        return started
+    return None
+
+
+def read_uptake(first: Attributes, reference: Reference) -> UptakeFactors:
+    """Read the factors from Bq/mL into standardised uptake values.
+
+    Raises
+    ------
+    SeriesRefused
+        Where weight, dose, half-life, injection time or reference time are missing or impossible, with the tag.
+
+    """
+    if reference.at is None:
+        raise SeriesRefused(f"the moment of the values is not known: {reference.words}")
+    weight_kg = first.optional_number("PatientWeight")
+    if not weight_kg:
+        raise SeriesRefused(f"{attribute_name('PatientWeight')} is missing or 0 in {first.where}")
+    items = first.items("RadiopharmaceuticalInformationSequence")
+    if not items:
+        name = attribute_name("RadiopharmaceuticalInformationSequence")
+        raise SeriesRefused(f"{name} is missing or empty in {first.where}")
+    dose_bq = items[0].number("RadionuclideTotalDose")
+    half_life_s = items[0].number("RadionuclideHalfLife")
+    injected_at = read_injection_time(first, before=reference.at)
+    if injected_at is None:
+        raise SeriesRefused(_missing_injection())
+    has_date = bool(items[0].text("RadiopharmaceuticalStartDateTime"))
+    if not has_date and half_life_s > LONGEST_HALF_LIFE_WITHOUT_DATE_S:
+        raise SeriesRefused(
+            f"{attribute_name('RadiopharmaceuticalStartDateTime')} is missing: with a half-life of "
+            f"{half_life_s / 3600:.0f} h the day of the injection cannot be told"
+        )
+    elapsed_s = (reference.at - injected_at).total_seconds()
+    if half_life_s <= 0 or elapsed_s > LONGEST_UPTAKE_HALF_LIVES * half_life_s:
+        raise SeriesRefused(
+            f"{elapsed_s / 3600:.1f} h from the injection to {reference.words} cannot be: a half-life of "
+            f"{half_life_s:.0f} s, {attribute_name('RadionuclideHalfLife')}"
+        )
+    try:
+        left_bq = decayed_dose_bq(dose_bq=dose_bq, half_life_s=half_life_s, elapsed_s=elapsed_s)
+        height_m = first.optional_number("PatientSize") or None
+        return uptake_factors(
+            weight_kg=weight_kg, height_m=height_m, sex=_read_sex(first), decayed_dose_bq=left_bq
+        )
+    except NavigationError as exc:
+        raise SeriesRefused(f"{exc} ({attribute_name('RadionuclideTotalDose')})") from exc
+
+
+def try_uptake(first: Attributes, reference: Reference) -> Uptake:
+    """Read the factors, or why there are none."""
+    try:
+        return Uptake(factors=read_uptake(first, reference), why_not="")
+    except SeriesRefused as exc:
+        return Uptake(factors=None, why_not=str(exc))
+
+
+def _read_sex(first: Attributes) -> Sex | None:
+    match first.text("PatientSex"):
+        case "F":
+            return "F"
+        case "M":
+            return "M"
+    return None
+
+
+def _missing_injection() -> str:
+    return (
+        f"{attribute_name('RadiopharmaceuticalStartDateTime')} and "
+        f"{attribute_name('RadiopharmaceuticalStartTime')} are missing"
+    )
+
+
+def _earliest_acquisition(slices: Sequence[Attributes]) -> datetime | None:
+    moments = [read_moment(one, "AcquisitionDate", "AcquisitionTime") for one in slices]
+    return min((moment for moment in moments if moment), default=None)
+
+
+def _ge_scan_time(first: Attributes) -> datetime | None:
+    return parse_datetime(first.private_text(*GE_SCAN_TIME), zone_of=first)
+
+
+def _contradiction_s(slices: Sequence[Attributes], at: datetime) -> float | None:
+    """How far Decay Factor (0054,1321) of a slice puts the reference from ``at``, where that matters; else None.
+
+    The factor of a frame that lasts d and begins t after the reference is 2^(t/T) ln2 d/T / (1 - 2^(-d/T)).
+    """
+    half_life_s = read_half_life_s(slices[0])
+    if half_life_s is None:
+        return None
+    for one in slices:
+        factor = one.optional_number("DecayFactor")
+        began = read_moment(one, "AcquisitionDate", "AcquisitionTime")
+        duration_ms = one.optional_number("ActualFrameDuration")
+        if not factor or factor <= 0 or began is None or duration_ms is None:
+            continue
+        decays = math.log(2) * duration_ms / 1000 / half_life_s
+        mean = decays / -math.expm1(-decays) if decays > 0 else 1.0
+        since_s = half_life_s * math.log2(factor / mean)
+        off_s = (began - at).total_seconds() - since_s
+        if abs(off_s) > half_life_s * math.log2(1 + DISAGREEMENT):
+            return off_s
+    return None
