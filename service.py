@@ -31,13 +31,16 @@ from acquisition.command import Outcome, run_morning
 from acquisition.imaging import Imager
 from acquisition.intake import Intake
 from acquisition.localising import Localiser
-from acquisition.mapping import MapInUse
+from acquisition.mapping import Decided, MapInUse, share_left
 from acquisition.quality.settings import CheckSource, MorningSettings
 from acquisition.quality.technologist import Unattended
 from acquisition.quality.terminal import Keyboard, Terminal
 from acquisition.reading import read_map_apart
 from acquisition.recording import Recorder, record
 from acquisition.resection.resection import Resection
+from acquisition.session.checklist import Equipment
+from acquisition.session.journal import Journal, JournalUnusable, open_journal
+from acquisition.session.session import Session
 from acquisition.synchronise import TipChain
 from config.nuclides import load_nuclides
 from config.settings import NavigationSettings, Site
@@ -52,6 +55,7 @@ from display.app import Exhibits, create_app
 from display.composer import Composer
 from display.composition import ShownDevice
 from display.metrics import RoomCollector
+from display.procedure_states import ProcedureView
 from display.server import AddressInUse, Server, listen
 from display.stage import Signboard, Stage
 from display.summary import sum_up
@@ -78,11 +82,14 @@ class ServiceError(Exception):
 class Room:
     """Everything that serves one operating room: what comes in, what is believed, what is shown."""
 
-    def __init__(self, site: Site, *, is_simulated: bool, recorder: Recorder, rng: np.random.Generator) -> None:
+    def __init__(
+        self, site: Site, *, is_simulated: bool, recorder: Recorder, journal: Journal, rng: np.random.Generator
+    ) -> None:
         self._site = site
+        self._recorder = recorder
         self._calibration = _load_calibration(site, is_simulated=is_simulated)
         response = self._calibration.response if self._calibration else None
-        nuclide = load_nuclides()[site.nuclide]
+        nuclide, session_id = load_nuclides()[site.nuclide], uuid4().hex
         self._localiser = Localiser(clock=monotonic, on_accepted=self._follow)
         self._imager = Imager(clock=monotonic)
         self.board = Board()
@@ -100,10 +107,31 @@ class Room:
             response=response,
             half_life_s=nuclide.half_life_s,
             take_out=map_in_use.take_out,
-            record=recorder.resection,
+            record=self._record_resection,
             clock=monotonic,
         )
-        archive = StudyArchive(patient_id=site.procedure.patient_id, read=read_map_apart, on_use=map_in_use.use)
+        self._session = Session(
+            journal,
+            resection=self._resection,
+            localiser=self._localiser,
+            equipment=self._equipment,
+            response=response,
+            share_left=lambda archived: share_left(archived.study, nuclide, datetime.now(tz=UTC)),
+            sort=map_in_use.sort,
+            clock=monotonic,
+            now=lambda: datetime.now(tz=UTC),
+        )
+        self._session.note("started", {"session_id": session_id, "simulated": is_simulated})
+        procedure = self._session.procedure
+        if procedure.number:
+            taken_out = self._session.resume()
+            map_in_use.resume(Decided(study_uid=procedure.study_uid, taken_out=taken_out, sorts=procedure.sorts))
+        archive = StudyArchive(
+            patient_id=procedure.patient_id or site.procedure.patient_id,
+            awaited=procedure.study_uid or None,
+            read=read_map_apart,
+            on_use=map_in_use.use,
+        )
         self.intake = Intake(
             board=self.board,
             recorder=recorder,
@@ -125,7 +153,7 @@ class Room:
         signboard = Signboard(
             site=site.site.name,
             room=site.site.room,
-            session_id=uuid4().hex,
+            session_id=session_id,
             simulated=is_simulated,
             stale_after_s=site.display.stale_after_s,
         )
@@ -137,6 +165,7 @@ class Room:
             devices=_shown_devices(site),
             probe=_probe_in_hand(site),
             resection=self._resection,
+            procedure=ProcedureView(self._session),
             response=response,
             stranger=self.intake.stranger,
             integration_s=site.display.integration_s,
@@ -151,6 +180,8 @@ class Room:
             composer=composer,
             imager=self._imager,
             resection=self._resection,
+            session=self._session,
+            journal=journal,
             advance=lambda now_s: synchroniser.advance(now_s=now_s) if synchroniser else None,
             publisher=MqttPublisher(site.mqtt, on_health=self._tell, jitter=rng.random) if site.mqtt else None,
             clock=monotonic,
@@ -189,11 +220,36 @@ class Room:
     async def _show(self, archived: ArchivedStudy | None) -> None:
         if archived is not None:
             self._resection.serve(archived.study.patient_id)
+        await self._session.use(archived)
         await self._stage.show(archived)
 
     def _tell(self, health: DeviceHealth) -> None:
+        former = self.board.health.get(health.device)
         self.board.link(health)
         self._stage.tell(health)
+        if former is None or former.state is not health.state:
+            told = {"device": health.device, "state": health.state.value, "detail": health.detail}
+            self._session.note("alert", told)
+
+    def _record_resection(self, at_s: float, event: Mapping[str, Any]) -> None:
+        self._recorder.resection(at_s, event)
+        self._session.record(at_s, event)
+
+    def _equipment(self) -> Equipment:
+        site, synchroniser = self._site, self.intake.synchroniser
+        probe = _probe_in_hand(site)
+        tracker = site.navigation.tracker if site.navigation else ""
+        seen = synchroniser.newest_tip() if synchroniser else None
+        return Equipment(
+            nuclide=site.nuclide,
+            window_kev=site.window_kev(probe),
+            calibration=self._calibration,
+            stranger=self.intake.stranger(),
+            probe=self.board.health.get(probe),
+            tracker=self.board.health.get(tracker),
+            tracker_error_mm=seen.error_mm if seen else None,
+            is_registered=bool(synchroniser and synchroniser.chain.patient_from_reference),
+        )
 
 
 def _probe_in_hand(site: Site) -> str:
@@ -281,7 +337,11 @@ async def run_room(
             recorder = stack.enter_context(record(site.recordings, simulated=is_simulated))
         except OSError as exc:
             raise ServiceError(f"recordings: {site.recordings} cannot be written: {exc.strerror}") from exc
-        room = Room(site, is_simulated=is_simulated, recorder=recorder, rng=rng)
+        try:
+            journal = stack.enter_context(open_journal(site.procedure.database, now=lambda: datetime.now(tz=UTC)))
+        except JournalUnusable as exc:
+            raise ServiceError(str(exc)) from exc
+        room = Room(site, is_simulated=is_simulated, recorder=recorder, journal=journal, rng=rng)
         server = Server(create_app(room.exhibits(), collector=room.collector()))
         host, port = listener.getsockname()[:2]
         address = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
@@ -584,7 +644,14 @@ def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
     place = {"host": theatre.tracker.host, "port": theatre.tracker.port}
     trackers = {name: tracker.model_copy(update=place) for name, tracker in site.trackers.items()}
     dicom = site.dicom and site.dicom.model_copy(update={"folder": folder / "studies"})
-    update = {"probes": probes, "trackers": trackers, "dicom": dicom, "recordings": folder / "recordings"}
+    procedure = site.procedure.model_copy(update={"database": folder / "procedures.sqlite"})
+    update = {
+        "probes": probes,
+        "trackers": trackers,
+        "dicom": dicom,
+        "procedure": procedure,
+        "recordings": folder / "recordings",
+    }
     return site.model_copy(update=update)
 
 

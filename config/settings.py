@@ -93,8 +93,12 @@ class NavigationSettings(Section):
 
 
 class ProcedureSettings(Section):
-    """Who is on the table, where that is known beforehand."""
+    """Where procedures are recorded, and who is on the table, where that is known beforehand."""
 
+    database: Path = Field(
+        default=Path("var/procedures.sqlite"),
+        description="The record of procedures: what was done, found and counted, and by whom.",
+    )
     patient_id: str | None = Field(
         default=None,
         description="Patient ID (0010,0020): her study comes into use by itself. None: a person confirms.",
@@ -136,7 +140,14 @@ class Site(Section):
                 "ca_file": self.mqtt.ca_file and folder / self.mqtt.ca_file,
             }
         )
-        update = {"probes": probes, "dicom": dicom, "mqtt": mqtt, "recordings": folder / self.recordings}
+        procedure = self.procedure.model_copy(update={"database": folder / self.procedure.database})
+        update = {
+            "probes": probes,
+            "dicom": dicom,
+            "mqtt": mqtt,
+            "procedure": procedure,
+            "recordings": folder / self.recordings,
+        }
         return self.model_copy(update=update)
 
     def on_ports(self, display: int | None, dicom: int | None) -> Self:

@@ -12,18 +12,25 @@ from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.registry import Collector
 
+from acquisition.session.journal import Journal, acting_as
 from devices.clock import Clock
 from display.asyncapi import describe_feed
+from display.bodies import bounded_body
 from display.connection import Connection
 from display.guard import Guard
 from display.hub import Hub
 from display.messages import SUBPROTOCOL, Hello, StudyChoice, StudyList
 from display.metrics import MEDIA_TYPE, expose
+from display.procedure_messages import Done, ProcedureRequest
+from display.record_routes import RecordRoutes
 from display.resection_messages import ResectionRequest
 from display.shelf import Shelf
 
 PAGE_FOLDER = Path(__file__).parent / "page" / "dist"
 GREATEST_BODY = 65536
+THIS_MACHINE = "this machine"
+"""Who acts where nobody signs in: whoever stands at this machine's own screen."""
+
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 Chooser = Callable[[StudyChoice], Awaitable[str | None]]
@@ -32,7 +39,10 @@ Chooser = Callable[[StudyChoice], Awaitable[str | None]]
 Resecter = Callable[[ResectionRequest], Awaitable[str | None]]
 """Marks or counts after an excision; returns why not, or None."""
 
-Asked = TypeVar("Asked", StudyChoice, ResectionRequest)
+Proceeder = Callable[[ProcedureRequest], Awaitable[str | int]]
+"""Does what a person asks for in the procedure; returns the number of its entry, or why not."""
+
+Asked = TypeVar("Asked", StudyChoice, ResectionRequest, ProcedureRequest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +63,10 @@ class Exhibits:
         Takes a confirmed study into use.
     resect
         Does what a person marks or counts after an excision.
+    proceed
+        Does what a person asks for in the procedure.
+    journal
+        The procedure's record.
     clock
         The host's monotonic clock.
 
@@ -64,6 +78,8 @@ class Exhibits:
     studies: Callable[[], StudyList]
     choose: Chooser
     resect: Resecter
+    proceed: Proceeder
+    journal: Journal
     clock: Clock
 
 
@@ -104,6 +120,10 @@ class Routes:
         """Do what a person marks or counts after an excision."""
         return await _do(request, ResectionRequest, self.exhibits.resect)
 
+    async def proceed(self, request: Request) -> Response:
+        """Do what a person asks for in the procedure."""
+        return await _do(request, ProcedureRequest, self.exhibits.proceed)
+
     async def asyncapi(self) -> Response:
         """Describe the feed."""
         return _json(describe_feed())
@@ -131,10 +151,14 @@ def create_app(
         middleware=[Middleware(Guard, hosts=tuple(hosts))],
     )
     routes = Routes(exhibits=exhibits)
+    records = RecordRoutes(journal=exhibits.journal, place=lambda: _place(exhibits.hello()))
     app.add_api_websocket_route("/v1/feed", routes.feed)
     app.add_api_route("/v1/volumes/{etag}", routes.volume)
     app.add_api_route("/v1/studies", routes.studies)
     app.add_api_route("/v1/procedure", routes.procedure, methods=["POST"])
+    app.add_api_route("/v1/procedure/acts", routes.proceed, methods=["POST"])
+    app.add_api_route("/v1/procedure/pictures/{seq}", records.keep_picture, methods=["POST"])
+    app.add_api_route("/v1/procedure/report", records.report)
     app.add_api_route("/v1/resection", routes.resection, methods=["POST"])
     if collector is not None:
         app.add_api_route("/metrics", lambda: Response(expose(collector), media_type=MEDIA_TYPE))
@@ -146,29 +170,27 @@ def create_app(
     return app
 
 
+def _place(hello: Hello) -> str:
+    return f"{hello.site}, {hello.room}"
+
+
 def _json(answer: object) -> Response:
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
-async def _do(request: Request, kind: type[Asked], action: Callable[[Asked], Awaitable[str | None]]) -> Response:
+async def _do(
+    request: Request, kind: type[Asked], action: Callable[[Asked], Awaitable[str | int | None]]
+) -> Response:
     """Do what the body asks for; what is refused is answered with a sentence."""
-    body = await _bounded_body(request)
+    body = await bounded_body(request, most=GREATEST_BODY)
     if body is None:
         return PlainTextResponse(f"the body may have {GREATEST_BODY} bytes", status_code=413)
     try:
         asked = msgspec.json.decode(body, type=kind)
     except msgspec.DecodeError as exc:
         return PlainTextResponse(f"not a {kind.__name__} (docs/feed.md): {exc}", status_code=422)
-    refusal = await action(asked)
-    if refusal is not None:
-        return PlainTextResponse(refusal, status_code=409)
-    return Response(status_code=204)
-
-
-async def _bounded_body(request: Request) -> bytes | None:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > GREATEST_BODY:
-            return None
-    return bytes(body)
+    with acting_as(THIS_MACHINE):
+        outcome = await action(asked)
+    if isinstance(outcome, str):
+        return PlainTextResponse(outcome, status_code=409)
+    return Response(status_code=204) if outcome is None else _json(Done(seq=outcome))

@@ -22,6 +22,7 @@ from display.messages import (
     StudyChoice,
     StudyList,
 )
+from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
 
 JsonObject = dict[str, Any]
@@ -36,7 +37,7 @@ TOPICS = {
 }
 """What goes to a broker: the leaf of each topic, its message, whether it is retained (docs/mqtt.md)."""
 
-CARRIED = (StudyList, StudyChoice, ResectionRequest)
+CARRIED = (StudyList, StudyChoice, ResectionRequest, ProcedureRequest, Done)
 """What goes over HTTP."""
 
 _TOPIC = "radionav/v1/{{site}}/{{room}}/{leaf}"

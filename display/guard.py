@@ -50,9 +50,11 @@ class Guard:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = [*message["headers"], *SECURITY_HEADERS]
-                is_stored = any(name == NOT_STORED[0] for name, _ in given)
-                message["headers"] = given if is_stored else [*given, NOT_STORED]
+                given = list(message["headers"])
+                names = {name for name, _ in given}
+                # what an answer says itself of how long it may be kept, or of a stricter policy, holds
+                missing = (header for header in (*SECURITY_HEADERS, NOT_STORED) if header[0] not in names)
+                message["headers"] = [*given, *missing]
             await send(message)
 
         await self._app(scope, receive, send_guarded)

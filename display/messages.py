@@ -3,7 +3,7 @@
 These models are the contract: they encode and check what goes over the socket, ``/asyncapi.json`` and
 docs/feed.md are made from them, and so are the page's TypeScript types. Every physical name ends in its
 unit. Positions are mm in DICOM patient axes (LPS) unless the name says another frame. Null is "not known",
-never zero. ``volume_messages`` and ``resection_messages`` hold the parts that are about those.
+never zero. ``volume_messages``, ``resection_messages`` and ``procedure_messages`` hold parts of them.
 """
 
 from typing import Annotated, Literal, TypeAlias
@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from display.measures import Age, Matrix, Point
+from display.procedure_messages import ProcedureState
 from display.resection_messages import ResectionState
 from display.volume_messages import LiveImageState, StudyState
 
@@ -221,6 +222,7 @@ class State(Struct, frozen=True, kw_only=True, tag="state"):
     study: StudyState | None
     live_image: Annotated[LiveImageState | None, Meta(description="Null before the first, and without a map.")]
     resection: ResectionState
+    procedure: ProcedureState
     studies_revision: Annotated[int, Meta(ge=0, description="Changes when ``GET /v1/studies`` does.")]
 
 

@@ -11,6 +11,8 @@ from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
 from acquisition.imaging import Imager
 from acquisition.resection.resection import Resection
+from acquisition.session.journal import Journal
+from acquisition.session.session import Session
 from devices.clock import Clock, wall_time
 from devices.mqtt import MqttPublisher
 from devices.readings import DeviceHealth
@@ -20,6 +22,7 @@ from display.composition import list_studies, show_link, show_study
 from display.hub import Hub
 from display.live_image_states import ShelvedImage
 from display.messages import VERSION, GuidanceNotice, HealthNotice, Hello, StudyChoice
+from display.procedure_states import act as act_in_procedure
 from display.resection_states import act
 from display.shelf import Shelf, shelve
 
@@ -62,8 +65,10 @@ class Stage:
         Names and limits.
     board, archive, composer
         What is known, what came in, what makes frames of it.
-    imager, resection
-        Make the live image, and take what a person marks and counts after an excision.
+    imager, resection, session
+        Make the live image, take what a person marks and counts after an excision, and lead through the procedure.
+    journal
+        The procedure's record.
     advance
         Called before each frame with the time: lets what waits for a missing pose go on.
     publisher
@@ -82,6 +87,8 @@ class Stage:
         composer: Composer,
         imager: Imager,
         resection: Resection,
+        session: Session,
+        journal: Journal,
         advance: Callable[[float], None],
         publisher: MqttPublisher | None,
         clock: Clock,
@@ -92,6 +99,8 @@ class Stage:
         self._composer = composer
         self._imager = imager
         self._resection = resection
+        self._session = session
+        self._journal = journal
         self._advance = advance
         self._publisher = publisher
         self._clock = clock
@@ -107,6 +116,8 @@ class Stage:
             studies=lambda: list_studies(self._archive),
             choose=self._choose,
             resect=lambda request: act(self._resection, request),
+            proceed=lambda request: act_in_procedure(self._session, request, self._hub.newest),
+            journal=self._journal,
             clock=self._clock,
         )
 
@@ -167,9 +178,13 @@ class Stage:
         return wall_time(at_s, clock=self._clock).isoformat()
 
     async def _choose(self, choice: StudyChoice) -> str | None:
-        return await self._archive.choose(
-            choice.study_uid, patient_id=choice.patient_id, patient_name=choice.patient_name
+        patient_id, patient_name = choice.patient_id, choice.patient_name
+        refusal = self._session.refuse(patient_id) or await self._archive.choose(
+            choice.study_uid, patient_id=patient_id, patient_name=patient_name
         )
+        if refusal is None:
+            await self._session.begin(patient_id=patient_id, patient_name=patient_name, study_uid=choice.study_uid)
+        return refusal
 
     async def _shelve_images(self) -> None:
         """Put each live image on the shelf and into every frame; none where there is none any more."""

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from display.messages import SUBPROTOCOL, VERSION, ClientMessage, ServerMessage, StudyChoice, StudyList
+from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
 
 HEADING = """\
@@ -31,7 +32,8 @@ def interfaces() -> str:
 
     """
     schemas, components = msgspec.json.schema_components(
-        (ServerMessage, ClientMessage, StudyList, StudyChoice, ResectionRequest), ref_template="#/{name}"
+        (ServerMessage, ClientMessage, StudyList, StudyChoice, ResectionRequest, ProcedureRequest, Done),
+        ref_template="#/{name}",
     )
     lines = [
         HEADING,
