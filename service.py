@@ -20,6 +20,7 @@ from uuid import uuid4
 import numpy as np
 import structlog
 import typer
+from fastapi import FastAPI
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
@@ -47,16 +48,19 @@ from config.settings import NavigationSettings, Site
 from config.site import SiteFileError, read_site
 from devices.clock import monotonic
 from devices.dicom.settings import NodeSettings
+from devices.dicom.web.access import TokenUnusable
 from devices.errors import DeviceError
 from devices.mqtt import MqttPublisher
 from devices.reaching import Reach, reach, reach_broker, reach_index, reach_node, reach_peer
 from devices.readings import DeviceHealth
+from display.access.admission import AccessFiles, Admission
+from display.access.people import PeopleUnusable, Role, change_person
 from display.app import Exhibits, create_app
 from display.composer import Composer
 from display.composition import ShownDevice
 from display.metrics import RoomCollector
 from display.procedure_states import ProcedureView
-from display.server import AddressInUse, Server, listen
+from display.server import AddressInUse, Certificate, Server, listen
 from display.stage import Signboard, Stage
 from display.summary import sum_up
 from navigation.errors import NavigationError
@@ -156,6 +160,7 @@ class Room:
             session_id=session_id,
             simulated=is_simulated,
             stale_after_s=site.display.stale_after_s,
+            language=site.display.language,
         )
         composer = Composer(
             board=self.board,
@@ -342,12 +347,19 @@ async def run_room(
         except JournalUnusable as exc:
             raise ServiceError(str(exc)) from exc
         room = Room(site, is_simulated=is_simulated, recorder=recorder, journal=journal, rng=rng)
-        server = Server(create_app(room.exhibits(), collector=room.collector()))
+        admission = _admission(site)
+        app = create_app(
+            room.exhibits(), collector=room.collector(), admission=admission, hosts=site.display.names
+        )
+        server = _server(app, site)
         host, port = listener.getsockname()[:2]
-        address = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        scheme = "https" if site.display.tls else "http"
+        address = f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve(sockets=[listener]), name="display")
             running = [tasks.create_task(job, name=name) for name, job in room.jobs()]
+            if admission is not None:
+                running.append(tasks.create_task(admission.watch(), name="access"))
             running.append(tasks.create_task(on_ready(room, address), name="ready"))
             await stop.wait()
             server.close()
@@ -355,6 +367,30 @@ async def run_room(
             for task in running:
                 task.cancel()
     return room
+
+
+def _admission(site: Site) -> Admission | None:
+    access = site.display.access
+    if access is None:
+        return None
+    files = AccessFiles(view_token=access.view_token, people=access.people, engineer_token=access.engineer_token)
+    try:
+        return Admission(files, monotonic)
+    except (PeopleUnusable, TokenUnusable) as exc:
+        raise ServiceError(f"display.access: {exc}") from exc
+
+
+def _server(app: FastAPI, site: Site) -> Server:
+    tls = site.display.tls
+    certificate = Certificate(certificate=tls.certificate, key=tls.key) if tls else None
+    server = Server(app, tls=certificate)
+    try:
+        server.config.load()
+    except OSError as exc:
+        raise ServiceError(
+            f"display.tls: {tls}: {exc}: name certificate and key that can be read and belong together"
+        ) from exc
+    return server
 
 
 # --- radionav ---------------------------------------------------------------------------------------------
@@ -387,6 +423,10 @@ def _run(
             help="With --simulate: cut a source out, as node:60 (after the study is sent; s) or node (at SIGUSR1)."
         ),
     ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="With --simulate: folder that outlives the run, so that another goes on from it."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="With --simulate: seed of every draw.")] = 1,
     port: Annotated[int | None, typer.Option(help="TCP port of the display, in place of the site file's.")] = None,
     dicom_port: Annotated[int | None, typer.Option(help="TCP port of the storage node, likewise.")] = None,
@@ -397,8 +437,8 @@ def _run(
     _log_to_stderr()
     if simulate == (config is not None):
         _fail("give either --config SITE.toml for real devices or --simulate")
-    if config is not None and (unplug is not None or excise is not None):
-        _fail("--unplug and --excise are of a simulated room: they go with --simulate")
+    if config is not None and (unplug, excise, keep) != (None, None, None):
+        _fail("--unplug, --excise and --keep are of a simulated room: they go with --simulate")
     try:
         site = (simulated_site() if config is None else read_site(config)).on_ports(port, dicom_port)
         if config is not None:
@@ -409,7 +449,7 @@ def _run(
                 happenings.append(Unplugging.read(unplug, probes=site.probes))
             if excise is not None:
                 happenings.append(Excision.read(excise, scene=scene))
-            summary = asyncio.run(_serve_simulated(site, scene, happenings, seconds=seconds, seed=seed))
+            summary = asyncio.run(_serve_simulated(site, scene, happenings, keep=keep, seconds=seconds, seed=seed))
     except (SiteFileError, ServiceError, ImpossibleHappening) as exc:
         _fail(str(exc))
     if seconds is not None:
@@ -544,6 +584,29 @@ def retention(
 
 
 @radionav.command()
+def person(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="As she signs in, and as the record names her.")],
+    config: SiteFile = None,
+    *,
+    role: Annotated[Role, typer.Option(help="act: in the procedure; engineer: read the figures.")] = Role.ACT,
+    remove: Annotated[bool, typer.Option("--remove", help="She may sign in no longer.")] = False,
+) -> None:
+    """Let somebody sign in at the displays, or no longer; asks for her secret, or reads it from standard input."""
+    access = _named_site(context, config).display.access
+    if access is None:
+        _fail("the site file has no [display.access]: nobody signs in")
+    secret = ""
+    if not remove:
+        asked = typer.prompt("secret", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else None
+        secret = asked or sys.stdin.readline().rstrip("\n")
+    try:
+        change_person(access.people, name, role=None if remove else role, secret=secret)
+    except PeopleUnusable as exc:
+        _fail(str(exc))
+
+
+@radionav.command()
 def schema() -> None:
     """Print the JSON schema of the site file."""
     print(json.dumps(Site.model_json_schema(), indent=2))
@@ -656,7 +719,13 @@ def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
 
 
 async def _serve_simulated(
-    site: Site, scene: Scene, happenings: Sequence[Unplugging | Excision], *, seconds: float | None, seed: int
+    site: Site,
+    scene: Scene,
+    happenings: Sequence[Unplugging | Excision],
+    *,
+    keep: Path | None,
+    seconds: float | None,
+    seed: int,
 ) -> dict[str, Any]:
     stop, rng = _stop_on_signals(seconds), np.random.default_rng(seed)
     with tempfile.TemporaryDirectory(prefix="radionav-") as named:
@@ -675,7 +744,7 @@ async def _serve_simulated(
                 await asyncio.gather(*(each.happen(theatre) for each in happenings))
 
             room = await run_room(
-                _connect(site, theatre, folder),
+                _connect(site, theatre, keep or folder),
                 is_simulated=True,
                 stop=stop,
                 rng=rng,

@@ -3,20 +3,13 @@
 Programs without a browser send no Origin and are stopped by the address the server listens on.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
 
 from fastapi.datastructures import Headers
 from fastapi.responses import PlainTextResponse
 
 from devices.origin import refuse_origin
-
-# the interface of ASGI 3.0, which FastAPI speaks and has no names for
-Message: TypeAlias = MutableMapping[str, Any]
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+from display.asgi import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; connect-src 'self'; img-src 'self'; worker-src 'self'; "

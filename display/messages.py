@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from display.access_messages import SignIn
 from display.measures import Age, Matrix, Point
 from display.procedure_messages import ProcedureState
 from display.resection_messages import ResectionState
@@ -199,6 +200,7 @@ class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
     server_monotonic_s: float
     server_time_utc: str
     stale_after_s: Annotated[float, Meta(description="Grey out an input, or all, after this silence.")]
+    language: Annotated[Literal["en", "ru"], Meta(description="Of the page, until somebody chooses.")] = "en"
 
 
 class State(Struct, frozen=True, kw_only=True, tag="state"):
@@ -281,7 +283,7 @@ class HealthNotice(Notice, frozen=True, kw_only=True, tag="health"):
 
 
 ServerMessage: TypeAlias = Hello | State | Heartbeat | Pong | Refusal
-ClientMessage: TypeAlias = Next | Ping
+ClientMessage: TypeAlias = Next | Ping | SignIn
 
 
 class SeriesEntry(Struct, frozen=True, kw_only=True):

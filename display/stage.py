@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -25,6 +25,7 @@ from display.messages import VERSION, GuidanceNotice, HealthNotice, Hello, Study
 from display.procedure_states import act as act_in_procedure
 from display.resection_states import act
 from display.shelf import Shelf, shelve
+from display.trend import TrendMemory
 
 FRAME_INTERVAL_S = 0.05
 
@@ -46,6 +47,8 @@ class Signboard:
         Whether anything of it is simulated.
     stale_after_s
         Silence after which a display stops looking live.
+    language
+        Of the page, until somebody chooses.
 
     """
 
@@ -54,6 +57,7 @@ class Signboard:
     session_id: str
     simulated: bool
     stale_after_s: float
+    language: Literal["en", "ru"] = "en"
 
 
 class Stage:
@@ -106,6 +110,7 @@ class Stage:
         self._clock = clock
         self._hub = Hub()
         self._shelf = Shelf()
+        self._trend = TrendMemory()
 
     def exhibits(self) -> Exhibits:
         """Name what the display's server shows."""
@@ -118,6 +123,7 @@ class Stage:
             resect=lambda request: act(self._resection, request),
             proceed=lambda request: act_in_procedure(self._session, request, self._hub.newest),
             journal=self._journal,
+            trend=self._trend,
             clock=self._clock,
         )
 
@@ -172,6 +178,7 @@ class Stage:
             server_monotonic_s=now_s,
             server_time_utc=self._utc(now_s),
             stale_after_s=self._signboard.stale_after_s,
+            language=self._signboard.language,
         )
 
     def _utc(self, at_s: float) -> str:
@@ -210,6 +217,7 @@ class Stage:
             state = self._composer.compose(now_s=now_s)
             self._board.tally.frames += 1
             self._hub.publish(state)
+            self._trend.note(state)
             if self._publisher is not None:
                 notice = GuidanceNotice(
                     version=VERSION,

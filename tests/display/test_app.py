@@ -26,6 +26,7 @@ from display.messages import (
 from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
 from display.shelf import Shelf, shelve
+from display.trend import TrendMemory
 from navigation.volume import Volume, VolumeGeometry
 from tests.display.recorded import UNBEGUN, kept_nowhere, proceed
 from tests.display.resected import UNRESECTED, refuse
@@ -84,6 +85,7 @@ def exhibits() -> Exhibits:
         resect=refuse,
         proceed=proceed,
         journal=kept_nowhere(),
+        trend=TrendMemory(),
         clock=lambda: 7.0,
     )
 
@@ -250,8 +252,9 @@ def test_the_description_names_every_message(client: TestClient) -> None:
     document = client.get("/asyncapi.json").json()
     assert document["asyncapi"] == "3.0.0"
     assert set(document["channels"]["feed"]["messages"]) == {
-        "Hello", "State", "Heartbeat", "Pong", "Refusal", "Next", "Ping",
+        "Hello", "State", "Heartbeat", "Pong", "Refusal", "Next", "Ping", "SignIn",
     }  # fmt: skip
+    assert set(document["channels"]["events"]["messages"]) == {"Event", "Follow", "SignIn", "Refusal"}
     for message in document["components"]["messages"].values():
         assert message["payload"]["$ref"].rsplit("/", 1)[-1] in document["components"]["schemas"]
 

@@ -17,6 +17,8 @@ export interface Hello {
   readonly server_time_utc: string;
   /** Grey out an input, or all, after this silence. */
   readonly stale_after_s: number;
+  /** Of the page, until somebody chooses. */
+  readonly language?: "en" | "ru";
 }
 
 /** All that a display shows, as of now; the newest only, sent on ``next``. */
@@ -411,7 +413,7 @@ export interface ProcedureState {
   readonly revision: number;
   readonly step: "bed" | "ended" | "ex vivo" | "in vivo" | "incision" | "patient" | "plan" | "skin scan" | "time-out";
   /** Steps that were ever taken, in their order. */
-  readonly taken: readonly "bed" | "ended" | "ex vivo" | "in vivo" | "incision" | "patient" | "plan" | "skin scan" | "time-out"[];
+  readonly taken: readonly ("bed" | "ended" | "ex vivo" | "in vivo" | "incision" | "patient" | "plan" | "skin scan" | "time-out")[];
   /** Forward first. */
   readonly moves: readonly MoveState[];
   readonly sources: readonly PlannedState[];
@@ -494,6 +496,12 @@ export interface Ping {
   readonly client_ms: number;
 }
 
+/** The first message of a connection: the token of the display, or of the person who signed in at it. */
+export interface SignIn {
+  readonly type: "sign_in";
+  readonly token: string;
+}
+
 /** Answer to ``GET /v1/studies``, newest first. */
 export interface StudyList {
   readonly revision: number;
@@ -570,6 +578,57 @@ export interface Done {
   readonly seq: number;
 }
 
+/** Body of ``POST /v1/sign-in``: a person's name and secret, or a display's token and no name. */
+export interface SignInRequest {
+  /** Empty for a display. */
+  readonly name: string;
+  readonly secret: string;
+}
+
+/** Answer to it: the token to send from now on, in the first message and as ``Authorization: Bearer``. */
+export interface Signed {
+  readonly token: string;
+  readonly name: string;
+  readonly role: "act" | "engineer" | "view";
+}
+
+/** Answer to ``GET /v1/trend?since_seq=``: the trend of the last minutes, oldest first. */
+export interface TrendList {
+  readonly session_id: string;
+  readonly points: readonly TrendPoint[];
+}
+
+/** The rate over one interval of the trend. */
+export interface TrendPoint {
+  readonly seq: number;
+  /** Its end, by the clock of ``pong``. */
+  readonly server_monotonic_s: number;
+  /** Null where there was no live rate: a gap, not a zero. */
+  readonly rate_cps: number | null;
+}
+
+/** An entry of the procedure's record. They come in the order of their numbers, and none is left out. */
+export interface Event {
+  readonly type: "event";
+  /** Growing; a display that was away asks for what came after it. */
+  readonly seq: number;
+  /** When, ISO 8601; empty in a beat. */
+  readonly at_utc: string;
+  /** Who did it; empty where the service noticed it by itself. */
+  readonly person: string;
+  /** ``moved``, ``marked``, ``alert`` ...; ``beat`` each second where nothing came. */
+  readonly kind: string;
+  /** Its particulars. */
+  readonly told: Readonly<Record<string, unknown>>;
+}
+
+/** The first message on ``/v1/events`` (after ``sign_in``, where that is asked for): from where to go on. */
+export interface Follow {
+  readonly type: "follow";
+  /** Number of the newest event that the display has; 0: none. */
+  readonly since_seq: number;
+}
+
 export type ServerMessage = Hello | State | Heartbeat | Pong | Refusal;
 
-export type ClientMessage = Next | Ping;
+export type ClientMessage = Next | Ping | SignIn;

@@ -42,6 +42,7 @@ from display.procedure_messages import ProcedureRequest
 from display.resection_messages import ResectionRequest
 from display.server import Server, listen
 from display.shelf import Shelf, ShelvedVolume, shelve
+from display.trend import TrendMemory
 from display.volume_messages import StudyState
 from navigation.volume import Volume, VolumeGeometry
 from tests.conftest import SYSTEM_PATH
@@ -341,6 +342,7 @@ class Room:
     requests: list[ResectionRequest] = field(default_factory=list)
     acts: list[ProcedureRequest] = field(default_factory=list)
     journal: Journal = field(default_factory=kept_nowhere)
+    trend: TrendMemory = field(default_factory=TrendMemory)
     refusal: str | None = None
     now: dict[str, Any] = field(default_factory=dict)
 
@@ -423,6 +425,7 @@ class Room:
             **self.now,
         )
         self.hub.publish(state)
+        self.trend.note(state)
 
     def change_target(self, **changes: Any) -> None:
         """Alter the first target."""
@@ -476,6 +479,7 @@ async def serve(room: Room) -> AsyncIterator[None]:
             resect=room.resect,
             proceed=room.proceed,
             journal=room.journal,
+            trend=room.trend,
             clock=monotonic,
         )
     )
