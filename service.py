@@ -21,6 +21,7 @@ from uuid import uuid4
 import numpy as np
 import structlog
 import typer
+from fastapi import FastAPI
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
@@ -32,13 +33,16 @@ from acquisition.command import Outcome, run_morning
 from acquisition.imaging import Imager
 from acquisition.intake import Intake
 from acquisition.localising import Localiser
-from acquisition.mapping import MapInUse
+from acquisition.mapping import Decided, MapInUse, share_left
 from acquisition.quality.settings import CheckSource, MorningSettings
 from acquisition.quality.technologist import Unattended
 from acquisition.quality.terminal import Keyboard, Terminal
 from acquisition.reading import read_map_apart
 from acquisition.recording import Recorder, record
 from acquisition.resection.resection import Resection
+from acquisition.session.checklist import Equipment
+from acquisition.session.journal import Journal, JournalUnusable, open_journal
+from acquisition.session.session import Session
 from acquisition.studies import Knowledge
 from acquisition.synchronise import TipChain
 from config.nuclides import load_nuclides
@@ -46,15 +50,19 @@ from config.settings import NavigationSettings, Site
 from config.site import SiteFileError, read_site
 from devices.clock import monotonic
 from devices.dicom.settings import NodeSettings
+from devices.dicom.web.access import TokenUnusable
 from devices.errors import DeviceError
 from devices.mqtt import MqttPublisher
 from devices.reaching import Reach, reach, reach_broker, reach_index, reach_node, reach_peer
 from devices.readings import DeviceHealth
+from display.access.admission import AccessFiles, Admission
+from display.access.people import PeopleUnusable, Role, change_person
 from display.app import Exhibits, create_app
 from display.composer import Composer
 from display.composition import ShownDevice
 from display.metrics import RoomCollector
-from display.server import AddressInUse, Server, listen
+from display.procedure_states import ProcedureView
+from display.server import AddressInUse, Certificate, Server, listen
 from display.stage import Signboard, Stage
 from display.summary import sum_up
 from navigation.errors import NavigationError
@@ -80,11 +88,14 @@ class ServiceError(Exception):
 class Room:
     """Everything that serves one operating room: what comes in, what is believed, what is shown."""
 
-    def __init__(self, site: Site, *, is_simulated: bool, recorder: Recorder, rng: np.random.Generator) -> None:
+    def __init__(
+        self, site: Site, *, is_simulated: bool, recorder: Recorder, journal: Journal, rng: np.random.Generator
+    ) -> None:
         self._site = site
+        self._recorder = recorder
         self._calibration = _load_calibration(site, is_simulated=is_simulated)
         response = self._calibration.response if self._calibration else None
-        nuclide = load_nuclides()[site.nuclide]
+        nuclide, session_id = load_nuclides()[site.nuclide], uuid4().hex
         self._localiser = Localiser(clock=monotonic, on_accepted=self._follow)
         self._imager = Imager(clock=monotonic)
         self.board = Board()
@@ -102,11 +113,31 @@ class Room:
             response=response,
             half_life_s=nuclide.half_life_s,
             take_out=map_in_use.take_out,
-            record=recorder.resection,
+            record=self._record_resection,
             clock=monotonic,
         )
-        read = partial(read_map_apart, knowledge=Knowledge(calibrations=site.spect))
-        archive = StudyArchive(patient_id=site.procedure.patient_id, read=read, on_use=map_in_use.use)
+        self._session = Session(
+            journal,
+            resection=self._resection,
+            localiser=self._localiser,
+            equipment=self._equipment,
+            response=response,
+            share_left=lambda archived: share_left(archived.study, nuclide, datetime.now(tz=UTC)),
+            sort=map_in_use.sort,
+            clock=monotonic,
+            now=lambda: datetime.now(tz=UTC),
+        )
+        self._session.note("started", {"session_id": session_id, "simulated": is_simulated})
+        procedure = self._session.procedure
+        if procedure.number:
+            taken_out = self._session.resume()
+            map_in_use.resume(Decided(study_uid=procedure.study_uid, taken_out=taken_out, sorts=procedure.sorts))
+        archive = StudyArchive(
+            patient_id=procedure.patient_id or site.procedure.patient_id,
+            awaited=procedure.study_uid or None,
+            read=partial(read_map_apart, knowledge=Knowledge(calibrations=site.spect)),
+            on_use=map_in_use.use,
+        )
         self.intake = Intake(
             board=self.board,
             recorder=recorder,
@@ -128,9 +159,10 @@ class Room:
         signboard = Signboard(
             site=site.site.name,
             room=site.site.room,
-            session_id=uuid4().hex,
+            session_id=session_id,
             simulated=is_simulated,
             stale_after_s=site.display.stale_after_s,
+            language=site.display.language,
         )
         composer = Composer(
             board=self.board,
@@ -140,6 +172,7 @@ class Room:
             devices=_shown_devices(site),
             probe=_probe_in_hand(site),
             resection=self._resection,
+            procedure=ProcedureView(self._session),
             response=response,
             stranger=self.intake.stranger,
             integration_s=site.display.integration_s,
@@ -154,6 +187,8 @@ class Room:
             composer=composer,
             imager=self._imager,
             resection=self._resection,
+            session=self._session,
+            journal=journal,
             advance=lambda now_s: synchroniser.advance(now_s=now_s) if synchroniser else None,
             publisher=MqttPublisher(site.mqtt, on_health=self._tell, jitter=rng.random) if site.mqtt else None,
             clock=monotonic,
@@ -192,11 +227,36 @@ class Room:
     async def _show(self, archived: ArchivedStudy | None) -> None:
         if archived is not None:
             self._resection.serve(archived.study.patient_id)
+        await self._session.use(archived)
         await self._stage.show(archived)
 
     def _tell(self, health: DeviceHealth) -> None:
+        former = self.board.health.get(health.device)
         self.board.link(health)
         self._stage.tell(health)
+        if former is None or former.state is not health.state:
+            told = {"device": health.device, "state": health.state.value, "detail": health.detail}
+            self._session.note("alert", told)
+
+    def _record_resection(self, at_s: float, event: Mapping[str, Any]) -> None:
+        self._recorder.resection(at_s, event)
+        self._session.record(at_s, event)
+
+    def _equipment(self) -> Equipment:
+        site, synchroniser = self._site, self.intake.synchroniser
+        probe = _probe_in_hand(site)
+        tracker = site.navigation.tracker if site.navigation else ""
+        seen = synchroniser.newest_tip() if synchroniser else None
+        return Equipment(
+            nuclide=site.nuclide,
+            window_kev=site.window_kev(probe),
+            calibration=self._calibration,
+            stranger=self.intake.stranger(),
+            probe=self.board.health.get(probe),
+            tracker=self.board.health.get(tracker),
+            tracker_error_mm=seen.error_mm if seen else None,
+            is_registered=bool(synchroniser and synchroniser.chain.patient_from_reference),
+        )
 
 
 def _probe_in_hand(site: Site) -> str:
@@ -284,13 +344,24 @@ async def run_room(
             recorder = stack.enter_context(record(site.recordings, simulated=is_simulated))
         except OSError as exc:
             raise ServiceError(f"recordings: {site.recordings} cannot be written: {exc.strerror}") from exc
-        room = Room(site, is_simulated=is_simulated, recorder=recorder, rng=rng)
-        server = Server(create_app(room.exhibits(), collector=room.collector()))
+        try:
+            journal = stack.enter_context(open_journal(site.procedure.database, now=lambda: datetime.now(tz=UTC)))
+        except JournalUnusable as exc:
+            raise ServiceError(str(exc)) from exc
+        room = Room(site, is_simulated=is_simulated, recorder=recorder, journal=journal, rng=rng)
+        admission = _admission(site)
+        app = create_app(
+            room.exhibits(), collector=room.collector(), admission=admission, hosts=site.display.names
+        )
+        server = _server(app, site)
         host, port = listener.getsockname()[:2]
-        address = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        scheme = "https" if site.display.tls else "http"
+        address = f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve(sockets=[listener]), name="display")
             running = [tasks.create_task(job, name=name) for name, job in room.jobs()]
+            if admission is not None:
+                running.append(tasks.create_task(admission.watch(), name="access"))
             running.append(tasks.create_task(on_ready(room, address), name="ready"))
             await stop.wait()
             server.close()
@@ -298,6 +369,30 @@ async def run_room(
             for task in running:
                 task.cancel()
     return room
+
+
+def _admission(site: Site) -> Admission | None:
+    access = site.display.access
+    if access is None:
+        return None
+    files = AccessFiles(view_token=access.view_token, people=access.people, engineer_token=access.engineer_token)
+    try:
+        return Admission(files, monotonic)
+    except (PeopleUnusable, TokenUnusable) as exc:
+        raise ServiceError(f"display.access: {exc}") from exc
+
+
+def _server(app: FastAPI, site: Site) -> Server:
+    tls = site.display.tls
+    certificate = Certificate(certificate=tls.certificate, key=tls.key) if tls else None
+    server = Server(app, tls=certificate)
+    try:
+        server.config.load()
+    except OSError as exc:
+        raise ServiceError(
+            f"display.tls: {tls}: {exc}: name certificate and key that can be read and belong together"
+        ) from exc
+    return server
 
 
 # --- radionav ---------------------------------------------------------------------------------------------
@@ -330,6 +425,10 @@ def _run(
             help="With --simulate: cut a source out, as node:60 (after the study is sent; s) or node (at SIGUSR1)."
         ),
     ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="With --simulate: folder that outlives the run, so that another goes on from it."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="With --simulate: seed of every draw.")] = 1,
     port: Annotated[int | None, typer.Option(help="TCP port of the display, in place of the site file's.")] = None,
     dicom_port: Annotated[int | None, typer.Option(help="TCP port of the storage node, likewise.")] = None,
@@ -340,8 +439,8 @@ def _run(
     _log_to_stderr()
     if simulate == (config is not None):
         _fail("give either --config SITE.toml for real devices or --simulate")
-    if config is not None and (unplug is not None or excise is not None):
-        _fail("--unplug and --excise are of a simulated room: they go with --simulate")
+    if config is not None and (unplug, excise, keep) != (None, None, None):
+        _fail("--unplug, --excise and --keep are of a simulated room: they go with --simulate")
     try:
         site = (simulated_site() if config is None else read_site(config)).on_ports(port, dicom_port)
         if config is not None:
@@ -352,7 +451,7 @@ def _run(
                 happenings.append(Unplugging.read(unplug, probes=site.probes))
             if excise is not None:
                 happenings.append(Excision.read(excise, scene=scene))
-            summary = asyncio.run(_serve_simulated(site, scene, happenings, seconds=seconds, seed=seed))
+            summary = asyncio.run(_serve_simulated(site, scene, happenings, keep=keep, seconds=seconds, seed=seed))
     except (SiteFileError, ServiceError, ImpossibleHappening) as exc:
         _fail(str(exc))
     if seconds is not None:
@@ -487,6 +586,29 @@ def retention(
 
 
 @radionav.command()
+def person(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="As she signs in, and as the record names her.")],
+    config: SiteFile = None,
+    *,
+    role: Annotated[Role, typer.Option(help="act: in the procedure; engineer: read the figures.")] = Role.ACT,
+    remove: Annotated[bool, typer.Option("--remove", help="She may sign in no longer.")] = False,
+) -> None:
+    """Let somebody sign in at the displays, or no longer; asks for her secret, or reads it from standard input."""
+    access = _named_site(context, config).display.access
+    if access is None:
+        _fail("the site file has no [display.access]: nobody signs in")
+    secret = ""
+    if not remove:
+        asked = typer.prompt("secret", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else None
+        secret = asked or sys.stdin.readline().rstrip("\n")
+    try:
+        change_person(access.people, name, role=None if remove else role, secret=secret)
+    except PeopleUnusable as exc:
+        _fail(str(exc))
+
+
+@radionav.command()
 def schema() -> None:
     """Print the JSON schema of the site file."""
     print(json.dumps(Site.model_json_schema(), indent=2))
@@ -587,12 +709,25 @@ def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
     place = {"host": theatre.tracker.host, "port": theatre.tracker.port}
     trackers = {name: tracker.model_copy(update=place) for name, tracker in site.trackers.items()}
     dicom = site.dicom and site.dicom.model_copy(update={"folder": folder / "studies"})
-    update = {"probes": probes, "trackers": trackers, "dicom": dicom, "recordings": folder / "recordings"}
+    procedure = site.procedure.model_copy(update={"database": folder / "procedures.sqlite"})
+    update = {
+        "probes": probes,
+        "trackers": trackers,
+        "dicom": dicom,
+        "procedure": procedure,
+        "recordings": folder / "recordings",
+    }
     return site.model_copy(update=update)
 
 
 async def _serve_simulated(
-    site: Site, scene: Scene, happenings: Sequence[Unplugging | Excision], *, seconds: float | None, seed: int
+    site: Site,
+    scene: Scene,
+    happenings: Sequence[Unplugging | Excision],
+    *,
+    keep: Path | None,
+    seconds: float | None,
+    seed: int,
 ) -> dict[str, Any]:
     stop, rng = _stop_on_signals(seconds), np.random.default_rng(seed)
     with tempfile.TemporaryDirectory(prefix="radionav-") as named:
@@ -611,7 +746,7 @@ async def _serve_simulated(
                 await asyncio.gather(*(each.happen(theatre) for each in happenings))
 
             room = await run_room(
-                _connect(site, theatre, folder),
+                _connect(site, theatre, keep or folder),
                 is_simulated=True,
                 stop=stop,
                 rng=rng,

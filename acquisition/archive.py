@@ -90,6 +90,8 @@ class StudyArchive:
     ----------
     patient_id
         The patient on the table, None until a person has confirmed one.
+    awaited
+        The study that she confirmed before a restart: no other takes its place by itself. None without one.
     read
         Reads the objects of a study.
     on_use
@@ -98,9 +100,15 @@ class StudyArchive:
     """
 
     def __init__(
-        self, *, patient_id: str | None, read: Reader, on_use: Callable[[ArchivedStudy | None], Awaitable[None]]
+        self,
+        *,
+        patient_id: str | None,
+        awaited: str | None = None,
+        read: Reader,
+        on_use: Callable[[ArchivedStudy | None], Awaitable[None]],
     ) -> None:
         self._patient_id = patient_id
+        self._awaited = awaited
         self._read = read
         self._on_use = on_use
         self._studies: dict[str, ArchivedStudy] = {}
@@ -156,6 +164,8 @@ class StudyArchive:
     def _is_next(self, archived: ArchivedStudy) -> bool:
         """Whether a study of the patient on the table takes the place of the one in use."""
         in_use = self.in_use
+        if self._awaited is not None:
+            return archived.received.study_uid == self._awaited
         if in_use is None or in_use.received.study_uid == archived.received.study_uid:
             return True
         if self._is_confirmed or archived.received.reason != FOUND_AT_START:
@@ -174,7 +184,7 @@ class StudyArchive:
             if not archived.is_usable:
                 return "the study holds no map: it has no SPECT or PET that could be placed in the patient"
             self._patient_id = patient_id
-            self._is_confirmed = True
+            self._awaited, self._is_confirmed = None, True
             await self._use(archived)
         return None
 

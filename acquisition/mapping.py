@@ -1,8 +1,8 @@
 """A study's map as what the estimator starts from, for as long as it is the map in use."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import fields, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 import numpy as np
@@ -12,6 +12,8 @@ from acquisition.archive import ArchivedStudy
 from acquisition.imaging import Field, Imager
 from acquisition.localising import Localiser
 from acquisition.reading import StudyMap
+from acquisition.session.plan import sorted_spots
+from acquisition.session.procedure import Sort
 from acquisition.studies import Study
 from navigation.decay import decay_factor
 from navigation.errors import NavigationError
@@ -29,6 +31,26 @@ LONGEST_HALF_LIVES = 20.0
 """After so many a millionth is left."""
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What persons decided about the hot spots of one study's map, by their names.
+
+    Attributes
+    ----------
+    study_uid
+        Whose hot spots they are.
+    taken_out
+        Cut out of the patient.
+    sorts
+        What each is; one that is not named is what the map proposes.
+
+    """
+
+    study_uid: str = ""
+    taken_out: frozenset[str] = frozenset()
+    sorts: Mapping[str, Sort] = field(default_factory=dict)
 
 
 class MapInUse:
@@ -67,7 +89,7 @@ class MapInUse:
         self._wall_time = wall_time
         self._in_use: ArchivedStudy | None = None
         self._believed: StudyMap | None = None
-        self._taken_out: frozenset[str] = frozenset()
+        self._decided = Decided()
         self._beginning = asyncio.Lock()
 
     async def use(self, archived: ArchivedStudy | None) -> None:
@@ -82,15 +104,31 @@ class MapInUse:
     async def take_out(self, names: frozenset[str]) -> None:
         """Begin anew from the map in use without these of its hot spots: what was counted is of what is cut."""
         async with self._beginning:
-            self._taken_out = names
-            if self._in_use is not None:
-                self._forget()
-                await self._begin(self._in_use)
+            self._decided = replace(self._decided, taken_out=names)
+            await self._begin_anew()
+
+    async def sort(self, sorts: Mapping[str, Sort]) -> None:
+        """Take the map's hot spots for what a person says they are; begins anew where that is a change."""
+        async with self._beginning:
+            former, self._decided = self._decided, replace(self._decided, sorts=dict(sorts))
+            spots = self._in_use.map.hotspots if self._in_use else ()
+            if _kinds(spots, former.sorts) != _kinds(spots, sorts):
+                await self._begin_anew()
+
+    def resume(self, decided: "Decided") -> None:
+        """Go on, after a restart, with what was decided before about a study that is yet to come into use."""
+        self._decided = decided
+
+    async def _begin_anew(self) -> None:
+        if self._in_use is not None:
+            self._forget()
+            await self._begin(self._in_use)
 
     async def _use(self, archived: ArchivedStudy | None) -> None:
-        former, self._in_use = self._in_use, archived
-        if former is None or archived is None or former.study.study_uid != archived.study.study_uid:
-            self._taken_out = frozenset()  # the names are the former map's
+        self._in_use = archived
+        if archived is None or self._decided.study_uid != archived.study.study_uid:
+            # the names are the former map's
+            self._decided = Decided(study_uid=archived.study.study_uid if archived else "")
         is_believed = archived is not None and await self._is_believed(archived.map)
         if archived is not None and is_believed and self._localiser.is_estimating:
             log.info("map unchanged", study=archived.study.study_uid)
@@ -114,7 +152,7 @@ class MapInUse:
         response, now = self._response, self._wall_time()
         try:
             estimator = await asyncio.to_thread(
-                begin_estimate, archived, response, self._nuclide, now=now, taken_out=self._taken_out
+                begin_estimate, archived, response, self._nuclide, now=now, decided=self._decided
             )
         except NavigationError as exc:
             self._localiser.begin(None, obstacle=str(exc))
@@ -131,6 +169,10 @@ class MapInUse:
         if believed is None or believed.study.study_uid != found.study.study_uid:
             return False  # said at once: nobody waits for voxels with another patient's map before them
         return await asyncio.to_thread(is_same_map, believed, found)
+
+
+def _kinds(spots: Sequence[Hotspot], sorts: Mapping[str, Sort]) -> list[tuple[str, str]]:
+    return [(spot.name, spot.kind) for spot in sorted_spots(spots, sorts)]
 
 
 def is_same_map(one: StudyMap, other: StudyMap) -> bool:
@@ -174,9 +216,9 @@ def begin_estimate(
     nuclide: Nuclide,
     *,
     now: datetime,
-    taken_out: Collection[str] = (),
+    decided: Decided | None = None,
 ) -> Estimator:
-    """Start an estimator from a study: hot spots decayed to now but for those taken out, skin from the CT.
+    """Start an estimator from a study: hot spots decayed to now, as was decided about them, skin from the CT.
 
     Raises
     ------
@@ -188,13 +230,15 @@ def begin_estimate(
     study, skin = archived.study, archived.map.skin
     if skin is None:
         raise NavigationError(archived.map.obstacle)
-    left = _share_left(study, nuclide, now)
-    spots = [spot for spot in archived.map.hotspots if spot.name not in taken_out]
+    left = share_left(study, nuclide, now)
+    decided = decided or Decided()
+    spots = [spot for spot in archived.map.hotspots if spot.name not in decided.taken_out]
+    spots = sorted_spots(spots, decided.sorts)
     prior = Prior.from_hotspots([_decay(spot, left) for spot in spots])
     return Estimator(response, prior, skin, half_life_s=nuclide.half_life_s)
 
 
-def _share_left(study: Study, nuclide: Nuclide, now: datetime) -> float | None:
+def share_left(study: Study, nuclide: Nuclide, now: datetime) -> float | None:
     """Share of the scan's activity that is left; None where nothing can be said of it.
 
     That is so without a time of the scan, with one in the future, after so long that nothing measurable is left,

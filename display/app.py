@@ -12,18 +12,30 @@ from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.registry import Collector
 
+from acquisition.session.journal import Journal, acting_as
 from devices.clock import Clock
+from display.access.admission import Admission
+from display.access.gate import Gate
+from display.access.sign_in import SignInRoutes, admit
 from display.asyncapi import describe_feed
+from display.bodies import bounded_body
 from display.connection import Connection
+from display.event_messages import TrendList
+from display.events import serve_events
 from display.guard import Guard
 from display.hub import Hub
 from display.messages import SUBPROTOCOL, Hello, StudyChoice, StudyList
 from display.metrics import MEDIA_TYPE, expose
+from display.procedure_messages import Done, ProcedureRequest
+from display.record_routes import RecordRoutes
 from display.resection_messages import ResectionRequest
 from display.shelf import Shelf
+from display.trend import TrendMemory
 
 PAGE_FOLDER = Path(__file__).parent / "page" / "dist"
 GREATEST_BODY = 65536
+MOST_DISPLAYS = 100
+
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 Chooser = Callable[[StudyChoice], Awaitable[str | None]]
@@ -32,7 +44,10 @@ Chooser = Callable[[StudyChoice], Awaitable[str | None]]
 Resecter = Callable[[ResectionRequest], Awaitable[str | None]]
 """Marks or counts after an excision; returns why not, or None."""
 
-Asked = TypeVar("Asked", StudyChoice, ResectionRequest)
+Proceeder = Callable[[ProcedureRequest], Awaitable[str | int]]
+"""Does what a person asks for in the procedure; returns the number of its entry, or why not."""
+
+Asked = TypeVar("Asked", StudyChoice, ResectionRequest, ProcedureRequest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +68,12 @@ class Exhibits:
         Takes a confirmed study into use.
     resect
         Does what a person marks or counts after an excision.
+    proceed
+        Does what a person asks for in the procedure.
+    journal
+        The procedure's record.
+    trend
+        The rate of the last minutes.
     clock
         The host's monotonic clock.
 
@@ -64,6 +85,9 @@ class Exhibits:
     studies: Callable[[], StudyList]
     choose: Chooser
     resect: Resecter
+    proceed: Proceeder
+    journal: Journal
+    trend: TrendMemory
     clock: Clock
 
 
@@ -72,6 +96,7 @@ class Routes:
     """What each path answers."""
 
     exhibits: Exhibits
+    admission: Admission | None
 
     async def feed(self, websocket: WebSocket) -> None:
         """Serve ``/v1/feed``."""
@@ -79,8 +104,24 @@ class Routes:
             await websocket.close(4406, f"this feed speaks {SUBPROTOCOL}: reload the page")
             return
         await websocket.accept(SUBPROTOCOL)
+        if self.exhibits.hub.displays >= MOST_DISPLAYS:
+            await websocket.close(4429, f"{MOST_DISPLAYS} displays look already: close one")
+            return
         connection = Connection(websocket, self.exhibits.hub, clock=self.exhibits.clock)
-        await connection.serve(self.exhibits.hello())
+        await admit(websocket, self.admission, lambda: connection.serve(self.exhibits.hello()))
+
+    async def events(self, websocket: WebSocket) -> None:
+        """Serve ``/v1/events``."""
+        if SUBPROTOCOL not in websocket.scope["subprotocols"]:
+            await websocket.close(4406, f"this line speaks {SUBPROTOCOL}: reload the page")
+            return
+        await websocket.accept(SUBPROTOCOL)
+        await admit(websocket, self.admission, lambda: serve_events(websocket, self.exhibits.journal))
+
+    async def trend(self, since_seq: int = -1) -> Response:
+        """Give the rate of the last minutes."""
+        points = self.exhibits.trend.since(since_seq)
+        return _json(TrendList(session_id=self.exhibits.hello().session_id, points=points))
 
     async def volume(self, etag: str, request: Request) -> Response:
         """Send the voxels of a volume in use; they never change under their name."""
@@ -104,6 +145,10 @@ class Routes:
         """Do what a person marks or counts after an excision."""
         return await _do(request, ResectionRequest, self.exhibits.resect)
 
+    async def proceed(self, request: Request) -> Response:
+        """Do what a person asks for in the procedure."""
+        return await _do(request, ProcedureRequest, self.exhibits.proceed)
+
     async def asyncapi(self) -> Response:
         """Describe the feed."""
         return _json(describe_feed())
@@ -117,25 +162,40 @@ def create_app(
     exhibits: Exhibits,
     *,
     collector: Collector | None = None,
+    admission: Admission | None = None,
     hosts: Sequence[str] = LOOPBACK_NAMES,
     page_folder: Path = PAGE_FOLDER,
 ) -> FastAPI:
     """Build the server for one room's displays.
 
-    ``collector`` reads the figures for Prometheus, None for none; ``hosts`` are the names that it answers for.
+    ``collector`` reads the figures for Prometheus, None for none; ``admission`` says who may look and act, None
+    lets whoever is at this machine; ``hosts`` are the names that it answers for.
     """
     app = FastAPI(
         title="radionav",
         docs_url=None,  # they load scripts from elsewhere
         redoc_url=None,
-        middleware=[Middleware(Guard, hosts=tuple(hosts))],
+        middleware=[
+            Middleware(Guard, hosts=tuple(hosts)),
+            Middleware(Gate, admission=admission, clock=exhibits.clock),
+        ],
     )
-    routes = Routes(exhibits=exhibits)
+    routes = Routes(exhibits=exhibits, admission=admission)
+    records = RecordRoutes(journal=exhibits.journal, place=lambda: _place(exhibits.hello()))
     app.add_api_websocket_route("/v1/feed", routes.feed)
+    app.add_api_websocket_route("/v1/events", routes.events)
+    app.add_api_route("/v1/trend", routes.trend)
     app.add_api_route("/v1/volumes/{etag}", routes.volume)
     app.add_api_route("/v1/studies", routes.studies)
     app.add_api_route("/v1/procedure", routes.procedure, methods=["POST"])
+    app.add_api_route("/v1/procedure/acts", routes.proceed, methods=["POST"])
+    app.add_api_route("/v1/procedure/pictures/{seq}", records.keep_picture, methods=["POST"])
+    app.add_api_route("/v1/procedure/report", records.report)
     app.add_api_route("/v1/resection", routes.resection, methods=["POST"])
+    if admission is not None:
+        doors = SignInRoutes(admission=admission)
+        app.add_api_route("/v1/sign-in", doors.sign_in, methods=["POST"])
+        app.add_api_route("/v1/sign-out", doors.sign_out, methods=["POST"])
     if collector is not None:
         app.add_api_route("/metrics", lambda: Response(expose(collector), media_type=MEDIA_TYPE))
     app.add_api_route("/asyncapi.json", routes.asyncapi)
@@ -146,29 +206,27 @@ def create_app(
     return app
 
 
+def _place(hello: Hello) -> str:
+    return f"{hello.site}, {hello.room}"
+
+
 def _json(answer: object) -> Response:
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
-async def _do(request: Request, kind: type[Asked], action: Callable[[Asked], Awaitable[str | None]]) -> Response:
+async def _do(
+    request: Request, kind: type[Asked], action: Callable[[Asked], Awaitable[str | int | None]]
+) -> Response:
     """Do what the body asks for; what is refused is answered with a sentence."""
-    body = await _bounded_body(request)
+    body = await bounded_body(request, most=GREATEST_BODY)
     if body is None:
         return PlainTextResponse(f"the body may have {GREATEST_BODY} bytes", status_code=413)
     try:
         asked = msgspec.json.decode(body, type=kind)
     except msgspec.DecodeError as exc:
         return PlainTextResponse(f"not a {kind.__name__} (docs/feed.md): {exc}", status_code=422)
-    refusal = await action(asked)
-    if refusal is not None:
-        return PlainTextResponse(refusal, status_code=409)
-    return Response(status_code=204)
-
-
-async def _bounded_body(request: Request) -> bytes | None:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > GREATEST_BODY:
-            return None
-    return bytes(body)
+    with acting_as(request.state.visitor.name):
+        outcome = await action(asked)
+    if isinstance(outcome, str):
+        return PlainTextResponse(outcome, status_code=409)
+    return Response(status_code=204) if outcome is None else _json(Done(seq=outcome))

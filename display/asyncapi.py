@@ -11,23 +11,31 @@ from typing import Any, get_args
 
 import msgspec
 
+from display.access_messages import Signed, SignIn, SignInRequest
+from display.event_messages import Event, Follow, TrendList
 from display.messages import (
     SUBPROTOCOL,
     VERSION,
     ClientMessage,
     GuidanceNotice,
     HealthNotice,
+    Refusal,
     ServerMessage,
     State,
     StudyChoice,
     StudyList,
 )
+from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
 
 JsonObject = dict[str, Any]
 
 SERVER = tuple(model.__name__ for model in get_args(ServerMessage))
 CLIENT = tuple(model.__name__ for model in get_args(ClientMessage))
+LINE = (Event, Follow)
+"""What goes over the line of events."""
+
+EVENTS = tuple(model.__name__ for model in LINE)
 NOTICES = (GuidanceNotice.__name__, HealthNotice.__name__)
 TOPICS = {
     "state": (State.__name__, True),
@@ -36,7 +44,16 @@ TOPICS = {
 }
 """What goes to a broker: the leaf of each topic, its message, whether it is retained (docs/mqtt.md)."""
 
-CARRIED = (StudyList, StudyChoice, ResectionRequest)
+CARRIED = (
+    StudyList,
+    StudyChoice,
+    ResectionRequest,
+    ProcedureRequest,
+    Done,
+    SignInRequest,
+    Signed,
+    TrendList,
+)
 """What goes over HTTP."""
 
 _TOPIC = "radionav/v1/{{site}}/{{room}}/{leaf}"
@@ -49,7 +66,7 @@ _REFERENCE = "#/components/schemas/{name}"
 
 
 def _schemas() -> JsonObject:
-    models = (*get_args(ServerMessage), *get_args(ClientMessage), GuidanceNotice, HealthNotice)
+    models = (*get_args(ServerMessage), *get_args(ClientMessage), *LINE, GuidanceNotice, HealthNotice)
     _, schemas = msgspec.json.schema_components((*models, *CARRIED), ref_template=_REFERENCE)
     return schemas
 
@@ -62,7 +79,18 @@ def describe_feed() -> JsonObject:
         "messages": {name: _message(name) for name in (*SERVER, *CLIENT)},
         "bindings": {"ws": {"method": "GET"}},
     }
-    channels, operations = {"feed": feed}, {"tell": _feed("send", SERVER), "ask": _feed("receive", CLIENT)}
+    line = {
+        "address": "/v1/events",
+        "messages": {name: _message(name) for name in (*EVENTS, SignIn.__name__, Refusal.__name__)},
+        "bindings": {"ws": {"method": "GET"}},
+    }
+    channels: JsonObject = {"feed": feed, "events": line}
+    operations: JsonObject = {
+        "tell": _channel("feed", "send", SERVER),
+        "ask": _channel("feed", "receive", CLIENT),
+        "tell_events": _channel("events", "send", (Event.__name__, Refusal.__name__)),
+        "follow_events": _channel("events", "receive", (Follow.__name__, SignIn.__name__)),
+    }
     for leaf, (name, is_retained) in TOPICS.items():
         key, address = leaf.split("/", 1)[0], _TOPIC.format(leaf=leaf)
         levels = {level: {"description": said} for level, said in _LEVELS.items() if f"{{{level}}}" in address}
@@ -89,7 +117,7 @@ def describe_feed() -> JsonObject:
                     "summary": schemas[name].get("description", ""),
                     "payload": {"$ref": _REFERENCE.format(name=name)},
                 }
-                for name in (*SERVER, *CLIENT, *NOTICES)
+                for name in (*SERVER, *CLIENT, *EVENTS, *NOTICES)
             },
             "schemas": schemas,
         },
@@ -100,11 +128,11 @@ def _message(name: str) -> JsonObject:
     return {"$ref": f"#/components/messages/{name}"}
 
 
-def _feed(action: str, names: Sequence[str]) -> JsonObject:
+def _channel(channel: str, action: str, names: Sequence[str]) -> JsonObject:
     return {
         "action": action,
-        "channel": {"$ref": "#/channels/feed"},
-        "messages": [{"$ref": f"#/channels/feed/messages/{name}"} for name in names],
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in names],
     }
 
 
@@ -130,9 +158,10 @@ def document_feed() -> str:
     sections = {
         "From the service": SERVER,
         "From the display": CLIENT,
+        "On the line of events": EVENTS,
         "To a broker": NOTICES,
         "Parts of them, and what HTTP answers": [
-            name for name in schemas if name not in {*SERVER, *CLIENT, *NOTICES}
+            name for name in schemas if name not in {*SERVER, *CLIENT, *EVENTS, *NOTICES}
         ],
     }
     for title, names in sections.items():
@@ -179,10 +208,25 @@ _PREFACE = """
     the probe, also and above all where the target is not localisable. An advice older than its `stale_after_s`,
     or seen from a pose that is no longer live, is none: show neither it nor its sentence as live.
 
-    Over HTTP: `GET /v1/studies` answers a StudyList, `POST /v1/procedure` takes a StudyChoice,
-    `POST /v1/resection` a ResectionRequest, and `GET /v1/volumes/<etag>` gives the voxels that a VolumeState
-    describes. A refused POST is answered with a sentence. The server answers pages that it
-    served itself, on this machine, and nobody else.
+    What must not be lost stands on a second line, `/v1/events`, with the same subprotocol: marks, steps,
+    excisions, counts and answers, faults of devices, each an Event with a number. The display says once from
+    where to go on (`follow` with `since_seq`) and gets everything after it, in order, however long it was
+    away; after that each event as it comes, and a `beat` with the newest number each second. Nobody's pace
+    is anybody else's.
+
+    Where the room asks for it (`[display.access]` in the site file) the first message on either socket is
+    `sign_in` with a token; the service closes with 4401 where it is nobody's, and within a second where it
+    ceases to be. Over HTTP the same token goes as `Authorization: Bearer`. It never goes into a URL. A
+    display's token looks; a person signs in with `POST /v1/sign-in` and acts. Without that table whoever is
+    at this machine may do both.
+
+    Over HTTP: `GET /v1/studies` answers a StudyList, `POST /v1/procedure` takes a StudyChoice, `POST
+    /v1/procedure/acts` a ProcedureRequest, `POST /v1/procedure/pictures/<seq>` a PNG of what was shown, `GET
+    /v1/procedure/report` gives the report, `POST /v1/resection` takes a ResectionRequest, `GET
+    /v1/trend?since_seq=` answers a TrendList, and `GET /v1/volumes/<etag>` gives the voxels that a
+    VolumeState describes. A refused POST is answered with a sentence: 409 where it makes no sense now or
+    somebody else has acted meanwhile, 401 and 403 where the token does not allow it, 429 where too many
+    came. The server answers pages that it served itself, and programs that know its name.
 
     A hospital's broker gets each `state` too, and the guidance and each device's link on topics of their own:
     see [MQTT](mqtt.md).

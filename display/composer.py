@@ -15,6 +15,7 @@ from display.estimate_states import show_posterior, show_rejections
 from display.guidance_states import show_guidance, show_nothing
 from display.live_image_states import ShelvedImage, show_live_image
 from display.messages import GuidanceState, PoseState, State
+from display.procedure_states import ProcedureView
 from display.resection_states import show_resection
 from display.target_states import matrix, point, show_target, trusted_targets
 from display.trail import Trail
@@ -30,7 +31,7 @@ class Composer:
 
     Attributes
     ----------
-    board, localiser, synchroniser, archive, resection
+    board, localiser, synchroniser, archive, resection, procedure
         Where what is known is held; no synchroniser where nothing is tracked.
     devices
         How each device of the site file appears.
@@ -54,6 +55,7 @@ class Composer:
     synchroniser: Synchroniser | None
     archive: StudyArchive
     resection: Resection
+    procedure: ProcedureView
     devices: Mapping[str, ShownDevice]
     probe: str
     response: Response | None
@@ -99,6 +101,7 @@ class Composer:
             study=self.study,
             live_image=show_live_image(self.live_image, now_s=now_s),
             resection=show_resection(self.resection),
+            procedure=self.procedure.show(now_s=now_s),
             studies_revision=self.archive.revision,
         )
 

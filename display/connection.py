@@ -13,6 +13,7 @@ import structlog
 from fastapi import WebSocket, WebSocketDisconnect
 
 from devices.clock import Clock
+from display.access_messages import SignIn
 from display.hub import Hub
 from display.messages import ClientMessage, Heartbeat, Hello, Next, Ping, Pong, Refusal, ServerMessage
 
@@ -93,6 +94,8 @@ class Connection:
             case Next(last_seq=last_seq) if last_seq >= self._drawn_before_next:
                 self._drawn_before_next = inf
                 self._asked.put_nowait(message)
+            case SignIn():
+                pass  # a display that is let in anyhow may show its token
             case Next():
                 pass  # one is being answered: one frame in flight, however often it is asked for
 

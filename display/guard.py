@@ -3,20 +3,13 @@
 Programs without a browser send no Origin and are stopped by the address the server listens on.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
 
 from fastapi.datastructures import Headers
 from fastapi.responses import PlainTextResponse
 
 from devices.origin import refuse_origin
-
-# the interface of ASGI 3.0, which FastAPI speaks and has no names for
-Message: TypeAlias = MutableMapping[str, Any]
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+from display.asgi import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; connect-src 'self'; img-src 'self'; worker-src 'self'; "
@@ -50,9 +43,11 @@ class Guard:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = [*message["headers"], *SECURITY_HEADERS]
-                is_stored = any(name == NOT_STORED[0] for name, _ in given)
-                message["headers"] = given if is_stored else [*given, NOT_STORED]
+                given = list(message["headers"])
+                names = {name for name, _ in given}
+                # what an answer says itself of how long it may be kept, or of a stricter policy, holds
+                missing = (header for header in (*SECURITY_HEADERS, NOT_STORED) if header[0] not in names)
+                message["headers"] = [*given, *missing]
             await send(message)
 
         await self._app(scope, receive, send_guarded)

@@ -3,14 +3,16 @@
 These models are the contract: they encode and check what goes over the socket, ``/asyncapi.json`` and
 docs/feed.md are made from them, and so are the page's TypeScript types. Every physical name ends in its
 unit. Positions are mm in DICOM patient axes (LPS) unless the name says another frame. Null is "not known",
-never zero. ``volume_messages`` and ``resection_messages`` hold the parts that are about those.
+never zero. ``volume_messages``, ``resection_messages`` and ``procedure_messages`` hold parts of them.
 """
 
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from display.access_messages import SignIn
 from display.measures import Age, Matrix, Point
+from display.procedure_messages import ProcedureState
 from display.resection_messages import ResectionState
 from display.volume_messages import LiveImageState, StudyState
 
@@ -198,6 +200,7 @@ class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
     server_monotonic_s: float
     server_time_utc: str
     stale_after_s: Annotated[float, Meta(description="Grey out an input, or all, after this silence.")]
+    language: Annotated[Literal["en", "ru"], Meta(description="Of the page, until somebody chooses.")] = "en"
 
 
 class State(Struct, frozen=True, kw_only=True, tag="state"):
@@ -221,6 +224,7 @@ class State(Struct, frozen=True, kw_only=True, tag="state"):
     study: StudyState | None
     live_image: Annotated[LiveImageState | None, Meta(description="Null before the first, and without a map.")]
     resection: ResectionState
+    procedure: ProcedureState
     studies_revision: Annotated[int, Meta(ge=0, description="Changes when ``GET /v1/studies`` does.")]
 
 
@@ -279,7 +283,7 @@ class HealthNotice(Notice, frozen=True, kw_only=True, tag="health"):
 
 
 ServerMessage: TypeAlias = Hello | State | Heartbeat | Pong | Refusal
-ClientMessage: TypeAlias = Next | Ping
+ClientMessage: TypeAlias = Next | Ping | SignIn
 
 
 class SeriesEntry(Struct, frozen=True, kw_only=True):

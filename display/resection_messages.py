@@ -93,10 +93,16 @@ class ResectionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     revision: Annotated[int, Meta(description="That the person has seen; another one has acted since: 409.")]
     action: Annotated[
-        Literal["remove", "restore", "count_bed", "count_specimen", "count_background", "stop", "discard"],
-        Meta(description="Restore takes a mark back, discard a specimen out of the comparison."),
+        Literal[
+            "remove", "restore", "count_bed", "count_specimen", "count_background", "stop", "discard", "label"
+        ],
+        Meta(
+            description="Restore takes a mark back, discard a specimen out of the comparison, label says which "
+            "removed target a specimen is of; the record keeps what was before."
+        ),
     ]
-    target: Annotated[str | None, Meta(description="Name of the target to ``remove``.")] = None
+    target: Annotated[str | None, Meta(description="Name of the target (remove, label; null: of none).")] = None
     number: Annotated[
-        int | None, Meta(description="Of the removed target (restore, count_bed) or the specimen (discard).")
+        int | None,
+        Meta(description="Of the removed target (restore, count_bed) or the specimen (discard, label)."),
     ] = None

@@ -67,6 +67,8 @@ async def act(resection: Resection, request: ResectionRequest) -> str | None:
             refusal = resection.stop()
         case ResectionRequest(action="discard", number=int(number)):
             refusal = resection.discard(number)
+        case ResectionRequest(action="label", number=int(number), target=name):
+            refusal = resection.label(number, name)
         case _:
             refusal = f"{request.action} does not say of what: give a target or a number"
     return refusal

@@ -1,14 +1,30 @@
 """Runs the display's server inside a process that ends as a whole."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 CLOSING_TIME_S = 1
 """How long displays get to say goodbye; without a limit a closing server waits for them for ever."""
+
+
+MOST_CONNECTIONS = 300
+"""At a time, displays and everything else."""
+
+FIRST_REQUEST_WITHIN_S = 10.0
+
+GREATEST_FRAME = 65536
+"""Bytes of a WebSocket message from a display; none of ours has a tenth of it."""
+
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""For TLS 1.2, which is the least: forward secrecy and authenticated encryption only (RFC 9325 4.2)."""
 
 
 class AddressInUse(Exception):
@@ -39,14 +55,58 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-class Server(uvicorn.Server):
-    """uvicorn without signal handlers of its own; ``close()`` ends it."""
+class BoundedHttp(H11Protocol):
+    """HTTP from at most so many connections at a time, none of which may sit idle before its first request.
 
-    def __init__(self, app: FastAPI) -> None:
+    More are closed as they come: whoever opens a thousand takes no descriptor from a probe's serial port.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Take a connection, or close it."""
+        if len(self.connections) >= MOST_CONNECTIONS:
+            transport.abort()
+            return
+        super().connection_made(transport)
+        self.loop.call_later(FIRST_REQUEST_WITHIN_S, self._close_idle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget a connection; one that was not taken is not known."""
+        if self.transport is not None:
+            super().connection_lost(exc)
+
+    def _close_idle(self) -> None:
+        if self.scope is None and not self.transport.is_closing():
+            self.transport.abort()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """The server's certificate with its chain, and its private key, both PEM."""
+
+    certificate: Path
+    key: Path
+
+
+class Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own; ``close()`` ends it.
+
+    Raises
+    ------
+    OSError
+        Where the certificate or its key cannot be read, or do not belong together.
+
+    """
+
+    def __init__(self, app: FastAPI, *, tls: Certificate | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=BoundedHttp,
                 ws="websockets-sansio",
+                ws_max_size=GREATEST_FRAME,
+                ssl_certfile=tls.certificate if tls else None,
+                ssl_keyfile=tls.key if tls else None,
+                ssl_ciphers=CIPHERS,
                 timeout_graceful_shutdown=CLOSING_TIME_S,
                 lifespan="off",
                 log_config=None,

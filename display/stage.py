@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -11,6 +11,8 @@ from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
 from acquisition.imaging import Imager
 from acquisition.resection.resection import Resection
+from acquisition.session.journal import Journal
+from acquisition.session.session import Session
 from devices.clock import Clock, wall_time
 from devices.mqtt import MqttPublisher
 from devices.readings import DeviceHealth
@@ -20,8 +22,10 @@ from display.composition import list_studies, show_link, show_study
 from display.hub import Hub
 from display.live_image_states import ShelvedImage
 from display.messages import VERSION, GuidanceNotice, HealthNotice, Hello, StudyChoice
+from display.procedure_states import act as act_in_procedure
 from display.resection_states import act
 from display.shelf import Shelf, shelve
+from display.trend import TrendMemory
 
 FRAME_INTERVAL_S = 0.05
 
@@ -43,6 +47,8 @@ class Signboard:
         Whether anything of it is simulated.
     stale_after_s
         Silence after which a display stops looking live.
+    language
+        Of the page, until somebody chooses.
 
     """
 
@@ -51,6 +57,7 @@ class Signboard:
     session_id: str
     simulated: bool
     stale_after_s: float
+    language: Literal["en", "ru"] = "en"
 
 
 class Stage:
@@ -62,8 +69,10 @@ class Stage:
         Names and limits.
     board, archive, composer
         What is known, what came in, what makes frames of it.
-    imager, resection
-        Make the live image, and take what a person marks and counts after an excision.
+    imager, resection, session
+        Make the live image, take what a person marks and counts after an excision, and lead through the procedure.
+    journal
+        The procedure's record.
     advance
         Called before each frame with the time: lets what waits for a missing pose go on.
     publisher
@@ -82,6 +91,8 @@ class Stage:
         composer: Composer,
         imager: Imager,
         resection: Resection,
+        session: Session,
+        journal: Journal,
         advance: Callable[[float], None],
         publisher: MqttPublisher | None,
         clock: Clock,
@@ -92,11 +103,14 @@ class Stage:
         self._composer = composer
         self._imager = imager
         self._resection = resection
+        self._session = session
+        self._journal = journal
         self._advance = advance
         self._publisher = publisher
         self._clock = clock
         self._hub = Hub()
         self._shelf = Shelf()
+        self._trend = TrendMemory()
 
     def exhibits(self) -> Exhibits:
         """Name what the display's server shows."""
@@ -107,6 +121,9 @@ class Stage:
             studies=lambda: list_studies(self._archive),
             choose=self._choose,
             resect=lambda request: act(self._resection, request),
+            proceed=lambda request: act_in_procedure(self._session, request, self._hub.newest),
+            journal=self._journal,
+            trend=self._trend,
             clock=self._clock,
         )
 
@@ -161,15 +178,20 @@ class Stage:
             server_monotonic_s=now_s,
             server_time_utc=self._utc(now_s),
             stale_after_s=self._signboard.stale_after_s,
+            language=self._signboard.language,
         )
 
     def _utc(self, at_s: float) -> str:
         return wall_time(at_s, clock=self._clock).isoformat()
 
     async def _choose(self, choice: StudyChoice) -> str | None:
-        return await self._archive.choose(
-            choice.study_uid, patient_id=choice.patient_id, patient_name=choice.patient_name
+        patient_id, patient_name = choice.patient_id, choice.patient_name
+        refusal = self._session.refuse(patient_id) or await self._archive.choose(
+            choice.study_uid, patient_id=patient_id, patient_name=patient_name
         )
+        if refusal is None:
+            await self._session.begin(patient_id=patient_id, patient_name=patient_name, study_uid=choice.study_uid)
+        return refusal
 
     async def _shelve_images(self) -> None:
         """Put each live image on the shelf and into every frame; none where there is none any more."""
@@ -195,6 +217,7 @@ class Stage:
             state = self._composer.compose(now_s=now_s)
             self._board.tally.frames += 1
             self._hub.publish(state)
+            self._trend.note(state)
             if self._publisher is not None:
                 notice = GuidanceNotice(
                     version=VERSION,

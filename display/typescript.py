@@ -9,7 +9,10 @@ from typing import Any
 
 import msgspec
 
+from display.access_messages import Signed, SignInRequest
+from display.event_messages import Event, Follow, TrendList
 from display.messages import SUBPROTOCOL, VERSION, ClientMessage, ServerMessage, StudyChoice, StudyList
+from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
 
 HEADING = """\
@@ -17,7 +20,14 @@ HEADING = """\
 
 """
 
-SCALARS = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean", "null": "null"}
+SCALARS = {
+    "string": "string",
+    "number": "number",
+    "integer": "number",
+    "boolean": "boolean",
+    "null": "null",
+    "object": "Readonly<Record<string, unknown>>",
+}
 """JSON schema's scalar types and TypeScript's."""
 
 
@@ -31,7 +41,21 @@ def interfaces() -> str:
 
     """
     schemas, components = msgspec.json.schema_components(
-        (ServerMessage, ClientMessage, StudyList, StudyChoice, ResectionRequest), ref_template="#/{name}"
+        (
+            ServerMessage,
+            ClientMessage,
+            StudyList,
+            StudyChoice,
+            ResectionRequest,
+            ProcedureRequest,
+            Done,
+            SignInRequest,
+            Signed,
+            TrendList,
+            Event,
+            Follow,
+        ),
+        ref_template="#/{name}",
     )
     lines = [
         HEADING,
@@ -69,8 +93,8 @@ def _type(schema: dict[str, Any]) -> str:
         case {"type": "array", "prefixItems": [*members]}:
             return f"readonly [{', '.join(_type(member) for member in members)}]"
         case {"type": "array", "items": item}:
-            return f"readonly ({_type(item)})[]" if "anyOf" in item else f"readonly {_type(item)}[]"
-        case {"type": str(scalar)} if scalar in SCALARS:
+            return f"readonly ({_type(item)})[]" if {"anyOf", "enum"} & set(item) else f"readonly {_type(item)}[]"
+        case {"type": str(scalar)} if scalar in SCALARS and "additionalProperties" not in schema:
             return SCALARS[scalar]
     raise TypeError(f"{schema}: no TypeScript type is known for this schema; add its rule")
 

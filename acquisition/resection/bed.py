@@ -31,6 +31,9 @@ LONGEST_S = 120.0
 BACKGROUND_ERROR = 0.3
 """Relative error of the background at the bed: as much as the estimate allows it."""
 
+NO_SKIN = "the study is not read again yet: wait, or choose it"
+"""Why nothing is said of a bed right after a restart."""
+
 BELIEVED_AT = 0.5
 """Probability above which another source is taken to shine into the bed."""
 
@@ -66,6 +69,7 @@ class Removed:
         As it was believed.
     tissue
         Skin as of the CT: tissue that is gone but still assumed makes the upper limit too high, never too low.
+        None after a restart until the study is read again.
     marked_at_s, believed_at_s
         When it was marked, and the newest count that the belief rests on, host monotonic clock, s.
 
@@ -75,7 +79,7 @@ class Removed:
     target: TargetEstimate
     others: tuple[TargetEstimate, ...]
     background_cps: float
-    tissue: Tissue
+    tissue: Tissue | None
     marked_at_s: float
     believed_at_s: float
 
@@ -149,16 +153,18 @@ class BedCount:
 
     def examine(self, response: Response, *, half_life_s: float) -> Look:
         """Look at all counts so far; up to seconds of work, off the event loop."""
-        removed, seen = self.removed, self._observations
+        removed, seen, tissue = self.removed, self._observations, self.removed.tissue
         live_time_s, counts = float(seen.live_time_s.sum()), float(seen.counts.sum())
-        others_cps, others_error = _others(removed, seen, response)
+        if tissue is None:
+            return Look(counts=counts, live_time_s=live_time_s, bed=None, reason=NO_SKIN)
+        others_cps, others_error = _others(removed, tissue, seen, response)
         background = Rate(rate_cps=removed.background_cps, sigma_cps=BACKGROUND_ERROR * removed.background_cps)
         try:
             bed = residual_bed(
                 seen,
                 target=removed.target,
                 response=response,
-                tissue=removed.tissue,
+                tissue=tissue,
                 background=background,
                 others_cps=others_cps,
                 others_error=others_error,
@@ -177,13 +183,13 @@ class BedCount:
             self._next_look_s = min(self._next_look_s * LOOK_GROWTH, LONGEST_S)
 
 
-def _others(removed: Removed, seen: Observations, response: Response) -> tuple[np.ndarray, float]:
+def _others(removed: Removed, tissue: Tissue, seen: Observations, response: Response) -> tuple[np.ndarray, float]:
     """Rate of all other sources at each reading (N,), cps, and its relative error, at most 1."""
     if not removed.others:
         return np.zeros(len(seen)), 0.0
     places_mm = np.array([each.centre_mm for each in removed.others])
     activity_mbq = np.array([each.activity_mbq for each in removed.others])
-    by_source_cps = response.expected_rate_cps(places_mm, seen.tip_mm, seen.axis, removed.tissue) * activity_mbq
+    by_source_cps = response.expected_rate_cps(places_mm, seen.tip_mm, seen.axis, tissue) * activity_mbq
     activity_error = max(each.log_activity_sigma for each in removed.others)
     # they are seen from aside, where the calibration is least right
     return np.asarray(by_source_cps.sum(axis=1)), float(min(np.hypot(activity_error, response.stray_error), 1.0))

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from math import isfinite
+from dataclasses import replace
 from typing import Any, Literal
 
 import structlog
 
 from acquisition.localising import NUMERICS, Localiser
-from acquisition.resection.bed import BedCount, Decision, Look, Removed, shining_beside
+from acquisition.resection.bed import NO_SKIN, BedCount, Decision, Look, Removed, shining_beside
+from acquisition.resection.record import Findings, tell_limits, tell_look, tell_removed, tell_specimen
 from acquisition.resection.specimen import BenchCount, Comparison, Specimen, compared
 from devices.clock import Clock
 from devices.readings import CountReading
@@ -16,7 +17,7 @@ from navigation.errors import NavigationError
 from navigation.estimation.estimate import Posterior
 from navigation.observations import Observations
 from navigation.probe.response import Response
-from navigation.statistics.limits import Limits
+from navigation.tissue import Tissue
 
 log = structlog.get_logger()
 
@@ -94,6 +95,20 @@ class Resection:
         self.removed, self.looks, self.counting = (), {}, None
         self.specimens, self.background, self.comparisons, self.trouble = (), None, {}, ""
 
+    def resume(self, patient_id: str, found: Findings, *, revision: int) -> None:
+        """Go on after a restart with what was recorded of this patient; what was being counted has to be again."""
+        self._patient_id, self.revision = patient_id, revision
+        self.removed, self.looks, self._left = found.removed, found.looks, found.left
+        self.specimens, self.background = found.specimens, found.background
+        self._marked, self._counted = found.marked, found.counted
+        self._compare()
+
+    def lay(self, tissue: Tissue | None) -> None:
+        """Say where the skin is, for targets that were marked before a restart."""
+        self.removed = tuple(
+            replace(each, tissue=tissue) if each.tissue is None else each for each in self.removed
+        )
+
     async def remove(self, name: str) -> str | None:
         """Mark a target as taken out; returns why not, or None."""
         belief, tissue = self._localiser.newest, self._localiser.tissue
@@ -121,7 +136,7 @@ class Resection:
         )
         self._marked = removed.number
         self.removed = (*self.removed, removed)
-        self._note("removed", number=removed.number, **_told_of(removed))
+        self._note("removed", **tell_removed(removed))
         await self._begin_anew()
         return None
 
@@ -144,6 +159,8 @@ class Resection:
             return f"no target was marked as number {number}: say first what was taken out"
         if self._response is None:
             return "the probe is not calibrated: run acquire"
+        if removed.tissue is None:
+            return NO_SKIN
         if self._localiser.obstacle:
             return f"the bed cannot be counted: {self._localiser.obstacle}"
         return self._begin(BedCount(removed, began_s=self._clock()), number=number)
@@ -166,8 +183,23 @@ class Resection:
         if all(each.number != number for each in self.specimens):
             return f"there is no specimen {number}"
         self.specimens = tuple(each for each in self.specimens if each.number != number)
-        self.comparisons.pop(number)
+        self.comparisons.pop(number, None)
         self._note("specimen discarded", number=number)
+        self._compare()
+        return None
+
+    def label(self, number: int, of: str | None) -> str | None:
+        """Correct which removed target a specimen is of, None for none; the record keeps both.
+
+        Returns why not, or None.
+        """
+        specimen = next((each for each in self.specimens if each.number == number), None)
+        if specimen is None:
+            return f"there is no specimen {number}"
+        if of is not None and all(each.target.name != of for each in self.removed):
+            return f"no target {of} was marked as taken out"
+        self.specimens = tuple(replace(each, of=of) if each.number == number else each for each in self.specimens)
+        self._note("specimen labelled", number=number, was=specimen.of, of=of)
         self._compare()
         return None
 
@@ -230,9 +262,7 @@ class Resection:
             count=count,
             dead_time_s=counting.dead_time_s,
         )
-        self._tell(
-            f"{counting.kind} counted", number=counted.number, counts=count.counts, live_time_s=count.live_time_s
-        )
+        self._tell(f"{counting.kind} counted", **tell_specimen(counted, now_s=self._clock()))
         if counting.kind == "specimen":
             self.specimens = (*self.specimens, counted)
         else:
@@ -258,7 +288,7 @@ class Resection:
             self._left.remove(counting.removed.number)
             await self._begin_anew()
         self.looks[counting.removed.number] = look
-        self._tell("looked", number=counting.removed.number, **_told_by(look))
+        self._tell("looked", **tell_look(counting.removed.number, look))
         if counting.is_over:
             self._end()
         elif counting.is_due:
@@ -272,7 +302,7 @@ class Resection:
             self.comparisons = found
             for number, each in found.items():
                 share = (
-                    {} if each.share is None else _told_limits(each.share.ratio) | {"verdict": each.share.verdict}
+                    {} if each.share is None else tell_limits(each.share.ratio) | {"verdict": each.share.verdict}
                 )
                 self._tell("compared", number=number, is_hottest=each.is_hottest, **share)
 
@@ -289,42 +319,3 @@ class Resection:
 
     def _tell(self, event: str, **told: object) -> None:
         self._record(self._clock(), {"event": event, "patient_id": self._patient_id, **told})
-
-
-def _told_of(removed: Removed) -> dict[str, object]:
-    target = removed.target
-    return {
-        "target": target.name,
-        "centre_mm": target.centre_mm.tolist(),
-        "covariance_mm2": target.covariance_mm2.tolist(),
-        "log_activity_mean": target.log_activity_mean,
-        "log_activity_sigma": target.log_activity_sigma,
-        "background_cps": removed.background_cps,
-        "believed_at_s": removed.believed_at_s,
-        "others": [
-            {
-                "name": each.name,
-                "centre_mm": each.centre_mm.tolist(),
-                "activity_mbq": each.activity_mbq,
-                "log_activity_sigma": each.log_activity_sigma,
-            }
-            for each in removed.others
-        ],
-    }
-
-
-def _told_by(look: Look) -> dict[str, object]:
-    told: dict[str, object] = {
-        "counts": look.counts,
-        "live_time_s": look.live_time_s,
-        "decision": look.decision,
-        "reason": look.reason,
-    }
-    if look.bed is not None:
-        told |= {"activity_mbq": _told_limits(look.bed.activity_mbq), "share": _told_limits(look.bed.share)}
-    return told
-
-
-def _told_limits(limits: Limits) -> dict[str, object]:
-    upper = limits.upper if isfinite(limits.upper) else None
-    return {"best": limits.best, "lower": limits.lower, "upper": upper, "confidence": limits.confidence}

@@ -30,13 +30,13 @@ BERTA = Identifiers(patient_id="B-2", patient_name="BERTA^B")
 class Ward:
     """An archive whose studies are read from what a test laid out, and what came into use, in order."""
 
-    def __init__(self, patient_id: str | None, *laid_out: Study) -> None:
+    def __init__(self, patient_id: str | None, *laid_out: Study, awaited: str | None = None) -> None:
         self.laid_out = {one.study_uid: one for one in laid_out}
         self.dead: set[str] = set()
         self.reads = 0
         self.used: list[ArchivedStudy | None] = []
         self.slow: dict[str, asyncio.Event] = {}
-        self.archive = StudyArchive(patient_id=patient_id, read=self._read, on_use=self._use)
+        self.archive = StudyArchive(patient_id=patient_id, awaited=awaited, read=self._read, on_use=self._use)
 
     async def _read(self, objects: Sequence[Path]) -> StudyMap:
         self.reads += 1
@@ -281,3 +281,13 @@ async def test_what_a_person_chose_is_kept_when_the_node_starts_anew() -> None:
     assert await ward.archive.choose("1.1", **ANNA) is None
     await ward.archive.take(replace(received("2.2"), reason=FOUND_AT_START))
     assert ward.in_use == "1.1"
+
+
+async def test_after_a_restart_the_confirmed_study_is_waited_for() -> None:
+    """A newer one of the same patient takes nobody's place; a person may still choose it."""
+    ward = Ward("A-1", study("1.1"), study("1.2"), awaited="1.1")
+    for uid in ("1.2", "1.1"):
+        await ward.archive.take(replace(received(uid), reason=FOUND_AT_START))
+    assert ward.used_uids == ["1.1"]
+    assert await ward.archive.choose("1.2", **ANNA) is None
+    assert ward.used_uids == ["1.1", "1.2"]

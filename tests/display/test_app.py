@@ -23,9 +23,12 @@ from display.messages import (
     StudyChoice,
     StudyList,
 )
+from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
 from display.shelf import Shelf, shelve
+from display.trend import TrendMemory
 from navigation.volume import Volume, VolumeGeometry
+from tests.display.recorded import UNBEGUN, kept_nowhere, proceed
 from tests.display.resected import UNRESECTED, refuse
 
 
@@ -47,6 +50,7 @@ def state(seq: int) -> State:
         study=None,
         live_image=None,
         resection=UNRESECTED,
+        procedure=UNBEGUN,
         studies_revision=0,
     )
 
@@ -79,6 +83,9 @@ def exhibits() -> Exhibits:
         studies=lambda: StudyList(revision=0, studies=()),
         choose=choose,
         resect=refuse,
+        proceed=proceed,
+        journal=kept_nowhere(),
+        trend=TrendMemory(),
         clock=lambda: 7.0,
     )
 
@@ -195,13 +202,59 @@ def test_a_study_needs_the_patients_identifiers(client: TestClient) -> None:
     assert client.post("/v1/procedure", content=b" " * 70000).status_code == 413
 
 
+def test_a_step_is_taken_and_its_picture_kept(client: TestClient, exhibits: Exhibits) -> None:
+    """What is done is answered with its entry's number; a picture goes to an entry that is there, once."""
+    done: list[ProcedureRequest] = []
+
+    async def mark(request: ProcedureRequest) -> int:
+        done.append(request)
+        return exhibits.journal.add("marked", {})
+
+    png = b"\x89PNG\r\n\x1a\n"
+    exhibits = dataclasses.replace(exhibits, proceed=mark)
+    with TestClient(create_app(exhibits), base_url="http://127.0.0.1") as server:
+        request = ProcedureRequest(revision=0, action="mark")
+        answer = server.post("/v1/procedure/acts", content=msgspec.json.encode(request))
+        seq = msgspec.json.decode(answer.content, type=Done).seq
+        assert (answer.status_code, done, seq) == (200, [request], 1)
+        entry = exhibits.journal.find(seq)
+        assert entry is not None
+        assert entry.person == "this machine"
+        path = "/v1/procedure/pictures/{}"
+        assert server.post(path.format(seq), content=b"GIF89a").status_code == 422
+        assert server.post(path.format(seq), content=png + bytes(4 * 1024 * 1024)).status_code == 422
+        assert server.post(path.format(9), content=png).status_code == 404
+        assert server.post(path.format("x"), content=png).status_code == 422
+        assert server.post(path.format(seq), content=png).status_code == 204
+        assert server.post(path.format(seq), content=png).status_code == 409
+        assert exhibits.journal.picture(seq) == png
+    assert client.post("/v1/procedure/acts", content=b'{"revision":0,"action":"mark"}').status_code == 409
+    assert client.post("/v1/procedure/acts", content=b'{"revision":0,"action":"fly"}').status_code == 422
+
+
+def test_a_report_is_one_page_without_scripts(client: TestClient, exhibits: Exhibits) -> None:
+    """The last procedure's; 404 before there is one; nothing may run or be fetched in it."""
+    assert client.get("/v1/procedure/report").status_code == 404
+    told = {"patient_id": "1", "patient_name": "A^B", "study_uid": "1.2"}
+    number = exhibits.journal.add("begun", told)
+    answer = client.get("/v1/procedure/report")
+    assert answer.status_code == 200
+    assert "A, B, ID 1" in answer.text
+    assert "site, room" in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+    assert client.get(f"/v1/procedure/report?number={number}").text == answer.text
+    assert client.get("/v1/procedure/report?number=7").status_code == 404
+
+
 def test_the_description_names_every_message(client: TestClient) -> None:
     """/asyncapi.json lists what either side may send, with schemas that resolve."""
     document = client.get("/asyncapi.json").json()
     assert document["asyncapi"] == "3.0.0"
     assert set(document["channels"]["feed"]["messages"]) == {
-        "Hello", "State", "Heartbeat", "Pong", "Refusal", "Next", "Ping",
+        "Hello", "State", "Heartbeat", "Pong", "Refusal", "Next", "Ping", "SignIn",
     }  # fmt: skip
+    assert set(document["channels"]["events"]["messages"]) == {"Event", "Follow", "SignIn", "Refusal"}
     for message in document["components"]["messages"].values():
         assert message["payload"]["$ref"].rsplit("/", 1)[-1] in document["components"]["schemas"]
 

@@ -19,6 +19,7 @@ from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading,
 from display.composer import Composer
 from display.composition import ShownDevice, show_rate
 from display.messages import State
+from display.procedure_states import ProcedureView
 from navigation.estimation.estimate import Posterior, TargetEstimate, region_of
 from navigation.frames import Frame
 from navigation.steering.advice import Advice
@@ -27,6 +28,7 @@ from navigation.transforms import RigidTransform
 from tests.acquisition.received import received, study, study_map
 from tests.acquisition.resected import resection
 from tests.acquisition.test_localising import LOOKING_BACK, estimator, response
+from tests.display.recorded import kept_nowhere, unbegun
 
 NODE_MM = np.array([10.0, -10.0, 20.0])
 TIP_MM = (0.0, -40.0, 0.0)
@@ -108,12 +110,15 @@ class Console:
         self.archive = StudyArchive(patient_id="A-1", read=self._read, on_use=self._use)
         self.resection = resection(self.localiser, response())
         self.map = study_map(study())
+        self.journal = kept_nowhere()
+        self.session = unbegun(self.resection, self.localiser, self.journal)
         self.composer = Composer(
             board=self.board,
             localiser=self.localiser,
             synchroniser=self.synchroniser,
             archive=self.archive,
             resection=self.resection,
+            procedure=ProcedureView(self.session),
             devices={
                 "gamma": ShownDevice(kind="probe", label="Gamma probe", primary=True, stale_after_s=0.5),
                 "camera": ShownDevice(kind="tracker", label="Tracker", primary=True, stale_after_s=0.5),

@@ -18,6 +18,8 @@ from display.hub import Hub
 from display.messages import StudyList
 from display.metrics import RoomCollector
 from display.shelf import Shelf
+from display.trend import TrendMemory
+from tests.display.recorded import kept_nowhere, proceed
 from tests.display.resected import refuse
 from tests.display.test_app import HELLO, choose, state
 
@@ -47,6 +49,9 @@ def _read(board: Board, hub: Hub, figures: Figures | None) -> dict[tuple[str, ..
         studies=lambda: StudyList(revision=0, studies=()),
         choose=choose,
         resect=refuse,
+        proceed=proceed,
+        journal=kept_nowhere(),
+        trend=TrendMemory(),
         clock=lambda: 10.0,
     )
     collector = RoomCollector(

@@ -16,6 +16,8 @@ from display.hub import Hub
 from display.messages import SUBPROTOCOL, Hello, ServerMessage, StudyList
 from display.server import AddressInUse, Server, listen
 from display.shelf import Shelf
+from display.trend import TrendMemory
+from tests.display.recorded import kept_nowhere, proceed
 from tests.display.resected import refuse
 from tests.display.test_app import HELLO, choose, state
 
@@ -28,6 +30,9 @@ def exhibits() -> Exhibits:
         studies=lambda: StudyList(revision=0, studies=()),
         choose=choose,
         resect=refuse,
+        proceed=proceed,
+        journal=kept_nowhere(),
+        trend=TrendMemory(),
         clock=monotonic,
     )
 

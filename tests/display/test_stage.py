@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from acquisition.imaging import Imager, LiveImage
+from acquisition.session.journal import acting_as
 from devices.clock import monotonic
 from devices.mqtt import MqttPublisher
 from devices.mqtt_broker import Settings
 from devices.readings import DeviceHealth, LinkState
 from display.messages import HealthNotice, State, StudyChoice
+from display.procedure_messages import ProcedureRequest
 from display.resection_messages import ResectionRequest
 from display.stage import FRAME_INTERVAL_S, Signboard, Stage
 from navigation.volume import Volume, VolumeGeometry
@@ -38,6 +40,8 @@ class House:
             composer=self.console.composer,
             imager=self.imager,
             resection=self.console.resection,
+            session=self.console.session,
+            journal=self.console.journal,
             advance=self.advanced.append,
             publisher=publisher,
             clock=monotonic,
@@ -272,3 +276,39 @@ async def test_an_action_without_its_object_is_refused() -> None:
         refusal = await house.exhibits.resect(ResectionRequest(revision=0, action=action))
         assert "does not say of what" in (refusal or "")
     assert house.console.resection.revision == 0
+
+
+async def test_confirming_a_patient_begins_her_procedure_and_bars_all_others() -> None:
+    """Until it is ended no study of another patient comes into use, whatever identifiers are given."""
+    house = House()
+    house.console.archive._patient_id = None
+    await house.console.archive.take(received("1.1"))
+    house.console.map = study_map(study("2.2", patient_id="B-2", patient_name="BERTA^B"))
+    await house.console.archive.take(received("2.2"))
+    choose = house.exhibits.choose
+    assert await choose(StudyChoice(study_uid="1.1", patient_id="A-1", patient_name="ANNA^A")) is None
+    assert house.console.session.procedure.patient_id == "A-1"
+    refusal = await choose(StudyChoice(study_uid="2.2", patient_id="B-2", patient_name="BERTA^B"))
+    assert refusal is not None
+    assert "is not ended" in refusal
+    in_use = house.console.archive.in_use
+    assert in_use is not None
+    assert in_use.study.patient_id == "A-1"
+
+
+async def test_two_who_take_a_step_at_once_take_it_once() -> None:
+    """The later one has not seen what the earlier did: refused, and nothing is done."""
+    house = House()
+    await house.console.archive.take(received("1.1"))
+    await house.exhibits.choose(StudyChoice(study_uid="1.1", patient_id="A-1", patient_name="ANNA^A"))
+    seen = house.console.session.procedure.revision
+    step = ProcedureRequest(revision=seen, action="move", to="plan")
+    with acting_as("first"):
+        assert isinstance(await house.exhibits.proceed(step), int)
+    with acting_as("second"):
+        refusal = await house.exhibits.proceed(step)
+    assert isinstance(refusal, str)
+    assert "somebody else has acted" in refusal
+    assert [entry.person for entry in house.console.journal.after(0) if entry.kind == "moved"] == ["first"]
+    nothing = ProcedureRequest(revision=house.console.session.procedure.revision, action="sort")
+    assert "does not say what" in str(await house.exhibits.proceed(nothing))

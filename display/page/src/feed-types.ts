@@ -17,6 +17,8 @@ export interface Hello {
   readonly server_time_utc: string;
   /** Grey out an input, or all, after this silence. */
   readonly stale_after_s: number;
+  /** Of the page, until somebody chooses. */
+  readonly language?: "en" | "ru";
 }
 
 /** All that a display shows, as of now; the newest only, sent on ``next``. */
@@ -42,6 +44,7 @@ export interface State {
   /** Null before the first, and without a map. */
   readonly live_image: LiveImageState | null;
   readonly resection: ResectionState;
+  readonly procedure: ProcedureState;
   /** Changes when ``GET /v1/studies`` does. */
   readonly studies_revision: number;
 }
@@ -402,6 +405,64 @@ export interface SpecimenState {
   readonly reason: string;
 }
 
+/** Where the procedure of the patient on the table stands; kept in a database, so that a restart goes on. */
+export interface ProcedureState {
+  /** Of the procedure; 0: none has begun. */
+  readonly number: number;
+  /** Grows with everything that a person does in it. */
+  readonly revision: number;
+  readonly step: "bed" | "ended" | "ex vivo" | "in vivo" | "incision" | "patient" | "plan" | "skin scan" | "time-out";
+  /** Steps that were ever taken, in their order. */
+  readonly taken: readonly ("bed" | "ended" | "ex vivo" | "in vivo" | "incision" | "patient" | "plan" | "skin scan" | "time-out")[];
+  /** Forward first. */
+  readonly moves: readonly MoveState[];
+  readonly sources: readonly PlannedState[];
+  /** Empty but at the time-out. */
+  readonly checklist: readonly CheckState[];
+  /** Steps that were taken with a reason in place of a need. */
+  readonly overrides: number;
+  /** Why nothing is kept any more; empty while it is. */
+  readonly trouble: string;
+}
+
+/** A step that may be taken from here. */
+export interface MoveState {
+  readonly to: "bed" | "ended" | "ex vivo" | "in vivo" | "incision" | "patient" | "plan" | "skin scan" | "time-out";
+  /** False: back to a step that was taken before. */
+  readonly is_forward: boolean;
+  /** What is not so yet; then a reason is asked for. */
+  readonly unmet: readonly string[];
+  /** False: what is missing cannot be overridden. */
+  readonly is_possible: boolean;
+}
+
+/** A hot spot of the map, for a person to say what it is. */
+export interface PlannedState {
+  readonly name: string;
+  /** What it is taken for until somebody says. */
+  readonly proposed: "injection" | "neither" | "target";
+  /** What a person says it is; null: not yet. */
+  readonly confirmed: "injection" | "neither" | "target" | null;
+  /** Of the patient. */
+  readonly side: "left" | "midline" | "right";
+  /** Under the skin of the CT. */
+  readonly depth_mm: number | null;
+  /** Decayed to the time of planning. */
+  readonly activity_mbq: number | null;
+  /** Expected with the probe on the skin above it. */
+  readonly skin_rate_cps: number | null;
+}
+
+/** An item of the time-out. */
+export interface CheckState {
+  readonly name: string;
+  /** What the service knows of it. */
+  readonly said: string;
+  /** False: it cannot be confirmed, only overridden. */
+  readonly is_good: boolean;
+  readonly is_confirmed: boolean;
+}
+
 /** Each second, whatever else happens: the service is alive. */
 export interface Heartbeat {
   readonly type: "heartbeat";
@@ -433,6 +494,12 @@ export interface Next {
 export interface Ping {
   readonly type: "ping";
   readonly client_ms: number;
+}
+
+/** The first message of a connection: the token of the display, or of the person who signed in at it. */
+export interface SignIn {
+  readonly type: "sign_in";
+  readonly token: string;
 }
 
 /** Answer to ``GET /v1/studies``, newest first. */
@@ -482,14 +549,86 @@ export interface StudyChoice {
 export interface ResectionRequest {
   /** That the person has seen; another one has acted since: 409. */
   readonly revision: number;
-  /** Restore takes a mark back, discard a specimen out of the comparison. */
-  readonly action: "count_background" | "count_bed" | "count_specimen" | "discard" | "remove" | "restore" | "stop";
-  /** Name of the target to ``remove``. */
+  /** Restore takes a mark back, discard a specimen out of the comparison, label says which removed target a specimen is of; the record keeps what was before. */
+  readonly action: "count_background" | "count_bed" | "count_specimen" | "discard" | "label" | "remove" | "restore" | "stop";
+  /** Name of the target (remove, label; null: of none). */
   readonly target?: string | null;
-  /** Of the removed target (restore, count_bed) or the specimen (discard). */
+  /** Of the removed target (restore, count_bed) or the specimen (discard, label). */
   readonly number?: number | null;
+}
+
+/** Body of ``POST /v1/procedure/acts``: what a person does. Answered `Done`, or 409 with a sentence. */
+export interface ProcedureRequest {
+  /** That the person has seen; another one has acted since: 409. */
+  readonly revision: number;
+  readonly action: "check" | "mark" | "move" | "sort";
+  /** To ``move`` to. */
+  readonly to?: "bed" | "ended" | "ex vivo" | "in vivo" | "incision" | "patient" | "plan" | "skin scan" | "time-out" | null;
+  /** Why, where something is missing. */
+  readonly reason?: string;
+  /** Of the hot spot (sort) or the item (check). */
+  readonly name?: string | null;
+  /** What the hot spot is. */
+  readonly sort?: "injection" | "neither" | "target" | null;
+}
+
+/** Answer to an act that was done: a picture of what the display shows may be kept with it. */
+export interface Done {
+  /** Number of its entry in the record; 0 where it made none. */
+  readonly seq: number;
+}
+
+/** Body of ``POST /v1/sign-in``: a person's name and secret, or a display's token and no name. */
+export interface SignInRequest {
+  /** Empty for a display. */
+  readonly name: string;
+  readonly secret: string;
+}
+
+/** Answer to it: the token to send from now on, in the first message and as ``Authorization: Bearer``. */
+export interface Signed {
+  readonly token: string;
+  readonly name: string;
+  readonly role: "act" | "engineer" | "view";
+}
+
+/** Answer to ``GET /v1/trend?since_seq=``: the trend of the last minutes, oldest first. */
+export interface TrendList {
+  readonly session_id: string;
+  readonly points: readonly TrendPoint[];
+}
+
+/** The rate over one interval of the trend. */
+export interface TrendPoint {
+  readonly seq: number;
+  /** Its end, by the clock of ``pong``. */
+  readonly server_monotonic_s: number;
+  /** Null where there was no live rate: a gap, not a zero. */
+  readonly rate_cps: number | null;
+}
+
+/** An entry of the procedure's record. They come in the order of their numbers, and none is left out. */
+export interface Event {
+  readonly type: "event";
+  /** Growing; a display that was away asks for what came after it. */
+  readonly seq: number;
+  /** When, ISO 8601; empty in a beat. */
+  readonly at_utc: string;
+  /** Who did it; empty where the service noticed it by itself. */
+  readonly person: string;
+  /** ``moved``, ``marked``, ``alert`` ...; ``beat`` each second where nothing came. */
+  readonly kind: string;
+  /** Its particulars. */
+  readonly told: Readonly<Record<string, unknown>>;
+}
+
+/** The first message on ``/v1/events`` (after ``sign_in``, where that is asked for): from where to go on. */
+export interface Follow {
+  readonly type: "follow";
+  /** Number of the newest event that the display has; 0: none. */
+  readonly since_seq: number;
 }
 
 export type ServerMessage = Hello | State | Heartbeat | Pong | Refusal;
 
-export type ClientMessage = Next | Ping;
+export type ClientMessage = Next | Ping | SignIn;

@@ -6,6 +6,7 @@ import { find } from "./elements";
 import { Feed } from "./feed";
 import { Header } from "./header";
 import { Moment } from "./moment";
+import { ProcedurePanel } from "./procedure-panel";
 import { RatePanel } from "./rate-panel";
 import { ResectionPanel } from "./resection-panel";
 import { SlicesPanel } from "./slices-panel";
@@ -26,6 +27,7 @@ const aim = new AimPanel();
 const slices = new SlicesPanel();
 const resection = new ResectionPanel();
 const studies = new StudiesPanel();
+const procedure = new ProcedurePanel(() => studies.show());
 const strip = new TrustStrip(find("trust", HTMLElement));
 
 let session = "";
@@ -51,7 +53,8 @@ const feed = new Feed(() => {
     shown = received.state.seq;
     const live = new Moment(received, now_ms).rate;
     trend.note(now_ms, live?.rate_cps ?? null, live?.background_cps ?? null);
-    studies.follow(received.state.studies_revision, now_ms);
+    const { number, step } = received.state.procedure;
+    studies.follow(received.state.studies_revision, number > 0 && step !== "ended", now_ms);
     feed.drawn(shown);
   });
 });
@@ -65,6 +68,7 @@ function drawAll(now_ms: number): void {
   aim.draw(moment);
   slices.draw(moment);
   resection.draw(moment, now_ms);
+  procedure.draw(moment, now_ms);
   strip.draw(moment);
 }
 
@@ -78,12 +82,14 @@ window.setInterval(() => {
 }, WATCH_EVERY_MS);
 
 document.addEventListener("keydown", (event) => {
+  if (event.target instanceof HTMLInputElement) return; // a reason that is being written is no command
   if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
   const key = event.key.toLowerCase();
   if (key === "m") rate.touchTone();
   if (key === "h") rate.hold(performance.now());
   if (key === "v") slices.overlay.turn();
   resection.press(key);
+  procedure.press(key);
   tone.start();
 });
 // browsers start sound only after a touch or a key, anywhere on the page; the tone's own button sees to itself

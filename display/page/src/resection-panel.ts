@@ -1,5 +1,6 @@
 /** After the excision: what was taken out, what is counted over its bed and of it on the bench, and what that says. */
 
+import { act } from "./acts";
 import { find, make, write } from "./elements";
 import type { RemovedState, ResectionRequest, ResectionState, SpecimenState } from "./feed-types";
 import type { Moment } from "./moment";
@@ -63,14 +64,7 @@ export class ResectionPanel {
   }
 
   private async send(request: ResectionRequest): Promise<void> {
-    let words = "";
-    try {
-      const headers = { "content-type": "application/json" };
-      const answer = await fetch("/v1/resection", { method: "POST", headers, body: JSON.stringify(request) });
-      if (!answer.ok) words = await answer.text();
-    } catch {
-      words = "The service does not answer: nothing was done";
-    }
+    const { refusal: words } = await act("/v1/resection", request);
     this.refused = words ? { words, until_ms: performance.now() + REFUSED_MS } : null;
   }
 
@@ -82,7 +76,7 @@ export class ResectionPanel {
     const beds = make(
       "section",
       "beds",
-      ...this.targets.map((name, n) => this.act(`${name} is out`, n === 0 ? "R" : "", { action: "remove", target: name })),
+      ...this.targets.map((name, n) => this.key(`${name} is out`, n === 0 ? "R" : "", { action: "remove", target: name })),
       ...newestFirst.map((removed, n) => this.bed(removed, n === 0, state)),
     );
     if (beds.childElementCount === 0) beds.append(make("p", "hint", "No target is located: none can be marked as taken out."));
@@ -95,7 +89,7 @@ export class ResectionPanel {
     close.type = "button";
     close.dataset["does"] = "close";
     close.addEventListener("click", () => this.open(false));
-    const stop = state.counting ? [this.act("Stop", "", { action: "stop" })] : [];
+    const stop = state.counting ? [this.key("Stop", "", { action: "stop" })] : [];
     return make("div", "heading", make("h2", "", "Excision"), this.counted, ...stop, close);
   }
 
@@ -111,8 +105,8 @@ export class ResectionPanel {
       make(
         "div",
         "keys",
-        this.act("Count bed", isNewest ? "B" : "", { action: "count_bed", number: removed.number }, state.counting !== null),
-        this.act("Not out", "", { action: "restore", number: removed.number }),
+        this.key("Count bed", isNewest ? "B" : "", { action: "count_bed", number: removed.number }, state.counting !== null),
+        this.key("Not out", "", { action: "restore", number: removed.number }),
       ),
     );
     card.dataset["state"] = decision;
@@ -132,8 +126,8 @@ export class ResectionPanel {
       make(
         "div",
         "keys",
-        this.act("Specimen", "S", { action: "count_specimen" }, isBusy),
-        this.act("Background", "", { action: "count_background" }, isBusy),
+        this.key("Specimen", "S", { action: "count_specimen" }, isBusy),
+        this.key("Background", "", { action: "count_background" }, isBusy),
       ),
       make("p", "hint", `On the bench: ${background}`),
       ...empty,
@@ -143,7 +137,7 @@ export class ResectionPanel {
 
   private specimen(specimen: SpecimenState): HTMLElement {
     const { rate, share, word } = specimenOf(specimen);
-    const drop = this.act("\u00d7", "", { action: "discard", number: specimen.number });
+    const drop = this.key("\u00d7", "", { action: "discard", number: specimen.number });
     drop.setAttribute("aria-label", `Discard specimen ${specimen.number}`);
     const row = make(
       "div",
@@ -158,7 +152,7 @@ export class ResectionPanel {
     return row;
   }
 
-  private act(words: string, key: string, asked: Asked, isDisabled = false): HTMLButtonElement {
+  private key(words: string, key: string, asked: Asked, isDisabled = false): HTMLButtonElement {
     const button = make("button", "", words, ...(key ? [" ", make("span", "", key)] : []));
     button.type = "button";
     button.disabled = isDisabled;

@@ -1,5 +1,7 @@
 /** Received studies: what was made of each, and which is in use once its patient is confirmed. */
 
+import { act } from "./acts";
+import { authorised } from "./admission";
 import { find, make, write } from "./elements";
 import type { StudyChoice, StudyEntry, StudyList } from "./feed-types";
 import { dateTime, personName } from "./words";
@@ -11,6 +13,8 @@ export class StudiesPanel {
   private readonly button = find("studies-button", HTMLButtonElement);
   private revision: number | null = null;
   private retryAt_ms = 0;
+  /** Whether a person has confirmed the patient of a procedure that goes on. */
+  private isBegun = true;
   private list: StudyList | null = null;
   /** The study whose patient is being confirmed, and what of it is. */
   private asked: { study: StudyEntry; isName: boolean; isId: boolean } | null = null;
@@ -21,7 +25,11 @@ export class StudiesPanel {
   }
 
   /** Fetch the list anew where the service has another revision of it. */
-  follow(revision: number | null, now_ms: number): void {
+  follow(revision: number | null, isBegun: boolean, now_ms: number): void {
+    if (isBegun !== this.isBegun) {
+      this.isBegun = isBegun;
+      this.render();
+    }
     if (revision === null || revision === this.revision || now_ms < this.retryAt_ms) return;
     this.revision = revision;
     void this.refresh();
@@ -36,6 +44,11 @@ export class StudiesPanel {
     this.render();
   }
 
+  /** Open the list, above all else. */
+  show(): void {
+    this.open(true);
+  }
+
   private open(isOpen: boolean): void {
     this.panel.hidden = !isOpen;
     this.button.setAttribute("aria-expanded", String(isOpen));
@@ -46,7 +59,7 @@ export class StudiesPanel {
 
   private async refresh(): Promise<void> {
     try {
-      const answer = await fetch("/v1/studies");
+      const answer = await fetch("/v1/studies", { headers: authorised({}) });
       if (!answer.ok) throw new Error(`${answer.status}`);
       this.list = (await answer.json()) as StudyList;
       // a study that changed while its patient was being confirmed is another study
@@ -99,12 +112,12 @@ export class StudiesPanel {
     }
     article.dataset["state"] = study.in_use ? "in-use" : study.usable ? "usable" : "unusable";
     if (study.in_use) article.append(make("b", "in-use", "In use"));
-    else if (study.usable) article.append(this.useButton(study));
+    if (study.usable && !(study.in_use && this.isBegun)) article.append(this.useButton(study));
     return article;
   }
 
   private useButton(study: StudyEntry): HTMLElement {
-    const use = make("button", "", "Use this study");
+    const use = make("button", "", study.in_use ? "Confirm the patient" : "Use this study");
     use.type = "button";
     use.addEventListener("click", () => {
       this.asked = { study, isName: false, isId: false };
@@ -151,16 +164,14 @@ export class StudiesPanel {
   private async choose(study: StudyEntry): Promise<void> {
     const { study_uid, patient_id, patient_name } = study;
     const choice: StudyChoice = { study_uid, patient_id, patient_name };
-    try {
-      const headers = { "content-type": "application/json" };
-      const answer = await fetch("/v1/procedure", { method: "POST", headers, body: JSON.stringify(choice) });
-      if (!answer.ok) throw new Error(await answer.text());
-      this.open(false);
-      void this.refresh();
-    } catch (error) {
-      this.trouble = `Not in use: ${error instanceof Error ? error.message : String(error)}`;
+    const { refusal } = await act("/v1/procedure", choice);
+    if (refusal) {
+      this.trouble = `Not in use: ${refusal}`;
       this.render();
+      return;
     }
+    this.open(false);
+    void this.refresh();
   }
 }
 

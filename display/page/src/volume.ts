@@ -1,5 +1,6 @@
 /** A volume fetched from the service, and its values between voxels. */
 
+import { authorised } from "./admission";
 import type { VolumeState } from "./feed-types";
 import { apply, invert, type Matrix, type Point, subtract } from "./vectors";
 
@@ -14,7 +15,7 @@ export interface Volume {
 
 /** Fetch the voxels; throws where they do not fill the grid. */
 export async function fetchVolume(state: VolumeState, signal: AbortSignal): Promise<Volume> {
-  const answer = await fetch(state.url, { signal });
+  const answer = await fetch(state.url, { signal, headers: authorised({}) });
   if (!answer.ok) throw new Error(`${state.url}: ${answer.status}`);
   const bytes = await answer.arrayBuffer();
   const [slices, rows, columns] = state.shape;

@@ -118,7 +118,7 @@ async def test_a_removed_node_leaves_an_empty_bed() -> None:
     assert table.events[0]["target"] == "node"
     assert table.events[0]["others"][0]["name"] == "site"
     assert table.events[2]["decision"] == "removed"
-    assert table.events[2]["share"]["upper"] < 0.1
+    assert table.events[2]["bed"]["share"]["upper"] < 0.1
     assert all(event["patient_id"] == "A-1" for event in table.events)
     assert table.taken_out == [frozenset({"node"})], "nothing that was counted since was of the node"
 

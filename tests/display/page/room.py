@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from acquisition.agreement import TOLERANCE
+from acquisition.session.journal import Journal
 from devices.clock import monotonic
 from display.app import Exhibits, create_app
 from display.hub import Hub
@@ -37,12 +38,15 @@ from display.messages import (
     StudyList,
     TargetState,
 )
+from display.procedure_messages import ProcedureRequest
 from display.resection_messages import ResectionRequest
 from display.server import Server, listen
 from display.shelf import Shelf, ShelvedVolume, shelve
+from display.trend import TrendMemory
 from display.volume_messages import StudyState
 from navigation.volume import Volume, VolumeGeometry
 from tests.conftest import SYSTEM_PATH
+from tests.display.recorded import UNBEGUN, kept_nowhere
 from tests.display.resected import UNRESECTED
 
 PATIENCE_MS = 30_000
@@ -336,6 +340,9 @@ class Room:
     entries: tuple[StudyEntry, ...] = (make_entry("1.2.840.1"),)
     choices: list[StudyChoice] = field(default_factory=list)
     requests: list[ResectionRequest] = field(default_factory=list)
+    acts: list[ProcedureRequest] = field(default_factory=list)
+    journal: Journal = field(default_factory=kept_nowhere)
+    trend: TrendMemory = field(default_factory=TrendMemory)
     refusal: str | None = None
     now: dict[str, Any] = field(default_factory=dict)
 
@@ -383,6 +390,7 @@ class Room:
             "study": make_study(),
             "live_image": None,
             "resection": UNRESECTED,
+            "procedure": UNBEGUN,
             "studies_revision": 1,
         }
 
@@ -417,6 +425,7 @@ class Room:
             **self.now,
         )
         self.hub.publish(state)
+        self.trend.note(state)
 
     def change_target(self, **changes: Any) -> None:
         """Alter the first target."""
@@ -439,6 +448,11 @@ class Room:
         """Take what is marked or counted unless the room refuses."""
         self.requests.append(request)
         return self.refusal
+
+    async def proceed(self, request: ProcedureRequest) -> str | int:
+        """Take a step unless the room refuses."""
+        self.acts.append(request)
+        return self.refusal or self.journal.add(request.action, {})
 
     def studies(self) -> StudyList:
         """List what was received."""
@@ -463,6 +477,9 @@ async def serve(room: Room) -> AsyncIterator[None]:
             studies=room.studies,
             choose=room.choose,
             resect=room.resect,
+            proceed=room.proceed,
+            journal=room.journal,
+            trend=room.trend,
             clock=monotonic,
         )
     )

@@ -1,0 +1,222 @@
+"""The procedure's record: a database to which entries are added, and from which none is ever taken.
+
+SQLite with a write-ahead log. An entry is in the system's hands before `Journal.add` returns, so that it outlives
+a killed process; `Journal.settle` returns once it is on the disk, so that it outlives a power cut. Readers follow
+it by sequence number: that line loses nothing, however late somebody joins it.
+"""
+
+import asyncio
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+VERSION = 1
+
+SERVICE = ""
+"""Who did what no person did."""
+
+acting: ContextVar[str] = ContextVar("acting", default=SERVICE)
+"""The person who is acting now: entries made on her behalf bear her name."""
+
+
+@contextmanager
+def acting_as(person: str) -> Iterator[None]:
+    """Let every entry that is made in this block, by this task, bear a person's name."""
+    token = acting.set(person)
+    try:
+        yield
+    finally:
+        acting.reset(token)
+
+
+SCHEMA = """
+CREATE TABLE entry (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, at_utc TEXT NOT NULL, person TEXT NOT NULL, kind TEXT NOT NULL,
+  told TEXT NOT NULL
+) STRICT;
+CREATE TABLE picture (seq INTEGER PRIMARY KEY REFERENCES entry (seq), png BLOB NOT NULL) STRICT;
+CREATE INDEX entry_kind ON entry (kind, seq);
+CREATE TRIGGER entry_stays BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'the record is only added to'); END;
+CREATE TRIGGER entry_is_kept BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'the record is only added to'); END;
+"""
+
+MOST_AT_ONCE = 500
+
+log = structlog.get_logger()
+
+
+class JournalUnusable(Exception):
+    """Raised when the record cannot be opened; the message says which file, why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thing that was done, counted or noticed.
+
+    Attributes
+    ----------
+    seq
+        From 1, growing; never given twice.
+    at
+        When, UTC.
+    person
+        Who did it; empty for what the service did or noticed by itself.
+    kind, told
+        What it was, and its particulars as JSON has them.
+
+    """
+
+    seq: int
+    at: datetime
+    person: str
+    kind: str
+    told: Mapping[str, Any]
+
+
+class Journal:
+    """The open record; used by one event loop.
+
+    A disk that is full ends the record and never the room: ``failure`` says so from then on.
+    """
+
+    def __init__(self, database: sqlite3.Connection, path: Path, *, now: Callable[[], datetime]) -> None:
+        self.failure = ""
+        self._database = database
+        self._log = path.with_name(path.name + "-wal")
+        self._now = now
+        self._grown = asyncio.Event()
+
+    def add(self, kind: str, told: Mapping[str, Any], *, at: datetime | None = None) -> int:
+        """Add an entry of the person who is acting; its number, 0 where it could not be written."""
+        at = at or self._now()
+        row = (at.isoformat(), acting.get(), kind, json.dumps(told, allow_nan=False))
+        return self._write("INSERT INTO entry (at_utc, person, kind, told) VALUES (?, ?, ?, ?)", row)
+
+    def add_picture(self, seq: int, png: bytes) -> None:
+        """Keep a picture of what a display showed with an entry."""
+        self._write("INSERT INTO picture (seq, png) VALUES (?, ?)", (seq, png))
+
+    async def settle(self) -> None:
+        """Wait until everything that was added is on the disk."""
+        await asyncio.to_thread(_sync, self._log)
+
+    def after(self, seq: int, *, most: int = MOST_AT_ONCE) -> list[Entry]:
+        """Give the entries after a number, oldest first, at most so many."""
+        rows = self._database.execute(
+            "SELECT seq, at_utc, person, kind, told FROM entry WHERE seq > ? ORDER BY seq LIMIT ?", (seq, most)
+        )
+        return [_entry(row) for row in rows]
+
+    def find(self, seq: int) -> Entry | None:
+        """Find an entry by its number."""
+        found = self.after(seq - 1, most=1)
+        return found[0] if found and found[0].seq == seq else None
+
+    def all_after(self, seq: int) -> Iterator[Entry]:
+        """Give every entry after a number, oldest first."""
+        while found := self.after(seq):
+            yield from found
+            seq = found[-1].seq
+
+    def picture(self, seq: int) -> bytes | None:
+        """Find the picture that belongs to an entry, None where there is none."""
+        row = self._database.execute("SELECT png FROM picture WHERE seq = ?", (seq,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def newest_of(self, kind: str) -> int:
+        """Give the number of the newest entry of a kind; 0 where there is none."""
+        (seq,) = self._database.execute("SELECT max(seq) FROM entry WHERE kind = ?", (kind,)).fetchone()
+        return int(seq or 0)
+
+    @property
+    def newest_seq(self) -> int:
+        """Number of the newest entry; 0 before the first."""
+        (seq,) = self._database.execute("SELECT max(seq) FROM entry").fetchone()
+        return int(seq or 0)
+
+    async def grown_beyond(self, seq: int) -> None:
+        """Wait for an entry after a number."""
+        while self.newest_seq <= seq:
+            await self._grown.wait()
+
+    def _write(self, statement: str, values: tuple[object, ...]) -> int:
+        try:
+            with self._database:
+                seq = self._database.execute(statement, values).lastrowid or 0
+        except sqlite3.OperationalError as exc:
+            self.failure = f"the procedure is not recorded any more ({exc}): make room on the disk and start again"
+            log.error("journal failed", reason=str(exc))  # noqa: TRY400 - a full disk needs no trace
+            return 0
+        grown, self._grown = self._grown, asyncio.Event()
+        grown.set()
+        return seq
+
+
+def _entry(row: tuple[int, str, str, str, str]) -> Entry:
+    seq, at_utc, person, kind, told = row
+    return Entry(seq=seq, at=datetime.fromisoformat(at_utc), person=person, kind=kind, told=json.loads(told))
+
+
+def _sync(path: Path) -> None:
+    try:
+        number = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return  # moved into the database meanwhile, which SQLite has synchronised
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+@contextmanager
+def open_journal(path: Path, *, now: Callable[[], datetime]) -> Iterator[Journal]:
+    """Open the record in a file, made where there is none.
+
+    Raises
+    ------
+    JournalUnusable
+        Where it cannot be opened, is no such record, or is another service's at this moment.
+
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        database = sqlite3.connect(path, timeout=0)
+    except (OSError, sqlite3.Error) as exc:
+        raise JournalUnusable(f"{path}: the procedure's record cannot be opened: {exc}") from exc
+    try:
+        _prepare(database, path)
+        yield Journal(database, path, now=now)
+    finally:
+        database.close()
+
+
+def _prepare(database: sqlite3.Connection, path: Path) -> None:
+    try:
+        # one service at a time: two would each hold a procedure that the other does not know
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version not in {0, VERSION}:
+            raise JournalUnusable(
+                f"{path}: a record of version {version}, wanted {VERSION}: name another file in procedure.database"
+            )
+        if version == 0:
+            database.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        else:
+            database.executescript("BEGIN IMMEDIATE; COMMIT;")
+    except sqlite3.OperationalError as exc:
+        raise JournalUnusable(
+            f"{path}: the procedure's record cannot be used ({exc}): another radionav may have it"
+        ) from exc
+    except sqlite3.DatabaseError as exc:
+        raise JournalUnusable(f"{path}: is no record of procedures ({exc}): move it away") from exc

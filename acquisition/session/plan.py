@@ -1,0 +1,93 @@
+"""What the map shows, as a surgeon plans by it: side, depth, activity now, and what to expect at the skin."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from acquisition.reading import StudyMap
+from acquisition.session.procedure import Sort
+from navigation.hotspots import Hotspot
+from navigation.probe.response import Response
+from navigation.steering.reach import land
+from navigation.tissue import Tissue
+
+MIDLINE_MM = 15.0
+"""Closer to the middle of the scan than this no side is named: the midline is not where the table's middle is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedSource:
+    """A hot spot of the map.
+
+    Attributes
+    ----------
+    name
+        As on the map.
+    proposed
+        What it is taken for until a person says what it is.
+    side
+        ``"left"``, ``"right"`` or ``"midline"`` of the patient.
+    depth_mm
+        Under the skin of the CT; None where there is no skin near it.
+    activity_mbq
+        Decayed to the time of planning; None where the study does not say.
+    skin_rate_cps
+        Expected with the probe held to the skin straight above it; None without activity, skin or calibration.
+
+    """
+
+    name: str
+    proposed: Sort
+    side: Literal["left", "right", "midline"]
+    depth_mm: float | None
+    activity_mbq: float | None
+    skin_rate_cps: float | None
+
+
+def sorted_spots(spots: Sequence[Hotspot], sorts: Mapping[str, Sort]) -> list[Hotspot]:
+    """Give the hot spots as a person sorted them: each of its kind, without those that are neither."""
+    kept = []
+    for spot in spots:
+        sort = sorts.get(spot.name, spot.kind)
+        if sort != "neither":
+            kept.append(replace(spot, kind=sort))
+    return kept
+
+
+def plan_of(found: StudyMap, response: Response | None, *, left: float | None) -> tuple[PlannedSource, ...]:
+    """Look at each hot spot; ``left`` is the share of the scan's activity that is left, None where not known."""
+    activity = found.study.activity
+    middle_mm = 0.0
+    if activity is not None:
+        corner = np.array(activity.geometry.shape) - 1
+        middle_mm = float(activity.geometry.positions_mm(corner[None, :] / 2)[0, 0])
+    return tuple(_planned(spot, found.skin, response, left=left, middle_mm=middle_mm) for spot in found.hotspots)
+
+
+def _planned(
+    spot: Hotspot, skin: Tissue | None, response: Response | None, *, left: float | None, middle_mm: float
+) -> PlannedSource:
+    activity_mbq = None if spot.activity_mbq is None or left is None else spot.activity_mbq * left
+    depth_mm = skin_rate_cps = None
+    if skin is not None:
+        centre_mm = spot.centre_mm[None, :]
+        height_mm = float(skin.skin_at(centre_mm).height_mm[0])
+        depth_mm = -height_mm if np.isfinite(height_mm) else None
+        tip_mm, normal, is_landed = land(skin, centre_mm)
+        if response is not None and activity_mbq is not None and is_landed[0]:
+            per_mbq = response.expected_rate_cps(centre_mm, tip_mm, -normal, skin)
+            skin_rate_cps = float(per_mbq[0, 0]) * activity_mbq + response.background_cps
+    off_mm = float(spot.centre_mm[0]) - middle_mm
+    side: Literal["left", "right", "midline"] = "left" if off_mm > 0 else "right"
+    if abs(off_mm) < MIDLINE_MM:
+        side = "midline"
+    return PlannedSource(
+        name=spot.name,
+        proposed=spot.kind,
+        side=side,
+        depth_mm=depth_mm,
+        activity_mbq=activity_mbq,
+        skin_rate_cps=skin_rate_cps,
+    )

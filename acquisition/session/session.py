@@ -1,0 +1,229 @@
+"""The procedure of the patient on the table: what persons do step by step, refused with a sentence or recorded."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from math import isfinite
+from typing import Any
+
+from acquisition.archive import ArchivedStudy
+from acquisition.localising import Localiser
+from acquisition.resection.bed import Decision
+from acquisition.resection.record import Findings, Recorded, read_back
+from acquisition.resection.resection import Resection
+from acquisition.session.checklist import Equipment, Item, time_out
+from acquisition.session.journal import Journal
+from acquisition.session.plan import PlannedSource, plan_of
+from acquisition.session.procedure import Procedure, Sort, fold
+from acquisition.session.steps import IMPOSSIBLE_WITHOUT, Need, Step, Transition, transitions_from
+from devices.clock import Clock
+from navigation.probe.response import Response
+
+LEAST_REASON = 4
+"""Letters of a reason: a key that was hit by chance is none."""
+
+
+class Session:
+    """Leads through a procedure; what it holds is what the journal says, so that a restart goes on from there.
+
+    Parameters
+    ----------
+    journal
+        The record.
+    resection, localiser
+        What was marked and counted, and what is believed.
+    equipment
+        Says what the room works with now.
+    response
+        Of the probe in hand; None without a calibration.
+    share_left
+        Says which share of a study's activity is left now; None where nobody knows.
+    sort
+        Takes the map's hot spots for what a person says they are.
+    clock, now
+        Host monotonic clock; and the time of day, with its zone.
+
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        resection: Resection,
+        localiser: Localiser,
+        equipment: Callable[[], Equipment],
+        response: Response | None,
+        share_left: Callable[[ArchivedStudy], float | None],
+        sort: Callable[[Mapping[str, Sort]], Awaitable[None]],
+        clock: Clock,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._journal = journal
+        self._now = now
+        self._resection = resection
+        self._localiser = localiser
+        self._equipment = equipment
+        self._response = response
+        self._share_left = share_left
+        self._sort = sort
+        self._clock = clock
+        self._seen = 0
+        self.procedure = self._find_last()
+        self.sources: tuple[PlannedSource, ...] = ()
+        """Hot spots of the map in use."""
+
+    def _find_last(self) -> Procedure:
+        begun = self._journal.newest_of("begun")
+        procedure = fold(self._journal.all_after(begun - 1)) if begun else Procedure()
+        self._seen = self._journal.newest_seq
+        return Procedure() if procedure.step is Step.ENDED else procedure
+
+    def resume(self) -> frozenset[str]:
+        """Go on with a procedure that a restart interrupted; names what was taken out of the patient before."""
+        procedure = self.procedure
+        if not procedure.number:
+            return frozenset()
+        recorded = (
+            Recorded(at_s=self._at_s(entry.at), event=entry.kind, told=entry.told)
+            for entry in self._journal.all_after(procedure.number)
+        )
+        findings = read_back(recorded)
+        self._resection.resume(procedure.patient_id, findings, revision=procedure.revision)
+        return frozenset(each.target.name for each in findings.removed)
+
+    async def use(self, archived: ArchivedStudy | None) -> None:
+        """Plan by the study that has come into use; None where none is any more."""
+        self.sources = ()
+        if archived is None:
+            return
+        self._resection.lay(archived.map.skin)
+        left = self._share_left(archived)
+        self.sources = await asyncio.to_thread(plan_of, archived.map, self._response, left=left)
+
+    def record(self, at_s: float, event: Mapping[str, Any]) -> None:
+        """Enter what was marked, counted or answered after an excision, at a time of the host's clock."""
+        told = {key: value for key, value in event.items() if key != "event"}
+        self._add(event["event"], told, at=self._now() - timedelta(seconds=self._clock() - at_s))
+
+    def note(self, kind: str, told: Mapping[str, Any]) -> None:
+        """Enter what the service noticed by itself."""
+        self._add(kind, told)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a procedure has begun and not ended."""
+        return self.procedure.number > 0 and self.procedure.step is not Step.ENDED
+
+    def refuse(self, patient_id: str) -> str | None:
+        """Say why no study of this patient may come into use, or None: nobody's comes into another's procedure."""
+        procedure = self.procedure
+        if not self.is_open or procedure.patient_id == patient_id:
+            return None
+        return (
+            f"the procedure of {procedure.patient_name} ({procedure.patient_id}) is not ended: end it first; "
+            "a study of another patient is never loaded into it"
+        )
+
+    async def begin(self, *, patient_id: str, patient_name: str, study_uid: str) -> None:
+        """Begin a procedure: a person has confirmed both identifiers of the study that came into use.
+
+        The same patient's procedure goes on, with another of her studies too. Ask `refuse` before.
+        """
+        procedure = self.procedure
+        if self.is_open and procedure.patient_id == patient_id:
+            if procedure.study_uid != study_uid:
+                self._add("study", {"study_uid": study_uid})
+        else:
+            self._resection.resume(patient_id, Findings(), revision=self._resection.revision + 1)
+            told = {"patient_id": patient_id, "patient_name": patient_name, "study_uid": study_uid}
+            self._add("begun", told)
+        await self._journal.settle()
+
+    async def sort(self, name: str, sort: Sort) -> str | None:
+        """Say what a hot spot of the map is; returns why not, or None."""
+        if self.procedure.step is not Step.PLAN:
+            return f"hot spots are confirmed at the step plan, not at {self.procedure.step}: go back to it first"
+        if all(source.name != name for source in self.sources):
+            return f"the map in use has no hot spot {name}"
+        self._add("sorted", {"name": name, "as": sort})
+        await self._journal.settle()
+        await self._sort(self.procedure.sorts)
+        return None
+
+    async def check(self, name: str) -> str | None:
+        """Confirm an item of the time-out; returns why not, or None."""
+        if self.procedure.step is not Step.TIME_OUT:
+            return f"the time-out is not held at {self.procedure.step}"
+        item = next((each for each in self.items() if each.name == name), None)
+        if item is None:
+            return f"the time-out has no item {name}"
+        if not item.is_good:
+            return f"{name} cannot be confirmed ({item.said}): mend it, or go on with a reason"
+        self._add("checked", {"item": name, "said": item.said})
+        await self._journal.settle()
+        return None
+
+    async def move(self, to: Step, reason: str) -> str | None:
+        """Take a step; where something is missing, with a reason; returns why not, or None."""
+        procedure = self.procedure
+        transition = next((each for each in transitions_from(procedure.step) if each.to is to), None)
+        if transition is None:
+            return f"{to} does not follow {procedure.step}"
+        unmet = self.unmet(transition)
+        if blocking := IMPOSSIBLE_WITHOUT & set(unmet):
+            return f"{' and '.join(blocking)}: that has to be so first"
+        if unmet and len(reason.strip()) < LEAST_REASON:
+            return f"not yet so: {'; '.join(unmet)}. To go on all the same, give a reason"
+        told = {"from": procedure.step, "to": to, "unmet": list(unmet), "reason": reason.strip()}
+        self._add("moved", told)
+        await self._journal.settle()
+        return None
+
+    async def mark(self, *, rate_cps: float | None, tip_mm: tuple[float, float, float] | None) -> int:
+        """Mark this moment, with the rate and the tip's place where they are known; gives the entry's number."""
+        known = rate_cps if rate_cps is not None and isfinite(rate_cps) else None
+        seq = self._add("marked", {"rate_cps": known, "tip_mm": tip_mm, "step": self.procedure.step})
+        await self._journal.settle()
+        return seq
+
+    def items(self) -> tuple[Item, ...]:
+        """Go through the time-out as it stands now."""
+        return time_out(self._equipment(), self.procedure, self.sources, now=self._now())
+
+    def unmet(self, transition: Transition) -> tuple[Need, ...]:
+        """List what is not so yet of what a step needs."""
+        return tuple(need for need in transition.needs if not self._is_met(need))
+
+    def _is_met(self, need: Need) -> bool:
+        procedure, resection, newest = self.procedure, self._resection, self._localiser.newest
+        targets = newest.posterior.targets if newest and newest.posterior.is_consistent else ()
+        kinds = [procedure.sorts.get(source.name) for source in self.sources]
+        counted = {specimen.of for specimen in resection.specimens}
+        looks = [resection.looks.get(each.number) for each in resection.removed]
+        met: dict[Need, Callable[[], bool]] = {
+            Need.WHOLE: lambda: False,
+            Need.CONFIRMED: lambda: procedure.number > 0,
+            Need.SORTED: lambda: bool(kinds) and None not in kinds,
+            Need.TARGETED: lambda: "target" in kinds,
+            Need.CHECKED: lambda: all(item.is_good and item.name in procedure.checks for item in self.items()),
+            Need.LOCATED: lambda: any(each.kind == "target" and each.is_localisable for each in targets),
+            Need.REMOVED: lambda: bool(resection.removed),
+            Need.COUNTED: lambda: all(each.target.name in counted for each in resection.removed),
+            Need.DECIDED: lambda: all(look and look.decision is Decision.REMOVED for look in looks),
+        }
+        return met[need]()
+
+    def _add(self, kind: str, told: Mapping[str, Any], *, at: datetime | None = None) -> int:
+        seq = self._journal.add(kind, told, at=at)
+        for entry in self._journal.all_after(self._seen):
+            self.procedure = self.procedure.with_entry(entry)
+            self._seen = entry.seq
+        return seq
+
+    @property
+    def failure(self) -> str:
+        """Why nothing is entered any more; empty while it is."""
+        return self._journal.failure
+
+    def _at_s(self, at: datetime) -> float:
+        return self._clock() - (self._now() - at).total_seconds()

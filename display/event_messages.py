@@ -1,0 +1,38 @@
+"""The line of events, version 1, and what is fetched beside it."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+
+class Follow(Struct, frozen=True, kw_only=True, tag="follow", forbid_unknown_fields=True):
+    """The first message on ``/v1/events`` (after ``sign_in``, where that is asked for): from where to go on."""
+
+    since_seq: Annotated[int, Meta(ge=0, description="Number of the newest event that the display has; 0: none.")]
+
+
+class Event(Struct, frozen=True, kw_only=True, tag="event"):
+    """An entry of the procedure's record. They come in the order of their numbers, and none is left out."""
+
+    seq: Annotated[int, Meta(ge=0, description="Growing; a display that was away asks for what came after it.")]
+    at_utc: Annotated[str, Meta(description="When, ISO 8601; empty in a beat.")]
+    person: Annotated[str, Meta(description="Who did it; empty where the service noticed it by itself.")]
+    kind: Annotated[
+        str, Meta(description="``moved``, ``marked``, ``alert`` ...; ``beat`` each second where nothing came.")
+    ]
+    told: Annotated[dict[str, Any], Meta(description="Its particulars.")]
+
+
+class TrendPoint(Struct, frozen=True, kw_only=True):
+    """The rate over one interval of the trend."""
+
+    seq: Annotated[int, Meta(ge=0)]
+    server_monotonic_s: Annotated[float, Meta(description="Its end, by the clock of ``pong``.")]
+    rate_cps: Annotated[float | None, Meta(description="Null where there was no live rate: a gap, not a zero.")]
+
+
+class TrendList(Struct, frozen=True, kw_only=True):
+    """Answer to ``GET /v1/trend?since_seq=``: the trend of the last minutes, oldest first."""
+
+    session_id: str
+    points: tuple[TrendPoint, ...]

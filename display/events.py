@@ -1,0 +1,75 @@
+"""The line of events: everything that is entered into the procedure's record, in order, none left out.
+
+Each display reads it from the record itself, at its own pace, from where it left off: nothing is queued for it.
+"""
+
+import asyncio
+
+import msgspec
+import structlog
+from fastapi import WebSocket, WebSocketDisconnect
+
+from acquisition.session.journal import Entry, Journal
+from display.event_messages import Event, Follow
+from display.messages import Refusal
+
+CLOSE_BAD_MESSAGE = 4400
+
+BEAT_S = 1.0
+"""After so long without an event the newest number is sent, so that silence is told from a dead line."""
+
+log = structlog.get_logger()
+
+
+def show_event(entry: Entry) -> Event:
+    """Show an entry of the record."""
+    return Event(
+        seq=entry.seq, at_utc=entry.at.isoformat(), person=entry.person, kind=entry.kind, told=dict(entry.told)
+    )
+
+
+async def serve_events(websocket: WebSocket, journal: Journal) -> None:
+    """Send every event after the number that the display's next message names, until it leaves."""
+    try:
+        sent = await websocket.receive()
+        if sent["type"] == "websocket.disconnect":
+            return
+        follow = msgspec.json.decode(sent.get("text") or "", type=Follow)
+    except msgspec.DecodeError as exc:
+        log.warning("display refused", reason=str(exc))
+        refusal = Refusal(message=f"not a message of the line of events: {exc}; see docs/feed.md")
+        await websocket.send_text(msgspec.json.encode(refusal).decode())
+        await websocket.close(CLOSE_BAD_MESSAGE)
+        return
+    telling = asyncio.create_task(_tell(websocket, journal, follow.since_seq), name="display events")
+    listening = asyncio.create_task(_until_left(websocket), name="display events listening")
+    try:
+        await asyncio.wait([telling, listening], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (telling, listening):
+            task.cancel()
+        await asyncio.wait([telling, listening])
+    failure = None if telling.cancelled() else telling.exception()
+    if failure is not None and not isinstance(failure, WebSocketDisconnect | RuntimeError):
+        raise failure
+
+
+async def _tell(websocket: WebSocket, journal: Journal, seq: int) -> None:
+    while True:
+        for entry in journal.after(seq):
+            await websocket.send_text(msgspec.json.encode(show_event(entry)).decode())
+            seq = entry.seq
+        if journal.newest_seq > seq:
+            continue
+        try:
+            async with asyncio.timeout(BEAT_S):
+                await journal.grown_beyond(seq)
+        except TimeoutError:
+            beat = Event(seq=seq, at_utc="", person="", kind="beat", told={})
+            await websocket.send_text(msgspec.json.encode(beat).decode())
+
+
+async def _until_left(websocket: WebSocket) -> None:
+    """Read until the display leaves; what it says is nothing that is answered."""
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass

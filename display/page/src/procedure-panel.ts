@@ -1,0 +1,223 @@
+/** The procedure, step by step: where it stands, what the next step needs, and a reason where something is missing. */
+
+import { act } from "./acts";
+import { find, make, write } from "./elements";
+import type { CheckState, MoveState, PlannedState, ProcedureRequest, ProcedureState } from "./feed-types";
+import type { Moment } from "./moment";
+import { keepPicture } from "./picture";
+import { REASONS, STEPS, plannedWords, sortWord, stepWord } from "./procedure-words";
+
+/** How long a refusal stays where nothing else takes its place. */
+const REFUSED_MS = 8000;
+
+type Asked = Omit<ProcedureRequest, "revision">;
+
+export class ProcedurePanel {
+  private readonly panel = find("procedure", HTMLElement);
+  private readonly button = find("procedure-button", HTMLButtonElement);
+  private state: ProcedureState | null = null;
+  private shown = "";
+  private refused: { words: string; until_ms: number } | null = null;
+  /** The step whose missing needs are about to be overridden. */
+  private overriding: MoveState["to"] | null = null;
+  private reason = "";
+
+  /** @param choosePatient opens what a patient is chosen by */
+  constructor(private readonly choosePatient: () => void) {
+    this.button.addEventListener("click", () => this.open(this.panel.hidden));
+  }
+
+  /** Show what holds now; null where the page knows nothing. */
+  draw(moment: Moment | null, now_ms: number): void {
+    this.state = moment?.state.procedure ?? null;
+    if (this.refused && now_ms > this.refused.until_ms) this.refused = null;
+    write(this.button, this.state ? `Procedure: ${stepWord(this.state)}` : "Procedure");
+    this.button.dataset["state"] = this.state?.step ?? "none";
+    if (this.panel.hidden || this.state === null) return;
+    if (!this.state.moves.some((move) => move.to === this.overriding)) this.overriding = null;
+    const key = JSON.stringify([this.state, this.refused, this.overriding]);
+    if (key === this.shown) return;
+    this.shown = key;
+    this.render(this.state);
+  }
+
+  /** Do what a key is for: P opens and closes, N takes the next step where nothing is missing, K marks this moment. */
+  press(key: string): void {
+    if (key === "p") this.open(this.panel.hidden);
+    if (this.state === null) return;
+    if (key === "k") this.ask({ action: "mark" });
+    const next = this.state.moves.find((move) => move.is_forward);
+    if (key === "n" && !this.panel.hidden && next) this.take(next);
+  }
+
+  close(): void {
+    if (!this.panel.hidden) this.open(false);
+  }
+
+  private open(isOpen: boolean): void {
+    this.panel.hidden = !isOpen;
+    this.button.setAttribute("aria-expanded", String(isOpen));
+    this.overriding = null;
+    this.shown = "";
+  }
+
+  private take(move: MoveState): void {
+    if (move.unmet.length === 0) this.ask({ action: "move", to: move.to });
+    else if (move.is_possible) this.overriding = move.to;
+  }
+
+  private ask(asked: Asked): void {
+    if (this.state) void this.send({ revision: this.state.revision, ...asked });
+  }
+
+  private async send(request: ProcedureRequest): Promise<void> {
+    const { refusal, seq } = await act("/v1/procedure/acts", request);
+    this.refused = refusal ? { words: refusal, until_ms: performance.now() + REFUSED_MS } : null;
+    if (refusal) return;
+    this.overriding = null;
+    this.reason = "";
+    if (request.action === "mark" || request.action === "move") await keepPicture(seq);
+  }
+
+  private render(state: ProcedureState): void {
+    const focused = (document.activeElement as HTMLElement | null)?.dataset["does"];
+    const trouble = make("p", "trouble", this.refused?.words ?? state.trouble);
+    trouble.setAttribute("role", "alert");
+    const close = this.key("Close", "P", "close", () => this.open(false));
+    const heading = make("div", "heading", make("h2", "", "Procedure"), this.key("Mark now", "K", "mark", () => this.ask({ action: "mark" })), close);
+    const overridden = this.overriding && state.moves.find((move) => move.to === this.overriding);
+    const content = overridden ? [this.override(overridden)] : [this.work(state), this.moves(state)];
+    this.panel.replaceChildren(heading, steps(state), trouble, ...content);
+    if (focused) this.panel.querySelector<HTMLElement>(`[data-does="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  /** What is to be done at this step. */
+  private work(state: ProcedureState): HTMLElement {
+    const work = make("section", "work");
+    if (state.step === "patient" && state.number === 0) {
+      work.append(
+        make("p", "hint", "Confirm name and ID of the patient on the table."),
+        this.key("Choose the patient", "", "patient", () => this.choosePatient()),
+      );
+    }
+    if (state.step === "plan") work.append(...state.sources.map((source) => this.source(source)));
+    if (state.step === "time-out") work.append(...state.checklist.map((check) => this.check(check)));
+    if (state.step === "ended") {
+      const report = make("a", "report", "Report");
+      report.href = `/v1/procedure/report?number=${state.number}`;
+      report.target = "_blank";
+      report.rel = "noopener";
+      work.append(report);
+    }
+    const hint = STEPS[state.step].hint;
+    if (hint) work.append(make("p", "hint", hint));
+    if (state.overrides > 0) work.append(make("p", "hint", `${state.overrides} steps were taken with a reason; the report names them.`));
+    return work;
+  }
+
+  private source(source: PlannedState): HTMLElement {
+    const choices = (["target", "injection", "neither"] as const).map((sort) => {
+      const choice = this.key(sortWord(sort), "", `sort ${source.name} ${sort}`, () => this.ask({ action: "sort", name: source.name, sort }));
+      choice.setAttribute("role", "radio");
+      choice.setAttribute("aria-checked", String(source.confirmed === sort));
+      if (source.confirmed === null && source.proposed === sort) choice.dataset["proposed"] = "true";
+      return choice;
+    });
+    const keys = make("div", "choices", ...choices);
+    keys.setAttribute("role", "radiogroup");
+    keys.setAttribute("aria-label", source.name);
+    const row = make("div", "source", make("b", "", source.name), make("span", "", plannedWords(source)), keys);
+    row.dataset["state"] = source.confirmed ?? "open";
+    return row;
+  }
+
+  private check(check: CheckState): HTMLElement {
+    const state = check.is_confirmed && check.is_good ? "confirmed" : check.is_good ? "open" : "failing";
+    const shape = { confirmed: "\u2713", open: "\u25cb", failing: "\u25b2" }[state];
+    const row = make("button", "check", make("i", "", shape), make("b", "", check.name), make("span", "", check.said));
+    row.type = "button";
+    row.dataset["does"] = `check ${check.name}`;
+    row.dataset["state"] = state;
+    row.setAttribute("role", "checkbox");
+    row.setAttribute("aria-checked", String(state === "confirmed"));
+    row.setAttribute("aria-label", `${check.name}: ${check.said}`);
+    row.addEventListener("click", () => this.ask({ action: "check", name: check.name }));
+    return row;
+  }
+
+  private moves(state: ProcedureState): HTMLElement {
+    const moves = make("section", "moves");
+    for (const move of state.moves) {
+      const isEarlyEnd = move.to === "ended" && state.step !== "bed";
+      const isNext = move.is_forward && !isEarlyEnd;
+      const words = isEarlyEnd ? "End early" : isNext ? `Next: ${STEPS[move.to].word}` : `Back to ${STEPS[move.to].word}`;
+      const button = this.key(words, isNext ? "N" : "", `move ${move.to}`, () => this.take(move));
+      button.classList.add(isNext ? "next" : "other");
+      button.disabled = !move.is_possible;
+      if (isNext) {
+        button.dataset["state"] = move.unmet.length === 0 ? "ready" : "missing";
+        moves.prepend(button, ...move.unmet.map((need) => make("p", "unmet", `\u25b2 Not yet: ${need}`)));
+      } else moves.append(button);
+    }
+    return moves;
+  }
+
+  /** What is missing, and reasons to touch or write. */
+  private override(move: MoveState): HTMLElement {
+    const input = make("input", "");
+    input.type = "text";
+    input.maxLength = 500;
+    input.value = this.reason;
+    input.placeholder = "Reason";
+    input.setAttribute("aria-label", "Reason");
+    input.dataset["does"] = "reason";
+    const go = this.key(`Go on to ${STEPS[move.to].word}`, "", "override", () => this.ask({ action: "move", to: move.to, reason: this.reason }));
+    const tell = (): void => void (go.disabled = this.reason.trim().length < 4);
+    input.addEventListener("input", () => {
+      this.reason = input.value;
+      tell();
+    });
+    tell();
+    const presets = REASONS.map((reason) =>
+      this.key(reason, "", `reason ${reason}`, () => {
+        this.reason = input.value = reason;
+        tell();
+      }),
+    );
+    const back = this.key("Not now", "", "back", () => {
+      this.overriding = null;
+      this.shown = "";
+    });
+    return make(
+      "section",
+      "override",
+      make("p", "", "This is missing:"),
+      ...move.unmet.map((need) => make("p", "unmet", `\u25b2 ${need}`)),
+      make("p", "", "To go on all the same, say why; the report names it."),
+      make("div", "choices", ...presets),
+      input,
+      make("div", "choices", go, back),
+    );
+  }
+
+  private key(words: string, key: string, does: string, press: () => void): HTMLButtonElement {
+    const button = make("button", "", words, ...(key ? [" ", make("span", "", key)] : []));
+    button.type = "button";
+    button.dataset["does"] = does;
+    button.addEventListener("click", press);
+    return button;
+  }
+}
+
+/** All steps in their order: taken, now, ahead. */
+function steps(state: ProcedureState): HTMLElement {
+  const list = make("ol", "steps");
+  for (const [name, { word }] of Object.entries(STEPS)) {
+    const isTaken = (state.taken as readonly string[]).includes(name);
+    const step = make("li", "", word);
+    step.dataset["state"] = name === state.step ? "now" : isTaken ? "taken" : "ahead";
+    if (name === state.step) step.setAttribute("aria-current", "step");
+    list.append(step);
+  }
+  return list;
+}

@@ -1,0 +1,71 @@
+"""The feed's messages, version 1: the procedure, its steps, and what a person does in it."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+StepName: TypeAlias = Literal[
+    "patient", "plan", "time-out", "skin scan", "incision", "in vivo", "ex vivo", "bed", "ended"
+]
+SortName: TypeAlias = Literal["target", "injection", "neither"]
+
+
+class MoveState(Struct, frozen=True, kw_only=True):
+    """A step that may be taken from here."""
+
+    to: StepName
+    is_forward: Annotated[bool, Meta(description="False: back to a step that was taken before.")]
+    unmet: Annotated[tuple[str, ...], Meta(description="What is not so yet; then a reason is asked for.")]
+    is_possible: Annotated[bool, Meta(description="False: what is missing cannot be overridden.")]
+
+
+class PlannedState(Struct, frozen=True, kw_only=True):
+    """A hot spot of the map, for a person to say what it is."""
+
+    name: str
+    proposed: Annotated[SortName, Meta(description="What it is taken for until somebody says.")]
+    confirmed: Annotated[SortName | None, Meta(description="What a person says it is; null: not yet.")]
+    side: Annotated[Literal["left", "right", "midline"], Meta(description="Of the patient.")]
+    depth_mm: Annotated[float | None, Meta(description="Under the skin of the CT.")]
+    activity_mbq: Annotated[float | None, Meta(description="Decayed to the time of planning.")]
+    skin_rate_cps: Annotated[float | None, Meta(description="Expected with the probe on the skin above it.")]
+
+
+class CheckState(Struct, frozen=True, kw_only=True):
+    """An item of the time-out."""
+
+    name: str
+    said: Annotated[str, Meta(description="What the service knows of it.")]
+    is_good: Annotated[bool, Meta(description="False: it cannot be confirmed, only overridden.")]
+    is_confirmed: bool
+
+
+class ProcedureState(Struct, frozen=True, kw_only=True):
+    """Where the procedure of the patient on the table stands; kept in a database, so that a restart goes on."""
+
+    number: Annotated[int, Meta(ge=0, description="Of the procedure; 0: none has begun.")]
+    revision: Annotated[int, Meta(ge=0, description="Grows with everything that a person does in it.")]
+    step: StepName
+    taken: Annotated[tuple[StepName, ...], Meta(description="Steps that were ever taken, in their order.")]
+    moves: Annotated[tuple[MoveState, ...], Meta(description="Forward first.")]
+    sources: tuple[PlannedState, ...]
+    checklist: Annotated[tuple[CheckState, ...], Meta(description="Empty but at the time-out.")]
+    overrides: Annotated[int, Meta(ge=0, description="Steps that were taken with a reason in place of a need.")]
+    trouble: Annotated[str, Meta(description="Why nothing is kept any more; empty while it is.")]
+
+
+class ProcedureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of ``POST /v1/procedure/acts``: what a person does. Answered `Done`, or 409 with a sentence."""
+
+    revision: Annotated[int, Meta(description="That the person has seen; another one has acted since: 409.")]
+    action: Literal["move", "sort", "check", "mark"]
+    to: Annotated[StepName | None, Meta(description="To ``move`` to.")] = None
+    reason: Annotated[str, Meta(max_length=500, description="Why, where something is missing.")] = ""
+    name: Annotated[str | None, Meta(description="Of the hot spot (sort) or the item (check).")] = None
+    sort: Annotated[SortName | None, Meta(description="What the hot spot is.")] = None
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    """Answer to an act that was done: a picture of what the display shows may be kept with it."""
+
+    seq: Annotated[int, Meta(ge=0, description="Number of its entry in the record; 0 where it made none.")]

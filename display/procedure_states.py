@@ -1,0 +1,102 @@
+"""The procedure as a display shows it; and what a person asks for."""
+
+from acquisition.session.session import Session
+from acquisition.session.steps import IMPOSSIBLE_WITHOUT, Step, Transition, transitions_from
+from display.messages import State
+from display.procedure_messages import CheckState, MoveState, PlannedState, ProcedureRequest, ProcedureState
+
+KEPT_S = 0.25
+"""How long a state is shown anew before it is put together again; what a person does is seen at once."""
+
+ORDER = tuple(Step)
+
+
+class ProcedureView:
+    """Shows a session, put together a few times a second: most frames show what the one before did."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._made_s = float("-inf")
+        self._made: ProcedureState | None = None
+
+    def show(self, *, now_s: float) -> ProcedureState:
+        """Show it as it stands now."""
+        made, procedure = self._made, self._session.procedure
+        is_seen = made is not None and (made.number, made.revision) == (procedure.number, procedure.revision)
+        if made is None or not is_seen or now_s - self._made_s > KEPT_S:
+            made, self._made_s = show_procedure(self._session), now_s
+            self._made = made
+        return made
+
+
+def show_procedure(session: Session) -> ProcedureState:
+    """Show where a procedure stands."""
+    procedure = session.procedure
+    is_timing_out = procedure.step is Step.TIME_OUT
+    return ProcedureState(
+        number=procedure.number,
+        revision=procedure.revision,
+        step=procedure.step.value,
+        taken=tuple(step.value for step in procedure.taken),
+        moves=tuple(_show_move(session, each) for each in transitions_from(procedure.step)),
+        sources=tuple(
+            PlannedState(
+                name=source.name,
+                proposed=source.proposed,
+                confirmed=procedure.sorts.get(source.name),
+                side=source.side,
+                depth_mm=source.depth_mm,
+                activity_mbq=source.activity_mbq,
+                skin_rate_cps=source.skin_rate_cps,
+            )
+            for source in session.sources
+        ),
+        checklist=tuple(
+            CheckState(
+                name=item.name,
+                said=item.said,
+                is_good=item.is_good,
+                is_confirmed=item.name in procedure.checks,
+            )
+            for item in (session.items() if is_timing_out else ())
+        ),
+        overrides=len(procedure.overrides),
+        trouble=session.failure,
+    )
+
+
+def _show_move(session: Session, transition: Transition) -> MoveState:
+    unmet = session.unmet(transition)
+    return MoveState(
+        to=transition.to.value,
+        is_forward=ORDER.index(transition.to) > ORDER.index(transition.start),
+        unmet=tuple(need.value for need in unmet),
+        is_possible=not IMPOSSIBLE_WITHOUT & set(unmet),
+    )
+
+
+async def act(session: Session, request: ProcedureRequest, newest: State | None) -> str | int:
+    """Do what a person asks for; gives the number of its entry, or a sentence why not."""
+    if request.revision != session.procedure.revision:
+        return "somebody else has acted meanwhile: look again, then repeat it if it still holds"
+    match request:
+        case ProcedureRequest(action="mark"):
+            return await _mark(session, newest)
+        case ProcedureRequest(action="move", to=str(to), reason=reason):
+            refusal = await session.move(Step(to), reason)
+        case ProcedureRequest(action="sort", name=str(name), sort=str(sort)):
+            refusal = await session.sort(name, sort)
+        case ProcedureRequest(action="check", name=str(name)):
+            refusal = await session.check(name)
+        case _:
+            refusal = f"{request.action} does not say what: see docs/feed.md"
+    return refusal or session.failure or session.procedure.revision
+
+
+async def _mark(session: Session, newest: State | None) -> int | str:
+    rate, pose = (newest.rate, newest.pose) if newest else (None, None)
+    seq = await session.mark(
+        rate_cps=rate.rate_cps if rate and rate.age_s <= 1 else None,
+        tip_mm=pose.tip_mm if pose and pose.age_s <= 1 else None,
+    )
+    return session.failure or seq

@@ -1,0 +1,133 @@
+"""The procedure's record: only added to, followed by number, and not lost by a process that is killed."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from acquisition.session.journal import JournalUnusable, acting_as, open_journal
+
+NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+
+
+def now() -> datetime:
+    return NOW
+
+
+WRITER = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from acquisition.session.journal import open_journal
+with open_journal(Path(sys.argv[1]), now=lambda: datetime.now(tz=UTC)) as journal:
+    for number in range(100):
+        journal.add("marked", {"number": number})
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_was_added_outlives_a_killed_process(tmp_path: Path) -> None:
+    """Killed right after the last entry, without closing anything: all are there, in their order."""
+    path = tmp_path / "procedures.sqlite"
+    ended = subprocess.run([sys.executable, "-c", WRITER, path], check=False)  # noqa: S603 - our own words
+    assert ended.returncode == -9
+    with open_journal(path, now=now) as journal:
+        entries = list(journal.all_after(0))
+    assert [entry.told["number"] for entry in entries] == list(range(100))
+    assert [entry.seq for entry in entries] == list(range(1, 101))
+
+
+def test_an_entry_bears_who_acted_and_when(tmp_path: Path) -> None:
+    """A person's name within her act, nobody's outside of it."""
+    with open_journal(tmp_path / "a" / "record.sqlite", now=now) as journal:
+        with acting_as("Dr. Sokolova"):
+            journal.add("marked", {"rate_cps": 12.5})
+        journal.add("alert", {"device": "gamma"})
+        first, second = journal.after(0)
+        assert (first.person, first.at, first.kind, first.told) == (
+            "Dr. Sokolova",
+            NOW,
+            "marked",
+            {"rate_cps": 12.5},
+        )
+        assert second.person == ""
+        assert journal.after(1) == [second]
+        assert journal.find(2) == second
+        assert journal.find(3) is None
+        assert (journal.newest_seq, journal.newest_of("marked"), journal.newest_of("begun")) == (2, 1, 0)
+
+
+def test_nothing_can_be_changed_or_taken_out(tmp_path: Path) -> None:
+    """Not even by another program: the database itself refuses."""
+    path = tmp_path / "record.sqlite"
+    with open_journal(path, now=now) as journal:
+        journal.add("marked", {})
+    database = sqlite3.connect(path)
+    for statement in ("DELETE FROM entry", "UPDATE entry SET person = 'somebody else'"):
+        with pytest.raises(sqlite3.DatabaseError, match="only added to"):
+            database.execute(statement)
+    database.close()
+
+
+def test_two_services_never_share_a_record(tmp_path: Path) -> None:
+    """The second is told so: each would hold a procedure that the other does not know."""
+    path = tmp_path / "record.sqlite"
+    with (
+        open_journal(path, now=now),
+        pytest.raises(JournalUnusable, match="another radionav may have it"),
+        open_journal(path, now=now),
+    ):
+        pass
+
+
+def test_a_file_that_is_no_record_is_left_alone(tmp_path: Path) -> None:
+    """Text, or a record of a later version: refused with the file's name, and unchanged."""
+    path = tmp_path / "notes.txt"
+    path.write_text("nothing of ours, but long enough to be taken for a database" * 20, encoding="utf-8")
+    former = path.read_bytes()
+    with pytest.raises(JournalUnusable, match="is no record"), open_journal(path, now=now):
+        pass
+    assert path.read_bytes() == former
+    later = tmp_path / "later.sqlite"
+    database = sqlite3.connect(later)
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(JournalUnusable, match="version 99"), open_journal(later, now=now):
+        pass
+
+
+async def test_whoever_waits_is_told_of_the_next_entry(tmp_path: Path) -> None:
+    """Also of one that was made before he asked."""
+    with open_journal(tmp_path / "record.sqlite", now=now) as journal:
+        waiting = asyncio.create_task(journal.grown_beyond(0))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        journal.add("marked", {})
+        async with asyncio.timeout(10):
+            await waiting
+            await journal.grown_beyond(0)
+        await journal.settle()
+
+
+def test_a_full_disk_is_said_and_ends_nothing(tmp_path: Path) -> None:
+    """What cannot be written is not entered; the room is told, and goes on."""
+    with open_journal(tmp_path / "record.sqlite", now=now) as journal:
+        journal._database.execute("PRAGMA max_page_count = 9")
+        for _ in range(50):
+            journal.add("marked", {"words": "x" * 1000})
+        assert "make room on the disk" in journal.failure
+        assert journal.add("marked", {"words": "x" * 9000}) == 0
+        assert 0 < len(list(journal.all_after(0))) < 50
+
+
+def test_a_picture_belongs_to_an_entry(tmp_path: Path) -> None:
+    """It is found by that number, and there is none of other entries."""
+    with open_journal(tmp_path / "record.sqlite", now=now) as journal:
+        seq = journal.add("marked", {})
+        journal.add_picture(seq, b"\x89PNG")
+        assert journal.picture(seq) == b"\x89PNG"
+        assert journal.picture(seq + 1) is None

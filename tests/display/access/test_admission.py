@@ -1,0 +1,238 @@
+"""Who may look and act: by token, for as long as it holds, at no more than a person's pace."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from fastapi import WebSocketDisconnect
+from fastapi.testclient import TestClient
+
+from devices.clock import monotonic
+from devices.dicom.web.access import TokenUnusable
+from display.access.admission import AccessFiles, Admission, SignInRefused, TooManyTries
+from display.access.gate import BURST, Allowance
+from display.access.people import Role, change_person
+from display.access_messages import Signed, SignIn, SignInRequest
+from display.app import Exhibits, create_app
+from display.event_messages import Event, Follow
+from display.messages import SUBPROTOCOL, Hello, Refusal
+from display.metrics import RoomCollector
+from tests.display.test_app import decode
+from tests.display.test_app import exhibits as make_exhibits
+
+VIEW, ENGINEER, SECRET = "v" * 40, "e" * 40, "correct horse"
+NAME = "Dr. Sokolova"
+
+exhibits = make_exhibits
+
+
+def write_token(path: Path, token: str) -> Path:
+    path.write_text(token, encoding="ascii")
+    path.chmod(0o600)
+    return path
+
+
+class Door:
+    """A room that asks who comes in, and a clock that a test moves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now_s = 1000.0
+        self.files = AccessFiles(
+            view_token=write_token(folder / "view.token", VIEW),
+            engineer_token=write_token(folder / "engineer.token", ENGINEER),
+            people=folder / "people.toml",
+        )
+        change_person(self.files.people, NAME, role=Role.ACT, secret=SECRET)
+        self.admission = Admission(self.files, lambda: self.now_s)
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Door:
+    """A room with one person, a display's token and an engineer's."""
+    return Door(tmp_path)
+
+
+@asynccontextmanager
+async def watching(admission: Admission) -> AsyncIterator[None]:
+    """Let it look at its files."""
+    task = asyncio.create_task(admission.watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def test_a_token_says_who_somebody_is(door: Door) -> None:
+    """A display looks, an engineer's program reads figures, nobody else is anybody."""
+    display, program = door.admission.visitor(VIEW), door.admission.visitor(ENGINEER)
+    assert display is not None
+    assert program is not None
+    assert (display.may(Role.VIEW), display.may(Role.ACT), display.may(Role.ENGINEER)) == (True, False, False)
+    assert (program.may(Role.VIEW), program.may(Role.ACT), program.may(Role.ENGINEER)) == (True, False, True)
+    for wrong in ("", "v" * 39, "x" * 40):
+        assert door.admission.visitor(wrong) is None
+
+
+async def test_a_person_signs_in_for_a_day(door: Door) -> None:
+    """Her token is another each time, and ends by the clock or by her leave."""
+    token, visitor = await door.admission.sign_in(NAME, SECRET)
+    assert (visitor.name, visitor.role) == (NAME, Role.ACT)
+    assert door.admission.visitor(token) == visitor
+    second, _ = await door.admission.sign_in(NAME, SECRET)
+    assert second != token
+    door.admission.sign_out(second)
+    assert door.admission.visitor(second) is None
+    door.now_s += 13 * 3600
+    assert door.admission.visitor(token) is None
+
+
+async def test_wrong_secrets_are_slowed_down(door: Door) -> None:
+    """Five wrong ones, of whatever names, and nobody is asked for a minute, not even with the right one."""
+    for name in (NAME, "nobody", NAME, NAME, ""):
+        with pytest.raises(SignInRefused, match="name or secret is wrong"):
+            await door.admission.sign_in(name, "guess")
+    with pytest.raises(TooManyTries):
+        await door.admission.sign_in(NAME, SECRET)
+    door.now_s += 61
+    await door.admission.sign_in(NAME, SECRET)
+
+
+async def test_who_is_taken_out_of_a_file_is_out(door: Door) -> None:
+    """A person who is removed or has another secret, and a display whose token was exchanged."""
+    async with watching(door.admission), asyncio.timeout(20):
+        token, _ = await door.admission.sign_in(NAME, SECRET)
+        gone = [asyncio.create_task(door.admission.until_gone(each)) for each in (token, VIEW)]
+        change_person(door.files.people, NAME, role=Role.ACT, secret="another secret")
+        await gone[0]
+        assert door.admission.visitor(VIEW) is not None
+        write_token(door.files.view_token, "w" * 40)
+        await gone[1]
+        assert door.admission.visitor("w" * 40) is not None
+        door.files.people.write_text("nonsense", encoding="utf-8")
+        await door.admission.until_gone("w" * 40)
+
+
+def test_two_roles_never_share_a_token(tmp_path: Path) -> None:
+    """Nobody could tell who asks."""
+    write_token(tmp_path / "view.token", VIEW)
+    change_person(tmp_path / "people.toml", NAME, role=Role.ACT, secret=SECRET)
+    files = AccessFiles(
+        view_token=tmp_path / "view.token",
+        engineer_token=tmp_path / "view.token",
+        people=tmp_path / "people.toml",
+    )
+    with pytest.raises(TokenUnusable, match="same token"):
+        Admission(files, monotonic)
+
+
+def test_an_address_has_so_many_requests(door: Door) -> None:
+    """A burst, then a pace; others have their own."""
+    allowance = Allowance(lambda: door.now_s)
+    assert sum(allowance.spend("a") for _ in range(1000)) == BURST
+    assert allowance.spend("b")
+    door.now_s += 1.0
+    assert 0 < sum(allowance.spend("a") for _ in range(1000)) < BURST
+
+
+@pytest.fixture
+def client(exhibits: Exhibits, door: Door) -> Iterator[TestClient]:
+    """A browser at a room that asks who comes in."""
+    collector = RoomCollector.__new__(RoomCollector)
+    collector.collect = lambda: iter(())  # type: ignore[method-assign]  # an empty room has no figures
+    app = create_app(exhibits, collector=collector, admission=door.admission)
+    with TestClient(app, base_url="http://127.0.0.1") as made:
+        yield made
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+def signed_in(client: TestClient, name: str, secret: str) -> str:
+    body = msgspec.json.encode(SignInRequest(name=name, secret=secret))
+    answer = client.post("/v1/sign-in", content=body)
+    assert answer.status_code == 200, answer.text
+    client.cookies.clear()
+    return msgspec.json.decode(answer.content, type=Signed).token
+
+
+def test_each_role_reaches_what_is_its_own_and_no_more(client: TestClient) -> None:
+    """Looking wants a token, acting a person, figures an engineer; the page itself is anybody's."""
+    person = signed_in(client, NAME, SECRET)
+    for token, look, do, figures in (
+        ("", 401, 401, 401),
+        ("x" * 40, 401, 401, 401),
+        (VIEW, 200, 403, 403),
+        (ENGINEER, 200, 403, 200),
+        (person, 200, 409, 403),
+    ):
+        headers = bearer(token) if token else {}
+        assert client.get("/v1/studies", headers=headers).status_code == look
+        assert client.get("/v1/trend", headers=headers).status_code == look
+        act = client.post("/v1/procedure/acts", content=b'{"revision":0,"action":"mark"}', headers=headers)
+        assert act.status_code == do
+        assert client.get("/metrics", headers=headers).status_code == figures
+    assert client.get("/asyncapi.json").status_code == 200
+
+
+def test_a_cookie_looks_and_never_acts(client: TestClient) -> None:
+    """A browser sends it whoever asked: it opens a report in a page of its own, and takes no step."""
+    body = msgspec.json.encode(SignInRequest(name=NAME, secret=SECRET))
+    answer = client.post("/v1/sign-in", content=body)
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert client.get("/v1/studies").status_code == 200
+    assert client.post("/v1/procedure/acts", content=b'{"revision":0,"action":"mark"}').status_code == 401
+    token = msgspec.json.decode(answer.content, type=Signed).token
+    assert client.post("/v1/sign-out", headers=bearer(token)).status_code == 204
+    client.cookies.clear()
+    assert client.get("/v1/studies", headers=bearer(token)).status_code == 401
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"name":"","secret":"x"}', b'{"name":"A"}', b"x" * 9000])
+def test_what_signs_nobody_in_is_refused(client: TestClient, body: bytes) -> None:
+    """In words, and without saying whether there is such a person."""
+    answer = client.post("/v1/sign-in", content=body)
+    assert answer.status_code in {401, 422}
+    assert not answer.cookies
+
+
+@pytest.mark.parametrize("path", ["/v1/feed", "/v1/events"])
+@pytest.mark.parametrize("first", ['{"type":"next","last_seq":-1}', '{"type":"sign_in","token":"guess"}', "["])
+def test_a_socket_without_a_token_hears_nothing(client: TestClient, path: str, first: str) -> None:
+    """Turned away with a reason before anything of the room is sent."""
+    with client.websocket_connect(f"ws://127.0.0.1{path}", subprotocols=[SUBPROTOCOL]) as socket:
+        socket.send_text(first)
+        assert isinstance(decode(socket.receive_text()), Refusal)
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_text()
+    assert closed.value.code == 4401
+
+
+def test_a_display_signs_in_by_its_first_message(client: TestClient, exhibits: Exhibits, door: Door) -> None:
+    """On either line; once its token is exchanged it is turned away in mid-stream."""
+    sign_in = msgspec.json.encode(SignIn(token=VIEW)).decode()
+    with client.websocket_connect("ws://127.0.0.1/v1/feed", subprotocols=[SUBPROTOCOL]) as socket:
+        socket.send_text(sign_in)
+        assert isinstance(decode(socket.receive_text()), Hello)
+    exhibits.journal.add("marked", {"number": 1})
+    exhibits.journal.add("marked", {"number": 2})
+    with client.websocket_connect("ws://127.0.0.1/v1/events", subprotocols=[SUBPROTOCOL]) as socket:
+        socket.send_text(sign_in)
+        socket.send_text(msgspec.json.encode(Follow(since_seq=1)).decode())
+        event = msgspec.json.decode(socket.receive_text(), type=Event)
+        assert (event.seq, event.told) == (2, {"number": 2})
+        door.admission._tokens = {}
+        door.admission._tell()
+        told = socket.receive_text()
+        while '"beat"' in told:
+            told = socket.receive_text()
+        assert isinstance(decode(told), Refusal)
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_text()
+        assert closed.value.code == 4401

@@ -1,0 +1,160 @@
+"""The procedure on the page: each step with what it needs, and a reason where something is missing."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+from playwright.async_api import Page, expect
+
+from display.procedure_messages import CheckState, MoveState, PlannedState, ProcedureRequest
+from tests.display.page.room import Room
+
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+
+
+def change(room: Room, **changes: Any) -> None:
+    """Alter where the procedure stands."""
+    room.now["procedure"] = msgspec.structs.replace(room.now["procedure"], **changes)
+
+
+def move(to: Any, *unmet: str, is_forward: bool = True, is_possible: bool = True) -> MoveState:
+    return MoveState(to=to, is_forward=is_forward, unmet=unmet, is_possible=is_possible)
+
+
+async def asked(room: Room, count: int) -> ProcedureRequest:
+    """Wait until so many requests have come, and return the last."""
+    async with asyncio.timeout(30):
+        while len(room.acts) < count:  # noqa: ASYNC110 - a list sets no event
+            await asyncio.sleep(0.02)
+    assert len(room.acts) == count
+    return room.acts[-1]
+
+
+PLAN = (
+    PlannedState(
+        name="target 1",
+        proposed="target",
+        confirmed=None,
+        side="left",
+        depth_mm=24.6,
+        activity_mbq=0.52,
+        skin_rate_cps=812.4,
+    ),
+    PlannedState(
+        name="injection",
+        proposed="injection",
+        confirmed="injection",
+        side="midline",
+        depth_mm=None,
+        activity_mbq=None,
+        skin_rate_cps=None,
+    ),
+)
+
+
+async def test_the_plan_is_confirmed_spot_by_spot(room: Room, page: Page) -> None:
+    """Side, depth, activity and rate stand with each hot spot; a touch says what it is; no number is covered."""
+    change(
+        room, number=3, revision=7, step="plan", taken=("patient", "plan"), sources=PLAN, moves=(move("time-out"),)
+    )
+    await page.keyboard.press("p")
+    panel = page.locator("#procedure")
+    await expect(panel).to_contain_text("patient's left, 25 mm deep, 0.52 MBq now, expect 812 /s at the skin")
+    await expect(panel).to_contain_text("midline, depth not known, activity not known")
+    await expect(panel.locator("li[aria-current]")).to_have_text("Plan")
+    spot = page.get_by_role("radiogroup", name="target 1")
+    await spot.get_by_role("radio", name="Target").click()
+    wanted = ProcedureRequest(revision=7, action="sort", name="target 1", sort="target")
+    assert await asked(room, 1) == wanted
+    for covered in ("#rate", "#aim", "#guidance", "#trust"):
+        one, other = [await page.locator(name).bounding_box() for name in (covered, "#procedure")]
+        assert one is not None
+        assert other is not None
+        is_beside = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+        assert is_beside or one["y"] + one["height"] <= other["y"] or other["y"] + other["height"] <= one["y"]
+    await page.keyboard.press("n")
+    assert await asked(room, 2) == ProcedureRequest(revision=7, action="move", to="time-out")
+
+
+async def test_the_time_out_is_read_item_by_item(room: Room, page: Page) -> None:
+    """What holds is touched; what fails is a triangle with its sentence; each is 15 mm or more."""
+    checklist = (
+        CheckState(name="tracker", said="live, residual 0.3 mm", is_good=True, is_confirmed=False),
+        CheckState(name="nuclide", said="Tc-99m", is_good=True, is_confirmed=True),
+        CheckState(name="quality check", said="not done: run acquire", is_good=False, is_confirmed=False),
+    )
+    change(room, number=3, revision=9, step="time-out", checklist=checklist)
+    await page.keyboard.press("p")
+    await page.get_by_role("checkbox", name="tracker").click()
+    assert await asked(room, 1) == ProcedureRequest(revision=9, action="check", name="tracker")
+    for name, state in (("tracker", "open"), ("nuclide", "confirmed"), ("quality check", "failing")):
+        item = page.get_by_role("checkbox", name=name)
+        await expect(item).to_have_attribute("data-state", state)
+        box = await item.bounding_box()
+        assert box is not None
+        assert box["height"] >= 56, "15 mm on a 24-inch screen of 1920 x 1080 are 54 px"
+
+
+async def test_what_is_missing_asks_for_a_reason(room: Room, page: Page) -> None:
+    """The step says what is missing; it is taken with a reason that was touched or written, and never without."""
+    needs = "a target is located"
+    change(room, number=3, revision=4, step="skin scan", moves=(move("incision", needs), move("ended", "all")))
+    await page.keyboard.press("p")
+    await expect(page.locator("#procedure")).to_contain_text(f"Not yet: {needs}")
+    await page.keyboard.press("n")
+    go = page.get_by_role("button", name="Go on to Incision")
+    await expect(go).to_be_disabled()
+    await page.get_by_label("Reason").fill("hm m")
+    await expect(go).to_be_enabled()
+    await page.get_by_role("button", name="Surgeon's judgement").click()
+    room.refusal = "somebody else has acted meanwhile"
+    await go.click()
+    wanted = ProcedureRequest(revision=4, action="move", to="incision", reason="Surgeon's judgement")
+    assert await asked(room, 1) == wanted
+    await expect(page.locator("#procedure .trouble, #procedure [role=alert]")).to_have_text(room.refusal)
+    room.refusal = None
+    await expect(go).to_be_visible()
+    await go.click()
+    assert await asked(room, 2) == wanted
+
+
+async def test_no_patient_no_procedure(room: Room, page: Page) -> None:
+    """Before the patient is confirmed no step can be taken; the list of studies is one touch away."""
+    change(room, moves=(move("plan", "both identifiers", is_possible=False),))
+    await page.keyboard.press("p")
+    await expect(page.get_by_role("button", name="Next: Plan")).to_be_disabled()
+    await page.get_by_role("button", name="Choose the patient").click()
+    await expect(page.locator("#studies")).to_be_visible()
+
+
+async def test_a_mark_keeps_a_picture(room: Room, page: Page) -> None:
+    """K marks this moment from anywhere, and what is shown is kept as a PNG; a reason commands nothing."""
+    await page.keyboard.press("k")
+    assert await asked(room, 1) == ProcedureRequest(revision=0, action="mark")
+    async with asyncio.timeout(30):
+        while (png := room.journal.picture(1)) is None:  # noqa: ASYNC110 - the database sets no event
+            await asyncio.sleep(0.02)
+    assert png.startswith(b"\x89PNG")
+    assert len(png) > 20_000, "a picture in which nothing is drawn"
+    change(room, number=3, step="skin scan", moves=(move("incision", "something"),))
+    await page.keyboard.press("p")
+    await expect(page.locator("#procedure")).to_contain_text("Not yet: something")
+    await page.keyboard.press("n")
+    await page.get_by_label("Reason").press_sequentially("knpx")
+    await expect(page.get_by_label("Reason")).to_have_value("knpx")
+    assert len(room.acts) == 1
+
+
+async def test_an_ended_procedure_leads_to_its_report(room: Room, page: Page) -> None:
+    """One touch, in a page of its own, so that the display stays."""
+    told = {"patient_id": "PT-0417", "patient_name": "Lindqvist^Anna", "study_uid": "1.2"}
+    number = room.journal.add("begun", told)
+    change(room, number=number, step="ended", taken=("patient", "ended"))
+    await page.keyboard.press("p")
+    async with page.expect_popup() as opened:
+        await page.get_by_role("link", name="Report").click()
+    report = await opened.value
+    await expect(report.locator("h1")).to_have_text(f"Procedure {number}")
+    await expect(report.locator("body")).to_contain_text("Lindqvist, Anna, ID PT-0417")
+    assert await report.evaluate("getComputedStyle(document.querySelector('table')).borderCollapse") == "collapse"

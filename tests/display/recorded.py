@@ -1,0 +1,70 @@
+"""A room in which no procedure has begun, and a record that is kept nowhere."""
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+from acquisition.localising import Localiser
+from acquisition.resection.resection import Resection
+from acquisition.session.checklist import Equipment
+from acquisition.session.journal import SCHEMA, Journal
+from acquisition.session.session import Session
+from devices.clock import monotonic
+from display.procedure_messages import ProcedureRequest, ProcedureState
+
+UNBEGUN = ProcedureState(
+    number=0,
+    revision=0,
+    step="patient",
+    taken=(),
+    moves=(),
+    sources=(),
+    checklist=(),
+    overrides=0,
+    trouble="",
+)
+
+
+def kept_nowhere() -> Journal:
+    """A record in memory."""
+    database = sqlite3.connect(":memory:", check_same_thread=False)  # a test's client may have a thread of its own
+    database.executescript(SCHEMA)
+    return Journal(database, Path("nowhere"), now=lambda: datetime.now(tz=UTC))
+
+
+async def sort_nothing(_: object) -> None:
+    """Believe as before."""
+
+
+def bare() -> Equipment:
+    """A room without calibration, tracker or registration."""
+    return Equipment(
+        nuclide="Tc-99m",
+        window_kev=None,
+        calibration=None,
+        stranger="",
+        probe=None,
+        tracker=None,
+        tracker_error_mm=None,
+        is_registered=False,
+    )
+
+
+def unbegun(resection: Resection, localiser: Localiser, journal: Journal) -> Session:
+    """A session in which nobody has confirmed a patient."""
+    return Session(
+        journal,
+        resection=resection,
+        localiser=localiser,
+        equipment=bare,
+        response=None,
+        share_left=lambda _: None,
+        sort=sort_nothing,
+        clock=monotonic,
+        now=lambda: datetime.now(tz=UTC),
+    )
+
+
+async def proceed(request: ProcedureRequest) -> str | int:
+    """Let nobody take a step."""
+    return f"{request.action}: not in this room"
