@@ -129,10 +129,13 @@ async def run_apart(module: str) -> AsyncIterator[Companion]:
 def answer_all(answer: Callable[[Any], object], *, niceness: int) -> None:
     """Be that process: answer each question until nobody asks any more, on one processor, standing back.
 
-    ``niceness`` says how far: what it works on may be late, a count or a frame may not.
+    ``niceness`` says how far: what it works on may be late, a count or a frame may not. Where the system knows
+    batch work, a question that wakes it never takes the processor from whoever asked.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches it too: its asker ends it
     os.nice(niceness)
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     # an end of the pipe is the end of the asker, as when that was killed
     with threadpool_limits(limits=1), Connection(int(sys.argv[1])) as asker, suppress(EOFError, OSError):
         while True:

@@ -6,7 +6,7 @@ Takes premises, then readings and poses, and answers each (``acquisition.estimat
 from acquisition.apart import answer_all
 from acquisition.estimating import Respondent
 
-NICENESS = 2
+NICENESS = 5
 """Counts and frames come first, the estimate next, the picture last."""
 
 
