@@ -1,35 +1,33 @@
-"""The process that makes the live image: ``python -m acquisition.imager CONNECTION``.
+"""The process that makes the live image: ``python -m acquisition.imager CONNECTION`` (``acquisition.apart``).
 
-Takes a field, then batches, through the connection whose descriptor it was started with, and answers each batch
-with an image (``acquisition.imaging``). Whatever else wants the processor comes first.
+Takes a field, then batches, and answers each batch with an image (``acquisition.imaging``).
 """
 
-import os
-import sys
-from multiprocessing.connection import Connection
-
-from threadpoolctl import threadpool_limits
-
+from acquisition.apart import answer_all
 from acquisition.imaging import Batch, Field
-from navigation.image.freehand import Freehand
+from navigation.image.freehand import Freehand, FreehandImage
 
 NICENESS = 10
-"""How far it stands back: the picture may be late, a count or a frame may not."""
+"""Whatever else wants the processor comes first: the picture may be late."""
 
 
-def main() -> None:
-    """Renew the image with each batch until nobody asks any more."""
-    os.nice(NICENESS)
-    with threadpool_limits(limits=1), Connection(int(sys.argv[1])) as asker:
-        field: Field = asker.recv()
-        freehand = Freehand(field.response, field.tissue, frame_of_reference_uid=field.frame_of_reference_uid)
-        try:
-            while True:
-                batch: Batch = asker.recv()
-                asker.send(freehand.update(batch.observations, known_mm=batch.known_mm, known_mbq=batch.known_mbq))
-        except (EOFError, OSError):  # the asker is gone, as at the end of the service
-            return
+class Darkroom:
+    """Makes images in one field."""
+
+    def __init__(self) -> None:
+        self._freehand: Freehand | None = None
+
+    def answer(self, question: Field | Batch) -> FreehandImage | None:
+        """Begin with a field, then renew the image with each batch; None where there is none yet."""
+        if isinstance(question, Field):
+            uid = question.frame_of_reference_uid
+            self._freehand = Freehand(question.response, question.tissue, frame_of_reference_uid=uid)
+        elif self._freehand is not None:
+            return self._freehand.update(
+                question.observations, known_mm=question.known_mm, known_mbq=question.known_mbq
+            )
+        return None
 
 
 if __name__ == "__main__":
-    main()
+    answer_all(Darkroom().answer, niceness=NICENESS)

@@ -1,24 +1,17 @@
 """The live image, made beside the service: counts go to a process of its own, images come back.
 
-An update takes a good tenth of a second of one processor, much of it with the interpreter's lock held. In a
-process that stands back it delays neither the estimate nor the frames; one that ends takes nothing with it but the
-image.
+An update takes a good tenth of a second of one processor. In a process that stands back it delays neither the
+estimate nor the frames; one that ends takes nothing with it but the image.
 """
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from acquisition.apart import RESTART_S, START_S, Companion, ProcessDied, run_apart
 from devices.clock import Clock
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.image.freehand import FreehandImage
@@ -33,20 +26,13 @@ EVERY_S = 0.8
 LEAST_REST = 0.5
 """Time between the end of an update and the next over the time that it took: a slow host is left alone."""
 
-RESTART_S = 1.0
-"""Time until a process that has ended is started again."""
+ANSWER_S = 30.0
+"""Time after which an image that has not come is given up, and another process makes the next."""
 
 STALE_AFTER_S = 3.0
 """Age of the newest count in an image above which it is one of before, not of now."""
 
 log = structlog.get_logger()
-
-Told = TypeVar("Told")
-Answer = TypeVar("Answer")
-
-
-class ImagerDied(Exception):
-    """Raised when the process that makes the image ended without an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,28 +170,27 @@ class Imager:
                 self._woken.clear()
                 continue
             try:
-                async with _process(field) as ask:
-                    await self._renew(field, ask)
-            except ImagerDied as exc:
+                async with run_apart("acquisition.imager") as maker:
+                    await maker.ask(field, within_s=START_S)
+                    await self._renew(field, maker)
+            except ProcessDied as exc:
                 log.error("live image lost", reason=str(exc))  # noqa: TRY400 - the process has said more
                 self._show(None)
                 await asyncio.sleep(RESTART_S)
 
-    async def _renew(self, field: Field, ask: Callable[[Batch], Awaitable[FreehandImage | None]]) -> None:
+    async def _renew(self, field: Field, maker: Companion) -> None:
         """Renew the image until another field is begun."""
         while field is self._field:
             if not self._waiting:
-                await self._woken.wait()
-                self._woken.clear()
+                await maker.idle_until(self._woken)
                 continue
             observations, known, began_s = self._gathered(), self._known, self._clock()
-            image = await ask(
-                Batch(
-                    observations=observations,
-                    known_mm=np.array([each.centre_mm for each in known]).reshape(-1, 3),
-                    known_mbq=np.array([each.activity_mbq for each in known]),
-                )
+            batch = Batch(
+                observations=observations,
+                known_mm=np.array([each.centre_mm for each in known]).reshape(-1, 3),
+                known_mbq=np.array([each.activity_mbq for each in known]),
             )
+            image: FreehandImage | None = await maker.ask(batch, within_s=ANSWER_S)
             took_s = self._clock() - began_s
             if field is self._field and image is not None:
                 self._number += 1
@@ -233,59 +218,3 @@ class Imager:
     def _show(self, image: LiveImage | None) -> None:
         self.newest = image
         self._renewed.set()
-
-
-def _send(connection: Connection, field: Field) -> None:
-    connection.send(field)
-
-
-def _exchange(connection: Connection, batch: Batch) -> FreehandImage | None:
-    connection.send(batch)
-    image: FreehandImage | None = connection.recv()
-    return image
-
-
-@asynccontextmanager
-async def _process(field: Field) -> AsyncIterator[Callable[[Batch], Awaitable[FreehandImage | None]]]:
-    """Run an imager until the end of the block; gives what asks it for an image.
-
-    Raises
-    ------
-    ImagerDied
-        Where it ends before it has answered.
-
-    """
-    ours, its = Pipe()
-    # a fresh interpreter that imports what it needs: multiprocessing's would import the whole service first
-    with its:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "acquisition.imager", str(its.fileno())),
-            stdin=asyncio.subprocess.DEVNULL,
-            pass_fds=(its.fileno(),),
-            cwd=Path(__file__).parents[1],
-        )
-
-    async def apart(talk: Callable[[Connection, Told], Answer], told: Told) -> Answer:
-        """Talk to it in a thread; its end, also by our own hand, frees a thread that waits for its answer."""
-        talking = asyncio.ensure_future(asyncio.to_thread(talk, ours, told))
-        try:
-            return await asyncio.shield(talking)
-        except (EOFError, OSError) as exc:
-            raise ImagerDied("its process ended; it begins anew with what is counted from now on") from exc
-        finally:
-            if not talking.done():
-                process.kill()
-                await asyncio.wait([talking])
-                talking.exception()
-
-    async def ask(batch: Batch) -> FreehandImage | None:
-        return await apart(_exchange, batch)
-
-    try:
-        await apart(_send, field)
-        yield ask
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-        ours.close()

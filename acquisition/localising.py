@@ -1,27 +1,41 @@
-"""Runs the posterior beside the event loop, on the newest tracked counts, and asks it for advice in between."""
+"""Has the posterior computed beside the service, on the newest tracked counts, and asks for advice between."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
 from acquisition.advising import Advised, Cadence
-from acquisition.agreement import Agreement, Comparison
+from acquisition.agreement import Agreement
+from acquisition.apart import RESTART_S, START_S, Companion, ProcessDied, run_apart
+from acquisition.estimating import NUMERICS, Belief, Counted, Failure, Held, Premises, Question
+from acquisition.ledger import Ledger
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import Clock
-from navigation.estimation.posterior import Estimator, Posterior
+from navigation.estimation.estimate import Posterior
 from navigation.observations import Observations
 from navigation.screening.sieve import Rejections, Screening, Sieve
-from navigation.steering.advice import advise
+from navigation.steering.advice import Advice
 from navigation.steering.guidance import Guidance, Track, guide
 from navigation.tissue import Tissue
 from navigation.transforms import RigidTransform
 
+ANSWER_S = 10.0
+"""Time after which an answer that has not come is given up: hundreds of times what an update takes."""
+
+STEADY_S = 60.0
+"""A process that has answered for so long is not one that ends again and again."""
+
+MOST_DEATHS = 3
+"""Processes in a row that may end before that; after one more nothing is estimated until a person begins anew."""
+
 log = structlog.get_logger()
 
-NUMERICS = (ArithmeticError, ValueError)
-"""What numbers that nobody foresaw end in, singular matrices and refused arguments among them."""
+
+class _Failed(Exception):
+    """Raised when numbers went wrong; the message says how."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,33 +75,53 @@ def _screened(sieve: Sieve, tracked: Sequence[TrackedCount]) -> Screening:
     )
 
 
+class _Course:
+    """All that belongs to one estimate, and goes with it."""
+
+    def __init__(self, premises: Premises) -> None:
+        self.premises = premises
+        self.sieve = Sieve(dead_time_s=premises.response.dead_time_s, tissue=premises.tissue)
+        self.cadence = Cadence()
+        self.waiting: list[TrackedCount] = []
+        self.accepted = Observations.empty()
+        """Past the sieve and not believed yet, those with a process that ended among them."""
+        self.ledger = Ledger()
+        self.deaths = 0
+        self.answering_since_s: float | None = None
+
+
 class Localiser:
-    """Feeds an estimator in a thread, a batch at a time, and holds the newest belief.
+    """Feeds an estimator in a process of its own, a batch at a time, and holds the newest belief.
 
     Counts that come while an update runs wait for the next one; none is dropped but what the sieve rejects. A new
-    estimator starts afresh: what was counted before belongs to another map. Where to hold the probe next is asked
-    about once a second, of the same thread, never while a late count waits.
+    estimate starts afresh, in a new process: what was counted before belongs to another map. Where to hold the
+    probe next is asked about once a second, never while a late count waits.
+
+    A process that ends, or hangs, takes the belief with it. Nothing is believed until another one has been told
+    all that was counted, and meanwhile ``obstacle`` says so.
 
     Parameters
     ----------
     clock
         Host monotonic clock.
     on_accepted
-        Takes the counts that the sieve accepted, and what is believed with them.
+        Takes the counts that the sieve accepted, each once, and what is believed with them.
+    answer_s
+        Time after which a process that does not answer is taken for hung.
 
     """
 
     def __init__(
-        self, *, clock: Clock, on_accepted: Callable[[Observations, Posterior], None] = lambda *_: None
+        self,
+        *,
+        clock: Clock,
+        on_accepted: Callable[[Observations, Posterior], None] = lambda *_: None,
+        answer_s: float = ANSWER_S,
     ) -> None:
         self._clock = clock
         self._on_accepted = on_accepted
-        self._estimator: Estimator | None = None
-        self._tissue: Tissue | None = None
-        self._sieve = Sieve()
-        self._comparison = Comparison()
-        self._cadence = Cadence()
-        self._waiting: list[TrackedCount] = []
+        self._answer_s = answer_s
+        self._course: _Course | None = None
         self._woken = asyncio.Event()
         self.newest: Localisation | None = None
         self.advised: Advised | None = None
@@ -98,92 +132,135 @@ class Localiser:
     @property
     def is_estimating(self) -> bool:
         """Whether counts are made use of: an estimate was begun, and has not failed."""
-        return self._estimator is not None
+        return self._course is not None
 
     @property
     def tissue(self) -> Tissue | None:
         """Where the patient's skin is; None where nothing is estimated in her."""
-        return self._tissue
+        return None if self._course is None else self._course.premises.tissue
 
     @property
     def rejections(self) -> Rejections:
         """Counts that were left out since the estimate was begun: told also where nothing else came."""
-        return self._sieve.rejections
+        return Rejections() if self._course is None else self._course.sieve.rejections
 
-    def begin(self, estimator: Estimator | None, *, obstacle: str = "", tissue: Tissue | None = None) -> None:
-        """Start afresh with an estimator, or stop with None and say why.
-
-        ``tissue`` is where the patient's skin is: a pose that jumps far below it is left out, and advice is for
-        poses on it; without it there is none.
-        """
-        dead_time_s = 0.0 if estimator is None else estimator.likelihood.response.dead_time_s
-        self._sieve = Sieve(dead_time_s=dead_time_s, tissue=tissue)
-        self._comparison, self._cadence = Comparison(), Cadence()
-        self._estimator, self._tissue = estimator, tissue
+    def begin(self, premises: Premises | None, *, obstacle: str = "") -> None:
+        """Start afresh from premises, or stop with None and say why."""
+        self._course = None if premises is None else _Course(premises)
         self.obstacle = obstacle
-        self._waiting.clear()
         self.newest = self.advised = None
+        self._woken.set()
 
     def take(self, tracked: TrackedCount) -> None:
         """Take a count; one without a trustworthy place says nothing about where the target is."""
-        if tracked.status is TrackStatus.OK and self._estimator is not None:
-            self._waiting.append(tracked)
-            self._cadence.note(tracked)
+        if tracked.status is TrackStatus.OK and self._course is not None:
+            self._course.waiting.append(tracked)
+            self._course.cadence.note(tracked)
             self._woken.set()
 
     def guide(self, patient_from_tip: RigidTransform, track: Track | None = None) -> Guidance | None:
         """Say where to go from here, and whether the tip's ``track`` leads there; None before the first belief."""
         if self.newest is None:
             return None
-        return guide(self.newest.posterior, patient_from_tip, tissue=self._tissue, track=track)
+        return guide(self.newest.posterior, patient_from_tip, tissue=self.tissue, track=track)
 
     async def run(self) -> None:
-        """Update for ever, as fast as counts come and the processor allows."""
+        """Update for ever, as fast as counts come and the processor allows; each estimate in its own process."""
         while True:
-            await self._woken.wait()
-            self._woken.clear()
-            estimator, sieve, comparison = self._estimator, self._sieve, self._comparison
-            batch = tuple(self._waiting)
-            self._waiting.clear()
-            if estimator is None or not batch:
+            course = self._course
+            if course is None:
+                await self._woken.wait()
+                self._woken.clear()
                 continue
-            started_s = self._clock()
+            course.answering_since_s = None
             try:
-                screening = _screened(sieve, batch)
-                if not len(screening.accepted):
-                    self._tell(screening.rejections)
-                    continue
-                posterior = await asyncio.to_thread(estimator.add, screening.accepted)
-            except NUMERICS as exc:
-                log.exception("estimate failed", readings=len(batch))
-                if estimator is self._estimator:
-                    self.begin(
-                        None, obstacle=f"the estimate failed ({exc}): choose the study again to start afresh"
-                    )
-                continue
-            if estimator is self._estimator:  # not replaced meanwhile
-                self.newest = Localisation(
-                    posterior=posterior,
-                    counted_until_s=float(screening.accepted.taken_at_s[-1]),
-                    update_ms=(self._clock() - started_s) * 1000.0,
-                    rejections=screening.rejections,
-                    agreement=comparison.compare(estimator, screening.accepted),
-                )
-                self._on_accepted(screening.accepted, posterior)
-                await self._ask(estimator, self.newest)
+                async with run_apart("acquisition.estimator") as companion:
+                    await self._follow(course, companion)
+            except _Failed as exc:
+                self._give_up(course, f"the estimate failed ({exc})")
+            except ProcessDied as exc:
+                self._lose(course, exc)
+                await asyncio.sleep(RESTART_S)
 
-    async def _ask(self, estimator: Estimator, belief: Localisation) -> None:
+    async def _follow(self, course: _Course, companion: Companion) -> None:
+        """Have one estimate computed by one process, until another is begun."""
+        await _answered(companion, course.premises, within_s=START_S)
+        course.answering_since_s = self._clock()
+        before = course.ledger.restarts
+        await self._recount(course, companion, before)
+        while course is self._course:
+            began_s = self._clock()
+            self._screen(course)
+            if not len(course.accepted):
+                await companion.idle_until(self._woken)
+                continue
+            accepted = course.accepted
+            belief = await self._believe(companion, accepted, before)
+            if course is self._course:  # not replaced meanwhile
+                course.accepted = Observations.empty()
+                course.ledger.note(accepted, restarts=belief.posterior.restarts)
+                self.newest = self._localisation(course, belief, accepted, began_s)
+                self._on_accepted(accepted, belief.posterior)
+                await self._ask_where(course, companion, self.newest)
+
+    async def _recount(self, course: _Course, companion: Companion, before: int) -> None:
+        """Tell a process all that a former one was told, and show what it believes once it knows it all."""
+        told, newest = Ledger(before), None
+        for part in course.ledger:
+            began_s = self._clock()
+            belief = await self._believe(companion, part, before)
+            if course is not self._course:
+                return
+            told.note(part, restarts=belief.posterior.restarts)
+            newest = self._localisation(course, belief, part, began_s)
+        course.ledger = told
+        if course is self._course:
+            self.newest, self.obstacle = newest, ""
+
+    async def _believe(self, companion: Companion, observations: Observations, before: int) -> Belief:
+        """Ask what is believed now; the estimate had begun anew ``before`` times when the process started."""
+        belief: Belief = await _answered(companion, Counted(observations=observations), within_s=self._answer_s)
+        posterior = belief.posterior
+        return replace(belief, posterior=replace(posterior, restarts=before + posterior.restarts))
+
+    def _localisation(
+        self, course: _Course, belief: Belief, observations: Observations, began_s: float
+    ) -> Localisation:
+        return Localisation(
+            posterior=belief.posterior,
+            counted_until_s=float(observations.taken_at_s[-1]),
+            update_ms=(self._clock() - began_s) * 1000.0,
+            rejections=course.sieve.rejections,
+            agreement=belief.agreement,
+        )
+
+    def _screen(self, course: _Course) -> None:
+        """Sift what came; where all of it is rejected, only the number of rejected counts changes."""
+        if not course.waiting:
+            return
+        waiting = tuple(course.waiting)
+        course.waiting.clear()
+        try:
+            screening = _screened(course.sieve, waiting)
+            course.accepted += screening.accepted
+        except NUMERICS as exc:
+            log.exception("readings could not be screened", readings=len(waiting))
+            raise _Failed(str(exc)) from exc
+        if self.newest is not None and not len(course.accepted):
+            self.newest = replace(self.newest, rejections=screening.rejections)
+
+    async def _ask_where(self, course: _Course, companion: Companion, belief: Localisation) -> None:
         """Ask where to hold the probe next, if it is time to; what fails costs the advice alone."""
-        cadence, tissue, began_s = self._cadence, self._tissue, self._clock()
-        oldest_waiting_s = self._waiting[0].middle_s if self._waiting else None
+        cadence, began_s = course.cadence, self._clock()
+        oldest_waiting_s = course.waiting[0].middle_s if course.waiting else None
         pose = cadence.pose_at(belief.counted_until_s)
-        if tissue is None or pose is None or not cadence.is_due(oldest_waiting_s=oldest_waiting_s, now_s=began_s):
+        if pose is None or not cadence.is_due(oldest_waiting_s=oldest_waiting_s, now_s=began_s):
             return
         advised = None
         try:
-            advice = await asyncio.to_thread(advise, estimator, belief.posterior, tissue, pose)
-        except NUMERICS:
-            log.exception("advice failed", readings=belief.posterior.readings)
+            advice: Advice = await _answered(companion, Held(patient_from_tip=pose), within_s=self._answer_s)
+        except _Failed:
+            pass  # told to the log
         else:
             advised = Advised(
                 advice=advice,
@@ -192,10 +269,29 @@ class Localiser:
                 restarts=belief.posterior.restarts,
             )
         cadence.asked(at_s=began_s, until_s=self._clock())
-        if estimator is self._estimator:  # not replaced meanwhile
+        if course is self._course:  # not replaced meanwhile
             self.advised = advised
 
-    def _tell(self, rejections: Rejections) -> None:
-        """Bring the number of rejected counts up to date where the belief stays as it was."""
-        if self.newest is not None and rejections != self.newest.rejections:
-            self.newest = replace(self.newest, rejections=rejections)
+    def _lose(self, course: _Course, exc: ProcessDied) -> None:
+        """Believe nothing until another process has counted it all again; if one after another ends, give up."""
+        since_s = course.answering_since_s
+        is_steady = since_s is not None and self._clock() - since_s >= STEADY_S
+        course.deaths = 1 if is_steady else course.deaths + 1
+        log.error("estimate lost", reason=str(exc), deaths=course.deaths)
+        if course.deaths > MOST_DEATHS:
+            self._give_up(course, f"its process was lost {course.deaths} times ({exc})")
+        elif course is self._course:
+            self.newest = self.advised = None
+            self.obstacle = f"the process of the estimate was lost ({exc}); all counts are being counted again"
+
+    def _give_up(self, course: _Course, reason: str) -> None:
+        if course is self._course:
+            self.begin(None, obstacle=f"{reason}: choose the study again to start afresh")
+
+
+async def _answered(companion: Companion, question: Question, *, within_s: float) -> Any:
+    answer = await companion.ask(question, within_s=within_s)
+    if isinstance(answer, Failure):
+        log.error("estimate failed", question=type(question).__name__, reason=answer.reason, trace=answer.trace)
+        raise _Failed(answer.reason)
+    return answer

@@ -9,6 +9,7 @@ import numpy as np
 import structlog
 
 from acquisition.archive import ArchivedStudy
+from acquisition.estimating import Premises
 from acquisition.imaging import Field, Imager
 from acquisition.localising import Localiser
 from acquisition.reading import StudyMap
@@ -17,7 +18,6 @@ from acquisition.session.procedure import Sort
 from acquisition.studies import Study
 from navigation.decay import decay_factor
 from navigation.errors import NavigationError
-from navigation.estimation.posterior import Estimator
 from navigation.estimation.prior import Prior
 from navigation.hotspots import Hotspot
 from navigation.nuclides import Nuclide
@@ -151,13 +151,11 @@ class MapInUse:
             return
         response, now = self._response, self._wall_time()
         try:
-            estimator = await asyncio.to_thread(
-                begin_estimate, archived, response, self._nuclide, now=now, decided=self._decided
-            )
+            premises = premises_of(archived, response, self._nuclide, now=now, decided=self._decided)
         except NavigationError as exc:
             self._localiser.begin(None, obstacle=str(exc))
             return
-        self._localiser.begin(estimator, tissue=archived.map.skin)
+        self._localiser.begin(premises)
         self._believed = archived.map
         activity, skin = archived.study.activity, archived.map.skin
         if activity is not None and skin is not None:
@@ -210,15 +208,15 @@ def _is_same_volume(one: Volume | None, other: Volume | None) -> bool:
     )
 
 
-def begin_estimate(
+def premises_of(
     archived: ArchivedStudy,
     response: Response,
     nuclide: Nuclide,
     *,
     now: datetime,
     decided: Decided | None = None,
-) -> Estimator:
-    """Start an estimator from a study: hot spots decayed to now, as was decided about them, skin from the CT.
+) -> Premises:
+    """Say what an estimate starts from: hot spots decayed to now, as was decided about them, skin from the CT.
 
     Raises
     ------
@@ -235,7 +233,7 @@ def begin_estimate(
     spots = [spot for spot in archived.map.hotspots if spot.name not in decided.taken_out]
     spots = sorted_spots(spots, decided.sorts)
     prior = Prior.from_hotspots([_decay(spot, left) for spot in spots])
-    return Estimator(response, prior, skin, half_life_s=nuclide.half_life_s)
+    return Premises(response=response, prior=prior, tissue=skin, half_life_s=nuclide.half_life_s)
 
 
 def share_left(study: Study, nuclide: Nuclide, now: datetime) -> float | None:

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import structlog
 
-from acquisition.localising import NUMERICS, Localiser
+from acquisition.estimating import NUMERICS
+from acquisition.localising import Localiser
 from acquisition.resection.bed import NO_SKIN, BedCount, Decision, Look, Removed, shining_beside
 from acquisition.resection.record import Findings, tell_limits, tell_look, tell_removed, tell_specimen
 from acquisition.resection.specimen import BenchCount, Comparison, Specimen, compared

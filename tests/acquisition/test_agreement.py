@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from acquisition.agreement import OVER_S, Agreement, Comparison
+from navigation.estimation.posterior import Estimator
 from navigation.observations import Observations
-from tests.acquisition.test_localising import estimator
+from tests.acquisition.test_localising import premises
 
 
 def readings(counts: float, *, first: int, many: int) -> Observations:
@@ -17,6 +18,11 @@ def readings(counts: float, *, first: int, many: int) -> Observations:
         axis=np.tile([0.0, 1.0, 0.0], (many, 1)),
         taken_at_s=0.1 * np.arange(first, first + many, dtype=np.float64),
     )
+
+
+def estimator() -> Estimator:
+    begun = premises()
+    return Estimator(begun.response, begun.prior, begun.tissue)
 
 
 def agreement(low: float, high: float) -> Agreement:

@@ -6,7 +6,6 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from acquisition.imaging import Field, Imager, LiveImage
 from devices.clock import monotonic
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.observations import Observations
+from tests.acquisition.test_apart import children
 from tests.navigation.bench import BACKGROUND_CPS, SKIN, calibrated, sweep
 
 RESPONSE = replace(calibrated(np.random.default_rng(11))[0], background_cps=BACKGROUND_CPS)
@@ -84,9 +84,7 @@ def hottest_mm(image: LiveImage) -> np.ndarray:
 
 def imagers() -> list[int]:
     """Processes that make an image for this one."""
-    threads = Path("/proc/self/task").iterdir()
-    children = [child for thread in threads for child in (thread / "children").read_text().split()]
-    return [int(child) for child in children if "acquisition.imager" in Path(f"/proc/{child}/cmdline").read_text()]
+    return children("acquisition.imager")
 
 
 async def test_every_accepted_count_is_in_the_image_and_the_node_where_it_is() -> None:

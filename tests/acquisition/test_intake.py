@@ -32,7 +32,7 @@ from simulators.ports import open_pty_port
 from simulators.probes.amptek import SimulatedAmptek
 from simulators.scene import sentinel_node_scene
 from tests.acquisition.resected import resection
-from tests.acquisition.test_localising import estimator
+from tests.acquisition.test_localising import premises
 from tests.acquisition.test_recording import messages, only_file
 
 CHAIN = TipChain(
@@ -132,7 +132,7 @@ async def test_what_is_counted_on_the_bench_is_not_believed_of_the_patient(tmp_p
     with record(tmp_path, simulated=True) as recorder:
         door = Door(recorder)
         door.intake.navigate("gamma", "camera", CHAIN, longest_gap_s=0.2, calibrated="")
-        door.localiser.begin(estimator())
+        door.localiser.begin(premises())
         for number, bench in enumerate((False, True, False)):
             if bench:
                 assert door.resection.count_bench("specimen") is None
@@ -145,7 +145,8 @@ async def test_what_is_counted_on_the_bench_is_not_believed_of_the_patient(tmp_p
                 assert door.resection.counting.counts == 3
                 door.resection.stop()
     assert door.board.tally.tracked_counts == 3
-    assert len(door.localiser._waiting) == 2
+    assert door.localiser._course is not None
+    assert len(door.localiser._course.waiting) == 2
 
 
 async def test_only_the_probe_in_hand_and_its_tracker_are_joined(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """A study's map as the estimator starts from it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,17 +12,19 @@ import pytest
 from acquisition.archive import ArchivedStudy
 from acquisition.imaging import Imager
 from acquisition.localising import Localiser
-from acquisition.mapping import MapInUse, begin_estimate
+from acquisition.mapping import MapInUse, premises_of
 from acquisition.reading import StudyMap
 from acquisition.studies import SeriesReport
 from config.nuclides import load_nuclides
 from devices.clock import monotonic
 from navigation.errors import NavigationError
+from navigation.estimation.estimate import TargetEstimate
+from navigation.estimation.posterior import Estimator
 from navigation.estimation.prior import NODE_ACTIVITY_MBQ
 from navigation.observations import Observations
 from navigation.volume import Volume
 from tests.acquisition.received import ct, hotspot, received, spect, study, study_map, without_skin
-from tests.acquisition.test_localising import BrokenEstimator, response, running, tracked, until_counted
+from tests.acquisition.test_localising import broken_premises, response, running, tracked, until, until_counted
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 TC99M = load_nuclides()["Tc-99m"]
@@ -37,10 +38,17 @@ def archived(
     return ArchivedStudy(received=received(), map=study_map(scanned, activity_mbq=activity_mbq))
 
 
+def believed_first(found: ArchivedStudy) -> TargetEstimate:
+    """Its target before the first count."""
+    premises = premises_of(found, response(), TC99M, now=NOW)
+    estimator = Estimator(premises.response, premises.prior, premises.tissue, half_life_s=premises.half_life_s)
+    (target,) = estimator.add(Observations.empty()).targets
+    return target
+
+
 def believed_mbq(found: ArchivedStudy) -> float:
     """Activity of its target before the first count."""
-    (target,) = begin_estimate(found, response(), TC99M, now=NOW).add(Observations.empty()).targets
-    return target.activity_mbq
+    return believed_first(found).activity_mbq
 
 
 def test_a_scan_of_six_hours_ago_has_half_of_its_activity() -> None:
@@ -69,12 +77,12 @@ def test_without_a_skin_there_is_no_estimate() -> None:
     """Nobody knows the depth of tissue then, and a guess would look like a measurement."""
     found = archived()
     with pytest.raises(NavigationError, match="no CT"):
-        begin_estimate(replace(found, map=without_skin(found.map)), response(), TC99M, now=NOW)
+        premises_of(replace(found, map=without_skin(found.map)), response(), TC99M, now=NOW)
 
 
 def test_the_map_is_what_is_believed_first() -> None:
     """Before a count the target is where the study shows it, and not yet localisable."""
-    (target,) = begin_estimate(archived(), response(), TC99M, now=NOW).add(Observations.empty()).targets
+    target = believed_first(archived())
     assert np.allclose(target.centre_mm, hotspot().centre_mm)
     assert target.mapped_mm is not None
     assert np.allclose(target.mapped_mm, hotspot().centre_mm)
@@ -215,11 +223,9 @@ async def test_another_map_starts_the_estimate_afresh(found: StudyMap) -> None:
 async def test_a_failed_estimate_starts_afresh_when_the_study_is_chosen_again() -> None:
     """As its sentence tells people to do, though the map is the same."""
     async with counting() as table:
-        table.localiser.begin(BrokenEstimator())
+        table.localiser.begin(broken_premises())
         table.localiser.take(tracked(1.0))
-        async with asyncio.timeout(20):
-            while not table.localiser.obstacle:  # noqa: ASYNC110 - it sets no event
-                await asyncio.sleep(0.002)
+        await until(lambda: table.localiser.obstacle)
         assert not table.localiser.is_estimating
         await table.map_in_use.use(table.shown[-1])
         assert table.localiser.obstacle == ""

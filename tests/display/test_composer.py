@@ -23,11 +23,10 @@ from display.procedure_states import ProcedureView
 from navigation.estimation.estimate import Posterior, TargetEstimate, region_of
 from navigation.frames import Frame
 from navigation.steering.advice import Advice
-from navigation.tissue import HalfSpace
 from navigation.transforms import RigidTransform
 from tests.acquisition.received import received, study, study_map
 from tests.acquisition.resected import resection
-from tests.acquisition.test_localising import LOOKING_BACK, estimator, response
+from tests.acquisition.test_localising import LOOKING_BACK, premises, response
 from tests.display.recorded import kept_nowhere, unbegun
 
 NODE_MM = np.array([10.0, -10.0, 20.0])
@@ -360,8 +359,7 @@ async def test_a_target_has_its_depth_and_chance() -> None:
     """With the skin at hand a located node has a depth under it, and a chance to lie where it is said to."""
     console = await ready()
     newest = console.localiser.newest
-    skin = HalfSpace(point_mm=np.array([0.0, -30.0, 0.0]), normal=np.array([0.0, -1.0, 0.0]))
-    console.localiser.begin(estimator(), tissue=skin)
+    console.localiser.begin(premises())
     console.localiser.newest = newest
     guidance = console.frame(10.1).guidance
     assert guidance.depth_mm == pytest.approx(20.0)
@@ -405,7 +403,9 @@ async def test_what_the_counts_contradict_is_not_drawn() -> None:
 async def test_what_was_left_out_is_told_before_anything_is_believed() -> None:
     """Readings of which none was usable are counted by reason where there is no estimate yet."""
     console = Console()
-    console.localiser._sieve.screen_rows(
+    console.localiser.begin(premises())
+    assert console.localiser._course is not None
+    console.localiser._course.sieve.screen_rows(
         counts=[1.0], live_time_s=[np.nan], tip_mm=[[0.0, 0.0, 0.0]], axis=[[0.0, 0.0, 1.0]], taken_at_s=[1.0]
     )
     frame = console.frame(10.0)

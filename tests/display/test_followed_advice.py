@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from acquisition.estimating import Premises
 from acquisition.localising import Localiser
 from acquisition.synchronise import Synchroniser, TipChain
 from devices.readings import CountReading, PoseReading, PoseStatus
 from display.messages import AdviceState, State
-from navigation.estimation.posterior import Estimator
 from navigation.estimation.prior import Prior
 from navigation.frames import Frame
 from navigation.steering.advice import HAND_DEG_PER_S, HAND_MM_PER_S
@@ -91,7 +91,7 @@ class Theatre:
         """Take the study into use and start from its map."""
         await self._console.archive.take(received())
         prior = Prior.from_hotspots([hotspot()])
-        self.localiser.begin(Estimator(response(), prior, SKIN), tissue=SKIN)
+        self.localiser.begin(Premises(response=response(), prior=prior, tissue=SKIN))
         self._see()
         return asyncio.create_task(self.localiser.run())
 

@@ -18,6 +18,7 @@ from navigation.probe.response import Response
 from navigation.statistics.limits import Verdict
 from tests.acquisition.resection.test_specimen import reading
 from tests.acquisition.test_imaging import believed, source
+from tests.acquisition.test_localising import premises
 from tests.navigation.bench import SKIN, calibrated
 from tests.navigation.resection.test_excision import BEFORE_MBQ, PLACE_MM, held
 from tests.navigation.resection.test_excision import removed as target
@@ -33,7 +34,7 @@ class Table:
         self.events: list[Mapping[str, Any]] = []
         self.taken_out: list[frozenset[str]] = []
         self.localiser = Localiser(clock=lambda: self.now_s)
-        self.localiser._tissue = SKIN
+        self.localiser.begin(replace(premises(), tissue=SKIN))
         self.believe()
         self.resection = Resection(
             self.localiser,
