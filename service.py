@@ -5,6 +5,7 @@ It is long because it is the only place that knows every room; what it joins sta
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import signal
@@ -283,6 +284,8 @@ async def run_room(
             raise ServiceError(f"recordings: {site.recordings} cannot be written: {exc.strerror}") from exc
         room = Room(site, is_simulated=is_simulated, recorder=recorder, rng=rng)
         server = Server(create_app(room.exhibits(), collector=room.collector()))
+        gc.collect()
+        gc.freeze()  # what stays for ever is not looked through again: each time it cost the frames up to 150 ms
         host, port = listener.getsockname()[:2]
         address = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
         async with asyncio.TaskGroup() as tasks:
