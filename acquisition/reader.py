@@ -12,7 +12,6 @@ from pathlib import Path
 from acquisition.apart import stand_back
 from acquisition.reading import read_map
 
-
 NICENESS = 10
 """A study may be there a second later; a count or a frame may not."""
 
