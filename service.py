@@ -5,6 +5,7 @@ It is long because it is the only place that knows every room; what it joins sta
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import signal
@@ -354,6 +355,8 @@ async def run_room(
             room.exhibits(), collector=room.collector(), admission=admission, hosts=site.display.names
         )
         server = _server(app, site)
+        gc.collect()
+        gc.freeze()  # what stays for ever is not looked through again: each time it cost the frames up to 150 ms
         host, port = listener.getsockname()[:2]
         scheme = "https" if site.display.tls else "http"
         address = f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"

@@ -126,16 +126,24 @@ async def run_apart(module: str) -> AsyncIterator[Companion]:
         await asyncio.shield(asyncio.create_task(companion.end(), name=f"end of {module}"))
 
 
-def answer_all(answer: Callable[[Any], object], *, niceness: int) -> None:
-    """Be that process: answer each question until nobody asks any more, on one processor, standing back.
+def stand_back(niceness: int) -> None:
+    """Let whatever else wants the processor have it before this process, which may be late.
 
-    ``niceness`` says how far: what it works on may be late, a count or a frame may not. Where the system knows
-    batch work, a question that wakes it never takes the processor from whoever asked.
+    Where the system knows batch work, being woken never takes the processor from who runs there, as from whoever
+    wrote to the pipe.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches it too: its asker ends it
     os.nice(niceness)
     if sys.platform == "linux":
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def answer_all(answer: Callable[[Any], object], *, niceness: int) -> None:
+    """Be that process: answer each question until nobody asks any more, on one processor, standing back.
+
+    ``niceness`` says how far: what it works on may be late, a count or a frame may not.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches it too: its asker ends it
+    stand_back(niceness)
     # an end of the pipe is the end of the asker, as when that was killed
     with threadpool_limits(limits=1), Connection(int(sys.argv[1])) as asker, suppress(EOFError, OSError):
         while True:

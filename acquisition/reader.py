@@ -7,11 +7,16 @@ what it read through the pipe whose descriptor it was started with (``acquisitio
 import sys
 from multiprocessing.connection import Connection
 
+from acquisition.apart import stand_back
 from acquisition.reading import read_map, read_question
+
+NICENESS = 10
+"""A study may be there a second later; a count or a frame may not."""
 
 
 def main() -> None:
     """Read the study and answer."""
+    stand_back(NICENESS)
     with Connection(int(sys.argv[1]), readable=False) as answers:
         answers.send(read_map(*read_question(sys.stdin.read())))
 

@@ -122,3 +122,22 @@ async def test_a_display_that_breaks_off_leaves_nothing() -> None:
             while shown.hub._waiting or serving_displays():  # noqa: ASYNC110 - they set no event
                 await asyncio.sleep(0.005)
         assert not task.done(), "the server went with it"
+
+
+async def test_a_small_frame_does_not_wait_for_the_one_before() -> None:
+    """Nagle's algorithm is off on each display's connection: a state would wait 40 ms for its heartbeat's ACK."""
+    is_sent_at_once: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    class Serving(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted = transport.get_extra_info("socket")
+            is_sent_at_once.set_result(bool(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+            transport.close()
+
+    with listen("127.0.0.1", 0) as listener:
+        async with await asyncio.get_running_loop().create_server(Serving, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            async with asyncio.timeout(20):
+                assert await is_sent_at_once
+            writer.close()
+            await writer.wait_closed()
