@@ -256,7 +256,7 @@ async def serve(
                     # its imports take 25 MB, which a node without peers does without
                     from devices.dicom.clients.dispatch import Dispatch  # noqa: PLC0415
 
-                    jobs["dispatch"] = Dispatch(settings, clock=clock, jitter=random.random).run()
+                    jobs["dispatch"] = Dispatch(settings, audit=audit, clock=clock, jitter=random.random).run()
                 if settings.tls is not None:
                     secured = listeners.enter_context(closing(listen(settings.host, settings.tls.port)))
                     tls_port = secured.getsockname()[1]

@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from devices.clock import Clock
+from devices.dicom.audit import AuditTrail
 from devices.dicom.clients.association import PeerFailed
 from devices.dicom.clients.outbox import Order, Outbox, Progress, UnreadableOrder
 from devices.dicom.clients.sending import Fate, send
@@ -45,10 +46,12 @@ def carry_out(
     peer: Peer,
     *,
     calling_ae: str,
+    audit: AuditTrail,
+    asked_by: str = "",
     is_over: Callable[[], bool] = lambda: False,
     tell: Callable[[Progress], None] = lambda _: None,
 ) -> None:
-    """Send what an order still has to send, once, and note each answer. Blocks: for a thread.
+    """Send what an order still has to send, once, and note each answer; what was sent is audited. Blocks.
 
     ``tell`` is called after each answer; when ``is_over`` says so, what is left is for another time.
 
@@ -58,6 +61,7 @@ def carry_out(
         Where an answer cannot be noted.
 
     """
+    before = order.progress.count(Fate.STORED)
     try:
         with closing(send(peer, order.paths, calling_ae=calling_ae)) as answers:
             for answer in answers:
@@ -68,6 +72,23 @@ def carry_out(
     except PeerFailed as exc:
         order.miss(str(exc))
         tell(order.progress)
+    finally:
+        progress = order.progress
+        audit.sent(
+            (peer.ae_title, peer.host),
+            progress.request.study_uid,
+            progress.count(Fate.STORED) - before,
+            asked_by=asked_by,
+            failure=_shortfall(progress),
+        )
+
+
+def _shortfall(progress: Progress) -> str:
+    """Say why a destination does not have all of an order; empty where it has."""
+    reasons = {answer.reason for answer in progress.failures()}
+    if progress.waiting:
+        reasons.add(progress.missed or "the rest is sent later")
+    return "; ".join(sorted(filter(None, reasons)))
 
 
 class Dispatch:
@@ -77,6 +98,8 @@ class Dispatch:
     ----------
     settings
         Our title, the node's folder, and the peers.
+    audit
+        Told of what was sent.
     clock
         Host monotonic clock.
     jitter
@@ -90,6 +113,7 @@ class Dispatch:
         self,
         settings: NodeSettings,
         *,
+        audit: AuditTrail,
         clock: Clock,
         jitter: Callable[[], float],
         retrying: Retrying | None = None,
@@ -97,6 +121,7 @@ class Dispatch:
         self._calling_ae = settings.ae_title
         self._outbox = Outbox(settings.folder)
         self._peers = [peer for peer in settings.peers if Role.DESTINATION in peer.roles]
+        self._audit = audit
         self._clock = clock
         self._jitter = jitter
         self._retrying = retrying or Retrying()
@@ -138,7 +163,7 @@ class Dispatch:
             with self._outbox.take(path) as order:
                 if order is None:
                     return False
-                carry_out(order, peer, calling_ae=self._calling_ae, is_over=self._over.is_set)
+                carry_out(order, peer, calling_ae=self._calling_ae, audit=self._audit, is_over=self._over.is_set)
                 self._report(order.progress)
                 return bool(order.progress.waiting)
         except (OSError, UnreadableOrder) as exc:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pynetdicom import evt
 
 from devices.clock import monotonic
+from devices.dicom.audit import AuditTrail
 from devices.dicom.client import run_node
 from devices.dicom.clients.dispatch import Dispatch, Retrying, carry_out
 from devices.dicom.clients.outbox import FOLDER, Outbox
@@ -41,7 +42,8 @@ def put(folder: Path, objects: list[Path], *, destination: str = "peer") -> Outb
 @asynccontextmanager
 async def dispatching(settings: NodeSettings) -> AsyncIterator[None]:
     """Have a dispatch running, with pauses of a test's length."""
-    dispatch = Dispatch(settings, clock=monotonic, jitter=lambda: 0.0, retrying=QUICK)
+    audit = AuditTrail(settings.folder, ae_title=settings.ae_title)
+    dispatch = Dispatch(settings, audit=audit, clock=monotonic, jitter=lambda: 0.0, retrying=QUICK)
     task = asyncio.create_task(dispatch.run(), name="dispatch")
     try:
         yield
@@ -214,13 +216,14 @@ async def test_a_peer_without_the_role_is_sent_nothing(serve: Any, peer: Any, se
 KILLED = """
 import sys
 from pathlib import Path
+from devices.dicom.audit import AuditTrail
 from devices.dicom.clients.dispatch import carry_out
 from devices.dicom.clients.outbox import Outbox
 from devices.dicom.settings import Peer
 folder, port = Path(sys.argv[1]), int(sys.argv[2])
 peer = Peer(name="peer", ae_title="PEER", host="127.0.0.1", port=port)
 with Outbox(folder).put("1.2.3", "peer", sorted(folder.glob("1.2.3/*.dcm"))) as order:
-    carry_out(order, peer, calling_ae="RADIONAV")
+    carry_out(order, peer, calling_ae="RADIONAV", audit=AuditTrail(folder, ae_title="RADIONAV"))
 """
 
 
@@ -262,7 +265,8 @@ def test_an_order_goes_no_further_when_it_is_over(serve: Any, peer: Any, tmp_pat
         serve([SECONDARY_CAPTURE], (evt.EVT_C_STORE, lambda _: 0)) as port,
         Outbox(tmp_path).put(STUDY, "peer", kept_study(tmp_path, 3)) as order,
     ):
-        carry_out(order, peer(port), calling_ae="RADIONAV", is_over=lambda: True)
+        audit = AuditTrail(tmp_path, ae_title="RADIONAV")
+        carry_out(order, peer(port), calling_ae="RADIONAV", audit=audit, is_over=lambda: True)
         assert len(order.progress.answers) == 1
     assert len(Outbox(tmp_path).waiting("peer")) == 1
 
