@@ -14,7 +14,7 @@ import structlog
 from devices.clock import Clock
 from devices.dicom.audit import AuditTrail
 from devices.dicom.clients.association import PeerFailed
-from devices.dicom.clients.outbox import Order, Outbox, Progress, UnreadableOrder
+from devices.dicom.clients.outbox import Backlog, Order, Outbox, Progress, UnreadableOrder
 from devices.dicom.clients.sending import Fate, send
 from devices.dicom.settings import NodeSettings, Peer, Role
 
@@ -100,12 +100,20 @@ class Dispatch:
         Our title, the node's folder, and the peers.
     audit
         Told of what was sent.
+    tell
+        Called with a sentence when something waits because it could not be sent, and with an empty one when
+        nothing does.
     clock
         Host monotonic clock.
     jitter
         Gives a number from 0 to 1 for each pause.
     retrying
         How often.
+
+    Attributes
+    ----------
+    backlog
+        What waits, as it was seen last.
 
     """
 
@@ -114,6 +122,7 @@ class Dispatch:
         settings: NodeSettings,
         *,
         audit: AuditTrail,
+        tell: Callable[[str], None],
         clock: Clock,
         jitter: Callable[[], float],
         retrying: Retrying | None = None,
@@ -122,6 +131,8 @@ class Dispatch:
         self._outbox = Outbox(settings.folder)
         self._peers = [peer for peer in settings.peers if Role.DESTINATION in peer.roles]
         self._audit = audit
+        self._tell = tell
+        self.backlog = Backlog()
         self._clock = clock
         self._jitter = jitter
         self._retrying = retrying or Retrying()
@@ -129,16 +140,25 @@ class Dispatch:
 
     async def run(self) -> None:
         """Send for ever; where it is cancelled, the object that is under way is waited for."""
-        if not self._peers:
-            await asyncio.Event().wait()
-        pool = ThreadPoolExecutor(len(self._peers), "dicom dispatch")
+        pool = ThreadPoolExecutor(len(self._peers) + 1, "dicom dispatch")
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._watch(pool), name="dicom outbox")
                 for peer in self._peers:
                     tasks.create_task(self._serve(peer, pool), name=f"dicom dispatch {peer.name}")
         finally:
             self._over.set()
             await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, pool.shutdown))
+
+    async def _watch(self, pool: ThreadPoolExecutor) -> None:
+        known = {peer.name for peer in self._peers}
+        told = ""
+        while True:
+            self.backlog = await asyncio.get_running_loop().run_in_executor(pool, self._outbox.backlog, known)
+            if str(self.backlog) != told:
+                told = str(self.backlog)
+                self._tell(told)
+            await asyncio.sleep(min(LOOK_S, self._retrying.first_s))
 
     async def _serve(self, peer: Peer, pool: ThreadPoolExecutor) -> None:
         attempts: dict[Path, int] = {}

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,18 @@ from devices.clock import monotonic
 from devices.dicom.audit import AuditTrail
 from devices.dicom.client import run_node
 from devices.dicom.clients.dispatch import Dispatch, Retrying, carry_out
-from devices.dicom.clients.outbox import FOLDER, Outbox
+from devices.dicom.clients.outbox import FOLDER, Backlog, Outbox
 from devices.dicom.clients.sending import Answer, Fate
 from devices.dicom.settings import NodeSettings
+from devices.readings import LinkState
 from tests.devices.dicom.clients.kept import STUDY, kept_study
 from tests.devices.dicom.conftest import SECONDARY_CAPTURE
 
 QUICK = Retrying(first_s=0.05, longest_s=0.1)
 
 
-def answer(path: Path, fate: Fate = Fate.STORED) -> Answer:
-    return Answer(path=path, fate=fate, status=0, reason="")
+def answer(path: Path, fate: Fate = Fate.STORED, reason: str = "") -> Answer:
+    return Answer(path=path, fate=fate, status=0, reason=reason)
 
 
 def put(folder: Path, objects: list[Path], *, destination: str = "peer") -> Outbox:
@@ -43,7 +44,9 @@ def put(folder: Path, objects: list[Path], *, destination: str = "peer") -> Outb
 async def dispatching(settings: NodeSettings) -> AsyncIterator[None]:
     """Have a dispatch running, with pauses of a test's length."""
     audit = AuditTrail(settings.folder, ae_title=settings.ae_title)
-    dispatch = Dispatch(settings, audit=audit, clock=monotonic, jitter=lambda: 0.0, retrying=QUICK)
+    dispatch = Dispatch(
+        settings, audit=audit, tell=lambda _: None, clock=monotonic, jitter=lambda: 0.0, retrying=QUICK
+    )
     task = asyncio.create_task(dispatch.run(), name="dispatch")
     try:
         yield
@@ -211,6 +214,63 @@ async def test_a_peer_without_the_role_is_sent_nothing(serve: Any, peer: Any, se
             await until_sent(outbox, 1)
     assert len(asked) == 1
     assert len(outbox.waiting("peer")) == 1
+
+
+def test_what_waits_is_summed_up(tmp_path: Path) -> None:
+    """How many, since when, for whom, and the newest reason; nothing while all is well, or when all has gone."""
+    first, second, third = kept_study(tmp_path, 3)
+    outbox = Outbox(tmp_path)
+    assert (outbox.backlog({"peer"}), str(outbox.backlog({"peer"}))) == (Backlog(), "")
+    with outbox.put(STUDY, "peer", [first, second]) as order:
+        asked_at = order.progress.request.asked_at
+        assert str(outbox.backlog({"peer"})) == ""
+        order.miss("nobody answers")
+        backlog = outbox.backlog({"peer"})
+        assert (backlog.objects, backlog.since, backlog.reason) == (2, asked_at, "nobody answers")
+        order.note(answer(first))
+        order.note(answer(second, Fate.POSTPONED, "its disk is full"))
+        since = f"{asked_at.astimezone():%Y-%m-%d %H:%M}"
+        assert str(outbox.backlog({"peer"})) == f"1 objects wait for peer since {since}: its disk is full"
+    with outbox.put(STUDY, "other", [third]):
+        assert outbox.backlog({"peer"}).destinations == ("other", "peer")
+        assert outbox.backlog({"peer"}).reason == "no destination is called other"
+    for name in ("peer", "other"):
+        (path,) = outbox.waiting(name)
+        with outbox.take(path) as order:
+            assert order is not None
+            order.note(answer(second if name == "peer" else third))
+    assert outbox.backlog({"peer", "other"}) == Backlog()
+
+
+async def test_what_cannot_be_sent_is_on_the_health_until_it_has_gone(
+    serve: Any, peer: Any, settings: Any
+) -> None:
+    """The node says how many wait, since when and why, counts them, and says nothing more when they have gone."""
+    is_full = threading.Event()
+    is_full.set()
+
+    def store(_: Any) -> int:
+        return 0xA700 if is_full.is_set() else 0
+
+    with serve([SECONDARY_CAPTURE], (evt.EVT_C_STORE, store)) as port:
+        node = settings(peers=(peer(port),), workers=0)
+        put(node.folder, kept_study(node.folder, 2))
+        async with asyncio.timeout(60), run_node(node) as running:
+            async with aclosing(running.health_changes()) as changes:
+                async for health in changes:
+                    if "2 objects wait for peer since" in health.detail:
+                        break
+            assert "make room there" in health.detail
+            assert health.state is LinkState.LIVE
+            await until(lambda: running.figures is not None and running.figures.outbox_waiting == 2)
+            assert running.figures is not None
+            assert running.figures.outbox_since_s is not None
+            is_full.clear()
+            async with aclosing(running.health_changes()) as changes:
+                async for health in changes:
+                    if not health.detail:
+                        break
+            await until(lambda: running.figures is not None and running.figures.outbox_waiting == 0)
 
 
 KILLED = """
