@@ -1,4 +1,4 @@
-"""The storage node's process: ``python -m devices.dicom.node``.
+"""The storage node's process: ``python -m devices.dicom``.
 
 Reads its settings as one line of JSON on standard input and writes messages as lines of JSON on standard output
 (``devices.dicom.messages``). Ends when standard input closes, or on SIGTERM. A process of its own, so that a
@@ -271,7 +271,3 @@ def main() -> None:
     # a disk that does not answer holds its thread; every acknowledged object is on the disk, and a half-written
     # one is removed at the next start
     os._exit(code)
-
-
-if __name__ == "__main__":
-    main()
