@@ -6,13 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    ModalityWorklistInformationFind,
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelGet,
+    StudyRootQueryRetrieveInformationModelMove,
+)
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column, Table
 
+from acquisition.upkeep import whoever_runs_this
+from devices.dicom.audit import AuditTrail
 from devices.dicom.clients import outbox
 from devices.dicom.clients.association import PeerFailed
 from devices.dicom.clients.dispatch import carry_out
@@ -22,7 +30,7 @@ from devices.dicom.clients.retrieval import SubOperations, retrieve
 from devices.dicom.clients.sending import Fate
 from devices.dicom.clients.studies import FoundStudy, find_studies
 from devices.dicom.clients.worklist import ScheduledStep, find_scheduled
-from devices.dicom.settings import NodeSettings, Peer, Role
+from devices.dicom.settings import NodeSettings, Peer, Retrieval, Role
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.identity import checked_uid
 from devices.dicom.storage.part10 import FileMeta, UnreadableFile
@@ -53,6 +61,13 @@ _STUDY_COLUMNS = (
 )
 
 
+MODELS: Final = {
+    Retrieval.MOVE: StudyRootQueryRetrieveInformationModelMove,
+    Retrieval.GET: StudyRootQueryRetrieveInformationModelGet,
+}
+"""By which SOP class an archive is asked for a study."""
+
+
 class ExchangeRefused(Exception):
     """Raised when nothing can be asked or sent; the message says why, and what to do."""
 
@@ -74,7 +89,7 @@ def show_worklist(
 
     """
     asked = _peer(node, Role.WORKLIST, peer)
-    with _told():
+    with _asking(node, asked, ModalityWorklistInformationFind):
         found = find_scheduled(
             asked, calling_ae=node.ae_title, on=on, station_ae=station_ae, patient_id=patient_id
         )
@@ -115,7 +130,7 @@ def show_studies(
     asked = _peer(node, Role.ARCHIVE, peer)
     if not any((patient_id, patient_name, accession_number, since, until)):
         raise ExchangeRefused("say which studies: --patient-id, --name, --accession, --since or --until")
-    with _told():
+    with _asking(node, asked, StudyRootQueryRetrieveInformationModelFind):
         found = find_studies(
             asked,
             calling_ae=node.ae_title,
@@ -139,13 +154,18 @@ def pull(node: NodeSettings, study_uid: str, *, peer: str | None, console: Conso
     """
     asked = _peer(node, Role.ARCHIVE, peer)
     uid = _uid(study_uid)
-    with _told(), _bar(f"{asked.name}: objects", console) as advance:
+    model = MODELS[asked.retrieval]
+    with (
+        _asking(node, asked, model, study_uid=uid) as problems,
+        _bar(f"{asked.name}: objects", console) as advance,
+    ):
 
         def tell(counts: SubOperations) -> None:
             done = counts.completed + counts.failed + counts.warnings
             advance(done, None if counts.remaining is None else done + counts.remaining)
 
         came = retrieve(asked, uid, node, tell=tell)
+        problems.append(came.reason)
     done = came.counts.completed + came.counts.warnings
     if came.is_whole:
         _say(console, f"{done} objects of {uid} came from {asked.name}")
@@ -167,7 +187,7 @@ def send(node: NodeSettings, study_uid: str, *, to: str, console: Console) -> bo
 
     """
     peer = _peer(node, Role.DESTINATION, to)
-    objects = _objects(node, _uid(study_uid), console)
+    objects, audit = _objects(node, _uid(study_uid), console), _audit(node)
     try:
         with (
             Outbox(node.folder).put(study_uid, peer.name, objects) as order,
@@ -177,7 +197,7 @@ def send(node: NodeSettings, study_uid: str, *, to: str, console: Console) -> bo
             def tell(progress: outbox.Progress) -> None:
                 advance(len(progress.answers), len(objects))
 
-            carry_out(order, peer, calling_ae=node.ae_title, tell=tell)
+            carry_out(order, peer, calling_ae=node.ae_title, audit=audit, asked_by=whoever_runs_this(), tell=tell)
             progress = order.progress
     except OSError as exc:
         raise ExchangeRefused(f"the order cannot be kept: {exc}") from exc
@@ -233,11 +253,30 @@ def _objects(node: NodeSettings, study_uid: str, console: Console) -> list[Path]
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _asking(node: NodeSettings, peer: Peer, model: str, *, study_uid: str = "") -> Iterator[list[str]]:
+    """Ask a peer something, with its row in the audit; gives a list for the reasons why it is not done."""
+    audit, problems = _audit(node), ["it was broken off"]
     try:
-        yield
+        yield problems
+        del problems[0]
     except PeerFailed as exc:
+        problems = [str(exc)]
         raise ExchangeRefused(str(exc)) from exc
+    finally:
+        audit.asked(
+            (peer.ae_title, peer.host),
+            str(model),
+            study_uid=study_uid,
+            asked_by=whoever_runs_this(),
+            failure="; ".join(filter(None, problems)),
+        )
+
+
+def _audit(node: NodeSettings) -> AuditTrail:
+    try:
+        return AuditTrail(node.folder, ae_title=node.ae_title)
+    except OSError as exc:
+        raise ExchangeRefused(f"nobody is asked without an audit, which cannot be written: {exc}") from exc
 
 
 @contextmanager

@@ -91,7 +91,7 @@ def delete_by_rule(settings: NodeSettings, *, patient_id: str | None, console: C
                 _show(study, f"kept: {study.kept_for}", console)
                 continue
             try:
-                delete(study, store=store, catalogue=catalogue, audit=audit, deleted_by=_person())
+                delete(study, store=store, catalogue=catalogue, audit=audit, deleted_by=whoever_runs_this())
             except (FolderDiffers, OSError) as exc:
                 _show(study, f"kept: {exc}", console)
                 is_all = False
@@ -167,5 +167,6 @@ def _megabytes(study: Candidate) -> str:
     return f"{study.size_bytes / MEGABYTE:.1f}"
 
 
-def _person() -> str:
+def whoever_runs_this() -> str:
+    """Name the person at the terminal, for the audit."""
     return f"{getpass.getuser()}@{socket.gethostname()}"

@@ -82,7 +82,7 @@ def _start_ours(folder: Path) -> subprocess.Popen[bytes]:
         "free_floor_mb": 0,
         "quiet_s": 600,
     }
-    return _start([sys.executable, "-m", "devices.dicom.node"], said=json.dumps(settings).encode() + b"\n")
+    return _start([sys.executable, "-m", "devices.dicom"], said=json.dumps(settings).encode() + b"\n")
 
 
 def _start_dcmtk(folder: Path) -> subprocess.Popen[bytes]:

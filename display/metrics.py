@@ -113,6 +113,17 @@ def _of_node(figures: Figures) -> Iterator[Metric]:
         ("commitments_waiting", "Requests for commitment not reported on yet.", figures.commitments_waiting),
     ):
         yield GaugeMetricFamily(f"radionav_dicom_{name}", said, value=value)
+    yield GaugeMetricFamily(
+        "radionav_dicom_outbox_waiting_objects",
+        "Objects still to be sent to other nodes.",
+        value=figures.outbox_waiting,
+    )
+    if figures.outbox_since_s is not None:
+        yield GaugeMetricFamily(
+            "radionav_dicom_outbox_oldest_timestamp_seconds",
+            "When the oldest order for them was given.",
+            value=figures.outbox_since_s,
+        )
     for name, said, label, counts in (
         ("associations_ended", "Associations that have ended.", "how", figures.associations_ended),
         ("refused", "Connections, associations, objects and requests refused.", "cause", figures.refused),

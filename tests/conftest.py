@@ -18,6 +18,7 @@ PEERS = {
     "mosquitto": ("mosquitto", "mosquitto"),
     "chromium": ("chromium", "chromium"),
     "openssl": ("openssl", "openssl"),
+    "curl": ("curl", "curl"),
     "postgresql": ("initdb", "postgresql"),
     "socat": ("socat", "socat"),
 }

@@ -36,7 +36,14 @@ class Account:
                 self._ended["released" if happened.was_released else "broken off"] += 1
 
     def figures(
-        self, *, associations_open: int, free_bytes: int, index_waiting: int, commitments_waiting: int
+        self,
+        *,
+        associations_open: int,
+        free_bytes: int,
+        index_waiting: int,
+        commitments_waiting: int,
+        outbox_waiting: int,
+        outbox_since_s: float | None,
     ) -> Figures:
         """Give what was counted, beside how the node stands."""
         return Figures(
@@ -50,4 +57,6 @@ class Account:
             free_bytes=free_bytes,
             index_waiting=index_waiting,
             commitments_waiting=commitments_waiting,
+            outbox_waiting=outbox_waiting,
+            outbox_since_s=outbox_since_s,
         )

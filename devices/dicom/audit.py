@@ -32,6 +32,7 @@ NODE_AUTHENTICATION: Final[Code] = ("110126", "Node Authentication")
 SOURCE_ROLE: Final[Code] = ("110153", "Source Role ID")
 DESTINATION_ROLE: Final[Code] = ("110152", "Destination Role ID")
 STUDY_UID: Final[Code] = ("110180", "Study Instance UID")
+SOP_CLASS_UID: Final[Code] = ("110181", "SOP Class UID")
 
 DELETE: Final = "D"
 """Event action code (PS3.15 A.5.1)."""
@@ -141,6 +142,42 @@ class AuditTrail:
         else:
             self._write(INSTANCES_TRANSFERRED, action="R", destination=(reader, address), about=about)
 
+    def asked(
+        self, peer: tuple[str, str], sop_class_uid: str, *, study_uid: str = "", asked_by: str, failure: str = ""
+    ) -> None:
+        """Note that we have asked another node: its title and address, by which SOP class, and why it failed."""
+        asked = {
+            "ParticipantObjectTypeCode": 2,
+            "ParticipantObjectTypeCodeRole": 24,  # a query (PS3.15 A.5.3.10)
+            "ParticipantObjectIDTypeCode": _coded(SOP_CLASS_UID),
+            "ParticipantObjectID": sop_class_uid,
+        }
+        self._write(
+            QUERY,
+            action="E",
+            outcome=MINOR_FAILURE if failure else SUCCESS,
+            destination=peer,
+            is_ours=True,
+            person=asked_by,
+            about=[asked, *([_study(study_uid, None)] if study_uid else [])],
+            described=failure,
+        )
+
+    def sent(
+        self, peer: tuple[str, str], study_uid: str, objects: int, *, asked_by: str = "", failure: str = ""
+    ) -> None:
+        """Note how many objects of a study another node has taken from us, and why it has not taken all."""
+        self._write(
+            INSTANCES_TRANSFERRED,
+            action="R",
+            outcome=MINOR_FAILURE if failure else SUCCESS,
+            destination=peer,
+            is_ours=True,
+            person=asked_by,
+            about=[_study(study_uid, objects)],
+            described=failure,
+        )
+
     def missing(self, study_uid: str, objects: int) -> Removal:
         """Note that files of a study are gone that the node did not delete."""
         message = self._write(
@@ -203,6 +240,7 @@ class AuditTrail:
         outcome: int = SUCCESS,
         source: tuple[str, str] | None = None,
         destination: tuple[str, str] | None = None,
+        is_ours: bool = False,
         person: str = "",
         about: list[dict[str, Any]] | None = None,
         described: str = "",
@@ -220,14 +258,14 @@ class AuditTrail:
         if described:
             identification["EventOutcomeDescription"] = described
         own = SOURCE_ROLE if destination is not None else DESTINATION_ROLE
-        participants = [{"UserID": self._ae_title, "UserIsRequestor": False, "RoleIDCode": _coded(own)}]
+        participants = [{"UserID": self._ae_title, "UserIsRequestor": is_ours, "RoleIDCode": _coded(own)}]
         for other, role in ((source, SOURCE_ROLE), (destination, DESTINATION_ROLE)):
             if other is not None:
                 calling_ae, address = other
                 participants.append(
                     {
                         "UserID": calling_ae,
-                        "UserIsRequestor": True,
+                        "UserIsRequestor": not is_ours,
                         "RoleIDCode": _coded(role),
                         "NetworkAccessPointTypeCode": 2,
                         "NetworkAccessPointID": address,
@@ -255,14 +293,15 @@ class AuditTrail:
         return message
 
 
-def _study(study_uid: str, objects: int) -> dict[str, Any]:
-    return {
+def _study(study_uid: str, objects: int | None) -> dict[str, Any]:
+    """Name a study, and how many of its objects are concerned where that is known."""
+    named = {
         "ParticipantObjectTypeCode": 2,
         "ParticipantObjectTypeCodeRole": 3,
         "ParticipantObjectIDTypeCode": _coded(STUDY_UID),
         "ParticipantObjectID": study_uid,
-        "NumberOfInstances": objects,
     }
+    return named if objects is None else named | {"NumberOfInstances": objects}
 
 
 def _coded(code: Code) -> dict[str, str]:

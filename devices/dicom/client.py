@@ -221,7 +221,7 @@ async def run_node(
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "devices.dicom.node",
+        "devices.dicom",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=LINE_BYTES,

@@ -18,14 +18,14 @@ from devices.dicom.study import FOUND_AT_START
 @dataclass(slots=True, kw_only=True)
 class _Study:
     calling_ae: str
-    objects: dict[str, None] = field(default_factory=dict)
+    objects: dict[str, str] = field(default_factory=dict)
+    """Path of the file in use, by UID."""
     conflicting: set[str] = field(default_factory=set)
     senders: set[int] = field(default_factory=set)
     last_s: float = 0.0
     fresh: int = 0
     is_announced: bool = False
     is_lost: bool = False
-    object_uids: set[str] = field(default_factory=set)
     listed: int = 0
     missing: set[str] = field(default_factory=set)
 
@@ -66,9 +66,8 @@ class StudyLedger:
         """Take a study that was in the folder at start; it is announced as it is."""
         known = _Study(
             calling_ae=study.calling_ae,
-            objects=dict.fromkeys(map(str, study.objects)),
+            objects={path.stem: str(path) for path in study.objects},
             conflicting=set(study.aside),
-            object_uids={path.stem for path in study.objects},
             is_announced=True,
         )
         self._studies[study.study_uid] = known
@@ -90,7 +89,6 @@ class StudyLedger:
         ``path`` is the file in use under its UID.
         """
         study = self._studies.setdefault(study_uid, _Study(calling_ae=calling_ae))
-        study.object_uids.add(object_uid)
         for waiting in self._unannounced.values():
             waiting.missing.discard(object_uid)
         former = self._sending.get(sender)
@@ -98,11 +96,11 @@ class StudyLedger:
             former.senders.discard(sender)
             del self._sending[sender]
         study.last_s = now_s
-        if path in study.objects and not is_conflict:
+        if object_uid in study.objects and not is_conflict:
             return
         if is_conflict:
             study.conflicting.add(object_uid)
-        study.objects[path] = None
+        study.objects[object_uid] = path
         study.calling_ae = calling_ae
         study.senders.add(sender)
         study.fresh += 1
@@ -111,8 +109,8 @@ class StudyLedger:
 
     def listed(self, object_uids: frozenset[str]) -> None:
         """Take what a sender says that it has sent: the studies that some of it is of want all of it."""
-        concerned = [study for study in self._studies.values() if not study.object_uids.isdisjoint(object_uids)]
-        missing = object_uids.difference(*(study.object_uids for study in concerned))
+        concerned = [study for study in self._studies.values() if not object_uids.isdisjoint(study.objects)]
+        missing = object_uids.difference(*(study.objects for study in concerned))
         for study in concerned:
             study.listed, study.missing = len(object_uids), set(missing)
 
@@ -151,7 +149,7 @@ def _complete(study_uid: str, study: _Study, reason: str) -> StudyComplete:
     return StudyComplete(
         study_uid=study_uid,
         calling_ae=study.calling_ae,
-        objects=tuple(study.objects),
+        objects=tuple(study.objects.values()),
         reason=reason,
         conflicts=len(study.conflicting),
     )

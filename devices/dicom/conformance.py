@@ -300,8 +300,8 @@ AE titles are of the default repertoire.
 - By HTTP nobody is answered without the token of a listed client; it is compared in constant time, and read from a
   header only. Addresses beyond this machine want TLS.
 - The audit trail (PS3.15 A.5) is in `.audit` in the node's folder, one JSON message a line: start, stop, what each
-  association brought, every query and what it found, every refusal, every study deleted by
-  command, and files found missing.
+  association brought, every query and what it found, every refusal, what was asked of other
+  nodes and sent to them and by whom, every study deleted by command, and files found missing.
 """
 
 

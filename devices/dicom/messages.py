@@ -17,6 +17,8 @@ class Need(StrEnum):
     """Without room on it objects are refused."""
     INDEX = "index"
     """Without it objects are stored, and not found by queries until it is back."""
+    OUTBOX = "outbox"
+    """What it cannot send to other nodes waits."""
     WEB = "web"
     """Without it nothing goes by HTTP; associations do not need it."""
 
@@ -104,6 +106,10 @@ class Figures(Struct, frozen=True, kw_only=True, tag="figures", tag_field="event
         Objects without a row yet.
     commitments_waiting
         Transactions of storage commitment that are not reported on yet.
+    outbox_waiting
+        Objects that are still to be sent to other nodes.
+    outbox_since_s
+        When the oldest order for them was given, in seconds of Unix time; None where none waits.
 
     """
 
@@ -117,6 +123,8 @@ class Figures(Struct, frozen=True, kw_only=True, tag="figures", tag_field="event
     free_bytes: int
     index_waiting: int
     commitments_waiting: int
+    outbox_waiting: int = 0
+    outbox_since_s: float | None = None
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="event"):

@@ -1,4 +1,4 @@
-"""The storage node's process: ``python -m devices.dicom.node``.
+"""The storage node's process: ``python -m devices.dicom``.
 
 Reads its settings as one line of JSON on standard input and writes messages as lines of JSON on standard output
 (``devices.dicom.messages``). Ends when standard input closes, or on SIGTERM. A process of its own, so that a
@@ -15,34 +15,29 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, closing, suppress
+from datetime import datetime
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
 
 from devices.clock import Clock, monotonic
-from devices.dicom.account import Account
 from devices.dicom.audit import AuditTrail
-from devices.dicom.completion import StudyLedger
 from devices.dicom.door import WAITING_CONNECTIONS, Admission, Door, listen
 from devices.dicom.messages import (
-    Conflict,
     Failed,
     Figures,
     Impaired,
     Listening,
     Need,
-    NodeMessage,
-    Refused,
     Workers,
-    to_line,
 )
+from devices.dicom.reporter import Reporter, emit
 from devices.dicom.services.desk import CommitmentDesk
-from devices.dicom.services.events import Arrival, Cause, Disclosure, Ending, Event, Listing, Refusal
+from devices.dicom.services.events import Cause, Refusal
 from devices.dicom.services.provider import Provider
 from devices.dicom.services.session import Session
 from devices.dicom.settings import NodeSettings
-from devices.dicom.storage.placement import Kept, StoredObject
 from devices.dicom.storage.space import SpaceWatch
 from devices.dicom.storage.store import ObjectStore
 from devices.dicom.tls import server_context
@@ -54,109 +49,6 @@ FIGURES_INTERVAL_S = 1.0
 
 DISK_THREADS = 8
 """Objects that are being made durable at a time: an association waits for its own only."""
-
-
-def emit(message: NodeMessage) -> None:
-    """Write one message on standard output."""
-    sys.stdout.buffer.write(to_line(message))
-    sys.stdout.buffer.flush()
-
-
-class _Reporter:
-    """Turns what happened into messages for the service."""
-
-    def __init__(
-        self,
-        settings: NodeSettings,
-        audit: AuditTrail,
-        *,
-        note: Callable[[StoredObject], None],
-        space: SpaceWatch,
-        clock: Clock,
-    ) -> None:
-        self._audit = audit
-        self._index = note
-        self._space = space
-        self._ledger = StudyLedger(quiet_s=settings.quiet_s)
-        self._clock = clock
-        self._changed = asyncio.Event()
-        self.account = Account()
-
-    def announce(self, store: ObjectStore) -> None:
-        for study in store.studies():
-            emit(self._ledger.found(study))
-
-    def take(self, happened: Event) -> None:
-        self.account.take(happened)
-        match happened:
-            case Refusal():
-                self._space.look()
-                self._audit.refused(happened.calling_ae, happened.address, happened.reason)
-                emit(Refused(calling_ae=happened.calling_ae, address=happened.address, reason=happened.reason))
-            case Disclosure():
-                self._audit.disclosed(
-                    happened.calling_ae, happened.address, happened.studies, is_query=happened.is_query
-                )
-            case Ending():
-                self._ledger.ended(happened.session, was_released=happened.was_released, now_s=self._clock())
-                self._audit.transferred(
-                    happened.calling_ae,
-                    happened.address,
-                    happened.acknowledged,
-                    was_released=happened.was_released,
-                )
-                self._changed.set()
-            case Listing():
-                self._ledger.listed(happened.object_uids)
-                self._changed.set()
-            case Arrival() if happened.stored.kept is not Kept.REJECTED:
-                self._note(happened)
-                if (due_s := self._ledger.next_due_s) is not None and due_s <= self._clock():
-                    self._changed.set()
-
-    def _note(self, arrival: Arrival) -> None:
-        stored = arrival.stored
-        self._index(stored)
-        is_conflict = stored.kept in {Kept.CONFLICT, Kept.REPLACED}
-        self._ledger.stored(
-            stored.study_uid,
-            str(stored.path.with_name(f"{arrival.object_uid}.dcm")),
-            sender=arrival.session,
-            calling_ae=arrival.calling_ae,
-            now_s=self._clock(),
-            object_uid=arrival.object_uid,
-            is_conflict=is_conflict,
-        )
-        if is_conflict:
-            self._audit.conflicting(
-                arrival.calling_ae,
-                arrival.address,
-                stored.study_uid,
-                arrival.object_uid,
-                is_replaced=stored.kept is Kept.REPLACED,
-            )
-            emit(
-                Conflict(
-                    study_uid=stored.study_uid,
-                    object_uid=arrival.object_uid,
-                    calling_ae=arrival.calling_ae,
-                    path=str(stored.path),
-                    kept=stored.kept,
-                )
-            )
-
-    async def run(self) -> None:
-        while True:
-            self._changed.clear()
-            for study in self._ledger.due(self._clock()):
-                emit(study)
-            due_s = self._ledger.next_due_s
-            wait_s = None if due_s is None else max(0.0, due_s - self._clock())
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
 
 
 def _plain(settings: NodeSettings, exc: OSError) -> str:
@@ -171,7 +63,7 @@ def _plain(settings: NodeSettings, exc: OSError) -> str:
 
 
 def _admission(
-    settings: NodeSettings, provider: Provider, reporter: _Reporter, disk: ThreadPoolExecutor
+    settings: NodeSettings, provider: Provider, reporter: Reporter, disk: ThreadPoolExecutor
 ) -> Admission:
     return Admission(
         is_expected_from=settings.is_expected_from,
@@ -218,7 +110,7 @@ async def serve(
             tell=lambda reason: emit(Impaired(what=Need.INDEX, reason=reason)),
         )
         space = SpaceWatch(store, tell=lambda reason: emit(Impaired(what=Need.DISK, reason=reason)))
-        reporter = _Reporter(settings, audit, note=registrar.note, space=space, clock=clock)
+        reporter = Reporter(settings, audit, note=registrar.note, space=space, clock=clock)
         async with _disk() as disk:
             provider = Provider(settings=settings, store=store, notify=reporter.take)
             provider.lookup = Answering(settings.folder, settings.index)
@@ -232,6 +124,18 @@ async def serve(
             )
             provider.desk, provider.crew = desk, crew
             door = Door(_admission(settings, provider, reporter, disk), clock=clock)
+            dispatch = None
+            if settings.peers:
+                # its imports take 25 MB, which a node without peers does without
+                from devices.dicom.clients.dispatch import Dispatch  # noqa: PLC0415
+
+                dispatch = Dispatch(
+                    settings,
+                    audit=audit,
+                    tell=lambda reason: emit(Impaired(what=Need.OUTBOX, reason=reason)),
+                    clock=clock,
+                    jitter=random.random,
+                )
             with ExitStack() as listeners:
                 plain = listeners.enter_context(closing(listen(settings.host, settings.port)))
                 host, port = plain.getsockname()[:2]
@@ -246,17 +150,16 @@ async def serve(
                             free_bytes=store.free_bytes,
                             index_waiting=registrar.waiting,
                             commitments_waiting=desk.waiting,
+                            outbox_waiting=dispatch.backlog.objects if dispatch else 0,
+                            outbox_since_s=_since_s(dispatch.backlog.since) if dispatch else None,
                         )
                     ),
                     "commitments": desk.run(),
                     "door": door.serve(plain),
                 }
+                if dispatch is not None:
+                    jobs["dispatch"] = dispatch.run()
                 tls_port = None
-                if settings.peers:
-                    # its imports take 25 MB, which a node without peers does without
-                    from devices.dicom.clients.dispatch import Dispatch  # noqa: PLC0415
-
-                    jobs["dispatch"] = Dispatch(settings, clock=clock, jitter=random.random).run()
                 if settings.tls is not None:
                     secured = listeners.enter_context(closing(listen(settings.host, settings.tls.port)))
                     tls_port = secured.getsockname()[1]
@@ -284,6 +187,10 @@ async def serve(
                     crew.close()
                     await registrar.close()
                     audit.stopped()
+
+
+def _since_s(since: datetime | None) -> float | None:
+    return None if since is None else since.timestamp()
 
 
 def _tell_missing(missing: int, reason: str) -> None:
@@ -364,7 +271,3 @@ def main() -> None:
     # a disk that does not answer holds its thread; every acknowledged object is on the disk, and a half-written
     # one is removed at the next start
     os._exit(code)
-
-
-if __name__ == "__main__":
-    main()

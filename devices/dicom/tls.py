@@ -8,8 +8,10 @@ CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2: forward secrecy and authenticated encryption only (RFC 9325 4.2); TLS 1.3 has no others."""
 
 
-def server_context(settings: TlsSettings) -> ssl.SSLContext:
+def server_context(settings: TlsSettings, *, kind: type[ssl.SSLContext] = ssl.SSLContext) -> ssl.SSLContext:
     """Make the node's side of TLS; where ``client_ca`` is given, a sender without its certificate is refused.
+
+    ``kind`` is the class of what is made.
 
     Raises
     ------
@@ -17,7 +19,7 @@ def server_context(settings: TlsSettings) -> ssl.SSLContext:
         Where a certificate or key cannot be read or does not belong to the other.
 
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = kind(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE

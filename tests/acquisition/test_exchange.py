@@ -1,5 +1,6 @@
 """What the commands that ask peers print, and what they refuse."""
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -113,6 +114,74 @@ def test_a_query_shows_whole_uids(tmp_path: Path) -> None:
     with serving(StudyRootQueryRetrieveInformationModelFind, (evt.EVT_C_FIND, handle)) as port:
         query(node(tmp_path, {"port": port, "roles": ["archive"]}), paper, patient_id="P1")
     assert any(uid in line and "2026-01-05" in line for line in paper.lines)
+
+
+def audited(folder: Path) -> list[dict[str, Any]]:
+    """The audit trail, which names no patient."""
+    lines = [line for path in sorted(folder.glob(".audit/*.jsonl")) for line in path.read_text().splitlines()]
+    assert not any("jane" in line.lower() or "P1" in line for line in lines)
+    return [json.loads(line) for line in lines]
+
+
+def roles(message: dict[str, Any]) -> dict[str, tuple[str, bool]]:
+    """Who took part: by role (source 110153, destination 110152) title, and whether it began."""
+    return {
+        one.get("RoleIDCode", {}).get("csd-code", "person"): (one["UserID"], one["UserIsRequestor"])
+        for one in message["ActiveParticipant"]
+    }
+
+
+def outcome(message: dict[str, Any]) -> tuple[str, str, int, list[str]]:
+    """Which event, what was done, how it ended, about what."""
+    event = message["EventIdentification"]
+    about = [one["ParticipantObjectID"] for one in message["ParticipantObjectIdentification"]]
+    return event["EventID"]["csd-code"], event["EventActionCode"], event["EventOutcomeIndicator"], about
+
+
+def test_what_is_asked_of_others_is_audited(tmp_path: Path) -> None:
+    """Worklist, query and pull: we, the peer, the person, by which SOP class, of which study, why it failed."""
+
+    def find(_: Any) -> Iterator[Any]:
+        yield 0xFF00, data_set(StudyInstanceUID="1.2", PatientID="P1", PatientName="Doe^Jane")
+        yield 0x0000, None
+
+    def move(_: Any) -> Iterator[Any]:
+        yield None, None  # it does not know the destination
+
+    model = StudyRootQueryRetrieveInformationModelFind
+    with serving(model, (evt.EVT_C_FIND, find)) as port:
+        settings = node(tmp_path, {"port": port, "roles": ["archive"]})
+        query(settings, Paper(), patient_id="P1", patient_name="Doe*")
+    mover = StudyRootQueryRetrieveInformationModelMove
+    with serving(mover, (evt.EVT_C_MOVE, move)) as port:
+        exchange.pull(node(tmp_path, {"port": port, "roles": ["archive"]}), STUDY, peer=None, console=Paper())
+    gone = node(tmp_path, {"port": 1, "roles": ["worklist"]})
+    with pytest.raises(ExchangeRefused):
+        exchange.show_worklist(gone, peer=None, on=None, station_ae="", patient_id="P1", console=Paper())
+    found, pulled, asked = audited(tmp_path)
+    assert outcome(found) == ("110112", "E", 0, [model])
+    assert outcome(pulled) == ("110112", "E", 4, [mover, STUDY])
+    assert outcome(asked) == ("110112", "E", 4, [ModalityWorklistInformationFind])
+    assert "A801" in pulled["EventIdentification"]["EventOutcomeDescription"]
+    assert "nothing answers" in asked["EventIdentification"]["EventOutcomeDescription"]
+    for message in (found, pulled, asked):
+        part = roles(message)
+        assert (part["110153"], part["110152"]) == (("RADIONAV", True), ("PEER", False))
+        assert "@" in part["person"][0]
+
+
+def test_what_is_sent_on_is_audited(tmp_path: Path) -> None:
+    """Each attempt: how many objects of the study the destination took, and why it did not take the others."""
+    kept_study(tmp_path, 2)
+    answers = iter([0x0000, 0xA700])
+    with serving(SECONDARY_CAPTURE, (evt.EVT_C_STORE, lambda _: next(answers))) as port:
+        settings = node(tmp_path, {"port": port, "roles": ["destination"]})
+        assert exchange.send(settings, STUDY, to="peer1", console=Paper()) is False
+    (sent,) = audited(tmp_path)
+    assert outcome(sent) == ("110104", "R", 4, [STUDY])
+    assert sent["ParticipantObjectIdentification"][0]["NumberOfInstances"] == 1
+    assert "out of resources" in sent["EventIdentification"]["EventOutcomeDescription"]
+    assert (roles(sent)["110153"], roles(sent)["110152"]) == (("RADIONAV", True), ("PEER", False))
 
 
 def test_a_query_for_everything_is_refused(tmp_path: Path) -> None:

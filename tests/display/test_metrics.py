@@ -37,7 +37,14 @@ def _figures() -> Figures:
     account.take(Refusal(cause=Cause.NETWORK, calling_ae="DOE^JANE", address="10.0.0.1", reason="DOE^JANE"))
     account.take(Ending(session=1, calling_ae="CT", address="10.0.0.1", was_released=True, acknowledged={}))
     account.take(Ending(session=2, calling_ae="CT", address="10.0.0.1", was_released=False, acknowledged={}))
-    return account.figures(associations_open=3, free_bytes=5, index_waiting=7, commitments_waiting=9)
+    return account.figures(
+        associations_open=3,
+        free_bytes=5,
+        index_waiting=7,
+        commitments_waiting=9,
+        outbox_waiting=11,
+        outbox_since_s=13.5,
+    )
 
 
 def _read(board: Board, hub: Hub, figures: Figures | None) -> dict[tuple[str, ...], float]:
@@ -103,6 +110,8 @@ def test_the_nodes_account_is_read() -> None:
     assert read["radionav_dicom_associations_ended_total", "broken off"] == 1
     waiting = ("associations_open", "disk_free_bytes", "index_waiting_objects", "commitments_waiting")
     assert [read[f"radionav_dicom_{name}",] for name in waiting] == [3, 5, 7, 9]
+    assert read["radionav_dicom_outbox_waiting_objects",] == 11
+    assert read["radionav_dicom_outbox_oldest_timestamp_seconds",] == 13.5
     below = [read["radionav_dicom_durable_seconds_bucket", str(bound)] for bound in DURABLE_BOUNDS_S]
     assert below[:4] == [0, 0, 2, 2]
     assert below[-1] == 2

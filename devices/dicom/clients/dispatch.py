@@ -12,8 +12,9 @@ from typing import Final
 import structlog
 
 from devices.clock import Clock
+from devices.dicom.audit import AuditTrail
 from devices.dicom.clients.association import PeerFailed
-from devices.dicom.clients.outbox import Order, Outbox, Progress, UnreadableOrder
+from devices.dicom.clients.outbox import Backlog, Order, Outbox, Progress, UnreadableOrder
 from devices.dicom.clients.sending import Fate, send
 from devices.dicom.settings import NodeSettings, Peer, Role
 
@@ -45,10 +46,12 @@ def carry_out(
     peer: Peer,
     *,
     calling_ae: str,
+    audit: AuditTrail,
+    asked_by: str = "",
     is_over: Callable[[], bool] = lambda: False,
     tell: Callable[[Progress], None] = lambda _: None,
 ) -> None:
-    """Send what an order still has to send, once, and note each answer. Blocks: for a thread.
+    """Send what an order still has to send, once, and note each answer; what was sent is audited. Blocks.
 
     ``tell`` is called after each answer; when ``is_over`` says so, what is left is for another time.
 
@@ -58,6 +61,7 @@ def carry_out(
         Where an answer cannot be noted.
 
     """
+    before = order.progress.count(Fate.STORED)
     try:
         with closing(send(peer, order.paths, calling_ae=calling_ae)) as answers:
             for answer in answers:
@@ -68,6 +72,23 @@ def carry_out(
     except PeerFailed as exc:
         order.miss(str(exc))
         tell(order.progress)
+    finally:
+        progress = order.progress
+        audit.sent(
+            (peer.ae_title, peer.host),
+            progress.request.study_uid,
+            progress.count(Fate.STORED) - before,
+            asked_by=asked_by,
+            failure=_shortfall(progress),
+        )
+
+
+def _shortfall(progress: Progress) -> str:
+    """Say why a destination does not have all of an order; empty where it has."""
+    reasons = {answer.reason for answer in progress.failures()}
+    if progress.waiting:
+        reasons.add(progress.missed or "the rest is sent later")
+    return "; ".join(sorted(filter(None, reasons)))
 
 
 class Dispatch:
@@ -77,6 +98,11 @@ class Dispatch:
     ----------
     settings
         Our title, the node's folder, and the peers.
+    audit
+        Told of what was sent.
+    tell
+        Called with a sentence when something waits because it could not be sent, and with an empty one when
+        nothing does.
     clock
         Host monotonic clock.
     jitter
@@ -84,12 +110,19 @@ class Dispatch:
     retrying
         How often.
 
+    Attributes
+    ----------
+    backlog
+        What waits, as it was seen last.
+
     """
 
     def __init__(
         self,
         settings: NodeSettings,
         *,
+        audit: AuditTrail,
+        tell: Callable[[str], None],
         clock: Clock,
         jitter: Callable[[], float],
         retrying: Retrying | None = None,
@@ -97,6 +130,9 @@ class Dispatch:
         self._calling_ae = settings.ae_title
         self._outbox = Outbox(settings.folder)
         self._peers = [peer for peer in settings.peers if Role.DESTINATION in peer.roles]
+        self._audit = audit
+        self._tell = tell
+        self.backlog = Backlog()
         self._clock = clock
         self._jitter = jitter
         self._retrying = retrying or Retrying()
@@ -104,16 +140,25 @@ class Dispatch:
 
     async def run(self) -> None:
         """Send for ever; where it is cancelled, the object that is under way is waited for."""
-        if not self._peers:
-            await asyncio.Event().wait()
-        pool = ThreadPoolExecutor(len(self._peers), "dicom dispatch")
+        pool = ThreadPoolExecutor(len(self._peers) + 1, "dicom dispatch")
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._watch(pool), name="dicom outbox")
                 for peer in self._peers:
                     tasks.create_task(self._serve(peer, pool), name=f"dicom dispatch {peer.name}")
         finally:
             self._over.set()
             await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, pool.shutdown))
+
+    async def _watch(self, pool: ThreadPoolExecutor) -> None:
+        known = {peer.name for peer in self._peers}
+        told = ""
+        while True:
+            self.backlog = await asyncio.get_running_loop().run_in_executor(pool, self._outbox.backlog, known)
+            if str(self.backlog) != told:
+                told = str(self.backlog)
+                self._tell(told)
+            await asyncio.sleep(min(LOOK_S, self._retrying.first_s))
 
     async def _serve(self, peer: Peer, pool: ThreadPoolExecutor) -> None:
         attempts: dict[Path, int] = {}
@@ -138,7 +183,7 @@ class Dispatch:
             with self._outbox.take(path) as order:
                 if order is None:
                     return False
-                carry_out(order, peer, calling_ae=self._calling_ae, is_over=self._over.is_set)
+                carry_out(order, peer, calling_ae=self._calling_ae, audit=self._audit, is_over=self._over.is_set)
                 self._report(order.progress)
                 return bool(order.progress.waiting)
         except (OSError, UnreadableOrder) as exc:

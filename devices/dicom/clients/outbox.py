@@ -7,9 +7,9 @@ which does no harm: an object sent twice is one object. Whoever carries an order
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -70,12 +70,15 @@ class Progress:
         The newest answer to each object, by its path; the oldest answer first.
     missed
         Why the last attempt ended early; empty where an object was answered since.
+    missed_at
+        When.
 
     """
 
     request: Request
     answers: dict[str, Noted]
-    missed: str
+    missed: str = ""
+    missed_at: datetime | None = None
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -91,6 +94,36 @@ class Progress:
     def failures(self) -> Iterator[Noted]:
         """Answers to objects that the destination does not have."""
         return (answer for answer in self.answers.values() if answer.fate is not Fate.STORED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits to be sent.
+
+    Attributes
+    ----------
+    objects
+        How many.
+    destinations
+        To whom, sorted.
+    since
+        When the oldest order for any of it was given; None where nothing waits.
+    reason
+        Why the newest attempt did not succeed, in words; empty where none has failed since.
+
+    """
+
+    objects: int = 0
+    destinations: tuple[str, ...] = ()
+    since: datetime | None = None
+    reason: str = ""
+
+    def __str__(self) -> str:
+        """Say in a sentence what waits and why; empty where nothing has failed."""
+        if self.since is None or not self.reason:
+            return ""
+        since = f"{self.since.astimezone():%Y-%m-%d %H:%M}"
+        return f"{self.objects} objects wait for {', '.join(self.destinations)} since {since}: {self.reason}"
 
 
 class Order:
@@ -204,6 +237,22 @@ class Outbox:
                 listed.append(_read(path))
         return listed
 
+    def backlog(self, known: Collection[str]) -> Backlog:
+        """Sum up what waits; ``known`` are the destinations that orders are carried out for."""
+        waiting = []
+        for path in self._folder.glob(f"*{OPEN}"):
+            with suppress(FileNotFoundError, UnreadableOrder):  # it may end meanwhile
+                progress = _read(path)
+                if progress.waiting:
+                    waiting.append(progress)
+        reasons = sorted(filter(None, (_newest_reason(progress, known) for progress in waiting)))
+        return Backlog(
+            objects=sum(len(progress.waiting) for progress in waiting),
+            destinations=tuple(sorted({progress.request.destination for progress in waiting})),
+            since=min((progress.request.asked_at for progress in waiting), default=None),
+            reason=reasons[-1][1] if reasons else "",
+        )
+
     def _taken(self, path: Path) -> Order | None:
         try:
             descriptor = _lock(path, 0)
@@ -225,6 +274,16 @@ class Outbox:
 
 class UnreadableOrder(ValueError):
     """Raised when the file of an order does not begin with one."""
+
+
+def _newest_reason(progress: Progress, known: Collection[str]) -> tuple[datetime, str] | None:
+    """When and why an order was last not carried out; None where nothing has failed."""
+    if progress.request.destination not in known:
+        return progress.request.asked_at, f"no destination is called {progress.request.destination}"
+    if progress.missed_at is not None:
+        return progress.missed_at, progress.missed
+    postponed = [answer for answer in progress.answers.values() if answer.fate is Fate.POSTPONED]
+    return (postponed[-1].at, postponed[-1].reason) if postponed else None
 
 
 def _lock(path: Path, flags: int) -> int | None:
@@ -250,7 +309,7 @@ def _read(path: Path) -> Progress:
         raise UnreadableOrder(f"{path} holds no order: {exc}") from exc
     if not isinstance(request, Request):
         raise UnreadableOrder(f"{path} does not begin with what is to be sent")
-    progress = Progress(request=request, answers={}, missed="")
+    progress = Progress(request=request, answers={})
     for line in rest:
         with suppress(msgspec.DecodeError):  # torn by a power cut: its object is sent again
             progress = _taken(progress, _decoder.decode(line))
@@ -263,8 +322,8 @@ def _taken(progress: Progress, line: Line) -> Progress:
             answers = progress.answers
             answers.pop(line.path, None)
             answers[line.path] = line
-            return Progress(request=progress.request, answers=answers, missed="")
+            return Progress(request=progress.request, answers=answers)
         case Missed():
-            return Progress(request=progress.request, answers=progress.answers, missed=line.reason)
+            return replace(progress, missed=line.reason, missed_at=line.at)
         case _:
             return progress

@@ -22,6 +22,9 @@ IDENTITY: Final = "identity"
 
 CONNECT_TIME_S: Final = 5
 
+CACHE_KB: Final = 512
+"""Of a SQLite file, in memory of our own."""
+
 log = structlog.get_logger()
 
 
@@ -173,6 +176,8 @@ def _engine(place: URL) -> Engine:
         # file whole: the next start makes up for them
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
+        # the kernel keeps its pages as well, and gives them up when they are wanted for something else
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KB}")
 
     return engine
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,6 +35,9 @@ RETRY_S = 5.0
 
 MOST_WAITING = 10_000
 """Objects that wait for their rows; with more the whole folder is looked through instead."""
+
+MOST_AT_ONCE = 200
+"""Rows made at once: what they take while they are made, the process keeps."""
 
 END_TIME_S = 0.4
 """For the last rows when the node ends; the next start makes up for what it does not suffice for."""
@@ -164,7 +168,9 @@ class Registrar:
             await self._apart(lambda: self._enter(catalogue, waiting))
 
     def _enter(self, catalogue: Catalogue, waiting: Sequence[StoredObject]) -> None:
-        catalogue.add(list(self._read(waiting)))
+        reading = self._read(waiting)
+        while entries := list(islice(reading, MOST_AT_ONCE)):
+            catalogue.add(entries)
         for study_uid in {one.study_uid for one in waiting if one.kept is Kept.REPLACED}:
             describe(catalogue, self._folder, study_uid)
 

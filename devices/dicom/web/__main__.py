@@ -13,7 +13,7 @@ import sys
 import structlog
 from pydicom import config
 
-from devices.dicom.services.events import Event
+from devices.dicom.services.events import Cause, Event, Refusal
 from devices.dicom.storage.store import ObjectStore
 from devices.dicom.web.access import Access
 from devices.dicom.web.application import Web, create_app
@@ -39,7 +39,12 @@ async def _serve(instructions: Instructions) -> None:
     application = create_app(
         Web(settings=settings, store=store, access=Access(clients, names=web.names), notify=tell)
     )
-    server = make_server(application, settings, web)
+    server = make_server(
+        application,
+        settings,
+        web,
+        refuse=lambda reason: tell(Refusal(cause=Cause.CONNECTION, calling_ae="", address="", reason=reason)),
+    )
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
 

@@ -1,6 +1,7 @@
 """The HTTP server: uvicorn, which drops who does not come to the point."""
 
 import asyncio
+from collections.abc import Callable
 
 import h11
 import uvicorn
@@ -9,6 +10,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from devices.dicom.settings import NodeSettings, WebSettings
 from devices.dicom.tls import server_context
+from devices.dicom.web.plainness import ListeningContext
 
 CLOSING_TIME_S = 1
 
@@ -43,8 +45,10 @@ class _Connection(H11Protocol):
             self._deadline = None
 
 
-def make_server(app: FastAPI, settings: NodeSettings, web: WebSettings) -> uvicorn.Server:
-    """Make the server.
+def make_server(
+    app: FastAPI, settings: NodeSettings, web: WebSettings, *, refuse: Callable[[str], None]
+) -> uvicorn.Server:
+    """Make the server; ``refuse`` is told of connections that are no HTTPS where they should be.
 
     Raises
     ------
@@ -52,7 +56,11 @@ def make_server(app: FastAPI, settings: NodeSettings, web: WebSettings) -> uvico
         Where the certificate cannot be used.
 
     """
-    tls = server_context(settings.tls) if web.tls and settings.tls is not None else None
+    tls = None
+    if web.tls and settings.tls is not None:
+        tls = server_context(settings.tls, kind=ListeningContext)
+        if isinstance(tls, ListeningContext):
+            tls.tell = refuse
 
     class Connection(_Connection):
         request_time_s = settings.request_time_s

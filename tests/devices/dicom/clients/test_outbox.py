@@ -6,7 +6,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,21 @@ from hypothesis import strategies as st
 from pynetdicom import evt
 
 from devices.clock import monotonic
+from devices.dicom.audit import AuditTrail
 from devices.dicom.client import run_node
 from devices.dicom.clients.dispatch import Dispatch, Retrying, carry_out
-from devices.dicom.clients.outbox import FOLDER, Outbox
+from devices.dicom.clients.outbox import FOLDER, Backlog, Outbox
 from devices.dicom.clients.sending import Answer, Fate
 from devices.dicom.settings import NodeSettings
+from devices.readings import LinkState
 from tests.devices.dicom.clients.kept import STUDY, kept_study
 from tests.devices.dicom.conftest import SECONDARY_CAPTURE
 
 QUICK = Retrying(first_s=0.05, longest_s=0.1)
 
 
-def answer(path: Path, fate: Fate = Fate.STORED) -> Answer:
-    return Answer(path=path, fate=fate, status=0, reason="")
+def answer(path: Path, fate: Fate = Fate.STORED, reason: str = "") -> Answer:
+    return Answer(path=path, fate=fate, status=0, reason=reason)
 
 
 def put(folder: Path, objects: list[Path], *, destination: str = "peer") -> Outbox:
@@ -41,7 +43,10 @@ def put(folder: Path, objects: list[Path], *, destination: str = "peer") -> Outb
 @asynccontextmanager
 async def dispatching(settings: NodeSettings) -> AsyncIterator[None]:
     """Have a dispatch running, with pauses of a test's length."""
-    dispatch = Dispatch(settings, clock=monotonic, jitter=lambda: 0.0, retrying=QUICK)
+    audit = AuditTrail(settings.folder, ae_title=settings.ae_title)
+    dispatch = Dispatch(
+        settings, audit=audit, tell=lambda _: None, clock=monotonic, jitter=lambda: 0.0, retrying=QUICK
+    )
     task = asyncio.create_task(dispatch.run(), name="dispatch")
     try:
         yield
@@ -211,16 +216,74 @@ async def test_a_peer_without_the_role_is_sent_nothing(serve: Any, peer: Any, se
     assert len(outbox.waiting("peer")) == 1
 
 
+def test_what_waits_is_summed_up(tmp_path: Path) -> None:
+    """How many, since when, for whom, and the newest reason; nothing while all is well, or when all has gone."""
+    first, second, third = kept_study(tmp_path, 3)
+    outbox = Outbox(tmp_path)
+    assert (outbox.backlog({"peer"}), str(outbox.backlog({"peer"}))) == (Backlog(), "")
+    with outbox.put(STUDY, "peer", [first, second]) as order:
+        asked_at = order.progress.request.asked_at
+        assert str(outbox.backlog({"peer"})) == ""
+        order.miss("nobody answers")
+        backlog = outbox.backlog({"peer"})
+        assert (backlog.objects, backlog.since, backlog.reason) == (2, asked_at, "nobody answers")
+        order.note(answer(first))
+        order.note(answer(second, Fate.POSTPONED, "its disk is full"))
+        since = f"{asked_at.astimezone():%Y-%m-%d %H:%M}"
+        assert str(outbox.backlog({"peer"})) == f"1 objects wait for peer since {since}: its disk is full"
+    with outbox.put(STUDY, "other", [third]):
+        assert outbox.backlog({"peer"}).destinations == ("other", "peer")
+        assert outbox.backlog({"peer"}).reason == "no destination is called other"
+    for name in ("peer", "other"):
+        (path,) = outbox.waiting(name)
+        with outbox.take(path) as order:
+            assert order is not None
+            order.note(answer(second if name == "peer" else third))
+    assert outbox.backlog({"peer", "other"}) == Backlog()
+
+
+async def test_what_cannot_be_sent_is_on_the_health_until_it_has_gone(
+    serve: Any, peer: Any, settings: Any
+) -> None:
+    """The node says how many wait, since when and why, counts them, and says nothing more when they have gone."""
+    is_full = threading.Event()
+    is_full.set()
+
+    def store(_: Any) -> int:
+        return 0xA700 if is_full.is_set() else 0
+
+    with serve([SECONDARY_CAPTURE], (evt.EVT_C_STORE, store)) as port:
+        node = settings(peers=(peer(port),), workers=0)
+        put(node.folder, kept_study(node.folder, 2))
+        async with asyncio.timeout(60), run_node(node) as running:
+            async with aclosing(running.health_changes()) as changes:
+                async for health in changes:
+                    if "2 objects wait for peer since" in health.detail:
+                        break
+            assert "make room there" in health.detail
+            assert health.state is LinkState.LIVE
+            await until(lambda: running.figures is not None and running.figures.outbox_waiting == 2)
+            assert running.figures is not None
+            assert running.figures.outbox_since_s is not None
+            is_full.clear()
+            async with aclosing(running.health_changes()) as changes:
+                async for health in changes:
+                    if not health.detail:
+                        break
+            await until(lambda: running.figures is not None and running.figures.outbox_waiting == 0)
+
+
 KILLED = """
 import sys
 from pathlib import Path
+from devices.dicom.audit import AuditTrail
 from devices.dicom.clients.dispatch import carry_out
 from devices.dicom.clients.outbox import Outbox
 from devices.dicom.settings import Peer
 folder, port = Path(sys.argv[1]), int(sys.argv[2])
 peer = Peer(name="peer", ae_title="PEER", host="127.0.0.1", port=port)
 with Outbox(folder).put("1.2.3", "peer", sorted(folder.glob("1.2.3/*.dcm"))) as order:
-    carry_out(order, peer, calling_ae="RADIONAV")
+    carry_out(order, peer, calling_ae="RADIONAV", audit=AuditTrail(folder, ae_title="RADIONAV"))
 """
 
 
@@ -262,7 +325,8 @@ def test_an_order_goes_no_further_when_it_is_over(serve: Any, peer: Any, tmp_pat
         serve([SECONDARY_CAPTURE], (evt.EVT_C_STORE, lambda _: 0)) as port,
         Outbox(tmp_path).put(STUDY, "peer", kept_study(tmp_path, 3)) as order,
     ):
-        carry_out(order, peer(port), calling_ae="RADIONAV", is_over=lambda: True)
+        audit = AuditTrail(tmp_path, ae_title="RADIONAV")
+        carry_out(order, peer(port), calling_ae="RADIONAV", audit=audit, is_over=lambda: True)
         assert len(order.progress.answers) == 1
     assert len(Outbox(tmp_path).waiting("peer")) == 1
 

@@ -15,7 +15,8 @@ from pydicom.filereader import read_dataset
 from pydicom.sequence import Sequence
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
-from pynetdicom.events import Event
+from pynetdicom.events import Event, EventHandlerType
+from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.presentation import build_context, build_role
 
 from devices.dicom.client import run_node
@@ -35,25 +36,41 @@ MISSING, MISMATCH, PROCESSING_FAILURE = 0x0112, 0x0119, 0x0110
 
 
 class Told:
-    """Reports that a console was told."""
+    """Reports that a console was told, and has answered.
+
+    pynetdicom answers a report after its handler has returned, on another thread than the one that may release the
+    association meanwhile; a release that comes in between is an event that its state machine does not know.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._reports: list[tuple[int, Dataset]] = []
+        self._answered = 0
+
+    @property
+    def handlers(self) -> list[EventHandlerType]:
+        """What pynetdicom is to call."""
+        return [(evt.EVT_N_EVENT_REPORT, self.take), (evt.EVT_PDU_SENT, self.sent)]
 
     def take(self, event: Event) -> tuple[int, None]:
         """Take one, on pynetdicom's thread."""
         with self._changed:
             self._reports.append((event.event_type or 0, event.event_information))
-            self._changed.notify_all()
         return 0x0000, None
 
+    def sent(self, event: Event) -> None:
+        """Note what the console has sent: after a report comes its answer."""
+        with self._changed:
+            if isinstance(event.pdu, P_DATA_TF):
+                self._answered = len(self._reports)
+                self._changed.notify_all()
+
     async def first(self) -> tuple[int, Dataset]:
-        """Wait for the first."""
+        """Wait for the first, and until it is answered."""
 
         def wait() -> tuple[int, Dataset]:
             with self._changed:
-                assert self._changed.wait_for(lambda: self._reports, 20)
+                assert self._changed.wait_for(lambda: self._answered, 60)
                 return self._reports[0]
 
         return await asyncio.to_thread(wait)
@@ -64,7 +81,7 @@ def listening(told: Told) -> Iterator[int]:
     """Listen for reports as a console's own port does."""
     entity = AE("CAMERA")
     entity.add_supported_context(PUSH_MODEL, [EXPLICIT, IMPLICIT], scu_role=True, scp_role=True)
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, told.take)])
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=told.handlers)
     assert server is not None
     try:
         yield server.server_address[1]
@@ -93,7 +110,7 @@ def associate(port: int, told: Told) -> Association:
         [build_context(PUSH_MODEL, [EXPLICIT, IMPLICIT])],
         ae_title="RADIONAV",
         ext_neg=[build_role(PUSH_MODEL, scu_role=True)],
-        evt_handlers=[(evt.EVT_N_EVENT_REPORT, told.take)],
+        evt_handlers=told.handlers,
     )
 
 
@@ -200,6 +217,25 @@ async def test_the_report_waits_for_the_next_association_and_a_restart(
         async with asyncio.timeout(20):
             while list(pending.glob("*.json")):  # noqa: ASYNC110 - another process removes it
                 await asyncio.sleep(0.01)
+
+
+async def test_a_report_that_is_not_answered_comes_again(settings: Any, thing: Any, console: Any) -> None:
+    """A sender that releases its association instead of answering is told again on its next."""
+    told, chosen = Told(), settings()
+    async with run_node(chosen) as node:
+        await store(node, thing, console, "1.2.3.1")
+        async with console(node.port) as raw:
+            assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+            raw.send(RAW_ACTION, control=3)
+            raw.send(RAW_REQUEST, control=2)
+            assert raw.status(await raw.answer()) == 0x0000
+            assert (await raw.answer())[0] == 0x04  # the report
+            await raw.release()
+            await raw.closed()
+        association = await asyncio.to_thread(associate, node.port, told)
+        event, report = await told.first()
+        await asyncio.to_thread(association.release)
+        assert (event, report.TransactionUID) == (1, "1.5.4")
 
 
 async def test_a_request_that_is_none_is_answered_by_status(settings: Any) -> None:

@@ -1,0 +1,142 @@
+"""What the node tells, on its process's standard output and in the audit, of what happens in it."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+from devices.clock import Clock
+from devices.dicom.account import Account
+from devices.dicom.audit import AuditTrail
+from devices.dicom.completion import StudyLedger
+from devices.dicom.messages import Conflict, NodeMessage, Refused, to_line
+from devices.dicom.services.events import Arrival, Disclosure, Ending, Event, Listing, Refusal
+from devices.dicom.settings import NodeSettings
+from devices.dicom.storage.placement import Kept, StoredObject
+from devices.dicom.storage.space import SpaceWatch
+from devices.dicom.storage.store import ObjectStore
+
+
+def emit(message: NodeMessage) -> None:
+    """Write one message on standard output."""
+    sys.stdout.buffer.write(to_line(message))
+    sys.stdout.buffer.flush()
+
+
+class Reporter:
+    """Turns what happens at the node into messages for the service, rows of the audit, and figures.
+
+    Parameters
+    ----------
+    settings
+        The node's.
+    audit
+        Told who sent what, and who was refused.
+    note
+        Takes each object that was stored, for the index.
+    space
+        Looks at the disk when something is refused.
+    clock
+        Host monotonic clock.
+
+    Attributes
+    ----------
+    account
+        Counts.
+
+    """
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        audit: AuditTrail,
+        *,
+        note: Callable[[StoredObject], None],
+        space: SpaceWatch,
+        clock: Clock,
+    ) -> None:
+        self._audit = audit
+        self._index = note
+        self._space = space
+        self._ledger = StudyLedger(quiet_s=settings.quiet_s)
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self.account = Account()
+
+    def announce(self, store: ObjectStore) -> None:
+        """Tell of every study that is there at the start."""
+        for study in store.studies():
+            emit(self._ledger.found(study))
+
+    def take(self, happened: Event) -> None:
+        """Take an event."""
+        self.account.take(happened)
+        match happened:
+            case Refusal():
+                self._space.look()
+                self._audit.refused(happened.calling_ae, happened.address, happened.reason)
+                emit(Refused(calling_ae=happened.calling_ae, address=happened.address, reason=happened.reason))
+            case Disclosure():
+                self._audit.disclosed(
+                    happened.calling_ae, happened.address, happened.studies, is_query=happened.is_query
+                )
+            case Ending():
+                self._ledger.ended(happened.session, was_released=happened.was_released, now_s=self._clock())
+                self._audit.transferred(
+                    happened.calling_ae,
+                    happened.address,
+                    happened.acknowledged,
+                    was_released=happened.was_released,
+                )
+                self._changed.set()
+            case Listing():
+                self._ledger.listed(happened.object_uids)
+                self._changed.set()
+            case Arrival() if happened.stored.kept is not Kept.REJECTED:
+                self._note(happened)
+                if (due_s := self._ledger.next_due_s) is not None and due_s <= self._clock():
+                    self._changed.set()
+
+    def _note(self, arrival: Arrival) -> None:
+        stored = arrival.stored
+        self._index(stored)
+        is_conflict = stored.kept in {Kept.CONFLICT, Kept.REPLACED}
+        self._ledger.stored(
+            stored.study_uid,
+            str(stored.path.with_name(f"{arrival.object_uid}.dcm")),
+            sender=arrival.session,
+            calling_ae=arrival.calling_ae,
+            now_s=self._clock(),
+            object_uid=arrival.object_uid,
+            is_conflict=is_conflict,
+        )
+        if is_conflict:
+            self._audit.conflicting(
+                arrival.calling_ae,
+                arrival.address,
+                stored.study_uid,
+                arrival.object_uid,
+                is_replaced=stored.kept is Kept.REPLACED,
+            )
+            emit(
+                Conflict(
+                    study_uid=stored.study_uid,
+                    object_uid=arrival.object_uid,
+                    calling_ae=arrival.calling_ae,
+                    path=str(stored.path),
+                    kept=stored.kept,
+                )
+            )
+
+    async def run(self) -> None:
+        """Tell of each study when it is complete, for ever."""
+        while True:
+            self._changed.clear()
+            for study in self._ledger.due(self._clock()):
+                emit(study)
+            due_s = self._ledger.next_due_s
+            wait_s = None if due_s is None else max(0.0, due_s - self._clock())
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
