@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from math import isnan
 
 import numpy as np
 import structlog
@@ -193,7 +194,14 @@ def is_same_map(one: StudyMap, other: StudyMap) -> bool:
 
 
 def _is_same_spot(one: Hotspot, other: Hotspot) -> bool:
-    return all(np.array_equal(getattr(one, each.name), getattr(other, each.name)) for each in fields(Hotspot))
+    return all(_is_same(getattr(one, each.name), getattr(other, each.name)) for each in fields(Hotspot))
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Whether two values are the same; what is not known (NaN) is the same as what is not known."""
+    if isinstance(one, float) and isinstance(other, float):
+        return one == other or (isnan(one) and isnan(other))
+    return np.array_equal(one, other)  # type: ignore[arg-type] # texts and None too
 
 
 def _is_same_volume(one: Volume | None, other: Volume | None) -> bool:

@@ -6,8 +6,8 @@ A CT of 2,000 slices never delays the tone, and a decoder that crashes or eats a
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,9 +15,17 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from acquisition.studies import Knowledge, Study, read_study
+from acquisition.studies.verdicts import SAME_FRAME
 from navigation.errors import NavigationError
-from navigation.hotspots import Hotspot, find_hotspots
+from navigation.hotspots import Hotspot, add_drawn, find_hotspots, propose_organs
+from navigation.routes import Route, shortest_route
 from navigation.skin import SkinSurface
+
+SAME_FRAME_SIGMA_MM = 2.0
+"""How well SPECT and CT of one gantry lie on each other, a standard deviation an axis: bed and breathing."""
+
+JOINED_SIGMA_MM = 4.0
+"""The same where a registration or a person joined them: neither says how well."""
 
 KNOWLEDGE = TypeAdapter(Knowledge)
 NOTHING_KNOWN = Knowledge()
@@ -47,6 +55,8 @@ class StudyMap:
         Of its CT; None where there is no CT, or none whose skin can be told.
     obstacle
         Why there is no skin; empty where there is one.
+    routes
+        The shortest way in to a hot spot, by its name, where the CT shows one.
 
     """
 
@@ -54,19 +64,34 @@ class StudyMap:
     hotspots: tuple[Hotspot, ...]
     skin: SkinSurface | None
     obstacle: str
+    routes: Mapping[str, Route] = field(default_factory=dict)
 
 
 def read_map(objects: Sequence[Path], knowledge: Knowledge = NOTHING_KNOWN) -> StudyMap:
     """Read the objects of one study, find its hot spots and its skin, here and now."""
-    study = read_study(objects, knowledge)
-    hotspots = () if study.activity is None else find_hotspots(study.activity)
-    skin, obstacle = None, "the study has no CT in the activity's space"
+    return make_map(read_study(objects, knowledge))
+
+
+def make_map(study: Study) -> StudyMap:
+    """Find the hot spots and the skin of a study that was read, and the way in to each spot."""
+    sigma_mm = {"": 0.0, SAME_FRAME: SAME_FRAME_SIGMA_MM}.get(study.joined_by, JOINED_SIGMA_MM)
+    found = () if study.activity is None else find_hotspots(study.activity, registration_sigma_mm=sigma_mm)
+    hotspots = add_drawn(found, study.outlines, study.activity, registration_sigma_mm=sigma_mm)
+    skin, routes, obstacle = None, [], "the study has no CT in the activity's space"
     if study.anatomy is not None:
         try:
             skin, obstacle = SkinSurface(study.anatomy), ""
+            hotspots = propose_organs(hotspots, study.anatomy)
+            routes = [shortest_route(study.anatomy, skin, spot.centre_mm) for spot in hotspots]
         except NavigationError as exc:
             obstacle = str(exc)
-    return StudyMap(study=study, hotspots=hotspots, skin=skin, obstacle=obstacle)
+    return StudyMap(
+        study=study,
+        hotspots=hotspots,
+        skin=skin,
+        obstacle=obstacle,
+        routes={spot.name: route for spot, route in zip(hotspots, routes, strict=False) if route},
+    )
 
 
 def _receive(answers: Connection) -> StudyMap | None:

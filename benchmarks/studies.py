@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
+from pydicom.tag import Tag
 from pydicom.uid import (
     UID,
     CTImageStorage,
@@ -19,6 +20,7 @@ def _object(sop_class: str, study_uid: str, series_uid: str, modality: str) -> D
     written = Dataset()
     written.SOPClassUID, written.SOPInstanceUID = UID(sop_class), generate_uid()
     written.StudyInstanceUID, written.SeriesInstanceUID = study_uid, series_uid
+    written.FrameOfReferenceUID = f"{study_uid}.1"[:64]
     written.PatientName, written.PatientID = "BENCH^INGEST", "BENCH-1"
     written.Modality, written.StudyDate, written.StudyTime = modality, "20260101", "101500"
     written.SamplesPerPixel, written.PhotometricInterpretation = 1, "MONOCHROME2"
@@ -49,6 +51,8 @@ def write_study(folder: Path, *, slices: int, rng: np.random.Generator) -> None:
     nm.ImageType = ["ORIGINAL", "PRIMARY", "RECON TOMO", "EMISSION"]
     nm.NumberOfFrames = nm.Rows = nm.Columns = 128
     nm.PixelSpacing, nm.SliceThickness = [4.4, 4.4], 4.4
+    nm.FrameIncrementPointer, nm.SliceVector = Tag(0x00540080), list(range(1, 129))
+    nm.SpacingBetweenSlices = 4.4
     detector = Dataset()
     detector.ImagePositionPatient, detector.ImageOrientationPatient = [-280, -280, 0], [1, 0, 0, 0, 1, 0]
     nm.DetectorInformationSequence = Items([detector])

@@ -7,9 +7,11 @@ one place where that is met.
 import math
 from collections.abc import Sized
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Never
 
 from pydicom.datadict import dictionary_description, dictionary_has_tag, tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
@@ -27,6 +29,11 @@ def _spell(tag: BaseTag) -> str:
     return f"{name} ({tag.group:04x},{tag.element:04x})"
 
 
+@cache
+def _tag(keyword: str) -> BaseTag:
+    return Tag(keyword)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attributes:
     """The attributes of one data set, and where it came from for the sentence of a refusal.
@@ -41,7 +48,8 @@ class Attributes:
     def value(self, keyword: str) -> Any | None:
         """Whatever stands there; None where it is absent or empty."""
         try:
-            found = self.dataset.get(keyword)
+            tag = _tag(keyword)
+            found = self.dataset[tag].value if tag in self.dataset else None
         except Exception as exc:  # pydicom raises whatever the broken value trips over
             raise SeriesRefused(f"{attribute_name(keyword)} in {self.where} cannot be read: {exc}") from exc
         return None if found is None or (isinstance(found, Sized) and not len(found)) else found
@@ -57,6 +65,17 @@ class Attributes:
     def required_text(self, keyword: str) -> str:
         """One text that must be there."""
         return self.text(keyword) or self._missing(keyword)
+
+    def required_uid(self, keyword: str) -> str:
+        """One UID that must be there.
+
+        Taken from its bytes: a series has thousands of them, and pydicom's check of each takes longer than to read
+        a slice.
+        """
+        item = self.dataset.get_item(_tag(keyword))
+        if isinstance(item, RawDataElement) and isinstance(item.value, bytes):
+            return item.value.decode("ascii", "replace").strip(" \0") or self._missing(keyword)
+        return self.required_text(keyword)
 
     def texts(self, keyword: str) -> tuple[str, ...]:
         """Every value of a multi-valued text."""

@@ -135,7 +135,7 @@ def place_frames(
         directions=planes.directions,
         pixel_spacing_mm=planes.pixel_spacing_mm,
         shape=(len(frames), attributes.count("Rows"), attributes.count("Columns")),
-        frame_of_reference_uid=attributes.required_text("FrameOfReferenceUID"),
+        frame_of_reference_uid=attributes.required_uid("FrameOfReferenceUID"),
     )
     return geometry, order
 

@@ -17,6 +17,7 @@ from acquisition.studies.injection import Reference, try_uptake
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.pixels import check_pixels, read_pixels
 from acquisition.studies.plans import Beside, VolumePlan
+from acquisition.studies.scaling import rescale
 from acquisition.studies.times import read_datetime, read_moment
 from acquisition.studies.units import ActivityMapping, find_activity_mapping
 from navigation.volume import Volume
@@ -168,7 +169,7 @@ def scale_frames(pixels: NDArray[np.generic], slopes: Array, intercepts: Array) 
     """Scale each frame by its own slope and intercept; raises `SeriesRefused` where a value is not finite."""
     values = np.empty(pixels.shape, dtype=np.float32)
     for number, frame in enumerate(pixels):
-        values[number] = frame.astype(np.float64) * slopes[number] + intercepts[number]
+        rescale(frame, float(slopes[number]), float(intercepts[number]), out=values[number])
     if not np.isfinite(values).all():
         raise SeriesRefused("the pixels hold values that are not finite")
     return values

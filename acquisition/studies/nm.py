@@ -23,6 +23,7 @@ from acquisition.studies.grids import (
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.pixels import check_pixels, read_pixels
 from acquisition.studies.plans import Beside, VolumePlan
+from acquisition.studies.scaling import rescale
 from acquisition.studies.times import read_moment
 from acquisition.studies.units import ActivityMapping, find_activity_mapping
 from navigation.volume import Volume, VolumeGeometry
@@ -69,7 +70,7 @@ def plan_nm(objects: Sequence[StoredObject], beside: Beside) -> VolumePlan:
         directions=directions,
         pixel_spacing_mm=read_pixel_spacing_mm(attributes),
         shape=(frames, attributes.count("Rows"), attributes.count("Columns")),
-        frame_of_reference_uid=attributes.required_text("FrameOfReferenceUID"),
+        frame_of_reference_uid=attributes.required_uid("FrameOfReferenceUID"),
     )
 
     factor, calibrated = None, "no calibration of the site"
@@ -77,13 +78,15 @@ def plan_nm(objects: Sequence[StoredObject], beside: Beside) -> VolumePlan:
         factor, calibrated = _find_factor(attributes, beside, geometry)
 
     def read() -> tuple[Volume, str]:
-        pixels = read_pixels(stored, frames=frames)[frame_of_slice]
+        pixels = read_pixels(stored, frames=frames)
+        if not np.array_equal(frame_of_slice, np.arange(frames)):
+            pixels = pixels[frame_of_slice]
         if mapping and mapping.covers(pixels):
-            values = _scale(pixels, mapping.slope_bq_per_ml, mapping.intercept_bq_per_ml)
+            values = rescale(pixels, mapping.slope_bq_per_ml, mapping.intercept_bq_per_ml)
             volume = Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL")
             return volume, f"activity concentration in Bq/mL, mapped from {mapped_units}"
         slope = attributes.optional_number("RescaleSlope")
-        counts = _scale(
+        counts = rescale(
             pixels, 1.0 if slope is None else slope, attributes.optional_number("RescaleIntercept") or 0.0
         )
         if factor is not None:
@@ -206,10 +209,6 @@ def _read_placement(attributes: Attributes) -> tuple[Directions, NDArray[np.floa
                 "place the image differently"
             )
     return directions, position_mm
-
-
-def _scale(pixels: NDArray[np.generic], slope: float, intercept: float) -> NDArray[np.float32]:
-    return (pixels.astype(np.float64) * slope + intercept).astype(np.float32)
 
 
 def _why_relative(mapping: ActivityMapping | None, mapped_units: str) -> str:

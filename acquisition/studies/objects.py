@@ -22,7 +22,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """A DICOM file whose attributes, all but the pixels, are in memory."""
+    """A DICOM file whose attributes, all but the pixels, are in memory.
+
+    ``pixels_at`` is where the element that holds the pixels begins in the file, where it has one.
+    """
 
     path: Path
     attributes: Attributes
@@ -31,6 +34,7 @@ class StoredObject:
     study_uid: str
     series_uid: str
     transfer_syntax_uid: UID
+    pixels_at: int
 
 
 @contextmanager
@@ -73,14 +77,17 @@ def _read(path: Path) -> StoredObject:
         raise ObjectUnreadable(f"{path.name} is deflated; send it in a plain transfer syntax", path=path)
     if not syntax.is_transfer_syntax or syntax.is_private:
         raise ObjectUnreadable(f"{path.name} is in {syntax}, no transfer syntax of the standard", path=path)
-    header = dcmread(path, stop_before_pixels=True)
+    with path.open("rb") as file:
+        header = dcmread(file, stop_before_pixels=True)
+        pixels_at = file.tell()
     attributes = Attributes(dataset=header, where=path.name)
     return StoredObject(
         path=path,
         attributes=attributes,
-        sop_class_uid=UID(attributes.required_text("SOPClassUID")),
-        sop_instance_uid=attributes.required_text("SOPInstanceUID"),
-        study_uid=attributes.required_text("StudyInstanceUID"),
-        series_uid=attributes.required_text("SeriesInstanceUID"),
+        sop_class_uid=UID(attributes.required_uid("SOPClassUID")),
+        sop_instance_uid=attributes.required_uid("SOPInstanceUID"),
+        study_uid=attributes.required_uid("StudyInstanceUID"),
+        series_uid=attributes.required_uid("SeriesInstanceUID"),
         transfer_syntax_uid=syntax,
+        pixels_at=pixels_at,
     )

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from acquisition.studies.attributes import attribute_name
 from acquisition.studies.errors import SeriesRefused
@@ -13,6 +14,11 @@ LARGEST_VOLUME_VOXELS = 2**29
 """2 GiB of float32: 2,048 slices of 512 x 512. A larger grid is refused before anything is allocated."""
 
 PIXELS = attribute_name("PixelData")
+
+PIXEL_DATA_TAG = b"\xe0\x7f\x10\x00"
+
+HEADER_BYTES = {ImplicitVRLittleEndian: 8, ExplicitVRLittleEndian: 12}
+"""Tag, in explicit syntaxes VR and two reserved bytes, and length in the last four bytes (PS3.5 7.1.2, 7.1.3)."""
 
 HOLDERS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 """Attributes that may hold the pixels, one of them in an object (PS3.3 C.7.6.3, C.7.6.24, C.7.6.25)."""
@@ -82,6 +88,9 @@ def read_pixels(stored: StoredObject, *, frames: int) -> NDArray[np.generic]:
 
 
 def _decode(stored: StoredObject, shape: tuple[int, int, int]) -> NDArray[np.generic]:
+    plain = _read_plain(stored, shape)
+    if plain is not None:
+        return plain
     dataset = dcmread(stored.path)
     holders = [keyword for keyword in HOLDERS if keyword in dataset]
     if len(holders) != 1:
@@ -95,3 +104,34 @@ def _decode(stored: StoredObject, shape: tuple[int, int, int]) -> NDArray[np.gen
     if not stored.transfer_syntax_uid.is_compressed and held != announced + announced % 2:
         raise SeriesRefused(f"{PIXELS} of {stored.path.name} holds {held} bytes; {shape} values need {announced}")
     return np.asarray(dataset.pixel_array)
+
+
+def _read_plain(stored: StoredObject, shape: tuple[int, int, int]) -> NDArray[np.generic] | None:
+    """Read uncompressed whole numbers straight from the file; None where pydicom has to look at them.
+
+    The file was parsed once already; to parse it again for its pixels takes as long as to read them.
+    """
+    attributes, syntax = stored.attributes, stored.transfer_syntax_uid
+    allocated, bits = attributes.count("BitsAllocated"), int(attributes.optional_number("BitsStored") or 0)
+    if syntax not in HEADER_BYTES or allocated not in {8, 16, 32} or not 0 < bits <= allocated:
+        return None
+    is_usual = attributes.optional_number("HighBit") == bits - 1
+    if not is_usual or attributes.text("PixelRepresentation") not in {"0", "1"}:
+        return None
+    is_signed = attributes.text("PixelRepresentation") == "1"
+    count = shape[0] * shape[1] * shape[2]
+    needed = count * allocated // 8
+    with stored.path.open("rb") as file:
+        file.seek(stored.pixels_at)
+        header = file.read(HEADER_BYTES[syntax])
+        held = int.from_bytes(header[-4:], "little")
+        if header[:4] != PIXEL_DATA_TAG or held != needed + needed % 2:
+            return None  # pydicom says what is wrong with it
+        values = np.fromfile(file, dtype=f"<{'i' if is_signed else 'u'}{allocated // 8}", count=count)
+    if values.size < count:
+        return None
+    if bits < allocated:
+        # bits above the stored ones may hold anything (PS3.5 8.1.1)
+        shift = allocated - bits
+        values = (values << shift) >> shift
+    return values

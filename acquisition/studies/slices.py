@@ -17,6 +17,7 @@ from acquisition.studies.grids import (
 )
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.pixels import LARGEST_VOLUME_VOXELS, check_pixels, read_pixels
+from acquisition.studies.scaling import rescale
 from acquisition.studies.stacking import order_along
 from navigation.volume import VolumeGeometry
 
@@ -55,7 +56,7 @@ def stack_slices(objects: Sequence[StoredObject]) -> Stack:
     cosines = np.array([stored.attributes.numbers("ImageOrientationPatient", 6) for stored in objects])
     if np.ptp(cosines, axis=0).max() > 1e-4:
         raise SeriesRefused(f"{ORIENTATION} differs between the slices of the series")
-    frames = {stored.attributes.required_text("FrameOfReferenceUID") for stored in objects}
+    frames = {stored.attributes.required_uid("FrameOfReferenceUID") for stored in objects}
     if len(frames) > 1:
         raise SeriesRefused(f"{attribute_name('FrameOfReferenceUID')} differs between the slices of the series")
 
@@ -87,9 +88,8 @@ def read_stack(stack: Stack, *, factors: NDArray[np.float64] | None = None) -> N
         intercept = stored.attributes.number("RescaleIntercept")
         if slope == 0:
             raise SeriesRefused(f"{attribute_name('RescaleSlope')} is 0 in {stored.path.name}")
-        pixels = read_pixels(stored, frames=1)[0]
         factor = 1.0 if factors is None else factors[index]
-        values[index] = (pixels.astype(np.float64) * slope + intercept) * factor
+        rescale(read_pixels(stored, frames=1)[0], slope * factor, intercept * factor, out=values[index])
     return values
 
 

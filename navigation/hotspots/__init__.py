@@ -1,0 +1,7 @@
+"""Candidate targets of a SPECT or PET volume."""
+
+from navigation.hotspots.drawing import add_drawn
+from navigation.hotspots.finding import Hotspot, find_hotspots
+from navigation.hotspots.physiology import propose_organs
+
+__all__ = ["Hotspot", "add_drawn", "find_hotspots", "propose_organs"]

@@ -1,0 +1,221 @@
+"""Blobs of a volume: maxima of its scale space that stand out of the noise.
+
+Maxima of the scale-normalised, negated Laplacian of Gaussian (Lindeberg, Int. J. Comput. Vision 30, 1998),
+significant against the volume's own noise.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from navigation.volume import Volume, VolumeGeometry
+
+FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
+
+SCALES = (0.8, 1.2, 1.8, 2.7)
+"""Widths of the Laplacian of Gaussian, in sigmas of the resolution; 0.82 fits a point source best."""
+
+LEAST_PROMINENCE = 0.5
+"""How far a blob must fall off around it, as a share of what a lone Gaussian of its response would."""
+
+CLEARLY_WIDER = 1.1
+"""How much stronger than a finer blob a coarser one must respond to take its place."""
+
+NOISE_FLOOR = 0.005
+"""Share of the local mean below which a response is no signal: rounding of pixels, reconstruction artefacts."""
+
+MOST_MAXIMA_PER_SPOT = 20
+"""How many maxima of a scale are looked at for each spot to be kept; bounds the time in odd volumes."""
+
+
+def _sphere_directions(count: int) -> NDArray[np.float64]:
+    """Give unit vectors spread evenly: a Fibonacci lattice (Gonzalez, Math. Geosci. 42, 2010)."""
+    steps = np.arange(count) + 0.5
+    height, turn = 1 - 2 * steps / count, math.pi * (1 + math.sqrt(5)) * steps
+    radius = np.sqrt(1 - height**2)
+    return np.stack([radius * np.cos(turn), radius * np.sin(turn), height], axis=-1)
+
+
+DIRECTIONS = _sphere_directions(96)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """A maximum of the scale space: where, the Gaussian it looks like, and signal over noise."""
+
+    index: NDArray[np.float64]
+    centre_mm: NDArray[np.float64]
+    sigma_mm: float
+    response: float
+    amplitude: float
+    snr: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One scale of a volume.
+
+    Attributes
+    ----------
+    sigma_mm, blob_sigma_mm, seen_sigma_mm
+        Of the filter, of the Gaussian blob that it fits best, and of that blob after the filter.
+    unit_height, unit_response, unit_fall
+        Of such a blob of amplitude 1: its height when smoothed, its response, its fall-off at twice its width.
+    response, smooth, noise
+        Filtered volume, smoothed volume, and the standard deviation of the response by noise.
+
+    """
+
+    sigma_mm: float
+    blob_sigma_mm: float
+    seen_sigma_mm: float
+    unit_height: float
+    unit_response: float
+    unit_fall: float
+    response: NDArray[np.float32]
+    smooth: NDArray[np.float32]
+    noise: NDArray[np.float32]
+
+
+def make_layer(volume: Volume, scale: float, psf_sigma_mm: float) -> Layer:
+    """Filter a volume at a scale, in sigmas of the resolution."""
+    sigma_mm = scale * psf_sigma_mm
+    # a blob of the width this scale fits best: sigma_scale^2 = 2/3 sigma_blob^2 in three dimensions
+    blob_sigma_mm = max(psf_sigma_mm, sigma_mm * math.sqrt(1.5))
+    seen_sigma_mm = math.hypot(blob_sigma_mm, sigma_mm)
+    unit_height = (blob_sigma_mm / seen_sigma_mm) ** 3
+    spacing_mm = np.array(volume.geometry.spacing_mm)
+    response, smooth = _respond(volume.values, sigma_mm / spacing_mm, sigma_mm, spacing_mm)
+    return Layer(
+        sigma_mm=sigma_mm,
+        blob_sigma_mm=blob_sigma_mm,
+        seen_sigma_mm=seen_sigma_mm,
+        unit_height=unit_height,
+        unit_response=3 * (sigma_mm / seen_sigma_mm) ** 2 * unit_height,
+        unit_fall=(1 - math.exp(-2)) * unit_height,
+        response=response,
+        smooth=smooth,
+        noise=_noise(response, smooth),
+    )
+
+
+def find_blobs(volume: Volume, psf_sigma_mm: float, least_snr: float, at_most: int) -> list[Blob]:
+    """Go from fine to coarse, so that two close nodes are not taken for the one wide blob they also form.
+
+    A coarser blob takes the place of finer ones near it only where its normalised response is clearly larger:
+    then it is the scale that fits (Lindeberg), one wide lesion and not its ripples.
+    """
+    spacing_mm = np.array(volume.geometry.spacing_mm)
+    found: list[Blob] = []
+    for scale in SCALES:
+        layer = make_layer(volume, scale, psf_sigma_mm)
+        response, noise, sigma_mm = layer.response, layer.noise, layer.sigma_mm
+        reach = np.maximum(1, np.round(psf_sigma_mm * FWHM_PER_SIGMA / spacing_mm)).astype(int)
+        peaks = (response > least_snr * noise) & (
+            response == ndimage.maximum_filter(response, size=tuple(2 * (reach // 2) + 1))
+        )
+        peaks &= _is_inside(volume.geometry.shape, np.ceil(sigma_mm / spacing_mm).astype(int))
+        places = np.argwhere(peaks)
+        snrs = response[peaks] / noise[peaks]
+        strongest = np.argsort(-snrs, kind="stable")[: MOST_MAXIMA_PER_SPOT * at_most]
+        for place, snr in zip(places[strongest], snrs[strongest], strict=True):
+            index = place + _subvoxel_shift(response, place)
+            centre_mm = volume.geometry.positions_mm(index)
+            near_mm = max(FWHM_PER_SIGMA * psf_sigma_mm, 2.0 * sigma_mm)
+            near = [one for one in found if np.linalg.norm(centre_mm - one.centre_mm) < near_mm]
+            strength = float(response[tuple(place)])
+            if any(strength < CLEARLY_WIDER * one.response for one in near):
+                continue
+            amplitude = strength / layer.unit_response
+            prominence = _prominence(volume.geometry, layer.smooth, centre_mm, around_mm=2 * layer.seen_sigma_mm)
+            if prominence < LEAST_PROMINENCE * layer.unit_fall * amplitude:
+                continue
+            found = [one for one in found if not any(one is other for other in near)]
+            found.append(
+                Blob(
+                    index=index,
+                    centre_mm=centre_mm,
+                    sigma_mm=layer.blob_sigma_mm,
+                    response=strength,
+                    amplitude=amplitude,
+                    snr=float(snr),
+                )
+            )
+    return sorted(found, key=lambda one: -one.snr)[:at_most]
+
+
+def _is_inside(shape: tuple[int, int, int], margin: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Mark the voxels off the border, where the filters see what they need: beyond it noise would repeat."""
+    inside = np.zeros(shape, dtype=np.bool_)
+    inside[tuple(slice(edge, size - edge) for edge, size in zip(margin, shape, strict=True))] = True
+    return inside
+
+
+def _respond(
+    values: NDArray[np.float32], sigma: NDArray[np.float64], sigma_mm: float, spacing_mm: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Give the scale-normalised, negated Laplacian of Gaussian and the Gaussian itself."""
+    # cut off at 6 sigma: at the usual 4 the step at the kernel's edge makes rings around a spot 100 times hotter
+    blur = partial(ndimage.gaussian_filter, values, tuple(sigma), mode="nearest", truncate=6.0)
+    smooth = blur()
+    response = np.zeros_like(smooth)
+    for axis in range(3):
+        order = [0, 0, 0]
+        order[axis] = 2
+        response -= blur(order=order) * np.float32((sigma_mm / spacing_mm[axis]) ** 2)
+    return response, np.maximum(smooth, 0)
+
+
+def _noise(response: NDArray[np.float32], smooth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Estimate the response's standard deviation; its variance grows with the local mean as that of counts does.
+
+    The factor is the median of response^2 / mean over the body (0.4549 is the median of chi-square with one
+    degree of freedom), which hot spots, being few voxels, hardly move. Voxels weigh by their mean, capped, so that
+    neither the air around the patient nor the hottest organ decides.
+    """
+    stride = max(1, smooth.size // 500_000)
+    mean = smooth.ravel()[::stride].astype(np.float64)
+    squared = response.ravel()[::stride].astype(np.float64) ** 2
+    weight = np.minimum(mean, np.sqrt(mean).mean() ** 2)
+    is_body = weight > 0
+    if not is_body.any():
+        return np.full_like(response, np.inf)
+    ratio, weight = squared[is_body] / mean[is_body], weight[is_body]
+    order = np.argsort(ratio)
+    middle = np.searchsorted(np.cumsum(weight[order]), 0.5 * weight.sum())
+    per_mean = ratio[order[min(middle, order.size - 1)]] / 0.4549
+    variance = smooth * np.float32(per_mean) + (np.float32(NOISE_FLOOR) * smooth) ** 2
+    return np.asarray(np.sqrt(variance), dtype=np.float32)
+
+
+def _subvoxel_shift(response: NDArray[np.float32], place: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Vertex of the parabola through the maximum and its neighbours, an axis at a time; 0 at the border."""
+    shift = np.zeros(3)
+    for axis in range(3):
+        if not 0 < place[axis] < response.shape[axis] - 1:
+            continue
+        step = np.eye(3, dtype=np.intp)[axis]
+        below, here, above = (float(response[tuple(place + offset * step)]) for offset in (-1, 0, 1))
+        if min(below, above) > 0:  # the logarithm of a Gaussian is a parabola
+            below, here, above = math.log(below), math.log(here), math.log(above)
+        bend = below - 2 * here + above
+        if bend < 0:
+            shift[axis] = np.clip(0.5 * (below - above) / bend, -0.5, 0.5)
+    return shift
+
+
+def _prominence(
+    geometry: VolumeGeometry, smooth: NDArray[np.float32], centre_mm: NDArray[np.float64], *, around_mm: float
+) -> float:
+    """Height of a hill over three quarters of the sphere around it: an organ's rim does not fall off inwards.
+
+    A neighbouring node takes less than the last quarter of the sphere.
+    """
+    sphere_mm = centre_mm + around_mm * DIRECTIONS
+    indices = geometry.indices(np.vstack([centre_mm[None], sphere_mm])).T
+    levels = ndimage.map_coordinates(smooth, indices, order=1, mode="nearest", output=np.float64)
+    return float(levels[0] - np.quantile(levels[1:], 0.75))

@@ -1,0 +1,152 @@
+"""Hot spots of a SPECT or PET volume as candidate targets: found, measured, and told from the injection site."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navigation.errors import NavigationError
+from navigation.hotspots.blobs import FWHM_PER_SIGMA, find_blobs
+from navigation.hotspots.masking import masked_within_mm
+from navigation.hotspots.measures import measure
+from navigation.hotspots.recovery import activity_factor
+from navigation.volume import Volume
+
+Kind = Literal["target", "injection"]
+
+INJECTION_RATIO = 20.0
+"""How many times hotter than every other spot the injection site is: nodes take up a per cent or so of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hotspot:
+    """A spot that stands out of its surroundings; always a proposal, for a person to confirm.
+
+    Attributes
+    ----------
+    name
+        ``"target 1"``, ``"target 2"`` ... by falling content, or ``"injection"``.
+    kind
+        ``"injection"`` for the hottest where it holds more than `INJECTION_RATIO` times each other, else
+        ``"target"``.
+    centre_mm
+        LPS mm, shape (3,); read-only.
+    covariance_mm2
+        Of the centre: width of the blob over its signal-to-noise, the voxel, and how well the image is
+        registered to the anatomy; 3 x 3, read-only. Movement of tissue comes on top.
+    activity_mbq
+        Content above the surroundings where the volume is in Bq/mL, else None.
+    activity_factor
+        The content is known to a factor of this, 1 sigma.
+    peak, mean
+        Value of the hottest voxel, and mean within the 50 % outline, in the volume's unit.
+    volume_ml, volume_41_ml, volume_gradient_ml
+        Volume above half of the peak, the surroundings taken off; above 41 % of the peak as it is; within the
+        steepest fall.
+    relative_to_hottest
+        Content as a share of the hottest spot's.
+    masked_within_mm
+        Of an injection site: a target with `MASKED_SHARE` of its content might not be found so near to it,
+        infinite where it might be found nowhere. None for other spots.
+    proposal
+        What a target may be instead, and why, for a person to confirm: ``"bladder?"``; "" where nothing is
+        proposed. It stays a target until then.
+    origin
+        ``"found"``, or where a person drew it.
+
+    """
+
+    name: str
+    kind: Kind
+    centre_mm: NDArray[np.float64]
+    covariance_mm2: NDArray[np.float64]
+    activity_mbq: float | None
+    activity_factor: float
+    peak: float
+    volume_ml: float
+    relative_to_hottest: float
+    mean: float = math.nan
+    volume_41_ml: float = math.nan
+    volume_gradient_ml: float = math.nan
+    masked_within_mm: float | None = None
+    proposal: str = ""
+    origin: str = "found"
+
+    def __post_init__(self) -> None:
+        self.centre_mm.flags.writeable = False
+        self.covariance_mm2.flags.writeable = False
+
+
+def find_hotspots(
+    volume: Volume,
+    *,
+    resolution_fwhm_mm: float = 9.0,
+    registration_sigma_mm: float = 0.0,
+    least_snr: float = 6.5,
+    at_most: int = 32,
+) -> tuple[Hotspot, ...]:
+    """Find the hot spots of a volume, hottest first.
+
+    A spot whose centre lies within a sigma of the volume's border is not found: half of it is outside.
+
+    Parameters
+    ----------
+    volume
+        Activity concentration or relative values, none of them NaN.
+    resolution_fwhm_mm
+        Full width at half maximum of a point source in the volume.
+    registration_sigma_mm
+        How well the volume lies in the anatomy's space, a standard deviation an axis.
+    least_snr
+        Smallest ratio of a blob's response to the noise where it lies; maxima of pure Poisson noise stay
+        below 5.9 from 0.02 to 50 counts a voxel.
+    at_most
+        How many are kept.
+
+    Raises
+    ------
+    NavigationError
+        Where the volume holds values that are not finite, or the resolution is not above zero.
+
+    """
+    if not (math.isfinite(resolution_fwhm_mm) and resolution_fwhm_mm > 0):
+        raise NavigationError(f"resolution_fwhm_mm is {resolution_fwhm_mm}: wants a width above zero")
+    if not np.isfinite(volume.values).all():
+        raise NavigationError("the volume holds values that are not finite")
+    if not 0 <= registration_sigma_mm < math.inf:
+        raise NavigationError(f"registration_sigma_mm is {registration_sigma_mm}: wants 0 or more")
+    sigma_mm = resolution_fwhm_mm / FWHM_PER_SIGMA
+    blobs = find_blobs(volume, sigma_mm, least_snr, at_most)
+    measured = [measure(volume, blob, blobs) for blob in blobs]
+    ordered = sorted((one for one in measured if one.content > 0), key=lambda one: -one.content)
+    has_injection = len(ordered) > 1 and ordered[0].content > INJECTION_RATIO * ordered[1].content
+    voxel_mm = volume.geometry.patient_from_voxel[:3, :3]
+    blur_mm2 = voxel_mm @ voxel_mm.T / 12.0 + registration_sigma_mm**2 * np.eye(3)
+    spots = []
+    for place, one in enumerate(ordered):
+        is_injection = has_injection and place == 0
+        masked_mm = masked_within_mm(volume, one, sigma_mm, least_snr) if is_injection else None
+        located_mm = one.blob.sigma_mm / one.blob.snr
+        # a uniform ball has the variance r^2 / 5 along each axis, and the resolution's comes on top
+        diameter_mm = 2 * math.sqrt(5 * max(0.0, one.blob.sigma_mm**2 - sigma_mm**2))
+        factor = activity_factor(diameter_mm, resolution_fwhm_mm)
+        spots.append(
+            Hotspot(
+                name="injection" if is_injection else f"target {place + 1 - has_injection}",
+                kind="injection" if is_injection else "target",
+                centre_mm=one.blob.centre_mm,
+                covariance_mm2=located_mm**2 * np.eye(3) + blur_mm2,
+                activity_mbq=one.content / 1e6 if volume.unit == "Bq/mL" else None,
+                activity_factor=math.exp(math.hypot(math.log(factor), 1.0 / one.blob.snr)),
+                peak=one.peak,
+                mean=one.mean,
+                volume_ml=one.volume_ml,
+                volume_41_ml=one.volume_41_ml,
+                volume_gradient_ml=one.volume_gradient_ml,
+                relative_to_hottest=one.content / ordered[0].content,
+                masked_within_mm=masked_mm,
+            )
+        )
+    return tuple(spots)
