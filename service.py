@@ -70,6 +70,7 @@ from navigation.errors import NavigationError
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.frames import Frame
 from navigation.observations import Observations
+from navigation.registration_error import RegistrationError
 from navigation.transforms import RigidTransform
 from simulators.bench import BenchFault
 from simulators.bench_room import POLL_INTERVAL_S, open_bench
@@ -175,6 +176,7 @@ class Room:
             resection=self._resection,
             procedure=ProcedureView(self._session),
             response=response,
+            registration=_registration_error(site),
             stranger=self.intake.stranger,
             integration_s=site.display.integration_s,
             session_id=signboard.session_id,
@@ -294,6 +296,13 @@ def _tip_chain(site: Site, navigation: NavigationSettings) -> TipChain:
         if rows is None
         else RigidTransform.from_matrix(rows, to=Frame.PATIENT, from_=Frame.REFERENCE),
     )
+
+
+def _registration_error(site: Site) -> RegistrationError | None:
+    navigation = site.navigation
+    if navigation is None or navigation.landmarks_mm is None or navigation.fre_mm is None:
+        return None
+    return RegistrationError(landmarks_mm=np.array(navigation.landmarks_mm), fre_mm=navigation.fre_mm)
 
 
 def _shown_devices(site: Site) -> Mapping[str, ShownDevice]:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from acquisition.quality.settings import MorningSettings, PointSource
@@ -16,6 +17,7 @@ from devices.probes.mightyohm import Settings as MightyohmSettings
 from devices.trackers.openigtlink import Settings as OpenIgtLinkSettings
 from navigation.errors import NavigationError
 from navigation.frames import Frame
+from navigation.registration_error import RegistrationError
 from navigation.transforms import RigidTransform
 
 Row = tuple[float, float, float, float]
@@ -134,9 +136,26 @@ class NavigationSettings(Section):
     patient_from_reference: Matrix | None = Field(
         default=None, description="Where the reference is in the study: from registration. None: not yet known."
     )
+    landmarks_mm: tuple[tuple[float, float, float], ...] | None = Field(
+        default=None, description="Landmarks that it was registered by, in the study: tells its error at the tip."
+    )
+    fre_mm: float | None = Field(
+        default=None, gt=0, description="RMS distance that the registration left at them; goes with landmarks_mm."
+    )
     longest_gap_s: float = Field(
         default=0.1, gt=0, le=1, description="Poses further apart are not joined to a count between them."
     )
+
+    @model_validator(mode="after")
+    def _knows_its_error_or_not(self) -> Self:
+        if (self.landmarks_mm is None) != (self.fre_mm is None):
+            raise ValueError("landmarks_mm and fre_mm go together: both tell the registration's error at the tip")
+        if self.landmarks_mm is not None and self.fre_mm is not None:
+            try:
+                RegistrationError(landmarks_mm=np.array(self.landmarks_mm), fre_mm=self.fre_mm)
+            except NavigationError as exc:
+                raise ValueError(str(exc)) from exc
+        return self
 
 
 class ProcedureSettings(Section):

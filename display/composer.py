@@ -17,10 +17,12 @@ from display.live_image_states import ShelvedImage, show_live_image
 from display.messages import GuidanceState, PoseState, State
 from display.procedure_states import ProcedureView
 from display.resection_states import show_resection
+from display.shine_states import show_shine
 from display.target_states import matrix, point, show_target, trusted_targets
 from display.trail import Trail
 from display.volume_messages import StudyState
 from navigation.probe.response import Response
+from navigation.registration_error import RegistrationError
 from navigation.steering.guidance import Track
 from navigation.transforms import RigidTransform
 
@@ -45,6 +47,8 @@ class Composer:
         The study in use as displays see it.
     live_image
         The newest live image whose voxels can be fetched.
+    registration
+        How far the registration may be wrong; None where that is not known.
     stranger
         Says why the probe in hand is not the one that was calibrated; empty while it is.
 
@@ -64,6 +68,7 @@ class Composer:
     simulated: bool
     study: StudyState | None = None
     live_image: ShelvedImage | None = None
+    registration: RegistrationError | None = None
     stranger: Callable[[], str] = field(default=lambda: "")
     _seq: int = -1
     _trail: Trail = field(default_factory=Trail)
@@ -80,6 +85,8 @@ class Composer:
             seq=self._seq,
             session_id=self.session_id,
             simulated=self.simulated,
+            calibrated_at=self.response.calibrated_at[:10] if self.response else None,
+            registered=bool(self.synchroniser and self.synchroniser.chain.patient_from_reference),
             server_monotonic_s=now_s,
             server_time_utc=wall_time(now_s).isoformat(),
             spared=0,
@@ -93,10 +100,13 @@ class Composer:
                 background_cps=self.response.background_cps if self.response else None,
                 now_s=now_s,
             ),
-            pose=_show_pose(seen, now_s=now_s) if seen else None,
+            pose=_show_pose(seen, self.registration, now_s=now_s) if seen else None,
             targets=tuple(show_target(estimate, tip) for estimate in targets),
             guidance=self._guidance(tip, track, now_s=now_s),
             posterior=show_posterior(localisation, self.response, now_s=now_s),
+            shine=show_shine(
+                localisation.posterior if localisation else None, self.response, self.localiser.tissue, tip
+            ),
             rejections=show_rejections(self.localiser.rejections),
             study=self.study,
             live_image=show_live_image(self.live_image, now_s=now_s),
@@ -138,12 +148,13 @@ class Composer:
         return next((sentence for is_so, sentence in obstacles if is_so), "")
 
 
-def _show_pose(seen: SeenTip, *, now_s: float) -> PoseState:
+def _show_pose(seen: SeenTip, registration: RegistrationError | None, *, now_s: float) -> PoseState:
     tip = seen.patient_from_tip
     return PoseState(
         tip_mm=point(tip.translation_mm),
         axis=point(tip.rotation[:, 2]),
         patient_from_tip=matrix(tip.rotation),
         tracker_error_mm=seen.error_mm,
+        registration_error_mm=registration.at(tip.translation_mm) if registration else None,
         age_s=max(0.0, now_s - seen.taken_at_s),
     )

@@ -68,6 +68,9 @@ class PoseState(Struct, frozen=True, kw_only=True):
     axis: Annotated[Point, Meta(description="Unit vector from the tip the way it looks, patient axes.")]
     patient_from_tip: Annotated[Matrix, Meta(description="Rotation by rows; columns are left, up, ahead.")]
     tracker_error_mm: Annotated[float | None, Meta(description="The tracker's own residual, RMS.")]
+    registration_error_mm: Annotated[
+        float | None, Meta(description="Of the registration at the tip, RMS (TRE); null: not known.")
+    ]
     age_s: Age
 
 
@@ -142,6 +145,17 @@ class GuidanceState(Struct, frozen=True, kw_only=True):
     ]
 
 
+class ShineState(Struct, frozen=True, kw_only=True):
+    """An injection site that shines into the probe as it is held now, by the estimate."""
+
+    name: str
+    share: Annotated[float, Meta(ge=0, le=1, description="Of the expected rate that injection sites make.")]
+    expected_cps: Annotated[float, Meta(ge=0, description="Rate that this site makes.")]
+    tip_right_mm: Annotated[float, Meta(description="In the tip's frame: to its right.")]
+    tip_up_mm: Annotated[float, Meta(description="In the tip's frame: up.")]
+    is_warned: Annotated[bool, Meta(description="True: the probe mostly counts injection sites.")]
+
+
 class AgreementState(Struct, frozen=True, kw_only=True):
     """Newest counts against what the estimate expects of them, at the same poses: one of the two may be wrong."""
 
@@ -209,6 +223,10 @@ class State(Struct, frozen=True, kw_only=True, tag="state"):
     seq: Annotated[int, Meta(ge=0, description="Counts frames made; gaps are frames this display was spared.")]
     session_id: str
     simulated: bool
+    calibrated_at: Annotated[
+        str | None, Meta(description="Date of the calibration of the probe in hand; null without one.")
+    ]
+    registered: Annotated[bool, Meta(description="Whether the study is joined to the patient on the table.")]
     server_monotonic_s: float
     server_time_utc: str
     spared: Annotated[int, Meta(ge=0, description="Frames made since the last one sent to this display.")]
@@ -218,6 +236,7 @@ class State(Struct, frozen=True, kw_only=True, tag="state"):
     targets: tuple[TargetState, ...]
     guidance: GuidanceState
     posterior: PosteriorState | None
+    shine: Annotated[ShineState | None, Meta(description="Null where no injection site shines in.")]
     rejections: Annotated[
         tuple[RejectionState, ...], Meta(description="Counts left out since the estimate was begun, most first.")
     ]

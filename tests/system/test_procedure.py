@@ -168,6 +168,7 @@ async def test_a_whole_procedure_from_patient_to_report(tmp_path: Path) -> None:
             await expect(card).to_have_attribute("data-state", "none", timeout=PATIENCE_MS)
             await page.keyboard.press("b")
             await expect(card).to_have_attribute("data-state", "still-there", timeout=PATIENCE_MS)
+            await expect(page.locator("#resection-button")).to_have_attribute("data-state", "idle")
             await page.keyboard.press("s")
             specimen = page.locator("#resection .row")
             await expect(specimen).to_be_visible(timeout=PATIENCE_MS)

@@ -28,6 +28,10 @@ export interface State {
   readonly seq: number;
   readonly session_id: string;
   readonly simulated: boolean;
+  /** Date of the calibration of the probe in hand; null without one. */
+  readonly calibrated_at: string | null;
+  /** Whether the study is joined to the patient on the table. */
+  readonly registered: boolean;
   readonly server_monotonic_s: number;
   readonly server_time_utc: string;
   /** Frames made since the last one sent to this display. */
@@ -38,6 +42,8 @@ export interface State {
   readonly targets: readonly TargetState[];
   readonly guidance: GuidanceState;
   readonly posterior: PosteriorState | null;
+  /** Null where no injection site shines in. */
+  readonly shine: ShineState | null;
   /** Counts left out since the estimate was begun, most first. */
   readonly rejections: readonly RejectionState[];
   readonly study: StudyState | null;
@@ -103,6 +109,8 @@ export interface PoseState {
   readonly patient_from_tip: readonly [readonly [number, number, number], readonly [number, number, number], readonly [number, number, number]];
   /** The tracker's own residual, RMS. */
   readonly tracker_error_mm: number | null;
+  /** Of the registration at the tip, RMS (TRE); null: not known. */
+  readonly registration_error_mm: number | null;
   /** Seconds since it was measured, at the time of sending. */
   readonly age_s: number;
 }
@@ -248,6 +256,21 @@ export interface AgreementState {
   readonly live_time_s: number;
   /** Whether chance and the calibration's error explain the difference. */
   readonly verdict: "agrees" | "fewer" | "more";
+}
+
+/** An injection site that shines into the probe as it is held now, by the estimate. */
+export interface ShineState {
+  readonly name: string;
+  /** Of the expected rate that injection sites make. */
+  readonly share: number;
+  /** Rate that this site makes. */
+  readonly expected_cps: number;
+  /** In the tip's frame: to its right. */
+  readonly tip_right_mm: number;
+  /** In the tip's frame: up. */
+  readonly tip_up_mm: number;
+  /** True: the probe mostly counts injection sites. */
+  readonly is_warned: boolean;
 }
 
 /** Tracked counts that were left out for one reason since the estimate was begun. */

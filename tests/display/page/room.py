@@ -118,6 +118,7 @@ def make_pose(
         axis=point(axes[:, 2]),
         patient_from_tip=matrix(axes),
         tracker_error_mm=0.2,
+        registration_error_mm=2.4,
         age_s=0.02,
     )
 
@@ -386,7 +387,10 @@ class Room:
                 map_shift=None,
                 agreement=make_agreement(),
             ),
+            "shine": None,
             "rejections": (),
+            "calibrated_at": "2026-11-22",
+            "registered": True,
             "study": make_study(),
             "live_image": None,
             "resection": UNRESECTED,
