@@ -73,7 +73,8 @@ class Registrar:
         self._audit = audit
         self._tell = tell
         self._told = ""
-        self._waiting: list[StoredObject] = []
+        self._waiting: list[str] = []
+        self._replaced: set[str] = set()
         self._changed = asyncio.Event()
         self._catalogue: Catalogue | None = None
         # one thread: a database has one writer
@@ -87,9 +88,16 @@ class Registrar:
     def note(self, stored: StoredObject) -> None:
         """Take an object that is on the disk; its row follows."""
         # without a database nothing is remembered: the folder is looked through when there is one
-        if self._catalogue is not None and stored.kept is not Kept.REJECTED and len(self._waiting) <= MOST_WAITING:
-            self._waiting.append(stored)
-            self._changed.set()
+        # what came again has its row, or waits for it
+        if self._catalogue is None or stored.kept in {Kept.REJECTED, Kept.AGAIN}:
+            return
+        if len(self._waiting) <= MOST_WAITING:
+            self._waiting.append(str(stored.path))
+        if stored.replaced is not None:
+            # of this one nobody has told: its file has a name that is new
+            self._waiting.append(str(stored.replaced))
+            self._replaced.add(stored.study_uid)
+        self._changed.set()
 
     async def run(self) -> None:
         """Keep the index for ever, whatever becomes of its database."""
@@ -162,26 +170,25 @@ class Registrar:
     async def _write(self, catalogue: Catalogue) -> None:
         self._changed.clear()
         waiting, self._waiting = self._waiting, []
+        replaced, self._replaced = self._replaced, set()
         if len(waiting) > MOST_WAITING:
             raise _FellBehind
         if waiting:
-            await self._apart(lambda: self._enter(catalogue, waiting))
+            await self._apart(lambda: self._enter(catalogue, waiting, replaced))
 
-    def _enter(self, catalogue: Catalogue, waiting: Sequence[StoredObject]) -> None:
+    def _enter(self, catalogue: Catalogue, waiting: Sequence[str], replaced: Iterable[str]) -> None:
         reading = self._read(waiting)
         while entries := list(islice(reading, MOST_AT_ONCE)):
             catalogue.add(entries)
-        for study_uid in {one.study_uid for one in waiting if one.kept is Kept.REPLACED}:
+        for study_uid in replaced:
             describe(catalogue, self._folder, study_uid)
 
-    def _read(self, stored: Iterable[StoredObject]) -> Iterator[Entry]:
-        for one in stored:
-            # of the one that was replaced nobody has told: its file has a name that is new
-            for path in filter(None, (one.path, one.replaced)):
-                try:
-                    yield read_entry(self._folder, path)
-                except (UnreadableFile, UnreadableObject, OSError) as exc:
-                    log.warning("a file is not in the index", path=str(path), reason=str(exc))
+    def _read(self, paths: Iterable[str]) -> Iterator[Entry]:
+        for path in paths:
+            try:
+                yield read_entry(self._folder, Path(path))
+            except (UnreadableFile, UnreadableObject, OSError) as exc:
+                log.warning("a file is not in the index", path=path, reason=str(exc))
 
     def _complain(self, reason: str) -> None:
         if reason != self._told:

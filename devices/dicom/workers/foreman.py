@@ -45,6 +45,7 @@ class Foreman:
     def hire(cls, settings: NodeSettings) -> Self:
         """Fork it; call it while this process has one thread and no event loop."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        gc.freeze()  # what is there is never looked through, here nor there, and so stays shared
         if os.fork() == 0:
             ours.close()
             # the service waits for the ends of these
@@ -84,7 +85,6 @@ class Foreman:
 
 def _serve(settings: NodeSettings, line: socket.socket) -> None:
     """Fork a worker for each line that comes, until the node closes its own; then end the process."""
-    gc.freeze()  # what is shared is never looked through, and so stays shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a worker ended: its line tells that it did
     while True:
