@@ -3,88 +3,20 @@
 import json
 import math
 import sys
-from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import structlog
 import typer
 
-from acquisition.reading import StudyMap, make_map
-from acquisition.studies.plans import Knowledge, Uptake
+from acquisition.reading import make_map
+from acquisition.report import summarise
+from acquisition.studies.plans import Knowledge
 from acquisition.studies.registration import SameFrames
 from acquisition.studies.study import read_studies
 from navigation.hotspots import Hotspot
 from navigation.routes import Route
-from navigation.volume import Volume, VolumeGeometry
-
-
-def summarise(found: StudyMap) -> dict[str, Any]:
-    """Give a study as plain JSON values; volumes by their grid and range, not their voxels."""
-    study = found.study
-    return {
-        "study_uid": study.study_uid,
-        "patient_id": study.patient_id,
-        "patient_name": study.patient_name,
-        "description": study.description,
-        "taken_at": study.taken_at.isoformat() if study.taken_at else None,
-        "joined_by": study.joined_by,
-        "half_life_s": study.half_life_s,
-        "skin": found.obstacle or "found",
-        "candidates": [_summarise_spot(spot, found.routes.get(spot.name)) for spot in found.hotspots],
-        "series": [
-            {
-                "series_uid": report.series_uid,
-                "modality": report.modality,
-                "description": report.description,
-                "objects": report.objects,
-                "accepted": report.accepted,
-                "reason": report.reason,
-                "geometry": _summarise_geometry(report.geometry) if report.geometry else None,
-                "uptake": _summarise_uptake(report.uptake) if report.uptake else None,
-                "volume": _summarise_volume(report.volume) if report.volume else None,
-            }
-            for report in study.series
-        ],
-    }
-
-
-def _summarise_spot(spot: Hotspot, route: Route | None) -> dict[str, Any]:
-    told = {field.name: _plain(getattr(spot, field.name)) for field in fields(spot)}
-    way_in = {field.name: _plain(getattr(route, field.name)) for field in fields(route)} if route else None
-    return {**told, "shortest_route": way_in}
-
-
-def _plain(value: Any) -> Any:
-    """Give JSON's own values; numbers that are not finite are none."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _summarise_geometry(geometry: VolumeGeometry) -> dict[str, Any]:
-    return {
-        "shape": list(geometry.shape),
-        "spacing_mm": list(geometry.spacing_mm),
-        "patient_from_voxel": geometry.patient_from_voxel.tolist(),
-        "frame_of_reference_uid": geometry.frame_of_reference_uid,
-    }
-
-
-def _summarise_uptake(uptake: Uptake) -> dict[str, Any]:
-    factors = uptake.factors
-    return {"factors": asdict(factors) if factors else None, "why_not": uptake.why_not}
-
-
-def _summarise_volume(volume: Volume) -> dict[str, Any]:
-    return {
-        **_summarise_geometry(volume.geometry),
-        "quantity": volume.quantity,
-        "unit": volume.unit,
-        "smallest": float(volume.values.min()),
-        "largest": float(volume.values.max()),
-    }
 
 
 def _confirm(text: str) -> SameFrames:

@@ -1,6 +1,7 @@
 """Hot spots of a SPECT or PET volume as candidate targets: found, measured, and told from the injection site."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,12 @@ Kind = Literal["target", "injection"]
 INJECTION_RATIO = 20.0
 """How many times hotter than every other spot the injection site is: nodes take up a per cent or so of it."""
 
+LEAST_INJECTION_MBQ = 3.0
+"""A cooler spot is no injection site, however faint the others are.
+
+Nodes hold a megabecquerel or two at most; of 40 to 150 MBq injected more than this is left a day later.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hotspot:
@@ -29,8 +36,8 @@ class Hotspot:
     name
         ``"target 1"``, ``"target 2"`` ... by falling content, or ``"injection"``.
     kind
-        ``"injection"`` for the hottest where it holds more than `INJECTION_RATIO` times each other, else
-        ``"target"``.
+        ``"injection"`` for the hottest where it holds more than `INJECTION_RATIO` times each other, and
+        `LEAST_INJECTION_MBQ` where the activity is known; else ``"target"``.
     centre_mm
         LPS mm, shape (3,); read-only.
     covariance_mm2
@@ -121,7 +128,7 @@ def find_hotspots(
     blobs = find_blobs(volume, sigma_mm, least_snr, at_most)
     measured = [measure(volume, blob, blobs) for blob in blobs]
     ordered = sorted((one for one in measured if one.content > 0), key=lambda one: -one.content)
-    has_injection = len(ordered) > 1 and ordered[0].content > INJECTION_RATIO * ordered[1].content
+    has_injection = _has_injection(volume, [one.content for one in ordered])
     voxel_mm = volume.geometry.patient_from_voxel[:3, :3]
     blur_mm2 = voxel_mm @ voxel_mm.T / 12.0 + registration_sigma_mm**2 * np.eye(3)
     spots = []
@@ -150,3 +157,10 @@ def find_hotspots(
             )
         )
     return tuple(spots)
+
+
+def _has_injection(volume: Volume, contents: Sequence[float]) -> bool:
+    """Whether the first, hottest content is an injection site's."""
+    if len(contents) < 2 or contents[0] <= INJECTION_RATIO * contents[1]:
+        return False
+    return volume.unit != "Bq/mL" or contents[0] > LEAST_INJECTION_MBQ * 1e6

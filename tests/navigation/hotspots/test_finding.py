@@ -109,6 +109,13 @@ def test_injection_needs_a_ratio() -> None:
     assert [spot.name for spot in spots] == ["target 1", "target 2"]
 
 
+def test_a_hot_node_is_no_injection() -> None:
+    """A node of 1 MBq beside one of 0.03 MBq stays a target: to take it for the injection would hide it."""
+    truth: list[Spot] = [((0.0, 0.0, 0.0), 1.0), ((60.0, 0.0, 0.0), 0.03)]
+    spots = find_hotspots(make_volume(make_values(SPECT, truth, background_bq_per_ml=500), SPECT))
+    assert [spot.kind for spot in spots] == ["target", "target"]
+
+
 @pytest.mark.parametrize("counts", [0.02, 0.1, 1.0, 5.0, 50.0])
 @pytest.mark.parametrize("blur", [0.0, 0.9])
 def test_pure_noise_gives_nothing(counts: float, blur: float) -> None:
