@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from acquisition.studies import Study, read_study
+from acquisition.surfaces import Surface, find_surfaces
 from navigation.errors import NavigationError
 from navigation.hotspots import Hotspot, find_hotspots
 from navigation.skin import SkinSurface
@@ -42,6 +43,8 @@ class StudyMap:
         Of its CT; None where there is no CT, or none whose skin can be told.
     obstacle
         Why there is no skin; empty where there is one.
+    surfaces
+        Of its skin, bone and activity, to be looked at.
 
     """
 
@@ -49,6 +52,7 @@ class StudyMap:
     hotspots: tuple[Hotspot, ...]
     skin: SkinSurface | None
     obstacle: str
+    surfaces: tuple[Surface, ...] = ()
 
 
 def read_map(objects: Sequence[Path]) -> StudyMap:
@@ -61,7 +65,8 @@ def read_map(objects: Sequence[Path]) -> StudyMap:
             skin, obstacle = SkinSurface(study.anatomy), ""
         except NavigationError as exc:
             obstacle = str(exc)
-    return StudyMap(study=study, hotspots=hotspots, skin=skin, obstacle=obstacle)
+    surfaces = find_surfaces(study.anatomy, study.activity, hotspots)
+    return StudyMap(study=study, hotspots=hotspots, skin=skin, obstacle=obstacle, surfaces=surfaces)
 
 
 def _receive(answers: Connection) -> StudyMap | None:
