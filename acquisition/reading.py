@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from acquisition.studies import Knowledge, Study, read_study
 from acquisition.studies.verdicts import SAME_FRAME
+from acquisition.surfaces import Surface, find_surfaces
 from navigation.errors import NavigationError
 from navigation.hotspots import Hotspot, add_drawn, find_hotspots, propose_organs
 from navigation.routes import Route, shortest_route
@@ -57,6 +58,8 @@ class StudyMap:
         Why there is no skin; empty where there is one.
     routes
         The shortest way in to a hot spot, by its name, where the CT shows one.
+    surfaces
+        Of its skin, bone and activity, to be looked at.
 
     """
 
@@ -65,6 +68,7 @@ class StudyMap:
     skin: SkinSurface | None
     obstacle: str
     routes: Mapping[str, Route] = field(default_factory=dict)
+    surfaces: tuple[Surface, ...] = ()
 
 
 def read_map(objects: Sequence[Path], knowledge: Knowledge = NOTHING_KNOWN) -> StudyMap:
@@ -90,6 +94,7 @@ def make_map(study: Study) -> StudyMap:
         hotspots=hotspots,
         skin=skin,
         obstacle=obstacle,
+        surfaces=find_surfaces(study.anatomy, study.activity, hotspots),
         routes={spot.name: route for spot, route in zip(hotspots, routes, strict=False) if route},
     )
 

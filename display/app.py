@@ -131,7 +131,7 @@ class Routes:
         headers = {"etag": f'"{etag}"', "cache-control": "private, max-age=31536000, immutable"}
         if request.headers.get("if-none-match") == f'"{etag}"':
             return Response(status_code=304, headers=headers)
-        return Response(found.voxels, media_type="application/octet-stream", headers=headers)
+        return Response(found.packed, media_type="application/octet-stream", headers=headers)
 
     async def studies(self) -> Response:
         """List what was received and what was made of it."""

@@ -18,7 +18,7 @@ from display.messages import (
     StudyEntry,
     StudyList,
 )
-from display.volume_messages import StudyState, VolumeState
+from display.volume_messages import StudyState, SurfaceState, VolumeState
 
 Kind = Literal["probe", "tracker", "dicom", "recorder", "mqtt"]
 
@@ -93,7 +93,11 @@ def show_rate(
 
 
 def show_study(
-    archived: ArchivedStudy, *, anatomy: VolumeState | None, activity: VolumeState | None
+    archived: ArchivedStudy,
+    *,
+    anatomy: VolumeState | None,
+    activity: VolumeState | None,
+    surfaces: tuple[SurfaceState, ...],
 ) -> StudyState:
     """Show the study in use and where its volumes can be fetched."""
     study = archived.study
@@ -105,6 +109,7 @@ def show_study(
         taken_at_utc=study.taken_at.isoformat() if study.taken_at else None,
         anatomy=anatomy,
         activity=activity,
+        surfaces=surfaces,
     )
 
 

@@ -10,6 +10,7 @@ import structlog
 from fastapi import WebSocket, WebSocketDisconnect
 
 from acquisition.session.journal import Entry, Journal
+from display.access_messages import SignIn
 from display.event_messages import Event, Follow
 from display.messages import Refusal
 
@@ -31,10 +32,12 @@ def show_event(entry: Entry) -> Event:
 async def serve_events(websocket: WebSocket, journal: Journal) -> None:
     """Send every event after the number that the display's next message names, until it leaves."""
     try:
-        sent = await websocket.receive()
-        if sent["type"] == "websocket.disconnect":
-            return
-        follow = msgspec.json.decode(sent.get("text") or "", type=Follow)
+        follow: Follow | SignIn = SignIn(token="")
+        while isinstance(follow, SignIn):  # a display that is let in anyhow may show its token
+            sent = await websocket.receive()
+            if sent["type"] == "websocket.disconnect":
+                return
+            follow = msgspec.json.decode(sent.get("text") or "", type=Follow | SignIn)
     except msgspec.DecodeError as exc:
         log.warning("display refused", reason=str(exc))
         refusal = Refusal(message=f"not a message of the line of events: {exc}; see docs/feed.md")

@@ -7,8 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from acquisition.surfaces import Surface
 from display.measures import Point
-from display.volume_messages import VolumeState
+from display.volume_messages import SurfaceState, VolumeState
 from navigation.volume import Volume
 
 KEPT_IMAGES = 2
@@ -20,7 +21,7 @@ class ShelvedVolume:
     """One volume's voxels, ready to send, and what the page must know of them."""
 
     state: VolumeState
-    voxels: bytes
+    packed: bytes
 
 
 def shelve(volume: Volume) -> ShelvedVolume:
@@ -37,7 +38,7 @@ def shelve(volume: Volume) -> ShelvedVolume:
         return float(affine[index, 0]), float(affine[index, 1]), float(affine[index, 2])
 
     return ShelvedVolume(
-        voxels=voxels,
+        packed=voxels,
         state=VolumeState(
             url=f"/v1/volumes/{etag}",
             etag=etag,
@@ -52,14 +53,38 @@ def shelve(volume: Volume) -> ShelvedVolume:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShelvedSurface:
+    """One surface, ready to send, and what the page must know of it."""
+
+    state: SurfaceState
+    packed: bytes
+
+
+def shelve_surface(surface: Surface) -> ShelvedSurface:
+    """Pack a surface: positions, then triangles."""
+    packed = surface.vertices_mm.astype("<f4").tobytes() + surface.triangles.astype("<u4").tobytes()
+    etag = hashlib.sha256(packed).hexdigest()[:32]
+    return ShelvedSurface(
+        packed=packed,
+        state=SurfaceState(
+            kind=surface.kind,
+            url=f"/v1/volumes/{etag}",
+            etag=etag,
+            vertices=len(surface.vertices_mm),
+            triangles=len(surface.triangles),
+        ),
+    )
+
+
 class Shelf:
-    """The volumes of the study in use and the newest live images, by their ETag."""
+    """The volumes and surfaces of the study in use and the newest live images, by their ETag."""
 
     def __init__(self) -> None:
-        self._volumes: dict[str, ShelvedVolume] = {}
+        self._volumes: dict[str, ShelvedVolume | ShelvedSurface] = {}
         self._images: deque[ShelvedVolume] = deque(maxlen=KEPT_IMAGES)
 
-    def replace(self, *volumes: ShelvedVolume) -> None:
+    def replace(self, *volumes: ShelvedVolume | ShelvedSurface) -> None:
         """Put these volumes on the shelf and take those of the study before away."""
         self._volumes = {volume.state.etag: volume for volume in volumes}
 
@@ -71,7 +96,7 @@ class Shelf:
         """Take all live images away: they are of another map."""
         self._images.clear()
 
-    def find(self, etag: str) -> ShelvedVolume | None:
-        """Find a volume, None where it is not, or no longer, on the shelf."""
+    def find(self, etag: str) -> ShelvedVolume | ShelvedSurface | None:
+        """Find a volume or surface, None where it is not, or no longer, on the shelf."""
         images = (image for image in self._images if image.state.etag == etag)
         return self._volumes.get(etag) or next(images, None)

@@ -24,7 +24,7 @@ from display.live_image_states import ShelvedImage
 from display.messages import VERSION, GuidanceNotice, HealthNotice, Hello, StudyChoice
 from display.procedure_states import act as act_in_procedure
 from display.resection_states import act
-from display.shelf import Shelf, shelve
+from display.shelf import Shelf, shelve, shelve_surface
 from display.trend import TrendMemory
 
 FRAME_INTERVAL_S = 0.05
@@ -160,11 +160,13 @@ class Stage:
             return
         volumes = (archived.study.anatomy, archived.study.activity)
         anatomy, activity = [await asyncio.to_thread(shelve, volume) if volume else None for volume in volumes]
-        self._shelf.replace(*(volume for volume in (anatomy, activity) if volume))
+        surfaces = [await asyncio.to_thread(shelve_surface, each) for each in archived.map.surfaces]
+        self._shelf.replace(*(volume for volume in (anatomy, activity) if volume), *surfaces)
         self._composer.study = show_study(
             archived,
             anatomy=anatomy.state if anatomy else None,
             activity=activity.state if activity else None,
+            surfaces=tuple(each.state for each in surfaces),
         )
 
     def _hello(self) -> Hello:

@@ -25,6 +25,18 @@ class VolumeState(Struct, frozen=True, kw_only=True):
     greatest: Annotated[float, Meta(description="Greatest value in it.")]
 
 
+class SurfaceState(Struct, frozen=True, kw_only=True):
+    """A surface of triangles that the page can fetch: little-endian, positions then indices."""
+
+    kind: Literal["skin", "bone", "activity"]
+    url: Annotated[
+        str, Meta(description="float32 x, y, z of each vertex, mm (LPS); then three uint32 a triangle.")
+    ]
+    etag: str
+    vertices: Annotated[int, Meta(gt=0)]
+    triangles: Annotated[int, Meta(gt=0)]
+
+
 class StudyState(Struct, frozen=True, kw_only=True):
     """The study that the map comes from."""
 
@@ -35,6 +47,7 @@ class StudyState(Struct, frozen=True, kw_only=True):
     taken_at_utc: Annotated[str | None, Meta(description="ISO 8601; null where the objects do not say.")]
     anatomy: Annotated[VolumeState | None, Meta(description="CT.")]
     activity: Annotated[VolumeState | None, Meta(description="SPECT or PET.")]
+    surfaces: Annotated[tuple[SurfaceState, ...], Meta(description="Of skin, bone and what is hot.")]
 
 
 class LiveImageState(Struct, frozen=True, kw_only=True):

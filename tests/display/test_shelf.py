@@ -17,7 +17,7 @@ def image(value: float) -> ShelvedVolume:
 def test_what_is_unknown_is_no_number() -> None:
     """It is sent as not a number, and is not the greatest value."""
     shelved = image(5.0)
-    assert np.isnan(np.frombuffer(shelved.voxels, "<f4")[0])
+    assert np.isnan(np.frombuffer(shelved.packed, "<f4")[0])
     assert shelved.state.greatest == 5.0
     assert shelved.state.dtype == "float32"
 

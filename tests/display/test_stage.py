@@ -101,7 +101,7 @@ async def test_a_study_in_use_is_in_every_frame_with_its_volumes() -> None:
     assert frame.study.anatomy is not None
     voxels = house.exhibits.shelf.find(frame.study.activity.etag)
     assert voxels is not None
-    assert np.array_equal(np.frombuffer(voxels.voxels, "<f4").reshape(frame.study.activity.shape), spect().values)
+    assert np.array_equal(np.frombuffer(voxels.packed, "<f4").reshape(frame.study.activity.shape), spect().values)
     assert frame.study.anatomy.dtype == "int16"
     (entry,) = house.exhibits.studies().studies
     assert (entry.in_use, entry.usable, entry.received_from, entry.conflicts) == (True, True, "SPECTCT", 3)

@@ -14,6 +14,7 @@ export async function act(path: string, request: object): Promise<Outcome> {
   try {
     const headers = authorised({ "content-type": "application/json" });
     const answer = await fetch(path, { method: "POST", headers, body: JSON.stringify(request) });
+    if (answer.status === 401 || answer.status === 403) document.dispatchEvent(new CustomEvent("person-wanted"));
     if (!answer.ok) return { refusal: await answer.text(), seq: 0 };
     const done = answer.status === 204 ? { seq: 0 } : ((await answer.json()) as { seq: number });
     return { refusal: "", seq: done.seq };

@@ -4,7 +4,7 @@ import { Canvas } from "./canvas";
 import { CROSSHAIR, DIM, FAINT, GROUND, INJECTION, INK, PROBE, TARGET } from "./colours";
 import { type Depth, drawDepth } from "./depth-bar";
 import { extent, regionOf, shadow } from "./ellipsoid";
-import type { AdviceState, GuidanceState, PoseState, TargetState } from "./feed-types";
+import type { AdviceState, GuidanceState, PoseState, ShineState, TargetState } from "./feed-types";
 import { drawGhost } from "./ghost";
 import { column, negate } from "./vectors";
 
@@ -13,6 +13,8 @@ const FIELDS_MM = [20, 40, 80, 160] as const;
 /** The field grows at once, and shrinks only when the target would fill less than this share of the smaller one. */
 const CALM = 0.8;
 const ON_AXIS_DEG = 8;
+/** Half the opening of the cone towards an injection site. */
+const CONE_RAD = 0.45;
 
 export interface Sight {
   readonly pose: PoseState;
@@ -33,6 +35,7 @@ export class Bullseye {
   private readonly canvas: Canvas;
   private sight: Sight | null = null;
   private advice: AdviceState | null = null;
+  private shine: ShineState | null = null;
   private field_mm: number = FIELDS_MM[1];
 
   constructor(element: HTMLCanvasElement) {
@@ -40,7 +43,8 @@ export class Bullseye {
   }
 
   /** Draw a target and where to hold the probe next; null where there is no such thing. */
-  draw(sight: Sight | null, advice: AdviceState | null): void {
+  draw(sight: Sight | null, advice: AdviceState | null, shine: ShineState | null): void {
+    this.shine = shine?.is_warned ? shine : null;
     this.sight = sight;
     this.advice = advice;
     this.redraw();
@@ -56,6 +60,7 @@ export class Bullseye {
     const target = this.sight && isDrawable(this.sight.target) ? this.sight.target : null;
     if (target || advice) this.field_mm = this.chooseField(target, advice);
     this.drawRings(x, y, radius, (target?.off_axis_deg ?? 180) <= ON_AXIS_DEG);
+    if (this.shine) this.drawShine(this.shine, x, y, radius);
     if (advice) drawGhost(canvas, advice, x, y, radius, this.field_mm);
     if (target && this.sight) {
       for (const other of this.sight.others) {
@@ -95,6 +100,24 @@ export class Bullseye {
       canvas.text(`${this.field_mm * share} mm`, x + at, y + at, size, { colour: DIM });
     }
     canvas.text("UP", x, y - radius + size, size, { colour: DIM, weight: 700 });
+  }
+
+  /** A cone towards the injection site that the probe mostly counts. */
+  private drawShine(shine: ShineState, x: number, y: number, radius: number): void {
+    const { canvas } = this;
+    const { context, rem } = canvas;
+    const towards = Math.atan2(-shine.tip_up_mm, shine.tip_right_mm);
+    context.beginPath();
+    context.moveTo(x, y);
+    context.arc(x, y, radius, towards - CONE_RAD, towards + CONE_RAD);
+    context.closePath();
+    context.fillStyle = `${INJECTION}38`;
+    context.fill();
+    canvas.stroke(INJECTION, 3, [10, 8]);
+    const at = radius * 0.72;
+    const words = `${shine.name} ${Math.round(shine.share * 100)} %`;
+    canvas.text("SHINE-THROUGH", x + Math.cos(towards) * at, y + Math.sin(towards) * at - rem * 0.6, rem * 0.9, { colour: INJECTION, weight: 700 });
+    canvas.text(words, x + Math.cos(towards) * at, y + Math.sin(towards) * at + rem * 0.6, rem * 0.9, { colour: INJECTION });
   }
 
   private drawTarget(pose: PoseState, target: Seen, x: number, y: number, radius: number): void {

@@ -6,6 +6,7 @@ export const FAINT = "#2a323b";
 export const GROUND = "#12161b";
 export const PROBE = "#4ade80";
 export const CROSSHAIR = "#38bdf8";
+export const HELD = "#7cb8ff";
 export const TARGET = "#ffffff";
 export const INJECTION = "#ffb454";
 
@@ -21,6 +22,22 @@ export const inferno: Uint8ClampedArray = new Uint8ClampedArray(
   Array.from({ length: 256 }, (_, step) =>
     INFERNO.map((terms) => 255 * terms.reduceRight((sum, term) => sum * (step / 255) + term, 0)),
   ).flat(),
+);
+
+/** Matplotlib's cividis (Nunez, Anderton and Renslow, PLoS ONE 13, 2018) at 17 places, red, green, blue. */
+const CIVIDIS = [
+  [0, 34, 78], [0, 46, 106], [26, 56, 111], [50, 67, 109], [67, 78, 108], [83, 90, 109], [97, 101, 111], [111, 112, 115],
+  [125, 124, 120], [140, 136, 120], [155, 148, 118], [171, 160, 114], [188, 174, 108], [205, 187, 99], [222, 201, 88],
+  [240, 216, 70], [254, 232, 56],
+] as const;
+
+/** 256 steps of cividis: for eyes that do not tell red from green. */
+export const cividis: Uint8ClampedArray = new Uint8ClampedArray(
+  Array.from({ length: 256 }, (_, step) => {
+    const at = (step / 255) * (CIVIDIS.length - 1);
+    const from = Math.min(CIVIDIS.length - 2, Math.floor(at));
+    return CIVIDIS[from]!.map((value, channel) => value + (CIVIDIS[from + 1]![channel]! - value) * (at - from));
+  }).flat(),
 );
 
 /** The same lightness without its colour: what is not of now. */

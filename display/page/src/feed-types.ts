@@ -293,6 +293,8 @@ export interface StudyState {
   readonly anatomy: VolumeState | null;
   /** SPECT or PET. */
   readonly activity: VolumeState | null;
+  /** Of skin, bone and what is hot. */
+  readonly surfaces: readonly SurfaceState[];
 }
 
 /** A volume that the page can fetch and slice. */
@@ -311,6 +313,16 @@ export interface VolumeState {
   readonly unit: string;
   /** Greatest value in it. */
   readonly greatest: number;
+}
+
+/** A surface of triangles that the page can fetch: little-endian, positions then indices. */
+export interface SurfaceState {
+  readonly kind: "activity" | "bone" | "skin";
+  /** float32 x, y, z of each vertex, mm (LPS); then three uint32 a triangle. */
+  readonly url: string;
+  readonly etag: string;
+  readonly vertices: number;
+  readonly triangles: number;
 }
 
 /** The image of the activity that the probe's own counts make, renewed about once a second. */

@@ -1,5 +1,6 @@
 /** The live feed: connects, asks for the next state when the last is drawn, connects again when it is lost. */
 
+import { forget, token } from "./admission";
 import { Delay } from "./delay";
 import { SUBPROTOCOL, VERSION, type ClientMessage, type Hello, type ServerMessage, type State } from "./feed-types";
 
@@ -9,7 +10,10 @@ const PING_EVERY_MS = 2000;
 /** The service beats each second; a socket that brings nothing for so long is dead, whatever TCP believes. */
 const DEAD_AFTER_MS = 3500;
 
-export type Link = "connecting" | "open" | "lost" | "foreign";
+export type Link = "connecting" | "open" | "lost" | "foreign" | "unadmitted";
+
+/** Close code of a socket whose token is nobody's, or no longer. */
+const NOT_ADMITTED = 4401;
 
 /** The newest state and when this page received it. */
 export interface Received {
@@ -43,9 +47,36 @@ export class Feed {
     socket.addEventListener("message", (event) => {
       if (socket === this.socket) this.take(JSON.parse(String(event.data)) as ServerMessage);
     });
-    socket.addEventListener("close", () => {
-      if (socket === this.socket) this.reconnect();
+    socket.addEventListener("open", () => {
+      // also without one: whoever must have one is told so at once
+      socket.send(JSON.stringify({ type: "sign_in", token: token() ?? "" }));
     });
+    socket.addEventListener("close", (event) => {
+      if (socket !== this.socket) return;
+      if (event.code === NOT_ADMITTED) this.turnedAway();
+      else this.reconnect();
+    });
+  }
+
+  /** Connect anew with the token that is held now. */
+  renew(): void {
+    const { socket } = this;
+    this.socket = null;
+    socket?.close();
+    this.connect();
+  }
+
+  private turnedAway(): void {
+    this.socket = null;
+    const had = token();
+    forget();
+    if (had !== null && token() !== null) {
+      this.connect(); // a person's session ended: the display itself is still let in
+      return;
+    }
+    this.link = "unadmitted";
+    this.received = null;
+    this.onChange();
   }
 
   /** Say that a state is drawn, which asks for the next. */
@@ -55,7 +86,7 @@ export class Feed {
 
   /** Called by the page's timer: pings, and leaves a dead socket. */
   watch(now_ms: number): void {
-    if (this.link === "foreign") return;
+    if (this.link === "foreign" || this.link === "unadmitted") return;
     if (this.socket !== null && now_ms - this.heardAt_ms > DEAD_AFTER_MS) {
       const dead = this.socket;
       this.reconnect();

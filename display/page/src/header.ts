@@ -38,6 +38,7 @@ function connectionState(feed: Feed, moment: Moment | null): "live" | "stale" | 
 
 function connectionWords(feed: Feed, moment: Moment | null, state: string): string {
   if (state === "live") return "Live";
+  if (feed.link === "unadmitted") return "This display is not admitted: enter its token";
   if (state === "foreign") return "This page and the service are of different versions: reload the page";
   const refusal = feed.refusal && ` (${feed.refusal})`;
   if (moment === null) return `No data: ${feed.link === "open" ? "waiting for the service" : "connecting"}${refusal}`;

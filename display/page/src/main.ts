@@ -3,13 +3,17 @@
 import { AgreementGauge } from "./agreement-gauge";
 import { AimPanel } from "./aim-panel";
 import { find } from "./elements";
+import { EventLine } from "./event-line";
 import { Feed } from "./feed";
+import { watchForFreezing } from "./frozen-watch";
 import { Header } from "./header";
 import { Moment } from "./moment";
 import { ProcedurePanel } from "./procedure-panel";
 import { RatePanel } from "./rate-panel";
 import { ResectionPanel } from "./resection-panel";
+import { SignInPanel } from "./sign-in-panel";
 import { SlicesPanel } from "./slices-panel";
+import { StatusSounds } from "./status-sounds";
 import { StudiesPanel } from "./studies-panel";
 import { Tone } from "./tone";
 import { Trend } from "./trend";
@@ -30,6 +34,13 @@ const studies = new StudiesPanel();
 const procedure = new ProcedurePanel(() => studies.show());
 const strip = new TrustStrip(find("trust", HTMLElement));
 
+const sounds = new StatusSounds(tone);
+const signIn = new SignInPanel(() => feed.renew());
+document.addEventListener("person-wanted", () => signIn.askForPerson());
+const events = new EventLine((event) => {
+  if (event.kind === "marked") trend.mark(Date.parse(event.at_utc), event.at_utc);
+});
+
 let session = "";
 let shown = -1;
 let isDrawing = false;
@@ -40,6 +51,8 @@ const feed = new Feed(() => {
     session = feed.hello.session_id;
     shown = -1;
     trend.forget();
+    void trend.fill(() => feed.received);
+    events.connect();
     studies.forget();
   }
   if (isDrawing || feed.received === null || feed.received.state.seq === shown) return;
@@ -63,6 +76,8 @@ function drawAll(now_ms: number): void {
   drawnAt_ms = now_ms;
   const moment = feed.received && new Moment(feed.received, now_ms);
   header.draw(feed, moment);
+  if (feed.link === "unadmitted") signIn.askForDisplay();
+  sounds.draw(moment);
   rate.draw(moment, now_ms);
   agreement.draw(moment);
   aim.draw(moment);
@@ -78,7 +93,8 @@ window.setInterval(() => {
   if (now_ms - drawnAt_ms >= WATCH_EVERY_MS) drawAll(now_ms);
   const moment = feed.received && new Moment(feed.received, now_ms);
   if (moment?.rate == null) trend.note(now_ms, null, null);
-  trend.draw(now_ms);
+  trend.draw(now_ms, moment);
+  events.watch(now_ms);
 }, WATCH_EVERY_MS);
 
 document.addEventListener("keydown", (event) => {
@@ -87,7 +103,10 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   if (key === "m") rate.touchTone();
   if (key === "h") rate.hold(performance.now());
+  if (key === "j") rate.forgetPeak();
+  if (key === "g") rate.takeReference();
   if (key === "v") slices.overlay.turn();
+  slices.press(key);
   resection.press(key);
   procedure.press(key);
   tone.start();
@@ -97,4 +116,5 @@ document.addEventListener("pointerdown", (event) => {
   if (!find("tone", HTMLElement).contains(event.target as Node)) tone.start();
 });
 tone.start();
+watchForFreezing();
 feed.connect();

@@ -39,12 +39,30 @@ export class RatePanel {
   private readonly toneWord = find("tone-word", HTMLElement);
   private readonly toneRange = find("tone-range", HTMLElement);
   private readonly holdButton = find("hold", HTMLElement);
+  private readonly peakText = find("peak", HTMLElement);
+  private readonly backgroundOf = find("background-of", HTMLElement);
+  private readonly referenceButton = find("reference", HTMLElement);
   private held: Held | null = null;
+  private peak: RateState | null = null;
+  /** Counted by the surgeon's own choice as the background of what she looks at. */
+  private reference: RateState | null = null;
   private wanted: RateState | null = null;
 
   constructor(private readonly tone: Tone) {
     this.toneButton.addEventListener("click", () => this.touchTone());
     this.holdButton.addEventListener("click", () => this.hold(performance.now()));
+    this.referenceButton.addEventListener("click", () => this.takeReference());
+    find("peak-reset", HTMLElement).addEventListener("click", () => this.forgetPeak());
+  }
+
+  /** Begin to look for the greatest rate anew. */
+  forgetPeak(): void {
+    this.peak = null;
+  }
+
+  /** Take the rate of now as the background to compare with; once more: that of the calibration. */
+  takeReference(): void {
+    this.reference = this.reference === null ? this.wanted : null;
   }
 
   /** Keep the number on the screen for 5 s. */
@@ -70,6 +88,7 @@ export class RatePanel {
   draw(moment: Moment | null, now_ms: number): void {
     const live = moment?.rate ?? null;
     this.wanted = live;
+    if (live?.rate_cps != null && live.rate_cps > (this.peak?.rate_cps ?? -1)) this.peak = live;
     if (this.held && (now_ms > this.held.until_ms || live === null)) this.held = null;
     this.holdButton.setAttribute("aria-pressed", String(this.held !== null));
     const last = live ?? moment?.state.rate ?? null;
@@ -122,11 +141,13 @@ export class RatePanel {
 
   private writeDetails(rate: RateState | null): void {
     write(this.integration, rate ? `${rate.integration_s.toFixed(1)} s` : "–");
-    const background_cps = rate?.background_cps ?? null;
+    const { reference } = this;
+    const background_cps = reference?.rate_cps ?? rate?.background_cps ?? null;
+    write(this.backgroundOf, reference ? "background here" : "background");
+    this.referenceButton.setAttribute("aria-pressed", String(reference !== null));
     write(this.background, background_cps === null ? "–" : `${background_cps.toFixed(1)} /s`);
-    const rate_cps = rate?.rate_cps ?? null;
-    const isComparable = rate_cps !== null && background_cps !== null && background_cps > 0;
-    write(this.ratio, isComparable ? times(rate_cps / background_cps) : "–");
+    write(this.ratio, rate ? ratioWords(rate, reference, background_cps) : "–");
+    write(this.peakText, this.peak?.rate_cps == null ? "–" : `${spaced(this.peak.rate_cps)} /s`);
     write(this.dead, rate ? `${Math.round(rate.dead_fraction * 100)} %` : "–");
     mark(this.deadRow, rate && rate.dead_fraction > DEAD_WARNING ? "warning" : "ok");
   }
@@ -144,6 +165,18 @@ export class RatePanel {
   }
 }
 
-function times(ratio: number): string {
-  return `× ${ratio < 9.95 ? ratio.toFixed(1) : spaced(ratio)}`;
+/**
+ * Rate over background with its 95 % interval: the logarithm of a ratio of two Poisson counts has about the variance
+ * 1/n + 1/m. The background of a calibration is counted for so long that the rate's own error is all.
+ */
+function ratioWords(rate: RateState, reference: RateState | null, background_cps: number | null): string {
+  if (rate.rate_cps === null || background_cps === null || background_cps <= 0) return "–";
+  const ratio = rate.rate_cps / background_cps;
+  const variance = 1 / Math.max(1, rate.counts) + (reference ? 1 / Math.max(1, reference.counts) : 0);
+  const factor = Math.exp(1.96 * Math.sqrt(variance));
+  return `× ${short(ratio)} (${short(ratio / factor)}–${short(ratio * factor)})`;
+}
+
+function short(ratio: number): string {
+  return ratio < 9.95 ? ratio.toFixed(1) : spaced(ratio);
 }

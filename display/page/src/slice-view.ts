@@ -5,7 +5,7 @@ import { CROSSHAIR, DIM, INJECTION, INK, PROBE, TARGET } from "./colours";
 import { regionOf, section, shadow } from "./ellipsoid";
 import type { PoseState, TargetState } from "./feed-types";
 import { paint, type Fusion, type Raster } from "./slice";
-import { along, cross, dot, negate, subtract, type Point } from "./vectors";
+import { along, column, cross, dot, negate, subtract, type Point } from "./vectors";
 
 /** A view's name and the directions of the screen in patient axes. */
 export interface Cut {
@@ -20,6 +20,11 @@ export const CUTS = {
   coronal: { name: "CORONAL", right: [1, 0, 0], down: [0, 0, -1] },
   sagittal: { name: "SAGITTAL", right: [0, 1, 0], down: [0, 0, -1] },
 } as const satisfies Record<string, Cut>;
+
+/** The plane through the probe's axis and its right side, the way it looks downwards. */
+export function alongProbe(pose: PoseState): Cut {
+  return { name: "PROBE", right: negate(column(pose.patient_from_tip, 0)), down: column(pose.patient_from_tip, 2) };
+}
 
 /** What all three views show. */
 export interface Subject {
@@ -37,6 +42,8 @@ const COARSENESS = 1.5;
 const FOCUS_MM = 35;
 /** Share of the view in which that point may move before the picture follows: a still picture is easier to read. */
 const CALM = 0.3;
+/** Distance of the tip off the plane from which on it is told. */
+const OFF_PLANE_MM = 1.5;
 const SHAFT_MM = 90;
 const LOOK_MM = 60;
 const OPPOSITES = [
@@ -54,7 +61,7 @@ export function sideOf(direction: Point): string {
 
 export class SliceView {
   private readonly canvas: Canvas;
-  private readonly normal: Point;
+  private normal: Point;
   private readonly picture = document.createElement("canvas");
   private readonly ink = this.picture.getContext("2d")!;
   private image: ImageData | null = null;
@@ -65,7 +72,8 @@ export class SliceView {
 
   constructor(
     element: HTMLCanvasElement,
-    private readonly cut: Cut,
+    private cut: Cut,
+    private readonly absent = "No study in use",
   ) {
     this.normal = cross(cut.right, cut.down);
     this.canvas = new Canvas(element, () => this.redraw());
@@ -76,8 +84,15 @@ export class SliceView {
     this.middle_mm = null;
   }
 
-  /** Draw; null where there is nothing to cut. */
-  draw(subject: Subject | null): void {
+  /** The direction that the plane is moved along, patient axes. */
+  get across(): Point {
+    return this.normal;
+  }
+
+  /** Draw, along another plane where one is given; null where there is nothing to cut. */
+  draw(subject: Subject | null, cut: Cut = this.cut): void {
+    this.cut = cut;
+    this.normal = cross(cut.right, cut.down);
     this.subject = subject;
     this.redraw();
   }
@@ -87,7 +102,7 @@ export class SliceView {
     if (subject === null) {
       this.middle_mm = null;
       canvas.clear("#000");
-      canvas.text("No study in use", canvas.width / 2, canvas.height / 2, canvas.rem * 1.1, { colour: DIM });
+      canvas.text(this.absent, canvas.width / 2, canvas.height / 2, canvas.rem * 1.1, { colour: DIM });
       return;
     }
     const scale = Math.min(canvas.width, canvas.height) / FIELD_MM;
@@ -106,7 +121,7 @@ export class SliceView {
     };
     this.drawCrosshair(place(subject.at_mm));
     for (const target of subject.targets) this.drawTarget(target, subject.at_mm, place, scale);
-    if (subject.pose) this.drawProbe(subject.pose, place);
+    if (subject.pose) this.drawProbe(subject.pose, subject.at_mm, place);
     this.drawSides();
     this.drawRuler(scale);
   }
@@ -130,7 +145,8 @@ export class SliceView {
   private paintPicture(fusion: Fusion, middle_mm: Point, scale: number): void {
     const width = Math.max(1, Math.round(this.canvas.width / COARSENESS));
     const height = Math.max(1, Math.round(this.canvas.height / COARSENESS));
-    const key = `${width} ${height} ${middle_mm.map((mm) => mm.toFixed(2)).join(" ")}`;
+    const turn = [...this.cut.right, ...this.cut.down].map((part) => part.toFixed(3)).join(" ");
+    const key = `${width} ${height} ${middle_mm.map((mm) => mm.toFixed(2)).join(" ")} ${turn}`;
     if (key === this.painted && fusion === this.paintedFusion && this.image !== null) return;
     if (this.image === null || this.image.width !== width || this.image.height !== height) {
       this.picture.width = width;
@@ -185,10 +201,12 @@ export class SliceView {
     const side = sideOf(height > 0 ? negate(this.normal) : this.normal);
     const words = cutting ? target.name : `${target.name} ${Math.abs(height).toFixed(0)} mm ${side}`;
     const size = this.canvas.rem * 0.85;
-    this.canvas.text(words, centre[0] + radii[0] + 6, centre[1] - radii[0] * 0.7, size, { colour, align: "left" });
+    const isRoom = centre[0] + radii[0] + 6 + words.length * size * 0.6 < this.canvas.width;
+    const beside = isRoom ? centre[0] + radii[0] + 6 : centre[0] - radii[0] - 6;
+    this.canvas.text(words, beside, centre[1] - radii[0] * 0.7, size, { colour, align: isRoom ? "left" : "right" });
   }
 
-  private drawProbe(pose: PoseState, place: (mm: Point) => [number, number]): void {
+  private drawProbe(pose: PoseState, at_mm: Point, place: (mm: Point) => [number, number]): void {
     const tip = place(pose.tip_mm);
     const back = place(along(pose.tip_mm, negate(pose.axis), SHAFT_MM));
     const ahead = place(along(pose.tip_mm, pose.axis, LOOK_MM));
@@ -198,6 +216,11 @@ export class SliceView {
     this.canvas.line([tip, ahead], PROBE, 1.5, [6, 6]);
     this.canvas.disc(...tip, thick * 1.1, "#0b0d10");
     this.canvas.ring(...tip, thick * 1.1, PROBE, 2.5);
+    const off = dot(subtract(pose.tip_mm, at_mm), this.normal);
+    if (Math.abs(off) < OFF_PLANE_MM) return;
+    const side = sideOf(off > 0 ? this.normal : negate(this.normal));
+    const words = `probe ${Math.abs(off).toFixed(0)} mm ${side}`;
+    this.canvas.text(words, tip[0] + thick * 2, tip[1] - this.canvas.rem, this.canvas.rem * 0.85, { colour: PROBE, align: "left" });
   }
 
   private drawSides(): void {

@@ -1,6 +1,6 @@
-/** A plane through the patient, painted: CT in grey, activity over it in inferno. */
+/** A plane through the patient, painted: CT in grey, activity over it in colour. */
 
-import { ash, inferno } from "./colours";
+import { ash } from "./colours";
 import { along, apply, type Point } from "./vectors";
 import { indexOf, sampleLine, type Volume } from "./volume";
 
@@ -21,11 +21,25 @@ export interface Fusion {
   readonly ceiling: number;
   /** A scan knows all of its grid; a live image only some of it, and that is tinted where nothing is hot. */
   readonly kind: "scan" | "live" | "stale";
+  readonly window: Window;
+  /** 256 colours of the activity. */
+  readonly colours: Uint8ClampedArray;
 }
 
-/** Grey window of the CT, HU: soft tissue, centre 40, width 400. */
-const BLACK_HU = -160;
-const WHITE_HU = 240;
+/** Grey window of the CT, HU. */
+export interface Window {
+  readonly name: string;
+  readonly black_hu: number;
+  readonly white_hu: number;
+}
+
+/** Centre and width as radiologists set them: 40/400, 300/1500, -600/1500. */
+export const WINDOWS: readonly Window[] = [
+  { name: "Soft tissue", black_hu: -160, white_hu: 240 },
+  { name: "Bone", black_hu: -450, white_hu: 1050 },
+  { name: "Lung", black_hu: -1350, white_hu: 150 },
+];
+
 /** Activity below this share of the ceiling is left away, so that the CT stays legible. */
 export const FLOOR = 0.12;
 const OPACITY = 0.8;
@@ -40,7 +54,7 @@ export function paint(pixels: Uint32Array, raster: Raster, fusion: Fusion): void
   const hot = new Float32Array(width);
   for (let row = 0; row < height; row++) {
     const start_mm = along(raster.origin_mm, raster.down_mm, row);
-    sampleRow(fusion.anatomy, start_mm, raster.right_mm, grey, BLACK_HU);
+    sampleRow(fusion.anatomy, start_mm, raster.right_mm, grey, fusion.window.black_hu);
     sampleRow(fusion.activity, start_mm, raster.right_mm, hot, NaN);
     blend(pixels.subarray(row * width, (row + 1) * width), grey, hot, fusion);
   }
@@ -52,13 +66,14 @@ function sampleRow(volume: Volume | null, start_mm: Point, step_mm: Point, out: 
 }
 
 /** What is not a number is unknown, and stays as the CT has it. */
-function blend(pixels: Uint32Array, grey: Float32Array, hot: Float32Array, { ceiling, kind }: Fusion): void {
-  const colours = kind === "stale" ? ash : inferno;
+function blend(pixels: Uint32Array, grey: Float32Array, hot: Float32Array, fusion: Fusion): void {
+  const { ceiling, kind, window } = fusion;
+  const colours = kind === "stale" ? ash : fusion.colours;
   const isTinted = kind === "live";
-  const toGrey = 255 / (WHITE_HU - BLACK_HU);
+  const toGrey = 255 / (window.white_hu - window.black_hu);
   const toStep = 1 / ceiling;
   for (let n = 0; n < pixels.length; n++) {
-    const level = (grey[n]! - BLACK_HU) * toGrey;
+    const level = (grey[n]! - window.black_hu) * toGrey;
     const shade = level < 0 ? 0 : level > 255 ? 255 : level;
     const share = hot[n]! * toStep;
     if (!(share >= FLOOR)) {

@@ -6,15 +6,25 @@ import { freshnessOf, LiveImage, liveImageWords, topOf } from "./live-image";
 import type { Moment } from "./moment";
 import { Overlay } from "./overlay";
 import type { Fusion } from "./slice";
-import { CUTS, sideOf, SliceView, type Subject } from "./slice-view";
-import type { Point } from "./vectors";
+import { SliceControls } from "./slice-controls";
+import { alongProbe, CUTS, sideOf, SliceView, type Subject } from "./slice-view";
+import { SolidView } from "./solid-view";
+import { along, type Point } from "./vectors";
 import { centreOf, fetchVolume, valueAt, type Volume } from "./volume";
 
 /** The hottest target reaches this share of the colour map; an injection site beyond it saturates. */
 const HEADROOM = 0.85;
 const RETRY_MS = 2000;
+/** One step through the slices. */
+const STEP_MM = 2;
+/** From the feet to the head: the way that keys go through the axial slices. */
+const CUTS_NORMAL: Point = [0, 0, 1];
 
 export class SlicesPanel {
+  private readonly controls = new SliceControls();
+  private readonly probe = new SliceView(find("probe-slice", HTMLCanvasElement), CUTS.axial, "No live probe position");
+  private readonly probeCanvas = find("probe-slice", HTMLCanvasElement);
+  private readonly solid = new SolidView(find("solid", HTMLCanvasElement));
   private readonly views = Object.entries(CUTS).map(([id, cut]) => new SliceView(find(id, HTMLCanvasElement), cut));
   private readonly canvases = Object.keys(CUTS).map((id) => find(id, HTMLCanvasElement));
   private readonly note = find("slices-note", HTMLElement);
@@ -28,6 +38,32 @@ export class SlicesPanel {
   private activity: Volume | null = null;
   private fusion: Fusion | null = null;
   private trouble = "";
+  private at_mm: Point | null = null;
+
+  constructor() {
+    this.views.forEach((view, n) => {
+      this.canvases[n]!.addEventListener(
+        "wheel",
+        (event) => {
+          event.preventDefault();
+          this.scroll(view.across, Math.sign(event.deltaY));
+        },
+        { passive: false },
+      );
+    });
+    this.controls.onStep = (steps) => this.scroll(CUTS_NORMAL, steps);
+    this.controls.onLock = () => this.at_mm;
+  }
+
+  /** Do what a key is for: W the window, C the colours, L follows the tip or stands still, [ and ] go through the slices. */
+  press(key: string): void {
+    this.controls.press(key);
+  }
+
+  /** Move the picture across a plane; it stands still from then on. */
+  private scroll(across: Point, steps: number): void {
+    if (this.at_mm !== null) this.controls.lock(along(this.at_mm, across, steps * STEP_MM));
+  }
 
   /** Show what holds now; null where the page knows nothing. */
   draw(moment: Moment | null): void {
@@ -38,6 +74,12 @@ export class SlicesPanel {
     write(this.told, isLive ? liveImageWords(moment) : "");
     const subject = moment && study ? this.subject(moment, study) : null;
     for (const view of this.views) view.draw(subject);
+    const isAlong = subject?.pose != null && this.controls.locked_mm === null;
+    if (isAlong) this.probe.draw(subject, alongProbe(subject.pose));
+    else this.probe.draw(null);
+    mark(this.probeCanvas, isAlong ? "tip" : "none");
+    label(this.probeCanvas, isAlong ? "slice along the probe, its right on the right" : "no slice along the probe");
+    this.solid.draw(moment, study);
     const through = moment?.pose ? "the tip" : "the target";
     this.canvases.forEach((canvas, n) => {
       const cut = Object.values(CUTS)[n]!;
@@ -53,6 +95,7 @@ export class SlicesPanel {
     if (moment === null || study === null) return "";
     if (this.trouble) return this.trouble;
     if ((study.anatomy && !this.anatomy) || (study.activity && !this.activity)) return "Loading the volumes";
+    if (this.controls.locked_mm !== null) return "LOCKED: does not follow the tip";
     return moment.pose === null ? "Through the target: no live probe position" : "";
   }
 
@@ -61,7 +104,8 @@ export class SlicesPanel {
     if (volume === null) return null;
     const { targets } = moment.state;
     const target = moment.target;
-    const at_mm: Point = moment.pose?.tip_mm ?? target?.centre_mm ?? target?.mapped_mm ?? centreOf(volume);
+    const at_mm: Point = this.controls.locked_mm ?? moment.pose?.tip_mm ?? target?.centre_mm ?? target?.mapped_mm ?? centreOf(volume);
+    this.at_mm = at_mm;
     return { fusion: this.fuse(moment), at_mm, pose: moment.pose, targets };
   }
 
@@ -75,13 +119,13 @@ export class SlicesPanel {
 
   private scanFusion(targets: readonly TargetState[]): Fusion {
     const { anatomy, activity } = this;
-    return { anatomy, activity, ceiling: activity ? ceilingOf(activity, targets) : 1, kind: "scan" };
+    return { anatomy, activity, ceiling: activity ? ceilingOf(activity, targets) : 1, kind: "scan", ...this.controls.look };
   }
 
   private liveFusion(moment: Moment): Fusion {
     const activity = this.live.follow(moment.state.live_image);
     const kind = freshnessOf(moment) === "live" ? "live" : "stale";
-    return { anatomy: this.anatomy, activity, ceiling: activity ? topOf(activity) : 1, kind };
+    return { anatomy: this.anatomy, activity, ceiling: activity ? topOf(activity) : 1, kind, ...this.controls.look };
   }
 
   private want(study: StudyState | null): void {
@@ -95,6 +139,7 @@ export class SlicesPanel {
     this.live.forget();
     this.trouble = "";
     for (const view of this.views) view.recentre();
+    this.controls.lock(null);
     if (study) void this.load(study, this.abort.signal);
   }
 

@@ -16,6 +16,7 @@ const SQUELCH = 2;
 const SQUELCH_UNKNOWN_CPS = 10;
 const LOUDNESS = 0.2;
 const GLIDE_S = 0.02;
+const SIGNAL_S = 0.12;
 /** A running audio clock that stands still for so long is a dead sound card. */
 const DEAD_AFTER_MS = 600;
 
@@ -77,6 +78,27 @@ export class Tone {
     if (!isLive) return "stale";
     return isAudible ? "playing" : "quiet";
   }
+
+  /** Two short notes for a change of state; none while muted or where nothing sounds anyhow. */
+  signal(kind: "lost" | "back"): void {
+    const { context } = this;
+    if (context === null || context.state !== "running" || this.isMuted) return;
+    const notes = kind === "lost" ? [660, 440] : [440, 660];
+    notes.forEach((frequency, n) => {
+      const gain = new GainNode(context, { gain: 0 });
+      const note = new OscillatorNode(context, { type: "square", frequency });
+      const start_s = context.currentTime + n * SIGNAL_S * 1.5;
+      gain.gain.setValueAtTime(LOUDNESS / 4, start_s);
+      gain.gain.setTargetAtTime(0, start_s + SIGNAL_S, GLIDE_S);
+      note.connect(gain).connect(context.destination);
+      note.start(start_s);
+      note.stop(start_s + SIGNAL_S * 2);
+    });
+    this.signals.push(kind);
+  }
+
+  /** Signals that sounded, the newest last. */
+  readonly signals: ("lost" | "back")[] = [];
 
   private isDead(clock_s: number, now_ms: number): boolean {
     if (clock_s !== this.clock_s) {

@@ -2,7 +2,11 @@
 
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { DIM, FAINT, PROBE } from "./colours";
+import { authorised } from "./admission";
+import { DIM, FAINT, HELD, PROBE } from "./colours";
+import type { Received } from "./feed";
+import type { TrendList } from "./feed-types";
+import type { Moment } from "./moment";
 import { spaced } from "./words";
 
 const SPAN_S = 60;
@@ -11,6 +15,9 @@ export class Trend {
   private readonly taken_ms: number[] = [];
   private readonly rates_cps: (number | null)[] = [];
   private background_cps: number | null = null;
+  /** When somebody marked a moment, by the service's time of day, ms. */
+  private readonly marks = new Map<string, number>();
+  private marks_s: readonly number[] = [];
   private readonly plot: uPlot;
 
   constructor(private readonly box: HTMLElement) {
@@ -20,6 +27,7 @@ export class Trend {
       {
         ...this.size(),
         legend: { show: false },
+        hooks: { draw: [(plot) => this.drawMarks(plot)] },
         cursor: { show: false },
         padding: [14, 28, 0, 0],
         scales: {
@@ -47,6 +55,32 @@ export class Trend {
     new ResizeObserver(() => this.plot.setSize(this.size())).observe(box);
   }
 
+  /** Fetch what this page has not seen itself; without it the trend begins empty. */
+  async fill(newest: () => Received | null): Promise<void> {
+    try {
+      const answer = await fetch("/v1/trend", { headers: authorised({}) });
+      if (!answer.ok) return;
+      const { points, session_id } = (await answer.json()) as TrendList;
+      const received = newest();
+      if (received === null || received.hello.session_id !== session_id) return;
+      const first_ms = this.taken_ms[0] ?? Infinity;
+      const now_s = received.state.server_monotonic_s;
+      const past = points
+        .map((point) => ({ ...point, at_ms: received.at_ms - (received.delay_s + now_s - point.server_monotonic_s) * 1000 }))
+        .filter((point) => point.at_ms < first_ms);
+      this.taken_ms.unshift(...past.map((point) => point.at_ms));
+      this.rates_cps.unshift(...past.map((point) => point.rate_cps));
+      this.box.dataset["filled"] = `${past.length}`;
+    } catch {
+      return; // it fills itself within a minute
+    }
+  }
+
+  /** Mark a moment, by the service's time of day, ms. */
+  mark(at_ms: number, key: string): void {
+    this.marks.set(key, at_ms);
+  }
+
   /** Note a rate; null breaks the line, so that silence is a gap and not a slope. */
   note(now_ms: number, rate_cps: number | null, background_cps: number | null): void {
     this.taken_ms.push(now_ms);
@@ -60,11 +94,37 @@ export class Trend {
   forget(): void {
     this.taken_ms.length = 0;
     this.rates_cps.length = 0;
+    this.marks.clear();
   }
 
-  draw(now_ms: number): void {
+  draw(now_ms: number, moment: Moment | null): void {
+    if (moment !== null) {
+      // both by the service's time of day: this page's clock may be wrong by hours
+      const server_ms = Date.parse(moment.state.server_time_utc) + moment.since_s * 1000;
+      this.marks_s = [...this.marks.values()].map((at_ms) => (at_ms - server_ms) / 1000).filter((s) => s >= -SPAN_S && s <= 1);
+      this.box.dataset["marks"] = `${this.marks_s.length}`;
+    }
     const ages_s = this.taken_ms.map((at_ms) => (at_ms - now_ms) / 1000);
     this.plot.setData([ages_s, this.rates_cps, ages_s.map(() => this.background_cps)]);
+  }
+
+  private drawMarks({ ctx, bbox, valToPos }: uPlot): void {
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = HELD;
+    ctx.lineWidth = 3;
+    for (const at_s of this.marks_s) {
+      const x = valToPos(at_s, "x", true);
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      ctx.beginPath();
+      ctx.moveTo(x - 9, bbox.top);
+      ctx.lineTo(x + 9, bbox.top);
+      ctx.lineTo(x, bbox.top + 14);
+      ctx.fill();
+    }
+    ctx.restore();
   }
 
   private size(): { width: number; height: number } {

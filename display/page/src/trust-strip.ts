@@ -5,6 +5,11 @@ import { estimateOf } from "./estimate-item";
 import { type Moment, streams } from "./moment";
 import { age } from "./words";
 
+/** Registration error above which a distance of a few millimetres means little. */
+const WIDE_MM = 5;
+/** After two days a map of technetium is one of noise. */
+const OLD_H = 48;
+
 export interface Item {
   readonly key: string;
   readonly title: string;
@@ -83,5 +88,37 @@ function itemsOf(moment: Moment): Item[] {
     word: moment.isLive ? `LIVE ${Math.round(moment.received.delay_s * 1000)} ms` : `OLD ${age(moment.since_s)}`,
     detail: "",
   };
-  return [...inputs, estimateOf(moment), picture];
+  return [...inputs, registrationOf(moment), calibrationOf(moment), studyOf(moment), estimateOf(moment), picture];
+}
+
+/** Whether the study lies on the patient, and how far that may be wrong at the tip. */
+function registrationOf(moment: Moment): Item {
+  const shown = { key: "registration", title: "Registration" };
+  if (!moment.state.registered) return { ...shown, state: "silent", word: "NONE", detail: "no direction" };
+  const error = moment.pose?.registration_error_mm ?? null;
+  if (moment.pose === null) return { ...shown, state: moment.isLive ? "live" : "silent", word: "SET", detail: "no pose now" };
+  if (error === null) return { ...shown, state: "live", word: "SET", detail: "error not known" };
+  const isWide = error > WIDE_MM;
+  return { ...shown, state: isWide ? "doubtful" : "live", word: `± ${Math.max(1, Math.round(error))} mm`, detail: "at the tip" };
+}
+
+/** When the probe was calibrated, and what it does not report. */
+function calibrationOf(moment: Moment): Item {
+  const shown = { key: "calibration", title: "Calibration" };
+  const { calibrated_at, server_time_utc } = moment.state;
+  if (calibrated_at === null) return { ...shown, state: "silent", word: "NONE", detail: "run acquire" };
+  const isToday = server_time_utc.startsWith(calibrated_at);
+  const detail = isToday ? "battery: no report" : "not of today";
+  return { ...shown, state: isToday ? "live" : "doubtful", word: isToday ? "TODAY" : calibrated_at, detail };
+}
+
+/** How long ago the study was taken. */
+function studyOf(moment: Moment): Item {
+  const shown = { key: "study", title: "Study" };
+  const { study, server_time_utc } = moment.state;
+  if (study === null) return { ...shown, state: "silent", word: "NONE", detail: "choose one" };
+  if (study.taken_at_utc === null) return { ...shown, state: "doubtful", word: "NO DATE", detail: "activity not known" };
+  const hours = (Date.parse(server_time_utc) - Date.parse(study.taken_at_utc)) / 3_600_000;
+  const isOld = !(hours >= 0 && hours < OLD_H);
+  return { ...shown, state: isOld ? "doubtful" : "live", word: `${Math.round(hours)} h`, detail: "since the scan" };
 }

@@ -6,7 +6,8 @@ import functools
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -17,7 +18,9 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from acquisition.agreement import TOLERANCE
 from acquisition.session.journal import Journal
+from acquisition.surfaces import find_surfaces
 from devices.clock import monotonic
+from display.access.admission import Admission
 from display.app import Exhibits, create_app
 from display.hub import Hub
 from display.measures import Matrix, Point
@@ -41,10 +44,11 @@ from display.messages import (
 from display.procedure_messages import ProcedureRequest
 from display.resection_messages import ResectionRequest
 from display.server import Server, listen
-from display.shelf import Shelf, ShelvedVolume, shelve
+from display.shelf import Shelf, ShelvedSurface, ShelvedVolume, shelve, shelve_surface
 from display.trend import TrendMemory
 from display.volume_messages import StudyState
 from navigation.volume import Volume, VolumeGeometry
+from tests.acquisition.received import hotspot
 from tests.conftest import SYSTEM_PATH
 from tests.display.recorded import UNBEGUN, kept_nowhere
 from tests.display.resected import UNRESECTED
@@ -282,6 +286,15 @@ def shelved(*, is_activity: bool) -> ShelvedVolume:
     return shelve(make_volume((96, 150, 220), (2.5, 1.6, 1.6), is_activity=False))
 
 
+@functools.cache
+def shelved_surfaces() -> tuple[ShelvedSurface, ...]:
+    """The scene's surfaces, made once for all tests."""
+    anatomy = make_volume((96, 150, 220), (2.5, 1.6, 1.6), is_activity=False)
+    activity = make_volume((64, 64, 80), (4.0, 4.0, 4.8), is_activity=True)
+    spot = replace(hotspot(), centre_mm=NODE_MM + 3.0, peak=100.0)
+    return tuple(shelve_surface(each) for each in find_surfaces(anatomy, activity, (spot,)))
+
+
 def make_study() -> StudyState:
     """The study in use: CT and SPECT of the scene."""
     return StudyState(
@@ -292,6 +305,7 @@ def make_study() -> StudyState:
         taken_at_utc="2026-11-22T07:40:00Z",
         anatomy=shelved(is_activity=False).state,
         activity=shelved(is_activity=True).state,
+        surfaces=tuple(each.state for each in shelved_surfaces()),
     )
 
 
@@ -337,6 +351,8 @@ class Room:
     version: str = VERSION
     port: int = 0
     made_ago_s: float = 0.0
+    wall_utc: str = "2026-11-22T08:00:00Z"
+    """The service's time of day; empty for the true one."""
     seq: int = 0
     entries: tuple[StudyEntry, ...] = (make_entry("1.2.840.1"),)
     choices: list[StudyChoice] = field(default_factory=list)
@@ -344,11 +360,12 @@ class Room:
     acts: list[ProcedureRequest] = field(default_factory=list)
     journal: Journal = field(default_factory=kept_nowhere)
     trend: TrendMemory = field(default_factory=TrendMemory)
+    admission: Admission | None = None
     refusal: str | None = None
     now: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.shelf.replace(shelved(is_activity=False), shelved(is_activity=True))
+        self.shelf.replace(shelved(is_activity=False), shelved(is_activity=True), *shelved_surfaces())
         pose = make_pose()
         injection = make_target(
             pose,
@@ -424,7 +441,7 @@ class Room:
             session_id=self.session_id,
             simulated=self.is_simulated,
             server_monotonic_s=monotonic() - self.made_ago_s,
-            server_time_utc="2026-11-22T08:00:00Z",
+            server_time_utc=self.wall_utc or datetime.now(tz=UTC).isoformat(),
             spared=0,
             **self.now,
         )
@@ -485,7 +502,8 @@ async def serve(room: Room) -> AsyncIterator[None]:
             journal=room.journal,
             trend=room.trend,
             clock=monotonic,
-        )
+        ),
+        admission=room.admission,
     )
     with contextlib.closing(listen("127.0.0.1", room.port)) as listening:
         room.port = listening.getsockname()[1]
@@ -529,7 +547,7 @@ async def look(room: Room, *, is_kiosk: bool = True) -> AsyncIterator[Page]:
         await page.goto(room.url)
         yield page
     # the browser logs a service that is away, and a choice that it refuses; neither is the page's fault
-    expected = ("ERR_CONNECTION_REFUSED", "409 (Conflict)")
+    expected = ("ERR_CONNECTION_REFUSED", "401 (Unauthorized)", "403 (Forbidden)", "409 (Conflict)")
     faults = [complaint for complaint in complaints if not any(known in complaint for known in expected)]
     assert not faults, faults
 

@@ -233,14 +233,14 @@ async def test_the_estimate_says_what_it_left_out_and_what_it_doubts(room: Room,
 
 @pytest.mark.parametrize("viewport", [{"width": 1920, "height": 1080}, {"width": 1280, "height": 800}, UPRIGHT])
 async def test_the_longest_sentence_and_every_input_fit(room: Room, page: Page, viewport: dict[str, int]) -> None:
-    """On a wide, a small and an upright screen nothing is cut off, with seven inputs as in a real room."""
+    """On a wide, a small and an upright screen nothing is cut off, with all inputs as in a real room."""
     await page.set_viewport_size(viewport)  # type: ignore[arg-type]
     advise(room, LONGEST)
     monitor = msgspec.structs.replace(room.now["devices"][0], name="monitor", label="Room monitor", primary=False)
     recorder = msgspec.structs.replace(room.now["devices"][2], name="recorder", kind="recorder", label="Recording")
     room.now["devices"] = (*room.now["devices"], monitor, recorder)
     await expect(page.locator("#guidance")).to_have_text(LONGEST)
-    await expect(page.locator("#trust .input")).to_have_count(7)
+    await expect(page.locator("#trust .input")).to_have_count(10)
     cut_off = """() => [...document.querySelectorAll("#guidance, #aim dd, .input, .input b, #rate")]
       .filter((item) => item.scrollWidth > item.clientWidth + 1 || item.scrollHeight > item.clientHeight + 1)
       .map((item) => item.textContent)"""

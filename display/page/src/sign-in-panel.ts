@@ -1,0 +1,84 @@
+/** Where a display's token is typed once, and where a person signs in to act. */
+
+import { person, signIn, signOut } from "./admission";
+import { find, make, write } from "./elements";
+
+export class SignInPanel {
+  private readonly panel = find("sign-in", HTMLElement);
+  private readonly button = find("person-button", HTMLButtonElement);
+  private trouble = "";
+
+  /** @param onChange called after somebody was let in or has left */
+  constructor(private readonly onChange: () => void) {
+    this.button.addEventListener("click", () => void this.press());
+    this.tell();
+  }
+
+  /** Ask for the display's own token. */
+  askForDisplay(): void {
+    if (this.panel.hidden || this.panel.dataset["state"] !== "display") this.open("display");
+  }
+
+  /** Ask for a person, because what she wanted to do needs one. */
+  askForPerson(): void {
+    this.open("person");
+  }
+
+  private async press(): Promise<void> {
+    if (person() !== "") {
+      await signOut();
+      this.tell();
+      this.onChange();
+    } else if (this.panel.hidden) this.askForPerson();
+    else this.close();
+  }
+
+  private close(): void {
+    this.panel.hidden = true;
+    this.trouble = "";
+  }
+
+  private tell(): void {
+    write(this.button, person() === "" ? "Sign in" : `Sign out ${person()}`);
+  }
+
+  private open(who: "display" | "person"): void {
+    this.panel.hidden = false;
+    this.panel.dataset["state"] = who;
+    const name = field("Name", "text");
+    const secret = field(who === "display" ? "Token of this display" : "Secret", "password");
+    const go = make("button", "", who === "display" ? "Let this display in" : "Sign in");
+    go.type = "submit";
+    const trouble = make("p", "trouble", this.trouble);
+    trouble.setAttribute("role", "alert");
+    const title = who === "display" ? "This display is not admitted" : "Who acts?";
+    const back = make("button", "", "Not now");
+    back.type = "button";
+    back.addEventListener("click", () => this.close());
+    const form = make("form", "", make("h2", "", title), ...(who === "person" ? [name] : []), secret, trouble, go, ...(who === "person" ? [back] : []));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.send(who === "person" ? name.value : "", secret.value, trouble);
+    });
+    this.panel.replaceChildren(form);
+    (who === "person" ? name : secret).focus();
+  }
+
+  private async send(name: string, secret: string, trouble: HTMLElement): Promise<void> {
+    this.trouble = await signIn(name, secret);
+    write(trouble, this.trouble);
+    if (this.trouble) return;
+    this.close();
+    this.tell();
+    this.onChange();
+  }
+}
+
+function field(words: string, type: "text" | "password"): HTMLInputElement {
+  const input = make("input", "");
+  input.type = type;
+  input.placeholder = words;
+  input.autocomplete = "off";
+  input.setAttribute("aria-label", words);
+  return input;
+}

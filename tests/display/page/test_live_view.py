@@ -1,0 +1,192 @@
+"""What the surgeon looks at most: peak, ratio, sounds, shine-through, marks, trust, and a page that froze."""
+
+import asyncio
+import base64
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from matplotlib import image
+from playwright.async_api import Page, expect
+
+from devices.clock import monotonic
+from display.access.admission import AccessFiles, Admission
+from display.access.people import Role, change_person
+from display.messages import ShineState
+from tests.display.page.room import Room, look, make_rate, serve, state_of, wait_until_live
+from tests.display.page.test_page import pixels
+
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+
+
+async def test_peak_and_ratio_stand_beside_the_rate(room: Room, page: Page) -> None:
+    """The peak stays until it is begun anew; the ratio has its interval, and a background of one's own choice."""
+    await expect(page.locator("#ratio")).to_have_text(re.compile(r"^\S 69 \(65\S73\)$"))
+    room.now["rate"] = make_rate(150.0)
+    await expect(page.locator("#rate-value")).to_have_text("150")
+    await expect(page.locator("#peak")).to_have_text("1243 /s")
+    await page.keyboard.press("j")
+    await expect(page.locator("#peak")).to_have_text("150 /s")
+    await page.keyboard.press("g")
+    await expect(page.locator("#background-of")).to_have_text("background here")
+    room.now["rate"] = make_rate(600.0)
+    await expect(page.locator("#ratio")).to_have_text(re.compile(r"^\S 4.0 \(3.3\S4.8\)$"))
+    await page.keyboard.press("g")
+    await expect(page.locator("#background-of")).to_have_text("background")
+    panel = page.locator("#rate")
+    assert await panel.evaluate("panel => panel.scrollHeight <= panel.clientHeight"), "something is cut off"
+
+
+async def test_shine_through_is_a_cone_towards_the_injection_site(room: Room, page: Page) -> None:
+    """Amber to the lower left, where it lies; in words for who does not see it; none where it shines little."""
+    shine = ShineState(
+        name="Injection", share=0.72, expected_cps=900.0, tip_right_mm=-40.0, tip_up_mm=-40.0, is_warned=True
+    )
+    room.now["shine"] = shine
+    bullseye = page.get_by_label(re.compile("Injection shines through, 72 % of the rate"))
+    await expect(bullseye).to_be_visible()
+    amber = await pixels(page, "#bullseye", "red > 200 && green > 140 && green < 200 && blue < 120")
+    assert len(amber) > 100
+    assert np.median(amber[:, 0]) < 0.45
+    assert np.median(amber[:, 1]) > 0.55
+    room.now["shine"] = msgspec.structs.replace(shine, share=0.2, is_warned=False)
+    await expect(bullseye).to_have_count(0)
+
+
+async def test_the_trend_is_filled_and_marked(room: Room) -> None:
+    """A display that is opened late shows the minute before it; what anybody marks stands in it, once."""
+    room.wall_utc = ""
+    async with serve(room):
+        async with asyncio.timeout(30):
+            while len(room.trend.since(-1)) < 5:  # noqa: ASYNC110 - nothing tells of a point
+                await asyncio.sleep(0.05)
+        room.journal.add("marked", {"rate_cps": 3.0})
+        async with look(room) as page:
+            await wait_until_live(page)
+            trend = page.locator("#trend")
+            await expect(trend).to_have_attribute("data-filled", re.compile(r"^[1-9]"))
+            await expect(trend).to_have_attribute("data-marks", "1")
+            room.journal.add("marked", {"rate_cps": 4.0})
+            await expect(trend).to_have_attribute("data-marks", "2")
+            blue = await pixels(page, "#trend canvas", "blue > 200 && green > 150 && green < 210 && red < 150")
+            assert len(blue) > 50
+
+
+async def test_registration_calibration_and_study_are_trusted_or_not(room: Room, page: Page) -> None:
+    """The error at the tip in mm, the day of the calibration, the age of the scan; unknown is never a number."""
+    strip = page.locator("#trust")
+    await expect(strip.locator("[data-key=registration]")).to_contain_text("± 2 mm")
+    room.now["pose"] = msgspec.structs.replace(room.now["pose"], registration_error_mm=8.2)
+    await expect(strip.locator("[data-key=registration]")).to_have_attribute("data-state", "doubtful")
+    room.now["pose"] = msgspec.structs.replace(room.now["pose"], registration_error_mm=None)
+    await expect(strip.locator("[data-key=registration]")).to_contain_text("error not known")
+    assert not re.search(r"\d", await strip.locator("[data-key=registration]").inner_text())
+    room.now["registered"] = False
+    await expect(strip.locator("[data-key=registration]")).to_contain_text("NONE")
+    await expect(strip.locator("[data-key=calibration]")).to_contain_text("TODAY")
+    room.now["calibrated_at"] = "2026-11-20"
+    await expect(strip.locator("[data-key=calibration]")).to_contain_text("not of today")
+    room.now["calibrated_at"] = None
+    await expect(strip.locator("[data-key=calibration]")).to_contain_text("run acquire")
+
+
+SIGNALS = """
+window.__notes = 0;
+const start = OscillatorNode.prototype.start;
+OscillatorNode.prototype.start = function (...at) {
+  if (this.type === "square") window.__notes++;
+  return start.apply(this, at);
+};
+"""
+
+
+async def test_a_lost_input_has_a_sound_of_its_own(room: Room) -> None:
+    """Two notes when the rate is lost, two when it is back; none while muted."""
+    async with serve(room), look(room) as page:
+        await page.add_init_script(SIGNALS)
+        await page.reload()
+        await state_of(page, "#tone", "playing")
+        room.change_device("probe", state="lost")
+        await state_of(page, "#rate", "stale")
+        await page.wait_for_function("() => window.__notes === 2")
+        room.change_device("probe", state="live")
+        await page.wait_for_function("() => window.__notes === 4")
+        await page.keyboard.press("m")
+        await state_of(page, "#tone", "muted")
+        room.change_device("probe", state="lost")
+        await state_of(page, "#rate", "stale")
+        assert await page.evaluate("window.__notes") == 4
+
+
+FREEZE = "setTimeout(() => { const end = Date.now() + FOR_MS; while (Date.now() < end); }, 0)"
+
+
+def amber_share(png: bytes) -> float:
+    """Share of a picture's pixels that are the warning's amber."""
+    picture = image.imread(io.BytesIO(png), format="png")[..., :3]
+    red, green, blue = np.moveaxis(picture, -1, 0)
+    return float(np.mean((red > 0.9) & (green > 0.6) & (green < 0.8) & (blue < 0.45)))
+
+
+async def test_a_frozen_page_says_so_itself(room: Room, page: Page) -> None:
+    """A page whose own thread hangs is covered by the browser's compositor: seen in its frames, and told later."""
+    frames: list[bytes] = []
+    devtools = await page.context.new_cdp_session(page)
+
+    async def keep(event: dict[str, Any]) -> None:
+        frames.append(base64.b64decode(event["data"]))
+        await devtools.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
+
+    devtools.on("Page.screencastFrame", lambda event: asyncio.ensure_future(keep(event)))
+    await devtools.send("Page.startScreencast", {"format": "png", "maxWidth": 480, "maxHeight": 270})
+    for frozen_ms in (4000, 8000, 16000):  # a busy host draws few frames
+        await page.evaluate("document.body.dataset.thawed = 0")
+        await page.evaluate(FREEZE.replace("FOR_MS", f"{frozen_ms}"))
+        await page.wait_for_function("() => Number(document.body.dataset.thawed) > 1000", polling=200)
+        if max((amber_share(frame) for frame in frames), default=0.0) > 0.1:
+            break
+    else:
+        pytest.fail(f"{len(frames)} frames, and no curtain in any of them")
+    await devtools.send("Page.stopScreencast")
+    await wait_until_live(page)
+    shown = await page.locator("#frozen").evaluate("curtain => getComputedStyle(curtain).opacity")
+    assert float(shown) < 0.1, "a page that goes on winds it up"
+
+
+async def test_a_display_and_a_person_sign_in(room: Room, tmp_path: Path) -> None:
+    """An unknown display asks for its token, once; a person signs in to act, under her name, and out again."""
+    token = tmp_path / "view.token"
+    token.write_text("v" * 40, encoding="ascii")
+    token.chmod(0o600)
+    change_person(tmp_path / "people.toml", "Dr. Sokolova", role=Role.ACT, secret="correct horse")
+    room.admission = Admission(AccessFiles(view_token=token, people=tmp_path / "people.toml"), monotonic)
+    async with serve(room), look(room) as page:
+        await expect(page.get_by_role("status").filter(has_text="not admitted")).to_be_visible()
+        await expect(page.locator("#patient-name")).to_have_text("No study in use")
+        await page.get_by_label("Token of this display").fill("v" * 40)
+        await page.keyboard.press("Enter")
+        await wait_until_live(page)
+        await page.reload()
+        await wait_until_live(page)
+        await page.keyboard.press("k")
+        await page.get_by_label("Name").fill("Dr. Sokolova")
+        await page.get_by_label("Secret").fill("wrong horse")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("alert").filter(has_text="name or secret is wrong")).to_be_visible()
+        await page.get_by_label("Secret").fill("correct horse")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("button", name="Sign out Dr. Sokolova")).to_be_visible()
+        await wait_until_live(page)
+        await page.keyboard.press("k")
+        async with asyncio.timeout(30):
+            while not room.acts:  # noqa: ASYNC110 - a list sets no event
+                await asyncio.sleep(0.02)
+        assert [entry.person for entry in room.journal.after(0)] == ["Dr. Sokolova"]
+        await page.get_by_role("button", name="Sign out Dr. Sokolova").click()
+        await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+        await wait_until_live(page)
+        assert "v" * 40 not in page.url

@@ -1,0 +1,105 @@
+"""The slices' looks, the one along the probe, what stands still, and the patient in three dimensions."""
+
+import re
+
+import numpy as np
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.display.page.room import TIP_MM, Room, make_pose, state_of
+from tests.display.page.test_page import pixels
+
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+
+BRIGHT = "red > 200 && green > 200 && blue > 200"
+YELLOW = "red > 150 && green > 120 && blue < 120 && red > blue + 60"
+
+
+async def loaded(page: Page) -> None:
+    """Wait for the volumes."""
+    await state_of(page, "#axial", "tip")
+    await expect(page.locator("#slices-note")).to_be_empty()
+
+
+async def words_on(page: Page, canvas: str) -> set[str]:
+    """Everything that was written on a canvas so far."""
+    return set(await page.evaluate("canvas => Object.keys(window.__words[canvas] ?? {})", canvas))
+
+
+async def test_a_window_and_a_colour_map_are_chosen_by_key_or_touch(room: Room, page: Page) -> None:
+    """Lung in its window is grey where soft tissue's leaves it black; cividis has no red in it."""
+    await loaded(page)
+    dark = await pixels(page, "#axial", "red < 12 && green < 12 && blue < 12")
+    await page.keyboard.press("w")
+    await page.keyboard.press("w")
+    await expect(page.get_by_role("button", name="Lung")).to_be_visible()
+    await page.wait_for_timeout(300)
+    assert len(await pixels(page, "#axial", "red < 12 && green < 12 && blue < 12")) < 0.8 * len(dark)
+    await page.keyboard.press("w")
+    red = "red > 150 && green < 0.6 * red && blue < 0.8 * red"
+    assert len(await pixels(page, "#coronal", red)) > 20
+    await page.get_by_role("button", name="Inferno").click()
+    await expect(page.get_by_role("button", name="Cividis")).to_be_visible()
+    await page.wait_for_timeout(300)
+    assert len(await pixels(page, "#coronal", red)) == 0
+    assert len(await pixels(page, "#coronal", YELLOW)) > 20
+
+
+async def test_the_slice_along_the_probe_has_its_axis_downwards(room: Room, page: Page) -> None:
+    """The green line runs straight down through its middle, however the probe is held; sides have letters."""
+    await loaded(page)
+    await state_of(page, "#probe-slice", "tip")
+    assert {"PROBE", "P"} <= await words_on(page, "probe-slice")
+    for look in ((-0.2, 1.0, -0.1), (-0.8, 0.6, 0.3)):
+        room.now["pose"] = make_pose(look=look)
+        await page.wait_for_timeout(400)
+        green = await pixels(page, "#probe-slice", "green > 190 && red < 110 && blue < 160")
+        assert len(green) > 30
+        assert np.ptp(green[:, 0]) < 0.12
+    room.now["pose"] = None
+    await state_of(page, "#probe-slice", "none")
+
+
+async def test_a_locked_picture_stands_still_and_says_so(room: Room, page: Page) -> None:
+    """The tip moves on and is told off the plane; the wheel goes through the slices; unlocked it follows again."""
+    await loaded(page)
+    await page.keyboard.press("l")
+    await expect(page.locator("#slices-note")).to_have_text("LOCKED: does not follow the tip")
+    room.now["pose"] = make_pose(TIP_MM + np.array([0.0, 0.0, 12.0]))
+    await page.wait_for_function("() => window.__words.axial['probe 12 mm H'] !== undefined")
+    await state_of(page, "#probe-slice", "none")
+    await page.locator("#axial").hover()
+    await page.mouse.wheel(0, 100)
+    moved = re.compile(r"^probe 1[04] mm H$")
+    await page.wait_for_function(
+        "pattern => Object.keys(window.__words.axial).some((words) => new RegExp(pattern).test(words))",
+        arg=moved.pattern,
+    )
+    await page.get_by_role("button", name="Locked").click()
+    await expect(page.locator("#slices-note")).to_be_empty()
+    await state_of(page, "#probe-slice", "tip")
+
+
+async def test_the_patient_is_shown_in_three_dimensions(room: Room, page: Page) -> None:
+    """Skin, bone and hot spot, the probe and wires of the targets; what is not there is not drawn."""
+    await loaded(page)
+    await state_of(page, "#solid", "shown")
+    view = page.get_by_label(re.compile(r"3-D view: 3 surfaces, \d located targets, probe shown"))
+    await expect(view).to_be_visible()
+    shot = await page.locator("#solid").screenshot()
+    assert len(shot) > 8_000, "an empty view packs to next to nothing"
+    room.now["pose"] = None
+    await expect(page.get_by_label(re.compile("no live probe$"))).to_be_visible()
+    room.now["study"] = None
+    await expect(page.get_by_label(re.compile("3-D view: 0 surfaces"))).to_be_visible()
+
+
+async def test_looks_are_touched_with_a_glove_and_hide_no_letter(room: Room, page: Page) -> None:
+    """Each button is 15 mm or more on a 24-inch screen; the head of the coronal slice stays in sight."""
+    await loaded(page)
+    for button in await page.locator("#looks button").all():
+        box = await button.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 54
+    assert {"L", "R"} <= await words_on(page, "axial")
+    assert {"H", "F", "L", "R"} <= await words_on(page, "coronal")
