@@ -154,13 +154,16 @@ def cpu_s(pid: int) -> float:
 
 
 def resident_mb(pid: int) -> float:
-    """Resident memory of a process and its children, what they share counted once (PSS)."""
+    """Resident memory of a server, MB: its process and all of its children's, what they share counted once (PSS).
+
+    Of ours these are the node, the process that forks its workers, and the workers.
+    """
     found = 0
     for member in _family(pid):
         with suppress(ProcessLookupError, FileNotFoundError):  # a fork of storescp's ends with its association
             lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
             found += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return found / 1000
+    return found * 1024 / MEGABYTE
 
 
 # --- measuring ------------------------------------------------------------------------------------------------
@@ -245,16 +248,35 @@ def weigh(folder: Path, *, small: int, large_mb: int) -> None:
     """Print our resident memory after so many small objects, and the most while a large one comes in."""
     write_small(folder / "small", objects=small, rng=np.random.default_rng(1))
     write_large(folder / "large", size=large_mb * MEGABYTE)
-    with running(SERVERS[0], folder / "kept") as pid:
-        for what in ("small", "large"):
-            sender, most_mb = send(folder / what), 0.0
-            while sender.poll() is None:
+    quarters = _split(folder / "small", into=4)
+    loads = {
+        f"{small} objects in 1 association": [folder / "small"],
+        f"{small} objects in 4 associations": quarters,
+        f"one object of {large_mb} MB": [folder / "large"],
+    }
+    for sent, folders in loads.items():
+        # each to a fresh server
+        shutil.rmtree(folder / "kept", ignore_errors=True)
+        with running(SERVERS[0], folder / "kept") as pid:
+            senders, most_mb = [send(one) for one in folders], 0.0
+            while any(sender.poll() is None for sender in senders):
                 most_mb = max(most_mb, resident_mb(pid))
                 time.sleep(0.2)
-            if sender.returncode:
-                raise RuntimeError(f"dcmsend ended with {sender.returncode}")
-            line = {"sent": f"{small} objects" if what == "small" else f"one object of {large_mb} MB"}
-            print(json.dumps(line | {"most_mb": round(most_mb, 1), "rss_mb": round(resident_mb(pid), 1)}))
+            if codes := [sender.returncode for sender in senders if sender.returncode]:
+                raise RuntimeError(f"dcmsend ended with {codes}")
+            print(json.dumps({"sent": sent, "most_mb": round(most_mb, 1), "rss_mb": round(resident_mb(pid), 1)}))
+
+
+def _split(folder: Path, *, into: int) -> list[Path]:
+    """Share the files of a folder out to new ones beside it, by hard links."""
+    made = []
+    for number in range(into):
+        part = folder.with_name(f"{folder.name}{number}")
+        part.mkdir()
+        for path in sorted(folder.iterdir())[number::into]:
+            (part / path.name).hardlink_to(path)
+        made.append(part)
+    return made
 
 
 def _enter_namespace() -> None:
@@ -271,7 +293,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="visits to each server; medians are printed")
     parser.add_argument("--slices", type=int, default=400, help="CT slices an association")
     parser.add_argument("--folder", type=Path, default=None, help="where objects are sent from and kept")
-    parser.add_argument("--memory", action="store_true", help="weigh ours instead: 10,000 objects, one of 2 GB")
+    parser.add_argument("--memory", action="store_true", help="weigh ours instead: 10,000 objects, 1 of 2 GB")
     chosen = parser.parse_args()
     if not shutil.which("dcmsend"):
         sys.exit("dcmsend is not installed: apt install dcmtk")

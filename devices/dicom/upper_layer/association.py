@@ -395,6 +395,7 @@ class Association:
         self._end(was_released=False)
 
     def _close(self) -> None:
+        self._is_deaf = True  # what came with the PDU that ends it is of no association
         self._stop_artim()
         self._end(was_released=False)
         self._connection.close()

@@ -306,6 +306,21 @@ async def test_a_sender_is_who_calls_whom_from_where(settings: Any, console: Any
         assert await is_refused(node, "called AE title 'OTHER'")
 
 
+async def test_an_abort_with_something_after_it_harms_nobody_else(settings: Any, thing: Any, console: Any) -> None:
+    """What comes in one piece with an abort is dropped; the worker's other association goes on."""
+    async with run_node(settings(workers=1)) as node, console(node.port) as other:
+        assert await other.associate("OTHER") == ACCEPT
+        assert await other.store(thing(object_uid="1.2.3.1")) == 0
+        for late in (struct.pack(">BxL", 5, 4) + bytes(4), struct.pack(">BxLLBB", 4, 8, 4, 1, 3) + b"ab"):
+            async with console(node.port) as raw:
+                assert await raw.associate() == ACCEPT
+                assert await raw.store(thing(object_uid="1.2.3.2")) == 0
+                raw.writer.write(struct.pack(">BxL", 7, 4) + bytes(4) + late)
+                await raw.closed()
+        assert await other.store(thing(object_uid="1.2.3.3")) == 0
+        await other.release()
+
+
 async def test_a_lost_worker_takes_its_own_associations_only(settings: Any, thing: Any, console: Any) -> None:
     """Others go on, the study says that objects may be missing, the half object is gone with the next start."""
     chosen = settings(workers=2)
