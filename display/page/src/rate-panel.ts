@@ -136,7 +136,7 @@ export class RatePanel {
 
   private writeValue(text: string): void {
     write(this.value, text);
-    this.value.dataset["length"] = text.length > 5 ? "long" : "short";
+    this.value.dataset["length"] = text.length > 7 ? "longest" : text.length > 5 ? "long" : "short";
   }
 
   private writeDetails(rate: RateState | null): void {

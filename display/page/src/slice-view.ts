@@ -201,9 +201,12 @@ export class SliceView {
     const side = sideOf(height > 0 ? negate(this.normal) : this.normal);
     const words = cutting ? target.name : `${target.name} ${Math.abs(height).toFixed(0)} mm ${side}`;
     const size = this.canvas.rem * 0.85;
-    const isRoom = centre[0] + radii[0] + 6 + words.length * size * 0.6 < this.canvas.width;
-    const beside = isRoom ? centre[0] + radii[0] + 6 : centre[0] - radii[0] - 6;
-    this.canvas.text(words, beside, centre[1] - radii[0] * 0.7, size, { colour, align: isRoom ? "left" : "right" });
+    // beside it where there is room, else as near as the picture's edge lets it be
+    const width = words.length * size * 0.58;
+    const left = Math.max(4, Math.min(centre[0] + radii[0] + 6, this.canvas.width - width - 4));
+    const isClear = left >= centre[0] + radii[0];
+    const above = centre[1] - radii[0] * (isClear ? 0.7 : 1) - (isClear ? 0 : size);
+    this.canvas.text(words, left, above, size, { colour, align: "left" });
   }
 
   private drawProbe(pose: PoseState, at_mm: Point, place: (mm: Point) => [number, number]): void {
