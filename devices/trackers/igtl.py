@@ -31,6 +31,7 @@ from typing import Self
 from fastcrc import crc64
 
 from devices.errors import FrameError
+from devices.trackers.igtl_text import read_text
 
 HEADER = struct.Struct(">H12s20sQQQ")
 EXTENDED_HEADER = struct.Struct(">HHII")
@@ -42,10 +43,6 @@ UTF_8 = 106
 
 LARGEST_BODY_BYTES = 1 << 20
 """A frame of 1000 tools is 70 kB; what is larger is an image, or no OpenIGTLink."""
-
-
-def _text(field: bytes) -> str:
-    return field.split(b"\0", 1)[0].decode("utf-8", errors="replace").rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +92,7 @@ class Header:
         return cls(
             version=version,
             kind=name.decode("ascii"),
-            device_name=_text(device_name),
+            device_name=read_text(device_name),
             timestamp=timestamp,
             body_bytes=body_bytes,
             crc=crc,

@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import ClassVar, Self, TypeAlias
 
 from devices.errors import FrameError
+from devices.trackers.igtl_text import fill, read_text
 from navigation.errors import NavigationError
 from navigation.frames import Frame
 from navigation.rotations import nearest_rotation
@@ -48,17 +49,6 @@ def pose_of(elements: Sequence[float]) -> RigidTransform:
     rotation = nearest_rotation([[column[row] for column in columns] for row in range(3)]).tolist()
     rows = [[*row, offset_mm] for row, offset_mm in zip(rotation, elements[9:], strict=True)]
     return RigidTransform.from_matrix([*rows, (0, 0, 0, 1)], to=Frame.TRACKER, from_=Frame.TOOL)
-
-
-def _fill(text: str, size: int) -> bytes:
-    raw = text.encode()
-    if len(raw) > size:
-        raise ValueError(f"{text!r} does not fit into {size} bytes")
-    return raw.ljust(size, b"\0")
-
-
-def _text(field: bytes) -> str:
-    return field.split(b"\0", 1)[0].decode("utf-8", errors="replace").rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,13 +94,13 @@ class TrackedTool:
 
     def to_bytes(self) -> bytes:
         """Encode as one element of the content."""
-        return self.LAYOUT.pack(_fill(self.name, 20), self.kind, MATRIX.pack(*self.elements))
+        return self.LAYOUT.pack(fill(self.name, 20), self.kind, MATRIX.pack(*self.elements))
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
         """Decode one element of 70 bytes."""
         name, kind, matrix = cls.LAYOUT.unpack(raw)
-        return cls(name=_text(name), kind=kind, elements=MATRIX.unpack(matrix))
+        return cls(name=read_text(name), kind=kind, elements=MATRIX.unpack(matrix))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +170,7 @@ class Status:
 
     def to_bytes(self) -> bytes:
         """Encode as a message's content."""
-        return self.LAYOUT.pack(self.code, self.subcode, _fill(self.error_name, 20)) + self.text.encode() + b"\0"
+        return self.LAYOUT.pack(self.code, self.subcode, fill(self.error_name, 20)) + self.text.encode() + b"\0"
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
@@ -188,8 +178,8 @@ class Status:
         if len(content) < cls.LAYOUT.size:
             raise FrameError(f"a STATUS of {len(content)} bytes; it has at least {cls.LAYOUT.size}", content)
         code, subcode, error_name = cls.LAYOUT.unpack_from(content)
-        text = _text(content[cls.LAYOUT.size :])
-        return cls(code=code, subcode=subcode, error_name=_text(error_name), text=text)
+        text = read_text(content[cls.LAYOUT.size :])
+        return cls(code=code, subcode=subcode, error_name=read_text(error_name), text=text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +194,7 @@ class StartTracking:
 
     def to_bytes(self) -> bytes:
         """Encode as a message's content."""
-        return self.LAYOUT.pack(self.resolution_ms, _fill(self.coordinate_name, 32))
+        return self.LAYOUT.pack(self.resolution_ms, fill(self.coordinate_name, 32))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
@@ -212,7 +202,7 @@ class StartTracking:
         if len(content) != cls.LAYOUT.size:
             raise FrameError(f"an STT_TDATA of {len(content)} bytes; it has {cls.LAYOUT.size}", content)
         resolution_ms, coordinate_name = cls.LAYOUT.unpack(content)
-        return cls(resolution_ms=resolution_ms, coordinate_name=_text(coordinate_name))
+        return cls(resolution_ms=resolution_ms, coordinate_name=read_text(coordinate_name))
 
 
 STOP_TRACKING = "STP_TDATA"

@@ -1,11 +1,13 @@
 """Client of a tracker that streams poses over OpenIGTLink (PLUS, 3D Slicer, a vendor's server).
 
-Takes TRANSFORM (the device name is the tool) and TDATA (each element names its tool), header versions 1 and 2,
-checksums always verified. Other types are passed over.
+Takes TRANSFORM and POSITION (the device name is the tool), TDATA and QTDATA (each element names its tool), header
+versions 1 and 2, checksums always verified. What the tracker says besides (SENSOR, STRING, CAPABILITY) is kept as
+the newest of each name and, where it is words, logged. Other types are passed over. All that has come is read
+before more is waited for, so that no reading is older than its way here.
 
 OpenIGTLink has no field for "not seen", so each way that trackers say it becomes a ``MISSING`` reading:
 
-- a TDATA message without a tool that its sender had in it before: at once, with each such message;
+- a TDATA or QTDATA message without a tool that its sender had in it before: at once, with each such message;
 - version 2 metadata ``TransformStatus`` that is not ``OK`` (PLUS and 3D Slicer send it): at once;
 - a matrix of zeros, or the identity to the last bit: at once;
 - a STATUS other than ok whose device name is the tool's: at once;
@@ -18,7 +20,7 @@ A tracker that is not heard at all gives no reading: that is silence, which the 
 import asyncio
 import socket
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Literal, Self
 
@@ -37,12 +39,20 @@ from devices.trackers.igtl_bodies import (
     StartTracking,
     Status,
     ToolKind,
+    TrackedTool,
     TrackingAnswer,
     TrackingFrame,
     Transform,
     pose_of,
 )
 from devices.trackers.igtl_link import IgtlLink
+from devices.trackers.igtl_quaternions import (
+    Position,
+    QuaternionFrame,
+    QuaternionTool,
+    elements_of_quaternion,
+)
+from devices.trackers.igtl_remarks import Remark, Remarks
 from devices.trackers.settings import TrackerSettings
 from navigation.errors import NavigationError
 
@@ -68,11 +78,17 @@ class OpenIgtLinkTracker:
         self._told_at_s = dict.fromkeys(settings.tools, opened_at_s)
         self._status = dict.fromkeys(settings.tools, PoseStatus.OK)
         self._frame_tools: dict[str, set[str]] = {}
+        self._remarks = Remarks(device)
 
     @property
     def identity(self) -> str:
         """Empty: OpenIGTLink has no message that says who the sender is."""
         return ""
+
+    @property
+    def remarks(self) -> Mapping[tuple[str, str], Remark]:
+        """The newest of what it said that is no pose, by message type and device name."""
+        return self._remarks.newest
 
     @property
     def rejected(self) -> int:
@@ -123,8 +139,14 @@ class OpenIgtLinkTracker:
         match message.kind:
             case Transform.KIND:
                 self._read_transform(message, arrival.taken_at_s)
+            case Position.KIND:
+                self._read_position(message, arrival.taken_at_s)
             case TrackingFrame.KIND:
-                self._read_frame(message, arrival.taken_at_s)
+                tools = TrackingFrame.from_bytes(message.content).tools
+                self._read_frame(message.device_name, tools, arrival.taken_at_s)
+            case QuaternionFrame.KIND:
+                turned = QuaternionFrame.from_bytes(message.content).tools
+                self._read_frame(message.device_name, turned, arrival.taken_at_s)
             case Status.KIND:
                 self._read_status(message, arrival.taken_at_s)
             case TrackingAnswer.KIND:
@@ -134,9 +156,23 @@ class OpenIgtLinkTracker:
                         1,
                         "it refuses to stream TDATA; take stt_tdata_resolution_ms out to do without",
                     )
+            case _:
+                self._remarks.take(message)
 
     def _read_transform(self, message: Message, taken_at_s: float) -> None:
-        elements = Transform.from_bytes(message.content).elements
+        self._read_single(message, Transform.from_bytes(message.content).elements, taken_at_s)
+
+    def _read_position(self, message: Message, taken_at_s: float) -> None:
+        position = Position.from_bytes(message.content)
+        if position.xyzw is not None:
+            elements = elements_of_quaternion(position.position_mm, position.xyzw)
+            self._read_single(message, elements, taken_at_s)
+        elif message.device_name in self._told_at_s:
+            self._refuse(
+                message.device_name, taken_at_s, "a POSITION of 12 bytes does not say how the tool is turned"
+            )
+
+    def _read_single(self, message: Message, elements: Elements, taken_at_s: float) -> None:
         if message.device_name not in self._told_at_s:
             return
         if message.metadatum("TransformStatus") in {None, *SEEN_STATUSES}:
@@ -144,17 +180,16 @@ class OpenIgtLinkTracker:
         else:
             self._tell(message.device_name, taken_at_s, None)
 
-    def _read_frame(self, message: Message, taken_at_s: float) -> None:
-        frame = TrackingFrame.from_bytes(message.content)
-        for tool in frame.tools:
+    def _read_frame(self, sender: str, tools: Sequence[TrackedTool | QuaternionTool], taken_at_s: float) -> None:
+        for tool in tools:
             if tool.name not in self._told_at_s:
                 continue
             if tool.kind in ORIENTED_KINDS:
                 self._tell(tool.name, taken_at_s, tool.elements)
             else:
                 self._refuse(tool.name, taken_at_s, f"tool type {tool.kind} does not know its turn about its axis")
-        seen = {tool.name for tool in frame.tools} & self._told_at_s.keys()
-        known = self._frame_tools.setdefault(message.device_name, set())
+        seen = {tool.name for tool in tools} & self._told_at_s.keys()
+        known = self._frame_tools.setdefault(sender, set())
         for tool_name in sorted(known - seen):
             self._tell(tool_name, taken_at_s, None)
         known |= seen

@@ -16,6 +16,8 @@ from devices.trackers.igtl_bodies import (
     TrackingFrame,
     Transform,
 )
+from devices.trackers.igtl_quaternions import Position, QuaternionFrame, QuaternionTool
+from devices.trackers.igtl_values import HERTZ_UNIT, Capability, Point, Points, Sensor, Words
 
 
 def checksum(body: bytes) -> int:
@@ -123,6 +125,70 @@ def test_status() -> None:
     assert status == Status(code=16, subcode=-1, error_name="E42", text="Probe unplugged")
     assert status.words == "not present (E42, Probe unplugged)"
     assert status.to_bytes() == body
+
+
+HALF = "3f3504f3"  # the square root of 1/2, the nearest single
+TURNED = bytes.fromhex(f"3fc00000 c0000000 42c80000 00000000 00000000 {HALF} {HALF}")  # QUARTER_TURN's pose
+ROOT = 0.7071067690849304
+
+
+def test_position_in_its_three_sizes() -> None:
+    """POSITION is x, y, z and the quaternion x, y, z, w; of 24 bytes without w, of 12 without a turn."""
+    position = Position.from_bytes(TURNED)
+    assert position == Position(position_mm=(1.5, -2.0, 100.0), xyzw=(0.0, 0.0, ROOT, ROOT))
+    assert position.to_bytes() == TURNED
+    assert Position.from_bytes(TURNED[:24]).xyzw == pytest.approx((0, 0, ROOT, ROOT), abs=1e-7)
+    assert Position.from_bytes(TURNED[:12]) == Position(position_mm=(1.5, -2.0, 100.0), xyzw=None)
+
+
+def test_quaternion_frame() -> None:
+    """QTDATA has 50 bytes a tool: name, type, a reserved byte, position, quaternion."""
+    body = b"Probe".ljust(20, b"\0") + b"\x02\x00" + TURNED
+    frame = QuaternionFrame.from_bytes(body)
+    tool = QuaternionTool(name="Probe", position_mm=(1.5, -2.0, 100.0), xyzw=(0.0, 0.0, ROOT, ROOT))
+    assert frame.tools == (tool,)
+    assert tool.elements == pytest.approx(ELEMENTS, abs=1e-7)
+    assert frame.to_bytes() == body
+
+
+def test_sensor_in_hertz() -> None:
+    """A count rate is a SENSOR of one float64 in s⁻¹: unit hertz (0x0A, unit.md) to the power 1."""
+    body = bytes.fromhex("01 00 0284000000000000 40934a4000000000") + b""
+    assert Sensor.from_bytes(body) == Sensor(values=(1234.5625,), unit=HERTZ_UNIT)
+    assert Sensor(values=(1234.5625,), unit=HERTZ_UNIT).to_bytes() == body
+
+
+def test_string_and_capability() -> None:
+    """STRING is character set, length, text; CAPABILITY 12 bytes for each type."""
+    assert Words.from_bytes(bytes.fromhex("006a 0003") + "µm".encode()) == Words(text="µm")
+    assert Words.from_bytes(bytes.fromhex("0004 0002") + b"\xb5m") == Words(text="µm")
+    body = b"TDATA".ljust(12, b"\0") + b"GET_CAPABIL\0"
+    assert Capability.from_bytes(body) == Capability(kinds=("TDATA", "GET_CAPABIL"))
+    assert Capability(kinds=("TDATA", "GET_CAPABIL")).to_bytes() == body
+
+
+def test_pyigtl_reads_our_points_and_words() -> None:
+    """An independent decoder sees the same point and the same text."""
+    point = Point(name="node", group="Labeled Point", rgba=(255, 0, 0, 255), position_mm=(1.5, -2, 100))
+    point_content = Points(points=(point,)).to_bytes()
+    raw = Message(kind="POINT", device_name="Target", content=point_content).to_bytes()
+    theirs = pyigtl.messages.PointMessage()
+    theirs.unpack(pyigtl.messages.MessageBase.parse_header(raw[:58]), raw[58:])
+    assert [list(at) for at in theirs.positions] == [[1.5, -2, 100]]
+    assert theirs.names == ["node"]
+    raw = Message(kind="STRING", device_name="Note", content=Words(text="µm").to_bytes()).to_bytes()
+    words = pyigtl.messages.StringMessage()
+    words.unpack(pyigtl.messages.MessageBase.parse_header(raw[:58]), raw[58:])
+    assert words.string == "µm"
+
+
+def test_we_read_pyigtls_points_and_words() -> None:
+    """What an independent encoder writes is read as the same."""
+    theirs = pyigtl.messages.PointMessage(positions=[[1.5, -2, 100]], names=["node"], device_name="Target")
+    (point,) = Points.from_bytes(Message.from_bytes(theirs.pack()).content).points
+    assert (point.name, point.position_mm) == ("node", (1.5, -2, 100))
+    note = Message.from_bytes(pyigtl.messages.StringMessage("ready", device_name="Note").pack())
+    assert Words.from_bytes(note.content) == Words(text="ready")
 
 
 def test_start_of_tracking() -> None:
@@ -240,6 +306,12 @@ def test_impossible_header_ends_the_stream(raw: bytes) -> None:
         (Status, bytes(29)),
         (StartTracking, bytes(35)),
         (TrackingAnswer, b""),
+        (Position, TURNED[:20]),
+        (QuaternionFrame, bytes(49)),
+        (Sensor, bytes.fromhex("02 00 0284000000000000 0000000000000000")),
+        (Points, bytes(135)),
+        (Words, bytes.fromhex("006a 0003") + b"ab"),
+        (Capability, bytes(13)),
     ],
 )
 def test_content_of_a_wrong_size_is_refused(frame: type[Transform], raw: bytes) -> None:

@@ -20,6 +20,13 @@ from devices.trackers.igtl_bodies import (
     elements_of,
     pose_of,
 )
+from devices.trackers.igtl_quaternions import (
+    Position,
+    QuaternionFrame,
+    QuaternionTool,
+    elements_of_quaternion,
+)
+from devices.trackers.igtl_values import Capability, Point, Points, Sensor, Words
 from navigation.errors import NavigationError
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
@@ -52,6 +59,72 @@ new_messages = st.builds(
 )
 messages = old_messages | new_messages
 tools = st.builds(TrackedTool, name=names, elements=matrices, kind=st.integers(0, 255))
+
+
+singles = st.floats(width=32, allow_nan=False)
+triples = st.tuples(*[singles] * 3)
+quadruples = st.tuples(*[singles] * 4)
+offsets_mm = st.tuples(*[st.floats(-4000, 4000, width=32)] * 3)
+points = st.builds(
+    Point,
+    name=st.text(printable, max_size=64),
+    group=st.text(printable, max_size=32),
+    rgba=st.tuples(*[st.integers(0, 255)] * 4),
+    position_mm=triples,
+    diameter_mm=singles,
+    owner=names,
+)
+further_contents = (
+    st.builds(Position, position_mm=triples, xyzw=st.none() | quadruples)
+    | st.builds(
+        QuaternionFrame,
+        tools=st.lists(
+            st.builds(QuaternionTool, name=names, position_mm=triples, xyzw=quadruples, kind=st.integers(0, 255)),
+            max_size=3,
+        ).map(tuple),
+    )
+    | st.builds(
+        Sensor,
+        values=st.lists(st.floats(allow_nan=False), max_size=255).map(tuple),
+        unit=st.integers(0, 2**64 - 1),
+    )
+    | st.builds(Points, points=st.lists(points, max_size=3).map(tuple))
+    | st.builds(Words, text=st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
+    | st.builds(Capability, kinds=st.lists(kinds, max_size=5).map(tuple))
+)
+
+
+@given(further_contents)
+def test_further_content_round_trip(
+    content: Position | QuaternionFrame | Sensor | Points | Words | Capability,
+) -> None:
+    """POSITION, QTDATA, SENSOR, POINT, STRING and CAPABILITY decode to what was encoded."""
+    assert type(content).from_bytes(content.to_bytes()) == content
+
+
+@given(
+    st.sampled_from([Position, QuaternionFrame, Sensor, Points, Words, Capability]),
+    st.binary(max_size=300),
+)
+def test_further_content_of_any_bytes(kind: type[Sensor], raw: bytes) -> None:
+    """Any bytes are a content or a ``FrameError``, never another error."""
+    try:
+        kind.from_bytes(raw)
+    except FrameError as exc:
+        assert exc.raw == raw  # noqa: PT017 - most inputs are refused, some are not
+
+
+@given(
+    st.tuples(*[st.floats(-1, 1)] * 4).filter(lambda q: float(np.linalg.norm(q)) > 0.1),
+    offsets_mm,
+)
+def test_quaternion_is_the_same_rotation(quaternion: tuple[float, ...], at_mm: tuple[float, ...]) -> None:
+    """A unit quaternion becomes the rotation that scipy makes of it, by columns; another length is refused."""
+    unit = np.array(quaternion) / np.linalg.norm(quaternion)
+    pose = pose_of(elements_of_quaternion(at_mm, unit.tolist()))
+    np.testing.assert_allclose(pose.rotation, Rotation.from_quat(unit).as_matrix(), atol=1e-12)
+    with pytest.raises(NavigationError):
+        pose_of(elements_of_quaternion(at_mm, (1.01 * unit).tolist()))
 
 
 @given(messages)

@@ -27,6 +27,8 @@ from devices.trackers.igtl_bodies import (
     TrackingFrame,
     Transform,
 )
+from devices.trackers.igtl_quaternions import Position, QuaternionFrame, QuaternionTool
+from devices.trackers.igtl_values import HERTZ_UNIT, Capability, Sensor, Words
 from devices.trackers.openigtlink import OpenIgtLinkTracker, Settings
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
@@ -544,3 +546,77 @@ async def test_pyigtl_as_client(version: Any) -> None:
         assert line["matrix"] == pose(7.5).matrix.tolist()
         assert line["metadata"] == ({"TransformStatus": "OK"} if version == 2 else {})
         assert line["sent_at_s"] == pytest.approx(time.time(), abs=30)
+
+
+ROOT = math.sqrt(0.5)
+TURNED = {"position_mm": (1.5, -2.0, 100.0), "xyzw": (0.0, 0.0, ROOT, ROOT)}
+
+
+def message(kind: str, name: str, content: bytes) -> bytes:
+    """A version 1 message."""
+    return Message(kind=kind, device_name=name, content=content).to_bytes()
+
+
+async def test_quaternions_are_the_same_poses() -> None:
+    """POSITION and QTDATA give the pose that TRANSFORM gives; a tool that QTDATA leaves out is missing."""
+    both = QuaternionFrame(tools=(QuaternionTool(name="Probe", **TURNED),)).to_bytes()
+    sent = (
+        transform(),
+        message("POSITION", "Probe", Position(**TURNED).to_bytes()),
+        message("QTDATA", "Tracker", both),
+        message("QTDATA", "Tracker", b""),
+    )
+    async with tracker_that_sends(*sent) as tracker:
+        first, *others, missing = await take(tracker, 4)
+    assert first.tracker_from_tool is not None
+    for other in others:
+        assert other.tracker_from_tool is not None
+        np.testing.assert_allclose(other.tracker_from_tool.matrix, first.tracker_from_tool.matrix, atol=1e-6)
+    assert missing.status is PoseStatus.MISSING
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (Position(position_mm=(1, 2, 3), xyzw=None), PoseStatus.REFUSED),
+        (Position(position_mm=(1, 2, 3), xyzw=(math.nan, 0, 0, 1)), PoseStatus.REFUSED),
+        (Position(position_mm=(1, 2, 3), xyzw=(0, 0, 0, 0.9)), PoseStatus.REFUSED),
+        (Position(position_mm=(0, 0, 0), xyzw=(0, 0, 0, 1)), PoseStatus.MISSING),
+        (Position(position_mm=(0, 0, 0), xyzw=(0, 0, 0, 0)), PoseStatus.MISSING),
+    ],
+)
+async def test_position_that_is_no_pose(content: Position, expected: PoseStatus) -> None:
+    """A POSITION without orientation, with NaN or a bent quaternion is refused; the origin is no tool."""
+    async with tracker_that_sends(message("POSITION", "Probe", content.to_bytes())) as tracker:
+        (reading,) = await take(tracker, 1)
+    assert (reading.status, reading.tracker_from_tool) == (expected, None)
+
+
+async def test_remarks_are_kept_by_name_and_poses_go_on() -> None:
+    """SENSOR, STRING and CAPABILITY are kept, the newest of each name; one that is broken is counted."""
+    older, newer = (Sensor(values=(rate,), unit=HERTZ_UNIT) for rate in (1.0, 2.0))
+    sent = (
+        message("SENSOR", "Counter", older.to_bytes()),
+        message("SENSOR", "Counter", newer.to_bytes()),
+        message("STRING", "Note", Words(text="warming up").to_bytes()),
+        message("STRING", "Note", b"\0"),
+        message("CAPABILITY", "", Capability(kinds=("TDATA",)).to_bytes()),
+        transform(),
+    )
+    async with tracker_that_sends(*sent) as tracker:
+        (reading,) = await take(tracker, 1)
+        assert tracker.remarks == {
+            ("SENSOR", "Counter"): newer,
+            ("STRING", "Note"): Words(text="warming up"),
+            ("CAPABILITY", ""): Capability(kinds=("TDATA",)),
+        }
+        assert tracker.rejected == 1
+    assert reading.status is PoseStatus.OK
+
+
+async def test_names_without_end_are_not_remembered_without_end() -> None:
+    """A sender that invents a new name for each remark fills no memory."""
+    sent = b"".join(message("STRING", f"note {n}", Words(text="x").to_bytes()) for n in range(200))
+    async with tracker_that_sends(sent, transform()) as tracker:
+        await take(tracker, 1)
+        assert len(tracker.remarks) == 64

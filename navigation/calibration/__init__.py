@@ -1,0 +1,1 @@
+"""Where the tip is on its tool, and which way it looks: from a tool that is turned in place."""
