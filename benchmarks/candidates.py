@@ -1,8 +1,8 @@
 """How many nodes are found, and how many that are not there: on drawn SPECT studies with known truth.
 
-``python -m benchmarks.candidates [--studies N]`` draws patients from seeds (the simulators' own camera,
-blur and Poisson counts, never navigation's), finds candidates in each, and prints JSON: the table in
-docs/studies.md.
+``python -m benchmarks.candidates [--studies N]`` draws patients from seeds, finds candidates in each, and prints
+JSON: the table in docs/studies.md. The camera, its blur and its counts are the simulators', never navigation's;
+counts are thinned and smoothed, and each injection site has a halo.
 
 A node counts as found where a target lies within 8 mm; each target found is one node's at most. Any other target
 is false, also one beside the injection. A node that was missed counts as announced where the injection site says
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from navigation.hotspots import Hotspot, find_hotspots
 from navigation.volume import Volume, VolumeGeometry
@@ -25,6 +26,17 @@ from simulators.scene import Scene, Source
 
 NEAR_MM = 8.0
 GRID = Grid(shape=(56, 80, 96), spacing_mm=(4.0, 4.0, 4.0))
+SHARES = (0.02, 0.3)
+"""Share of the simulated camera's counts that a study holds: short scans, thick patients, late hours."""
+
+FILTER_VOXELS = 0.7
+"""Smoothing of a reconstruction: its noise is not that of single voxels."""
+
+HALO = (0.0, 0.2)
+"""Share of an injection's activity that is seen around it."""
+
+NEAR_INJECTION_MM = 60.0
+
 ACTIVITY_MBQ = (0.003, 0.01, 0.03, 0.1, 0.3, 1.5)
 """Bounds of the classes of nodes."""
 
@@ -44,16 +56,23 @@ class Finding:
 
 
 def draw_scene(rng: np.random.Generator) -> Scene:
-    """Draw a patient: none to three nodes 10 to 60 mm deep, in two of three an injection site of 5 to 60 MBq."""
+    """Draw a patient: none to three nodes 10 to 60 mm deep, in two of three an injection site of 5 to 60 MBq.
+
+    Every second node beside an injection lies within 60 mm of it, where a breast's or a mouth's do.
+    """
     scene = Scene(hours_since_scan=0.0, background_bq_per_ml=float(rng.uniform(20, 150)))
     sources: list[Source] = []
     if rng.random() < 2 / 3:
         sources.append(_draw_source(rng, scene, "injection", np.exp(rng.uniform(np.log(5), np.log(60))), 8.0))
     for number in range(int(rng.integers(0, 4))):
         activity_mbq = np.exp(rng.uniform(np.log(ACTIVITY_MBQ[0]), np.log(ACTIVITY_MBQ[-1])))
-        for _ in range(100):
+        is_near = bool(sources) and sources[0].kind == "injection" and rng.random() < 0.5
+        for _ in range(1000):
             node = _draw_source(rng, scene, f"node {number}", activity_mbq, float(rng.uniform(2, 8)))
-            if all(np.linalg.norm(node.centre_mm - other.centre_mm) > APART_MM[0] for other in sources):
+            apart_mm = [float(np.linalg.norm(node.centre_mm - other.centre_mm)) for other in sources]
+            if is_near and apart_mm[0] > NEAR_INJECTION_MM:
+                continue
+            if all(apart > APART_MM[0] for apart in apart_mm):
                 sources.append(node)
                 break
     return Scene(hours_since_scan=0.0, background_bq_per_ml=scene.background_bq_per_ml, sources=tuple(sources))
@@ -78,9 +97,23 @@ def scan(scene: Scene, rng: np.random.Generator) -> Volume:
     affine = np.eye(4)
     affine[:3, :3] = np.array([[0, 0, x_mm], [0, y_mm, 0], [z_mm, 0, 0]])
     affine[:3, 3] = GRID.origin_mm
-    values: NDArray[np.float32] = (spect_counts(scene, GRID, rng) / COUNTS_PER_BQ_PER_ML).astype(np.float32)
+    share = float(np.exp(rng.uniform(*np.log(SHARES))))
+    counts = rng.binomial(spect_counts(scene, GRID, rng), share) + rng.poisson(_halo(scene, rng) * share)
+    smooth = gaussian_filter(counts.astype(np.float64), FILTER_VOXELS)
+    values: NDArray[np.float32] = (smooth / (share * COUNTS_PER_BQ_PER_ML)).astype(np.float32)
     geometry = VolumeGeometry(patient_from_voxel=affine, shape=GRID.shape, frame_of_reference_uid="1.2")
     return Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL")
+
+
+def _halo(scene: Scene, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Give counts a voxel by scatter and septal penetration around an injection site: a wide exponential."""
+    halo = np.zeros(GRID.shape)
+    for source in scene.sources:
+        if source.kind == "injection":
+            fall = np.exp(-np.linalg.norm(GRID.centres_mm - source.centre_mm, axis=-1) / rng.uniform(10, 20))
+            counts = rng.uniform(*HALO) * source.activity_mbq * 1e6 / GRID.voxel_ml * COUNTS_PER_BQ_PER_ML
+            halo += counts * fall / fall.sum()
+    return halo
 
 
 def judge(scene: Scene, spots: tuple[Hotspot, ...]) -> tuple[list[Finding], int]:
