@@ -549,7 +549,7 @@ async def test_pyigtl_as_client(version: Any) -> None:
 
 
 ROOT = math.sqrt(0.5)
-PLACE_MM, TURN_XYZW = (1.5, -2.0, 100.0), (0.0, 0.0, ROOT, ROOT)
+TURNED = Position(position_mm=(1.5, -2.0, 100.0), xyzw=(0.0, 0.0, ROOT, ROOT))
 
 
 def message(kind: str, name: str, content: bytes) -> bytes:
@@ -559,10 +559,11 @@ def message(kind: str, name: str, content: bytes) -> bytes:
 
 async def test_quaternions_are_the_same_poses() -> None:
     """POSITION and QTDATA give the pose that TRANSFORM gives; a tool that QTDATA leaves out is missing."""
-    both = QuaternionFrame(tools=(QuaternionTool(name="Probe", position_mm=PLACE_MM, xyzw=TURN_XYZW),)).to_bytes()
+    tool = QuaternionTool(name="Probe", position_mm=TURNED.position_mm, xyzw=(0.0, 0.0, ROOT, ROOT))
+    both = QuaternionFrame(tools=(tool,)).to_bytes()
     sent = (
         transform(),
-        message("POSITION", "Probe", Position(position_mm=PLACE_MM, xyzw=TURN_XYZW).to_bytes()),
+        message("POSITION", "Probe", TURNED.to_bytes()),
         message("QTDATA", "Tracker", both),
         message("QTDATA", "Tracker", b""),
     )

@@ -1,0 +1,67 @@
+"""Registration by landmarks against its theory and against common mistakes."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from navigation.calibration.landmarks import predict_tre_mm, register_landmarks
+from navigation.errors import NavigationError
+
+BOX_MM = np.array([(x, y, z) for x in (-100.0, 100) for y in (-40.0, 40) for z in (-20.0, 20)])[[0, 1, 3, 4, 6, 7]]
+TURN = Rotation.from_euler("xyz", (30, 40, 20), degrees=True)
+SHIFT_MM = np.array((10.0, -250.0, 900.0))
+TARGETS_MM = np.array([(0.0, 0, 0), (0, 0, -100), (80, 60, -120)])
+
+
+def test_errors_are_those_of_theory() -> None:
+    """Over 5,000 trials target errors and residual are within 3 % of Fitzpatrick's predictions."""
+    rng = np.random.default_rng(7)
+    points = TURN.apply(BOX_MM)
+    targets = TURN.apply(TARGETS_MM)
+    squares, residuals = np.zeros(3), 0.0
+    for _ in range(5000):
+        seen = points + rng.normal(0, 1 / np.sqrt(3), points.shape)
+        found = register_landmarks(points, seen)
+        squares += np.sum((found.patient_from_reference.points_mm(targets) - targets) ** 2, axis=1) / 5000
+        residuals += found.fre_mm**2 / 5000
+    predicted = [predict_tre_mm(points, target, fle_mm=1.0) for target in targets]
+    np.testing.assert_allclose(np.sqrt(squares), predicted, rtol=0.03)
+    assert np.sqrt(residuals) == pytest.approx(np.sqrt(1 - 2 / 6), rel=0.03)
+
+
+def test_exact_landmarks_give_the_motion() -> None:
+    """Points moved by a known motion are laid back to rounding, three of them on a plane included."""
+    for count in (3, 6):
+        found = register_landmarks(TURN.apply(BOX_MM[:count]) + SHIFT_MM, BOX_MM[:count])
+        np.testing.assert_allclose(found.patient_from_reference.rotation, TURN.as_matrix(), atol=1e-12)
+        np.testing.assert_allclose(found.patient_from_reference.translation_mm, SHIFT_MM, atol=1e-9)
+        assert np.isnan(found.left_out_mm).all() == (count == 3)
+
+
+def test_bad_landmark_stands_out_when_left_out() -> None:
+    """A landmark that is 4 mm off has the greatest distance from what the others say."""
+    seen = BOX_MM.copy()
+    seen[3] += (0.0, 0.0, 4.0)
+    assert int(np.argmax(register_landmarks(BOX_MM, seen).left_out_mm)) == 3
+
+
+LINE_MM = np.array([(x, 0.01 * x, 0.0) for x in (0.0, 50, 100, 170)])
+
+
+@pytest.mark.parametrize(
+    ("seen", "of", "sentence"),
+    [
+        (BOX_MM[:2], BOX_MM[:2], "too few"),
+        (LINE_MM, LINE_MM, "on one line"),
+        (BOX_MM / 1000, BOX_MM, "units"),
+        (BOX_MM * (1, 1, -1), BOX_MM, "mirror"),
+        (BOX_MM[[0, 4, 2, 3, 1, 5]], BOX_MM, "landmarks 2 and 5 are swapped"),
+        (BOX_MM * np.nan, BOX_MM, "finite"),
+        (BOX_MM[:4], BOX_MM, "pairs"),
+        (np.zeros((4, 3)), BOX_MM[:4], "one place"),
+    ],
+)
+def test_mistakes_are_named(seen: object, of: object, sentence: str) -> None:
+    """Too few, collinear, metres for millimetres, mirrored, swapped, not finite, unpaired: each by its name."""
+    with pytest.raises(NavigationError, match=sentence):
+        register_landmarks(of, seen)  # type: ignore[arg-type]
