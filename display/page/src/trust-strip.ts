@@ -107,9 +107,10 @@ function calibrationOf(moment: Moment): Item {
   const shown = { key: "calibration", title: "Calibration" };
   const { calibrated_at, server_time_utc } = moment.state;
   if (calibrated_at === null) return { ...shown, state: "silent", word: "NONE", detail: "run acquire" };
+  const days = Math.max(1, Math.round((Date.parse(server_time_utc) - Date.parse(calibrated_at)) / 86_400_000));
   const isToday = server_time_utc.startsWith(calibrated_at);
   const detail = isToday ? "battery: no report" : "not of today";
-  return { ...shown, state: isToday ? "live" : "doubtful", word: isToday ? "TODAY" : calibrated_at, detail };
+  return { ...shown, state: isToday ? "live" : "doubtful", word: isToday ? "TODAY" : `${days} d OLD`, detail };
 }
 
 /** How long ago the study was taken. */
