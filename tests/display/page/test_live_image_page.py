@@ -29,6 +29,9 @@ FIELD_MM, NEAR_MM = 200.0, 30.0
 TINTED = "blue > red + 15 && blue > green + 10 && red < 160 && green < red + 45"
 COLOURED = "Math.max(red, green, blue) - Math.min(red, green, blue) > 60 && blue < red"
 
+LINE_PIXELS = 200
+"""A row or column of so many is a line: the known ball is half as wide."""
+
 HOT_MM = NODE_MM + 3.0
 """Where the room's scan has its node."""
 
@@ -80,6 +83,14 @@ async def middle_mm(page: Page, canvas: str) -> NDArray[np.float64]:
     return np.asarray(near.mean(axis=0))
 
 
+def off_the_cross(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Leave out the lines across the slice that show where the others lie; what is known reaches less far."""
+    for across in (0, 1):
+        values, found, size = np.unique(places[:, across], return_inverse=True, return_counts=True)
+        places = places[size[found] < LINE_PIXELS] if len(values) else places
+    return places
+
+
 async def until_hot(page: Page, canvas: str, *, is_hot: bool = True) -> None:
     """Wait until a canvas has hot pixels, or none."""
     for _ in range(200):
@@ -116,10 +127,10 @@ async def test_what_it_does_not_know_is_left_as_the_ct_has_it(room: Room, page: 
     look_at_node(room)
     show(room, image_about(HOT_MM))
     await until_hot(page, "#axial")
-    assert len(await pixels(page, "#axial", TINTED)) < 50
+    assert len(off_the_cross(await pixels(page, "#axial", TINTED))) < 50
     await page.keyboard.press("v")
     await page.wait_for_timeout(500)
-    tinted = await pixels(page, "#axial", TINTED)
+    tinted = off_the_cross(await pixels(page, "#axial", TINTED))
     assert len(tinted) > 500
     box = await page.locator("#axial").bounding_box()
     assert box is not None

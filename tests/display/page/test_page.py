@@ -242,6 +242,7 @@ def hot_spot(position_mm: tuple[float, float, float]) -> Volume:
 
 async def test_patient_left_is_on_the_right(room: Room, page: Page) -> None:
     """Radiological convention, by pixels: a spot in the patient's left (LPS +x) is on the right, and so on."""
+    await page.wait_for_load_state("networkidle")  # what is replaced is asked for no more
     for position_mm, places in (
         ((35.0, 0.0, 0.0), {"#axial": "x > 0.55", "#coronal": "x > 0.55"}),
         ((-35.0, 0.0, 0.0), {"#axial": "x < 0.45", "#coronal": "x < 0.45"}),
@@ -251,7 +252,7 @@ async def test_patient_left_is_on_the_right(room: Room, page: Page) -> None:
         spot = shelve(hot_spot(position_mm))
         room.shelf.replace(spot)
         room.now |= {"targets": (), "pose": None}
-        room.now["study"] = msgspec.structs.replace(make_study(), anatomy=None, activity=spot.state)
+        room.now["study"] = msgspec.structs.replace(make_study(), anatomy=None, activity=spot.state, surfaces=())
         for canvas, place in places.items():
             await page.wait_for_function(MIDDLE_OF_HOT.replace("PLACE", place), arg=canvas)
 
