@@ -9,11 +9,9 @@ from typing import Any
 
 import msgspec
 
-from display.access_messages import Signed, SignInRequest
-from display.event_messages import Event, Follow, TrendList
-from display.messages import SUBPROTOCOL, VERSION, ClientMessage, ServerMessage, StudyChoice, StudyList
-from display.procedure_messages import Done, ProcedureRequest
-from display.resection_messages import ResectionRequest
+from display.asyncapi import CARRIED
+from display.event_messages import Event, Follow
+from display.messages import SUBPROTOCOL, VERSION, ClientMessage, ServerMessage
 
 HEADING = """\
 // Written by `python -m display.typescript` from display/messages.py: change that, not this.
@@ -41,20 +39,7 @@ def interfaces() -> str:
 
     """
     schemas, components = msgspec.json.schema_components(
-        (
-            ServerMessage,
-            ClientMessage,
-            StudyList,
-            StudyChoice,
-            ResectionRequest,
-            ProcedureRequest,
-            Done,
-            SignInRequest,
-            Signed,
-            TrendList,
-            Event,
-            Follow,
-        ),
+        (ServerMessage, ClientMessage, *CARRIED, Event, Follow),
         ref_template="#/{name}",
     )
     lines = [
