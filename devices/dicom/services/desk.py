@@ -165,11 +165,7 @@ class CommitmentDesk:
         self._arrived.put_nowait(transaction)
 
     def opened(self) -> None:
-        """Note that a sender is about to be reachable on its own association."""
-        # not before its acceptance is sent
-        asyncio.get_running_loop().call_soon(self._wake)
-
-    def _wake(self) -> None:
+        """Note that a sender is reachable on its own association."""
         opened, self._opened = self._opened, asyncio.Event()
         opened.set()
 

@@ -25,7 +25,7 @@ class Desk(Protocol):
         """Take a transaction durably, by work, and answer."""
 
     def opened(self) -> None:
-        """Note that a sender is about to be reachable on its own association."""
+        """Note that a sender is reachable on its own association."""
 
 
 class Crew(Protocol):

@@ -1,5 +1,6 @@
 """One console's association as the node's services see it: who is let in, and message by message what is asked."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -27,6 +28,9 @@ from devices.dicom.upper_layer.associate import AssociateAccept, AssociateReject
 from devices.dicom.upper_layer.association import Association
 from devices.dicom.upper_layer.fragments import Fragment
 from devices.dicom.upper_layer.user import Unacceptable, Work
+
+HEAD_START_S = 0.5
+"""From our acceptance to a report of ours: pynetdicom as requestor aborts on one that comes with it."""
 
 
 class Session:
@@ -70,6 +74,7 @@ class Session:
         self._request_context = 0
         self._query_models: dict[int, str] = {}
         self._finding: Finding | None = None
+        self._is_settled = False
 
     @property
     def is_between_messages(self) -> bool:
@@ -111,7 +116,7 @@ class Session:
     def established(self, association: Association) -> None:
         """Let another process serve it, if it may; commitment is reported and queries are answered from here."""
         if self.commitment_context is not None and self._provider.desk is not None:
-            self._provider.desk.opened()
+            asyncio.get_running_loop().call_later(HEAD_START_S, self._settle)
         is_bound = self.commitment_context is not None or self._query_models
         if self._provider.crew is not None and not is_bound:
             self._provider.crew.offer(self, association)
@@ -212,6 +217,7 @@ class Session:
         if not fragment.is_last:
             return None
         content, self._command = bytes(self._command), bytearray()
+        self._is_settled = True
         try:
             command = decode_command(content)
         except MalformedCommand as exc:
@@ -329,7 +335,12 @@ class Session:
     @property
     def is_reachable(self) -> bool:
         """Whether a report may be sent now: between two messages, for few senders expect one within."""
-        return self.commitment_context is not None and self.is_between_messages
+        return self.commitment_context is not None and self._is_settled and self.is_between_messages
+
+    def _settle(self) -> None:
+        self._is_settled = True
+        if self._provider.desk is not None:
+            self._provider.desk.opened()
 
     async def ask(self, context_id: int, request: Callable[[int], bytes], data_set: bytes) -> int | None:
         """Send a request of ours, made for a message ID, and wait for its status; None where there is none."""

@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from acquisition.agreement import TOLERANCE
 from acquisition.session.journal import Journal
@@ -534,6 +535,17 @@ async def browse(*, is_kiosk: bool = True) -> AsyncIterator[Browser]:
             await browser.close()
 
 
+NO_FAULTS = (
+    "ERR_CONNECTION_REFUSED",
+    "401 (Unauthorized)",
+    "403 (Forbidden)",
+    "409 (Conflict)",
+    "404 (Not Found) /v1/volumes/",
+)
+"""Logged by the browser without a fault of the page: a service that is away, a choice that it refuses, a volume
+that was replaced just as it was asked for."""
+
+
 @contextlib.asynccontextmanager
 async def look(room: Room, *, is_kiosk: bool = True) -> AsyncIterator[Page]:
     """Look at a room that is served already, on a screen of 1920 x 1080; fail on any error that the page logs."""
@@ -541,15 +553,18 @@ async def look(room: Room, *, is_kiosk: bool = True) -> AsyncIterator[Page]:
     async with browse(is_kiosk=is_kiosk) as browser:
         page = await browser.new_page(viewport={"width": 1920, "height": 1080})
         page.set_default_timeout(PATIENCE_MS)
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda said: complaints.append(complaint(said)) if said.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         await page.add_init_script(RECORD_WORDS)
         await page.goto(room.url)
         yield page
-    # the browser logs a service that is away, and a choice that it refuses; neither is the page's fault
-    expected = ("ERR_CONNECTION_REFUSED", "401 (Unauthorized)", "403 (Forbidden)", "409 (Conflict)")
-    faults = [complaint for complaint in complaints if not any(known in complaint for known in expected)]
+    faults = [complaint for complaint in complaints if not any(known in complaint for known in NO_FAULTS)]
     assert not faults, faults
+
+
+def complaint(said: ConsoleMessage) -> str:
+    """Say what the browser logged, of which path."""
+    return f"{said.text} {urlsplit(said.location['url']).path}"
 
 
 async def state_of(page: Page, element: str, state: str) -> None:

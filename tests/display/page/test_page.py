@@ -242,7 +242,6 @@ def hot_spot(position_mm: tuple[float, float, float]) -> Volume:
 
 async def test_patient_left_is_on_the_right(room: Room, page: Page) -> None:
     """Radiological convention, by pixels: a spot in the patient's left (LPS +x) is on the right, and so on."""
-    await page.wait_for_load_state("networkidle")  # what is replaced is asked for no more
     for position_mm, places in (
         ((35.0, 0.0, 0.0), {"#axial": "x > 0.55", "#coronal": "x > 0.55"}),
         ((-35.0, 0.0, 0.0), {"#axial": "x < 0.45", "#coronal": "x < 0.45"}),

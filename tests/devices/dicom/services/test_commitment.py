@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from io import BytesIO
@@ -27,6 +28,7 @@ from devices.dicom.services.commitment import (
     decode_transaction,
     encode_report,
 )
+from devices.dicom.services.session import HEAD_START_S
 from devices.dicom.storage.elements import UnreadableObject
 
 PUSH_MODEL, PUSH_INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
@@ -231,11 +233,28 @@ async def test_a_report_that_is_not_answered_comes_again(settings: Any, thing: A
             assert raw.status(await raw.answer()) == 0x0000
             assert (await raw.answer())[0] == 0x04  # the report
             await raw.release()
-            await raw.closed()
         association = await asyncio.to_thread(associate, node.port, told)
         event, report = await told.first()
         await asyncio.to_thread(association.release)
         assert (event, report.TransactionUID) == (1, "1.5.4")
+
+
+async def test_a_report_leaves_a_new_association_its_time(settings: Any, thing: Any, console: Any) -> None:
+    """It follows the acceptance after the head start, since pynetdicom aborts on one that comes with it."""
+    async with run_node(settings()) as node:
+        await store(node, thing, console, "1.2.3.1")
+        async with console(node.port) as raw:
+            assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+            raw.send(RAW_ACTION, control=3)
+            raw.send(RAW_REQUEST, control=2)
+            assert raw.status(await raw.answer()) == 0x0000
+            assert (await raw.answer())[0] == 0x04  # the report
+            await raw.release()
+        async with console(node.port) as raw:
+            assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+            accepted_s = time.perf_counter()
+            assert (await raw.answer())[0] == 0x04
+            assert time.perf_counter() - accepted_s > 0.9 * HEAD_START_S
 
 
 async def test_a_request_that_is_none_is_answered_by_status(settings: Any) -> None:

@@ -368,5 +368,4 @@ async def test_a_request_before_the_answer_to_the_last_ends_the_association(serv
         while kind == 0x04:
             kind, _ = await raw.answer()
         assert kind == 0x07
-        await raw.closed()
         assert _uids((await _asked(node, StudyRoot, QueryRetrieveLevel="STUDY", PatientID="P-1"))[0]) == ["1.2.1"]
