@@ -48,7 +48,7 @@ class Excision:
     Attributes
     ----------
     after_s
-        So long after the study was sent; None when the process is told to by SIGUSR1.
+        So long after the study was sent; None when the process is told to by SIGUSR1 after that.
 
     """
 
@@ -61,11 +61,15 @@ class Excision:
         source, colon, after = written.partition(":")
         try:
             scene.without(source)
-            return cls(source=source, after_s=float(after) if colon else None)
+            after_s = float(after) if colon else None
         except ValueError as exc:
             raise ImpossibleHappening(
                 f"--excise {written!r}: write SOURCE:AFTER_S, as node:60, or SOURCE, to cut at SIGUSR1 ({exc})"
             ) from exc
+        if after_s is None:
+            # by default it ends the process; who sends it before the study is out has not cut yet, no more
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        return cls(source=source, after_s=after_s)
 
     async def happen(self, theatre: Theatre) -> None:
         """Wait for it, then cut."""
@@ -84,3 +88,4 @@ async def _signalled() -> None:
         await is_told.wait()
     finally:
         loop.remove_signal_handler(signal.SIGUSR1)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
