@@ -93,19 +93,7 @@ def show_worklist(
         found = find_scheduled(
             asked, calling_ae=node.ae_title, on=on, station_ae=station_ae, patient_id=patient_id
         )
-    columns = (
-        "date",
-        "time",
-        "patient ID",
-        "name",
-        "born",
-        "procedure",
-        "modality",
-        "station",
-        "accession",
-        "study",
-    )
-    _show(found, columns, _step_cells, console)
+    _show(found, _STEP_COLUMNS, _step_cells, console)
 
 
 def show_studies(
