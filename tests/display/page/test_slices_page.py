@@ -1,12 +1,14 @@
 """The slices' looks, the one along the probe, what stands still, and the patient in three dimensions."""
 
 import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from playwright.async_api import Page, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from tests.display.page.room import TIP_MM, Room, make_pose, state_of
+from tests.display.page.room import ATTEMPTS, TIP_MM, Room, make_pose, state_of
 from tests.display.page.test_page import pixels
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
@@ -19,6 +21,26 @@ async def loaded(page: Page) -> None:
     """Wait for the volumes."""
     await state_of(page, "#axial", "tip")
     await expect(page.locator("#slices-note")).to_be_empty()
+
+
+async def lock_at_tip(room: Room, page: Page) -> None:
+    """Lock the slices, and see the tip 12 mm off once it has moved on.
+
+    On a busy host the pose may be late just as they are locked: they then stand in the target. Not each time.
+    """
+    for _ in range(ATTEMPTS):
+        await loaded(page)
+        await page.keyboard.press("l")
+        await expect(page.locator("#slices-note")).to_have_text("LOCKED: does not follow the tip")
+        room.now["pose"] = make_pose(TIP_MM + np.array([0.0, 0.0, 12.0]))
+        with suppress(PlaywrightTimeout):
+            await page.wait_for_function(
+                "() => window.__words.axial['probe 12 mm H'] !== undefined", timeout=10_000
+            )
+            return
+        room.now["pose"] = make_pose()
+        await page.keyboard.press("l")
+    pytest.fail("the tip was not seen off the locked slice")
 
 
 async def words_on(page: Page, canvas: str) -> set[str]:
@@ -62,11 +84,7 @@ async def test_the_slice_along_the_probe_has_its_axis_downwards(room: Room, page
 
 async def test_a_locked_picture_stands_still_and_says_so(room: Room, page: Page) -> None:
     """The tip moves on and is told off the plane; the wheel goes through the slices; unlocked it follows again."""
-    await loaded(page)
-    await page.keyboard.press("l")
-    await expect(page.locator("#slices-note")).to_have_text("LOCKED: does not follow the tip")
-    room.now["pose"] = make_pose(TIP_MM + np.array([0.0, 0.0, 12.0]))
-    await page.wait_for_function("() => window.__words.axial['probe 12 mm H'] !== undefined")
+    await lock_at_tip(room, page)
     await state_of(page, "#probe-slice", "none")
     await page.locator("#axial").hover()
     await page.mouse.wheel(0, 100)
