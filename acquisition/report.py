@@ -23,6 +23,7 @@ def summarise(found: StudyMap) -> dict[str, Any]:
         "description": study.description,
         "taken_at": study.taken_at.isoformat() if study.taken_at else None,
         "joined_by": study.joined_by,
+        "apart": [{"one_uid": one, "other_uid": other} for one, other in study.apart],
         "half_life_s": study.half_life_s,
         "skin": found.obstacle or "found",
         "candidates": [_summarise_spot(spot, found.routes.get(spot.name)) for spot in found.hotspots],

@@ -107,6 +107,7 @@ def show_study(
         patient_name=study.patient_name,
         description=study.description,
         taken_at_utc=study.taken_at.isoformat() if study.taken_at else None,
+        joined_by=study.joined_by,
         anatomy=anatomy,
         activity=activity,
         surfaces=surfaces,

@@ -48,6 +48,9 @@ class Study:
         confirmed it; "" where they are not both there.
     outlines
         Targets that people drew, in the same space.
+    apart
+        Frame of Reference UIDs (0020,0052) that nothing joins, in pairs: of the space in use, and of something
+        that is not used for it. A person may confirm that they are one space.
 
     """
 
@@ -62,6 +65,7 @@ class Study:
     activity: Volume | None
     joined_by: str = ""
     outlines: tuple[Outline, ...] = ()
+    apart: tuple[tuple[str, str], ...] = ()
 
 
 def read_study(paths: Sequence[Path], knowledge: Knowledge = NOTHING) -> Study:
@@ -121,6 +125,7 @@ def _assemble(
         activity=verdicts.volume("activity"),
         joined_by=verdicts.joined_by,
         outlines=tuple(verdicts.outlines),
+        apart=tuple(sorted(verdicts.apart)),
     )
 
 

@@ -61,6 +61,8 @@ class Verdicts:
         Why anatomy and activity are in one space.
     outlines
         Drawn targets, in that space.
+    apart
+        Frame of Reference UIDs that nothing joins: of the space in use, and of something that is not used for it.
 
     """
 
@@ -71,6 +73,7 @@ class Verdicts:
     chosen: dict[Role, str] = field(default_factory=dict)
     joined_by: str = ""
     outlines: list[Outline] = field(default_factory=list)
+    apart: set[tuple[str, str]] = field(default_factory=set)
     _links: FrameLinks = field(default_factory=FrameLinks)
     _drawn: dict[str, Drawn] = field(default_factory=dict)
 
@@ -237,6 +240,7 @@ class Verdicts:
                 for outline in drawn.targets
                 if (link := links[outline.frame_of_reference_uid]) is not None
             ]
+            self.apart.update((space, uid) for uid, link in links.items() if link is None)
             self.outlines.extend(placed)
             if placed:
                 self.applied.add(series_uid)
@@ -253,10 +257,12 @@ class Verdicts:
                 continue
             other = self.plans[self.chosen.get("anatomy") or self.chosen[plan.role]]
             here, there = plan.geometry.frame_of_reference_uid, other.geometry.frame_of_reference_uid
+            if self._links.find(to_uid=there, from_uid=here) is not None:
+                self.reasons[series_uid] = f"not used: another series is preferred as {plan.role}"
+                continue
+            self.apart.add((there, here))
             self.reasons[series_uid] = (
-                f"not used: another series is preferred as {plan.role}"
-                if self._links.find(to_uid=there, from_uid=here) is not None
-                else f"not used: its {attribute_name('FrameOfReferenceUID')} is not that of the {other.role}, "
+                f"not used: its {attribute_name('FrameOfReferenceUID')} is not that of the {other.role}, "
                 "so how the two lie to each other is unknown: send their registration object, or let a person "
                 f"confirm that {here} and {there} are the same space"
             )

@@ -51,7 +51,7 @@ from display.volume_messages import StudyState
 from navigation.volume import Volume, VolumeGeometry
 from tests.acquisition.received import hotspot
 from tests.conftest import SYSTEM_PATH
-from tests.display.recorded import UNBEGUN, kept_nowhere
+from tests.display.recorded import UNBEGUN, kept_nowhere, unjoined, unreported
 from tests.display.resected import UNRESECTED
 
 PATIENCE_MS = 30_000
@@ -498,6 +498,8 @@ async def serve(room: Room) -> AsyncIterator[None]:
             hello=room.hello,
             studies=room.studies,
             choose=room.choose,
+            report=unreported,
+            frames=unjoined,
             resect=room.resect,
             proceed=room.proceed,
             journal=room.journal,
