@@ -10,6 +10,7 @@ import structlog
 
 from acquisition.studies.attributes import attribute_name
 from acquisition.studies.errors import ObjectUnreadable, SeriesRefused
+from acquisition.studies.injection import read_half_life_s
 from acquisition.studies.objects import StoredObject, read_object
 from acquisition.studies.plans import Knowledge, Role
 from acquisition.studies.series import Series, SeriesReport, group_series
@@ -191,10 +192,12 @@ def _label(objects: Sequence[StoredObject], keyword: str) -> str:
 
 def _half_life_s(series: Sequence[Series], verdicts: Verdicts) -> float | None:
     """Radionuclide Half Life (0018,1075) of the first radiopharmaceutical (PS3.3 C.8.9.2, type 3)."""
-    objects = next((one.objects for one in series if one.series_uid == verdicts.chosen.get("activity")), ())
+    chosen = verdicts.chosen.get("activity")
+    if chosen is None:
+        return None
+    (objects,) = (one.objects for one in series if one.series_uid == chosen)
     try:
-        items = objects[0].attributes.items("RadiopharmaceuticalInformationSequence") if objects else ()
-        return items[0].optional_number("RadionuclideHalfLife") if items else None
+        return read_half_life_s(verdicts.plans[chosen].first or objects[0].attributes)
     except SeriesRefused as exc:
         log.warning("unreadable half-life", reason=str(exc))
         return None
