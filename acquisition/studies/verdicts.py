@@ -37,6 +37,9 @@ DRAWN: dict[uid.UID, DrawnReader] = {
 
 SAME_FRAME = f"the same {attribute_name('FrameOfReferenceUID')}"
 
+GREATEST = 1e12
+"""Values beyond are of a slope that lies: 1 GBq in 1 mL, 1,000 times over."""
+
 log = structlog.get_logger()
 
 
@@ -94,9 +97,10 @@ class Verdicts:
             [one for one in series if _is(one, uid.SpatialRegistrationStorage)], knowledge.same_frames
         )
         mappings: dict[str, tuple[Attributes, ...]] = {}
+        here = frozenset(stored.sop_instance_uid for one in series for stored in one.objects)
         for one in series:
             if _is(one, uid.RealWorldValueMappingStorage):
-                self._try(one.series_uid, partial(self._read_mappings, one, mappings))
+                self._try(one.series_uid, partial(self._read_mappings, one, mappings, here))
         beside = Beside(mappings=mappings, calibrations=knowledge.calibrations)
         for kind, reader in DRAWN.items():
             for one in series:
@@ -127,11 +131,16 @@ class Verdicts:
     def _plan(self, one: Series, beside: Beside) -> None:
         self.plans[one.series_uid] = plan_volume(one, beside)
 
-    def _read_mappings(self, one: Series, mappings: dict[str, tuple[Attributes, ...]]) -> None:
+    def _read_mappings(
+        self, one: Series, mappings: dict[str, tuple[Attributes, ...]], here: frozenset[str]
+    ) -> None:
         found = read_mapping_objects(one.objects)
         mappings.update(found)
-        self.applied.add(one.series_uid)
         self.reasons[one.series_uid] = f"real-world value mappings of {len(found)} objects"
+        if here.isdisjoint(found):
+            self.reasons[one.series_uid] += ", none of which has come"
+        else:
+            self.applied.add(one.series_uid)
 
     def _read_links(self, registrations: Sequence[Series], same_frames: Collection[SameFrames]) -> None:
         links = list(confirm_links(same_frames))
@@ -198,7 +207,11 @@ class Verdicts:
 
     def _read(self, series_uid: str) -> None:
         plan = self.plans[series_uid]
-        self.volumes[series_uid], words = plan.read()
+        volume, words = plan.read()
+        smallest, largest = float(volume.values.min()), float(volume.values.max())
+        if not (smallest > -GREATEST and largest < GREATEST):  # so that what is not a number is refused too
+            raise SeriesRefused(f"the pixels hold values that cannot be: from {smallest:g} to {largest:g}")
+        self.volumes[series_uid] = volume
         self.reasons[series_uid] = f"used as {plan.role}: {words}"
 
     def _join(self) -> None:

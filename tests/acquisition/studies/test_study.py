@@ -144,7 +144,7 @@ def test_real_samples(samples: Path) -> None:
         for report in study.series
     }
     assert reasons["NM"] == "not a volume: Secondary Capture Image Storage"
-    assert reasons["RWV"] == "real-world value mappings of 191 objects"
+    assert reasons["RWV"] == "real-world value mappings of 191 objects, none of which has come"
     assert "Number of Slices (0054,0081) announces" in reasons["PT"]
 
 
