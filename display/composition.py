@@ -18,6 +18,7 @@ from display.messages import (
     StudyEntry,
     StudyList,
 )
+from display.study_messages import FramesApart
 from display.volume_messages import StudyState, SurfaceState, VolumeState
 
 Kind = Literal["probe", "tracker", "dicom", "recorder", "mqtt"]
@@ -131,6 +132,8 @@ def list_studies(archive: StudyArchive) -> StudyList:
                 conflicts=archived.received.conflicts,
                 in_use=archived is in_use,
                 usable=archived.is_usable,
+                joined_by=archived.study.joined_by,
+                apart=tuple(FramesApart(one_uid=one, other_uid=other) for one, other in archived.study.apart),
                 series=tuple(
                     SeriesEntry(
                         series_uid=series.series_uid,

@@ -20,6 +20,7 @@ from acquisition.session.steps import Step
 from acquisition.studies import Knowledge
 from devices.clock import monotonic
 from devices.dicom.study import ReceivedStudy
+from display.composition import list_studies
 from display.study_messages import FramesRequest, StudyReport
 from display.study_states import act, report_study
 from simulators.console.study import make_study
@@ -95,12 +96,16 @@ async def test_a_persons_word_joins_and_parts_two_frames(journal: Journal, repro
     await room.archive.take(reprocessed)
     apart = room.report(uid)
     assert (apart.joined_by, apart.candidates, room.used) == ("", (), [])
+    (listed,) = list_studies(room.archive).studies
+    assert (listed.joined_by, listed.apart, listed.usable) == ("", apart.apart, False)
     request = same(apart)
     assert request.other_uid == OTHER_FRAME
     assert await room.say(request) is None
     joined = room.report(uid)
     assert joined.joined_by == f"confirmed by {SURGEON} on 2026-11-22 at 09:05 UTC as the same space"
     assert joined.joined_by in joined.series[-1].reason
+    (listed,) = list_studies(room.archive).studies
+    assert (listed.joined_by, listed.apart, listed.usable) == (joined.joined_by, (), True)
     assert joined.apart == ()
     for spot in joined.candidates:
         truth = next(each for each in sentinel_node_scene().scan_sources if each.kind == spot.kind)

@@ -562,7 +562,19 @@ export interface StudyEntry {
   readonly in_use: boolean;
   /** Whether it holds a map to navigate by. */
   readonly usable: boolean;
+  /** Why its CT and activity are in one space; empty where they are not both there. */
+  readonly joined_by?: string;
+  /** What a person might confirm to be one space. */
+  readonly apart?: readonly FramesApart[];
   readonly series: readonly SeriesEntry[];
+}
+
+/** Two frames of reference that nothing joins: what lies in the one has no place in the other. */
+export interface FramesApart {
+  /** Frame of Reference UID (0020,0052) that the map is in. */
+  readonly one_uid: string;
+  /** That of images or drawings which are not used for it. */
+  readonly other_uid: string;
 }
 
 /** What was made of one received series. */
@@ -595,14 +607,6 @@ export interface StudyReport {
   readonly skin: string;
   readonly candidates: readonly CandidateReport[];
   readonly series: readonly SeriesMade[];
-}
-
-/** Two frames of reference that nothing joins: what lies in the one has no place in the other. */
-export interface FramesApart {
-  /** Frame of Reference UID (0020,0052) that the map is in. */
-  readonly one_uid: string;
-  /** That of images or drawings which are not used for it. */
-  readonly other_uid: string;
 }
 
 /** A spot that stands out of its surroundings, as at the scan; a proposal for a person to confirm. */
