@@ -13,6 +13,7 @@ from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.registry import Collector
 
+from acquisition.report import Direction, read_approach
 from acquisition.session.journal import Journal, acting_as
 from devices.clock import Clock
 from display.access.admission import Admission
@@ -43,8 +44,8 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 Chooser = Callable[[StudyChoice], Awaitable[str | None]]
 """Takes the map of a confirmed study into use; returns why not, or None."""
 
-Reporter = Callable[[str], StudyReport | None]
-"""Tells all that was made of a study; takes a moment, for a thread."""
+Reporter = Callable[[str, Direction | None], StudyReport | None]
+"""Tells all that was made of a study, along a planned approach if there is one; takes a moment, for a thread."""
 
 FrameConfirmer = Callable[[FramesRequest], Awaitable[str | None]]
 """Joins two frames of reference on a person's word; returns why not, or None."""
@@ -151,9 +152,13 @@ class Routes:
         """List what was received and what was made of it."""
         return _json(self.exhibits.studies())
 
-    async def study(self, study_uid: str) -> Response:
-        """Tell all that was made of a study."""
-        found = await asyncio.to_thread(self.exhibits.report, study_uid)
+    async def study(self, study_uid: str, approach: str = "") -> Response:
+        """Tell all that was made of a study, along a planned approach too."""
+        try:
+            direction = read_approach(approach) if approach else None
+        except ValueError as exc:
+            return PlainTextResponse(str(exc), status_code=422)
+        found = await asyncio.to_thread(self.exhibits.report, study_uid, direction)
         if found is None:
             return PlainTextResponse("no such study has come in, or it is being read", status_code=404)
         return _json(found)

@@ -122,7 +122,7 @@ class Stage:
             hello=self._hello,
             studies=lambda: list_studies(self._archive),
             choose=self._choose,
-            report=lambda study_uid: report_study(self._archive, study_uid),
+            report=lambda study_uid, approach: report_study(self._archive, study_uid, approach),
             frames=lambda request: act_on_frames(self._archive, self._session, self._journal, request),
             resect=lambda request: act(self._resection, request),
             proceed=lambda request: act_in_procedure(self._session, request, self._hub.newest),

@@ -79,7 +79,7 @@ class SeriesMade(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class RouteReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The shortest straight way in."""
+    """A straight way in."""
 
     entry_mm: Annotated[Point, Meta(description="Where it meets the skin, LPS.")]
     direction: Annotated[Point, Meta(description="Unit vector from there to the spot.")]
@@ -108,10 +108,16 @@ class CandidateReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         float | None, Meta(description="Of an injection site: so near a node of a thousandth might be missed.")
     ]
     shortest_route: Annotated[RouteReport | None, Meta(description="Null where the CT shows no way in.")]
+    planned_route: Annotated[
+        RouteReport | None, Meta(description="Along ``approach``; null without one, and where the CT shows none.")
+    ]
 
 
 class StudyReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Answer to ``GET /v1/studies/<study_uid>``: all that was made of a study, 404 where none of it has come."""
+    """Answer to ``GET /v1/studies/<study_uid>``: all that was made of a study, 404 where none of it has come.
+
+    With ``?approach=x,y,z``, a direction from the skin inwards (LPS), the way along it is told too.
+    """
 
     study_uid: str
     patient_id: str

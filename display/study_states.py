@@ -3,17 +3,20 @@
 import msgspec
 
 from acquisition.archive import StudyArchive
-from acquisition.report import summarise
+from acquisition.report import Direction, summarise
 from acquisition.session.frames import confirmed_frames
 from acquisition.session.journal import Journal
 from acquisition.session.session import Session
 from display.study_messages import FramesRequest, StudyReport
 
 
-def report_study(archive: StudyArchive, study_uid: str) -> StudyReport | None:
-    """Report on a study; None where nothing of it has been read. Looks at every voxel: not for the event loop."""
+def report_study(archive: StudyArchive, study_uid: str, approach: Direction | None = None) -> StudyReport | None:
+    """Report on a study, along a planned approach too where there is one; None where nothing of it has been read.
+
+    Looks at every voxel: not for the event loop.
+    """
     archived = archive.find(study_uid)
-    return None if archived is None else msgspec.convert(summarise(archived.map), StudyReport)
+    return None if archived is None else msgspec.convert(summarise(archived.map, approach), StudyReport)
 
 
 async def act(archive: StudyArchive, session: Session, journal: Journal, request: FramesRequest) -> str | None:

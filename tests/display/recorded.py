@@ -71,7 +71,7 @@ async def proceed(request: ProcedureRequest) -> str | int:
     return f"{request.action}: not in this room"
 
 
-def unreported(_study_uid: str) -> None:
+def unreported(_study_uid: str, _approach: object) -> None:
     """Know no study."""
 
 

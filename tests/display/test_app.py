@@ -224,13 +224,25 @@ def test_a_study_is_reported_or_not_known(exhibits: Exhibits) -> None:
         candidates=(),
         series=(),
     )
-    known = dataclasses.replace(exhibits, report=lambda uid: report if uid == "1.2" else None)
+    approaches: list[tuple[float, float, float] | None] = []
+
+    def tell(study_uid: str, approach: tuple[float, float, float] | None) -> StudyReport | None:
+        approaches.append(approach)
+        return report if study_uid == "1.2" else None
+
+    known = dataclasses.replace(exhibits, report=tell)
     with TestClient(create_app(known), base_url="http://127.0.0.1") as client:
         answer = client.get("/v1/studies/1.2")
         assert answer.headers["content-type"] == "application/json"
         assert msgspec.json.decode(answer.content, type=StudyReport) == report
         unknown = client.get("/v1/studies/1.5")
         assert (unknown.status_code, unknown.text) == (404, "no such study has come in, or it is being read")
+        assert client.get("/v1/studies/1.2?approach=0,1,-0.5").status_code == 200
+        for wrong in ("up", "0,0,0", "1,2", "nan,0,1", "inf,0,0"):
+            refused = client.get(f"/v1/studies/1.2?approach={wrong}")
+            assert refused.status_code == 422
+            assert "wants x,y,z" in refused.text
+    assert approaches == [None, None, (0.0, 1.0, -0.5)]
 
 
 def test_a_persons_word_on_two_frames_reaches_the_room(exhibits: Exhibits) -> None:

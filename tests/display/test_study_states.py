@@ -122,6 +122,24 @@ async def test_a_persons_word_joins_and_parts_two_frames(journal: Journal, repro
     assert told == [("frames joined", SURGEON, frames), ("frames parted", SURGEON, frames)]
 
 
+async def test_depths_along_a_planned_approach(journal: Journal, reprocessed: ReceivedStudy) -> None:
+    """From straight in front the way to each spot is as long as the body is there, never the shortest one."""
+    room, uid = Room(journal), reprocessed.study_uid
+    await room.archive.take(reprocessed)
+    assert await room.say(same(room.report(uid))) is None
+    report = report_study(room.archive, uid, (0.0, 1.0, 0.0))
+    assert report is not None
+    for spot in report.candidates:
+        assert spot.planned_route is not None
+        assert spot.shortest_route is not None
+        assert spot.planned_route.direction == (0.0, 1.0, 0.0)
+        assert spot.planned_route.entry_mm[0] == pytest.approx(spot.centre_mm[0])
+        depth_mm = spot.centre_mm[1] - spot.planned_route.entry_mm[1]
+        assert spot.planned_route.depth_mm == pytest.approx(depth_mm)
+        assert depth_mm > spot.shortest_route.depth_mm - 1.0
+    assert all(spot.planned_route is None for spot in room.report(uid).candidates)
+
+
 async def test_a_restart_holds_to_what_was_confirmed(journal: Journal, reprocessed: ReceivedStudy) -> None:
     """The record says it; of another study it says nothing."""
     room = Room(journal)

@@ -589,7 +589,9 @@ export interface SeriesEntry {
   readonly reason: string;
 }
 
-/** Answer to ``GET /v1/studies/<study_uid>``: all that was made of a study, 404 where none of it has come. */
+/** Answer to ``GET /v1/studies/<study_uid>``: all that was made of a study, 404 where none of it has come.
+
+    With ``?approach=x,y,z``, a direction from the skin inwards (LPS), the way along it is told too. */
 export interface StudyReport {
   readonly study_uid: string;
   readonly patient_id: string;
@@ -641,9 +643,11 @@ export interface CandidateReport {
   readonly masked_within_mm: number | null;
   /** Null where the CT shows no way in. */
   readonly shortest_route: RouteReport | null;
+  /** Along ``approach``; null without one, and where the CT shows none. */
+  readonly planned_route: RouteReport | null;
 }
 
-/** The shortest straight way in. */
+/** A straight way in. */
 export interface RouteReport {
   /** Where it meets the skin, LPS. */
   readonly entry_mm: readonly [number, number, number];
