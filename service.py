@@ -13,7 +13,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -38,10 +37,11 @@ from acquisition.mapping import Decided, MapInUse, share_left
 from acquisition.quality.settings import CheckSource, MorningSettings
 from acquisition.quality.technologist import Unattended
 from acquisition.quality.terminal import Keyboard, Terminal
-from acquisition.reading import read_map_apart
+from acquisition.reading import StudyMap, StudyReader
 from acquisition.recording import Recorder, record
 from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment
+from acquisition.session.frames import confirmed_frames
 from acquisition.session.journal import Journal, JournalUnusable, open_journal
 from acquisition.session.session import Session
 from acquisition.studies import Knowledge
@@ -51,6 +51,7 @@ from config.settings import NavigationSettings, Site
 from config.site import SiteFileError, read_site
 from devices.clock import monotonic
 from devices.dicom.settings import NodeSettings
+from devices.dicom.study import ReceivedStudy
 from devices.dicom.web.access import TokenUnusable
 from devices.errors import DeviceError
 from devices.mqtt import MqttPublisher
@@ -100,6 +101,7 @@ class Room:
         nuclide, session_id = load_nuclides()[site.nuclide], uuid4().hex
         self._localiser = Localiser(clock=monotonic, on_accepted=self._follow)
         self._imager = Imager(clock=monotonic)
+        self._reader = StudyReader()
         self.board = Board()
         map_in_use = MapInUse(
             self._localiser,
@@ -129,6 +131,7 @@ class Room:
             clock=monotonic,
             now=lambda: datetime.now(tz=UTC),
         )
+        self._journal = journal
         self._session.note("started", {"session_id": session_id, "simulated": is_simulated})
         procedure = self._session.procedure
         if procedure.number:
@@ -137,7 +140,7 @@ class Room:
         archive = StudyArchive(
             patient_id=procedure.patient_id or site.procedure.patient_id,
             awaited=procedure.study_uid or None,
-            read=partial(read_map_apart, knowledge=Knowledge(calibrations=site.spect)),
+            read=self._read_study,
             on_use=map_in_use.use,
         )
         self.intake = Intake(
@@ -219,6 +222,7 @@ class Room:
     def jobs(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """Name everything that runs for ever."""
         yield from self.intake.jobs(probes=self._site.probes, trackers=self._site.trackers, node=self._site.dicom)
+        yield "reader", self._reader.run()
         yield "live image", self._imager.run()
         yield from self._stage.jobs()
 
@@ -226,6 +230,12 @@ class Room:
         """Hand on what the estimate accepted."""
         self._imager.take(accepted, posterior)
         self._resection.take(accepted, posterior)
+
+    async def _read_study(self, received: ReceivedStudy) -> StudyMap:
+        """Read a study with what the site and persons know of it."""
+        same_frames = confirmed_frames(self._journal, received.study_uid)
+        knowledge = Knowledge(calibrations=self._site.spect, same_frames=same_frames)
+        return await self._reader.read(received.objects, knowledge)
 
     async def _show(self, archived: ArchivedStudy | None) -> None:
         if archived is not None:

@@ -20,6 +20,9 @@ from threadpoolctl import threadpool_limits
 START_S = 60.0
 """Longest time to the first answer, which waits for an interpreter's start and imports, also on a busy host."""
 
+EXIT_S = 1.0
+"""Longest wait for the exit code of a process that has closed its pipe."""
+
 RESTART_S = 1.0
 """Time until a process that has ended is started again."""
 
@@ -59,7 +62,8 @@ class Companion:
         except TimeoutError as exc:  # before OSError, which it is one of
             raise ProcessDied(f"it hung: no answer in {within_s:.0f} s") from exc
         except (EOFError, OSError) as exc:
-            raise ProcessDied("it ended without an answer") from exc
+            await asyncio.wait({self._ending}, timeout=EXIT_S)
+            raise ProcessDied(f"it ended without an answer, exit code {self._process.returncode}") from exc
 
     async def idle_until(self, event: asyncio.Event) -> None:
         """Ask nothing until an event is set, and clear that.

@@ -33,7 +33,8 @@ class ArchivedStudy:
         return self.study.activity is not None and bool(self.study.patient_id)
 
 
-Reader = Callable[[Sequence[Path]], Awaitable[StudyMap]]
+Reader = Callable[[ReceivedStudy], Awaitable[StudyMap]]
+"""Reads the objects of a study, with what the site and its people know of it."""
 
 
 def _unread(received: ReceivedStudy, former: ArchivedStudy | None, reason: str) -> StudyMap:
@@ -93,7 +94,7 @@ class StudyArchive:
     awaited
         The study that she confirmed before a restart: no other takes its place by itself. None without one.
     read
-        Reads the objects of a study.
+        Reads a study.
     on_use
         Takes the study that has come into use; None where none is any more.
 
@@ -115,6 +116,7 @@ class StudyArchive:
         self._in_use: str | None = None
         self._is_confirmed = False
         self._changing_use = asyncio.Lock()
+        self._reading = asyncio.Lock()
         self.revision = 0
 
     @property
@@ -134,15 +136,35 @@ class StudyArchive:
         One that comes again as it was, as after a restart of the storage node, is not read again: a map that is
         begun anew forgets what was counted.
         """
-        files = await asyncio.to_thread(_states, received.objects)
+        async with self._reading:
+            files = await asyncio.to_thread(_states, received.objects)
+            former = self._studies.get(received.study_uid)
+            if former and former.is_usable and former.files == files:
+                if former.received.conflicts != received.conflicts:
+                    self._studies[received.study_uid] = replace(former, received=received)
+                    self.revision += 1
+                return False
+            await self._renew(received, files)
+        return True
+
+    async def read_again(self, study_uid: str) -> str | None:
+        """Read a study anew, as when a person has said something about it; returns why not, or None."""
+        async with self._reading:
+            archived = self._studies.get(study_uid)
+            if archived is None:
+                return "no such study has come in"
+            files = await asyncio.to_thread(_states, archived.received.objects)
+            await self._renew(archived.received, files)
+        return None
+
+    def find(self, study_uid: str) -> ArchivedStudy | None:
+        """Find a study, None where nothing of it has come in and been read."""
+        return self._studies.get(study_uid)
+
+    async def _renew(self, received: ReceivedStudy, files: Mapping[Path, tuple[int, int] | None]) -> None:
         former = self._studies.get(received.study_uid)
-        if former and former.is_usable and former.files == files:
-            if former.received.conflicts != received.conflicts:
-                self._studies[received.study_uid] = replace(former, received=received)
-                self.revision += 1
-            return False
         try:
-            found, is_read = await self._read(received.objects), True
+            found, is_read = await self._read(received), True
         except ReaderDied as exc:
             found, is_read = _unread(received, former, str(exc)), False
         study = found.study
@@ -159,7 +181,6 @@ class StudyArchive:
             elif is_read and self._in_use == received.study_uid:
                 log.warning("study taken out of use", reason="with what came late it is no map of this patient")
                 await self._use(None)
-        return True
 
     def _is_next(self, archived: ArchivedStudy) -> bool:
         """Whether a study of the patient on the table takes the place of the one in use."""

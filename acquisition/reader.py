@@ -1,25 +1,23 @@
-"""The process that reads one study: ``python -m acquisition.reader PIPE``.
+"""The process that reads a study: ``python -m acquisition.reader CONNECTION`` (``acquisition.apart``).
 
-Takes the paths of the study's objects, and what is known that they do not say, as JSON on standard input; sends
-what it read through the pipe whose descriptor it was started with (``acquisition.reading``).
+Takes the paths of the study's objects, and what is known that they do not say; answers with what it read
+(``acquisition.reading``). Asked None, it answers None: it is there.
 """
 
-import sys
-from multiprocessing.connection import Connection
+from pathlib import Path
 
-from acquisition.apart import stand_back
-from acquisition.reading import read_map, read_question
+from acquisition.apart import answer_all
+from acquisition.reading import StudyMap, read_map
+from acquisition.studies import Knowledge
 
 NICENESS = 10
 """A study may be there a second later; a count or a frame may not."""
 
 
-def main() -> None:
-    """Read the study and answer."""
-    stand_back(NICENESS)
-    with Connection(int(sys.argv[1]), readable=False) as answers:
-        answers.send(read_map(*read_question(sys.stdin.read())))
+def answer(question: tuple[tuple[Path, ...], Knowledge] | None) -> StudyMap | None:
+    """Read a study."""
+    return None if question is None else read_map(*question)
 
 
 if __name__ == "__main__":
-    main()
+    answer_all(answer, niceness=NICENESS)

@@ -4,16 +4,14 @@ A CT of 2,000 slices never delays the tone, and a decoder that crashes or eats a
 """
 
 import asyncio
-import json
-import sys
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from pathlib import Path
 
-from pydantic import TypeAdapter
+import structlog
 
+from acquisition.apart import RESTART_S, START_S, Companion, ProcessDied, run_apart
 from acquisition.studies import Knowledge, Study, read_study
 from acquisition.studies.verdicts import SAME_FRAME
 from acquisition.surfaces import Surface, find_surfaces
@@ -28,18 +26,19 @@ SAME_FRAME_SIGMA_MM = 2.0
 JOINED_SIGMA_MM = 4.0
 """The same where a registration or a person joined them: neither says how well."""
 
-KNOWLEDGE = TypeAdapter(Knowledge)
+LONGEST_S = 300.0
+"""Time after which a study is given up that is still being read: ten times what a CT of 2,000 slices takes."""
+
 NOTHING_KNOWN = Knowledge()
+
+log = structlog.get_logger()
 
 
 class ReaderDied(Exception):
-    """Raised when the process that read a study ended without an answer; ``exit_code`` says how."""
+    """Raised when the process that read a study ended without an answer, or took too long for one."""
 
-    def __init__(self, exit_code: int | None) -> None:
-        super().__init__(
-            f"reading it ended the reader (exit code {exit_code}): an object may be damaged or too large"
-        )
-        self.exit_code = exit_code
+    def __init__(self, how: str) -> None:
+        super().__init__(f"its reader was lost ({how}): an object may be damaged or too large")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,55 +98,74 @@ def make_map(study: Study) -> StudyMap:
     )
 
 
-def _receive(answers: Connection) -> StudyMap | None:
-    try:
-        received: StudyMap = answers.recv()
-    except (EOFError, OSError):  # it ended before its answer, or in the middle of it
-        return None
-    return received
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """Objects to be read, with what is known of them, and who waits for it."""
+
+    objects: tuple[Path, ...]
+    knowledge: Knowledge
+    answer: asyncio.Future[StudyMap]
 
 
-def _ask(objects: Sequence[Path], knowledge: Knowledge) -> bytes:
-    paths = [str(path.absolute()) for path in objects]
-    return json.dumps({"objects": paths, "knowledge": KNOWLEDGE.dump_python(knowledge, mode="json")}).encode()
+class StudyReader:
+    """Reads studies one after the other, each in a process of its own that has started before it is needed.
 
-
-def read_question(asked: str) -> tuple[list[Path], Knowledge]:
-    """Read what the reader's process was asked."""
-    question = json.loads(asked)
-    return [Path(path) for path in question["objects"]], KNOWLEDGE.validate_python(question["knowledge"])
-
-
-async def read_map_apart(objects: Sequence[Path], knowledge: Knowledge = NOTHING_KNOWN) -> StudyMap:
-    """Read a study in another process, with what the site and its people know; cancelling ends it.
-
-    Raises
-    ------
-    ReaderDied
-        Where the process ended before it answered.
-
+    Half of the time that a study takes to be read is an interpreter's start and its imports: they are done while
+    nobody waits. No process reads two studies, so that none inherits what another study did to it.
     """
-    answers, question = Pipe(duplex=False)
-    # a fresh interpreter that imports what it needs: multiprocessing's would import the whole service first
-    with question:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "acquisition.reader", str(question.fileno())),
-            stdin=asyncio.subprocess.PIPE,
-            pass_fds=(question.fileno(),),
-            cwd=Path(__file__).parents[1],
-        )
-    received = asyncio.ensure_future(asyncio.to_thread(_receive, answers))
+
+    def __init__(self) -> None:
+        self._asked: deque[_Asked] = deque()
+        self._woken = asyncio.Event()
+
+    async def read(self, objects: Sequence[Path], knowledge: Knowledge = NOTHING_KNOWN) -> StudyMap:
+        """Have a study read, with what the site and its people know; cancelling ends its process.
+
+        Raises
+        ------
+        ReaderDied
+            Where the process ended before it answered, or did not answer in `LONGEST_S`.
+
+        """
+        answer: asyncio.Future[StudyMap] = asyncio.get_running_loop().create_future()
+        self._asked.append(_Asked(tuple(path.absolute() for path in objects), knowledge, answer))
+        self._woken.set()
+        return await answer
+
+    async def run(self) -> None:
+        """Read what is asked, for ever."""
+        while True:
+            try:
+                async with run_apart("acquisition.reader") as process:
+                    await _answer(process, await self._next(process))
+            except ProcessDied as exc:
+                log.warning("reader lost", reason=str(exc))
+                await asyncio.sleep(RESTART_S)
+
+    async def _next(self, process: Companion) -> _Asked:
+        """Wait for what is asked of a process that is known to be well: its death would be blamed on the study."""
+        while True:
+            while self._asked and self._asked[0].answer.done():
+                self._asked.popleft()
+            if self._asked:
+                await process.ask(None, within_s=START_S)
+                return self._asked.popleft()
+            await process.idle_until(self._woken)
+
+
+async def _answer(process: Companion, asked: _Asked) -> None:
+    """Have a study read, unless whoever asked gives it up."""
+    question = asked.objects, asked.knowledge
+    reading = asyncio.create_task(process.ask(question, within_s=LONGEST_S), name="study")
+    asked.answer.add_done_callback(lambda _: reading.cancel())
     try:
-        await process.communicate(_ask(objects, knowledge))
-        found = await asyncio.shield(received)
+        await asyncio.wait({reading})
     finally:
-        # it has answered, or is not to; once it is gone the pipe ends, and the thread that waits on it
-        if process.returncode is None:
-            process.kill()
-        exit_code = await process.wait()
-        if not received.done():
-            await received
-        answers.close()
-    if found is None:
-        raise ReaderDied(exit_code)
-    return found
+        if not reading.done():
+            asked.answer.cancel()
+    if asked.answer.done():  # given up
+        return
+    try:
+        asked.answer.set_result(reading.result())
+    except ProcessDied as exc:
+        asked.answer.set_exception(ReaderDied(str(exc)))

@@ -2,19 +2,42 @@
 
 import math
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from acquisition.reading import StudyMap
 from acquisition.studies.plans import Uptake
 from navigation.hotspots import Hotspot
-from navigation.routes import Route
+from navigation.routes import Route, planned_route
 from navigation.volume import Volume, VolumeGeometry
 
+Direction: TypeAlias = tuple[float, float, float]
 
-def summarise(found: StudyMap) -> dict[str, Any]:
-    """Give a study as plain JSON values; volumes by their grid and range, not their voxels."""
+
+def read_approach(text: str) -> Direction:
+    """Read a planned approach: ``x,y,z`` (LPS), pointing from the skin inwards, of any length.
+
+    Raises
+    ------
+    ValueError
+        Where it is no direction; the message says what is wanted.
+
+    """
+    try:
+        x, y, z = (float(part) for part in text.split(","))
+    except ValueError:
+        x = y = z = 0.0
+    if not 0 < math.hypot(x, y, z) < math.inf:
+        raise ValueError(f"{text!r} is no direction: wants x,y,z (LPS), pointing from the skin inwards")
+    return x, y, z
+
+
+def summarise(found: StudyMap, approach: Direction | None = None) -> dict[str, Any]:
+    """Give a study as plain JSON values; volumes by their grid and range, not their voxels.
+
+    ``approach`` is a planned one, from the skin inwards (LPS): the way along it is told of each candidate too.
+    """
     study = found.study
     return {
         "study_uid": study.study_uid,
@@ -23,9 +46,10 @@ def summarise(found: StudyMap) -> dict[str, Any]:
         "description": study.description,
         "taken_at": study.taken_at.isoformat() if study.taken_at else None,
         "joined_by": study.joined_by,
+        "apart": [{"one_uid": one, "other_uid": other} for one, other in study.apart],
         "half_life_s": study.half_life_s,
         "skin": found.obstacle or "found",
-        "candidates": [_summarise_spot(spot, found.routes.get(spot.name)) for spot in found.hotspots],
+        "candidates": [_summarise_spot(spot, found, approach) for spot in found.hotspots],
         "series": [
             {
                 "series_uid": report.series_uid,
@@ -43,10 +67,17 @@ def summarise(found: StudyMap) -> dict[str, Any]:
     }
 
 
-def _summarise_spot(spot: Hotspot, route: Route | None) -> dict[str, Any]:
+def _summarise_spot(spot: Hotspot, found: StudyMap, approach: Direction | None) -> dict[str, Any]:
     told = {field.name: _plain(getattr(spot, field.name)) for field in fields(spot)}
-    way_in = {field.name: _plain(getattr(route, field.name)) for field in fields(route)} if route else None
-    return {**told, "shortest_route": way_in}
+    ct, planned = found.study.anatomy, None
+    if ct is not None and approach is not None:
+        planned = planned_route(ct, spot.centre_mm, approach)
+    shortest = found.routes.get(spot.name)
+    return {**told, "shortest_route": _summarise_route(shortest), "planned_route": _summarise_route(planned)}
+
+
+def _summarise_route(route: Route | None) -> dict[str, Any] | None:
+    return {field.name: _plain(getattr(route, field.name)) for field in fields(route)} if route else None
 
 
 def _plain(value: Any) -> Any:

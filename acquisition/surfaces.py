@@ -16,12 +16,15 @@ from skimage.measure import marching_cubes
 from navigation.errors import NavigationError
 from navigation.hotspots import Hotspot
 from navigation.skin import body_of
-from navigation.volume import Volume, VolumeGeometry
+from navigation.volume import Volume, VolumeGeometry, coarsen
 
 Kind = Literal["skin", "bone", "activity"]
 
 STEP_MM = 4.0
-"""Grid of the surfaces of a CT."""
+"""Grid of the surfaces of a CT, about."""
+
+SMOOTH = 0.5
+"""Smoothing of them (Gaussian sigma), in voxels of that grid: no steps of single voxels."""
 
 BONE_ABOVE_HU = 250.0
 
@@ -55,36 +58,28 @@ def find_surfaces(
     """Find the surfaces of a study; one of which there is nothing is left away."""
     found: list[Surface | None] = []
     if anatomy is not None and anatomy.unit == "HU":
-        stride = _stride(anatomy.geometry)
+        coarse = coarsen(anatomy, STEP_MM)
         try:
-            body = ndimage.gaussian_filter(body_of(anatomy).astype(np.float32), [each / 2 for each in stride])
+            body = ndimage.gaussian_filter(body_of(coarse).astype(np.float32), SMOOTH)
         except NavigationError:
-            body = np.zeros(anatomy.values.shape, dtype=np.float32)
-        found.append(_surface("skin", body, 0.5, anatomy.geometry, stride))
-        smooth = ndimage.gaussian_filter(anatomy.values, [each / 2 for each in stride])
-        found.append(_surface("bone", smooth * body, BONE_ABOVE_HU, anatomy.geometry, stride))
+            body = np.zeros(coarse.values.shape, dtype=np.float32)
+        found.append(_surface("skin", body, 0.5, coarse.geometry))
+        smooth = ndimage.gaussian_filter(coarse.values, SMOOTH)
+        found.append(_surface("bone", smooth * body, BONE_ABOVE_HU, coarse.geometry))
     peaks = [spot.peak for spot in hotspots if spot.kind == "target"] or [spot.peak for spot in hotspots]
     if activity is not None and peaks:
         level = HOT_SHARE * min(peaks)
-        found.append(_surface("activity", activity.values, level, activity.geometry, (1, 1, 1)))
+        found.append(_surface("activity", activity.values, level, activity.geometry))
     return tuple(surface for surface in found if surface is not None)
 
 
-def _stride(geometry: VolumeGeometry) -> tuple[int, int, int]:
-    k, j, i = (max(1, round(STEP_MM / spacing)) for spacing in geometry.spacing_mm)
-    return k, j, i
-
-
-def _surface(
-    kind: Kind, values: NDArray[np.float32], level: float, geometry: VolumeGeometry, stride: tuple[int, int, int]
-) -> Surface | None:
-    coarse = values[:: stride[0], :: stride[1], :: stride[2]]
+def _surface(kind: Kind, values: NDArray[np.float32], level: float, geometry: VolumeGeometry) -> Surface | None:
     # below every value outside, so that what reaches the grid's edge is closed there
-    padded = np.pad(coarse, 1, constant_values=min(float(coarse.min()), level - 1.0))
+    padded = np.pad(values, 1, constant_values=min(float(values.min()), level - 1.0))
     if not padded.max() > level:
         return None
     vertices, triangles, _, _ = marching_cubes(padded, level)  # type: ignore[no-untyped-call]  # it has no types
-    places_mm = geometry.positions_mm((vertices - 1.0) * np.array(stride))
+    places_mm = geometry.positions_mm(vertices - 1.0)
     faces = triangles.astype(np.uint32)
     if np.linalg.det(geometry.patient_from_voxel[:3, :3]) > 0:
         faces = faces[:, ::-1]

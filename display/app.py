@@ -1,5 +1,6 @@
 """The display's HTTP server: the page, the feed, volumes, received studies."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.registry import Collector
 
+from acquisition.report import Direction, read_approach
 from acquisition.session.journal import Journal, acting_as
 from devices.clock import Clock
 from display.access.admission import Admission
@@ -30,6 +32,7 @@ from display.procedure_messages import Done, ProcedureRequest
 from display.record_routes import RecordRoutes
 from display.resection_messages import ResectionRequest
 from display.shelf import Shelf
+from display.study_messages import FramesRequest, StudyReport
 from display.trend import TrendMemory
 
 PAGE_FOLDER = Path(__file__).parent / "page" / "dist"
@@ -41,13 +44,19 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 Chooser = Callable[[StudyChoice], Awaitable[str | None]]
 """Takes the map of a confirmed study into use; returns why not, or None."""
 
+Reporter = Callable[[str, Direction | None], StudyReport | None]
+"""Tells all that was made of a study, along a planned approach if there is one; takes a moment, for a thread."""
+
+FrameConfirmer = Callable[[FramesRequest], Awaitable[str | None]]
+"""Joins two frames of reference on a person's word; returns why not, or None."""
+
 Resecter = Callable[[ResectionRequest], Awaitable[str | None]]
 """Marks or counts after an excision; returns why not, or None."""
 
 Proceeder = Callable[[ProcedureRequest], Awaitable[str | int]]
 """Does what a person asks for in the procedure; returns the number of its entry, or why not."""
 
-Asked = TypeVar("Asked", StudyChoice, ResectionRequest, ProcedureRequest)
+Asked = TypeVar("Asked", StudyChoice, FramesRequest, ResectionRequest, ProcedureRequest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +73,12 @@ class Exhibits:
         Makes the first message of a connection.
     studies
         Lists what was received.
+    report
+        Tells all that was made of one.
     choose
         Takes a confirmed study into use.
+    frames
+        Joins or parts two frames of reference of a study.
     resect
         Does what a person marks or counts after an excision.
     proceed
@@ -83,7 +96,9 @@ class Exhibits:
     shelf: Shelf
     hello: Callable[[], Hello]
     studies: Callable[[], StudyList]
+    report: Reporter
     choose: Chooser
+    frames: FrameConfirmer
     resect: Resecter
     proceed: Proceeder
     journal: Journal
@@ -137,6 +152,21 @@ class Routes:
         """List what was received and what was made of it."""
         return _json(self.exhibits.studies())
 
+    async def study(self, study_uid: str, approach: str = "") -> Response:
+        """Tell all that was made of a study, along a planned approach too."""
+        try:
+            direction = read_approach(approach) if approach else None
+        except ValueError as exc:
+            return PlainTextResponse(str(exc), status_code=422)
+        found = await asyncio.to_thread(self.exhibits.report, study_uid, direction)
+        if found is None:
+            return PlainTextResponse("no such study has come in, or it is being read", status_code=404)
+        return _json(found)
+
+    async def frames(self, request: Request) -> Response:
+        """Take a person's word that two frames of reference are one space, or no longer."""
+        return await _do(request, FramesRequest, self.exhibits.frames)
+
     async def procedure(self, request: Request) -> Response:
         """Take the study into use whose patient a person has confirmed."""
         return await _do(request, StudyChoice, self.exhibits.choose)
@@ -187,6 +217,8 @@ def create_app(
     app.add_api_route("/v1/trend", routes.trend)
     app.add_api_route("/v1/volumes/{etag}", routes.volume)
     app.add_api_route("/v1/studies", routes.studies)
+    app.add_api_route("/v1/studies/{study_uid}", routes.study)
+    app.add_api_route("/v1/frames", routes.frames, methods=["POST"])
     app.add_api_route("/v1/procedure", routes.procedure, methods=["POST"])
     app.add_api_route("/v1/procedure/acts", routes.proceed, methods=["POST"])
     app.add_api_route("/v1/procedure/pictures/{seq}", records.keep_picture, methods=["POST"])

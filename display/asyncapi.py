@@ -27,6 +27,7 @@ from display.messages import (
 )
 from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
+from display.study_messages import FramesRequest, StudyReport
 
 JsonObject = dict[str, Any]
 
@@ -46,7 +47,9 @@ TOPICS = {
 
 CARRIED = (
     StudyList,
+    StudyReport,
     StudyChoice,
+    FramesRequest,
     ResectionRequest,
     ProcedureRequest,
     Done,
@@ -220,7 +223,8 @@ _PREFACE = """
     display's token looks; a person signs in with `POST /v1/sign-in` and acts. Without that table whoever is
     at this machine may do both.
 
-    Over HTTP: `GET /v1/studies` answers a StudyList, `POST /v1/procedure` takes a StudyChoice, `POST
+    Over HTTP: `GET /v1/studies` answers a StudyList, `GET /v1/studies/<study_uid>` a StudyReport, `POST
+    /v1/frames` takes a FramesRequest, `POST /v1/procedure` a StudyChoice, `POST
     /v1/procedure/acts` a ProcedureRequest, `POST /v1/procedure/pictures/<seq>` a PNG of what was shown, `GET
     /v1/procedure/report` gives the report, `POST /v1/resection` takes a ResectionRequest, `GET
     /v1/trend?since_seq=` answers a TrendList, and `GET /v1/volumes/<etag>` gives the voxels that a

@@ -18,6 +18,7 @@ from display.messages import (
     StudyEntry,
     StudyList,
 )
+from display.study_messages import FramesApart
 from display.volume_messages import StudyState, SurfaceState, VolumeState
 
 Kind = Literal["probe", "tracker", "dicom", "recorder", "mqtt"]
@@ -107,6 +108,7 @@ def show_study(
         patient_name=study.patient_name,
         description=study.description,
         taken_at_utc=study.taken_at.isoformat() if study.taken_at else None,
+        joined_by=study.joined_by,
         anatomy=anatomy,
         activity=activity,
         surfaces=surfaces,
@@ -130,6 +132,8 @@ def list_studies(archive: StudyArchive) -> StudyList:
                 conflicts=archived.received.conflicts,
                 in_use=archived is in_use,
                 usable=archived.is_usable,
+                joined_by=archived.study.joined_by,
+                apart=tuple(FramesApart(one_uid=one, other_uid=other) for one, other in archived.study.apart),
                 series=tuple(
                     SeriesEntry(
                         series_uid=series.series_uid,

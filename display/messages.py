@@ -14,6 +14,7 @@ from display.access_messages import SignIn
 from display.measures import Age, Matrix, Point
 from display.procedure_messages import ProcedureState
 from display.resection_messages import ResectionState
+from display.study_messages import FramesApart
 from display.volume_messages import LiveImageState, StudyState
 
 VERSION = "1.0"
@@ -331,6 +332,12 @@ class StudyEntry(Struct, frozen=True, kw_only=True):
     ]
     in_use: bool
     usable: Annotated[bool, Meta(description="Whether it holds a map to navigate by.")]
+    joined_by: Annotated[
+        str, Meta(description="Why its CT and activity are in one space; empty where they are not both there.")
+    ] = ""
+    apart: Annotated[
+        tuple[FramesApart, ...], Meta(description="What a person might confirm to be one space.")
+    ] = ()
     series: tuple[SeriesEntry, ...]
 
 

@@ -7,7 +7,8 @@ from msgspec import Meta, Struct
 StepName: TypeAlias = Literal[
     "patient", "plan", "time-out", "skin scan", "incision", "in vivo", "ex vivo", "bed", "ended"
 ]
-SortName: TypeAlias = Literal["target", "injection", "neither"]
+ProposedName: TypeAlias = Literal["target", "injection", "neither"]
+SortName: TypeAlias = Literal["target", "injection", "organ", "neither"]
 
 
 class MoveState(Struct, frozen=True, kw_only=True):
@@ -23,7 +24,8 @@ class PlannedState(Struct, frozen=True, kw_only=True):
     """A hot spot of the map, for a person to say what it is."""
 
     name: str
-    proposed: Annotated[SortName, Meta(description="What it is taken for until somebody says.")]
+    proposed: Annotated[ProposedName, Meta(description="What it is taken for until somebody says.")]
+    proposal: Annotated[str, Meta(description="What organ it may be instead, and why; empty for none.")] = ""
     confirmed: Annotated[SortName | None, Meta(description="What a person says it is; null: not yet.")]
     side: Annotated[Literal["left", "right", "midline"], Meta(description="Of the patient.")]
     depth_mm: Annotated[float | None, Meta(description="Under the skin of the CT.")]
@@ -62,7 +64,9 @@ class ProcedureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     to: Annotated[StepName | None, Meta(description="To ``move`` to.")] = None
     reason: Annotated[str, Meta(max_length=500, description="Why, where something is missing.")] = ""
     name: Annotated[str | None, Meta(description="Of the hot spot (sort) or the item (check).")] = None
-    sort: Annotated[SortName | None, Meta(description="What the hot spot is.")] = None
+    sort: Annotated[
+        SortName | None, Meta(description="What the hot spot is; an organ takes up tracer and is no target.")
+    ] = None
 
 
 class Done(Struct, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ def show_procedure(session: Session) -> ProcedureState:
             PlannedState(
                 name=source.name,
                 proposed=source.proposed,
+                proposal=source.proposal,
                 confirmed=procedure.sorts.get(source.name),
                 side=source.side,
                 depth_mm=source.depth_mm,

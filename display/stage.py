@@ -25,6 +25,8 @@ from display.messages import VERSION, GuidanceNotice, HealthNotice, Hello, Study
 from display.procedure_states import act as act_in_procedure
 from display.resection_states import act
 from display.shelf import Shelf, shelve, shelve_surface
+from display.study_states import act as act_on_frames
+from display.study_states import report_study
 from display.trend import TrendMemory
 
 FRAME_INTERVAL_S = 0.05
@@ -120,6 +122,8 @@ class Stage:
             hello=self._hello,
             studies=lambda: list_studies(self._archive),
             choose=self._choose,
+            report=lambda study_uid, approach: report_study(self._archive, study_uid, approach),
+            frames=lambda request: act_on_frames(self._archive, self._session, self._journal, request),
             resect=lambda request: act(self._resection, request),
             proceed=lambda request: act_in_procedure(self._session, request, self._hub.newest),
             journal=self._journal,

@@ -45,6 +45,13 @@ class StudyState(Struct, frozen=True, kw_only=True):
     patient_name: str
     description: str
     taken_at_utc: Annotated[str | None, Meta(description="ISO 8601; null where the objects do not say.")]
+    joined_by: Annotated[
+        str,
+        Meta(
+            description="Why CT and activity are in one space: the same Frame of Reference UID, a registration "
+            "object, or who confirmed it; empty where they are not both there."
+        ),
+    ] = ""
     anatomy: Annotated[VolumeState | None, Meta(description="CT.")]
     activity: Annotated[VolumeState | None, Meta(description="SPECT or PET.")]
     surfaces: Annotated[tuple[SurfaceState, ...], Meta(description="Of skin, bone and what is hot.")]

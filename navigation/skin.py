@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from navigation.errors import NavigationError
 from navigation.tissue import LAYER_MM, Skin
-from navigation.volume import Volume
+from navigation.volume import Volume, coarsen
 
 Array = NDArray[np.float64]
 
@@ -21,10 +21,10 @@ BODY_ABOVE_HU = -300.0
 """Half way between air and fat, softened: the body's edge in CT."""
 
 STEP_MM = 2.5
-"""Coarsest step of the distance grid: finer than a skin that moves with breathing deserves."""
+"""Step of the distance grid, about: finer than a skin that moves with breathing deserves."""
 
 MARGIN_MM = 60.0
-"""Air added around the scan, so that a tip above the patient still finds the skin."""
+"""Air added around the body, so that a tip above the patient still finds the skin."""
 
 SMOOTH_MM = 3.0
 """Smoothing of the distance (Gaussian sigma), so that normals do not follow single voxels."""
@@ -98,16 +98,21 @@ class SkinSurface:
     """
 
     def __init__(self, ct: Volume) -> None:
-        spacing_mm = np.array(ct.geometry.spacing_mm)
-        linear = ct.geometry.patient_from_voxel[:3, :3] / spacing_mm
+        coarse = coarsen(ct, STEP_MM)
+        self._step_mm = np.array(coarse.geometry.spacing_mm)
+        linear = coarse.geometry.patient_from_voxel[:3, :3] / self._step_mm
         if np.abs(linear.T @ linear - np.eye(3)).max() > 1e-3:
             raise NavigationError("skin: the CT's axes are not at right angles; resample it without gantry tilt")
-        stride = np.maximum(np.round(STEP_MM / spacing_mm), 1).astype(int)
-        self._step_mm = spacing_mm * stride
         margin = np.ceil(MARGIN_MM / self._step_mm).astype(int)
-        body = np.pad(body_of(ct)[:: stride[0], :: stride[1], :: stride[2]], [(each, each) for each in margin])
+        scanned = body_of(coarse)
+        # table and air around it cost time and tell nothing
+        (within,) = ndimage.find_objects(scanned, max_label=1)
+        body = np.pad(scanned[within], [(each, each) for each in margin])
         outside: Any = ndimage.distance_transform_edt(~body, sampling=self._step_mm)
-        inside: Any = ndimage.distance_transform_edt(body, sampling=self._step_mm)
+        # the body with the air next to it
+        core = tuple(slice(each - 1, side - each + 1) for each, side in zip(margin, body.shape, strict=True))
+        inside = np.zeros_like(outside)
+        inside[core] = ndimage.distance_transform_edt(body[core], sampling=self._step_mm)
         # both count to the far side's voxel centres; the skin lies half a step before either
         signed = np.where(body, -inside, outside) - np.where(body, -0.5, 0.5) * self._step_mm.min()
         smooth = ndimage.gaussian_filter(signed.astype(np.float32), SMOOTH_MM / self._step_mm)
@@ -115,9 +120,9 @@ class SkinSurface:
         self._slopes = tuple(
             np.gradient(smooth, step, axis=axis).astype(np.float32) for axis, step in enumerate(self._step_mm)
         )
-        self._attenuation = self._inside(ct.values[:: stride[0], :: stride[1], :: stride[2]], body, margin)
+        self._attenuation = self._inside(coarse.values[within], body, margin)
         self._axes = linear
-        self._first_mm = ct.geometry.positions_mm(-margin * stride)
+        self._first_mm = coarse.geometry.positions_mm(np.array([each.start for each in within]) - margin)
 
     def _inside(
         self, hu: NDArray[np.float32], body: NDArray[np.bool_], margin: NDArray[np.int_]

@@ -4,7 +4,7 @@ Index order is (k, j, i) = (slice, row, column), index coordinates are voxel cen
 DICOM patient axes (LPS).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -102,3 +102,26 @@ class Volume:
         flat = index.reshape(-1, 3).T
         sampled = map_coordinates(self.values, flat, output=np.float64, order=1, cval=outside)
         return np.asarray(sampled).reshape(index.shape[:-1])
+
+
+def coarsen(volume: Volume, step_mm: float) -> Volume:
+    """Average blocks of voxels so that the grid's steps come as near to ``step_mm`` as whole blocks allow.
+
+    Steps that are as wide already stay; voxels at the far end that fill no block are left away.
+    """
+    values, affine = volume.values, np.array(volume.geometry.patient_from_voxel)
+    sides = [
+        min(max(1, round(step_mm / step)), size)
+        for step, size in zip(volume.geometry.spacing_mm, values.shape, strict=True)
+    ]
+    if max(sides) == 1:
+        return volume
+    affine[:3, 3] = volume.geometry.positions_mm((np.array(sides) - 1) / 2)
+    affine[:3, :3] *= sides
+    for axis, side in enumerate(sides):
+        along = np.moveaxis(values, axis, 0)
+        whole = len(along) // side * side
+        blocks = sum((along[first:whole:side] for first in range(1, side)), start=along[:whole:side])
+        values = np.moveaxis(blocks / np.float32(side), 0, axis)
+    geometry = replace(volume.geometry, patient_from_voxel=affine, shape=values.shape)
+    return replace(volume, geometry=geometry, values=np.ascontiguousarray(values))

@@ -127,6 +127,15 @@ class Journal:
             yield from found
             seq = found[-1].seq
 
+    def of(self, *kinds: str) -> list[Entry]:
+        """Give all entries of some kinds, oldest first."""
+        rows = self._database.execute(
+            "SELECT seq, at_utc, person, kind, told FROM entry WHERE kind IN (SELECT value FROM json_each(?)) "
+            "ORDER BY seq",
+            (json.dumps(kinds),),
+        )
+        return [_entry(row) for row in rows]
+
     def picture(self, seq: int) -> bytes | None:
         """Find the picture that belongs to an entry, None where there is none."""
         row = self._database.execute("SELECT png FROM picture WHERE seq = ?", (seq,)).fetchone()

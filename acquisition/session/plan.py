@@ -27,6 +27,8 @@ class PlannedSource:
         As on the map.
     proposed
         What it is taken for until a person says what it is.
+    proposal
+        What organ it may be instead, and why; "" for none.
     side
         ``"left"``, ``"right"`` or ``"midline"`` of the patient.
     depth_mm
@@ -39,19 +41,20 @@ class PlannedSource:
     """
 
     name: str
-    proposed: Sort
+    proposed: Literal["target", "injection"]
     side: Literal["left", "right", "midline"]
     depth_mm: float | None
     activity_mbq: float | None
     skin_rate_cps: float | None
+    proposal: str = ""
 
 
 def sorted_spots(spots: Sequence[Hotspot], sorts: Mapping[str, Sort]) -> list[Hotspot]:
-    """Give the hot spots as a person sorted them: each of its kind, without those that are neither."""
+    """Give the hot spots as a person sorted them: each of its kind, without organs and those that are neither."""
     kept = []
     for spot in spots:
         sort = sorts.get(spot.name, spot.kind)
-        if sort != "neither":
+        if sort == "target" or sort == "injection":  # noqa: PLR1714 - what the types are told by
             kept.append(replace(spot, kind=sort))
     return kept
 
@@ -86,6 +89,7 @@ def _planned(
     return PlannedSource(
         name=spot.name,
         proposed=spot.kind,
+        proposal=spot.proposal,
         side=side,
         depth_mm=depth_mm,
         activity_mbq=activity_mbq,

@@ -8,7 +8,8 @@ from typing import Literal
 from acquisition.session.journal import Entry
 from acquisition.session.steps import Step
 
-Sort = Literal["target", "injection", "neither"]
+Sort = Literal["target", "injection", "organ", "neither"]
+"""What a person says of a hot spot; an organ takes up tracer by its nature and is no target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,8 @@ class Procedure:
                 )
             case "study":
                 changed = replace(self, study_uid=told["study_uid"], sorts={})
+            case "frames joined" | "frames parted" if told["study_uid"] == self.study_uid:
+                changed = replace(self, sorts={})  # another map: its hot spots are not those that were sorted
             case "sorted":
                 changed = replace(self, sorts={**self.sorts, told["name"]: told["as"]})
             case "checked":

@@ -12,6 +12,7 @@ from acquisition.resection.bed import Decision
 from acquisition.resection.record import Findings, Recorded, read_back
 from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment, Item, time_out
+from acquisition.session.frames import JOINED, PARTED
 from acquisition.session.journal import Journal
 from acquisition.session.plan import PlannedSource, plan_of
 from acquisition.session.procedure import Procedure, Sort, fold
@@ -149,6 +150,21 @@ class Session:
         await self._journal.settle()
         await self._sort(self.procedure.sorts)
         return None
+
+    async def confirm_frames(self, study_uid: str, frames: tuple[str, str], *, is_same: bool) -> str | None:
+        """Enter whether two frames of reference of a study are one space; returns why not, or None.
+
+        What its hot spots are is then to be said anew: with other volumes they are others.
+        """
+        procedure = self.procedure
+        is_planned_by = self.is_open and procedure.study_uid == study_uid
+        if is_planned_by and procedure.step not in {Step.PATIENT, Step.PLAN}:
+            return f"this study is the map at the step {procedure.step}: go back to plan first"
+        self._add(JOINED if is_same else PARTED, {"study_uid": study_uid, "frames": list(frames)})
+        await self._journal.settle()
+        if is_planned_by:
+            await self._sort(self.procedure.sorts)
+        return self.failure or None
 
     async def check(self, name: str) -> str | None:
         """Confirm an item of the time-out; returns why not, or None."""

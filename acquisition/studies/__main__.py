@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +12,12 @@ import structlog
 import typer
 
 from acquisition.reading import make_map
-from acquisition.report import summarise
+from acquisition.report import Direction, read_approach, summarise
 from acquisition.studies.plans import Knowledge
 from acquisition.studies.registration import SameFrames
 from acquisition.studies.study import read_studies
 from navigation.hotspots import Hotspot
-from navigation.routes import Route
+from navigation.routes import Route, planned_route
 
 
 def _confirm(text: str) -> SameFrames:
@@ -26,9 +27,20 @@ def _confirm(text: str) -> SameFrames:
     return SameFrames(frames=(one, other), confirmed_by="the command line")
 
 
+def _direct(text: str) -> Direction:
+    try:
+        return read_approach(text)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc), param_hint="--approach") from exc
+
+
 def main(
     path: Annotated[Path, typer.Argument(exists=True, help="A DICOM file, or a folder searched to its depth.")],
     *,
+    approach: Annotated[
+        str | None,
+        typer.Option(help="X,Y,Z: a planned approach (LPS, pointing inwards), along which depths are told too."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
     same_frames: Annotated[
         list[str] | None,
@@ -39,10 +51,13 @@ def main(
 ) -> None:
     """Print every study found, of each series whether it is used and why, and the candidate targets."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    direction = _direct(approach) if approach else None
     files = sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
     studies = read_studies(files, Knowledge(same_frames=tuple(_confirm(text) for text in same_frames or ())))
     if as_json:
-        typer.echo(json.dumps([summarise(make_map(study)) for study in studies], indent=2, allow_nan=False))
+        typer.echo(
+            json.dumps([summarise(make_map(study), direction) for study in studies], indent=2, allow_nan=False)
+        )
         return
     for found in map(make_map, studies):
         study = found.study
@@ -51,10 +66,15 @@ def main(
             mark = "yes" if report.accepted else "no "
             typer.echo(f"  {mark}  {report.modality:4} {report.objects:5}  {report.description}  {report.reason}")
         for spot in found.hotspots:
-            typer.echo(f"  {spot.name}: {_describe(spot, found.routes.get(spot.name))}")
+            ways = [("by the shortest way", found.routes.get(spot.name))]
+            if direction and study.anatomy:
+                ways.append(
+                    ("along the planned approach", planned_route(study.anatomy, spot.centre_mm, direction))
+                )
+            typer.echo(f"  {spot.name}: {_describe(spot, ways)}")
 
 
-def _describe(spot: Hotspot, route: Route | None) -> str:
+def _describe(spot: Hotspot, ways: Sequence[tuple[str, Route | None]]) -> str:
     x_mm, y_mm, z_mm = spot.centre_mm
     sigma_mm = math.sqrt(float(np.linalg.eigvalsh(spot.covariance_mm2).max()))
     activity = (
@@ -63,8 +83,7 @@ def _describe(spot: Hotspot, route: Route | None) -> str:
         else f"{spot.activity_mbq:.3g} MBq (a factor {spot.activity_factor:.2g} either way)"
     )
     parts = [f"at {x_mm:.1f}, {y_mm:.1f}, {z_mm:.1f} mm +- {sigma_mm:.1f}", activity, f"{spot.volume_ml:.2g} mL"]
-    if route:
-        parts.append(f"{route.depth_mm:.0f} mm deep")
+    parts += [f"{route.depth_mm:.0f} mm deep {words}" for words, route in ways if route]
     if spot.masked_within_mm:
         parts.append(f"may hide a node of a thousandth of it within {spot.masked_within_mm:.0f} mm")
     if spot.proposal:

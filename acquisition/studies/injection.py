@@ -18,6 +18,15 @@ from navigation.uptake import Sex, UptakeFactors, decayed_dose_bq, uptake_factor
 GE_SCAN_TIME = "GEMS_PETD_01", 0x0009, 0x0D
 """Private creator, group and element of GE's scan date and time: the decay reference of reprocessed series."""
 
+SIEMENS_DECAY_TIME = "SIEMENS MED PT", 0x0071, 0x22
+"""Private creator, group and element of Siemens' Decay Correction DateTime.
+
+"The date and time to which the image was decay corrected" (conformance statement of the Biograph TruePoint 6.7).
+"""
+
+LONGEST_SCAN = timedelta(hours=6)
+"""No scan takes longer; a decay reference further before its first slice is of another day than the others."""
+
 LONGEST_HALF_LIFE_WITHOUT_DATE_S = 12 * 3600.0
 """Where the injection's date is missing it is that of the scan or the day before; a longer-lived nuclide may have
 been injected days ago.
@@ -49,8 +58,9 @@ def read_half_life_s(first: Attributes) -> float | None:
 def read_reference(slices: Sequence[Attributes]) -> Reference:
     """Find the reference time of a series that is corrected for decay.
 
-    ADMIN: the injection. START: the series' start if that is not after the first acquisition (workstations write
-    the time of their reformatting there), else GE's private scan time, else the first acquisition.
+    ADMIN: the injection. START: Siemens' own word for it; else the series' start if that is not after the first
+    acquisition (workstations write the time of their reformatting there), else GE's private scan time, else the
+    first acquisition.
     """
     first = slices[0]
     kind = first.text("DecayCorrection")
@@ -61,7 +71,11 @@ def read_reference(slices: Sequence[Attributes]) -> Reference:
         return Reference(at=None, words=f"{attribute_name('DecayCorrection')} is {kind or 'missing'}")
     earliest = _earliest_acquisition(slices)
     series_at = read_moment(first, "SeriesDate", "SeriesTime")
-    if series_at and (earliest is None or series_at <= earliest):
+    if siemens_at := parse_datetime(first.private_text(*SIEMENS_DECAY_TIME), zone_of=first):
+        at, words = siemens_at, "Siemens' private decay correction time (0071,xx22)"
+        if earliest and not timedelta(0) <= earliest - at <= LONGEST_SCAN:
+            return Reference(at=None, words=f"{words} is {at}, and {earliest} is the first acquisition")
+    elif series_at and (earliest is None or series_at <= earliest):
         at, words = series_at, "the start of the series"
     elif scan_at := _ge_scan_time(first):
         at, words = scan_at, "GE's private scan time (0009,100d)"

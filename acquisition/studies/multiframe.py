@@ -160,18 +160,16 @@ def read_rescale(frames: Sequence[FunctionalGroups]) -> tuple[Array, Array, set[
         slopes[number] = group.number("RescaleSlope")
         intercepts[number] = group.number("RescaleIntercept")
         types.add(group.text("RescaleType") or "missing")
-        if slopes[number] == 0:
-            raise SeriesRefused(f"{attribute_name('RescaleSlope')} is 0 in {group.where}")
+        if slopes[number] <= 0:
+            raise SeriesRefused(f"{attribute_name('RescaleSlope')} is {slopes[number]:g} in {group.where}")
     return slopes, intercepts, types
 
 
 def scale_frames(pixels: NDArray[np.generic], slopes: Array, intercepts: Array) -> NDArray[np.float32]:
-    """Scale each frame by its own slope and intercept; raises `SeriesRefused` where a value is not finite."""
+    """Scale each frame by its own slope and intercept."""
     values = np.empty(pixels.shape, dtype=np.float32)
     for number, frame in enumerate(pixels):
         rescale(frame, float(slopes[number]), float(intercepts[number]), out=values[number])
-    if not np.isfinite(values).all():
-        raise SeriesRefused("the pixels hold values that are not finite")
     return values
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
@@ -62,6 +63,10 @@ def read_object(path: Path) -> StoredObject:
             return _read(path)
     except ObjectUnreadable:
         raise
+    except InvalidDicomError as exc:
+        raise ObjectUnreadable(
+            f"{path.name} is no readable DICOM object: it does not begin as a DICOM file does", path=path
+        ) from exc
     except Exception as exc:
         # pydicom raises whatever broken bytes trip over: ValueError, KeyError, struct.error, RecursionError ...
         raise ObjectUnreadable(f"{path.name} is no readable DICOM object: {exc}", path=path) from exc

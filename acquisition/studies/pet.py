@@ -1,6 +1,7 @@
 """PET series (PS3.3 A.21, and A.72 legacy-converted) into activity concentration where they say enough."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,8 @@ def plan_converted_pet(objects: Sequence[StoredObject], _: Beside) -> VolumePlan
     """
     stored, frames = read_one(objects)
     geometry, order = place_frames(stored.attributes, frames)
-    values = read_pet_values([flatten(stored.attributes, frame) for frame in frames])
+    flat = [flatten(stored.attributes, frame) for frame in frames]
+    values = read_pet_values(flat)
     slopes, intercepts = read_rescale(frames)[:2]
 
     def read() -> tuple[Volume, str]:
@@ -57,7 +59,7 @@ def plan_converted_pet(objects: Sequence[StoredObject], _: Beside) -> VolumePlan
         scaled = scale_frames(pixels, slopes * values.factors, intercepts * values.factors)
         return _make(geometry, values, scaled[order]), values.words
 
-    return _plan(geometry, values, read)
+    return replace(_plan(geometry, values, read), first=flat[0])
 
 
 def _plan(geometry: VolumeGeometry, values: PetValues, read: Reading) -> VolumePlan:

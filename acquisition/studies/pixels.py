@@ -44,6 +44,12 @@ def check_pixels(stored: StoredObject, *, frames: int) -> None:
         raise SeriesRefused(
             f"{attribute_name('BitsAllocated')} of {stored.path.name} is {bits}, not 1, 8, 16, 32 or 64"
         )
+    stored_bits, high_bit = attributes.optional_number("BitsStored"), attributes.optional_number("HighBit")
+    if stored_bits is not None and high_bit is not None and high_bit != stored_bits - 1:
+        raise SeriesRefused(
+            f"{attribute_name('HighBit')} of {stored.path.name} is {high_bit:.0f} "
+            f"and {attribute_name('BitsStored')} {stored_bits:.0f}: one of them lies"
+        )
     voxels = frames * attributes.count("Rows") * attributes.count("Columns")
     if voxels > LARGEST_VOLUME_VOXELS:
         raise SeriesRefused(

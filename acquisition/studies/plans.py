@@ -79,6 +79,8 @@ class VolumePlan:
         Reads the pixels; gives the volume and a sentence on its values. Raises `SeriesRefused`.
     uptake
         Of a PET.
+    first
+        Attributes of its first frame where the object's own do not hold them, as of a converted one.
 
     """
 
@@ -88,3 +90,4 @@ class VolumePlan:
     taken_at: datetime | None
     read: Reading
     uptake: Uptake | None = None
+    first: Attributes | None = None

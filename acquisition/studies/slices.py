@@ -86,8 +86,8 @@ def read_stack(stack: Stack, *, factors: NDArray[np.float64] | None = None) -> N
     for index, stored in enumerate(stack.objects):
         slope = stored.attributes.number("RescaleSlope")
         intercept = stored.attributes.number("RescaleIntercept")
-        if slope == 0:
-            raise SeriesRefused(f"{attribute_name('RescaleSlope')} is 0 in {stored.path.name}")
+        if slope <= 0:
+            raise SeriesRefused(f"{attribute_name('RescaleSlope')} is {slope:g} in {stored.path.name}")
         factor = 1.0 if factors is None else factors[index]
         rescale(read_pixels(stored, frames=1)[0], slope * factor, intercept * factor, out=values[index])
     return values

@@ -10,6 +10,7 @@ import structlog
 
 from acquisition.studies.attributes import attribute_name
 from acquisition.studies.errors import ObjectUnreadable, SeriesRefused
+from acquisition.studies.injection import read_half_life_s
 from acquisition.studies.objects import StoredObject, read_object
 from acquisition.studies.plans import Knowledge, Role
 from acquisition.studies.series import Series, SeriesReport, group_series
@@ -48,6 +49,9 @@ class Study:
         confirmed it; "" where they are not both there.
     outlines
         Targets that people drew, in the same space.
+    apart
+        Frame of Reference UIDs (0020,0052) that nothing joins, in pairs: of the space in use, and of something
+        that is not used for it. A person may confirm that they are one space.
 
     """
 
@@ -62,6 +66,7 @@ class Study:
     activity: Volume | None
     joined_by: str = ""
     outlines: tuple[Outline, ...] = ()
+    apart: tuple[tuple[str, str], ...] = ()
 
 
 def read_study(paths: Sequence[Path], knowledge: Knowledge = NOTHING) -> Study:
@@ -121,6 +126,7 @@ def _assemble(
         activity=verdicts.volume("activity"),
         joined_by=verdicts.joined_by,
         outlines=tuple(verdicts.outlines),
+        apart=tuple(sorted(verdicts.apart)),
     )
 
 
@@ -186,10 +192,12 @@ def _label(objects: Sequence[StoredObject], keyword: str) -> str:
 
 def _half_life_s(series: Sequence[Series], verdicts: Verdicts) -> float | None:
     """Radionuclide Half Life (0018,1075) of the first radiopharmaceutical (PS3.3 C.8.9.2, type 3)."""
-    objects = next((one.objects for one in series if one.series_uid == verdicts.chosen.get("activity")), ())
+    chosen = verdicts.chosen.get("activity")
+    if chosen is None:
+        return None
+    (objects,) = (one.objects for one in series if one.series_uid == chosen)
     try:
-        items = objects[0].attributes.items("RadiopharmaceuticalInformationSequence") if objects else ()
-        return items[0].optional_number("RadionuclideHalfLife") if items else None
+        return read_half_life_s(verdicts.plans[chosen].first or objects[0].attributes)
     except SeriesRefused as exc:
         log.warning("unreadable half-life", reason=str(exc))
         return None

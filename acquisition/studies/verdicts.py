@@ -37,6 +37,9 @@ DRAWN: dict[uid.UID, DrawnReader] = {
 
 SAME_FRAME = f"the same {attribute_name('FrameOfReferenceUID')}"
 
+GREATEST = 1e12
+"""Values beyond are of a slope that lies: 1 GBq in 1 mL, 1,000 times over."""
+
 log = structlog.get_logger()
 
 
@@ -61,6 +64,8 @@ class Verdicts:
         Why anatomy and activity are in one space.
     outlines
         Drawn targets, in that space.
+    apart
+        Frame of Reference UIDs that nothing joins: of the space in use, and of something that is not used for it.
 
     """
 
@@ -71,6 +76,7 @@ class Verdicts:
     chosen: dict[Role, str] = field(default_factory=dict)
     joined_by: str = ""
     outlines: list[Outline] = field(default_factory=list)
+    apart: set[tuple[str, str]] = field(default_factory=set)
     _links: FrameLinks = field(default_factory=FrameLinks)
     _drawn: dict[str, Drawn] = field(default_factory=dict)
 
@@ -91,9 +97,10 @@ class Verdicts:
             [one for one in series if _is(one, uid.SpatialRegistrationStorage)], knowledge.same_frames
         )
         mappings: dict[str, tuple[Attributes, ...]] = {}
+        here = frozenset(stored.sop_instance_uid for one in series for stored in one.objects)
         for one in series:
             if _is(one, uid.RealWorldValueMappingStorage):
-                self._try(one.series_uid, partial(self._read_mappings, one, mappings))
+                self._try(one.series_uid, partial(self._read_mappings, one, mappings, here))
         beside = Beside(mappings=mappings, calibrations=knowledge.calibrations)
         for kind, reader in DRAWN.items():
             for one in series:
@@ -124,11 +131,16 @@ class Verdicts:
     def _plan(self, one: Series, beside: Beside) -> None:
         self.plans[one.series_uid] = plan_volume(one, beside)
 
-    def _read_mappings(self, one: Series, mappings: dict[str, tuple[Attributes, ...]]) -> None:
+    def _read_mappings(
+        self, one: Series, mappings: dict[str, tuple[Attributes, ...]], here: frozenset[str]
+    ) -> None:
         found = read_mapping_objects(one.objects)
         mappings.update(found)
-        self.applied.add(one.series_uid)
         self.reasons[one.series_uid] = f"real-world value mappings of {len(found)} objects"
+        if here.isdisjoint(found):
+            self.reasons[one.series_uid] += ", none of which has come"
+        else:
+            self.applied.add(one.series_uid)
 
     def _read_links(self, registrations: Sequence[Series], same_frames: Collection[SameFrames]) -> None:
         links = list(confirm_links(same_frames))
@@ -195,7 +207,11 @@ class Verdicts:
 
     def _read(self, series_uid: str) -> None:
         plan = self.plans[series_uid]
-        self.volumes[series_uid], words = plan.read()
+        volume, words = plan.read()
+        smallest, largest = float(volume.values.min()), float(volume.values.max())
+        if not (smallest > -GREATEST and largest < GREATEST):  # so that what is not a number is refused too
+            raise SeriesRefused(f"the pixels hold values that cannot be: from {smallest:g} to {largest:g}")
+        self.volumes[series_uid] = volume
         self.reasons[series_uid] = f"used as {plan.role}: {words}"
 
     def _join(self) -> None:
@@ -237,6 +253,7 @@ class Verdicts:
                 for outline in drawn.targets
                 if (link := links[outline.frame_of_reference_uid]) is not None
             ]
+            self.apart.update((space, uid) for uid, link in links.items() if link is None)
             self.outlines.extend(placed)
             if placed:
                 self.applied.add(series_uid)
@@ -253,10 +270,12 @@ class Verdicts:
                 continue
             other = self.plans[self.chosen.get("anatomy") or self.chosen[plan.role]]
             here, there = plan.geometry.frame_of_reference_uid, other.geometry.frame_of_reference_uid
+            if self._links.find(to_uid=there, from_uid=here) is not None:
+                self.reasons[series_uid] = f"not used: another series is preferred as {plan.role}"
+                continue
+            self.apart.add((there, here))
             self.reasons[series_uid] = (
-                f"not used: another series is preferred as {plan.role}"
-                if self._links.find(to_uid=there, from_uid=here) is not None
-                else f"not used: its {attribute_name('FrameOfReferenceUID')} is not that of the {other.role}, "
+                f"not used: its {attribute_name('FrameOfReferenceUID')} is not that of the {other.role}, "
                 "so how the two lie to each other is unknown: send their registration object, or let a person "
                 f"confirm that {here} and {there} are the same space"
             )

@@ -249,7 +249,7 @@ class NodeSettings(Section):
         description="Processes that associations are spread over; 0 for the node's own only.",
     )
     quiet_s: float = Field(
-        default=2.0,
+        default=1.0,
         ge=0,
         le=600,
         description="A study is complete this long after its last object, once its association has ended.",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from navigation.hotspots.finding import Hotspot
 from navigation.skin import body_of
-from navigation.volume import Volume
+from navigation.volume import Volume, coarsen
 
 SLAB_MM = 8.0
 """Height of the slab around a spot whose width and depth count as the body's there."""
@@ -91,9 +91,8 @@ def _propose(number: int, spots: Sequence[Hotspot], places: Sequence[Place | Non
 
 def _body_points_mm(ct: Volume) -> NDArray[np.float64]:
     """Places in the body, LPS mm, some 8 mm apart."""
-    stride = np.maximum(1, np.round(8.0 / np.array(ct.geometry.spacing_mm))).astype(int)
-    body = body_of(ct)[:: stride[0], :: stride[1], :: stride[2]]
-    return ct.geometry.positions_mm(np.argwhere(body) * stride)
+    coarse = coarsen(ct, SLAB_MM)
+    return coarse.geometry.positions_mm(np.argwhere(body_of(coarse)))
 
 
 def _place(centre_mm: NDArray[np.float64], body_mm: NDArray[np.float64]) -> Place | None:

@@ -1,7 +1,6 @@
 """Which study's map is in use: the one of the patient on the table, and never another's."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.reading import ReaderDied, StudyMap
 from acquisition.studies import Study
-from devices.dicom.study import FOUND_AT_START
+from devices.dicom.study import FOUND_AT_START, ReceivedStudy
 from tests.acquisition.received import received, study, study_map
 
 
@@ -38,11 +37,11 @@ class Ward:
         self.slow: dict[str, asyncio.Event] = {}
         self.archive = StudyArchive(patient_id=patient_id, awaited=awaited, read=self._read, on_use=self._use)
 
-    async def _read(self, objects: Sequence[Path]) -> StudyMap:
+    async def _read(self, received: ReceivedStudy) -> StudyMap:
         self.reads += 1
-        uid = objects[0].parent.name
+        uid = received.study_uid
         if uid in self.dead:
-            raise ReaderDied(-9)
+            raise ReaderDied("it ended without an answer, exit code -9")
         return study_map(self.laid_out[uid])
 
     async def _use(self, archived: ArchivedStudy | None) -> None:
@@ -240,8 +239,8 @@ async def test_a_choice_made_while_a_study_is_read_is_not_overruled() -> None:
     reading = asyncio.Event()
     used: list[str] = []
 
-    async def read(objects: Sequence[Path]) -> StudyMap:
-        uid = objects[0].parent.name
+    async def read(received: ReceivedStudy) -> StudyMap:
+        uid = received.study_uid
         if uid == "1.1":
             await reading.wait()
         return study_map(study(uid, **(ANNA if uid == "1.1" else BERTA)))

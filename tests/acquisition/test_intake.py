@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from acquisition.synchronise import TipChain
 from devices.clock import monotonic
 from devices.dicom.echo import echo
 from devices.dicom.settings import NodeSettings
+from devices.dicom.study import ReceivedStudy
 from devices.errors import DeviceUnavailable
 from devices.probes.amptek import Settings as Amptek
 from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading
@@ -65,8 +66,8 @@ class Door:
             jitter=np.random.default_rng(1).random,
         )
 
-    async def _read(self, objects: Sequence[Path]) -> StudyMap:
-        return await asyncio.to_thread(read_map, objects)
+    async def _read(self, received: ReceivedStudy) -> StudyMap:
+        return await asyncio.to_thread(read_map, received.objects)
 
     async def _use(self, archived: ArchivedStudy | None) -> None:
         self.used.append(archived)
@@ -200,10 +201,10 @@ async def test_cancelling_ends_the_node(tmp_path: Path, is_study_read: bool) -> 
     reading = asyncio.Event()
 
     class SlowDoor(Door):
-        async def _read(self, objects: Sequence[Path]) -> StudyMap:
+        async def _read(self, received: ReceivedStudy) -> StudyMap:
             reading.set()
             await asyncio.get_running_loop().create_future()
-            return await super()._read(objects)
+            return await super()._read(received)
 
     with record(tmp_path / "recordings", simulated=True) as recorder:
         door = SlowDoor(recorder)

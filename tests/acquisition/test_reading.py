@@ -1,18 +1,19 @@
 """Studies are read in a process of their own, which leaves nothing behind however it ends."""
 
 import asyncio
+import contextlib
 import os
 import signal
-import struct
 import time
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from multiprocessing import Pipe
 from pathlib import Path
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
-from acquisition.reading import ReaderDied, _receive, read_map_apart
+from acquisition.reading import ReaderDied, StudyMap, StudyReader
 from simulators.console.study import make_study
 from simulators.scene import sentinel_node_scene
 
@@ -26,41 +27,85 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return make_study(sentinel_node_scene(), folder, rng=np.random.default_rng(7), taken_at=TAKEN_AT)
 
 
-@pytest.fixture
-def stuck(tmp_path: Path) -> Path:
+class Stuck:
     """An object whose reading never ends: a pipe that nobody writes to."""
-    path = tmp_path / "stuck.dcm"
-    os.mkfifo(path)
-    return path
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self.path = path
+        self._writer = -1
+
+    async def until_read(self) -> None:
+        """Wait until it is being read."""
+        async with asyncio.timeout(60):
+            while self._writer < 0:
+                with contextlib.suppress(OSError):  # until somebody has it open
+                    self._writer = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+                await asyncio.sleep(0.01)
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._writer >= 0:
+            os.close(self._writer)
+
+
+@pytest.fixture
+def stuck(tmp_path: Path) -> Iterator[Stuck]:
+    """An object that a reader stays in."""
+    object_ = Stuck(tmp_path / "stuck.dcm")
+    yield object_
+    object_.close()
+
+
+@pytest_asyncio.fixture
+async def reader() -> AsyncIterator[StudyReader]:
+    """Run a reader, and see that none of its processes outlives it."""
+    reader = StudyReader()
+    running = asyncio.create_task(reader.run())
+    yield reader
+    running.cancel()
+    await ended(running)
+
+
+async def ended(*tasks: asyncio.Task[StudyMap] | asyncio.Task[None]) -> None:
+    """Wait until cancelled tasks have ended, and with them whatever process they had."""
+    async with asyncio.timeout(60):
+        told = await asyncio.gather(*tasks, return_exceptions=True)
+        # cancelled while it ends a process, a reader leaves that to a task of its own
+        ending = [task for task in asyncio.all_tasks() if task.get_name() == "end of acquisition.reader"]
+        await asyncio.gather(*ending)
+    assert all(isinstance(each, asyncio.CancelledError) for each in told)
+    assert children() == []
 
 
 def children() -> list[int]:
     """Processes that we started and that have not been waited for."""
     tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
     named = " ".join(task.read_text() for task in tasks).split()
-    return [int(number) for number in named if b"acquisition.reader" in _command(number)]
+    return [int(number) for number in named if b"acquisition.reader" in _read(f"/proc/{number}/cmdline")]
 
 
-def _command(number: str) -> bytes:
+def _read(path: str) -> bytes:
     try:
-        return Path(f"/proc/{number}/cmdline").read_bytes()
-    except FileNotFoundError:
+        return Path(path).read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
         return b""
 
 
-async def child_id() -> int:
-    """Wait for the reader's process and tell its id."""
-    async with asyncio.timeout(20):
+async def child_id(*, other_than: int = 0) -> int:
+    """Wait for a reader's process and tell its id."""
+    async with asyncio.timeout(60):
         while True:
             for child in children():
-                return child
+                if child != other_than:
+                    return child
             await asyncio.sleep(0)
 
 
-async def test_a_consoles_study_becomes_a_map(objects: list[Path]) -> None:
+async def test_a_consoles_study_becomes_a_map(reader: StudyReader, objects: list[Path]) -> None:
     """Both volumes, the skin and both hot spots cross the border between the processes, in the patient's axes."""
     scene = sentinel_node_scene()
-    found = await read_map_apart(objects)
+    found = await reader.read(objects)
     assert (found.study.patient_id, found.study.patient_name) == ("SIM-0001", "SIMULATED^PATIENT")
     assert found.study.anatomy is not None
     assert found.study.activity is not None
@@ -75,63 +120,94 @@ async def test_a_consoles_study_becomes_a_map(objects: list[Path]) -> None:
     front_mm, outward = scene.body.skin(0.3, 0.0)
     (height_mm,) = found.skin.skin_at(front_mm[None] + 20 * outward).height_mm
     assert height_mm == pytest.approx(20.0, abs=3.0)
-    assert children() == []
 
 
-async def test_a_study_without_ct_says_what_is_missing(objects: list[Path]) -> None:
+async def test_a_study_without_ct_says_what_is_missing(reader: StudyReader, objects: list[Path]) -> None:
     """Hot spots are found, but no skin: no depth will be guessed."""
-    found = await read_map_apart(objects[-1:])
+    found = await reader.read(objects[-1:])
     assert found.skin is None
     assert "no CT" in found.obstacle
     assert len(found.hotspots) == 2
 
 
-async def test_a_killed_reader_is_an_error_that_says_how(stuck: Path) -> None:
-    """Out of memory the kernel kills it with signal 9: its exit code is told, and nothing is left."""
-    reading = asyncio.create_task(read_map_apart([stuck]))
+async def test_it_waits_with_its_imports_done(reader: StudyReader, objects: list[Path]) -> None:
+    """A process is there before a study is; the next study has another one, which nothing has happened to."""
+    first = await child_id()
+    await reader.read(objects[-1:])
+    second = await child_id(other_than=first)
+    await reader.read(objects[-1:])
+    assert await child_id(other_than=second) != first
+
+
+async def test_studies_wait_for_each_other(reader: StudyReader, objects: list[Path]) -> None:
+    """Asked at once, each gets its own answer; of one given up before its turn nothing is read."""
+    given_up = asyncio.create_task(reader.read(objects))
+    both = [asyncio.create_task(reader.read(each)) for each in (objects[:-1], objects[-1:])]
+    await asyncio.sleep(0)
+    given_up.cancel()
+    without_activity, without_anatomy = await asyncio.gather(*both)
+    assert (without_activity.study.activity, without_anatomy.study.anatomy) == (None, None)
+    assert without_anatomy.study.activity is not None
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+async def test_a_reader_that_dies_is_an_error_that_says_how(
+    reader: StudyReader, stuck: Stuck, objects: list[Path], number: signal.Signals
+) -> None:
+    """Killed by the kernel without memory or by its decoder: the exit code is told, and others are read."""
+    first = await child_id()
+    reading = asyncio.create_task(reader.read([stuck.path]))
+    await stuck.until_read()
+    os.kill(first, number)
+    with pytest.raises(ReaderDied, match=f"exit code -{number.value}"):
+        await reading
+    assert (await reader.read(objects[-1:])).study.activity is not None
+
+
+async def test_one_that_dies_while_it_waits_is_replaced(reader: StudyReader, objects: list[Path]) -> None:
+    """Nobody had asked it for anything: the next study is read as if nothing had been."""
     os.kill(await child_id(), signal.SIGKILL)
-    with pytest.raises(ReaderDied, match="exit code -9") as died:
-        await reading
-    assert died.value.exit_code == -9
-    assert children() == []
+    assert (await reader.read(objects[-1:])).study.activity is not None
 
 
-async def test_a_crashed_reader_is_told_from_a_killed_one(stuck: Path) -> None:
-    """A decoder that breaks memory dies of signal 11, and that is what is said."""
-    reading = asyncio.create_task(read_map_apart([stuck]))
-    os.kill(await child_id(), signal.SIGSEGV)
-    with pytest.raises(ReaderDied) as died:
-        await reading
-    assert died.value.exit_code == -11
+async def test_a_study_that_takes_for_ever_is_given_up(
+    reader: StudyReader, stuck: Stuck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that does not answer in its time is ended, so that the next study has its turn."""
+    monkeypatch.setattr("acquisition.reading.LONGEST_S", 0.5)
+    first = await child_id()
+    with pytest.raises(ReaderDied, match="no answer in 0 s"):
+        await reader.read([stuck.path])
+    assert await child_id(other_than=first)
 
 
-async def test_cancelling_ends_the_reader(stuck: Path) -> None:
-    """A service that ends does not wait for a study that is being read, and leaves no process."""
-    reading = asyncio.create_task(read_map_apart([stuck]))
+async def test_cancelling_ends_the_reader(reader: StudyReader, stuck: Stuck) -> None:
+    """A study that nobody waits for any more is not read on."""
     number = await child_id()
+    reading = asyncio.create_task(reader.read([stuck.path]))
+    await stuck.until_read()
     reading.cancel()
-    async with asyncio.timeout(5):
-        with pytest.raises(asyncio.CancelledError):
-            await reading
-    assert children() == []
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await child_id(other_than=number)
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
 
 
-def test_an_answer_that_breaks_off_is_no_answer() -> None:
-    """A reader killed while it sends its volumes has died like any other, and is no error of another kind."""
-    answers, question = Pipe(duplex=False)
-    # multiprocessing's frame: length in four bytes, big-endian, then so many bytes
-    os.write(question.fileno(), struct.pack("!i", 1000) + b"\x80\x05half a study")
-    question.close()
-    assert _receive(answers) is None
-    answers.close()
+async def test_a_service_that_ends_waits_for_no_study(stuck: Stuck) -> None:
+    """Ended while a study is read, by all of its tasks at once: no process and nobody who waits is left."""
+    reader = StudyReader()
+    running, reading = asyncio.create_task(reader.run()), asyncio.create_task(reader.read([stuck.path]))
+    await stuck.until_read()
+    for task in (running, reading):
+        task.cancel()
+    await ended(running, reading)
 
 
-async def test_the_loop_goes_on_while_a_study_is_read(objects: list[Path]) -> None:
+async def test_the_loop_goes_on_while_a_study_is_read(reader: StudyReader, objects: list[Path]) -> None:
     """Frames are made each 50 ms: no step of the reading holds the loop for as long as a display may be silent."""
     longest_s = 0.0
-    reading = asyncio.create_task(read_map_apart(objects))
+    reading = asyncio.create_task(reader.read(objects))
     while not reading.done():
         began_s = time.thread_time()  # of this thread alone: what a busy host takes away is not ours
         await asyncio.sleep(0.005)

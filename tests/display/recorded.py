@@ -11,6 +11,7 @@ from acquisition.session.journal import SCHEMA, Journal
 from acquisition.session.session import Session
 from devices.clock import monotonic
 from display.procedure_messages import ProcedureRequest, ProcedureState
+from display.study_messages import FramesRequest
 
 UNBEGUN = ProcedureState(
     number=0,
@@ -68,3 +69,12 @@ def unbegun(resection: Resection, localiser: Localiser, journal: Journal) -> Ses
 async def proceed(request: ProcedureRequest) -> str | int:
     """Let nobody take a step."""
     return f"{request.action}: not in this room"
+
+
+def unreported(_study_uid: str, _approach: object) -> None:
+    """Know no study."""
+
+
+async def unjoined(_request: FramesRequest) -> str | None:
+    """Join no frames of reference."""
+    return "not in this room"

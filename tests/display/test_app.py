@@ -9,6 +9,7 @@ import pytest
 from fastapi import WebSocketDisconnect
 from fastapi.testclient import TestClient
 
+from acquisition.session.journal import acting
 from display.app import Exhibits, create_app
 from display.guidance_states import show_nothing
 from display.hub import Hub
@@ -26,9 +27,10 @@ from display.messages import (
 from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
 from display.shelf import Shelf, shelve
+from display.study_messages import FramesApart, FramesRequest, StudyReport
 from display.trend import TrendMemory
 from navigation.volume import Volume, VolumeGeometry
-from tests.display.recorded import UNBEGUN, kept_nowhere, proceed
+from tests.display.recorded import UNBEGUN, kept_nowhere, proceed, unjoined, unreported
 from tests.display.resected import UNRESECTED, refuse
 
 
@@ -85,6 +87,8 @@ def exhibits() -> Exhibits:
         hello=lambda: HELLO,
         studies=lambda: StudyList(revision=0, studies=()),
         choose=choose,
+        report=unreported,
+        frames=unjoined,
         resect=refuse,
         proceed=proceed,
         journal=kept_nowhere(),
@@ -203,6 +207,63 @@ def test_a_study_needs_the_patients_identifiers(client: TestClient) -> None:
     assert (wrong.status_code, wrong.text) == (409, "that is not the name in the study")
     assert client.post("/v1/procedure", content=b"{").status_code == 422
     assert client.post("/v1/procedure", content=b" " * 70000).status_code == 413
+
+
+def test_a_study_is_reported_or_not_known(exhibits: Exhibits) -> None:
+    """All that was made of it under its own UID; of another nothing, with words."""
+    report = StudyReport(
+        study_uid="1.2",
+        patient_id="7",
+        patient_name="A^B",
+        description="",
+        taken_at=None,
+        joined_by="",
+        apart=(FramesApart(one_uid="1.3", other_uid="1.4"),),
+        half_life_s=None,
+        skin="found",
+        candidates=(),
+        series=(),
+    )
+    approaches: list[tuple[float, float, float] | None] = []
+
+    def tell(study_uid: str, approach: tuple[float, float, float] | None) -> StudyReport | None:
+        approaches.append(approach)
+        return report if study_uid == "1.2" else None
+
+    known = dataclasses.replace(exhibits, report=tell)
+    with TestClient(create_app(known), base_url="http://127.0.0.1") as client:
+        answer = client.get("/v1/studies/1.2")
+        assert answer.headers["content-type"] == "application/json"
+        assert msgspec.json.decode(answer.content, type=StudyReport) == report
+        unknown = client.get("/v1/studies/1.5")
+        assert (unknown.status_code, unknown.text) == (404, "no such study has come in, or it is being read")
+        assert client.get("/v1/studies/1.2?approach=0,1,-0.5").status_code == 200
+        for wrong in ("up", "0,0,0", "1,2", "nan,0,1", "inf,0,0"):
+            refused = client.get(f"/v1/studies/1.2?approach={wrong}")
+            assert refused.status_code == 422
+            assert "wants x,y,z" in refused.text
+    assert approaches == [None, None, (0.0, 1.0, -0.5)]
+
+
+def test_a_persons_word_on_two_frames_reaches_the_room(exhibits: Exhibits) -> None:
+    """As it was said, in the name of who said it; what the room refuses comes back as a sentence."""
+    heard: list[tuple[str, FramesRequest]] = []
+
+    async def confirm(request: FramesRequest) -> str | None:
+        heard.append((acting.get(), request))
+        return None if request.is_same else "nobody has confirmed it"
+
+    body = {"study_uid": "1.2", "one_uid": "1.3", "other_uid": "1.4", "is_same": True}
+    room = dataclasses.replace(exhibits, frames=confirm)
+    with TestClient(create_app(room), base_url="http://127.0.0.1") as client:
+        assert client.post("/v1/frames", json=body).status_code == 204
+        refused = client.post("/v1/frames", json={**body, "is_same": False})
+        assert (refused.status_code, refused.text) == (409, "nobody has confirmed it")
+        assert client.post("/v1/frames", json={**body, "sure": True}).status_code == 422
+    assert heard[0] == (
+        "this machine",
+        FramesRequest(study_uid="1.2", one_uid="1.3", other_uid="1.4", is_same=True),
+    )
 
 
 def test_a_step_is_taken_and_its_picture_kept(client: TestClient, exhibits: Exhibits) -> None:

@@ -1,8 +1,6 @@
 """A frame: null where nothing is known, ages that grow, and no direction from where the probe was."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -15,6 +13,7 @@ from acquisition.localising import Localisation, Localiser
 from acquisition.reading import StudyMap
 from acquisition.synchronise import Synchroniser, TipChain, TrackedCount
 from devices.clock import monotonic
+from devices.dicom.study import ReceivedStudy
 from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading, PoseStatus
 from display.composer import Composer
 from display.composition import ShownDevice, show_rate
@@ -130,7 +129,7 @@ class Console:
             simulated=True,
         )
 
-    async def _read(self, _objects: Sequence[Path]) -> StudyMap:
+    async def _read(self, _received: ReceivedStudy) -> StudyMap:
         return self.map
 
     async def _use(self, archived: ArchivedStudy | None) -> None:

@@ -19,7 +19,7 @@ from display.messages import StudyList
 from display.metrics import RoomCollector
 from display.shelf import Shelf
 from display.trend import TrendMemory
-from tests.display.recorded import kept_nowhere, proceed
+from tests.display.recorded import kept_nowhere, proceed, unjoined, unreported
 from tests.display.resected import refuse
 from tests.display.test_app import HELLO, choose, state
 
@@ -55,6 +55,8 @@ def _read(board: Board, hub: Hub, figures: Figures | None) -> dict[tuple[str, ..
         hello=lambda: HELLO,
         studies=lambda: StudyList(revision=0, studies=()),
         choose=choose,
+        report=unreported,
+        frames=unjoined,
         resect=refuse,
         proceed=proceed,
         journal=kept_nowhere(),

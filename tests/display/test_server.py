@@ -17,7 +17,7 @@ from display.messages import SUBPROTOCOL, Hello, ServerMessage, StudyList
 from display.server import AddressInUse, Server, listen
 from display.shelf import Shelf
 from display.trend import TrendMemory
-from tests.display.recorded import kept_nowhere, proceed
+from tests.display.recorded import kept_nowhere, proceed, unjoined, unreported
 from tests.display.resected import refuse
 from tests.display.test_app import HELLO, choose, state
 
@@ -29,6 +29,8 @@ def exhibits() -> Exhibits:
         hello=lambda: HELLO,
         studies=lambda: StudyList(revision=0, studies=()),
         choose=choose,
+        report=unreported,
+        frames=unjoined,
         resect=refuse,
         proceed=proceed,
         journal=kept_nowhere(),

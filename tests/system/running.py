@@ -32,6 +32,7 @@ from display.messages import (
     StudyEntry,
     StudyList,
 )
+from display.study_messages import FramesRequest, StudyReport
 from tests.conftest import SYSTEM_PATH
 
 PATIENCE_S = 60.0
@@ -167,6 +168,29 @@ class Service:
         try:
             connection.request("GET", "/v1/studies")
             return msgspec.json.decode(connection.getresponse().read(), type=StudyList).studies
+        finally:
+            connection.close()
+
+    def report(self, study_uid: str) -> StudyReport | None:
+        """Ask what it made of a study; None where it knows none of it yet."""
+        connection = http.client.HTTPConnection(self.display, timeout=PATIENCE_S)
+        try:
+            connection.request("GET", f"/v1/studies/{study_uid}")
+            response = connection.getresponse()
+            body = response.read()
+            assert response.status in {200, 404}, body
+            return msgspec.json.decode(body, type=StudyReport) if response.status == 200 else None
+        finally:
+            connection.close()
+
+    def confirm_frames(self, request: FramesRequest) -> tuple[int, str]:
+        """Say that two frames of reference are one space, or no longer; gives status and sentence."""
+        connection = http.client.HTTPConnection(self.display, timeout=PATIENCE_S)
+        try:
+            body = msgspec.json.encode(request)
+            connection.request("POST", "/v1/frames", body, {"Origin": f"http://{self.display}"})
+            response = connection.getresponse()
+            return response.status, response.read().decode()
         finally:
             connection.close()
 

@@ -289,6 +289,8 @@ export interface StudyState {
   readonly description: string;
   /** ISO 8601; null where the objects do not say. */
   readonly taken_at_utc: string | null;
+  /** Why CT and activity are in one space: the same Frame of Reference UID, a registration object, or who confirmed it; empty where they are not both there. */
+  readonly joined_by?: string;
   /** CT. */
   readonly anatomy: VolumeState | null;
   /** SPECT or PET. */
@@ -476,8 +478,10 @@ export interface PlannedState {
   readonly name: string;
   /** What it is taken for until somebody says. */
   readonly proposed: "injection" | "neither" | "target";
+  /** What organ it may be instead, and why; empty for none. */
+  readonly proposal?: string;
   /** What a person says it is; null: not yet. */
-  readonly confirmed: "injection" | "neither" | "target" | null;
+  readonly confirmed: "injection" | "neither" | "organ" | "target" | null;
   /** Of the patient. */
   readonly side: "left" | "midline" | "right";
   /** Under the skin of the CT. */
@@ -558,7 +562,19 @@ export interface StudyEntry {
   readonly in_use: boolean;
   /** Whether it holds a map to navigate by. */
   readonly usable: boolean;
+  /** Why its CT and activity are in one space; empty where they are not both there. */
+  readonly joined_by?: string;
+  /** What a person might confirm to be one space. */
+  readonly apart?: readonly FramesApart[];
   readonly series: readonly SeriesEntry[];
+}
+
+/** Two frames of reference that nothing joins: what lies in the one has no place in the other. */
+export interface FramesApart {
+  /** Frame of Reference UID (0020,0052) that the map is in. */
+  readonly one_uid: string;
+  /** That of images or drawings which are not used for it. */
+  readonly other_uid: string;
 }
 
 /** What was made of one received series. */
@@ -573,11 +589,154 @@ export interface SeriesEntry {
   readonly reason: string;
 }
 
+/** Answer to ``GET /v1/studies/<study_uid>``: all that was made of a study, 404 where none of it has come.
+
+    With ``?approach=x,y,z``, a direction from the skin inwards (LPS), the way along it is told too. */
+export interface StudyReport {
+  readonly study_uid: string;
+  readonly patient_id: string;
+  readonly patient_name: string;
+  readonly description: string;
+  /** When the activity was as the values say, ISO 8601. */
+  readonly taken_at: string | null;
+  /** Why CT and activity are in one space; empty where they are not both there. */
+  readonly joined_by: string;
+  /** What a person might confirm to be one space. */
+  readonly apart: readonly FramesApart[];
+  /** Of the radionuclide as the objects name it. */
+  readonly half_life_s: number | null;
+  /** ``found``, or why there is none. */
+  readonly skin: string;
+  readonly candidates: readonly CandidateReport[];
+  readonly series: readonly SeriesMade[];
+}
+
+/** A spot that stands out of its surroundings, as at the scan; a proposal for a person to confirm. */
+export interface CandidateReport {
+  readonly name: string;
+  readonly kind: "injection" | "target";
+  /** What organ it may be instead, and why; empty for none. */
+  readonly proposal: string;
+  /** ``found``, or where a person drew it. */
+  readonly origin: string;
+  /** LPS. */
+  readonly centre_mm: readonly [number, number, number];
+  /** Of the centre; movement since the scan comes on top. */
+  readonly covariance_mm2: readonly [readonly [number, number, number], readonly [number, number, number], readonly [number, number, number]];
+  /** Null where the values are no activity. */
+  readonly activity_mbq: number | null;
+  /** It is known to a factor of this, 1 sigma. */
+  readonly activity_factor: number;
+  /** Value of the hottest voxel. */
+  readonly peak: number | null;
+  /** Mean within the 50 % outline. */
+  readonly mean: number | null;
+  /** Above half of the peak, the surroundings taken off. */
+  readonly volume_ml: number | null;
+  /** Above 41 % of the peak as it is. */
+  readonly volume_41_ml: number | null;
+  /** Within the steepest fall. */
+  readonly volume_gradient_ml: number | null;
+  /** Content as a share of the hottest spot's. */
+  readonly relative_to_hottest: number | null;
+  /** Of an injection site: so near a node of a thousandth might be missed. */
+  readonly masked_within_mm: number | null;
+  /** Null where the CT shows no way in. */
+  readonly shortest_route: RouteReport | null;
+  /** Along ``approach``; null without one, and where the CT shows none. */
+  readonly planned_route: RouteReport | null;
+}
+
+/** A straight way in. */
+export interface RouteReport {
+  /** Where it meets the skin, LPS. */
+  readonly entry_mm: readonly [number, number, number];
+  /** Unit vector from there to the spot. */
+  readonly direction: readonly [number, number, number];
+  readonly depth_mm: number;
+  /** Depth in water that attenuates as much at 140 keV. */
+  readonly water_mm: number;
+}
+
+/** What was made of one series. */
+export interface SeriesMade {
+  readonly series_uid: string;
+  readonly modality: string;
+  readonly description: string;
+  readonly objects: number;
+  /** Whether it is used. */
+  readonly accepted: boolean;
+  /** What its values are; or why it is not used, with the tag. */
+  readonly reason: string;
+  /** Null where its objects do not place it. */
+  readonly geometry: GridReport | null;
+  /** Of a PET. */
+  readonly uptake: UptakeReport | null;
+  /** What is used of it. */
+  readonly volume: VolumeReport | null;
+}
+
+/** Where the voxels of a series lie, by its own objects. */
+export interface GridReport {
+  /** Slices, rows, columns (k, j, i). */
+  readonly shape: readonly [number, number, number];
+  /** Between neighbours along k, j, i. */
+  readonly spacing_mm: readonly [number, number, number];
+  /** Takes (k, j, i, 1) to LPS mm; by rows. */
+  readonly patient_from_voxel: readonly [readonly [number, number, number, number], readonly [number, number, number, number], readonly [number, number, number, number], readonly [number, number, number, number]];
+  readonly frame_of_reference_uid: string;
+}
+
+/** Standardised uptake of a PET. */
+export interface UptakeReport {
+  readonly factors: FactorsReport | null;
+  /** What is missing for them, with the tag; empty where they are. */
+  readonly why_not: string;
+}
+
+/** Factors from Bq/mL to standardised uptake values; null where height or sex is not known. */
+export interface FactorsReport {
+  /** By body weight. */
+  readonly bw_g_per_bq: number;
+  /** By lean body mass, James. */
+  readonly lbm_g_per_bq: number | null;
+  /** The same, Janmahasatian. */
+  readonly lbm_janmahasatian_g_per_bq: number | null;
+  /** By body surface. */
+  readonly bsa_cm2_per_bq: number | null;
+}
+
+/** A volume in use, in the study's space. */
+export interface VolumeReport {
+  /** Slices, rows, columns (k, j, i). */
+  readonly shape: readonly [number, number, number];
+  /** Between neighbours along k, j, i. */
+  readonly spacing_mm: readonly [number, number, number];
+  /** Takes (k, j, i, 1) to LPS mm; by rows. */
+  readonly patient_from_voxel: readonly [readonly [number, number, number, number], readonly [number, number, number, number], readonly [number, number, number, number], readonly [number, number, number, number]];
+  readonly frame_of_reference_uid: string;
+  readonly quantity: string;
+  readonly unit: string;
+  readonly smallest: number;
+  readonly largest: number;
+}
+
 /** Body of ``POST /v1/procedure``: a person confirmed both identifiers of the patient on the table. */
 export interface StudyChoice {
   readonly study_uid: string;
   readonly patient_id: string;
   readonly patient_name: string;
+}
+
+/** Body of ``POST /v1/frames``: a person answers for two frames of reference being one space, or no longer.
+
+    The study is read again; answered 204 when it has been, or 409 with a sentence why not. */
+export interface FramesRequest {
+  readonly study_uid: string;
+  readonly one_uid: string;
+  readonly other_uid: string;
+  /** False takes a confirmation back. */
+  readonly is_same: boolean;
 }
 
 /** Body of ``POST /v1/resection``: what a person does. Answered 204, or 409 with a sentence why not. */
@@ -603,8 +762,8 @@ export interface ProcedureRequest {
   readonly reason?: string;
   /** Of the hot spot (sort) or the item (check). */
   readonly name?: string | null;
-  /** What the hot spot is. */
-  readonly sort?: "injection" | "neither" | "target" | null;
+  /** What the hot spot is; an organ takes up tracer and is no target. */
+  readonly sort?: "injection" | "neither" | "organ" | "target" | null;
 }
 
 /** Answer to an act that was done: a picture of what the display shows may be kept with it. */

@@ -4,6 +4,7 @@ import { act } from "./acts";
 import { authorised } from "./admission";
 import { find, make, write } from "./elements";
 import type { StudyChoice, StudyEntry, StudyList } from "./feed-types";
+import { framesOf } from "./study-frames";
 import { dateTime, personName } from "./words";
 
 const RETRY_MS = 2000;
@@ -110,6 +111,7 @@ export class StudiesPanel {
     if (study.conflicts > 0) {
       article.append(make("p", "conflict", `${counted(study.conflicts)} came again with other content; all are kept, the sender's rule says which is used`));
     }
+    article.append(...framesOf(study, (refusal) => this.complain(refusal)));
     article.dataset["state"] = study.in_use ? "in-use" : study.usable ? "usable" : "unusable";
     if (study.in_use) article.append(make("b", "in-use", "In use"));
     if (study.usable && !(study.in_use && this.isBegun)) article.append(this.useButton(study));
@@ -161,13 +163,17 @@ export class StudiesPanel {
     return button;
   }
 
+  private complain(trouble: string): void {
+    this.trouble = trouble;
+    this.render();
+  }
+
   private async choose(study: StudyEntry): Promise<void> {
     const { study_uid, patient_id, patient_name } = study;
     const choice: StudyChoice = { study_uid, patient_id, patient_name };
     const { refusal } = await act("/v1/procedure", choice);
     if (refusal) {
-      this.trouble = `Not in use: ${refusal}`;
-      this.render();
+      this.complain(`Not in use: ${refusal}`);
       return;
     }
     this.open(false);

@@ -139,3 +139,6 @@ def test_a_mapping_of_another_image_or_unit_changes_nothing(tmp_path: Path, imag
     study = read_study([*write_nm(tmp_path, pixels=ONES), *write_mapping(tmp_path, image, unit)])
     assert study.activity is not None
     assert study.activity.unit == "1"
+    is_here = image == "1.2.826.30.1"
+    assert study.series[1].accepted == is_here
+    assert ("none of which has come" in study.series[1].reason) != is_here

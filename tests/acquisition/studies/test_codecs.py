@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import dcmread, uid
+from pydicom.encaps import encapsulate
 
 from acquisition.studies import read_study
+from tests.acquisition.studies.htj2k import SLICES, STREAMS
 from tests.acquisition.studies.written import write_ct, write_nm
 
 PIXELS = np.random.default_rng(3).integers(0, 3000, (5, 48, 64)).astype(np.int16)
@@ -28,6 +30,27 @@ def test_compressed_ct_is_the_same_volume(tmp_path: Path, syntax: uid.UID) -> No
     for path in paths:
         dataset = dcmread(path)
         dataset.compress(syntax, generate_instance_uid=False)
+        dataset.save_as(path)
+    packed = read_study(paths).anatomy
+    assert plain is not None
+    assert packed is not None
+    assert np.array_equal(packed.values, plain.values)
+    assert np.array_equal(packed.geometry.patient_from_voxel, plain.geometry.patient_from_voxel)
+
+
+@pytest.mark.parametrize(
+    "syntax", [uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K], ids=lambda syntax: syntax.name
+)
+def test_high_throughput_jpeg_2000_is_the_same_volume(tmp_path: Path, syntax: uid.UID) -> None:
+    """Code streams of OpenJPH give the voxels that went into them, signed ones too, each slice its own."""
+    paths = write_ct(tmp_path, pixels=SLICES)
+    plain = read_study(paths).anatomy
+    for path in paths:
+        dataset = dcmread(path)
+        place = int(np.flatnonzero((dataset.pixel_array == SLICES).all(axis=(1, 2)))[0])
+        dataset.PixelData = encapsulate([STREAMS[place]])
+        dataset["PixelData"].VR = "OB"
+        dataset.file_meta.TransferSyntaxUID = syntax
         dataset.save_as(path)
     packed = read_study(paths).anatomy
     assert plain is not None

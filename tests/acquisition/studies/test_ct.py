@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom import uid
+from pydicom import config, uid
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from acquisition.studies import read_study
@@ -50,6 +52,18 @@ def test_ct_spacing_comes_from_positions(tmp_path: Path) -> None:
     assert volume.geometry.spacing_mm == pytest.approx((3.0, 2.0, 1.5))
 
 
+def no_number(keyword: str, text: str = "NaN") -> Edit:
+    """Write a decimal text that is no number, as one broken console does, in every slice but the first."""
+
+    def edit(number: int, dataset: Dataset) -> None:
+        if number:
+            dataset[keyword] = DataElement(
+                tag_for_keyword(keyword) or 0, "DS", text, validation_mode=config.IGNORE
+            )
+
+    return edit
+
+
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
@@ -69,6 +83,18 @@ def test_ct_spacing_comes_from_positions(tmp_path: Path) -> None:
         (put("FrameOfReferenceUID", None), "Frame of Reference UID (0020,0052) is missing"),
         (put("FrameOfReferenceUID", "1.9", only=1), "Frame of Reference UID (0020,0052) differs"),
         (put("RescaleSlope", None), "Rescale Slope (0028,1053) is missing"),
+        (no_number("RescaleSlope"), "Rescale Slope (0028,1053)"),
+        (no_number("RescaleIntercept"), "Rescale Intercept (0028,1052)"),
+        (no_number("ImagePositionPatient", r"NaN\0\0"), "Image Position (Patient) (0020,0032)"),
+        (put("RescaleSlope", 0), "Rescale Slope (0028,1053) is 0"),
+        (put("RescaleSlope", -1), "Rescale Slope (0028,1053) is -1"),
+        (put("RescaleSlope", 1e11, only=2), "the pixels hold values that cannot be: from"),
+        (put("PixelSpacing", [-2.0, 1.5]), "Pixel Spacing (0028,0030) in 1.2.826.10.0.0.dcm is not above zero"),
+        (put("BitsAllocated", 8), "Pixel Data (7fe0,0010) of 1.2.826.10.0.0.dcm holds 84 bytes"),
+        (put("BitsAllocated", 12), "Bits Allocated (0028,0100) of 1.2.826.10.0.0.dcm is 12"),
+        (put("BitsStored", 12), "High Bit (0028,0102) of 1.2.826.10.0.0.dcm is 15 and Bits Stored (0028,0101) 12"),
+        (put("Rows", 0), "Rows (0028,0010)"),
+        (put("Rows", 60_000), "(1, 60000, 7) values need 840000"),
         (put("RescaleType", "US"), "Rescale Type (0028,1054)"),
         (put("PixelData", b"\0\0", only=3), "Pixel Data (7fe0,0010)"),
         (put("PixelData", None, only=3), "Pixel Data (7fe0,0010) is missing"),

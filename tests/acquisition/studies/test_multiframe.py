@@ -19,7 +19,7 @@ from acquisition.studies.plans import Beside
 from acquisition.studies.series import group_series, plan_volume
 from navigation.volume import Volume
 from tests.acquisition.studies.enhanced import PER_FRAME, SHARED, group, mapping, write_enhanced
-from tests.acquisition.studies.written import AXIAL, OBLIQUE, refused, write_ct
+from tests.acquisition.studies.written import AXIAL, OBLIQUE, refused, write_ct, write_pet
 
 PIXELS = np.random.default_rng(4).integers(0, 4000, (5, 12, 14)).astype(np.uint16)
 PET, MR = uid.EnhancedPETImageStorage, uid.EnhancedMRImageStorage
@@ -54,28 +54,88 @@ def test_enhanced_ct_beside_highdicom(tmp_path: Path, cosines: tuple[float, ...]
     assert_as_highdicom(study.anatomy, path)
 
 
-def test_enhanced_ct_and_the_slices_it_came_from_are_one(tmp_path: Path) -> None:
-    """Highdicom's legacy-converted object of a CT series gives the very volume of the series."""
-    paths = write_ct(tmp_path, cosines=OBLIQUE)
+def convert(paths: Sequence[Path], folder: Path, converter: Callable[..., Dataset]) -> Path:
+    """Let highdicom make one legacy-converted object of a series; what it wants of slices is added."""
     slices = [dcmread(path) for path in paths]
     for one in slices:
-        one.SliceThickness, one.PatientBirthDate, one.PatientSex = 3.0, "", ""
+        one.SliceThickness, one.PatientBirthDate = 3.0, ""
         one.AccessionNumber = one.StudyID = one.ReferringPhysicianName = ""
-        one.RescaleType, one.KVP, one.PatientPosition, one.PositionReferenceIndicator = "HU", 120, "HFS", ""
-        one.SeriesNumber = 1
-    converted = highdicom.legacy.LegacyConvertedEnhancedCTImage(
+        one.PatientPosition, one.PositionReferenceIndicator, one.SeriesNumber = "HFS", "", 1
+        if "PatientSex" not in one:
+            one.PatientSex = ""
+    converted = converter(
         slices,
         series_instance_uid="1.2.826.50",
         series_number=5,
         sop_instance_uid="1.2.826.50.1",
         instance_number=1,
     )
-    converted.save_as(tmp_path / "converted.dcm")
-    plain, packed = read_study(paths).anatomy, read_study([tmp_path / "converted.dcm"]).anatomy
+    converted.save_as(folder / "converted.dcm")
+    return folder / "converted.dcm"
+
+
+def test_enhanced_ct_and_the_slices_it_came_from_are_one(tmp_path: Path) -> None:
+    """Highdicom's legacy-converted object of a CT series gives the very volume of the series."""
+
+    def name_values(_: int, dataset: Dataset) -> None:
+        dataset.RescaleType, dataset.KVP = "HU", 120
+
+    paths = write_ct(tmp_path, cosines=OBLIQUE, edit=name_values)
+    converted = convert(paths, tmp_path, highdicom.legacy.LegacyConvertedEnhancedCTImage)
+    plain, packed = read_study(paths).anatomy, read_study([converted]).anatomy
     assert plain is not None
     assert packed is not None
     assert np.array_equal(plain.values, packed.values)
     assert plain.geometry.patient_from_voxel == pytest.approx(packed.geometry.patient_from_voxel, abs=1e-4)
+
+
+def test_converted_pet_and_the_slices_it_came_from_are_one(tmp_path: Path) -> None:
+    """The same of a PET whose slope differs from slice to slice: voxels, moment and uptake are the series'."""
+
+    def inject(_: int, dataset: Dataset) -> None:
+        drug = Dataset()
+        drug.RadionuclideTotalDose, drug.RadionuclideHalfLife = 374e6, 6586.2
+        drug.RadiopharmaceuticalStartDateTime = "20261122081500+0100"
+        dataset.RadiopharmaceuticalInformationSequence = Items([drug])
+        dataset.PatientWeight, dataset.PatientSize, dataset.PatientSex = 67, 1.7, "F"
+
+    paths = write_pet(tmp_path, cosines=OBLIQUE, pixels=PIXELS.astype(np.int16), edit=inject)
+    converted = convert(paths, tmp_path, highdicom.legacy.LegacyConvertedEnhancedPETImage)
+    plain, packed = read_study(paths), read_study([converted])
+    assert plain.activity is not None
+    assert packed.activity is not None
+    assert packed.activity.unit == plain.activity.unit == "Bq/mL"
+    assert np.array_equal(plain.activity.values, packed.activity.values)
+    assert packed.activity.geometry.patient_from_voxel == pytest.approx(
+        plain.activity.geometry.patient_from_voxel, abs=1e-4
+    )
+    assert (packed.taken_at, packed.half_life_s) == (plain.taken_at, plain.half_life_s)
+    assert plain.taken_at is not None
+    assert packed.series[0].uptake == plain.series[0].uptake
+    assert packed.series[0].uptake is not None
+    assert packed.series[0].uptake.factors is not None
+
+
+def test_converted_mr_lies_where_its_slices_lay(tmp_path: Path) -> None:
+    """An MR series becomes an object that is placed, and used for nothing."""
+
+    def make_mr(_: int, dataset: Dataset) -> None:
+        dataset.SOPClassUID, dataset.Modality = uid.MRImageStorage, "MR"
+        dataset.ScanningSequence, dataset.SequenceVariant, dataset.ScanOptions = "SE", "NONE", ""
+        dataset.MRAcquisitionType, dataset.EchoTime, dataset.EchoTrainLength = "2D", 10, 1
+        del dataset.RescaleSlope, dataset.RescaleIntercept
+
+    paths = write_ct(tmp_path, cosines=OBLIQUE, pixels=PIXELS.astype(np.int16), edit=make_mr)
+    (tmp_path / "ct").mkdir()
+    anatomy = read_study(write_ct(tmp_path / "ct", cosines=OBLIQUE, pixels=PIXELS.astype(np.int16))).anatomy
+    converted = convert(paths, tmp_path, highdicom.legacy.LegacyConvertedEnhancedMRImage)
+    volume, _ = read_whatever([converted])
+    assert anatomy is not None
+    assert (volume.quantity, volume.unit) == ("signal", "1")
+    assert np.array_equal(volume.values, PIXELS)
+    assert volume.geometry.patient_from_voxel == pytest.approx(anatomy.geometry.patient_from_voxel, abs=1e-4)
+    assert_as_highdicom(volume, converted)
+    assert "not used: placed in the patient" in read_study([converted]).series[0].reason
 
 
 def is_corrected(dataset: Dataset) -> None:

@@ -134,6 +134,9 @@ def test_command_prints_what_it_made(tmp_path: Path) -> None:
     assert not stray["series"][0]["accepted"]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
     assert "used as anatomy: attenuation in HU" in lines
+    lost = subprocess.run([*command, "--approach", "up"], check=False, capture_output=True, text=True)  # noqa: S603
+    assert lost.returncode == 2
+    assert "'up' is no direction" in lost.stderr
 
 
 def test_real_samples(samples: Path) -> None:
@@ -144,7 +147,7 @@ def test_real_samples(samples: Path) -> None:
         for report in study.series
     }
     assert reasons["NM"] == "not a volume: Secondary Capture Image Storage"
-    assert reasons["RWV"] == "real-world value mappings of 191 objects"
+    assert reasons["RWV"] == "real-world value mappings of 191 objects, none of which has come"
     assert "Number of Slices (0054,0081) announces" in reasons["PT"]
 
 

@@ -264,6 +264,37 @@ def test_ge_private_scan_time(tmp_path: Path) -> None:
     assert factors_of(read(tmp_path, BASE, edit=ge)).bw_g_per_bq == pytest.approx(SUVBW)
 
 
+def siemens(moment: str, *, creator: str = "SIEMENS MED PT") -> Callable[[int, Dataset], None]:
+    """Write when Siemens says that the image was decay corrected to."""
+
+    def edit(_: int, dataset: Dataset) -> None:
+        dataset.private_block(0x0071, creator, create=True).add_new(0x22, "DT", moment)
+
+    return edit
+
+
+def test_siemens_private_decay_time(tmp_path: Path) -> None:
+    """Its own word for it goes before the series' start: of a second injection, the images are of the first."""
+    case = PUBLIC["Siemens"]  # series and acquisition began at 10:48
+    plain = read(tmp_path, case)
+    told = read(tmp_path, case, edit=siemens("20201217100000"))
+    later_s = 48 * 60 + 29
+    ratio = factors_of(told).bw_g_per_bq / factors_of(plain).bw_g_per_bq
+    assert ratio == pytest.approx(2 ** (-later_s / 6586.2), rel=1e-6)
+    other = read(tmp_path, case, edit=siemens("20201217100000", creator="SIEMENS MED PT MU MAP"))
+    assert factors_of(other) == factors_of(plain)
+
+
+@pytest.mark.parametrize("moment", ["20201216104829", "20201217104831", "20201217040000"])
+def test_a_siemens_time_of_another_day_is_no_reference(tmp_path: Path, moment: str) -> None:
+    """Dates that were shifted, all but the private one, give no activity of a moment that cannot be."""
+    report = read(tmp_path, PUBLIC["Siemens"], edit=siemens(moment))
+    assert report.uptake is not None
+    assert report.uptake.factors is None
+    assert "Siemens' private decay correction time (0071,xx22)" in report.uptake.why_not
+    assert "of no known moment" in report.reason
+
+
 @pytest.mark.parametrize(
     ("kind", "value"),
     [("BW", SUVBW), ("LBM", SUVBW / 70 * (1.07 * 70 - 148 * (70 / 170) ** 2)), (None, SUVBW)],

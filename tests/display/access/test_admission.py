@@ -138,6 +138,9 @@ def test_an_address_has_so_many_requests(door: Door) -> None:
     assert 0 < sum(allowance.spend("a") for _ in range(1000)) < BURST
 
 
+FRAMES = b'{"study_uid":"1","one_uid":"2","other_uid":"3","is_same":true}'
+
+
 @pytest.fixture
 def client(exhibits: Exhibits, door: Door) -> Iterator[TestClient]:
     """A browser at a room that asks who comes in."""
@@ -173,6 +176,8 @@ def test_each_role_reaches_what_is_its_own_and_no_more(client: TestClient) -> No
         headers = bearer(token) if token else {}
         assert client.get("/v1/studies", headers=headers).status_code == look
         assert client.get("/v1/trend", headers=headers).status_code == look
+        assert client.get("/v1/studies/1.2", headers=headers).status_code == (404 if look == 200 else look)
+        assert client.post("/v1/frames", content=FRAMES, headers=headers).status_code == do
         act = client.post("/v1/procedure/acts", content=b'{"revision":0,"action":"mark"}', headers=headers)
         assert act.status_code == do
         assert client.get("/metrics", headers=headers).status_code == figures

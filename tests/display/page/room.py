@@ -46,12 +46,13 @@ from display.procedure_messages import ProcedureRequest
 from display.resection_messages import ResectionRequest
 from display.server import Server, listen
 from display.shelf import Shelf, ShelvedSurface, ShelvedVolume, shelve, shelve_surface
+from display.study_messages import FramesRequest
 from display.trend import TrendMemory
 from display.volume_messages import StudyState
 from navigation.volume import Volume, VolumeGeometry
 from tests.acquisition.received import hotspot
 from tests.conftest import SYSTEM_PATH
-from tests.display.recorded import UNBEGUN, kept_nowhere
+from tests.display.recorded import UNBEGUN, kept_nowhere, unreported
 from tests.display.resected import UNRESECTED
 
 PATIENCE_MS = 30_000
@@ -359,6 +360,7 @@ class Room:
     choices: list[StudyChoice] = field(default_factory=list)
     requests: list[ResectionRequest] = field(default_factory=list)
     acts: list[ProcedureRequest] = field(default_factory=list)
+    frames: list[FramesRequest] = field(default_factory=list)
     journal: Journal = field(default_factory=kept_nowhere)
     trend: TrendMemory = field(default_factory=TrendMemory)
     admission: Admission | None = None
@@ -476,6 +478,11 @@ class Room:
         self.acts.append(request)
         return self.refusal or self.journal.add(request.action, {})
 
+    async def confirm_frames(self, request: FramesRequest) -> str | None:
+        """Take a person's word unless the room refuses."""
+        self.frames.append(request)
+        return self.refusal
+
     def studies(self) -> StudyList:
         """List what was received."""
         return StudyList(revision=self.now["studies_revision"], studies=self.entries)
@@ -498,6 +505,8 @@ async def serve(room: Room) -> AsyncIterator[None]:
             hello=room.hello,
             studies=room.studies,
             choose=room.choose,
+            report=unreported,
+            frames=room.confirm_frames,
             resect=room.resect,
             proceed=room.proceed,
             journal=room.journal,

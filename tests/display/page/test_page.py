@@ -15,6 +15,7 @@ from display.guidance_states import show_nothing
 from display.hub import Hub
 from display.messages import StudyChoice
 from display.shelf import shelve
+from display.study_messages import FramesApart, FramesRequest
 from navigation.volume import Volume
 from tests.display.page.room import (
     Room,
@@ -360,6 +361,28 @@ async def test_a_study_that_changes_while_it_is_confirmed_is_asked_anew(room: Ro
     room.now["studies_revision"] = 3
     await expect(page.get_by_role("checkbox")).to_have_count(0)
     await expect(page.locator("#studies")).to_contain_text("Dahl, Eva")
+
+
+async def test_a_person_answers_for_two_frames_of_reference(room: Room, page: Page) -> None:
+    """The list says what joins CT and activity, and asks twice before it sends that two frames are one space."""
+    apart = FramesApart(one_uid="1.2.3", other_uid="1.2.4")
+    by = "confirmed by Dr. Sokolova on 2026-11-22 at 09:05 UTC as the same space"
+    room.entries = (
+        make_entry("1.2.840.2", in_use=False, apart=(apart,)),
+        make_entry("1.2.840.3", in_use=False, joined_by=by),
+    )
+    room.now["studies_revision"] = 2
+    await page.locator("#studies-button").click()
+    await expect(page.locator("#studies .joined")).to_have_text(f"CT and activity: {by}")
+    answer = page.locator("#studies .apart button")
+    await expect(answer).to_have_text("They are one space")
+    await answer.click()
+    await expect(answer).to_contain_text("I answer for it")
+    assert room.frames == []
+    room.refusal = "this study is the map at the step skin scan: go back to plan first"
+    await answer.click()
+    await expect(page.get_by_role("alert")).to_contain_text("go back to plan first")
+    assert room.frames == [FramesRequest(study_uid="1.2.840.2", one_uid="1.2.3", other_uid="1.2.4", is_same=True)]
 
 
 async def test_a_restarted_service_starts_from_nothing(room: Room) -> None:
