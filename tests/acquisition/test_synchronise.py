@@ -1,5 +1,7 @@
 """Counts joined with poses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -127,3 +129,26 @@ def test_a_patient_who_moves_with_her_reference_stays_where_she_is() -> None:
     tip = emitted[0].patient_from_tip
     assert tip is not None
     assert np.allclose(tip.translation_mm, (1000, 5, 100))
+
+
+def test_a_doubted_chain_places_a_count_and_keeps_it_from_use() -> None:
+    """What speaks against the tip's calibration goes with the pose, and the count may not localise."""
+    made, emitted = synchroniser(replace(CHAIN, tip_doubt="the tip's calibration has expired"))
+    made.add_pose(pose(1.0, 0, 0, 0), now_s=1.0)
+    made.add_pose(pose(1.06, 0, 0, 0), now_s=1.06)
+    made.add_count(count(1.0), now_s=1.1)
+    assert emitted[0].status is TrackStatus.DOUBTED
+    assert emitted[0].patient_from_tip is not None
+    seen = made.newest_tip()
+    assert seen is not None
+    assert seen.doubt == "the tip's calibration has expired"
+
+
+def test_a_new_registration_places_the_counts_that_wait() -> None:
+    """A chain that is put in place of another holds from the next pose on."""
+    made, emitted = synchroniser(replace(CHAIN, patient_from_reference=None))
+    made.add_pose(pose(1.0, 0, 0, 0), now_s=1.0)
+    made.add_count(count(1.0), now_s=1.1)
+    made.chain = CHAIN
+    made.add_pose(pose(1.06, 0, 0, 0), now_s=1.11)
+    assert emitted[0].status is TrackStatus.OK
