@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.resources import files
@@ -46,6 +47,11 @@ from acquisition.session.journal import Journal, JournalUnusable, open_journal
 from acquisition.session.session import Session
 from acquisition.studies import Knowledge
 from acquisition.synchronise import TipChain
+from acquisition.tracking.following import Camera
+from acquisition.tracking.operator import AtTerminal, Operator, Rigged, Unasked
+from acquisition.tracking.settings import TipSettings
+from acquisition.tracking.tip_file import load_tip
+from acquisition.tracking.tool import ToolOutcome, run_tool
 from config.nuclides import load_nuclides
 from config.settings import NavigationSettings, Site
 from config.site import SiteFileError, read_site
@@ -76,7 +82,8 @@ from simulators.bench import BenchFault
 from simulators.bench_room import POLL_INTERVAL_S, open_bench
 from simulators.happenings import Excision, ImpossibleHappening, Unplugging
 from simulators.scene import Scene, sentinel_node_scene
-from simulators.theatre import DESCRIPTION, Theatre, open_theatre
+from simulators.theatre import DESCRIPTION, TOOL_FROM_TIP, Theatre, open_theatre
+from simulators.tool_bench import HandFault, open_tool_bench
 from simulators.truth import compare
 
 SIMULATED_FOLDER = Path("var")
@@ -154,7 +161,7 @@ class Room:
             self.intake.navigate(
                 site.navigation.probe,
                 site.navigation.tracker,
-                _tip_chain(site, site.navigation),
+                _tip_chain(site, site.navigation, is_simulated=is_simulated),
                 longest_gap_s=site.navigation.longest_gap_s,
                 calibrated=self._calibration.provenance.identity if self._calibration else "",
             )
@@ -286,12 +293,20 @@ def _load_calibration(site: Site, *, is_simulated: bool) -> Calibration | None:
     return calibration
 
 
-def _tip_chain(site: Site, navigation: NavigationSettings) -> TipChain:
-    rows = navigation.patient_from_reference
+def _tip_chain(site: Site, navigation: NavigationSettings, *, is_simulated: bool) -> TipChain:
+    rows, tool, doubt = navigation.patient_from_reference, site.probes[navigation.probe].tool or "", ""
+    tool_from_tip = RigidTransform.from_matrix(navigation.tool_from_tip, to=Frame.TOOL, from_=Frame.TIP)
+    if (tip := navigation.tip) is not None:
+        try:
+            calibration = load_tip(tip.file, tool=tool, serial=tip.serial, is_simulated=is_simulated)
+        except CalibrationError as exc:
+            raise ServiceError(str(exc)) from exc
+        tool_from_tip, doubt = calibration.transform, calibration.doubt(datetime.now(tz=UTC))
     return TipChain(
-        tool=site.probes[navigation.probe].tool or "",
+        tool=tool,
         reference=navigation.reference_tool,
-        tool_from_tip=RigidTransform.from_matrix(navigation.tool_from_tip, to=Frame.TOOL, from_=Frame.TIP),
+        tool_from_tip=tool_from_tip,
+        tip_doubt=doubt,
         patient_from_reference=None
         if rows is None
         else RigidTransform.from_matrix(rows, to=Frame.PATIENT, from_=Frame.REFERENCE),
@@ -710,6 +725,11 @@ def _simulated_calibration(probe: str) -> Path:
     return SIMULATED_FOLDER / f"simulated-{probe}.json"
 
 
+def _simulated_tip() -> TipSettings:
+    up = tuple(TOOL_FROM_TIP.rotation[:, 1].tolist())
+    return TipSettings(file=SIMULATED_FOLDER / "simulated-tip.json", up=up, longest_s=20.0)
+
+
 def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
     """Fill in where the simulated devices are; nothing else changes."""
     probes = {
@@ -718,6 +738,9 @@ def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
     for name, probe in probes.items():
         if _simulated_calibration(name).exists():
             probes[name] = probe.model_copy(update={"response": _simulated_calibration(name)})
+    navigation, tip = site.navigation, _simulated_tip()
+    if navigation is not None and tip.file.exists():
+        navigation = navigation.model_copy(update={"tip": tip})
     place = {"host": theatre.tracker.host, "port": theatre.tracker.port}
     trackers = {name: tracker.model_copy(update=place) for name, tracker in site.trackers.items()}
     dicom = site.dicom and site.dicom.model_copy(update={"folder": folder / "studies"})
@@ -725,6 +748,7 @@ def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
     update = {
         "probes": probes,
         "trackers": trackers,
+        "navigation": navigation,
         "dicom": dicom,
         "procedure": procedure,
         "recordings": folder / "recordings",
@@ -750,8 +774,9 @@ async def _serve_simulated(
                 for line in DESCRIPTION:
                     print(line, file=sys.stderr)
                 written = _simulated_calibration(_probe_in_hand(site))
-                if written.exists():
-                    print(f"SIMULATED calibration: {written}, written by acquire", file=sys.stderr)
+                for path in (written, _simulated_tip().file):
+                    if path.exists():
+                        print(f"SIMULATED calibration: {path}, written by acquire", file=sys.stderr)
                 await _announce(room, address)
                 node = await room.intake.node
                 await theatre.send_study(node.host, node.port, called_ae="RADIONAV")
@@ -783,25 +808,33 @@ def _judge(target: TargetEstimate, scene: Scene) -> dict[str, Any]:
 # --- acquire ----------------------------------------------------------------------------------------------
 
 acquire = typer.Typer(
-    help="The technologist's morning: is this probe fit for today, and how does it respond?",
+    help="Is this probe fit for today, how does it respond, and where is its tip?",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
-@acquire.command()
+AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON line.")]
+Seed = Annotated[int, typer.Option(help="With --simulate: seed of every draw.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Wait for no Enter: each step begins when it has been said.")]
+
+
+@acquire.callback(invoke_without_command=True)
 def _acquire(
+    context: typer.Context,
     config: SiteFile = None,
     *,
     simulate: Annotated[
         bool, typer.Option("--simulate", help="With a simulated probe on a simulated bench.")
     ] = False,
     probe: Annotated[str | None, typer.Option(help="Name of the probe; else the one that navigates.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON line.")] = False,
+    as_json: AsJson = False,
     fault: Annotated[BenchFault | None, typer.Option(help="With --simulate: what is wrong this morning.")] = None,
-    seed: Annotated[int, typer.Option(help="With --simulate: seed of every draw.")] = 1,
+    seed: Seed = 1,
 ) -> None:
     """Check and calibrate a probe; exit status 0 only if it passed."""
+    if context.invoked_subcommand is not None:
+        return
     _log_to_stderr(logging.WARNING)
     if simulate == (config is not None):
         _fail("give either --config SITE.toml for a real probe or --simulate")
@@ -817,6 +850,91 @@ def _acquire(
     if as_json:
         print(json.dumps(outcome.to_dict()))
     raise typer.Exit(0 if outcome.passed else 1)
+
+
+@acquire.command("tool")
+def _acquire_tool(
+    context: typer.Context,
+    config: SiteFile = None,
+    *,
+    simulate: Annotated[bool, typer.Option("--simulate", help="With a simulated hand before a tracker.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    fault: Annotated[HandFault | None, typer.Option(help="With --simulate: what the hand does wrongly.")] = None,
+    seed: Seed = 1,
+) -> None:
+    """Find where the probe's tip is on its marker and which way it looks; exit status 0 only if both passed."""
+    with _tracking(context, config, simulate=simulate) as site:
+        work = _tool_simulated(site, fault, seed) if site.is_simulated else _tool_real(site.site, yes=yes)
+        outcome = asyncio.run(work)
+    if as_json:
+        print(json.dumps(outcome.to_dict()))
+    raise typer.Exit(0 if outcome.passed else 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TrackingSite:
+    site: Site
+    is_simulated: bool
+
+
+@contextlib.contextmanager
+def _tracking(context: typer.Context, config: Path | None, *, simulate: bool) -> Iterator[_TrackingSite]:
+    """Give the site of an ``acquire`` command, whose options may stand before its name too."""
+    _log_to_stderr(logging.WARNING)
+    before = context.parent.params if context.parent else {}
+    config, simulate = config or before.get("config"), simulate or bool(before.get("simulate"))
+    if simulate == (config is not None):
+        _fail("give either --config SITE.toml for a real tracker or --simulate")
+    try:
+        site = simulated_site() if config is None else read_site(config)
+        yield _TrackingSite(site=site, is_simulated=simulate)
+    except (SiteFileError, ServiceError, CalibrationError, DeviceError, NavigationError) as exc:
+        _fail(str(exc))
+
+
+def _camera(site: Site) -> Camera:
+    navigation = site.navigation
+    if navigation is None:
+        raise ServiceError("the site file has no [navigation]: say which tracker sees which probe")
+    return Camera(
+        name=navigation.tracker,
+        device=site.trackers[navigation.tracker],
+        tool=site.probes[navigation.probe].tool or "",
+        reference=navigation.reference_tool,
+        clock=monotonic,
+    )
+
+
+def _operator(console: Console, *, yes: bool) -> Operator:
+    if yes:
+        return Unasked(console)
+    return AtTerminal(Terminal(console, Keyboard(sys.stdin.fileno()), now=lambda: datetime.now(tz=UTC)))
+
+
+async def _tool_real(site: Site, *, yes: bool) -> ToolOutcome:
+    camera, console = replace(_camera(site), reference=None), Console(stderr=True)
+    if site.navigation is None or site.navigation.tip is None:
+        raise ServiceError(
+            "the site file has no [navigation.tip]: name the file that the tip's calibration goes to"
+        )
+    return await run_tool(
+        camera=camera, operator=_operator(console, yes=yes), settings=site.navigation.tip, console=console
+    )
+
+
+async def _tool_simulated(site: _TrackingSite, fault: HandFault | None, seed: int) -> ToolOutcome:
+    camera = replace(_camera(site.site), reference=None)
+    async with open_tool_bench(rng=np.random.default_rng(seed), clock=monotonic, fault=fault) as bench:
+        place = {"host": bench.tracker.host, "port": bench.tracker.port}
+        device = site.site.trackers[camera.name].model_copy(update=place)
+        return await run_tool(
+            camera=replace(camera, device=device),
+            operator=Rigged(bench.hand),
+            settings=_simulated_tip(),
+            console=Console(stderr=True),
+            is_simulated=True,
+        )
 
 
 def _named_probe(site: Site, name: str | None) -> str:

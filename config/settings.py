@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from acquisition.quality.settings import MorningSettings, PointSource
 from acquisition.studies.calibrations import SpectCalibration
+from acquisition.tracking.settings import TipSettings
 from config.nuclides import load_nuclides
 from devices.dicom.settings import NodeSettings
 from devices.mqtt_broker import Settings as MqttSettings
@@ -131,7 +132,10 @@ class NavigationSettings(Section):
         description="The tracker's name for the tool fixed to the patient; none: the tracker stands still.",
     )
     tool_from_tip: Matrix = Field(
-        default=IDENTITY, description="Where the probe's tip is in its tool: from the tip's calibration."
+        default=IDENTITY, description="Where the probe's tip is in its tool, where acquire tool does not say."
+    )
+    tip: TipSettings | None = Field(
+        default=None, description="Where the probe's tip is in its tool, measured by acquire tool."
     )
     patient_from_reference: Matrix | None = Field(
         default=None, description="Where the reference is in the study: from registration. None: not yet known."
@@ -145,6 +149,16 @@ class NavigationSettings(Section):
     longest_gap_s: float = Field(
         default=0.1, gt=0, le=1, description="Poses further apart are not joined to a count between them."
     )
+
+    def beside(self, folder: Path) -> Self:
+        """Take relative paths as relative to ``folder``."""
+        return self.model_copy(update={"tip": self.tip and self.tip.beside(folder)})
+
+    @model_validator(mode="after")
+    def _one_tip(self) -> Self:
+        if self.tip is not None and "tool_from_tip" in self.model_fields_set:
+            raise ValueError("tip and tool_from_tip both say where the tip is: keep the one that was measured")
+        return self
 
     @model_validator(mode="after")
     def _knows_its_error_or_not(self) -> Self:
@@ -212,6 +226,7 @@ class Site(Section):
             "probes": probes,
             "dicom": dicom,
             "display": self.display.beside(folder),
+            "navigation": self.navigation and self.navigation.beside(folder),
             "mqtt": mqtt,
             "procedure": procedure,
             "recordings": folder / self.recordings,

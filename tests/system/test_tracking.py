@@ -1,0 +1,32 @@
+"""The commands that say where the tip is, each in a process of its own, and the service that reads their files."""
+
+import json
+from pathlib import Path
+
+from tests.system.running import finish, running
+
+SIMULATED = ("--simulate", "--port", 0, "--dicom-port", 0)
+
+
+def test_a_simulated_tip_is_used_by_the_next_simulation(tmp_path: Path) -> None:
+    """``acquire tool --simulate`` prints one JSON line and writes the tip, which ``radionav --simulate`` reads."""
+    code, output, complaints = finish("tool", "--simulate", "--json", folder=tmp_path, name="acquire")
+    assert code == 0, complaints
+    told = json.loads(output)
+    assert (told["passed"], told["simulated"], told["file"]) == (True, True, "var/simulated-tip.json")
+    assert [step["name"] for step in told["steps"]] == ["pivot", "spin"]
+    with running(*SIMULATED, folder=tmp_path) as service:
+        service.said(r"SIMULATED calibration: var/simulated-tip\.json, written by acquire")
+        service.terminate()
+        assert service.ended() == 0
+    (tmp_path / "var" / "simulated-tip.json").write_text("{}")
+    code, _, complaints = finish(*SIMULATED, folder=tmp_path)
+    assert code == 2
+    assert "var/simulated-tip.json: no whole tip's calibration" in complaints
+
+
+def test_without_a_site_or_a_simulation_it_says_what_to_give(tmp_path: Path) -> None:
+    """The command alone exits 2 and names the two ways to call it."""
+    code, _, complaints = finish("tool", folder=tmp_path, name="acquire")
+    assert code == 2
+    assert "give either --config SITE.toml for a real tracker or --simulate" in complaints
