@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from acquisition.quality.settings import MorningSettings, PointSource
 from acquisition.studies.calibrations import SpectCalibration
-from acquisition.tracking.settings import TipSettings
+from acquisition.tracking.settings import RegistrationSettings, TipSettings
 from config.nuclides import load_nuclides
 from devices.dicom.settings import NodeSettings
 from devices.mqtt_broker import Settings as MqttSettings
@@ -140,6 +140,9 @@ class NavigationSettings(Section):
     patient_from_reference: Matrix | None = Field(
         default=None, description="Where the reference is in the study: from registration. None: not yet known."
     )
+    registration: RegistrationSettings | None = Field(
+        default=None, description="The same by acquire register, for the patient on the table."
+    )
     landmarks_mm: tuple[tuple[float, float, float], ...] | None = Field(
         default=None, description="Landmarks that it was registered by, in the study: tells its error at the tip."
     )
@@ -152,12 +155,16 @@ class NavigationSettings(Section):
 
     def beside(self, folder: Path) -> Self:
         """Take relative paths as relative to ``folder``."""
-        return self.model_copy(update={"tip": self.tip and self.tip.beside(folder)})
+        tip, registration = self.tip, self.registration
+        update = {"tip": tip and tip.beside(folder), "registration": registration and registration.beside(folder)}
+        return self.model_copy(update=update)
 
     @model_validator(mode="after")
-    def _one_tip(self) -> Self:
+    def _said_once(self) -> Self:
         if self.tip is not None and "tool_from_tip" in self.model_fields_set:
             raise ValueError("tip and tool_from_tip both say where the tip is: keep the one that was measured")
+        if self.registration is not None and self.patient_from_reference is not None:
+            raise ValueError("registration and patient_from_reference both register the patient: keep one")
         return self
 
     @model_validator(mode="after")
@@ -166,7 +173,7 @@ class NavigationSettings(Section):
             raise ValueError("landmarks_mm and fre_mm go together: both tell the registration's error at the tip")
         if self.landmarks_mm is not None and self.fre_mm is not None:
             try:
-                RegistrationError(landmarks_mm=np.array(self.landmarks_mm), fre_mm=self.fre_mm)
+                RegistrationError.of_residual(np.array(self.landmarks_mm), fre_mm=self.fre_mm)
             except NavigationError as exc:
                 raise ValueError(str(exc)) from exc
         return self

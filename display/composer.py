@@ -48,7 +48,7 @@ class Composer:
     live_image
         The newest live image whose voxels can be fetched.
     registration
-        How far the registration may be wrong; None where that is not known.
+        Says how far the registration may be wrong; None where that is not known.
     stranger
         Says why the probe in hand is not the one that was calibrated; empty while it is.
 
@@ -68,7 +68,7 @@ class Composer:
     simulated: bool
     study: StudyState | None = None
     live_image: ShelvedImage | None = None
-    registration: RegistrationError | None = None
+    registration: Callable[[], RegistrationError | None] = field(default=lambda: None)
     stranger: Callable[[], str] = field(default=lambda: "")
     _seq: int = -1
     _trail: Trail = field(default_factory=Trail)
@@ -100,7 +100,7 @@ class Composer:
                 background_cps=self.response.background_cps if self.response else None,
                 now_s=now_s,
             ),
-            pose=_show_pose(seen, self.registration, now_s=now_s) if seen else None,
+            pose=_show_pose(seen, self.registration(), now_s=now_s) if seen else None,
             targets=tuple(show_target(estimate, tip) for estimate in targets),
             guidance=self._guidance(tip, track, now_s=now_s),
             posterior=show_posterior(localisation, self.response, now_s=now_s),
@@ -135,10 +135,12 @@ class Composer:
             return "No tracker in the site file: count rate only"
         is_registered = self.synchroniser.chain.patient_from_reference is not None
         stranger, untold = self.stranger(), self.localiser.obstacle
+        doubt = self.synchroniser.chain.tip_doubt or self.synchroniser.chain.registration_doubt
         is_on_bench = isinstance(self.resection.counting, BenchCount)
         obstacles = (
             (is_on_bench, "Counting on the bench: the patient is not looked at meanwhile"),
             (not is_registered, "Not registered to the patient: count rate only"),
+            (bool(doubt), f"Position not trusted: {doubt}"),
             (self.response is None, "The probe is not calibrated: run acquire"),
             (bool(stranger), stranger),
             (self.archive.in_use is None, "No study of this patient: send one, or choose one from the list"),

@@ -24,6 +24,7 @@ class Motion(StrEnum):
 
     PIVOT = "pivot"
     SPIN = "spin"
+    TOUCH = "touch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +37,14 @@ class Move:
         Which.
     instruction
         Imperative, without a full stop.
+    place
+        Name of the place that is to be touched.
 
     """
 
     motion: Motion
     instruction: str
+    place: str = ""
 
 
 class Operator(Protocol):
@@ -87,8 +91,8 @@ class Unasked:
 class Rig(Protocol):
     """Something that moves the tool by itself."""
 
-    def move(self, motion: str) -> None:
-        """Begin a motion, and keep to it."""
+    def move(self, motion: str, place: str = "") -> None:
+        """Begin a motion, at a place where it has one, and keep to it."""
 
 
 class Rigged:
@@ -99,7 +103,7 @@ class Rigged:
 
     async def ready(self, move: Move) -> None:
         """Let the rig move."""
-        self._rig.move(move.motion)
+        self._rig.move(move.motion, move.place)
 
     async def judge(self, result: StepResult) -> Choice:  # noqa: ARG002 - a rig does the same again
         """Go on."""

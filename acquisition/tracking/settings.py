@@ -37,3 +37,30 @@ class TipSettings(Section):
     def beside(self, folder: Path) -> Self:
         """Take a relative path as relative to ``folder``."""
         return self.model_copy(update={"file": folder / self.file})
+
+
+class RegistrationSettings(Section):
+    """Registration of the patient by ``acquire register``."""
+
+    file: Path = Field(description="Written by acquire register, read by radionav, also while it runs.")
+    fle_mm: Positive = Field(
+        default=2.0,
+        description="How far a touched landmark is from the marked one, RMS in space: known beforehand.",
+    )
+    greatest_tre_mm: Positive = Field(
+        default=5.0, description="Predicted error (RMS) above which a position is not trusted: the site's limit."
+    )
+    least_extent_mm: Positive = Field(
+        default=25.0, description="Landmarks nearer to one line than it, RMS, are warned of."
+    )
+    still_mm: Positive = Field(default=1.0, description="RMS of the tip's wander while it touches.")
+    hold_s: Positive = Field(default=1.0, description="How long it is to be held still.")
+    longest_s: Positive = Field(default=60.0, description="Time for one landmark.")
+    valid_hours: Positive = Field(default=12.0, description="After them the registration is no longer trusted.")
+    verify_within_min: Positive | None = Field(
+        default=None, description="A check by acquire verify is due so often; none: it is not asked for."
+    )
+
+    def beside(self, folder: Path) -> Self:
+        """Take a relative path as relative to ``folder``."""
+        return self.model_copy(update={"file": folder / self.file})

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.system.running import finish, running
+from tests.system.running import finish, looking, running
 
 SIMULATED = ("--simulate", "--port", 0, "--dicom-port", 0)
 
@@ -23,6 +23,20 @@ def test_a_simulated_tip_is_used_by_the_next_simulation(tmp_path: Path) -> None:
     code, _, complaints = finish(*SIMULATED, folder=tmp_path)
     assert code == 2
     assert "var/simulated-tip.json: no whole tip's calibration" in complaints
+
+
+def test_a_simulated_registration_is_used_by_the_next_simulation(tmp_path: Path) -> None:
+    """``acquire register --simulate`` registers the simulated patient, and ``radionav --simulate`` reads it."""
+    code, output, complaints = finish("register", "--simulate", "--json", folder=tmp_path, name="acquire")
+    assert code == 0, complaints
+    assert json.loads(output)["file"] == "var/simulated-registration.json"
+    with running(*SIMULATED, folder=tmp_path) as service, looking(service.display) as display:
+        pose = display.until(lambda state: state.pose and state.pose.registration_error_mm).pose
+        assert pose is not None
+        assert pose.registration_error_mm is not None
+        assert 0.5 < pose.registration_error_mm < 5
+        service.terminate()
+        assert service.ended() == 0
 
 
 def test_without_a_site_or_a_simulation_it_says_what_to_give(tmp_path: Path) -> None:
