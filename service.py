@@ -46,7 +46,8 @@ from acquisition.session.checklist import Equipment
 from acquisition.session.journal import Journal, JournalUnusable, open_journal
 from acquisition.session.session import Session
 from acquisition.studies import Knowledge
-from acquisition.synchronise import TipChain
+from acquisition.synchronise import SeenTip, TipChain
+from acquisition.tracking.budget import Budgeting
 from acquisition.tracking.following import Camera
 from acquisition.tracking.joining import Joining
 from acquisition.tracking.landmark_plan import LandmarkPlan, PlanUnusable, read_plan
@@ -76,6 +77,7 @@ from display.procedure_states import ProcedureView
 from display.server import AddressInUse, Certificate, Server, listen
 from display.stage import Signboard, Stage
 from display.summary import sum_up
+from navigation.error_budget import ErrorBudget
 from navigation.errors import NavigationError
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.frames import Frame
@@ -188,7 +190,8 @@ class Room:
             resection=self._resection,
             procedure=ProcedureView(self._session),
             response=response,
-            registration=lambda: self._joining.error if self._joining else None,
+            registration=self._registration_error,
+            budget=self._budgeting(site, is_simulated=is_simulated),
             stranger=self.intake.stranger,
             integration_s=site.display.integration_s,
             session_id=signboard.session_id,
@@ -253,6 +256,20 @@ class Room:
             on_registered=map_in_use.begin_anew,
             now=lambda: datetime.now(tz=UTC),
         )
+
+    def _registration_error(self) -> RegistrationError | None:
+        return self._joining.error if self._joining else None
+
+    def _budgeting(self, site: Site, *, is_simulated: bool) -> Callable[[SeenTip, TipChain], ErrorBudget] | None:
+        navigation = site.navigation
+        if navigation is None:
+            return None
+        tip = _load_tip(site, navigation, is_simulated=is_simulated)
+        return Budgeting(
+            navigation.accuracy,
+            tip_covariance_mm2=tip.covariance_mm2 if tip else None,
+            registration=self._registration_error,
+        ).of
 
     def _follow(self, accepted: Observations, posterior: Posterior) -> None:
         """Hand on what the estimate accepted."""

@@ -6,11 +6,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from acquisition.timeline import PoseTimeline
 from devices.readings import CountReading, CountStatus, PoseReading
 from navigation.frame_graph import EdgeState, EdgeStatus, FrameGraph, MissingEdge, still
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
+
+VELOCITY_S = 0.1
+"""Time over which the tip's velocity is taken: a hand turns in no less."""
 
 
 class TrackStatus(StrEnum):
@@ -57,6 +63,11 @@ class TrackedCount:
     status: TrackStatus
 
 
+def trusted_everywhere(patient_from_tip: RigidTransform) -> str:  # noqa: ARG001 - whatever the pose
+    """Say that nothing speaks against any pose."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TipChain:
     """What joins the tracker's readings to the patient.
@@ -72,6 +83,8 @@ class TipChain:
         Registration; None until there is one.
     tip_doubt, registration_doubt
         What speaks against either, in words; empty where nothing does.
+    doubt_at
+        Says what speaks against a pose of the tip in the patient; empty where nothing does.
 
     """
 
@@ -81,6 +94,7 @@ class TipChain:
     patient_from_reference: RigidTransform | None
     tip_doubt: str = ""
     registration_doubt: str = ""
+    doubt_at: Callable[[RigidTransform], str] = trusted_everywhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +113,8 @@ class SeenTip:
         The tracker's own residual of the tool, mm RMS, where it sends one.
     doubt
         What speaks against it, in words; empty where nothing does.
+    velocity_mm_s
+        Of the tip in the patient over the last ``VELOCITY_S``, shape (3,); None where it was not seen then.
 
     """
 
@@ -107,6 +123,7 @@ class SeenTip:
     tracker: str
     error_mm: float | None
     doubt: str = ""
+    velocity_mm_s: NDArray[np.float64] | None = None
 
 
 class Synchroniser:
@@ -190,18 +207,25 @@ class Synchroniser:
             taken_at_s=at_s,
             tracker=reading.device,
             error_mm=reading.error_mm,
-            doubt=tip.said,
+            doubt=tip.said or self._chain.doubt_at(tip.transform),
+            velocity_mm_s=self._velocity_mm_s(tip.transform, at_s),
         )
+
+    def _velocity_mm_s(self, tip: RigidTransform, at_s: float) -> NDArray[np.float64] | None:
+        before = self._tip(at_s - VELOCITY_S)
+        if before is None or before.transform is None:
+            return None
+        return (tip.translation_mm - before.transform.translation_mm) / VELOCITY_S
 
     def _track(self, reading: CountReading, *, now_s: float) -> TrackedCount:
         tip, status = self._tip(reading.middle_s), TrackStatus.OK
         if tip is None:
             status = TrackStatus.UNREGISTERED
-        elif tip.status is EdgeStatus.UNSEEN:
+        elif tip.transform is None:
             status = TrackStatus.NO_POSE
         elif reading.status in {CountStatus.OVERLOAD, CountStatus.SATURATED}:
             status = TrackStatus.OVERLOAD
-        elif tip.status is EdgeStatus.DOUBTED:
+        elif tip.status is EdgeStatus.DOUBTED or self._chain.doubt_at(tip.transform):
             status = TrackStatus.DOUBTED
         return TrackedCount(
             device=reading.device,

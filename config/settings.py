@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from acquisition.quality.settings import MorningSettings, PointSource
 from acquisition.studies.calibrations import SpectCalibration
-from acquisition.tracking.settings import RegistrationSettings, TipSettings
+from acquisition.tracking.settings import AccuracySettings, RegistrationSettings, TipSettings
 from config.nuclides import load_nuclides
 from devices.dicom.settings import NodeSettings
 from devices.mqtt_broker import Settings as MqttSettings
@@ -142,6 +142,9 @@ class NavigationSettings(Section):
     )
     registration: RegistrationSettings | None = Field(
         default=None, description="The same by acquire register, for the patient on the table."
+    )
+    accuracy: AccuracySettings = Field(
+        default=AccuracySettings(), description="What the error that is told at the tip rests on."
     )
     landmarks_mm: tuple[tuple[float, float, float], ...] | None = Field(
         default=None, description="Landmarks that it was registered by, in the study: tells its error at the tip."

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from acquisition.tracking.registration_file import Registration, newest_registra
 from acquisition.tracking.settings import RegistrationSettings
 from acquisition.tracking.tip_file import TipCalibration
 from navigation.registration_error import RegistrationError
+from navigation.transforms import RigidTransform
 
 LOOK_S = 1.0
 """Between two looks at the files, and at whether they still hold."""
@@ -84,11 +87,16 @@ class Joining:
     async def look(self) -> None:
         """Take what the files say now, and what speaks against it."""
         former, chain, now = self._registration, self._synchroniser.chain, self._now()
+        limit_mm = self._settings.greatest_tre_mm if self._settings else inf
         if self._settings is not None:
             self._read(self._settings)
         registration = self._registration
         if registration is not None:
-            chain = replace(chain, patient_from_reference=registration.transform)
+            chain = replace(
+                chain,
+                patient_from_reference=registration.transform,
+                doubt_at=partial(_beyond_limit, registration.error, limit_mm),
+            )
         doubts = self._tip.doubt(now) if self._tip else "", self._doubt(registration, now)
         chain = replace(chain, tip_doubt=doubts[0], registration_doubt=doubts[1])
         if registration is not None and registration is not former and _is_another(former, registration):
@@ -129,6 +137,14 @@ class Joining:
         return self._unreadable or registration.doubt(
             now, valid_hours=self._settings.valid_hours, verify_within_min=self._settings.verify_within_min
         )
+
+
+def _beyond_limit(error: RegistrationError, limit_mm: float, patient_from_tip: RigidTransform) -> str:
+    """Say that the registration is not good enough there."""
+    error_mm = error.at(patient_from_tip.translation_mm)
+    if error_mm <= limit_mm:
+        return ""
+    return f"here the registration is good to {error_mm:.0f} mm only: add landmarks nearby, with acquire register"
 
 
 def _is_another(former: Registration | None, registration: Registration) -> bool:

@@ -53,7 +53,7 @@ class RegistrationSettings(Section):
     least_extent_mm: Positive = Field(
         default=25.0, description="Landmarks nearer to one line than it, RMS, are warned of."
     )
-    still_mm: Positive = Field(default=1.0, description="RMS of the tip's wander while it touches.")
+    still_mm: Positive = Field(default=2.0, description="RMS of the tip's wander while it touches.")
     hold_s: Positive = Field(default=1.0, description="How long it is to be held still.")
     longest_s: Positive = Field(default=60.0, description="Time for one landmark.")
     valid_hours: Positive = Field(default=12.0, description="After them the registration is no longer trusted.")
@@ -64,3 +64,19 @@ class RegistrationSettings(Section):
     def beside(self, folder: Path) -> Self:
         """Take a relative path as relative to ``folder``."""
         return self.model_copy(update={"file": folder / self.file})
+
+
+class AccuracySettings(Section):
+    """What the room's error budget rests on."""
+
+    tracker_mm: Positive = Field(default=0.3, description="Of a tool's position, RMS in space.")
+    tracker_deg: Positive = Field(default=0.2, description="Of a tool's turn about each axis.")
+    tip_mm: Positive | None = Field(
+        default=None, description="Of a tool_from_tip that was typed in, RMS in space; acquire tool measures it."
+    )
+    delay_sigma_s: float = Field(
+        default=0.02, ge=0, le=1, description="How well the delay between counts and poses is known."
+    )
+    tissue_mm: Positive | None = Field(
+        default=4.0, description="How far tissue moves between scan and table, RMS in space. None: not known."
+    )

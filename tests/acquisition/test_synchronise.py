@@ -152,3 +152,29 @@ def test_a_new_registration_places_the_counts_that_wait() -> None:
     made.chain = CHAIN
     made.add_pose(pose(1.06, 0, 0, 0), now_s=1.11)
     assert emitted[0].status is TrackStatus.OK
+
+
+def test_a_pose_that_is_doubted_where_it_is_keeps_its_count_from_use() -> None:
+    """Far from the landmarks a count is placed and not believed, nearer to them the next one is."""
+    chain = replace(CHAIN, doubt_at=lambda tip: "too far from the landmarks" if tip.translation_mm[1] > 5 else "")
+    made, emitted = synchroniser(chain)
+    for step in range(7):
+        made.add_pose(pose(1.0 + 0.05 * step, 0, 8.0 if step < 3 else 0.0, 0), now_s=1.0 + 0.05 * step)
+    made.add_count(count(1.0), now_s=1.4)
+    made.add_count(count(1.2), now_s=1.4)
+    assert [tracked.status for tracked in emitted] == [TrackStatus.DOUBTED, TrackStatus.OK]
+
+
+def test_the_newest_tip_has_its_velocity() -> None:
+    """A tip that moves by 3 mm each 50 ms has 60 mm/s; where it was not seen before, none is told."""
+    made, _ = synchroniser()
+    made.add_pose(pose(1.0, 0, 0, 0), now_s=1.0)
+    seen = made.newest_tip()
+    assert seen is not None
+    assert seen.velocity_mm_s is None
+    for step in range(1, 5):
+        made.add_pose(pose(1.0 + 0.05 * step, 0, 3.0 * step, 0), now_s=1.0 + 0.05 * step)
+    seen = made.newest_tip()
+    assert seen is not None
+    assert seen.velocity_mm_s is not None
+    assert np.allclose(seen.velocity_mm_s, (0, 60, 0))

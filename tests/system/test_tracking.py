@@ -27,14 +27,19 @@ def test_a_simulated_tip_is_used_by_the_next_simulation(tmp_path: Path) -> None:
 
 def test_a_simulated_registration_is_used_by_the_next_simulation(tmp_path: Path) -> None:
     """``acquire register --simulate`` registers the simulated patient, and ``radionav --simulate`` reads it."""
-    code, output, complaints = finish("register", "--simulate", "--json", folder=tmp_path, name="acquire")
-    assert code == 0, complaints
-    assert json.loads(output)["file"] == "var/simulated-registration.json"
+    with running("register", "--simulate", "--json", folder=tmp_path, name="acquire") as command:
+        assert command.ended(within_s=150.0) == 0, command.complaints
+        assert json.loads(command.output)["file"] == "var/simulated-registration.json"
     with running(*SIMULATED, folder=tmp_path) as service, looking(service.display) as display:
         pose = display.until(lambda state: state.pose and state.pose.registration_error_mm).pose
         assert pose is not None
         assert pose.registration_error_mm is not None
         assert 0.5 < pose.registration_error_mm < 5
+        budgeted = display.until(lambda state: state.pose and state.pose.error and state.pose.error.within_mm)
+        assert budgeted.pose is not None
+        assert budgeted.pose.error is not None
+        assert budgeted.pose.error.within_mm is not None
+        assert budgeted.pose.error.within_mm > 8.0  # the tissue's part alone
         service.terminate()
         assert service.ended() == 0
 

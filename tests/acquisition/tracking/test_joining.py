@@ -128,6 +128,22 @@ async def test_what_speaks_against_it_is_doubted_until_it_is_mended(tmp_path: Pa
     assert room.synchroniser.chain.patient_from_reference is not None
 
 
+async def test_far_from_the_landmarks_a_position_is_not_trusted(tmp_path: Path) -> None:
+    """Where more than the site's limit is to be expected, the chain says so for that pose alone."""
+    room = Room(tmp_path)
+    add_registration(room.path, registration())
+    await room.joining.look()
+    for away_mm, words in ((0.0, ""), (900.0, "here the registration is good to")):
+        tip = RigidTransform(
+            to=Frame.PATIENT,
+            from_=Frame.TIP,
+            rotation=np.eye(3),
+            translation_mm=np.array((0.0, away_mm - 100, 0.0)),
+        )
+        assert room.synchroniser.chain.doubt_at(tip).startswith(words)
+        assert bool(room.synchroniser.chain.doubt_at(tip)) == bool(words)
+
+
 @pytest.mark.parametrize("change", [{"tool": "Pointer"}, {"reference": "Table"}])
 async def test_a_registration_by_other_tools_is_doubted(tmp_path: Path, change: dict[str, str]) -> None:
     """The site file names other tools than those that it was made with."""
