@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -45,7 +46,17 @@ from acquisition.session.frames import confirmed_frames
 from acquisition.session.journal import Journal, JournalUnusable, open_journal
 from acquisition.session.session import Session
 from acquisition.studies import Knowledge
-from acquisition.synchronise import TipChain
+from acquisition.synchronise import SeenTip, TipChain
+from acquisition.tracking.budget import Budgeting
+from acquisition.tracking.following import Camera
+from acquisition.tracking.joining import Joining
+from acquisition.tracking.landmark_plan import LandmarkPlan, PlanUnusable, read_plan
+from acquisition.tracking.operator import AtTerminal, Operator, Rigged, Unasked
+from acquisition.tracking.register import Hand as RegisteringHand
+from acquisition.tracking.register import RegisterOutcome, run_register, run_verify
+from acquisition.tracking.settings import RegistrationSettings, TipSettings
+from acquisition.tracking.tip_file import TipCalibration, load_tip
+from acquisition.tracking.tool import ToolOutcome, run_tool
 from config.nuclides import load_nuclides
 from config.settings import NavigationSettings, Site
 from config.site import SiteFileError, read_site
@@ -67,6 +78,7 @@ from display.procedure_states import ProcedureView
 from display.server import AddressInUse, Certificate, Server, listen
 from display.stage import Signboard, Stage
 from display.summary import sum_up
+from navigation.error_budget import ErrorBudget
 from navigation.errors import NavigationError
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.frames import Frame
@@ -77,7 +89,8 @@ from simulators.bench import BenchFault
 from simulators.bench_room import POLL_INTERVAL_S, open_bench
 from simulators.happenings import Excision, ImpossibleHappening, Unplugging
 from simulators.scene import Scene, sentinel_node_scene
-from simulators.theatre import DESCRIPTION, Theatre, open_theatre
+from simulators.theatre import DESCRIPTION, TOOL_FROM_TIP, Theatre, open_theatre
+from simulators.tool_bench import HandFault, open_tool_bench, write_markups
 from simulators.truth import compare
 
 SIMULATED_FOLDER = Path("var")
@@ -157,10 +170,11 @@ class Room:
             self.intake.navigate(
                 site.navigation.probe,
                 site.navigation.tracker,
-                _tip_chain(site, site.navigation),
+                _tip_chain(site, site.navigation, is_simulated=is_simulated),
                 longest_gap_s=site.navigation.longest_gap_s,
                 calibrated=self._calibration.provenance.identity if self._calibration else "",
             )
+        self._joining = self._join(site, map_in_use, archive, is_simulated=is_simulated)
         signboard = Signboard(
             site=site.site.name,
             room=site.site.room,
@@ -179,7 +193,8 @@ class Room:
             resection=self._resection,
             procedure=ProcedureView(self._session),
             response=response,
-            registration=_registration_error(site),
+            registration=self._registration_error,
+            budget=self._budgeting(site, is_simulated=is_simulated),
             stranger=self.intake.stranger,
             integration_s=site.display.integration_s,
             session_id=signboard.session_id,
@@ -224,7 +239,41 @@ class Room:
         yield from self.intake.jobs(probes=self._site.probes, trackers=self._site.trackers, node=self._site.dicom)
         yield "reader", self._reader.run()
         yield "live image", self._imager.run()
+        if self._joining is not None:
+            yield "what joins tip and patient", self._joining.run()
         yield from self._stage.jobs()
+
+    def _join(
+        self, site: Site, map_in_use: MapInUse, archive: StudyArchive, *, is_simulated: bool
+    ) -> Joining | None:
+        synchroniser, navigation = self.intake.synchroniser, site.navigation
+        if synchroniser is None or navigation is None:
+            return None
+        return Joining(
+            synchroniser,
+            tip=_load_tip(site, navigation, is_simulated=is_simulated),
+            settings=navigation.registration,
+            error=_registration_error(site),
+            is_simulated=is_simulated,
+            patient_id=lambda: archive.in_use.study.patient_id if archive.in_use else "",
+            note=self._session.note,
+            on_registered=map_in_use.begin_anew,
+            now=lambda: datetime.now(tz=UTC),
+        )
+
+    def _registration_error(self) -> RegistrationError | None:
+        return self._joining.error if self._joining else None
+
+    def _budgeting(self, site: Site, *, is_simulated: bool) -> Callable[[SeenTip, TipChain], ErrorBudget] | None:
+        navigation = site.navigation
+        if navigation is None:
+            return None
+        tip = _load_tip(site, navigation, is_simulated=is_simulated)
+        return Budgeting(
+            navigation.accuracy,
+            tip_covariance_mm2=tip.covariance_mm2 if tip else None,
+            registration=self._registration_error,
+        ).of
 
     def _follow(self, accepted: Observations, posterior: Posterior) -> None:
         """Hand on what the estimate accepted."""
@@ -296,23 +345,37 @@ def _load_calibration(site: Site, *, is_simulated: bool) -> Calibration | None:
     return calibration
 
 
-def _tip_chain(site: Site, navigation: NavigationSettings) -> TipChain:
-    rows = navigation.patient_from_reference
+def _tip_chain(site: Site, navigation: NavigationSettings, *, is_simulated: bool) -> TipChain:
+    rows, tool, doubt = navigation.patient_from_reference, site.probes[navigation.probe].tool or "", ""
+    tool_from_tip = RigidTransform.from_matrix(navigation.tool_from_tip, to=Frame.TOOL, from_=Frame.TIP)
+    if (calibration := _load_tip(site, navigation, is_simulated=is_simulated)) is not None:
+        tool_from_tip, doubt = calibration.transform, calibration.doubt(datetime.now(tz=UTC))
     return TipChain(
-        tool=site.probes[navigation.probe].tool or "",
+        tool=tool,
         reference=navigation.reference_tool,
-        tool_from_tip=RigidTransform.from_matrix(navigation.tool_from_tip, to=Frame.TOOL, from_=Frame.TIP),
+        tool_from_tip=tool_from_tip,
+        tip_doubt=doubt,
         patient_from_reference=None
         if rows is None
         else RigidTransform.from_matrix(rows, to=Frame.PATIENT, from_=Frame.REFERENCE),
     )
 
 
+def _load_tip(site: Site, navigation: NavigationSettings, *, is_simulated: bool) -> TipCalibration | None:
+    tip, tool = navigation.tip, site.probes[navigation.probe].tool or ""
+    if tip is None:
+        return None
+    try:
+        return load_tip(tip.file, tool=tool, serial=tip.serial, is_simulated=is_simulated)
+    except CalibrationError as exc:
+        raise ServiceError(str(exc)) from exc
+
+
 def _registration_error(site: Site) -> RegistrationError | None:
     navigation = site.navigation
     if navigation is None or navigation.landmarks_mm is None or navigation.fre_mm is None:
         return None
-    return RegistrationError(landmarks_mm=np.array(navigation.landmarks_mm), fre_mm=navigation.fre_mm)
+    return RegistrationError.of_residual(np.array(navigation.landmarks_mm), fre_mm=navigation.fre_mm)
 
 
 def _shown_devices(site: Site) -> Mapping[str, ShownDevice]:
@@ -720,6 +783,11 @@ def _simulated_calibration(probe: str) -> Path:
     return SIMULATED_FOLDER / f"simulated-{probe}.json"
 
 
+def _simulated_tip() -> TipSettings:
+    up = tuple(TOOL_FROM_TIP.rotation[:, 1].tolist())
+    return TipSettings(file=SIMULATED_FOLDER / "simulated-tip.json", up=up, longest_s=20.0)
+
+
 def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
     """Fill in where the simulated devices are; nothing else changes."""
     probes = {
@@ -728,6 +796,11 @@ def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
     for name, probe in probes.items():
         if _simulated_calibration(name).exists():
             probes[name] = probe.model_copy(update={"response": _simulated_calibration(name)})
+    navigation, tip, registration = site.navigation, _simulated_tip(), _simulated_registration()
+    if navigation is not None and tip.file.exists():
+        navigation = navigation.model_copy(update={"tip": tip})
+    if navigation is not None and registration.file.exists():
+        navigation = navigation.model_copy(update={"registration": registration})
     place = {"host": theatre.tracker.host, "port": theatre.tracker.port}
     trackers = {name: tracker.model_copy(update=place) for name, tracker in site.trackers.items()}
     dicom = site.dicom and site.dicom.model_copy(update={"folder": folder / "studies"})
@@ -735,6 +808,7 @@ def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
     update = {
         "probes": probes,
         "trackers": trackers,
+        "navigation": navigation,
         "dicom": dicom,
         "procedure": procedure,
         "recordings": folder / "recordings",
@@ -760,8 +834,9 @@ async def _serve_simulated(
                 for line in DESCRIPTION:
                     print(line, file=sys.stderr)
                 written = _simulated_calibration(_probe_in_hand(site))
-                if written.exists():
-                    print(f"SIMULATED calibration: {written}, written by acquire", file=sys.stderr)
+                for path in (written, _simulated_tip().file, _simulated_registration().file):
+                    if path.exists():
+                        print(f"SIMULATED calibration: {path}, written by acquire", file=sys.stderr)
                 await _announce(room, address)
                 node = await room.intake.node
                 await theatre.send_study(node.host, node.port, called_ae="RADIONAV")
@@ -793,25 +868,33 @@ def _judge(target: TargetEstimate, scene: Scene) -> dict[str, Any]:
 # --- acquire ----------------------------------------------------------------------------------------------
 
 acquire = typer.Typer(
-    help="The technologist's morning: is this probe fit for today, and how does it respond?",
+    help="Is this probe fit for today, how does it respond, and where is its tip?",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
-@acquire.command()
+AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON line.")]
+Seed = Annotated[int, typer.Option(help="With --simulate: seed of every draw.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Wait for no Enter: each step begins when it has been said.")]
+
+
+@acquire.callback(invoke_without_command=True)
 def _acquire(
+    context: typer.Context,
     config: SiteFile = None,
     *,
     simulate: Annotated[
         bool, typer.Option("--simulate", help="With a simulated probe on a simulated bench.")
     ] = False,
     probe: Annotated[str | None, typer.Option(help="Name of the probe; else the one that navigates.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON line.")] = False,
+    as_json: AsJson = False,
     fault: Annotated[BenchFault | None, typer.Option(help="With --simulate: what is wrong this morning.")] = None,
-    seed: Annotated[int, typer.Option(help="With --simulate: seed of every draw.")] = 1,
+    seed: Seed = 1,
 ) -> None:
     """Check and calibrate a probe; exit status 0 only if it passed."""
+    if context.invoked_subcommand is not None:
+        return
     _log_to_stderr(logging.WARNING)
     if simulate == (config is not None):
         _fail("give either --config SITE.toml for a real probe or --simulate")
@@ -827,6 +910,224 @@ def _acquire(
     if as_json:
         print(json.dumps(outcome.to_dict()))
     raise typer.Exit(0 if outcome.passed else 1)
+
+
+@acquire.command("tool")
+def _acquire_tool(
+    context: typer.Context,
+    config: SiteFile = None,
+    *,
+    simulate: Annotated[bool, typer.Option("--simulate", help="With a simulated hand before a tracker.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    fault: Annotated[HandFault | None, typer.Option(help="With --simulate: what the hand does wrongly.")] = None,
+    seed: Seed = 1,
+) -> None:
+    """Find where the probe's tip is on its marker and which way it looks; exit status 0 only if both passed."""
+    with _tracking(context, config, simulate=simulate) as site:
+        work = _tool_simulated(site, fault, seed) if site.is_simulated else _tool_real(site.site, yes=yes)
+        outcome = asyncio.run(work)
+    if as_json:
+        print(json.dumps(outcome.to_dict()))
+    raise typer.Exit(0 if outcome.passed else 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TrackingSite:
+    site: Site
+    is_simulated: bool
+
+
+@contextlib.contextmanager
+def _tracking(context: typer.Context, config: Path | None, *, simulate: bool) -> Iterator[_TrackingSite]:
+    """Give the site of an ``acquire`` command, whose options may stand before its name too."""
+    _log_to_stderr(logging.WARNING)
+    before = context.parent.params if context.parent else {}
+    config, simulate = config or before.get("config"), simulate or bool(before.get("simulate"))
+    if simulate == (config is not None):
+        _fail("give either --config SITE.toml for a real tracker or --simulate")
+    try:
+        site = simulated_site() if config is None else read_site(config)
+        yield _TrackingSite(site=site, is_simulated=simulate)
+    except (SiteFileError, ServiceError, CalibrationError, DeviceError, NavigationError) as exc:
+        _fail(str(exc))
+
+
+def _camera(site: Site) -> Camera:
+    navigation = site.navigation
+    if navigation is None:
+        raise ServiceError("the site file has no [navigation]: say which tracker sees which probe")
+    return Camera(
+        name=navigation.tracker,
+        device=site.trackers[navigation.tracker],
+        tool=site.probes[navigation.probe].tool or "",
+        reference=navigation.reference_tool,
+        clock=monotonic,
+    )
+
+
+def _operator(console: Console, *, yes: bool) -> Operator:
+    if yes:
+        return Unasked(console)
+    return AtTerminal(Terminal(console, Keyboard(sys.stdin.fileno()), now=lambda: datetime.now(tz=UTC)))
+
+
+async def _tool_real(site: Site, *, yes: bool) -> ToolOutcome:
+    camera, console = replace(_camera(site), reference=None), Console(stderr=True)
+    if site.navigation is None or site.navigation.tip is None:
+        raise ServiceError(
+            "the site file has no [navigation.tip]: name the file that the tip's calibration goes to"
+        )
+    return await run_tool(
+        camera=camera, operator=_operator(console, yes=yes), settings=site.navigation.tip, console=console
+    )
+
+
+def _simulated_registration() -> RegistrationSettings:
+    return RegistrationSettings(file=SIMULATED_FOLDER / "simulated-registration.json", longest_s=20.0)
+
+
+Landmarks = Annotated[
+    Path | None, typer.Option(help="Landmarks marked in the study: markups of 3D Slicer, .mrk.json.")
+]
+
+
+@acquire.command("register")
+def _acquire_register(
+    context: typer.Context,
+    config: SiteFile = None,
+    *,
+    landmarks: Landmarks = None,
+    patient_id: Annotated[str | None, typer.Option(help="Patient ID; else the site file's.")] = None,
+    points: Annotated[
+        int | None, typer.Option(min=3, max=12, help="Touch so many in any order, instead of each by its name.")
+    ] = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="With a simulated hand and patient.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    fault: Annotated[HandFault | None, typer.Option(help="With --simulate: what the hand does wrongly.")] = None,
+    seed: Seed = 1,
+) -> None:
+    """Register the patient on the table by landmarks; exit status 0 only if it is good enough."""
+    with _tracking(context, config, simulate=simulate) as tracking:
+        outcome = asyncio.run(
+            _register(
+                tracking,
+                lambda **with_hand: run_register(points=points, **with_hand),
+                landmarks=landmarks,
+                patient_id=patient_id,
+                yes=yes,
+                fault=fault,
+                seed=seed,
+            )
+        )
+    if as_json:
+        print(json.dumps(outcome.to_dict()))
+    raise typer.Exit(0 if outcome.passed else 1)
+
+
+@acquire.command("verify")
+def _acquire_verify(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name of the landmark that is touched again.")],
+    config: SiteFile = None,
+    *,
+    landmarks: Landmarks = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="With a simulated hand and patient.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    fault: Annotated[HandFault | None, typer.Option(help="With --simulate: what the hand does wrongly.")] = None,
+    seed: Seed = 2,
+) -> None:
+    """Touch a landmark again: does the registration still hold? Exit status 0 only if it does."""
+    with _tracking(context, config, simulate=simulate) as tracking:
+        outcome = asyncio.run(
+            _register(
+                tracking,
+                lambda **with_hand: run_verify(name=name, **with_hand),
+                landmarks=landmarks,
+                patient_id=None,
+                yes=yes,
+                fault=fault,
+                seed=seed,
+            )
+        )
+    if as_json:
+        print(json.dumps(outcome.to_dict()))
+    raise typer.Exit(0 if outcome.passed else 1)
+
+
+async def _register(
+    tracking: _TrackingSite,
+    run: Callable[..., Coroutine[Any, Any, RegisterOutcome]],
+    *,
+    landmarks: Path | None,
+    patient_id: str | None,
+    yes: bool,
+    fault: HandFault | None,
+    seed: int,
+) -> RegisterOutcome:
+    site, console = tracking.site, Console(stderr=True)
+    camera, navigation = _camera(site), site.navigation
+    if tracking.is_simulated:
+        tool_from_tip, serial, settings = TOOL_FROM_TIP, "", _simulated_registration()
+    elif navigation is None or navigation.registration is None:
+        raise ServiceError("the site file has no [navigation.registration]: name the file that it goes to")
+    else:
+        chain = _tip_chain(site, navigation, is_simulated=False)
+        if chain.tip_doubt:
+            raise ServiceError(chain.tip_doubt)
+        tool_from_tip, settings = chain.tool_from_tip, navigation.registration
+        serial = navigation.tip.serial if navigation.tip else ""
+    patient = patient_id or site.procedure.patient_id
+    async with contextlib.AsyncExitStack() as stack:
+        operator: Operator
+        if not tracking.is_simulated:
+            operator = _operator(console, yes=yes)
+        else:
+            rng = np.random.default_rng(seed)
+            bench = await stack.enter_async_context(open_tool_bench(rng=rng, clock=monotonic, fault=fault))
+            place = {"host": bench.tracker.host, "port": bench.tracker.port}
+            camera = replace(camera, device=site.trackers[camera.name].model_copy(update=place))
+            operator = Rigged(bench.hand)
+        plan = _landmark_plan(landmarks, is_simulated=tracking.is_simulated)
+        hand = RegisteringHand(
+            camera=camera,
+            tool_from_tip=tool_from_tip,
+            serial=serial,
+            operator=operator,
+            patient_id=patient or "",
+            is_simulated=tracking.is_simulated,
+        )
+        return await run(hand=hand, plan=plan, settings=settings, console=console)
+
+
+def _landmark_plan(path: Path | None, *, is_simulated: bool) -> LandmarkPlan:
+    try:
+        if path is not None:
+            return read_plan(path)
+        if not is_simulated:
+            raise ServiceError("give --landmarks FILE.mrk.json: points that were marked in the study in 3D Slicer")
+        with tempfile.TemporaryDirectory(prefix="radionav-") as folder:
+            written = Path(folder) / "landmarks.mrk.json"
+            write_markups(written)
+            return read_plan(written)
+    except PlanUnusable as exc:
+        raise ServiceError(str(exc)) from exc
+
+
+async def _tool_simulated(site: _TrackingSite, fault: HandFault | None, seed: int) -> ToolOutcome:
+    camera = replace(_camera(site.site), reference=None)
+    async with open_tool_bench(rng=np.random.default_rng(seed), clock=monotonic, fault=fault) as bench:
+        place = {"host": bench.tracker.host, "port": bench.tracker.port}
+        device = site.site.trackers[camera.name].model_copy(update=place)
+        return await run_tool(
+            camera=replace(camera, device=device),
+            operator=Rigged(bench.hand),
+            settings=_simulated_tip(),
+            console=Console(stderr=True),
+            is_simulated=True,
+        )
 
 
 def _named_probe(site: Site, name: str | None) -> str:

@@ -4,13 +4,13 @@ JSON, so that a physicist can read it, and refused unless it is whole: a respons
 shortened, renamed or measured on a simulated bench must never guide a surgeon.
 """
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from acquisition.durable import write_whole
 from navigation.errors import NavigationError
 from navigation.probe.response import Response
 
@@ -79,20 +79,8 @@ def write_calibration(path: Path, calibration: Calibration) -> None:
         response=calibration.response.to_dict(),
         provenance=calibration.provenance,
     )
-    encoded = msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
-    part = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(encoded)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_whole(path, content)
     except OSError as exc:
         raise CalibrationError(f"{path}: the calibration cannot be written: {exc.strerror}") from exc
 

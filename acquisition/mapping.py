@@ -102,6 +102,11 @@ class MapInUse:
         async with self._beginning:
             await self._use(archived)
 
+    async def begin_anew(self) -> None:
+        """Forget what was counted, and begin again from the map in use: its places were another registration's."""
+        async with self._beginning:
+            await self._begin_anew()
+
     async def take_out(self, names: frozenset[str]) -> None:
         """Begin anew from the map in use without these of its hot spots: what was counted is of what is cut."""
         async with self._beginning:

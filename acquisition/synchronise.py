@@ -4,12 +4,19 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
 
 from acquisition.timeline import PoseTimeline
 from devices.readings import CountReading, CountStatus, PoseReading
-from navigation.errors import PoseGap
+from navigation.frame_graph import EdgeState, EdgeStatus, FrameGraph, MissingEdge, still
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
+
+VELOCITY_S = 0.1
+"""Time over which the tip's velocity is taken: a hand turns in no less."""
 
 
 class TrackStatus(StrEnum):
@@ -22,6 +29,8 @@ class TrackStatus(StrEnum):
     """Nothing says where the patient's reference lies in the study."""
     OVERLOAD = "overload"
     """The instrument counted too few; its place is known."""
+    DOUBTED = "doubted"
+    """Its place is known, and something speaks against it: an expired calibration, a reference that slipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,11 @@ class TrackedCount:
     status: TrackStatus
 
 
+def trusted_everywhere(patient_from_tip: RigidTransform) -> str:  # noqa: ARG001 - whatever the pose
+    """Say that nothing speaks against any pose."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TipChain:
     """What joins the tracker's readings to the patient.
@@ -67,6 +81,10 @@ class TipChain:
         Calibration of the probe's tip and look direction.
     patient_from_reference
         Registration; None until there is one.
+    tip_doubt, registration_doubt
+        What speaks against either, in words; empty where nothing does.
+    doubt_at
+        Says what speaks against a pose of the tip in the patient; empty where nothing does.
 
     """
 
@@ -74,6 +92,9 @@ class TipChain:
     reference: str | None
     tool_from_tip: RigidTransform
     patient_from_reference: RigidTransform | None
+    tip_doubt: str = ""
+    registration_doubt: str = ""
+    doubt_at: Callable[[RigidTransform], str] = trusted_everywhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +111,10 @@ class SeenTip:
         The tracker's name in the site file.
     error_mm
         The tracker's own residual of the tool, mm RMS, where it sends one.
+    doubt
+        What speaks against it, in words; empty where nothing does.
+    velocity_mm_s
+        Of the tip in the patient over the last ``VELOCITY_S``, shape (3,); None where it was not seen then.
 
     """
 
@@ -97,6 +122,8 @@ class SeenTip:
     taken_at_s: float
     tracker: str
     error_mm: float | None
+    doubt: str = ""
+    velocity_mm_s: NDArray[np.float64] | None = None
 
 
 class Synchroniser:
@@ -126,12 +153,21 @@ class Synchroniser:
         longest_gap_s: float = 0.1,
         patience_s: float = 0.5,
     ) -> None:
-        self.chain = chain
         self._emit = emit
         self._patience_s = patience_s
         self._waiting: deque[CountReading] = deque()
         tools = [chain.tool] if chain.reference is None else [chain.tool, chain.reference]
         self._timelines = {tool: PoseTimeline(longest_gap_s=longest_gap_s) for tool in tools}
+        self._chain, self._graph = chain, self._graph_of(chain)
+
+    @property
+    def chain(self) -> TipChain:
+        """What joins tracker and patient; a new one is of the same tools, and places the counts that wait."""
+        return self._chain
+
+    @chain.setter
+    def chain(self, chain: TipChain) -> None:
+        self._chain, self._graph = chain, self._graph_of(chain)
 
     def add_count(self, reading: CountReading, *, now_s: float) -> None:
         """Take a count; it is handed on as soon as its poses are known."""
@@ -163,48 +199,64 @@ class Synchroniser:
         if len(times_s) < len(self._timelines):
             return None
         at_s = min(times_s)
-        try:
-            tip = self._patient_from_tip(at_s)
-        except PoseGap:
+        tip = self._tip(at_s)
+        if tip is None or tip.transform is None:
             return None
-        if tip is None:
+        return SeenTip(
+            patient_from_tip=tip.transform,
+            taken_at_s=at_s,
+            tracker=reading.device,
+            error_mm=reading.error_mm,
+            doubt=tip.said or self._chain.doubt_at(tip.transform),
+            velocity_mm_s=self._velocity_mm_s(tip.transform, at_s),
+        )
+
+    def _velocity_mm_s(self, tip: RigidTransform, at_s: float) -> NDArray[np.float64] | None:
+        before = self._tip(at_s - VELOCITY_S)
+        if before is None or before.transform is None:
             return None
-        return SeenTip(patient_from_tip=tip, taken_at_s=at_s, tracker=reading.device, error_mm=reading.error_mm)
+        return (tip.translation_mm - before.transform.translation_mm) / VELOCITY_S
 
     def _track(self, reading: CountReading, *, now_s: float) -> TrackedCount:
-        tip, status = None, TrackStatus.OK
-        try:
-            tip = self._patient_from_tip(reading.middle_s)
-        except PoseGap:
+        tip, status = self._tip(reading.middle_s), TrackStatus.OK
+        if tip is None:
+            status = TrackStatus.UNREGISTERED
+        elif tip.transform is None:
             status = TrackStatus.NO_POSE
-        else:
-            if tip is None:
-                status = TrackStatus.UNREGISTERED
-            elif reading.status in {CountStatus.OVERLOAD, CountStatus.SATURATED}:
-                status = TrackStatus.OVERLOAD
+        elif reading.status in {CountStatus.OVERLOAD, CountStatus.SATURATED}:
+            status = TrackStatus.OVERLOAD
+        elif tip.status is EdgeStatus.DOUBTED or self._chain.doubt_at(tip.transform):
+            status = TrackStatus.DOUBTED
         return TrackedCount(
             device=reading.device,
             middle_s=reading.middle_s,
             counts=reading.counts,
             live_time_s=reading.live_time_s,
-            patient_from_tip=tip,
+            patient_from_tip=tip.transform if tip else None,
             age_s=max(0.0, now_s - reading.middle_s),
             status=status,
         )
 
-    def _patient_from_tip(self, at_s: float) -> RigidTransform | None:
-        """Pose of the tip at a time: None without a registration, ``PoseGap`` without poses."""
-        tracker_from_tool = self._timelines[self.chain.tool].at(at_s)
-        tracker_from_reference = RigidTransform.identity(Frame.TRACKER, Frame.REFERENCE)
-        if self.chain.reference is not None:
-            seen = self._timelines[self.chain.reference].at(at_s)
-            tracker_from_reference = RigidTransform(
-                to=Frame.TRACKER,
-                from_=Frame.REFERENCE,
-                rotation=seen.rotation,
-                translation_mm=seen.translation_mm,
-            )
-        if self.chain.patient_from_reference is None:
+    def _tip(self, at_s: float) -> EdgeState | None:
+        """Pose of the tip in the patient at a time; None without a registration."""
+        try:
+            return self._graph.at(Frame.PATIENT, Frame.TIP, at_s)
+        except MissingEdge:
             return None
-        patient_from_tracker = self.chain.patient_from_reference @ tracker_from_reference.inverse
-        return patient_from_tracker @ tracker_from_tool @ self.chain.tool_from_tip
+
+    def _graph_of(self, chain: TipChain) -> FrameGraph:
+        graph = FrameGraph()
+        graph.join(Frame.TRACKER, Frame.TOOL, partial(self._timelines[chain.tool].edge, Frame.TOOL))
+        if chain.reference is None:
+            graph.join(
+                Frame.TRACKER, Frame.REFERENCE, still(RigidTransform.identity(Frame.TRACKER, Frame.REFERENCE))
+            )
+        else:
+            graph.join(
+                Frame.TRACKER, Frame.REFERENCE, partial(self._timelines[chain.reference].edge, Frame.REFERENCE)
+            )
+        graph.join(Frame.TOOL, Frame.TIP, still(chain.tool_from_tip, doubt=chain.tip_doubt))
+        if chain.patient_from_reference is not None:
+            registration = still(chain.patient_from_reference, doubt=chain.registration_doubt)
+            graph.join(Frame.PATIENT, Frame.REFERENCE, registration)
+        return graph

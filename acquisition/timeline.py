@@ -4,6 +4,8 @@ from collections import deque
 
 from devices.readings import PoseReading
 from navigation.errors import PoseGap
+from navigation.frame_graph import EdgeState, EdgeStatus
+from navigation.frames import Frame
 from navigation.transforms import RigidTransform, interpolate
 
 
@@ -41,6 +43,22 @@ class PoseTimeline:
         """Whether a reading as late as ``at_s`` has come in, so that waiting longer gains nothing."""
         return bool(self._readings) and self._readings[-1].taken_at_s >= at_s
 
+    def edge(self, frame: Frame, at_s: float) -> EdgeState:
+        """Give ``tracker_from_<frame>`` at a time, the tool's marker being that frame; unseen where ``at`` raises.
+
+        Its age is the time to the further of the two readings that it lies between.
+        """
+        try:
+            pose = self.at(at_s)
+        except PoseGap as gap:
+            return EdgeState(transform=None, status=EdgeStatus.UNSEEN, age_s=gap.gap_s, said=str(gap))
+        named = RigidTransform(
+            to=Frame.TRACKER, from_=frame, rotation=pose.rotation, translation_mm=pose.translation_mm
+        )
+        before, after = self._around(at_s)
+        age_s = max(at_s - before.taken_at_s, after.taken_at_s - at_s)
+        return EdgeState(transform=named, age_s=age_s)
+
     def at(self, at_s: float) -> RigidTransform:
         """Pose at a time, straight and by slerp between the readings on either side.
 
@@ -50,10 +68,7 @@ class PoseTimeline:
             Where no two readings enclose the time, they lie too far apart, or the tool was not seen in one.
 
         """
-        after = next((reading for reading in self._readings if reading.taken_at_s >= at_s), None)
-        before = next((reading for reading in reversed(self._readings) if reading.taken_at_s <= at_s), None)
-        if before is None or after is None:
-            raise PoseGap("no pose on either side of that time", gap_s=float("inf"))
+        before, after = self._around(at_s)
         if before.tracker_from_tool is None or after.tracker_from_tool is None:
             raise PoseGap(f"{before.tool} was not seen", gap_s=after.taken_at_s - before.taken_at_s)
         gap_s = after.taken_at_s - before.taken_at_s
@@ -61,3 +76,10 @@ class PoseTimeline:
             raise PoseGap(f"no pose for {gap_s:.2f} s", gap_s=gap_s)
         fraction = (at_s - before.taken_at_s) / gap_s if gap_s > 0 else 0.0
         return interpolate(before.tracker_from_tool, after.tracker_from_tool, fraction)
+
+    def _around(self, at_s: float) -> tuple[PoseReading, PoseReading]:
+        after = next((reading for reading in self._readings if reading.taken_at_s >= at_s), None)
+        before = next((reading for reading in reversed(self._readings) if reading.taken_at_s <= at_s), None)
+        if before is None or after is None:
+            raise PoseGap("no pose on either side of that time", gap_s=float("inf"))
+        return before, after

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from acquisition.quality.settings import MorningSettings, PointSource
 from acquisition.studies.calibrations import SpectCalibration
+from acquisition.tracking.settings import AccuracySettings, RegistrationSettings, TipSettings
 from config.nuclides import load_nuclides
 from devices.dicom.settings import NodeSettings
 from devices.mqtt_broker import Settings as MqttSettings
@@ -131,10 +132,19 @@ class NavigationSettings(Section):
         description="The tracker's name for the tool fixed to the patient; none: the tracker stands still.",
     )
     tool_from_tip: Matrix = Field(
-        default=IDENTITY, description="Where the probe's tip is in its tool: from the tip's calibration."
+        default=IDENTITY, description="Where the probe's tip is in its tool, where acquire tool does not say."
+    )
+    tip: TipSettings | None = Field(
+        default=None, description="Where the probe's tip is in its tool, measured by acquire tool."
     )
     patient_from_reference: Matrix | None = Field(
         default=None, description="Where the reference is in the study: from registration. None: not yet known."
+    )
+    registration: RegistrationSettings | None = Field(
+        default=None, description="The same by acquire register, for the patient on the table."
+    )
+    accuracy: AccuracySettings = Field(
+        default=AccuracySettings(), description="What the error that is told at the tip rests on."
     )
     landmarks_mm: tuple[tuple[float, float, float], ...] | None = Field(
         default=None, description="Landmarks that it was registered by, in the study: tells its error at the tip."
@@ -146,13 +156,27 @@ class NavigationSettings(Section):
         default=0.1, gt=0, le=1, description="Poses further apart are not joined to a count between them."
     )
 
+    def beside(self, folder: Path) -> Self:
+        """Take relative paths as relative to ``folder``."""
+        tip, registration = self.tip, self.registration
+        update = {"tip": tip and tip.beside(folder), "registration": registration and registration.beside(folder)}
+        return self.model_copy(update=update)
+
+    @model_validator(mode="after")
+    def _said_once(self) -> Self:
+        if self.tip is not None and "tool_from_tip" in self.model_fields_set:
+            raise ValueError("tip and tool_from_tip both say where the tip is: keep the one that was measured")
+        if self.registration is not None and self.patient_from_reference is not None:
+            raise ValueError("registration and patient_from_reference both register the patient: keep one")
+        return self
+
     @model_validator(mode="after")
     def _knows_its_error_or_not(self) -> Self:
         if (self.landmarks_mm is None) != (self.fre_mm is None):
             raise ValueError("landmarks_mm and fre_mm go together: both tell the registration's error at the tip")
         if self.landmarks_mm is not None and self.fre_mm is not None:
             try:
-                RegistrationError(landmarks_mm=np.array(self.landmarks_mm), fre_mm=self.fre_mm)
+                RegistrationError.of_residual(np.array(self.landmarks_mm), fre_mm=self.fre_mm)
             except NavigationError as exc:
                 raise ValueError(str(exc)) from exc
         return self
@@ -212,6 +236,7 @@ class Site(Section):
             "probes": probes,
             "dicom": dicom,
             "display": self.display.beside(folder),
+            "navigation": self.navigation and self.navigation.beside(folder),
             "mqtt": mqtt,
             "procedure": procedure,
             "recordings": folder / self.recordings,

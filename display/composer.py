@@ -8,19 +8,20 @@ from acquisition.board import Board
 from acquisition.localising import Localiser
 from acquisition.resection.resection import Resection
 from acquisition.resection.specimen import BenchCount
-from acquisition.synchronise import SeenTip, Synchroniser
+from acquisition.synchronise import SeenTip, Synchroniser, TipChain
 from devices.clock import wall_time
 from display.composition import ShownDevice, show_device, show_rate
 from display.estimate_states import show_posterior, show_rejections
 from display.guidance_states import show_guidance, show_nothing
 from display.live_image_states import ShelvedImage, show_live_image
-from display.messages import GuidanceState, PoseState, State
+from display.messages import GuidanceState, PoseState, State, TipErrorState
 from display.procedure_states import ProcedureView
 from display.resection_states import show_resection
 from display.shine_states import show_shine
 from display.target_states import matrix, point, show_target, trusted_targets
 from display.trail import Trail
 from display.volume_messages import StudyState
+from navigation.error_budget import ErrorBudget
 from navigation.probe.response import Response
 from navigation.registration_error import RegistrationError
 from navigation.steering.guidance import Track
@@ -48,7 +49,9 @@ class Composer:
     live_image
         The newest live image whose voxels can be fetched.
     registration
-        How far the registration may be wrong; None where that is not known.
+        Says how far the registration may be wrong; None where that is not known.
+    budget
+        Says how far a tip that was seen may be wrong; None where nobody does.
     stranger
         Says why the probe in hand is not the one that was calibrated; empty while it is.
 
@@ -68,7 +71,8 @@ class Composer:
     simulated: bool
     study: StudyState | None = None
     live_image: ShelvedImage | None = None
-    registration: RegistrationError | None = None
+    registration: Callable[[], RegistrationError | None] = field(default=lambda: None)
+    budget: Callable[[SeenTip, TipChain], ErrorBudget] | None = None
     stranger: Callable[[], str] = field(default=lambda: "")
     _seq: int = -1
     _trail: Trail = field(default_factory=Trail)
@@ -100,9 +104,9 @@ class Composer:
                 background_cps=self.response.background_cps if self.response else None,
                 now_s=now_s,
             ),
-            pose=_show_pose(seen, self.registration, now_s=now_s) if seen else None,
+            pose=self._pose(seen, now_s=now_s) if seen else None,
             targets=tuple(show_target(estimate, tip) for estimate in targets),
-            guidance=self._guidance(tip, track, now_s=now_s),
+            guidance=self._guidance(tip, track, fresh.doubt if fresh else "", now_s=now_s),
             posterior=show_posterior(localisation, self.response, now_s=now_s),
             shine=show_shine(
                 localisation.posterior if localisation else None, self.response, self.localiser.tissue, tip
@@ -120,8 +124,16 @@ class Composer:
         limit_s = self.devices[seen.tracker].stale_after_s
         return limit_s is None or now_s - seen.taken_at_s <= limit_s
 
-    def _guidance(self, tip: RigidTransform | None, track: Track | None, *, now_s: float) -> GuidanceState:
-        obstacle = self._obstacle(tip)
+    def _pose(self, seen: SeenTip, *, now_s: float) -> PoseState:
+        budget = None
+        if self.budget is not None and self.synchroniser is not None:
+            budget = self.budget(seen, self.synchroniser.chain)
+        return _show_pose(seen, self.registration(), budget, now_s=now_s)
+
+    def _guidance(
+        self, tip: RigidTransform | None, track: Track | None, doubt: str, *, now_s: float
+    ) -> GuidanceState:
+        obstacle = self._obstacle(tip, doubt)
         if obstacle or tip is None:
             return show_nothing(obstacle)
         localisation, guidance = self.localiser.newest, self.localiser.guide(tip, track)
@@ -129,16 +141,18 @@ class Composer:
             return show_nothing("Sweep slowly over the skin")
         return show_guidance(guidance, self.localiser.advised, localisation.posterior, tip, now_s=now_s)
 
-    def _obstacle(self, tip: RigidTransform | None) -> str:
+    def _obstacle(self, tip: RigidTransform | None, doubt: str) -> str:
         """Say what keeps navigation from guiding at all; empty if nothing does."""
         if self.synchroniser is None:
             return "No tracker in the site file: count rate only"
         is_registered = self.synchroniser.chain.patient_from_reference is not None
         stranger, untold = self.stranger(), self.localiser.obstacle
+        doubt = self.synchroniser.chain.tip_doubt or self.synchroniser.chain.registration_doubt or doubt
         is_on_bench = isinstance(self.resection.counting, BenchCount)
         obstacles = (
             (is_on_bench, "Counting on the bench: the patient is not looked at meanwhile"),
             (not is_registered, "Not registered to the patient: count rate only"),
+            (bool(doubt), f"Position not trusted: {doubt}"),
             (self.response is None, "The probe is not calibrated: run acquire"),
             (bool(stranger), stranger),
             (self.archive.in_use is None, "No study of this patient: send one, or choose one from the list"),
@@ -148,7 +162,14 @@ class Composer:
         return next((sentence for is_so, sentence in obstacles if is_so), "")
 
 
-def _show_pose(seen: SeenTip, registration: RegistrationError | None, *, now_s: float) -> PoseState:
+def _show_error(budget: ErrorBudget) -> TipErrorState:
+    parts = {f"{name}_mm": part for name, part in budget.rms_mm().items()}
+    return TipErrorState(within_mm=budget.within_mm, **parts)
+
+
+def _show_pose(
+    seen: SeenTip, registration: RegistrationError | None, budget: ErrorBudget | None, *, now_s: float
+) -> PoseState:
     tip = seen.patient_from_tip
     return PoseState(
         tip_mm=point(tip.translation_mm),
@@ -156,5 +177,7 @@ def _show_pose(seen: SeenTip, registration: RegistrationError | None, *, now_s: 
         patient_from_tip=matrix(tip.rotation),
         tracker_error_mm=seen.error_mm,
         registration_error_mm=registration.at(tip.translation_mm) if registration else None,
+        error=_show_error(budget) if budget else None,
+        doubt=seen.doubt,
         age_s=max(0.0, now_s - seen.taken_at_s),
     )

@@ -62,6 +62,22 @@ class RateState(Struct, frozen=True, kw_only=True):
     age_s: Age
 
 
+class TipErrorState(Struct, frozen=True, kw_only=True):
+    """How far the shown tip may be from the true one in the patient, and why; null is not known."""
+
+    within_mm: Annotated[
+        float | None,
+        Meta(description="Radius that holds the true tip in 95 of 100; null if a part is not known."),
+    ]
+    registration_mm: Annotated[
+        float | None, Meta(description="Part of the registration, RMS in space, as the others.")
+    ]
+    tracker_mm: Annotated[float | None, Meta(description="Part of the tracker, at the tip.")]
+    calibration_mm: Annotated[float | None, Meta(description="Part of the tip's calibration.")]
+    motion_mm: Annotated[float | None, Meta(description="Speed times the delay that is not known.")]
+    tissue_mm: Annotated[float | None, Meta(description="Part of tissue that has moved since the scan.")]
+
+
 class PoseState(Struct, frozen=True, kw_only=True):
     """Where the probe's tip is and which way it looks."""
 
@@ -72,6 +88,11 @@ class PoseState(Struct, frozen=True, kw_only=True):
     registration_error_mm: Annotated[
         float | None, Meta(description="Of the registration at the tip, RMS (TRE); null: not known.")
     ]
+    error: Annotated[TipErrorState | None, Meta(description="The error budget at the tip.")] = None
+    doubt: Annotated[
+        str,
+        Meta(description="Why this position is not trusted, and no count at it believed; empty while it is."),
+    ] = ""
     age_s: Age
 
 

@@ -60,7 +60,7 @@ class Keyboard:
 
 
 class Terminal:
-    """Asks the technologist and waits; ``a`` ends the morning wherever it is asked."""
+    """Asks the technologist and waits; ``a`` ends it wherever it is asked."""
 
     def __init__(self, console: Console, keyboard: Keyboard, *, now: Callable[[], datetime]) -> None:
         self._console = console
@@ -69,7 +69,11 @@ class Terminal:
 
     async def place(self, placement: Placement) -> None:
         """Ask for the placement and wait for Enter."""
-        await self._ask(f"{placement.instruction}, then press Enter")
+        await self.ready(placement.instruction)
+
+    async def ready(self, instruction: str) -> None:
+        """Ask for anything and wait for Enter."""
+        await self._ask(f"{instruction}, then press Enter")
 
     async def assay(self, source: PointSource) -> Assay:
         """Ask for the dose calibrator's reading until it makes sense."""
@@ -106,9 +110,7 @@ class Terminal:
             self._console.print(escape(f"{typed} is still to come"))
 
     async def _ask(self, sentence: str) -> str:
-        self._console.print(
-            f"[bold]{escape(sentence)}[/bold] [dim]({ABORT} + Enter ends the morning)[/dim]: ", end=""
-        )
+        self._console.print(f"[bold]{escape(sentence)}[/bold] [dim]({ABORT} + Enter ends acquire)[/dim]: ", end="")
         typed = await self._keyboard.line()
         if typed.lower() == ABORT:
             raise MorningAborted("ended by the technologist")

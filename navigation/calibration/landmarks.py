@@ -1,8 +1,6 @@
 """Registration by landmarks: the rigid motion that lays measured points on the same points of the study.
 
-Arun, Huang and Blostein, IEEE PAMI 9:698, 1987 (with Kabsch's sign, so that nothing is mirrored). The error at a
-target is predicted from what is known beforehand of the error of one landmark, never from the residual: for one
-patient that says nothing of it (Fitzpatrick, SPIE 7261, 2009).
+Arun, Huang and Blostein, IEEE PAMI 9:698, 1987 (with Kabsch's sign, so that nothing is mirrored).
 """
 
 from collections.abc import Sequence
@@ -14,10 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from navigation.errors import NavigationError
 from navigation.frames import Frame
+from navigation.registration_error import LEAST_SPREAD_MM, check_landmarks, extents_mm
 from navigation.transforms import RigidTransform
-
-LEAST_EXTENT_MM = 1.0
-"""Landmarks nearer to one line than it, RMS, leave the turn about that line unknown."""
 
 GREATEST_SCALE = 1.5
 """Distances that differ by more between the two sets are of other points, or of other units."""
@@ -70,17 +66,15 @@ def register_landmarks(patient_mm: ArrayLike, reference_mm: ArrayLike) -> Landma
     patient, reference = (np.asarray(points, dtype=np.float64) for points in (patient_mm, reference_mm))
     if patient.shape != reference.shape or patient.ndim != 2 or patient.shape[1] != 3:
         raise NavigationError(f"landmarks come in pairs of points, not as {patient.shape} and {reference.shape}")
-    if len(patient) < 3:
-        raise NavigationError(f"{len(patient)} landmarks are too few: at least 3 are needed, 5 are good")
     if not (np.isfinite(patient).all() and np.isfinite(reference).all()):
         raise NavigationError("not every coordinate of the landmarks is finite")
-    extent_mm = min(_extents_mm(patient)[0], _extents_mm(reference)[0])
-    _check_scale(patient, reference)
-    if extent_mm < LEAST_EXTENT_MM:
-        raise NavigationError("the landmarks lie on one line: the turn about it stays unknown; add one beside it")
-    rotation, translation_mm = _fit(patient, reference)
-    residuals_mm = _residuals_mm(patient, reference, rotation, translation_mm)
-    fre_mm = _rms(residuals_mm)
+    if len(patient) >= 3:
+        _check_scale(patient, reference)
+    check_landmarks(patient)
+    check_landmarks(reference)
+    rotation, translation_mm = fit_motion(patient, reference)
+    left_mm = residuals_mm(patient, reference, rotation, translation_mm)
+    fre_mm = _rms(left_mm)
     if fre_mm > LEAST_DOUBT_MM:
         _explain(patient, reference, fre_mm)
     motion = RigidTransform(
@@ -88,33 +82,11 @@ def register_landmarks(patient_mm: ArrayLike, reference_mm: ArrayLike) -> Landma
     )
     return LandmarkRegistration(
         patient_from_reference=motion,
-        residuals_mm=residuals_mm,
+        residuals_mm=left_mm,
         fre_mm=fre_mm,
         left_out_mm=_left_out_mm(patient, reference),
-        least_extent_mm=extent_mm,
+        least_extent_mm=float(min(extents_mm(patient)[0], extents_mm(reference)[0])),
     )
-
-
-def predict_tre_mm(landmarks_mm: ArrayLike, target_mm: ArrayLike, *, fle_mm: float) -> float:
-    """Predict the RMS error at a target, mm, from the RMS error in space of one landmark, ``fle_mm``.
-
-    Fitzpatrick, West and Maurer, IEEE TMI 17:694, 1998, eq. 46: ``FLE²/N (1 + 1/3 sum d_k²/f_k²)`` over the
-    principal axes k of the landmarks; d_k is the target's distance from axis k, f_k the landmarks' RMS distance.
-    """
-    points = np.asarray(landmarks_mm, dtype=np.float64)
-    centre = points.mean(axis=0)
-    axes = np.linalg.svd(points - centre)[2]
-    ahead = np.asarray(target_mm, dtype=np.float64) - centre
-    squares_mm2 = ahead @ ahead - (axes @ ahead) ** 2
-    ratio = float(np.sum(squares_mm2 / _extents_mm(points) ** 2))
-    return float(fle_mm * np.sqrt((1 + ratio / 3) / len(points)))
-
-
-def _extents_mm(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """RMS distance of points from each of their principal axes, the longest axis first: ascending."""
-    squares = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) ** 2
-    variances = np.pad(squares, (0, 3 - len(squares))) / len(points)
-    return np.asarray(np.sqrt(np.maximum(variances.sum() - variances, 0.0)))
 
 
 def _check_scale(patient: NDArray[np.float64], reference: NDArray[np.float64]) -> None:
@@ -129,10 +101,13 @@ def _check_scale(patient: NDArray[np.float64], reference: NDArray[np.float64]) -
         )
 
 
-def _fit(
+def fit_motion(
     patient: NDArray[np.float64], reference: NDArray[np.float64], sign: float = 1.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Find the best rotation or, with ``sign`` -1, the best mirrored one, and its translation."""
+    """Find the best rotation (3, 3) of ``patient ~ rotation @ reference + translation``, and the translation (3,).
+
+    With ``sign`` -1 the best mirrored one. Nothing is checked.
+    """
     centre, middle = patient.mean(axis=0), reference.mean(axis=0)
     left, _, right = np.linalg.svd((reference - middle).T @ (patient - centre))
     turn = np.diag((1.0, 1.0, sign * np.sign(np.linalg.det(left @ right))))
@@ -140,12 +115,13 @@ def _fit(
     return rotation, centre - rotation @ middle
 
 
-def _residuals_mm(
+def residuals_mm(
     patient: NDArray[np.float64],
     reference: NDArray[np.float64],
     rotation: NDArray[np.float64],
     translation_mm: NDArray[np.float64],
 ) -> NDArray[np.float64]:
+    """Distance of each pair (N,) after a motion."""
     return np.asarray(np.linalg.norm(reference @ rotation.T + translation_mm - patient, axis=1))
 
 
@@ -155,13 +131,13 @@ def _rms(distances_mm: NDArray[np.float64]) -> float:
 
 def _explain(patient: NDArray[np.float64], reference: NDArray[np.float64], fre_mm: float) -> None:
     """Raise where one common mistake explains the residual."""
-    if _rms(_residuals_mm(patient, reference, *_fit(patient, reference, -1.0))) < FAR_BETTER * fre_mm:
+    if _rms(residuals_mm(patient, reference, *fit_motion(patient, reference, -1.0))) < FAR_BETTER * fre_mm:
         raise NavigationError("the measured landmarks mirror those of the study: left would become right")
     best_mm, swapped = fre_mm, (0, 0)
     for pair in combinations(range(len(patient)), 2):
         order: Sequence[int] = np.arange(len(patient)).tolist()
         order = [pair[0] if n == pair[1] else pair[1] if n == pair[0] else n for n in order]
-        left_mm = _rms(_residuals_mm(patient, reference[order], *_fit(patient, reference[order])))
+        left_mm = _rms(residuals_mm(patient, reference[order], *fit_motion(patient, reference[order])))
         if left_mm < best_mm:
             best_mm, swapped = left_mm, pair
     if best_mm < FAR_BETTER * fre_mm:
@@ -172,8 +148,8 @@ def _left_out_mm(patient: NDArray[np.float64], reference: NDArray[np.float64]) -
     found = np.full(len(patient), np.nan)
     for n in range(len(patient)):
         others = np.arange(len(patient)) != n
-        enough = len(patient) > 3 and _extents_mm(patient[others])[0] >= LEAST_EXTENT_MM
+        enough = len(patient) > 3 and extents_mm(patient[others])[0] >= LEAST_SPREAD_MM
         if enough:
-            rotation, translation_mm = _fit(patient[others], reference[others])
+            rotation, translation_mm = fit_motion(patient[others], reference[others])
             found[n] = np.linalg.norm(rotation @ reference[n] + translation_mm - patient[n])
     return found

@@ -43,8 +43,8 @@ class PivotCalibration:
         The point that it stood on, in frame ``TRACKER``, shape (3,).
     rms_mm
         Root mean square distance in space (not for each axis) of the tip from the pivot over the poses used.
-    tip_sigma_mm
-        Standard error of ``tip_mm``: root of the trace of its covariance.
+    tip_covariance_mm2
+        Of ``tip_mm``, shape (3, 3), frame ``TOOL``.
     spread_deg
         RMS angle by which the least turned axis of the tool was turned.
     is_used
@@ -55,9 +55,14 @@ class PivotCalibration:
     tip_mm: NDArray[np.float64]
     pivot_mm: NDArray[np.float64]
     rms_mm: float
-    tip_sigma_mm: float
+    tip_covariance_mm2: NDArray[np.float64]
     spread_deg: float
     is_used: NDArray[np.bool_]
+
+    @property
+    def tip_sigma_mm(self) -> float:
+        """Standard error of ``tip_mm``: root of the trace of its covariance."""
+        return float(np.sqrt(np.trace(self.tip_covariance_mm2)))
 
 
 def spread_deg(rotations: NDArray[np.float64]) -> float:
@@ -103,7 +108,7 @@ def calibrate_pivot(poses: Sequence[RigidTransform]) -> PivotCalibration:
         tip_mm=tip_mm,
         pivot_mm=pivot_mm,
         rms_mm=float(np.sqrt(squares_mm2.mean())),
-        tip_sigma_mm=float(np.sqrt(np.trace(covariance_mm2))),
+        tip_covariance_mm2=covariance_mm2,
         spread_deg=spread_deg(used),
         is_used=is_used,
     )

@@ -10,11 +10,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammainc
 
 from navigation.errors import FrameMismatch, NavigationError
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.frames import Frame
+from navigation.statistics.radius import probability_within
 from navigation.tissue import Tissue
 from navigation.transforms import RigidTransform
 
@@ -40,8 +40,6 @@ DEAD_BAND_MM_PER_S = 4.0
 
 Motion = Literal["toward", "away", "still"]
 """Whether the tip closes on the target, leaves it, or does neither."""
-
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,21 +130,6 @@ class Guidance:
     depth_mm: float | None
     depth_half_width_mm: float | None
     probability_near: float | None
-
-
-def probability_within(covariance_mm2: Array, radius_mm: float) -> float:
-    """Probability that a centred normal vector (covariance (3, 3), mm2) is no longer than a radius.
-
-    A generalised chi-square: the vector is a chi-distributed length times a direction uniform on the sphere, so
-    that it is the mean of P(chi2_3 < radius^2 / n' C n) over directions n (Deak, 1980, Numer. Math. 35, 35,
-    section 2). By symmetry one octant is enough: 24 by 24 Gauss-Legendre nodes about the principal axes.
-    """
-    values = np.maximum(np.linalg.eigvalsh(covariance_mm2), 1e-12)
-    along = ((_NODES + 1) / 2)[:, None]
-    turn = (np.pi / 4 * (_NODES + 1))[None]
-    across = values[0] * np.cos(turn) ** 2 + values[1] * np.sin(turn) ** 2
-    variance = values[2] * along**2 + across * (1 - along**2)
-    return float(_WEIGHTS @ gammainc(1.5, radius_mm**2 / (2 * variance)) @ _WEIGHTS / 4)
 
 
 def motion_of(track: Track, centre_mm: Array) -> Motion | None:

@@ -1,5 +1,7 @@
 """Counts joined with poses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -127,3 +129,52 @@ def test_a_patient_who_moves_with_her_reference_stays_where_she_is() -> None:
     tip = emitted[0].patient_from_tip
     assert tip is not None
     assert np.allclose(tip.translation_mm, (1000, 5, 100))
+
+
+def test_a_doubted_chain_places_a_count_and_keeps_it_from_use() -> None:
+    """What speaks against the tip's calibration goes with the pose, and the count may not localise."""
+    made, emitted = synchroniser(replace(CHAIN, tip_doubt="the tip's calibration has expired"))
+    made.add_pose(pose(1.0, 0, 0, 0), now_s=1.0)
+    made.add_pose(pose(1.06, 0, 0, 0), now_s=1.06)
+    made.add_count(count(1.0), now_s=1.1)
+    assert emitted[0].status is TrackStatus.DOUBTED
+    assert emitted[0].patient_from_tip is not None
+    seen = made.newest_tip()
+    assert seen is not None
+    assert seen.doubt == "the tip's calibration has expired"
+
+
+def test_a_new_registration_places_the_counts_that_wait() -> None:
+    """A chain that is put in place of another holds from the next pose on."""
+    made, emitted = synchroniser(replace(CHAIN, patient_from_reference=None))
+    made.add_pose(pose(1.0, 0, 0, 0), now_s=1.0)
+    made.add_count(count(1.0), now_s=1.1)
+    made.chain = CHAIN
+    made.add_pose(pose(1.06, 0, 0, 0), now_s=1.11)
+    assert emitted[0].status is TrackStatus.OK
+
+
+def test_a_pose_that_is_doubted_where_it_is_keeps_its_count_from_use() -> None:
+    """Far from the landmarks a count is placed and not believed, nearer to them the next one is."""
+    chain = replace(CHAIN, doubt_at=lambda tip: "too far from the landmarks" if tip.translation_mm[1] > 5 else "")
+    made, emitted = synchroniser(chain)
+    for step in range(7):
+        made.add_pose(pose(1.0 + 0.05 * step, 0, 8.0 if step < 3 else 0.0, 0), now_s=1.0 + 0.05 * step)
+    made.add_count(count(1.0), now_s=1.4)
+    made.add_count(count(1.2), now_s=1.4)
+    assert [tracked.status for tracked in emitted] == [TrackStatus.DOUBTED, TrackStatus.OK]
+
+
+def test_the_newest_tip_has_its_velocity() -> None:
+    """A tip that moves by 3 mm each 50 ms has 60 mm/s; where it was not seen before, none is told."""
+    made, _ = synchroniser()
+    made.add_pose(pose(1.0, 0, 0, 0), now_s=1.0)
+    seen = made.newest_tip()
+    assert seen is not None
+    assert seen.velocity_mm_s is None
+    for step in range(1, 5):
+        made.add_pose(pose(1.0 + 0.05 * step, 0, 3.0 * step, 0), now_s=1.0 + 0.05 * step)
+    seen = made.newest_tip()
+    assert seen is not None
+    assert seen.velocity_mm_s is not None
+    assert np.allclose(seen.velocity_mm_s, (0, 60, 0))

@@ -84,6 +84,7 @@ def test_every_commented_key_of_the_shipped_file_exists(tmp_path: Path) -> None:
             "key 'probes.monitor.driver' is missing; did you mean it by 'drvier'?",
         ),
         ("[1.0, 0.0, 0.0, 0.0],", "[-1.0, 0.0, 0.0, 0.0],", "navigation.tool_from_tip: the matrix mirrors"),
+        ("[dicom]", '[navigation.tip]\nfile = "tip.json"\n[dicom]', "both say where the tip is"),
         ("window_kev = [126.0, 154.0]", "window_kev = [120.0, 154.0]", "a calibration holds for one window"),
         ('nuclide = "Tc-99m"', 'nuclide = "In-111"', "a calibration holds for one nuclide"),
         ("[probes.monitor]", '[probes."a+b"]', "'a+b' cannot name a device"),

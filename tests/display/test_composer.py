@@ -19,6 +19,7 @@ from display.composer import Composer
 from display.composition import ShownDevice, show_rate
 from display.messages import State
 from display.procedure_states import ProcedureView
+from navigation.error_budget import ErrorBudget, round_error
 from navigation.estimation.estimate import Posterior, TargetEstimate, region_of
 from navigation.frames import Frame
 from navigation.steering.advice import Advice
@@ -410,3 +411,20 @@ async def test_what_was_left_out_is_told_before_anything_is_believed() -> None:
     frame = console.frame(10.0)
     assert frame.posterior is None
     assert [(each.reason, each.readings) for each in frame.rejections] == [("no number, or no direction", 1)]
+
+
+async def test_a_doubted_chain_is_shown_with_its_pose_and_guides_nowhere() -> None:
+    """The pose says what speaks against it and how far it may be wrong; the sentence says it too, and no more."""
+    console = await ready()
+    chain = replace(console.synchroniser.chain, registration_doubt="the reference has slipped")
+    console.synchroniser.chain = chain
+    parts = dict.fromkeys(("registration", "tracker", "calibration", "motion"), round_error(2.0))
+    budget = ErrorBudget(**parts, tissue=None)
+    console.composer.budget = lambda *_: budget
+    frame = console.frame(10.1)
+    assert frame.pose is not None
+    assert frame.pose.doubt == "the reference has slipped"
+    assert frame.pose.error is not None
+    assert (frame.pose.error.within_mm, frame.pose.error.tissue_mm) == (None, None)
+    assert frame.pose.error.motion_mm == pytest.approx(2.0)
+    assert frame.guidance.sentence == "Position not trusted: the reference has slipped"

@@ -30,8 +30,8 @@ def test_it_is_what_simulated_registrations_have(off_mm: tuple[float, float, flo
     """Within 4 %, in the landmarks' middle and 150 mm from it; the distance left tells the landmarks' error."""
     place_mm = BOX_MM.mean(axis=0) + np.array(off_mm)
     error_mm, fre_mm = simulated_mm(place_mm, fle_mm=2.0, count=3000)
-    registration = RegistrationError(landmarks_mm=BOX_MM, fre_mm=fre_mm)
-    assert registration.fle_mm == pytest.approx(2.0, rel=0.03)
+    assert fre_mm * np.sqrt(6 / 4) == pytest.approx(2.0, rel=0.03)
+    registration = RegistrationError.of_residual(BOX_MM, fre_mm=fre_mm)
     assert registration.at(place_mm) == pytest.approx(error_mm, rel=0.04)
 
 
@@ -39,7 +39,7 @@ def test_it_is_what_simulated_registrations_have(off_mm: tuple[float, float, flo
     ("landmarks_mm", "fre_mm", "said"),
     [
         (BOX_MM[:2], 1.0, "2 landmarks"),
-        (np.array([[0, 0, 0], [60, 1, 0], [120, 0, 1.0]]), 1.0, "on a line"),
+        (np.array([[0, 0, 0], [60, 1, 0], [120, 0, 1.0]]), 1.0, "on one line"),
         (BOX_MM, 0.0, "an error of 0"),
         (BOX_MM, float("nan"), "an error of nan"),
     ],
@@ -47,4 +47,4 @@ def test_it_is_what_simulated_registrations_have(off_mm: tuple[float, float, flo
 def test_what_holds_nothing_is_refused(landmarks_mm: np.ndarray, fre_mm: float, said: str) -> None:
     """Too few landmarks, landmarks on a line, an error that none has."""
     with pytest.raises(NavigationError, match=said):
-        RegistrationError(landmarks_mm=landmarks_mm, fre_mm=fre_mm)
+        RegistrationError.of_residual(landmarks_mm, fre_mm=fre_mm)

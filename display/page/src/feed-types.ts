@@ -111,8 +111,28 @@ export interface PoseState {
   readonly tracker_error_mm: number | null;
   /** Of the registration at the tip, RMS (TRE); null: not known. */
   readonly registration_error_mm: number | null;
+  /** The error budget at the tip. */
+  readonly error?: TipErrorState | null;
+  /** Why this position is not trusted, and no count at it believed; empty while it is. */
+  readonly doubt?: string;
   /** Seconds since it was measured, at the time of sending. */
   readonly age_s: number;
+}
+
+/** How far the shown tip may be from the true one in the patient, and why; null is not known. */
+export interface TipErrorState {
+  /** Radius that holds the true tip in 95 of 100; null if a part is not known. */
+  readonly within_mm: number | null;
+  /** Part of the registration, RMS in space, as the others. */
+  readonly registration_mm: number | null;
+  /** Part of the tracker, at the tip. */
+  readonly tracker_mm: number | null;
+  /** Part of the tip's calibration. */
+  readonly calibration_mm: number | null;
+  /** Speed times the delay that is not known. */
+  readonly motion_mm: number | null;
+  /** Part of tissue that has moved since the scan. */
+  readonly tissue_mm: number | null;
 }
 
 /** One target: where it is, how sure that is, and where it lies seen from the probe. */

@@ -8,7 +8,8 @@ from scipy.stats import chi2
 from navigation.errors import FrameMismatch, NavigationError
 from navigation.estimation.estimate import Posterior, TargetEstimate, region_of
 from navigation.frames import Frame
-from navigation.steering.guidance import Track, bearing_of, guide, motion_of, probability_within
+from navigation.statistics.radius import probability_within, radius_within_mm
+from navigation.steering.guidance import Track, bearing_of, guide, motion_of
 from navigation.tissue import HalfSpace, NoTissue
 from navigation.transforms import RigidTransform
 
@@ -147,6 +148,7 @@ def test_the_probability_within_a_radius_agrees_with_draws() -> None:
     drawn = rng.multivariate_normal(np.zeros(3), covariance, 1_000_000)
     share = float((np.linalg.norm(drawn, axis=1) <= 5.0).mean())
     assert probability_within(covariance, 5.0) == pytest.approx(share, abs=3 * np.sqrt(0.25 / 1e6))
+    assert radius_within_mm(covariance, probability_within(covariance, 5.0)) == pytest.approx(5.0, rel=1e-6)
 
 
 def _track(speed_mm_per_s: float, *, seconds: float = 2.0, noise_mm: float = 0.0) -> Track:

@@ -1,0 +1,171 @@
+"""What joins the tip to the patient, as the files of ``acquire`` say, also while they change.
+
+A registration that is made anew while the service runs takes the place of the former at once, and goes into the
+record; what was counted by the former is counted in other places, so that the estimate begins again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from acquisition.calibration import CalibrationError
+from acquisition.synchronise import Synchroniser
+from acquisition.tracking.registration_file import Registration, newest_registration
+from acquisition.tracking.settings import RegistrationSettings
+from acquisition.tracking.tip_file import TipCalibration
+from navigation.registration_error import RegistrationError
+from navigation.transforms import RigidTransform
+
+LOOK_S = 1.0
+"""Between two looks at the files, and at whether they still hold."""
+
+
+class Joining:
+    """Keeps a synchroniser's chain to what is known and trusted now.
+
+    Parameters
+    ----------
+    synchroniser
+        Whose chain it is; as it begins, of what the site file says by hand.
+    tip
+        The tip's calibration; None where the site file has a matrix.
+    settings
+        Of the registration; None where the site file has a matrix.
+    error
+        How far that matrix may be wrong; None where it is not known.
+    is_simulated
+        Whether the room is.
+    patient_id
+        Says whose study is in use; empty while none is.
+    note
+        Enters into the record what the service noticed.
+    on_registered
+        Told when another registration has taken the place of a former one.
+    now
+        UTC.
+
+    """
+
+    def __init__(
+        self,
+        synchroniser: Synchroniser,
+        *,
+        tip: TipCalibration | None,
+        settings: RegistrationSettings | None,
+        error: RegistrationError | None,
+        is_simulated: bool,
+        patient_id: Callable[[], str],
+        note: Callable[[str, Mapping[str, Any]], None],
+        on_registered: Callable[[], Awaitable[None]],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._synchroniser = synchroniser
+        self._tip = tip
+        self._settings = settings
+        self._is_simulated = is_simulated
+        self._patient_id = patient_id
+        self._note = note
+        self._on_registered = on_registered
+        self._now = now
+        self._state: tuple[int, int] | None = None
+        self._registration: Registration | None = None
+        self._unreadable = ""
+        self.error = error
+        """How far the registration may be wrong; None where that is not known."""
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Take what the files say now, and what speaks against it."""
+        former, chain, now = self._registration, self._synchroniser.chain, self._now()
+        limit_mm = self._settings.greatest_tre_mm if self._settings else inf
+        if self._settings is not None:
+            self._read(self._settings)
+        registration = self._registration
+        if registration is not None:
+            chain = replace(
+                chain,
+                patient_from_reference=registration.transform,
+                doubt_at=partial(_beyond_limit, registration.error, limit_mm),
+            )
+        doubts = self._tip.doubt(now) if self._tip else "", self._doubt(registration, now)
+        chain = replace(chain, tip_doubt=doubts[0], registration_doubt=doubts[1])
+        if registration is not None and registration is not former and _is_another(former, registration):
+            self._synchroniser.chain = chain
+            told = {"registration": _summary(registration)}
+            if former is not None:
+                told["in place of"] = _summary(former)
+            self._note("registered", told)
+            if former is not None:
+                await self._on_registered()
+        elif doubts != (self._synchroniser.chain.tip_doubt, self._synchroniser.chain.registration_doubt):
+            self._synchroniser.chain = chain
+            self._note("trust", {"tip": doubts[0], "registration": doubts[1]})
+
+    def _read(self, settings: RegistrationSettings) -> None:
+        state = _state_of(settings.file)
+        if state == self._state:
+            return
+        try:
+            found = newest_registration(settings.file, is_simulated=self._is_simulated)
+        except CalibrationError as exc:
+            self._unreadable = str(exc)
+        else:
+            self._unreadable = ""
+            if found is not None:
+                self._registration, self.error = found, found.error
+        self._state = state
+
+    def _doubt(self, registration: Registration | None, now: datetime) -> str:
+        if self._settings is None or registration is None:
+            return self._unreadable
+        patient_id = self._patient_id()
+        if patient_id and registration.patient_id != patient_id:
+            return "the registration is of another patient than the study: register the one on the table"
+        chain = self._synchroniser.chain
+        if (registration.tool, registration.reference) != (chain.tool, chain.reference or ""):
+            return "the registration was made with other tools than the site file names: register again"
+        return self._unreadable or registration.doubt(
+            now, valid_hours=self._settings.valid_hours, verify_within_min=self._settings.verify_within_min
+        )
+
+
+def _beyond_limit(error: RegistrationError, limit_mm: float, patient_from_tip: RigidTransform) -> str:
+    """Say that the registration is not good enough there."""
+    error_mm = error.at(patient_from_tip.translation_mm)
+    if error_mm <= limit_mm:
+        return ""
+    return f"here the registration is good to {error_mm:.0f} mm only: add landmarks nearby, with acquire register"
+
+
+def _is_another(former: Registration | None, registration: Registration) -> bool:
+    """Whether it is no former one with a check added."""
+    return former is None or former.registered_at != registration.registered_at
+
+
+def _summary(registration: Registration) -> dict[str, Any]:
+    return {
+        "registered_at": registration.registered_at.isoformat(),
+        "patient_id": registration.patient_id,
+        "landmarks": [landmark["name"] for landmark in registration.landmarks],
+        "fre_mm": registration.fre_mm,
+        "patient_from_reference": registration.patient_from_reference,
+    }
+
+
+def _state_of(path: Path) -> tuple[int, int] | None:
+    """Tell a file from what it was before: it is replaced whole."""
+    try:
+        stated = path.stat()
+    except OSError:
+        return None
+    return stated.st_ino, stated.st_mtime_ns

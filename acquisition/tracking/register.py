@@ -1,0 +1,316 @@
+"""``acquire register`` and ``acquire verify``: landmarks touched with the tip, judged, and kept in the record."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.markup import escape
+
+from acquisition.calibration import CalibrationError
+from acquisition.quality.counts import WallTime
+from acquisition.quality.results import Figure, StepResult, failure
+from acquisition.quality.screen import table_of
+from acquisition.quality.technologist import Choice, MorningAborted
+from acquisition.tracking.following import Camera, Follower, Pose, Progress, open_follower
+from acquisition.tracking.judging import Found, judge_registration
+from acquisition.tracking.landmark_plan import LandmarkPlan
+from acquisition.tracking.operator import Motion, Move, Operator, ProgressBar
+from acquisition.tracking.registration_file import (
+    Registration,
+    Verification,
+    add_registration,
+    add_verification,
+    newest_registration,
+)
+from acquisition.tracking.settings import RegistrationSettings
+from acquisition.tracking.tool import say_verdict
+from devices.clock import wall_time
+from navigation.frames import Frame
+from navigation.statistics.radius import radius_within_mm
+from navigation.transforms import RigidTransform
+
+Array = NDArray[np.float64]
+
+FEWEST = 10
+"""Poses of a touch, at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterOutcome:
+    """What ``acquire register`` or ``acquire verify`` came to.
+
+    Attributes
+    ----------
+    is_simulated
+        Whether tracker and hand were simulated.
+    results
+        Verdicts: each touch that failed, and the registration or the check.
+    aborted
+        Why it ended early, or the empty string.
+    written
+        The file; None where nothing was written, and then what was there stays in use.
+
+    """
+
+    is_simulated: bool
+    results: tuple[StepResult, ...]
+    aborted: str
+    written: Path | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the patient is registered by it."""
+        return self.written is not None and all(result.passed for result in self.results)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {
+            "simulated": self.is_simulated,
+            "passed": self.passed,
+            "aborted": self.aborted,
+            "file": str(self.written) if self.written else None,
+            "steps": [result.to_dict() for result in self.results],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hand:
+    """What touches the patient, and who she is.
+
+    Attributes
+    ----------
+    camera, tool_from_tip, serial
+        The tracker, where the tip is in its tool, and the number on its marker.
+    operator
+        Who moves it.
+    patient_id
+        Whose landmarks they are.
+    is_simulated
+        Whether tracker and hand are simulated.
+
+    """
+
+    camera: Camera
+    tool_from_tip: RigidTransform
+    serial: str
+    operator: Operator
+    patient_id: str
+    is_simulated: bool = False
+
+
+async def run_register(
+    *,
+    hand: Hand,
+    plan: LandmarkPlan,
+    settings: RegistrationSettings,
+    console: Console,
+    points: int | None = None,
+    wall_time: WallTime = wall_time,
+) -> RegisterOutcome:
+    """Have the landmarks touched, register the patient, show how well, and put it in the record if it passed.
+
+    ``points`` is how many are touched where they are touched in any order; None: each landmark once, in order.
+
+    Raises
+    ------
+    DeviceError
+        Where the tracker cannot be opened, or fails.
+    CalibrationError
+        Where the file cannot be written.
+
+    """
+    _say_simulated(hand, console)
+    asked = (
+        plan.names
+        if points is None
+        else tuple(f"landmark {n + 1} of {points}, in any order" for n in range(points))
+    )
+    results, found, aborted = list[StepResult](), None, ""
+    try:
+        async with open_follower(hand.camera, tool_from_tip=hand.tool_from_tip) as follower:
+            touched, results = await _touch_all(follower, asked, hand, settings, console)
+    except MorningAborted as exc:
+        aborted = str(exc)
+    else:
+        if touched:
+            found, result = judge_registration(plan, np.array(touched), settings, tip_mm=touched[-1])
+            say_verdict(result, console)
+            results.append(result)
+    written = None
+    if found is not None:
+        add_registration(settings.file, _record(hand, found, settings, results, wall_time))
+        written = settings.file
+    return _concluded(hand, results, aborted, written, console)
+
+
+async def run_verify(
+    *,
+    hand: Hand,
+    plan: LandmarkPlan,
+    name: str,
+    settings: RegistrationSettings,
+    console: Console,
+    wall_time: WallTime = wall_time,
+) -> RegisterOutcome:
+    """Have one landmark touched again, and put in the record how far the registration misses it.
+
+    It passes within the 95 % of what the registration and one touch may be off. What does not is recorded too: the
+    service then trusts no position until the patient is registered again.
+
+    Raises
+    ------
+    DeviceError
+        Where the tracker cannot be opened, or fails.
+    CalibrationError
+        Where nothing is registered, no landmark has that name, or the file cannot be written.
+
+    """
+    _say_simulated(hand, console)
+    registration = newest_registration(settings.file, is_simulated=hand.is_simulated)
+    if registration is None:
+        raise CalibrationError(f"{settings.file}: nothing is registered yet; run acquire register")
+    if name not in plan.names:
+        raise CalibrationError(f"no landmark is called {name!r}: there are {', '.join(plan.names)}")
+    results, written, aborted = list[StepResult](), None, ""
+    try:
+        async with open_follower(hand.camera, tool_from_tip=hand.tool_from_tip) as follower:
+            touched, results = await _touch_all(follower, (name,), hand, settings, console)
+    except MorningAborted as exc:
+        aborted, touched = str(exc), []
+    if touched:
+        place_mm = plan.patient_mm[plan.names.index(name)]
+        touch_mm2 = settings.fle_mm**2 / 3 * np.eye(3)
+        limit_mm = radius_within_mm(registration.error.covariance_at(place_mm) + touch_mm2)
+        miss_mm = float(np.linalg.norm(registration.transform.points_mm(touched[0]) - place_mm))
+        check = Verification(
+            verified_at=wall_time(hand.camera.clock()), name=name, miss_mm=miss_mm, limit_mm=limit_mm
+        )
+        add_verification(settings.file, check)
+        written = settings.file
+        results.append(_judged(check))
+        say_verdict(results[-1], console)
+    return _concluded(hand, results, aborted, written, console)
+
+
+async def _touch_all(
+    follower: Follower, asked: Sequence[str], hand: Hand, settings: RegistrationSettings, console: Console
+) -> tuple[list[Array], list[StepResult]]:
+    """Give where each was touched, frame ``REFERENCE``; a touch that failed and was not repeated is left out."""
+    touched, failed = list[Array](), list[StepResult]()
+    for name in asked:
+        while True:
+            instruction = f"Touch {name} with the tip of {hand.camera.tool} and hold it still"
+            await hand.operator.ready(Move(motion=Motion.TOUCH, instruction=instruction, place=name))
+            poses = await follower.collect(
+                Frame.REFERENCE,
+                Frame.TIP,
+                progress=lambda poses: touch_progress(poses, settings),
+                longest_s=settings.longest_s,
+                screen=ProgressBar(console),
+            )
+            held = _held(poses, settings)
+            if touch_progress(poses, settings).share >= 1:
+                touched.append(held.mean(axis=0))
+                break
+            result = failure(name, "held still", _not_held(follower, held))
+            say_verdict(result, console)
+            if await hand.operator.judge(result) is not Choice.REPEAT:
+                failed.append(result)
+                break
+    return touched, failed
+
+
+def touch_progress(poses: Sequence[Pose], settings: RegistrationSettings) -> Progress:
+    """Say how long the tip has been held still."""
+    if len(poses) < FEWEST:
+        return Progress(share=0.0, words="wanted: the tip on the landmark")
+    held = _held(poses, settings)
+    wander_mm = _wander_mm(held)
+    since_s = min(settings.hold_s, poses[-1].at_s - poses[0].at_s)
+    if len(held) < FEWEST or wander_mm > settings.still_mm:
+        return Progress(share=0.0, words=f"hold it still: the tip wanders by {wander_mm:.1f} mm")
+    share = since_s / settings.hold_s
+    return Progress(
+        share=1.0 if share > 0.95 else share, words=f"still for {since_s:.1f} s of {settings.hold_s:g} s"
+    )
+
+
+def _held(poses: Sequence[Pose], settings: RegistrationSettings) -> Array:
+    """Places of the tip over the newest ``hold_s``, shape (N, 3)."""
+    newest_s = poses[-1].at_s if poses else 0.0
+    recent = [pose.transform.translation_mm for pose in poses if newest_s - pose.at_s <= settings.hold_s]
+    return np.array(recent).reshape(-1, 3)
+
+
+def _wander_mm(places: Array) -> float:
+    if not len(places):
+        return 0.0
+    return float(np.sqrt(np.mean(np.sum((places - places.mean(axis=0)) ** 2, axis=1))))
+
+
+def _not_held(follower: Follower, held: Array) -> str:
+    if unseen := follower.unseen():
+        return f"the camera does not see {unseen}: clear its line of sight"
+    return f"the tip was not held still: it wandered by {_wander_mm(held):.1f} mm"
+
+
+def _judged(check: Verification) -> StepResult:
+    figures = (Figure(name="missed by", value=check.miss_mm, unit="mm"),)
+    limit = f"at most {check.limit_mm:.1f} mm: 95 % of what registration and touch may be off"
+    if check.passed:
+        reason = f"the registration holds: {check.name} within {check.miss_mm:.1f} mm"
+        return StepResult(name="verification", passed=True, figures=figures, limit=limit, reason=reason)
+    reason = (
+        f"{check.name} is missed by {check.miss_mm:.1f} mm: the reference has slipped, or it is another landmark"
+    )
+    return failure("verification", limit, reason, *figures)
+
+
+def _record(
+    hand: Hand, found: Found, settings: RegistrationSettings, results: Sequence[StepResult], wall_time: WallTime
+) -> Registration:
+    return Registration(
+        patient_id=hand.patient_id,
+        reference=hand.camera.reference or "",
+        tool=hand.camera.tool,
+        serial=hand.serial,
+        is_simulated=hand.is_simulated,
+        registered_at=wall_time(hand.camera.clock()),
+        patient_from_reference=found.registration.patient_from_reference.matrix.tolist(),
+        centre_mm=found.error.centre_mm.tolist(),
+        covariance=found.error.covariance.tolist(),
+        landmarks=[
+            {"name": name, "patient_mm": ours, "reference_mm": theirs}
+            for name, ours, theirs in zip(
+                found.names, found.patient_mm.tolist(), found.reference_mm.tolist(), strict=True
+            )
+        ],
+        fle_mm=settings.fle_mm,
+        fre_mm=found.registration.fre_mm,
+        results=[result.to_dict() for result in results if result.passed],
+    )
+
+
+def _say_simulated(hand: Hand, console: Console) -> None:
+    if hand.is_simulated:
+        console.print("[bold yellow]SIMULATED: tracker, hand and patient[/bold yellow]")
+
+
+def _concluded(
+    hand: Hand, results: Sequence[StepResult], aborted: str, written: Path | None, console: Console
+) -> RegisterOutcome:
+    outcome = RegisterOutcome(
+        is_simulated=hand.is_simulated, results=tuple(results), aborted=aborted, written=written
+    )
+    console.print()
+    console.print(table_of(outcome.results))
+    if written is not None:
+        console.print(f"Written to {escape(str(written))}, beside what was there")
+    else:
+        why = f"Ended early: {aborted}. " if aborted else ""
+        console.print(f"[red]The patient is not registered by this.[/red] {escape(why)}Nothing was written.")
+    return outcome

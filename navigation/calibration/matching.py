@@ -1,0 +1,132 @@
+"""Which measured point is which landmark: found from the distances between them, whatever the order.
+
+Every pair of triples that could be the same triangle proposes a motion; the motion claims further pairs (the
+assignment of least distance), and the proposal that explains most points best wins. Another pairing that explains
+as many nearly as well makes it ambiguous: geometry alone does not tell, so it is reported and not guessed.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations, permutations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+
+from navigation.calibration.landmarks import fit_motion, residuals_mm
+from navigation.errors import NavigationError
+
+Array = NDArray[np.float64]
+
+MOST_POINTS = 12
+"""On either side: the triples grow with the sixth power."""
+
+NEARLY = 2.0
+"""Another pairing whose residual is less than this times the best one's, or within the tolerance, is as good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matching:
+    """Which measured point is which landmark.
+
+    Attributes
+    ----------
+    pairs
+        Index of the landmark and of the measured point, shape (M, 2), landmarks rising.
+    fre_mm
+        RMS distance that is left between the pairs.
+    rivals
+        Other pairings of as many points that fit nearly as well, each as ``pairs``; empty where it is unambiguous.
+
+    """
+
+    pairs: NDArray[np.intp]
+    fre_mm: float
+    rivals: tuple[NDArray[np.intp], ...]
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether geometry alone does not tell which point is which."""
+        return bool(self.rivals)
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether the n-th measured point is the n-th landmark throughout."""
+        return bool(np.array_equal(self.pairs[:, 0], self.pairs[:, 1]))
+
+
+def match_landmarks(patient_mm: ArrayLike, measured_mm: ArrayLike, *, tolerance_mm: float) -> Matching:
+    """Pair landmarks (N, 3) of the study with measured points (M, 3), in any order, some without a partner.
+
+    Parameters
+    ----------
+    patient_mm, measured_mm
+        Up to ``MOST_POINTS`` each.
+    tolerance_mm
+        Greatest distance of a pair after the motion: three times what a landmark is localised to.
+
+    Raises
+    ------
+    NavigationError
+        Where either side has fewer than three or more than ``MOST_POINTS``, or no three of them fit.
+
+    """
+    patient, measured = np.asarray(patient_mm, np.float64), np.asarray(measured_mm, np.float64)
+    for called, points in (("landmarks", patient), ("measured points", measured)):
+        if not 3 <= len(points) <= MOST_POINTS:
+            raise NavigationError(f"{len(points)} {called}: 3 to {MOST_POINTS} can be matched")
+    found: dict[tuple[tuple[int, int], ...], float] = {}
+    for ours, theirs in _triangles(patient, measured, tolerance_mm):
+        motion = fit_motion(patient[list(ours)], measured[list(theirs)])
+        pairs = _claimed(patient, measured, motion, tolerance_mm)
+        if len(pairs) >= 3:
+            key = tuple((int(one), int(other)) for one, other in pairs)
+            found.setdefault(key, _fre_mm(patient, measured, pairs))
+    if not found:
+        raise NavigationError("no three of the measured points fit three landmarks: are they of this study?")
+    most = max(len(key) for key in found)
+    best_mm, best = min((fre_mm, key) for key, fre_mm in found.items() if len(key) == most)
+    limit_mm = max(NEARLY * best_mm, tolerance_mm / 3)
+    rivals = [key for key, fre_mm in found.items() if len(key) == most and key != best and fre_mm <= limit_mm]
+    return Matching(
+        pairs=np.array(best, dtype=np.intp),
+        fre_mm=best_mm,
+        rivals=tuple(np.array(key, dtype=np.intp) for key in sorted(rivals)),
+    )
+
+
+def _triangles(
+    patient: Array, measured: Array, tolerance_mm: float
+) -> list[tuple[tuple[int, int, int], tuple[int, int, int]]]:
+    """Triples whose three sides agree within twice the tolerance."""
+    ours, theirs = cdist(patient, patient), cdist(measured, measured)
+    triples = np.array(list(permutations(range(len(measured)), 3)))
+    sides = np.stack([theirs[triples[:, a], triples[:, b]] for a, b in ((0, 1), (0, 2), (1, 2))], axis=1)
+    found = list[tuple[tuple[int, int, int], tuple[int, int, int]]]()
+    for a, b, c in combinations(range(len(patient)), 3):
+        wanted = np.array((ours[a, b], ours[a, c], ours[b, c]))
+        fits = np.all(np.abs(sides - wanted) <= 2 * tolerance_mm, axis=1)
+        found.extend(((a, b, c), (int(i), int(j), int(k))) for i, j, k in triples[fits])
+    return found
+
+
+def _claimed(
+    patient: Array, measured: Array, motion: tuple[Array, Array], tolerance_mm: float
+) -> NDArray[np.intp]:
+    """Pairs that a motion explains, of least squared distance in all; fitted again to them once."""
+    pairs = np.empty((0, 2), dtype=np.intp)
+    for _ in range(2):
+        rotation, translation_mm = motion
+        away_mm = cdist(patient, measured @ rotation.T + translation_mm)
+        ours, theirs = linear_sum_assignment(np.minimum(away_mm, tolerance_mm) ** 2)
+        is_near = away_mm[ours, theirs] < tolerance_mm
+        pairs = np.stack((ours[is_near], theirs[is_near]), axis=1).astype(np.intp)
+        if len(pairs) < 3:
+            break
+        motion = fit_motion(patient[pairs[:, 0]], measured[pairs[:, 1]])
+    return pairs
+
+
+def _fre_mm(patient: Array, measured: Array, pairs: NDArray[np.intp]) -> float:
+    ours, theirs = patient[pairs[:, 0]], measured[pairs[:, 1]]
+    return float(np.sqrt(np.mean(residuals_mm(ours, theirs, *fit_motion(ours, theirs)) ** 2)))

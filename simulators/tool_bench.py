@@ -1,0 +1,173 @@
+"""A hand that moves a tracked tool before a camera as it is asked: in a divot, about its shaft, to a landmark.
+
+What goes wrong in hands is there too: a tool held still, a tip that slides, two landmarks taken for each other.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from devices.clock import Clock
+from navigation.frames import Frame
+from navigation.transforms import RigidTransform
+from simulators.body import Body
+from simulators.theatre import PATIENT_FROM_REFERENCE, PATIENT_TOOL, PROBE_TOOL, TOOL_FROM_TIP
+from simulators.trackers.openigtlink import SimulatedTracker, serve_tracker
+
+DIVOT_MM = np.array((80.0, -40.0, -1300.0))
+"""Where the divot stands before the camera."""
+
+POSITION_SIGMA_MM, ROTATION_SIGMA_DEG = 0.1, 0.1
+"""Noise of an optical tracker on each axis (NDI Polaris: 0.12 mm RMS in space for a sphere)."""
+
+
+TRACKER_FROM_REFERENCE = RigidTransform.from_quaternion(
+    (0.92, 0.1, -0.3, 0.2), (120.0, -60.0, -1400.0), to=Frame.TRACKER, from_=Frame.REFERENCE
+)
+"""Where the patient lies before the camera."""
+
+LANDMARKS = {
+    "sternal notch": (0.0, 100.0),
+    "left shoulder": (0.75, 90.0),
+    "right shoulder": (-0.8, 85.0),
+    "xiphoid": (0.1, -40.0),
+    "left rib": (0.7, -85.0),
+    "right rib": (-0.62, -100.0),
+}
+"""On the front skin: x over the body's half width, and z, mm."""
+
+TARGETS_MM = {"target node": (90.0, -60.0, 10.0)}
+"""What the registration is for, patient frame."""
+
+TOUCH_SIGMA_MM = 1.0
+"""On each axis: how far a touched landmark is from the one that was marked."""
+
+
+def landmarks_mm() -> dict[str, np.ndarray]:
+    """Places of the landmarks, patient frame."""
+    return {name: Body().skin(*place)[0] for name, place in LANDMARKS.items()}
+
+
+def write_markups(path: Path) -> None:
+    """Write landmarks and targets as 3D Slicer does (``.mrk.json``), in RAS, its own default."""
+    marked = landmarks_mm() | {name: np.array(place) for name, place in TARGETS_MM.items()}
+    points = [
+        {"label": name, "position": (place * (-1, -1, 1)).tolist(), "positionStatus": "defined"}
+        for name, place in marked.items()
+    ]
+    markup = {"type": "Fiducial", "coordinateSystem": "RAS", "coordinateUnits": "mm", "controlPoints": points}
+    path.write_text(json.dumps({"markups": [markup]}), encoding="utf-8")
+
+
+class HandFault(StrEnum):
+    """What goes wrong in a hand."""
+
+    HELD_STILL = "held-still"
+    """The tool is not moved."""
+    SLIDING_TIP = "sliding-tip"
+    """The tip leaves the divot, up to 8 mm."""
+    SWAPPED_LANDMARKS = "swapped-landmarks"
+    """The two shoulders are taken for each other."""
+    SLIPPED_REFERENCE = "slipped-reference"
+    """The patient's marker was pushed by 15 mm."""
+
+
+class Hand:
+    """The hand and its tool.
+
+    Parameters
+    ----------
+    started_s
+        Clock reading at which its time is zero.
+    rng
+        Where its misses of a landmark come from.
+    fault
+        What it does wrongly.
+
+    """
+
+    def __init__(self, *, started_s: float, rng: np.random.Generator, fault: HandFault | None = None) -> None:
+        self._started_s = started_s
+        self._rng = rng
+        self._fault = fault
+        self._motion = ""
+        self._touched_mm = np.zeros(3)
+
+    def move(self, motion: str, place: str = "") -> None:
+        """Begin a motion: ``pivot`` or ``spin``, or ``touch`` of a landmark.
+
+        Raises
+        ------
+        ValueError
+            Where it knows no such motion or landmark.
+
+        """
+        if motion not in {"pivot", "spin", "touch"} or (motion == "touch" and place not in LANDMARKS):
+            raise ValueError(f"no motion is called {motion} {place}".rstrip())
+        self._motion = motion
+        if motion == "touch":
+            if self._fault is HandFault.SWAPPED_LANDMARKS and "shoulder" in place:
+                place = "left shoulder" if place == "right shoulder" else "right shoulder"
+            self._touched_mm = landmarks_mm()[place] + self._rng.normal(0.0, TOUCH_SIGMA_MM, 3)
+
+    def poses(self, now_s: float) -> dict[str, RigidTransform | None]:
+        """Give ``tracker_from_tool`` at a clock reading."""
+        at_s = now_s - self._started_s
+        tip_mm = DIVOT_MM.copy()
+        turn = Rotation.identity()
+        if self._fault is HandFault.SLIDING_TIP:
+            tip_mm += 8.0 * np.sin(2 * np.pi * at_s / np.array((1.7, 2.3, 2.9)))
+        if self._motion == "pivot" and self._fault is not HandFault.HELD_STILL:
+            angles = np.array((35.0, 35.0, 25.0)) * np.sin(2 * np.pi * at_s / np.array((2.1, 3.1, 4.3)))
+            turn = Rotation.from_euler("xyz", angles, degrees=True)
+        elif self._motion == "spin" and self._fault is not HandFault.HELD_STILL:
+            sway = 0.5 * np.sin(2 * np.pi * at_s / np.array((1.3, 1.9)))
+            turn = Rotation.from_euler("xyz", (*sway, 120.0 * np.sin(2 * np.pi * at_s / 3.7)), degrees=True)
+        tracker_from_tip = RigidTransform(
+            to=Frame.TRACKER, from_=Frame.TIP, rotation=turn.as_matrix(), translation_mm=tip_mm
+        )
+        marker = TRACKER_FROM_REFERENCE
+        if self._motion == "touch":
+            patient_from_tip = RigidTransform(
+                to=Frame.PATIENT, from_=Frame.TIP, rotation=turn.as_matrix(), translation_mm=self._touched_mm
+            )
+            tracker_from_tip = marker @ PATIENT_FROM_REFERENCE.inverse @ patient_from_tip
+        if self._fault is HandFault.SLIPPED_REFERENCE:
+            pushed_mm = marker.translation_mm + np.array((15.0, 0.0, 0.0))
+            marker = RigidTransform(
+                to=marker.to, from_=marker.from_, rotation=marker.rotation, translation_mm=pushed_mm
+            )
+        seen = RigidTransform(
+            to=marker.to, from_=Frame.TOOL, rotation=marker.rotation, translation_mm=marker.translation_mm
+        )
+        return {PROBE_TOOL: tracker_from_tip @ TOOL_FROM_TIP.inverse, PATIENT_TOOL: seen}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolBench:
+    """The running bench: the hand is a rig, the tracker says where its tool is."""
+
+    hand: Hand
+    tracker: SimulatedTracker
+
+
+@asynccontextmanager
+async def open_tool_bench(
+    *, rng: np.random.Generator, clock: Clock, fault: HandFault | None = None
+) -> AsyncIterator[ToolBench]:
+    """Set up a hand with a tool before an OpenIGTLink tracker."""
+    hand = Hand(started_s=clock(), rng=rng, fault=fault)
+    async with serve_tracker(
+        hand.poses,
+        rng=rng,
+        position_sigma_mm=POSITION_SIGMA_MM,
+        rotation_sigma_deg=ROTATION_SIGMA_DEG,
+        clock=clock,
+    ) as tracker:
+        yield ToolBench(hand=hand, tracker=tracker)

@@ -1,0 +1,153 @@
+"""A synchroniser's chain follows the files of acquire, also while they change."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from acquisition.synchronise import Synchroniser, TipChain
+from acquisition.tracking.joining import Joining
+from acquisition.tracking.registration_file import Registration, Verification, add_registration, add_verification
+from navigation.frames import Frame
+from navigation.registration_error import RegistrationError
+from navigation.transforms import RigidTransform
+from tests.acquisition.tracking.registering import SETTINGS
+
+NOW = datetime(2026, 11, 28, 7, tzinfo=UTC)
+CORNERS_MM = np.array([(100.0, -100, 0), (-50, -100, 90), (-50, -90, -80), (0, -110, 20)])
+
+
+def registration(*, at: datetime = NOW, x_mm: float = 5.0) -> Registration:
+    there = RigidTransform(
+        to=Frame.PATIENT, from_=Frame.REFERENCE, rotation=np.eye(3), translation_mm=np.array((x_mm, 0.0, 0.0))
+    )
+    error = RegistrationError.of_landmarks(CORNERS_MM, fle_mm=2.0)
+    return Registration(
+        patient_id="A-1",
+        reference="Patient",
+        tool="Probe",
+        serial="",
+        is_simulated=False,
+        registered_at=at,
+        patient_from_reference=there.matrix.tolist(),
+        centre_mm=error.centre_mm.tolist(),
+        covariance=error.covariance.tolist(),
+        landmarks=[{"name": "xiphoid"}],
+        fle_mm=2.0,
+        fre_mm=1.0,
+        results=[{"name": "registration", "passed": True}],
+    )
+
+
+class Room:
+    """A room whose files change."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "registration.json"
+        self.now = NOW
+        self.patient_id = ""
+        self.noted = list[tuple[str, Mapping[str, Any]]]()
+        self.begun_anew = 0
+        chain = TipChain(
+            tool="Probe",
+            reference="Patient",
+            tool_from_tip=RigidTransform.identity(Frame.TOOL, Frame.TIP),
+            patient_from_reference=None,
+        )
+        self.synchroniser = Synchroniser(chain, emit=lambda _: None)
+        self.joining = Joining(
+            self.synchroniser,
+            tip=None,
+            settings=SETTINGS.model_copy(update={"file": self.path, "verify_within_min": 30.0}),
+            error=None,
+            is_simulated=False,
+            patient_id=lambda: self.patient_id,
+            note=lambda kind, told: self.noted.append((kind, told)),
+            on_registered=self._begin_anew,
+            now=lambda: self.now,
+        )
+
+    async def _begin_anew(self) -> None:
+        self.begun_anew += 1
+
+    @property
+    def doubt(self) -> str:
+        """What speaks against the registration now."""
+        return self.synchroniser.chain.registration_doubt
+
+
+async def test_a_registration_made_while_it_runs_is_taken_and_the_former_recorded(tmp_path: Path) -> None:
+    """Unregistered first, then registered, then again: the estimate begins anew only when one is replaced."""
+    room = Room(tmp_path)
+    await room.joining.look()
+    assert room.synchroniser.chain.patient_from_reference is None
+    add_registration(room.path, registration())
+    await room.joining.look()
+    await room.joining.look()
+    assert room.joining.error is not None
+    assert (room.begun_anew, len(room.noted)) == (0, 1)
+    add_registration(room.path, registration(at=NOW + timedelta(minutes=5), x_mm=9.0))
+    await room.joining.look()
+    there = room.synchroniser.chain.patient_from_reference
+    assert there is not None
+    assert there.translation_mm[0] == 9.0
+    assert room.begun_anew == 1
+    kind, told = room.noted[-1]
+    assert kind == "registered"
+    assert told["in place of"]["patient_from_reference"][0][3] == 5.0
+
+
+async def test_what_speaks_against_it_is_doubted_until_it_is_mended(tmp_path: Path) -> None:
+    """A check that is due, another patient's study, a slip and a file that cannot be read: each by its name."""
+    room = Room(tmp_path)
+    add_registration(room.path, registration())
+    await room.joining.look()
+    assert room.doubt == ""
+    room.now = NOW + timedelta(minutes=31)
+    await room.joining.look()
+    assert "acquire verify" in room.doubt
+    assert room.noted[-1][0] == "trust"
+    add_verification(room.path, Verification(verified_at=room.now, name="xiphoid", miss_mm=1.0, limit_mm=4.0))
+    await room.joining.look()
+    assert room.doubt == ""
+    assert room.begun_anew == 0
+    room.patient_id = "B-2"
+    await room.joining.look()
+    assert "another patient" in room.doubt
+    room.patient_id = "A-1"
+    add_verification(room.path, Verification(verified_at=room.now, name="xiphoid", miss_mm=14.0, limit_mm=4.0))
+    await room.joining.look()
+    assert "xiphoid was missed by 14 mm" in room.doubt
+    room.path.write_text("{}")
+    await room.joining.look()
+    assert "no whole registrations" in room.doubt
+    assert room.synchroniser.chain.patient_from_reference is not None
+
+
+async def test_far_from_the_landmarks_a_position_is_not_trusted(tmp_path: Path) -> None:
+    """Where more than the site's limit is to be expected, the chain says so for that pose alone."""
+    room = Room(tmp_path)
+    add_registration(room.path, registration())
+    await room.joining.look()
+    for away_mm, words in ((0.0, ""), (900.0, "here the registration is good to")):
+        tip = RigidTransform(
+            to=Frame.PATIENT,
+            from_=Frame.TIP,
+            rotation=np.eye(3),
+            translation_mm=np.array((0.0, away_mm - 100, 0.0)),
+        )
+        assert room.synchroniser.chain.doubt_at(tip).startswith(words)
+        assert bool(room.synchroniser.chain.doubt_at(tip)) == bool(words)
+
+
+@pytest.mark.parametrize("change", [{"tool": "Pointer"}, {"reference": "Table"}])
+async def test_a_registration_by_other_tools_is_doubted(tmp_path: Path, change: dict[str, str]) -> None:
+    """The site file names other tools than those that it was made with."""
+    room = Room(tmp_path)
+    add_registration(room.path, msgspec.structs.replace(registration(), **change))
+    await room.joining.look()
+    assert "other tools" in room.doubt

@@ -1,0 +1,140 @@
+"""``acquire register`` and ``acquire verify`` over the shipped OpenIGTLink driver, and the record they keep."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from acquisition.calibration import CalibrationError
+from acquisition.tracking.following import Camera
+from acquisition.tracking.landmark_plan import PlanUnusable, read_plan
+from acquisition.tracking.operator import Rigged
+from acquisition.tracking.register import Hand, RegisterOutcome, run_register, run_verify
+from acquisition.tracking.registration_file import newest_registration, read_registrations
+from devices.clock import monotonic
+from devices.trackers.openigtlink import Settings
+from simulators.theatre import PATIENT_FROM_REFERENCE, TOOL_FROM_TIP
+from simulators.tool_bench import HandFault, open_tool_bench
+from tests.acquisition.tracking.registering import SETTINGS, plan
+
+NOW = datetime(2026, 11, 28, 7, tzinfo=UTC)
+
+
+async def registered(
+    folder: Path, *, verify: str = "", fault: HandFault | None = None, at: datetime = NOW, seed: int = 3
+) -> tuple[RegisterOutcome, str]:
+    shown = io.StringIO()
+    settings = SETTINGS.model_copy(update={"file": folder / "registration.json", "hold_s": 0.4})
+    async with open_tool_bench(rng=np.random.default_rng(seed), clock=monotonic, fault=fault) as bench:
+        device = Settings(
+            driver="openigtlink", host=bench.tracker.host, port=bench.tracker.port, tools=("Probe", "Patient")
+        )
+        camera = Camera(name="camera", device=device, tool="Probe", reference="Patient", clock=monotonic)
+        hand = Hand(
+            camera=camera,
+            tool_from_tip=TOOL_FROM_TIP,
+            serial="TM-17",
+            operator=Rigged(bench.hand),
+            patient_id="A-1",
+            is_simulated=True,
+        )
+        console = Console(file=shown, width=200)
+        if verify:
+            outcome = await run_verify(
+                hand=hand,
+                plan=plan(folder),
+                name=verify,
+                settings=settings,
+                console=console,
+                wall_time=lambda _: at,
+            )
+        else:
+            outcome = await run_register(
+                hand=hand, plan=plan(folder), settings=settings, console=console, wall_time=lambda _: at
+            )
+    return outcome, shown.getvalue()
+
+
+async def test_a_patient_is_registered_again_and_both_stay_in_the_record(tmp_path: Path) -> None:
+    """The newest is in use, within the predicted error; the one before it is kept with its landmarks."""
+    first, shown = await registered(tmp_path)
+    assert first.passed
+    assert "SIMULATED" in shown
+    again, _ = await registered(tmp_path, at=NOW + timedelta(hours=1), seed=4)
+    assert again.passed
+    path = tmp_path / "registration.json"
+    former, newest = read_registrations(path)
+    assert newest_registration(path, is_simulated=True) == newest
+    assert (former.registered_at, newest.registered_at) == (NOW, NOW + timedelta(hours=1))
+    assert [landmark["name"] for landmark in former.landmarks][:2] == ["sternal notch", "left shoulder"]
+    target_mm = np.array((90.0, -60.0, 10.0))
+    wrong_mm = newest.transform.points_mm(PATIENT_FROM_REFERENCE.inverse.points_mm(target_mm)) - target_mm
+    assert np.linalg.norm(wrong_mm) < 3 * newest.error.at(target_mm)
+    assert json.loads(json.dumps(again.to_dict()))["passed"]
+    with pytest.raises(CalibrationError, match="simulated tracker"):
+        newest_registration(path, is_simulated=False)
+
+
+async def test_a_check_holds_and_a_slip_is_found(tmp_path: Path) -> None:
+    """A landmark touched again passes; once the reference was pushed by 15 mm it does not, which is recorded."""
+    await registered(tmp_path)
+    held, _ = await registered(tmp_path, verify="xiphoid", at=NOW + timedelta(minutes=20))
+    assert held.passed
+    path, hours = tmp_path / "registration.json", 12.0
+    (registration,) = read_registrations(path)
+    due = {"valid_hours": hours, "verify_within_min": 30.0}
+    assert registration.doubt(NOW + timedelta(minutes=40), **due) == ""
+    assert "last checked 31 min ago" in registration.doubt(NOW + timedelta(minutes=51), **due)
+    assert "13 h old" in registration.doubt(NOW + timedelta(hours=13), **due)
+    slipped, _ = await registered(tmp_path, verify="xiphoid", fault=HandFault.SLIPPED_REFERENCE)
+    assert not slipped.passed
+    assert "the reference has slipped" in slipped.results[-1].reason
+    assert "slipped" in read_registrations(path)[-1].doubt(NOW, **due)
+
+
+async def test_a_check_without_a_registration_is_refused(tmp_path: Path) -> None:
+    """There is nothing to check."""
+    with pytest.raises(CalibrationError, match="nothing is registered yet"):
+        await registered(tmp_path, verify="xiphoid")
+
+
+def test_a_damaged_record_is_refused_and_not_written_over(tmp_path: Path) -> None:
+    """What cannot be read is named; what was registered before is not thrown away."""
+    path = tmp_path / "registration.json"
+    assert read_registrations(path) == ()
+    path.write_text('{"format": "radionav-registrations", "version": 1')
+    with pytest.raises(CalibrationError, match="no whole registrations"):
+        read_registrations(path)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ('"mm"', '"m"', "coordinates in m, wanted mm"),
+        ('"defined"', '"undefined"', "has no place"),
+        ('"xiphoid"', '"left rib"', "names of their own"),
+        ('"markups"', '"points"', "no markups of 3D Slicer"),
+        ('"RAS"', '"IJK"', "no markups of 3D Slicer"),
+    ],
+)
+def test_a_file_of_landmarks_is_read_or_named(tmp_path: Path, right: str, wrong: str, words: str) -> None:
+    """Metres, a point without a place, two of one name, unknown axes: each named."""
+    plan(tmp_path)
+    path = tmp_path / "landmarks.mrk.json"
+    path.write_text(path.read_text().replace(right, wrong, 1))
+    with pytest.raises(PlanUnusable, match=words):
+        read_plan(path)
+
+
+def test_right_anterior_superior_is_turned_to_left_posterior_superior(tmp_path: Path) -> None:
+    """The file says RAS, as Slicer's do by default: x and y change their sign, and LPS is taken as it is."""
+    ras = plan(tmp_path)
+    path = tmp_path / "landmarks.mrk.json"
+    path.write_text(path.read_text().replace('"RAS"', '"LPS"'))
+    np.testing.assert_allclose(read_plan(path).patient_mm, ras.patient_mm * (-1, -1, 1))
+    with pytest.raises(PlanUnusable, match="no landmarks: No such file"):
+        read_plan(tmp_path / "none.mrk.json")
