@@ -6,6 +6,7 @@ import { authorised } from "./admission";
 import { DIM, FAINT, HELD, PROBE } from "./colours";
 import type { Received } from "./feed";
 import type { TrendList } from "./feed-types";
+import { t } from "./language";
 import type { Moment } from "./moment";
 import { spaced } from "./words";
 
@@ -39,7 +40,7 @@ export class Trend {
             ...axis,
             size: 30,
             splits: () => [-60, -45, -30, -15, 0],
-            values: (_, splits) => splits.map((s) => (s === 0 ? "now" : `\u2212${-s} s`)),
+            values: (_, splits) => splits.map((s) => (s === 0 ? t.trend.now : t.trend.ago(-s))),
           },
           { ...axis, size: 76, values: (_, splits) => splits.map(spaced) },
         ],
