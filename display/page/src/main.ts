@@ -3,6 +3,7 @@
 import { AgreementGauge } from "./agreement-gauge";
 import { AimPanel } from "./aim-panel";
 import { find } from "./elements";
+import { Distance } from "./distance";
 import { EventLine } from "./event-line";
 import { Feed } from "./feed";
 import { watchForFreezing } from "./frozen-watch";
@@ -24,6 +25,7 @@ import { TrustStrip } from "./trust-strip";
 const WATCH_EVERY_MS = 100;
 
 beginSpeaking();
+const distance = new Distance();
 const tone = new Tone();
 const header = new Header();
 const rate = new RatePanel(tone);
@@ -114,6 +116,7 @@ document.addEventListener("keydown", (event) => {
   if (key === "h") rate.hold(performance.now());
   if (key === "j") rate.forgetPeak();
   if (key === "g") rate.takeReference();
+  if (key === "d") distance.turn();
   if (key === "v") slices.overlay.turn();
   slices.press(key);
   resection.press(key);

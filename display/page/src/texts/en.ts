@@ -6,6 +6,7 @@ import type { ToneState } from "../tone";
 /** Units, and what numbers are written with. */
 const units = {
   decimal: ".",
+  m: "m",
   mm: "mm",
   s: "s",
   min: "min",
@@ -55,6 +56,8 @@ const page = {
   frozen: "PAGE FROZEN",
   reload: "nothing here is live: reload",
   inputs: "Inputs and their ages",
+  readFar: "Large numbers, to be read from 2 m",
+  readNear: "Large pictures, to be read from 1 m",
 };
 
 const header = {

@@ -212,6 +212,7 @@ const service = translator(SENTENCES, ",");
 export const ru: Texts = {
   units: {
     decimal: ",",
+    m: "м",
     mm: "мм",
     s: "с",
     min: "мин",
@@ -259,6 +260,8 @@ export const ru: Texts = {
     frozen: "СТРАНИЦА ЗАМЕРЛА",
     reload: "всё здесь устарело: перезагрузите",
     inputs: "Источники и их возраст",
+    readFar: "Крупные числа, читать с 2 м",
+    readNear: "Крупные срезы, читать с 1 м",
   },
   header: {
     noStudy: "Исследование не выбрано",
