@@ -1,6 +1,7 @@
 /** What a person does, sent to the service: done, or refused with a sentence. */
 
 import { authorised } from "./admission";
+import { t } from "./language";
 
 export interface Outcome {
   /** Why nothing was done; empty where it was. */
@@ -19,6 +20,6 @@ export async function act(path: string, request: object): Promise<Outcome> {
     const done = answer.status === 204 ? { seq: 0 } : ((await answer.json()) as { seq: number });
     return { refusal: "", seq: done.seq };
   } catch {
-    return { refusal: "The service does not answer: nothing was done", seq: 0 };
+    return { refusal: t.general.noAnswer, seq: 0 };
   }
 }

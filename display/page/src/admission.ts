@@ -1,6 +1,7 @@
 /** The token that this display, or the person at it, was let in with. */
 
 import type { Signed } from "./feed-types";
+import { t } from "./language";
 
 const KEY = "radionav.token";
 const NAME = "radionav.person";
@@ -25,7 +26,7 @@ export function authorised(headers: Record<string, string>): Record<string, stri
 export async function signIn(name: string, secret: string): Promise<string> {
   try {
     const answer = await fetch("/v1/sign-in", { method: "POST", body: JSON.stringify({ name, secret }) });
-    if (answer.status === 404) return "Nobody need sign in in this room";
+    if (answer.status === 404) return t.signIn.noNeed;
     if (!answer.ok) return await answer.text();
     const signed = (await answer.json()) as Signed;
     if (name === "") localStorage.setItem(KEY, signed.token);
@@ -35,7 +36,7 @@ export async function signIn(name: string, secret: string): Promise<string> {
     }
     return "";
   } catch {
-    return "The service does not answer";
+    return t.signIn.noAnswer;
   }
 }
 

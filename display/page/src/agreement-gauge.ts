@@ -2,7 +2,9 @@
 
 import { find, label, mark, write } from "./elements";
 import type { AgreementState } from "./feed-types";
+import { t } from "./language";
 import type { Moment } from "./moment";
+import { fixed } from "./words";
 
 /** Twofold from the middle of the scale to either end. */
 const DOUBLINGS = 2;
@@ -18,7 +20,7 @@ export class AgreementGauge {
     const agreement = moment?.estimate?.agreement ?? null;
     mark(this.gauge, agreement?.verdict ?? "none");
     write(this.word, agreement ? wordOf(agreement) : "–");
-    label(this.gauge, agreement ? wordsOf(agreement) : "no prediction");
+    label(this.gauge, agreement ? wordsOf(agreement) : t.agreement.none);
     if (agreement === null) return;
     const [low, high] = [place(agreement.low), place(agreement.high)];
     this.chance.style.left = `${low}%`;
@@ -40,12 +42,11 @@ function place(ratio: number): number {
 }
 
 function wordOf({ verdict, measured_cps, expected_cps }: AgreementState): string {
-  if (verdict === "agrees") return "as predicted";
+  if (verdict === "agrees") return t.agreement.agrees;
   const ratio = measured_cps / expected_cps;
-  return `${ratio < 9.95 ? ratio.toFixed(1) : Math.round(ratio)} × predicted`;
+  return t.agreement.times(ratio < 9.95 ? fixed(ratio, 1) : Math.round(ratio).toString());
 }
 
 function wordsOf(agreement: AgreementState): string {
-  const [measured, expected] = [agreement.measured_cps, agreement.expected_cps].map((cps) => Math.round(cps));
-  return `counted ${measured} per second, ${expected} predicted: ${wordOf(agreement)}`;
+  return t.agreement.said(Math.round(agreement.measured_cps), Math.round(agreement.expected_cps), wordOf(agreement));
 }

@@ -4,10 +4,9 @@ import { Bullseye, isDrawable } from "./bullseye";
 import { find, label, mark, write } from "./elements";
 import type { GuidanceState, TargetState } from "./feed-types";
 import { ghostWords } from "./ghost";
+import { t } from "./language";
 import type { Moment } from "./moment";
 import { percent } from "./words";
-
-const MOTIONS = { toward: "\u25b2 toward", away: "\u25bc away", still: "steady" } as const;
 
 /** Letters that fit into the guidance's two lines at its full size. */
 const TWO_LINES = 84;
@@ -32,8 +31,8 @@ export class AimPanel {
     const target = moment?.target ?? null;
     const pose = moment?.pose ?? null;
     const isAimed = target !== null && pose !== null && isDrawable(target);
-    write(this.name, target?.name ?? "Target");
-    write(this.probability, target ? `${percent(target.probability)} sure it is there` : "");
+    write(this.name, target ? t.service(target.name) : t.aim.target);
+    write(this.probability, target ? t.aim.sure(percent(target.probability)) : "");
     const advice = moment?.advice ?? null;
     const guidance = moment?.state.guidance ?? null;
     const shine = moment?.pose && moment.estimate ? moment.state.shine : null;
@@ -46,12 +45,12 @@ export class AimPanel {
     mark(this.canvas, state);
     write(this.trouble, isAimed ? "" : this.wordsWithout(moment, target));
     const seen = isAimed ? directionWords(target) : this.wordsWithout(moment, target);
-    const through = shine?.is_warned ? `${shine.name} shines through, ${Math.round(shine.share * 100)} % of the rate` : "";
+    const through = shine?.is_warned ? t.aim.shine(t.service(shine.name), Math.round(shine.share * 100)) : "";
     label(this.canvas, [seen, advice ? ghostWords(advice) : "", through].filter(Boolean).join("; "));
     this.writeDistance(isAimed ? target : null);
     this.writeFacts(isAimed && guidance?.target === target.name ? guidance : null);
-    const sentence = guidance?.sentence ?? "";
-    write(this.guidance, sentence.replace(/(\d) mm/g, "$1\u00a0mm"));
+    const sentence = t.service(guidance?.sentence ?? "");
+    write(this.guidance, sentence.replaceAll(new RegExp(`(\\d) (?=${t.units.mm})`, "g"), "$1\u00a0"));
     this.guidance.dataset["length"] = sentence.length > TWO_LINES ? "long" : "short";
     mark(this.guidance, moment === null ? "none" : isOutlived(moment) ? "stale" : "live");
   }
@@ -63,19 +62,19 @@ export class AimPanel {
   }
 
   private wordsWithout(moment: Moment | null, target: TargetState | null): string {
-    if (moment === null) return "No data";
-    if (!moment.isLive) return "No live data";
-    if (target === null) return moment.state.study === null ? "Choose a study" : "No target yet";
-    if (!target.localisable) return `Not located yet: ${target.reason}`;
-    return moment.pose === null ? moment.poseTrouble : "Direction unknown";
+    if (moment === null) return t.aim.noData;
+    if (!moment.isLive) return t.aim.noLiveData;
+    if (target === null) return moment.state.study === null ? t.aim.chooseStudy : t.aim.noTarget;
+    if (!target.localisable) return t.aim.notLocated(t.service(target.reason));
+    return moment.pose === null ? moment.poseTrouble : t.aim.unknown;
   }
 
   private writeFacts(guidance: GuidanceState | null): void {
     const { motion = null, depth_mm = null, depth_half_width_mm = null, probability_near = null } = guidance ?? {};
     mark(this.motion, motion ?? "none");
-    write(this.motion, motion === null ? "–" : MOTIONS[motion]);
+    write(this.motion, motion === null ? "–" : t.aim.motion[motion]);
     const half = depth_half_width_mm === null ? "" : ` ± ${Math.max(1, Math.round(depth_half_width_mm))}`;
-    write(this.depth, depth_mm === null ? "–" : `${Math.round(depth_mm)}${half} mm`);
+    write(this.depth, depth_mm === null ? "–" : `${Math.round(depth_mm)}${half} ${t.units.mm}`);
     write(this.near, probability_near === null ? "–" : percent(probability_near));
   }
 
@@ -84,16 +83,16 @@ export class AimPanel {
     mark(this.distance, distance_mm === null ? "none" : "live");
     if (distance_mm === null) {
       write(this.value, "–");
-      write(this.error, "mm");
-      label(this.distance, "distance unknown");
+      write(this.error, t.units.mm);
+      label(this.distance, t.aim.distanceUnknown);
       return;
     }
     const half = target?.distance_half_width_mm ?? null;
     const rounded = Math.round(distance_mm).toString();
     const error = half === null ? "" : `± ${Math.max(1, Math.round(half))} `;
     write(this.value, rounded);
-    write(this.error, `${error}mm`);
-    label(this.distance, half === null ? `${rounded} mm` : `${rounded} plus or minus ${Math.round(half)} mm`);
+    write(this.error, `${error}${t.units.mm}`);
+    label(this.distance, half === null ? `${rounded} ${t.units.mm}` : t.aim.distance(rounded, Math.round(half)));
   }
 }
 
@@ -105,12 +104,5 @@ function isOutlived(moment: Moment): boolean {
 }
 
 function directionWords(target: TargetState & { tip_right_mm: number; tip_up_mm: number; tip_ahead_mm: number }): string {
-  const side = target.tip_right_mm < 0 ? "left" : "right";
-  const rise = target.tip_up_mm < 0 ? "down" : "up";
-  const depth = target.tip_ahead_mm < 0 ? "behind" : "ahead";
-  const mm = (value: number): string => Math.abs(value).toFixed(0);
-  return (
-    `${target.name}: ${mm(target.tip_right_mm)} mm ${side}, ${mm(target.tip_up_mm)} mm ${rise}, ` +
-    `${mm(target.tip_ahead_mm)} mm ${depth}`
-  );
+  return t.aim.direction(t.service(target.name), target.tip_right_mm, target.tip_up_mm, target.tip_ahead_mm);
 }

@@ -6,6 +6,7 @@ import { type Depth, drawDepth } from "./depth-bar";
 import { extent, regionOf, shadow } from "./ellipsoid";
 import type { AdviceState, GuidanceState, PoseState, ShineState, TargetState } from "./feed-types";
 import { drawGhost } from "./ghost";
+import { t } from "./language";
 import { column, negate } from "./vectors";
 
 /** Half fields, mm; the smallest that holds the target is used. */
@@ -97,9 +98,9 @@ export class Bullseye {
     const diagonal = Math.SQRT1_2 * radius;
     for (const share of [0.5, 1]) {
       const at = diagonal * share;
-      canvas.text(`${this.field_mm * share} mm`, x + at, y + at, size, { colour: DIM });
+      canvas.text(`${this.field_mm * share} ${t.units.mm}`, x + at, y + at, size, { colour: DIM });
     }
-    canvas.text("UP", x, y - radius + size, size, { colour: DIM, weight: 700 });
+    canvas.text(t.aim.up, x, y - radius + size, size, { colour: DIM, weight: 700 });
   }
 
   /** A cone towards the injection site that the probe mostly counts. */
@@ -115,8 +116,8 @@ export class Bullseye {
     context.fill();
     canvas.stroke(INJECTION, 3, [10, 8]);
     const at = radius * 0.72;
-    const words = `${shine.name} ${Math.round(shine.share * 100)} %`;
-    canvas.text("SHINE-THROUGH", x + Math.cos(towards) * at, y + Math.sin(towards) * at - rem * 0.6, rem * 0.9, { colour: INJECTION, weight: 700 });
+    const words = `${t.service(shine.name)} ${Math.round(shine.share * 100)} %`;
+    canvas.text(t.aim.shineThrough, x + Math.cos(towards) * at, y + Math.sin(towards) * at - rem * 0.6, rem * 0.9, { colour: INJECTION, weight: 700 });
     canvas.text(words, x + Math.cos(towards) * at, y + Math.sin(towards) * at + rem * 0.6, rem * 0.9, { colour: INJECTION });
   }
 
@@ -149,7 +150,7 @@ export class Bullseye {
     canvas.disc(tx, ty, dot + 3, "#0b0d10");
     if (shrink === 1 && target.tip_ahead_mm >= 0) canvas.disc(tx, ty, dot, colour);
     else canvas.ring(tx, ty, dot, colour, 4);
-    if (target.tip_ahead_mm < 0) canvas.text("BEHIND", tx, ty - dot * 2.2, canvas.rem, { colour: INK, weight: 700 });
+    if (target.tip_ahead_mm < 0) canvas.text(t.aim.behind, tx, ty - dot * 2.2, canvas.rem, { colour: INK, weight: 700 });
   }
 
   private drawOther(target: Seen, x: number, y: number, radius: number): void {
@@ -160,7 +161,7 @@ export class Bullseye {
     const { rem } = this.canvas;
     const colour = target.kind === "injection" ? INJECTION : DIM;
     this.canvas.ring(x + dx, y + dy, rem * 0.45, colour, 3);
-    this.canvas.text(target.name, x + dx, y + dy - rem, rem * 0.75, { colour });
+    this.canvas.text(t.service(target.name), x + dx, y + dy - rem, rem * 0.75, { colour });
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { Canvas } from "./canvas";
 import { DIM, FAINT, PROBE, TARGET } from "./colours";
+import { t } from "./language";
 
 /** Depths at the lower end, mm; the smallest that holds the target is used. */
 const DEEPEST_MM = [40, 80, 160, 320] as const;
@@ -24,7 +25,7 @@ export function drawDepth(canvas: Canvas, depth: Depth | null, x: number, y: num
   const at = (mm: number): number => top + (Math.max(0, Math.min(deepest_mm, mm)) / deepest_mm) * 2 * radius;
   for (const share of [0, 0.25, 0.5, 0.75, 1]) {
     const mm = deepest_mm * share;
-    canvas.text(mm === 0 ? depth.from : `${mm}`, x + rem * 1.2, at(mm), rem * 0.85, { colour: DIM, align: "left" });
+    canvas.text(mm === 0 ? t.aim.from[depth.from] : `${mm}`, x + rem * 1.2, at(mm), rem * 0.85, { colour: DIM, align: "left" });
   }
   canvas.line([[x - rem * 0.6, top], [x + rem * 0.6, top]], depth.from === "tip" ? PROBE : DIM, 4);
   const low = at(depth.mm - depth.half_mm);

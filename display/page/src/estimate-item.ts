@@ -1,6 +1,7 @@
 /** What the targets rest on, in the trust strip: how old, how much, how well it fits, what was left out. */
 
 import type { PosteriorState, RejectionState } from "./feed-types";
+import { t } from "./language";
 import type { Moment } from "./moment";
 import type { Item } from "./trust-strip";
 import { age } from "./words";
@@ -11,31 +12,31 @@ const MANY = 0.2;
 /** As old as the newest count in it. */
 export function estimateOf(moment: Moment): Item {
   const { posterior, rejections, study } = moment.state;
-  const shown = { key: "estimate", title: "Estimate" };
+  const shown = { key: "estimate", title: t.trust.estimate };
   const leftOut = leftOutWords(rejections);
   if (posterior === null) {
-    const detail = study === null ? "no study in use" : ["no counts used yet", leftOut].filter(Boolean).join(", ");
-    return { ...shown, state: "connecting", word: "NONE YET", detail };
+    const detail = study === null ? t.trust.noStudy : [t.trust.noCounts, leftOut].filter(Boolean).join(", ");
+    return { ...shown, state: "connecting", word: t.trust.noneYet, detail };
   }
   const old = age(moment.age(posterior.age_s));
   if (moment.estimate === null) {
-    return { ...shown, state: "silent", word: `OLD ${old}`, detail: `no new counts for ${old}` };
+    return { ...shown, state: "silent", word: t.trust.pictureOld(old), detail: t.trust.noNewCounts(old) };
   }
   const trouble = troubleOf(posterior, rejections);
   const rests = [beganWords(posterior.restarts), leftOut].filter(Boolean).join(", ") || posterior.response;
   return {
     ...shown,
     state: trouble ? "doubtful" : "live",
-    word: `${trouble ? trouble.word : "LIVE"} ${old}`,
-    detail: [trouble?.why, `${posterior.readings} readings`, rests].filter(Boolean).join(", "),
+    word: `${trouble ? trouble.word : t.trust.state.live} ${old}`,
+    detail: [trouble?.why, t.trust.readings(posterior.readings), rests].filter(Boolean).join(", "),
   };
 }
 
 function troubleOf(posterior: PosteriorState, rejections: readonly RejectionState[]): { word: string; why: string } | null {
-  if (!posterior.consistent) return { word: "DOES NOT FIT", why: "the counts fit no position" };
-  if (!posterior.within_calibration) return { word: "DOUBTFUL", why: "seen from where the probe is not calibrated" };
+  if (!posterior.consistent) return { word: t.trust.doesNotFit, why: t.trust.fitNowhere };
+  if (!posterior.within_calibration) return { word: t.trust.doubtful, why: t.trust.uncalibrated };
   const left = total(rejections);
-  return left > MANY * (left + posterior.readings) ? { word: "DOUBTFUL", why: "" } : null;
+  return left > MANY * (left + posterior.readings) ? { word: t.trust.doubtful, why: "" } : null;
 }
 
 function total(rejections: readonly RejectionState[]): number {
@@ -43,11 +44,11 @@ function total(rejections: readonly RejectionState[]): number {
 }
 
 function beganWords(restarts: number): string {
-  if (restarts === 0) return "";
-  return restarts === 1 ? "began anew once" : `began anew ${restarts} times`;
+  return restarts === 0 ? "" : t.trust.beganAnew(restarts);
 }
 
 function leftOutWords(rejections: readonly RejectionState[]): string {
   if (rejections.length === 0) return "";
-  return `${total(rejections)} left out: ${rejections.map(({ reason, readings }) => `${readings} × ${reason}`).join(", ")}`;
+  const why = rejections.map(({ reason, readings }) => `${readings} × ${t.service(reason)}`).join(", ");
+  return t.trust.leftOut(total(rejections), why);
 }

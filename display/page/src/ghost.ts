@@ -3,6 +3,7 @@
 import type { Canvas } from "./canvas";
 import { PROBE } from "./colours";
 import type { AdviceState } from "./feed-types";
+import { t } from "./language";
 
 /** Tilt below which no arrow is drawn, and tilt whose arrow is as long as the rings' radius. */
 const LEAST_DEG = 4;
@@ -32,7 +33,7 @@ export function drawGhost(
   const dash = (Math.PI * size) / DASHES;
   canvas.ring(gx, gy, size, "rgb(11 13 16 / 85%)", 11);
   canvas.ring(gx, gy, size, PROBE, advice.reached ? 7 : 5, advice.reached ? [] : [dash, dash]);
-  const word = advice.reached ? "HOLD" : "HOLD NEXT";
+  const word = advice.reached ? t.aim.hold : t.aim.holdNext;
   const isAbove = advice.tilt_up_deg < -LEAST_DEG || gy > y + radius - size * 2; // out of the arrow's way
   const side = Math.max(0, Math.abs(gx - x) - radius + rem * 3.5) * Math.sign(gx - x); // words stay within the rings
   canvas.text(word, gx - side, gy + (isAbove ? -1 : 1) * (size + rem * 0.8), rem * 1.1, { colour: PROBE, weight: 700 });
@@ -54,10 +55,7 @@ function drawTilt(canvas: Canvas, advice: AdviceState, x: number, y: number, rad
 
 /** The same in words. */
 export function ghostWords(advice: AdviceState): string {
-  if (advice.reached) return "hold still here";
+  if (advice.reached) return t.aim.holdStill;
   const { right_mm, up_mm, tilt_right_deg, tilt_up_deg } = advice;
-  const sides = (right: number, up: number, unit: string): string =>
-    `${Math.abs(right).toFixed(0)} ${unit} ${right < 0 ? "left" : "right"}, ` +
-    `${Math.abs(up).toFixed(0)} ${unit} ${up < 0 ? "down" : "up"}`;
-  return `hold next: ${sides(right_mm, up_mm, "mm")}, tilt ${sides(tilt_right_deg, tilt_up_deg, "degrees")}`;
+  return t.aim.holdThere(right_mm, up_mm, tilt_right_deg, tilt_up_deg);
 }

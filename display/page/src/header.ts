@@ -2,6 +2,7 @@
 
 import { find, mark, write } from "./elements";
 import type { Feed } from "./feed";
+import { t } from "./language";
 import type { Moment } from "./moment";
 import { age, dateTime, personName } from "./words";
 
@@ -19,8 +20,8 @@ export class Header {
     this.simulated.hidden = !(moment?.state.simulated || feed.hello?.simulated);
     const study = moment?.state.study ?? null;
     mark(this.study, study ? "in-use" : "none");
-    write(this.name, study ? personName(study.patient_name) : "No study in use");
-    write(this.id, study ? `ID ${study.patient_id}` : "");
+    write(this.name, study ? personName(study.patient_name) : t.header.noStudy);
+    write(this.id, study ? t.header.id(study.patient_id) : "");
     write(this.taken, study ? dateTime(study.taken_at_utc) : "");
     write(this.place, feed.hello ? `${feed.hello.site} · ${feed.hello.room}` : "");
     const state = connectionState(feed, moment);
@@ -37,15 +38,15 @@ function connectionState(feed: Feed, moment: Moment | null): "live" | "stale" | 
 }
 
 function connectionWords(feed: Feed, moment: Moment | null, state: string): string {
-  if (state === "live") return "Live";
-  if (feed.link === "unadmitted") return "This display is not admitted: enter its token";
-  if (state === "foreign") return "This page and the service are of different versions: reload the page";
-  const refusal = feed.refusal && ` (${feed.refusal})`;
-  if (moment === null) return `No data: ${feed.link === "open" ? "waiting for the service" : "connecting"}${refusal}`;
-  return `NO LIVE DATA for ${wholeSeconds(moment.since_s)}${refusal}`;
+  if (state === "live") return t.header.live;
+  if (feed.link === "unadmitted") return t.header.notAdmitted;
+  if (state === "foreign") return t.header.foreign;
+  const refusal = feed.refusal && ` (${t.service(feed.refusal)})`;
+  if (moment === null) return `${feed.link === "open" ? t.header.waiting : t.header.connecting}${refusal}`;
+  return `${t.header.noLiveData(wholeSeconds(moment.since_s))}${refusal}`;
 }
 
 /** A status that changed ten times a second would drown a screen reader. */
 function wholeSeconds(seconds: number): string {
-  return seconds < 120 ? `${Math.floor(seconds)} s` : age(seconds);
+  return seconds < 120 ? `${Math.floor(seconds)} ${t.units.s}` : age(seconds);
 }

@@ -1,6 +1,7 @@
 /** The image that the probe's own counts make: fetched anew with each number, and how old it is. */
 
 import type { LiveImageState } from "./feed-types";
+import { t } from "./language";
 import type { Moment } from "./moment";
 import { fetchVolume, type Volume } from "./volume";
 import { age, spaced } from "./words";
@@ -67,10 +68,9 @@ export function freshnessOf(moment: Moment | null): LiveImageFreshness {
 /** How old it is, and of how much it knows anything. */
 export function liveImageWords(moment: Moment | null): string {
   const image = moment?.state.live_image ?? null;
-  if (moment === null || image === null) return "No live image yet: sweep slowly over the skin";
-  if (image.volume === null) return "Nothing can be told yet: sweep closer";
+  if (moment === null || image === null) return t.slices.noImage;
+  if (image.volume === null) return t.slices.nothingKnown;
   const old = age(moment.age(image.age_s));
-  if (freshnessOf(moment) === "stale") return `LIVE IMAGE ${old} OLD`;
-  const without = image.without.length > 0 ? `, without ${image.without.join(", ")}` : "";
-  return `${old} old, ${spaced(image.known_ml)} mL known${without}`;
+  if (freshnessOf(moment) === "stale") return t.slices.imageOld(old);
+  return t.slices.known(old, spaced(image.known_ml), image.without.map((name) => t.service(name)).join(", "));
 }

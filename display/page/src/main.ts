@@ -3,10 +3,12 @@
 import { AgreementGauge } from "./agreement-gauge";
 import { AimPanel } from "./aim-panel";
 import { find } from "./elements";
+import { Distance } from "./distance";
 import { EventLine } from "./event-line";
 import { Feed } from "./feed";
 import { watchForFreezing } from "./frozen-watch";
 import { Header } from "./header";
+import { beginSpeaking, hearLanguage } from "./language";
 import { Moment } from "./moment";
 import { ProcedurePanel } from "./procedure-panel";
 import { RatePanel } from "./rate-panel";
@@ -22,6 +24,8 @@ import { TrustStrip } from "./trust-strip";
 /** Ages go on counting, and silence is noticed, by this timer alone. */
 const WATCH_EVERY_MS = 100;
 
+beginSpeaking();
+const distance = new Distance();
 const tone = new Tone();
 const header = new Header();
 const rate = new RatePanel(tone);
@@ -48,6 +52,7 @@ let drawnAt_ms = -Infinity;
 
 const feed = new Feed(() => {
   if (feed.hello && feed.hello.session_id !== session) {
+    hearLanguage(feed.hello.language ?? "en");
     session = feed.hello.session_id;
     shown = -1;
     trend.forget();
@@ -97,14 +102,21 @@ window.setInterval(() => {
   events.watch(now_ms);
 }, WATCH_EVERY_MS);
 
+/** The letter on the key: where another alphabet is set, the one of the same place on a Latin keyboard. */
+function keyOf({ key, code }: KeyboardEvent): string {
+  const isLatin = /^[\x20-\x7e]$/.test(key);
+  return (isLatin || !code.startsWith("Key") ? key : code.slice(3)).toLowerCase();
+}
+
 document.addEventListener("keydown", (event) => {
   if (event.target instanceof HTMLInputElement) return; // a reason that is being written is no command
   if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
-  const key = event.key.toLowerCase();
+  const key = keyOf(event);
   if (key === "m") rate.touchTone();
   if (key === "h") rate.hold(performance.now());
   if (key === "j") rate.forgetPeak();
   if (key === "g") rate.takeReference();
+  if (key === "d") distance.turn();
   if (key === "v") slices.overlay.turn();
   slices.press(key);
   resection.press(key);

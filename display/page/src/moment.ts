@@ -2,6 +2,7 @@
 
 import type { AdviceState, DeviceState, PoseState, PosteriorState, RateState, TargetState } from "./feed-types";
 import type { Received } from "./feed";
+import { t } from "./language";
 
 export type Freshness = "live" | "stale";
 
@@ -97,8 +98,8 @@ export class Moment {
   /** Why there is no live pose, in words. */
   get poseTrouble(): string {
     const bad = this.trackers.find((tracker) => !this.isDelivering(tracker));
-    if (bad) return bad.detail || `${bad.label}: no poses`;
-    return this.trackers.length === 0 ? "No tracker is set up" : "The tracker does not see the probe";
+    if (bad) return t.service(bad.detail) || t.aim.noPoses(bad.label);
+    return this.trackers.length === 0 ? t.aim.noTracker : t.aim.unseen;
   }
 
   private limit(device: DeviceState): number {

@@ -2,6 +2,7 @@
 
 import { authorised } from "./admission";
 import { find } from "./elements";
+import { t } from "./language";
 
 const SIDE = 640;
 const FOOT = 72;
@@ -32,7 +33,7 @@ function fit(ink: CanvasRenderingContext2D, source: HTMLCanvasElement, left: num
 }
 
 function words(): string {
-  const simulated = find("simulated", HTMLElement).hidden ? "" : "SIMULATED   ";
+  const simulated = find("simulated", HTMLElement).hidden ? "" : `${t.page.simulated}   `;
   const said = ["rate-number", "distance"].map((id) => find(id, HTMLElement).getAttribute("aria-label") ?? "");
   return `${simulated}${said.join("   ")}   ${new Date().toLocaleTimeString()}`;
 }

@@ -3,9 +3,10 @@
 import { act } from "./acts";
 import { find, make, write } from "./elements";
 import type { CheckState, MoveState, PlannedState, ProcedureRequest, ProcedureState } from "./feed-types";
+import { language, t } from "./language";
 import type { Moment } from "./moment";
 import { keepPicture } from "./picture";
-import { REASONS, STEPS, plannedWords, sortWord, stepWord } from "./procedure-words";
+import { plannedWords, stepWord } from "./procedure-words";
 
 /** How long a refusal stays where nothing else takes its place. */
 const REFUSED_MS = 8000;
@@ -31,11 +32,11 @@ export class ProcedurePanel {
   draw(moment: Moment | null, now_ms: number): void {
     this.state = moment?.state.procedure ?? null;
     if (this.refused && now_ms > this.refused.until_ms) this.refused = null;
-    write(this.button, this.state ? `Procedure: ${stepWord(this.state)}` : "Procedure");
+    write(this.button, this.state ? t.header.procedure(stepWord(this.state)) : t.page.procedure);
     this.button.dataset["state"] = this.state?.step ?? "none";
     if (this.panel.hidden || this.state === null) return;
     if (!this.state.moves.some((move) => move.to === this.overriding)) this.overriding = null;
-    const key = JSON.stringify([this.state, this.refused, this.overriding]);
+    const key = JSON.stringify([language, this.state, this.refused, this.overriding]);
     if (key === this.shown) return;
     this.shown = key;
     this.render(this.state);
@@ -81,10 +82,10 @@ export class ProcedurePanel {
 
   private render(state: ProcedureState): void {
     const focused = (document.activeElement as HTMLElement | null)?.dataset["does"];
-    const trouble = make("p", "trouble", this.refused?.words ?? state.trouble);
+    const trouble = make("p", "trouble", t.service(this.refused?.words ?? state.trouble));
     trouble.setAttribute("role", "alert");
-    const close = this.key("Close", "P", "close", () => this.open(false));
-    const heading = make("div", "heading", make("h2", "", "Procedure"), this.key("Mark now", "K", "mark", () => this.ask({ action: "mark" })), close);
+    const close = this.key(t.general.close, "P", "close", () => this.open(false));
+    const heading = make("div", "heading", make("h2", "", t.page.procedure), this.key(t.procedure.mark, "K", "mark", () => this.ask({ action: "mark" })), close);
     const overridden = this.overriding && state.moves.find((move) => move.to === this.overriding);
     const content = overridden ? [this.override(overridden)] : [this.work(state), this.moves(state)];
     this.panel.replaceChildren(heading, steps(state), trouble, ...content);
@@ -96,28 +97,28 @@ export class ProcedurePanel {
     const work = make("section", "work");
     if (state.step === "patient" && state.number === 0) {
       work.append(
-        make("p", "hint", "Confirm name and ID of the patient on the table."),
-        this.key("Choose the patient", "", "patient", () => this.choosePatient()),
+        make("p", "hint", t.procedure.confirm),
+        this.key(t.procedure.choose, "", "patient", () => this.choosePatient()),
       );
     }
     if (state.step === "plan") work.append(...state.sources.map((source) => this.source(source)));
     if (state.step === "time-out") work.append(...state.checklist.map((check) => this.check(check)));
     if (state.step === "ended") {
-      const report = make("a", "report", "Report");
+      const report = make("a", "report", t.procedure.report);
       report.href = `/v1/procedure/report?number=${state.number}`;
       report.target = "_blank";
       report.rel = "noopener";
       work.append(report);
     }
-    const hint = STEPS[state.step].hint;
+    const hint = t.procedure.steps[state.step].hint;
     if (hint) work.append(make("p", "hint", hint));
-    if (state.overrides > 0) work.append(make("p", "hint", `${state.overrides} steps were taken with a reason; the report names them.`));
+    if (state.overrides > 0) work.append(make("p", "hint", t.procedure.overrides(state.overrides)));
     return work;
   }
 
   private source(source: PlannedState): HTMLElement {
     const choices = (["target", "injection", "neither"] as const).map((sort) => {
-      const choice = this.key(sortWord(sort), "", `sort ${source.name} ${sort}`, () => this.ask({ action: "sort", name: source.name, sort }));
+      const choice = this.key(t.procedure.sorts[sort], "", `sort ${source.name} ${sort}`, () => this.ask({ action: "sort", name: source.name, sort }));
       choice.setAttribute("role", "radio");
       choice.setAttribute("aria-checked", String(source.confirmed === sort));
       if (source.confirmed === null && source.proposed === sort) choice.dataset["proposed"] = "true";
@@ -125,8 +126,8 @@ export class ProcedurePanel {
     });
     const keys = make("div", "choices", ...choices);
     keys.setAttribute("role", "radiogroup");
-    keys.setAttribute("aria-label", source.name);
-    const row = make("div", "source", make("b", "", source.name), make("span", "", plannedWords(source)), keys);
+    keys.setAttribute("aria-label", t.service(source.name));
+    const row = make("div", "source", make("b", "", t.service(source.name)), make("span", "", plannedWords(source)), keys);
     row.dataset["state"] = source.confirmed ?? "open";
     return row;
   }
@@ -134,13 +135,13 @@ export class ProcedurePanel {
   private check(check: CheckState): HTMLElement {
     const state = check.is_confirmed && check.is_good ? "confirmed" : check.is_good ? "open" : "failing";
     const shape = { confirmed: "\u2713", open: "\u25cb", failing: "\u25b2" }[state];
-    const row = make("button", "check", make("i", "", shape), make("b", "", check.name), make("span", "", check.said));
+    const row = make("button", "check", make("i", "", shape), make("b", "", t.service(check.name)), make("span", "", t.service(check.said)));
     row.type = "button";
     row.dataset["does"] = `check ${check.name}`;
     row.dataset["state"] = state;
     row.setAttribute("role", "checkbox");
     row.setAttribute("aria-checked", String(state === "confirmed"));
-    row.setAttribute("aria-label", `${check.name}: ${check.said}`);
+    row.setAttribute("aria-label", `${t.service(check.name)}: ${t.service(check.said)}`);
     row.addEventListener("click", () => this.ask({ action: "check", name: check.name }));
     return row;
   }
@@ -150,13 +151,14 @@ export class ProcedurePanel {
     for (const move of state.moves) {
       const isEarlyEnd = move.to === "ended" && state.step !== "bed";
       const isNext = move.is_forward && !isEarlyEnd;
-      const words = isEarlyEnd ? "End early" : isNext ? `Next: ${STEPS[move.to].word}` : `Back to ${STEPS[move.to].word}`;
+      const { word } = t.procedure.steps[move.to];
+      const words = isEarlyEnd ? t.procedure.endEarly : isNext ? t.procedure.next(word) : t.procedure.back(word);
       const button = this.key(words, isNext ? "N" : "", `move ${move.to}`, () => this.take(move));
       button.classList.add(isNext ? "next" : "other");
       button.disabled = !move.is_possible;
       if (isNext) {
         button.dataset["state"] = move.unmet.length === 0 ? "ready" : "missing";
-        moves.prepend(button, ...move.unmet.map((need) => make("p", "unmet", `\u25b2 Not yet: ${need}`)));
+        moves.prepend(button, ...move.unmet.map((need) => make("p", "unmet", `\u25b2 ${t.procedure.notYet(t.service(need))}`)));
       } else moves.append(button);
     }
     return moves;
@@ -168,32 +170,32 @@ export class ProcedurePanel {
     input.type = "text";
     input.maxLength = 500;
     input.value = this.reason;
-    input.placeholder = "Reason";
-    input.setAttribute("aria-label", "Reason");
+    input.placeholder = t.procedure.reason;
+    input.setAttribute("aria-label", t.procedure.reason);
     input.dataset["does"] = "reason";
-    const go = this.key(`Go on to ${STEPS[move.to].word}`, "", "override", () => this.ask({ action: "move", to: move.to, reason: this.reason }));
+    const go = this.key(t.procedure.goOn(t.procedure.steps[move.to].word), "", "override", () => this.ask({ action: "move", to: move.to, reason: this.reason }));
     const tell = (): void => void (go.disabled = this.reason.trim().length < 4);
     input.addEventListener("input", () => {
       this.reason = input.value;
       tell();
     });
     tell();
-    const presets = REASONS.map((reason) =>
+    const presets = t.procedure.reasons.map((reason) =>
       this.key(reason, "", `reason ${reason}`, () => {
         this.reason = input.value = reason;
         tell();
       }),
     );
-    const back = this.key("Not now", "", "back", () => {
+    const back = this.key(t.general.notNow, "", "back", () => {
       this.overriding = null;
       this.shown = "";
     });
     return make(
       "section",
       "override",
-      make("p", "", "This is missing:"),
-      ...move.unmet.map((need) => make("p", "unmet", `\u25b2 ${need}`)),
-      make("p", "", "To go on all the same, say why; the report names it."),
+      make("p", "", t.procedure.missing),
+      ...move.unmet.map((need) => make("p", "unmet", `\u25b2 ${t.service(need)}`)),
+      make("p", "", t.procedure.sayWhy),
       make("div", "choices", ...presets),
       input,
       make("div", "choices", go, back),
@@ -212,7 +214,7 @@ export class ProcedurePanel {
 /** All steps in their order: taken, now, ahead. */
 function steps(state: ProcedureState): HTMLElement {
   const list = make("ol", "steps");
-  for (const [name, { word }] of Object.entries(STEPS)) {
+  for (const [name, { word }] of Object.entries(t.procedure.steps)) {
     const isTaken = (state.taken as readonly string[]).includes(name);
     const step = make("li", "", word);
     step.dataset["state"] = name === state.step ? "now" : isTaken ? "taken" : "ahead";

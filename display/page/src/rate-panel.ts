@@ -2,22 +2,14 @@
 
 import { find, label, mark, write } from "./elements";
 import type { RateState } from "./feed-types";
+import { t } from "./language";
 import type { Moment } from "./moment";
-import { pitch_hz, type Tone, toneRange, type ToneState } from "./tone";
-import { age, spaced, withError } from "./words";
+import { pitch_hz, type Tone, toneRange } from "./tone";
+import { age, fixed, spaced, withError } from "./words";
 
 const HOLD_MS = 5000;
 /** Above this share of hidden counts the number itself is in doubt. */
 const DEAD_WARNING = 0.3;
-
-const TONE_WORDS: Record<ToneState, string> = {
-  off: "SOUND OFF – touch to start",
-  muted: "MUTED",
-  quiet: "Tone on, below its range",
-  playing: "Tone",
-  stale: "TONE STOPPED – no live rate",
-  dead: "SOUND LOST – check the speaker",
-};
 
 interface Held {
   readonly rate: RateState;
@@ -100,38 +92,30 @@ export class RatePanel {
   }
 
   private words(moment: Moment | null, live: RateState | null, now_ms: number): string {
-    if (moment === null) return "No data";
+    if (moment === null) return t.rate.noData;
     if (live === null) {
       const { probe, state } = moment;
-      const old = state.rate ? `last rate ${age(moment.age(state.rate.age_s))} old` : "";
-      if (!moment.isLive) return `NO LIVE DATA – ${old}`;
-      return ["NO PROBE", old, probe?.detail].filter(Boolean).join(" – ");
+      const old = state.rate ? t.rate.lastOld(age(moment.age(state.rate.age_s))) : "";
+      if (!moment.isLive) return `${t.rate.noLiveData} – ${old}`;
+      return [t.rate.noProbe, old, t.service(probe?.detail ?? "")].filter(Boolean).join(" – ");
     }
-    if (this.held) return `HELD – ${Math.ceil((this.held.until_ms - now_ms) / 1000)} s`;
-    switch (live.status) {
-      case "overload":
-        return "OVERLOAD – move the probe away";
-      case "saturated":
-        return "SATURATED – the rate is at least this";
-      case "resynced":
-        return "A reading was lost on the line";
-      case "ok":
-        return live.dead_fraction > DEAD_WARNING ? "HIGH DEAD TIME – move away for a sure number" : "";
-    }
+    if (this.held) return t.rate.held(Math.ceil((this.held.until_ms - now_ms) / 1000));
+    if (live.status !== "ok") return t.rate.status[live.status];
+    return live.dead_fraction > DEAD_WARNING ? t.rate.highDeadTime : "";
   }
 
   private writeNumber(rate: RateState | null): void {
     if (rate === null || rate.rate_cps === null) {
       this.writeValue(rate === null ? "–" : `> ${spaced(rate.low_cps)}`);
       write(this.error, "");
-      label(this.number, rate === null ? "no count rate" : `more than ${Math.round(rate.low_cps)} counts per second`);
+      label(this.number, rate === null ? t.rate.none : t.rate.moreThan(Math.round(rate.low_cps)));
       return;
     }
     const half = rate.high_cps === null ? rate.rate_cps - rate.low_cps : (rate.high_cps - rate.low_cps) / 2;
     const { value, error } = withError(rate.rate_cps, half);
     this.writeValue(value);
     write(this.error, `± ${error}`);
-    label(this.number, `${value} plus or minus ${error} counts per second`);
+    label(this.number, t.rate.said(value, error));
   }
 
   private writeValue(text: string): void {
@@ -140,14 +124,14 @@ export class RatePanel {
   }
 
   private writeDetails(rate: RateState | null): void {
-    write(this.integration, rate ? `${rate.integration_s.toFixed(1)} s` : "–");
+    write(this.integration, rate ? `${fixed(rate.integration_s, 1)} ${t.units.s}` : "–");
     const { reference } = this;
     const background_cps = reference?.rate_cps ?? rate?.background_cps ?? null;
-    write(this.backgroundOf, reference ? "background here" : "background");
+    write(this.backgroundOf, reference ? t.rate.backgroundHere : t.rate.background);
     this.referenceButton.setAttribute("aria-pressed", String(reference !== null));
-    write(this.background, background_cps === null ? "–" : `${background_cps.toFixed(1)} /s`);
+    write(this.background, background_cps === null ? "–" : `${fixed(background_cps, 1)} ${t.units.perSecond}`);
     write(this.ratio, rate ? ratioWords(rate, reference, background_cps) : "–");
-    write(this.peakText, this.peak?.rate_cps == null ? "–" : `${spaced(this.peak.rate_cps)} /s`);
+    write(this.peakText, this.peak?.rate_cps == null ? "–" : `${spaced(this.peak.rate_cps)} ${t.units.perSecond}`);
     write(this.dead, rate ? `${Math.round(rate.dead_fraction * 100)} %` : "–");
     mark(this.deadRow, rate && rate.dead_fraction > DEAD_WARNING ? "warning" : "ok");
   }
@@ -159,9 +143,9 @@ export class RatePanel {
     const pitch = rate_cps === null ? null : pitch_hz(rate_cps, background_cps);
     const state = this.tone.play(pitch, live !== null, now_ms);
     mark(this.toneButton, state);
-    write(this.toneWord, TONE_WORDS[state]);
+    write(this.toneWord, t.rate.tone[state]);
     const { low_cps, high_cps } = toneRange(background_cps);
-    write(this.toneRange, state === "off" ? "key M" : `${spaced(low_cps)} – ${spaced(high_cps)} /s, key M`);
+    write(this.toneRange, state === "off" ? t.general.key("M") : `${spaced(low_cps)} – ${spaced(high_cps)} ${t.units.perSecond}, ${t.general.key("M")}`);
   }
 }
 
@@ -178,5 +162,5 @@ function ratioWords(rate: RateState, reference: RateState | null, background_cps
 }
 
 function short(ratio: number): string {
-  return ratio < 9.95 ? ratio.toFixed(1) : spaced(ratio);
+  return ratio < 9.95 ? fixed(ratio, 1) : spaced(ratio);
 }

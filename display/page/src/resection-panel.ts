@@ -3,8 +3,10 @@
 import { act } from "./acts";
 import { find, make, write } from "./elements";
 import type { RemovedState, ResectionRequest, ResectionState, SpecimenState } from "./feed-types";
+import { language, t } from "./language";
 import type { Moment } from "./moment";
 import { bedOf, countingWords, specimenOf } from "./resection-words";
+import { fixed } from "./words";
 
 /** How long a refusal stays where nothing else takes its place. */
 const REFUSED_MS = 8000;
@@ -36,7 +38,8 @@ export class ResectionPanel {
     write(this.counted, countingWords(this.state.counting));
     const { counting } = this.state;
     // without what grows with every count: a button that is made anew under a finger is not pressed
-    const key = JSON.stringify([{ ...this.state, counting: counting?.what, number: counting?.number }, this.targets, this.refused]);
+    const still = { ...this.state, counting: counting?.what, number: counting?.number };
+    const key = JSON.stringify([language, still, this.targets, this.refused]);
     if (key === this.shown) return;
     this.shown = key;
     this.render(this.state);
@@ -70,27 +73,27 @@ export class ResectionPanel {
 
   private render(state: ResectionState): void {
     const focused = (document.activeElement as HTMLElement | null)?.dataset["does"];
-    const trouble = make("p", "trouble", this.refused?.words ?? state.trouble);
+    const trouble = make("p", "trouble", t.service(this.refused?.words ?? state.trouble));
     trouble.setAttribute("role", "alert");
     const newestFirst = [...state.removed].reverse();
     const beds = make(
       "section",
       "beds",
-      ...this.targets.map((name, n) => this.key(`${name} is out`, n === 0 ? "R" : "", { action: "remove", target: name })),
+      ...this.targets.map((name, n) => this.key(t.resection.out(t.service(name)), n === 0 ? "R" : "", { action: "remove", target: name })),
       ...newestFirst.map((removed, n) => this.bed(removed, n === 0, state)),
     );
-    if (beds.childElementCount === 0) beds.append(make("p", "hint", "No target is located: none can be marked as taken out."));
+    if (beds.childElementCount === 0) beds.append(make("p", "hint", t.resection.noneLocated));
     this.panel.replaceChildren(this.heading(state), trouble, beds, this.specimens(state));
     if (focused) this.panel.querySelector<HTMLElement>(`[data-does="${CSS.escape(focused)}"]`)?.focus();
   }
 
   private heading(state: ResectionState): HTMLElement {
-    const close = make("button", "close", "Close ", make("span", "", "X"));
+    const close = make("button", "close", `${t.general.close} `, make("span", "", "X"));
     close.type = "button";
     close.dataset["does"] = "close";
     close.addEventListener("click", () => this.open(false));
-    const stop = state.counting ? [this.key("Stop", "", { action: "stop" })] : [];
-    return make("div", "heading", make("h2", "", "Excision"), this.counted, ...stop, close);
+    const stop = state.counting ? [this.key(t.resection.stop, "", { action: "stop" })] : [];
+    return make("div", "heading", make("h2", "", t.page.excision), this.counted, ...stop, close);
   }
 
   private bed(removed: RemovedState, isNewest: boolean, state: ResectionState): HTMLElement {
@@ -99,18 +102,18 @@ export class ResectionPanel {
     const card = make(
       "article",
       "card",
-      make("h3", "", removed.name),
-      make("b", "word", isCounting && removed.bed === null ? "\u2026 COUNTING" : word),
+      make("h3", "", t.service(removed.name)),
+      make("b", "word", isCounting && removed.bed === null ? t.resection.counting : word),
       make("p", "detail", detail),
       make(
         "div",
         "keys",
-        this.key("Count bed", isNewest ? "B" : "", { action: "count_bed", number: removed.number }, state.counting !== null),
-        this.key("Not out", "", { action: "restore", number: removed.number }),
+        this.key(t.resection.countBed, isNewest ? "B" : "", { action: "count_bed", number: removed.number }, state.counting !== null),
+        this.key(t.resection.notOut, "", { action: "restore", number: removed.number }),
       ),
     );
     card.dataset["state"] = decision;
-    card.setAttribute("aria-label", `${removed.name}: ${word}`);
+    card.setAttribute("aria-label", `${t.service(removed.name)}: ${word}`);
     return card;
   }
 
@@ -118,18 +121,18 @@ export class ResectionPanel {
     const isBusy = state.counting !== null;
     const rows = [...state.specimens].reverse().map((specimen) => this.specimen(specimen));
     const background =
-      state.background_cps === null ? "background not counted" : `background ${state.background_cps.toFixed(1)} /s`;
-    const empty = rows.length === 0 ? [make("p", "hint", "Hold the probe to a specimen, away from the patient, and count it.")] : [];
+      state.background_cps === null ? t.resection.backgroundUnknown : t.resection.background(fixed(state.background_cps, 1));
+    const empty = rows.length === 0 ? [make("p", "hint", t.resection.holdToSpecimen)] : [];
     return make(
       "section",
       "specimens",
       make(
         "div",
         "keys",
-        this.key("Specimen", "S", { action: "count_specimen" }, isBusy),
-        this.key("Background", "", { action: "count_background" }, isBusy),
+        this.key(t.resection.specimen, "S", { action: "count_specimen" }, isBusy),
+        this.key(t.resection.countBackground, "", { action: "count_background" }, isBusy),
       ),
-      make("p", "hint", `On the bench: ${background}`),
+      make("p", "hint", t.resection.onTheBench(background)),
       ...empty,
       ...rows,
     );
@@ -138,7 +141,7 @@ export class ResectionPanel {
   private specimen(specimen: SpecimenState): HTMLElement {
     const { rate, share, word } = specimenOf(specimen);
     const drop = this.key("\u00d7", "", { action: "discard", number: specimen.number });
-    drop.setAttribute("aria-label", `Discard specimen ${specimen.number}`);
+    drop.setAttribute("aria-label", t.resection.discard(specimen.number));
     const row = make(
       "div",
       "row",
@@ -148,7 +151,7 @@ export class ResectionPanel {
       drop,
     );
     row.dataset["state"] = specimen.rule ?? "none";
-    row.setAttribute("aria-label", `Specimen ${specimen.number}: ${rate}, ${share}, ${word}`);
+    row.setAttribute("aria-label", t.resection.row(specimen.number, `${rate}, ${share}, ${word}`));
     return row;
   }
 

@@ -2,6 +2,7 @@
 
 import { person, signIn, signOut } from "./admission";
 import { find, make, write } from "./elements";
+import { t } from "./language";
 
 export class SignInPanel {
   private readonly panel = find("sign-in", HTMLElement);
@@ -11,6 +12,10 @@ export class SignInPanel {
   /** @param onChange called after somebody was let in or has left */
   constructor(private readonly onChange: () => void) {
     this.button.addEventListener("click", () => void this.press());
+    document.addEventListener("language", () => {
+      this.tell();
+      if (!this.panel.hidden) this.open(this.panel.dataset["state"] === "display" ? "display" : "person");
+    });
     this.tell();
   }
 
@@ -39,20 +44,20 @@ export class SignInPanel {
   }
 
   private tell(): void {
-    write(this.button, person() === "" ? "Sign in" : `Sign out ${person()}`);
+    write(this.button, person() === "" ? t.page.signIn : t.header.signOut(person()));
   }
 
   private open(who: "display" | "person"): void {
     this.panel.hidden = false;
     this.panel.dataset["state"] = who;
-    const name = field("Name", "text");
-    const secret = field(who === "display" ? "Token of this display" : "Secret", "password");
-    const go = make("button", "", who === "display" ? "Let this display in" : "Sign in");
+    const name = field(t.signIn.name, "text");
+    const secret = field(who === "display" ? t.signIn.token : t.signIn.secret, "password");
+    const go = make("button", "", who === "display" ? t.signIn.letIn : t.page.signIn);
     go.type = "submit";
     const trouble = make("p", "trouble", this.trouble);
     trouble.setAttribute("role", "alert");
-    const title = who === "display" ? "This display is not admitted" : "Who acts?";
-    const back = make("button", "", "Not now");
+    const title = who === "display" ? t.signIn.notAdmitted : t.signIn.who;
+    const back = make("button", "", t.general.notNow);
     back.type = "button";
     back.addEventListener("click", () => this.close());
     const form = make("form", "", make("h2", "", title), ...(who === "person" ? [name] : []), secret, trouble, go, ...(who === "person" ? [back] : []));
@@ -65,7 +70,7 @@ export class SignInPanel {
   }
 
   private async send(name: string, secret: string, trouble: HTMLElement): Promise<void> {
-    this.trouble = await signIn(name, secret);
+    this.trouble = t.service(await signIn(name, secret));
     write(trouble, this.trouble);
     if (this.trouble) return;
     this.close();

@@ -2,12 +2,13 @@
 
 import { cividis, inferno } from "./colours";
 import { find, write } from "./elements";
+import { t } from "./language";
 import { WINDOWS, type Window } from "./slice";
 import type { Point } from "./vectors";
 
 const MAPS = [
-  { name: "Inferno", colours: inferno },
-  { name: "Cividis", colours: cividis },
+  { name: "inferno", colours: inferno },
+  { name: "cividis", colours: cividis },
 ] as const;
 
 export class SliceControls {
@@ -29,6 +30,7 @@ export class SliceControls {
     this.lockButton.addEventListener("click", () => this.press("l"));
     find("step-up", HTMLButtonElement).addEventListener("click", () => this.press("]"));
     find("step-down", HTMLButtonElement).addEventListener("click", () => this.press("["));
+    document.addEventListener("language", () => this.tell());
     this.tell();
   }
 
@@ -52,9 +54,9 @@ export class SliceControls {
   }
 
   private tell(): void {
-    write(this.windowButton, WINDOWS[this.window]!.name);
-    write(this.colourButton, MAPS[this.map]!.name);
-    write(this.lockButton, this.locked_mm === null ? "Lock" : "Locked");
+    write(this.windowButton, t.slices.windows[WINDOWS[this.window]!.name]);
+    write(this.colourButton, t.slices.maps[MAPS[this.map]!.name]);
+    write(this.lockButton, this.locked_mm === null ? t.slices.lock : t.slices.locked);
     this.lockButton.setAttribute("aria-pressed", String(this.locked_mm !== null));
   }
 }

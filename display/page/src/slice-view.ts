@@ -4,26 +4,27 @@ import { Canvas } from "./canvas";
 import { CROSSHAIR, DIM, INJECTION, INK, PROBE, TARGET } from "./colours";
 import { regionOf, section, shadow } from "./ellipsoid";
 import type { PoseState, TargetState } from "./feed-types";
+import { t } from "./language";
 import { paint, type Fusion, type Raster } from "./slice";
 import { along, column, cross, dot, negate, subtract, type Point } from "./vectors";
 
 /** A view's name and the directions of the screen in patient axes. */
 export interface Cut {
-  readonly name: string;
+  readonly name: "axial" | "coronal" | "sagittal" | "probe";
   readonly right: Point;
   readonly down: Point;
 }
 
 /** The radiological convention: the patient's left on the right of the screen, as seen from the feet and the front. */
 export const CUTS = {
-  axial: { name: "AXIAL", right: [1, 0, 0], down: [0, 1, 0] },
-  coronal: { name: "CORONAL", right: [1, 0, 0], down: [0, 0, -1] },
-  sagittal: { name: "SAGITTAL", right: [0, 1, 0], down: [0, 0, -1] },
+  axial: { name: "axial", right: [1, 0, 0], down: [0, 1, 0] },
+  coronal: { name: "coronal", right: [1, 0, 0], down: [0, 0, -1] },
+  sagittal: { name: "sagittal", right: [0, 1, 0], down: [0, 0, -1] },
 } as const satisfies Record<string, Cut>;
 
 /** The plane through the probe's axis and its right side, the way it looks downwards. */
 export function alongProbe(pose: PoseState): Cut {
-  return { name: "PROBE", right: negate(column(pose.patient_from_tip, 0)), down: column(pose.patient_from_tip, 2) };
+  return { name: "probe", right: negate(column(pose.patient_from_tip, 0)), down: column(pose.patient_from_tip, 2) };
 }
 
 /** What all three views show. */
@@ -73,7 +74,7 @@ export class SliceView {
   constructor(
     element: HTMLCanvasElement,
     private cut: Cut,
-    private readonly absent = "No study in use",
+    private readonly absent: () => string = () => t.slices.noStudy,
   ) {
     this.normal = cross(cut.right, cut.down);
     this.canvas = new Canvas(element, () => this.redraw());
@@ -102,7 +103,7 @@ export class SliceView {
     if (subject === null) {
       this.middle_mm = null;
       canvas.clear("#000");
-      canvas.text(this.absent, canvas.width / 2, canvas.height / 2, canvas.rem * 1.1, { colour: DIM });
+      canvas.text(this.absent(), canvas.width / 2, canvas.height / 2, canvas.rem * 1.1, { colour: DIM });
       return;
     }
     const scale = Math.min(canvas.width, canvas.height) / FIELD_MM;
@@ -198,8 +199,9 @@ export class SliceView {
       context.ellipse(...centre, ...radii, ellipse.tilt_rad, 0, 2 * Math.PI);
       this.canvas.stroke(rim, width, cutting ? [] : [5, 6]);
     }
+    const name = t.service(target.name);
     const side = sideOf(height > 0 ? negate(this.normal) : this.normal);
-    const words = cutting ? target.name : `${target.name} ${Math.abs(height).toFixed(0)} mm ${side}`;
+    const words = cutting ? name : t.slices.off(name, Math.abs(height).toFixed(0), side);
     const size = this.canvas.rem * 0.85;
     // beside it where there is room, else as near as the picture's edge lets it be
     const width = words.length * size * 0.58;
@@ -222,7 +224,7 @@ export class SliceView {
     const off = dot(subtract(pose.tip_mm, at_mm), this.normal);
     if (Math.abs(off) < OFF_PLANE_MM) return;
     const side = sideOf(off > 0 ? this.normal : negate(this.normal));
-    const words = `probe ${Math.abs(off).toFixed(0)} mm ${side}`;
+    const words = t.slices.off(t.slices.probe, Math.abs(off).toFixed(0), side);
     this.canvas.text(words, tip[0] + thick * 2, tip[1] - this.canvas.rem, this.canvas.rem * 0.85, { colour: PROBE, align: "left" });
   }
 
@@ -235,7 +237,7 @@ export class SliceView {
     canvas.text(sideOf(right), canvas.width - inset, canvas.height / 2, size);
     canvas.text(sideOf(negate(down)), canvas.width / 2, inset, size);
     canvas.text(sideOf(down), canvas.width / 2, canvas.height - inset, size);
-    canvas.text(name, inset * 0.7, inset, canvas.rem * 0.8, { align: "left", colour: INK, weight: 700 });
+    canvas.text(t.slices.cuts[name], inset * 0.7, inset, canvas.rem * 0.8, { align: "left", colour: INK, weight: 700 });
   }
 
   private drawRuler(scale: number): void {
@@ -244,6 +246,6 @@ export class SliceView {
     const y = canvas.height - canvas.rem;
     const left = right - 50 * scale;
     canvas.line([[left, y - 5], [left, y], [right, y], [right, y - 5]], INK, 2);
-    canvas.text("50 mm", (left + right) / 2, y - canvas.rem * 0.7, canvas.rem * 0.7);
+    canvas.text(`50 ${t.units.mm}`, (left + right) / 2, y - canvas.rem * 0.7, canvas.rem * 0.7);
   }
 }

@@ -28,16 +28,16 @@ export interface Fusion {
 
 /** Grey window of the CT, HU. */
 export interface Window {
-  readonly name: string;
+  readonly name: "soft" | "bone" | "lung";
   readonly black_hu: number;
   readonly white_hu: number;
 }
 
 /** Centre and width as radiologists set them: 40/400, 300/1500, -600/1500. */
 export const WINDOWS: readonly Window[] = [
-  { name: "Soft tissue", black_hu: -160, white_hu: 240 },
-  { name: "Bone", black_hu: -450, white_hu: 1050 },
-  { name: "Lung", black_hu: -1350, white_hu: 150 },
+  { name: "soft", black_hu: -160, white_hu: 240 },
+  { name: "bone", black_hu: -450, white_hu: 1050 },
+  { name: "lung", black_hu: -1350, white_hu: 150 },
 ];
 
 /** Activity below this share of the ceiling is left away, so that the CT stays legible. */

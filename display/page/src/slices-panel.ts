@@ -2,6 +2,7 @@
 
 import { find, label, mark, write } from "./elements";
 import type { MapShiftState, StudyState, TargetState } from "./feed-types";
+import { t } from "./language";
 import { freshnessOf, LiveImage, liveImageWords, topOf } from "./live-image";
 import type { Moment } from "./moment";
 import { Overlay } from "./overlay";
@@ -22,7 +23,7 @@ const CUTS_NORMAL: Point = [0, 0, 1];
 
 export class SlicesPanel {
   private readonly controls = new SliceControls();
-  private readonly probe = new SliceView(find("probe-slice", HTMLCanvasElement), CUTS.axial, "No live probe position");
+  private readonly probe = new SliceView(find("probe-slice", HTMLCanvasElement), CUTS.axial, () => t.slices.noPose);
   private readonly probeCanvas = find("probe-slice", HTMLCanvasElement);
   private readonly solid = new SolidView(find("solid", HTMLCanvasElement));
   private readonly views = Object.entries(CUTS).map(([id, cut]) => new SliceView(find(id, HTMLCanvasElement), cut));
@@ -78,14 +79,14 @@ export class SlicesPanel {
     if (isAlong) this.probe.draw(subject, alongProbe(subject.pose));
     else this.probe.draw(null);
     mark(this.probeCanvas, isAlong ? "tip" : "none");
-    label(this.probeCanvas, isAlong ? "slice along the probe, its right on the right" : "no slice along the probe");
+    label(this.probeCanvas, isAlong ? t.slices.alongLabel : t.slices.noAlong);
     this.solid.draw(moment, study);
-    const through = moment?.pose ? "the tip" : "the target";
+    const isTip = moment?.pose != null;
     this.canvases.forEach((canvas, n) => {
       const cut = Object.values(CUTS)[n]!;
-      const name = cut.name.toLowerCase();
-      canvas.dataset["state"] = subject === null ? "none" : moment?.pose ? "tip" : "target";
-      label(canvas, subject === null ? `${name} slice: none` : `${name} slice through ${through}, ${sideOf(cut.right)} on the right`);
+      const name = t.slices.cuts[cut.name].toLowerCase();
+      canvas.dataset["state"] = subject === null ? "none" : isTip ? "tip" : "target";
+      label(canvas, subject === null ? t.slices.none(name) : t.slices.through(name, isTip, sideOf(cut.right)));
     });
     write(this.note, this.words(moment, study));
     write(this.shift, study === null ? "" : shiftWords(moment?.estimate?.map_shift ?? null));
@@ -94,9 +95,9 @@ export class SlicesPanel {
   private words(moment: Moment | null, study: StudyState | null): string {
     if (moment === null || study === null) return "";
     if (this.trouble) return this.trouble;
-    if ((study.anatomy && !this.anatomy) || (study.activity && !this.activity)) return "Loading the volumes";
-    if (this.controls.locked_mm !== null) return "LOCKED: does not follow the tip";
-    return moment.pose === null ? "Through the target: no live probe position" : "";
+    if ((study.anatomy && !this.anatomy) || (study.activity && !this.activity)) return t.slices.loading;
+    if (this.controls.locked_mm !== null) return t.slices.doesNotFollow;
+    return moment.pose === null ? t.slices.throughTarget : "";
   }
 
   private subject(moment: Moment, study: StudyState): Subject | null {
@@ -155,7 +156,7 @@ export class SlicesPanel {
       this.trouble = "";
     } catch (error) {
       if (signal.aborted) return;
-      this.trouble = `The volumes cannot be loaded (${String(error)}); trying again`;
+      this.trouble = t.slices.failed(String(error));
       window.setTimeout(() => {
         if (!signal.aborted) void this.load(study, signal);
       }, RETRY_MS);
@@ -178,5 +179,5 @@ function ceilingOf(activity: Volume, targets: readonly TargetState[]): number {
 /** How far the patient lies from where the map has her; nothing where the counts cannot tell it from none. */
 function shiftWords(shift: MapShiftState | null): string {
   if (shift === null || shift.distance_mm <= shift.half_width_mm) return "";
-  return `Map moved ${Math.round(shift.distance_mm)} mm ± ${Math.max(1, Math.round(shift.half_width_mm))}`;
+  return t.slices.moved(Math.round(shift.distance_mm), Math.max(1, Math.round(shift.half_width_mm)));
 }

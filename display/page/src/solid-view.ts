@@ -8,6 +8,7 @@ import {
 import { authorised } from "./admission";
 import { label, mark } from "./elements";
 import type { StudyState, SurfaceState, TargetState } from "./feed-types";
+import { t } from "./language";
 import type { Moment } from "./moment";
 import type { Point } from "./vectors";
 
@@ -76,7 +77,7 @@ export class SolidView {
     }
     this.place(moment?.state.targets ?? []);
     this.render(this.renderer);
-    label(this.canvas, `3-D view: ${this.body.children.length} surfaces, ${this.targets.children.length} located targets, ${pose ? "probe shown" : "no live probe"}`);
+    label(this.canvas, t.slices.solid(this.body.children.length, this.targets.children.length, pose !== null));
   }
 
   private render(renderer: WebGLRenderer): void {

@@ -4,6 +4,7 @@ import { act } from "./acts";
 import { authorised } from "./admission";
 import { find, make, write } from "./elements";
 import type { StudyChoice, StudyEntry, StudyList } from "./feed-types";
+import { t } from "./language";
 import { framesOf } from "./study-frames";
 import { dateTime, personName } from "./words";
 
@@ -23,6 +24,7 @@ export class StudiesPanel {
 
   constructor() {
     this.button.addEventListener("click", () => this.open(this.panel.hidden));
+    document.addEventListener("language", () => this.render());
   }
 
   /** Fetch the list anew where the service has another revision of it. */
@@ -69,7 +71,7 @@ export class StudiesPanel {
       if (asked && JSON.stringify(same) !== JSON.stringify(asked.study)) this.asked = null;
       this.trouble = "";
     } catch (error) {
-      this.trouble = `The list cannot be loaded (${String(error)}).`;
+      this.trouble = t.studies.failed(String(error));
       this.revision = null;
       this.retryAt_ms = performance.now() + RETRY_MS;
     }
@@ -78,25 +80,25 @@ export class StudiesPanel {
 
   private render(): void {
     const studies = this.list?.studies ?? [];
-    write(this.button, `Studies (${studies.length})`);
+    write(this.button, t.header.studies(studies.length));
     const trouble = make("p", "trouble", this.trouble);
     trouble.setAttribute("role", "alert");
     const content = this.asked ? this.confirmation(this.asked) : studies.map((study) => this.entry(study));
-    const empty = studies.length === 0 ? [make("p", "", "No study was received yet. Send one from the console.")] : [];
+    const empty = studies.length === 0 ? [make("p", "", t.studies.empty)] : [];
     this.panel.replaceChildren(this.heading(), trouble, ...content, ...empty);
   }
 
   private heading(): HTMLElement {
-    const close = make("button", "", "Close");
+    const close = make("button", "", t.general.close);
     close.type = "button";
     close.addEventListener("click", () => this.open(false));
-    return make("div", "heading", make("h2", "", this.asked ? "Is this the patient on the table?" : "Studies"), close);
+    return make("div", "heading", make("h2", "", this.asked ? t.studies.isThis : t.studies.title), close);
   }
 
   private entry(study: StudyEntry): HTMLElement {
     const series = study.series.map((entry) => {
-      const fate = entry.accepted ? "accepted" : `refused: ${entry.reason}`;
-      const row = make("li", "", `${entry.modality} ${entry.description}, ${counted(entry.objects)} – ${fate}`);
+      const fate = entry.accepted ? t.studies.accepted : t.studies.refused(t.service(entry.reason));
+      const row = make("li", "", `${entry.modality} ${entry.description}, ${t.studies.objects(entry.objects)} – ${fate}`);
       row.dataset["state"] = entry.accepted ? "accepted" : "refused";
       return row;
     });
@@ -104,22 +106,22 @@ export class StudiesPanel {
       "article",
       "study",
       make("h3", "", personName(study.patient_name)),
-      make("p", "identity", `ID ${study.patient_id || "missing"} · ${dateTime(study.taken_at_utc)}`),
-      make("p", "", `${study.description || "no description"}, ${counted(study.objects)} from ${study.received_from}`),
+      make("p", "identity", `${t.header.id(study.patient_id || t.studies.missing)} · ${dateTime(study.taken_at_utc)}`),
+      make("p", "", `${study.description || t.studies.noDescription}, ${t.studies.from(t.studies.objects(study.objects), study.received_from)}`),
       make("ul", "", ...series),
     );
     if (study.conflicts > 0) {
-      article.append(make("p", "conflict", `${counted(study.conflicts)} came again with other content; all are kept, the sender's rule says which is used`));
+      article.append(make("p", "conflict", t.studies.conflicts(t.studies.objects(study.conflicts))));
     }
     article.append(...framesOf(study, (refusal) => this.complain(refusal)));
     article.dataset["state"] = study.in_use ? "in-use" : study.usable ? "usable" : "unusable";
-    if (study.in_use) article.append(make("b", "in-use", "In use"));
+    if (study.in_use) article.append(make("b", "in-use", t.studies.inUse));
     if (study.usable && !(study.in_use && this.isBegun)) article.append(this.useButton(study));
     return article;
   }
 
   private useButton(study: StudyEntry): HTMLElement {
-    const use = make("button", "", study.in_use ? "Confirm the patient" : "Use this study");
+    const use = make("button", "", study.in_use ? t.studies.confirmPatient : t.studies.use);
     use.type = "button";
     use.addEventListener("click", () => {
       this.asked = { study, isName: false, isId: false };
@@ -132,24 +134,25 @@ export class StudiesPanel {
   /** Two identifiers, each confirmed by its own touch: one touch too many is cheaper than the wrong map. */
   private confirmation(asked: NonNullable<typeof this.asked>): HTMLElement[] {
     const { study } = asked;
-    const name = this.check("Name", personName(study.patient_name), asked.isName, () => (asked.isName = !asked.isName));
-    const id = this.check("ID", study.patient_id, asked.isId, () => (asked.isId = !asked.isId));
-    const use = make("button", "confirm", "Both match: use this study");
+    const name = this.check(t.studies.name, personName(study.patient_name), asked.isName, () => (asked.isName = !asked.isName));
+    const id = this.check(t.studies.id, study.patient_id, asked.isId, () => (asked.isId = !asked.isId));
+    const use = make("button", "confirm", t.studies.bothMatch);
     use.type = "button";
     use.disabled = !(asked.isName && asked.isId);
     use.addEventListener("click", () => void this.choose(study));
-    const back = make("button", "", "Not this patient");
+    const back = make("button", "", t.studies.notThis);
     back.type = "button";
     back.addEventListener("click", () => {
       this.asked = null;
       this.render();
     });
-    const taken = make("p", "", `${study.description || "no description"}, ${dateTime(study.taken_at_utc)}`);
-    return [make("p", "", "Compare with the wristband, and touch each that matches."), name, id, taken, use, back];
+    const taken = make("p", "", `${study.description || t.studies.noDescription}, ${dateTime(study.taken_at_utc)}`);
+    return [make("p", "", t.studies.compare), name, id, taken, use, back];
   }
 
   private check(title: string, value: string, isChecked: boolean, toggle: () => void): HTMLElement {
-    const button = make("button", "identifier", make("span", "", title), make("b", "", value || "missing"));
+    const button = make("button", "identifier", make("span", "", title), make("b", "", value || t.studies.missing));
+    button.dataset["said"] = isChecked ? t.studies.matches : t.studies.touch;
     button.type = "button";
     button.setAttribute("role", "checkbox");
     button.setAttribute("aria-checked", String(isChecked));
@@ -173,14 +176,10 @@ export class StudiesPanel {
     const choice: StudyChoice = { study_uid, patient_id, patient_name };
     const { refusal } = await act("/v1/procedure", choice);
     if (refusal) {
-      this.complain(`Not in use: ${refusal}`);
+      this.complain(t.studies.notInUse(t.service(refusal)));
       return;
     }
     this.open(false);
     void this.refresh();
   }
-}
-
-function counted(objects: number): string {
-  return objects === 1 ? "1 object" : `${objects} objects`;
 }

@@ -6,10 +6,13 @@ import { authorised } from "./admission";
 import { DIM, FAINT, HELD, PROBE } from "./colours";
 import type { Received } from "./feed";
 import type { TrendList } from "./feed-types";
+import { t } from "./language";
 import type { Moment } from "./moment";
 import { spaced } from "./words";
 
 const SPAN_S = 60;
+/** Fewer times stand below a narrower plot. */
+const NARROW_PX = 400;
 
 export class Trend {
   private readonly taken_ms: number[] = [];
@@ -38,8 +41,8 @@ export class Trend {
           {
             ...axis,
             size: 30,
-            splits: () => [-60, -45, -30, -15, 0],
-            values: (_, splits) => splits.map((s) => (s === 0 ? "now" : `\u2212${-s} s`)),
+            splits: (plot) => (plot.width < NARROW_PX ? [-60, -30, 0] : [-60, -45, -30, -15, 0]),
+            values: (_, splits) => splits.map((s) => (s === 0 ? t.trend.now : t.trend.ago(-s))),
           },
           { ...axis, size: 76, values: (_, splits) => splits.map(spaced) },
         ],

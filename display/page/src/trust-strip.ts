@@ -2,8 +2,10 @@
 
 import { label, make, mark, write } from "./elements";
 import { estimateOf } from "./estimate-item";
+import type { DeviceState } from "./feed-types";
+import { t } from "./language";
 import { type Moment, streams } from "./moment";
-import { age } from "./words";
+import { age, fixed } from "./words";
 
 /** Registration error above which a distance of a few millimetres means little. */
 const WIDE_MM = 5;
@@ -72,54 +74,59 @@ function itemsOf(moment: Moment): Item[] {
     const state = moment.isLive && !isStale ? device.state : device.state === "live" ? "silent" : device.state;
     const old = device.age_s !== null && streams(device) ? age(moment.age(device.age_s)) : "";
     const error = device.kind === "tracker" ? (pose?.tracker_error_mm ?? null) : null;
-    const residual = error === null ? "" : `error ${error.toFixed(1)} mm`;
+    const residual = error === null ? "" : t.trust.error(fixed(error, 1));
     return {
       key: `device ${device.name}`,
-      title: device.label,
+      title: titleOf(device),
       state,
-      word: [state.toUpperCase(), old].filter(Boolean).join(" "),
-      detail: device.detail || residual,
+      word: [t.trust.state[state], old].filter(Boolean).join(" "),
+      detail: t.service(device.detail) || residual,
     };
   });
   const picture: Item = {
     key: "picture",
-    title: "This picture",
+    title: t.trust.picture,
     state: moment.isLive ? "live" : "lost",
-    word: moment.isLive ? `LIVE ${Math.round(moment.received.delay_s * 1000)} ms` : `OLD ${age(moment.since_s)}`,
+    word: moment.isLive ? `${t.trust.state.live} ${Math.round(moment.received.delay_s * 1000)} ${t.units.ms}` : t.trust.pictureOld(age(moment.since_s)),
     detail: "",
   };
   return [...inputs, registrationOf(moment), calibrationOf(moment), studyOf(moment), estimateOf(moment), picture];
 }
 
+/** The site file names probes and trackers; what there is one of has a name in each language. */
+function titleOf({ kind, label: named }: DeviceState): string {
+  return kind === "probe" || kind === "tracker" ? named : t.trust.device[kind];
+}
+
 /** Whether the study lies on the patient, and how far that may be wrong at the tip. */
 function registrationOf(moment: Moment): Item {
-  const shown = { key: "registration", title: "Registration" };
-  if (!moment.state.registered) return { ...shown, state: "silent", word: "NONE", detail: "no direction" };
+  const shown = { key: "registration", title: t.trust.registration };
+  if (!moment.state.registered) return { ...shown, state: "silent", word: t.trust.none, detail: t.trust.noDirection };
   const error = moment.pose?.registration_error_mm ?? null;
-  if (moment.pose === null) return { ...shown, state: moment.isLive ? "live" : "silent", word: "SET", detail: "no pose now" };
-  if (error === null) return { ...shown, state: "live", word: "SET", detail: "error not known" };
+  if (moment.pose === null) return { ...shown, state: moment.isLive ? "live" : "silent", word: t.trust.set, detail: t.trust.noPose };
+  if (error === null) return { ...shown, state: "live", word: t.trust.set, detail: t.trust.errorUnknown };
   const isWide = error > WIDE_MM;
-  return { ...shown, state: isWide ? "doubtful" : "live", word: `± ${Math.max(1, Math.round(error))} mm`, detail: "at the tip" };
+  return { ...shown, state: isWide ? "doubtful" : "live", word: `± ${Math.max(1, Math.round(error))} ${t.units.mm}`, detail: t.trust.atTip };
 }
 
 /** When the probe was calibrated, and what it does not report. */
 function calibrationOf(moment: Moment): Item {
-  const shown = { key: "calibration", title: "Calibration" };
+  const shown = { key: "calibration", title: t.trust.calibration };
   const { calibrated_at, server_time_utc } = moment.state;
-  if (calibrated_at === null) return { ...shown, state: "silent", word: "NONE", detail: "run acquire" };
+  if (calibrated_at === null) return { ...shown, state: "silent", word: t.trust.none, detail: t.trust.runAcquire };
   const days = Math.max(1, Math.round((Date.parse(server_time_utc) - Date.parse(calibrated_at)) / 86_400_000));
   const isToday = server_time_utc.startsWith(calibrated_at);
-  const detail = isToday ? "battery: no report" : "not of today";
-  return { ...shown, state: isToday ? "live" : "doubtful", word: isToday ? "TODAY" : `${days} d OLD`, detail };
+  const detail = isToday ? t.trust.noBattery : t.trust.notToday;
+  return { ...shown, state: isToday ? "live" : "doubtful", word: isToday ? t.trust.today : t.trust.daysOld(days), detail };
 }
 
 /** How long ago the study was taken. */
 function studyOf(moment: Moment): Item {
-  const shown = { key: "study", title: "Study" };
+  const shown = { key: "study", title: t.trust.study };
   const { study, server_time_utc } = moment.state;
-  if (study === null) return { ...shown, state: "silent", word: "NONE", detail: "choose one" };
-  if (study.taken_at_utc === null) return { ...shown, state: "doubtful", word: "NO DATE", detail: "activity not known" };
+  if (study === null) return { ...shown, state: "silent", word: t.trust.none, detail: t.trust.chooseOne };
+  if (study.taken_at_utc === null) return { ...shown, state: "doubtful", word: t.trust.noDate, detail: t.trust.activityUnknown };
   const hours = (Date.parse(server_time_utc) - Date.parse(study.taken_at_utc)) / 3_600_000;
   const isOld = !(hours >= 0 && hours < OLD_H);
-  return { ...shown, state: isOld ? "doubtful" : "live", word: `${Math.round(hours)} h`, detail: "since the scan" };
+  return { ...shown, state: isOld ? "doubtful" : "live", word: `${Math.round(hours)} ${t.units.h}`, detail: t.trust.sinceScan };
 }

@@ -1,6 +1,13 @@
 /** Numbers and names as the surgeon reads them. */
 
+import { t } from "./language";
+
 const THIN_SPACE = "\u2009";
+
+/** A number with so many decimals, written as the language does. */
+export function fixed(value: number, decimals: number): string {
+  return value.toFixed(decimals).replace(".", t.units.decimal);
+}
 
 /** An integer with thin spaces between thousands. */
 export function spaced(value: number): string {
@@ -13,16 +20,17 @@ export function spaced(value: number): string {
 export function withError(value: number, error: number): { value: string; error: string } {
   const decade = error > 0 ? Math.floor(Math.log10(error)) : -1;
   const place = error / 10 ** decade < 1.95 ? decade - 1 : decade;
-  if (place < 0) return { value: value.toFixed(1), error: error.toFixed(1) };
+  if (place < 0) return { value: fixed(value, 1), error: fixed(error, 1) };
   const step = 10 ** place;
   return { value: spaced(Math.round(value / step) * step), error: spaced(Math.round(error / step) * step) };
 }
 
 /** An age in seconds, minutes or hours. */
 export function age(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 120) return `${seconds.toFixed(0)} s`;
-  return seconds < 7200 ? `${(seconds / 60).toFixed(0)} min` : `${(seconds / 3600).toFixed(0)} h`;
+  const { s, min, h } = t.units;
+  if (seconds < 10) return `${fixed(seconds, 1)} ${s}`;
+  if (seconds < 120) return `${seconds.toFixed(0)} ${s}`;
+  return seconds < 7200 ? `${(seconds / 60).toFixed(0)} ${min}` : `${(seconds / 3600).toFixed(0)} ${h}`;
 }
 
 /** A probability, never 0 or 100 %. */
@@ -36,12 +44,12 @@ export function percent(probability: number): string {
 export function personName(name: string): string {
   const [family = "", ...rest] = name.split("=")[0]!.split("^");
   const given = rest.filter((part) => part !== "").join(" ");
-  return [family, given].filter((part) => part !== "").join(", ") || "no name";
+  return [family, given].filter((part) => part !== "").join(", ") || t.general.noName;
 }
 
 /** Date and time of an ISO 8601 instant, in this room's time zone. */
 export function dateTime(iso: string | null): string {
-  if (iso === null) return "date unknown";
+  if (iso === null) return t.general.dateUnknown;
   const when = new Date(iso);
   if (Number.isNaN(when.getTime())) return iso;
   const two = (part: number): string => part.toString().padStart(2, "0");

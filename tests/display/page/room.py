@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -348,6 +348,9 @@ class Room:
     hub: Hub = field(default_factory=Hub)
     shelf: Shelf = field(default_factory=Shelf)
     session_id: str = "first"
+    language: Literal["en", "ru"] = "en"
+    site: str = "St. Olav"
+    name: str = "Theatre 4"
     is_simulated: bool = True
     is_silent: bool = False
     version: str = VERSION
@@ -429,11 +432,12 @@ class Room:
             version=self.version,
             session_id=self.session_id,
             simulated=self.is_simulated,
-            site="St. Olav",
-            room="Theatre 4",
+            site=self.site,
+            room=self.name,
             server_monotonic_s=monotonic(),
             server_time_utc="2026-11-22T08:00:00Z",
             stale_after_s=STALE_AFTER_S,
+            language=self.language,
         )
 
     def publish(self) -> None:

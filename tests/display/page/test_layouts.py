@@ -1,0 +1,197 @@
+"""Where everything stands: from 2 m, from 1 m, on a tablet, magnified; nothing cut off or over anything else."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.display.page.room import PATIENCE_MS, Room, browse, serve, wait_until_live
+from tests.display.page.test_resection_page import bed, limits, removed, specimen
+from tests.display.page.test_screenshots import lost_probe, lost_tracker, planning, timing_out
+
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(300), pytest.mark.usefixtures("built_page")]
+
+SCREENS: dict[str, dict[str, Any]] = {
+    "2 m": {"viewport": {"width": 1920, "height": 1080}},
+    "1 m": {"viewport": {"width": 1280, "height": 800}},
+    "tablet": {"viewport": {"width": 1180, "height": 820}, "has_touch": True, "is_mobile": True},
+    "200 %": {"viewport": {"width": 960, "height": 540}, "device_scale_factor": 2},
+    "200 % of 1280": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2},
+    "upright": {"viewport": {"width": 1080, "height": 1920}},
+}
+"""A screen of 1920 x 1080 at 200 % has half as many pixels of CSS, each twice as large."""
+
+TOUCH_PX = {"2 m": 56, "1 m": 56, "tablet": 78, "200 %": 56, "200 % of 1280": 56, "upright": 56}
+"""15 mm: of CSS, whose inch has 96 pixels, and on a tablet of 132 pixels per inch."""
+
+FAULTS = """
+(ids) => {
+  const faults = [];
+  const leaves = [];
+  const isSeen = (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+  const isOut = (low, high, lowest, highest) => low < lowest - 1.5 || high > highest + 1.5;
+  const cutBy = (element, box) => {
+    for (let around = element; around !== document.body; around = around.parentElement) {
+      const { overflowX, overflowY } = getComputedStyle(around);
+      const outer = around.getBoundingClientRect();
+      const isX = overflowX === "hidden" && isOut(box.left, box.right, outer.left, outer.right);
+      const isY = overflowY === "hidden" && isOut(box.top, box.bottom, outer.top, outer.bottom);
+      if (isX || isY) return `#${around.id}.${around.className}`;
+      if (overflowY === "auto") return null;
+    }
+    return null;
+  };
+  const isScrolledAway = (element, box) => {
+    const aside = element.closest("aside");
+    const lists = aside ? [aside, ...aside.querySelectorAll(".beds, .specimens")] : [];
+    const outer = lists.filter((list) => list.contains(element)).map((list) => list.getBoundingClientRect());
+    return outer.some((each) => isOut(box.top, box.bottom, each.top, each.bottom));
+  };
+  const isCovered = document.querySelector("aside:not([hidden])") !== null;
+  const covered = isCovered ? ", #slices" : "";
+  const leftOut = `#frozen, #simulated, #replay, .uplot, [data-state=lost] .detail${covered}`;
+  for (const element of document.body.querySelectorAll("*")) {
+    if (!isSeen(element) || element.closest(leftOut)) continue;
+    for (const node of [...element.childNodes].filter((each) => each.nodeType === 3 && each.data.trim())) {
+      const range = document.createRange();
+      range.selectNodeContents(node);
+      const { left, right, top, bottom, height, width } = range.getBoundingClientRect();
+      if (width === 0) continue;
+      const box = { left, right, top: top + 0.2 * height, bottom: bottom - 0.2 * height }; // of the letters
+      if (isScrolledAway(element, box)) continue;
+      leaves.push({ element, box, said: node.data.trim() });
+      const cut = cutBy(element, box);
+      if (cut) faults.push(`cut: ${node.data} by ${cut}`);
+      if (isOut(left, right, 0, document.documentElement.clientWidth)) faults.push(`outside: ${node.data}`);
+      if (box.bottom + scrollY > document.documentElement.scrollHeight + 1) faults.push(`below: ${node.data}`);
+    }
+  }
+  const over = (one, other) => [
+    Math.min(one.right, other.right) - Math.max(one.left, other.left),
+    Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top),
+  ];
+  const isPanel = (element) => element.closest("aside, #notes, #no-aim, #map-shift, #rate-note") !== null;
+  leaves.forEach((one, n) => {
+    for (const other of leaves.slice(n + 1)) {
+      if (isPanel(one.element) !== isPanel(other.element)) continue;
+      const [across, down] = over(one.box, other.box);
+      if (across > 1 && down > 1) faults.push(`over each other: ${one.said} | ${other.said}`);
+    }
+  });
+  const seen = ids.map((id) => document.getElementById(id)).filter(isSeen);
+  seen.forEach((one, n) => {
+    for (const other of seen.slice(n + 1)) {
+      const [across, down] = over(one.getBoundingClientRect(), other.getBoundingClientRect());
+      if (across > 1 && down > 1) faults.push(`#${one.id} over #${other.id}`);
+    }
+  });
+  return faults;
+}
+"""
+"""Words that are cut off, lie outside the page or over other words, and panels over each other.
+
+Left out are lists that scroll, what an open panel covers, and the line below a lost input: its sentence stands
+whole in the panel that it is about.
+"""
+
+PANELS = ["study", "connection", "rate", "trend", "aim", "guidance", "slices", "trust"]
+
+TOUCHED = """
+() => [...document.querySelectorAll("button, a, input")].filter((each) => each.checkVisibility()).map((each) => {
+  const { width, height } = each.getBoundingClientRect();
+  return [each.textContent || each.id, width, height];
+})
+"""
+
+
+@contextlib.asynccontextmanager
+async def look_from(room: Room, screen: str) -> AsyncIterator[Page]:
+    """Look at a room that is served on a screen."""
+    async with browse() as browser:
+        page = await browser.new_page(**SCREENS[screen])
+        page.set_default_timeout(PATIENCE_MS)
+        await page.goto(room.url)
+        await wait_until_live(page)
+        yield page
+
+
+def resected(room: Room) -> None:
+    taken_out = (removed(bed("removed", limits(0.0, 0.0, 0.02))), removed(None, number=2, name="Node 2"))
+    specimens = (specimen(1, 1240.0, "hottest"), specimen(2, 40.0, "cold", limits(0.03, 0.02, 0.05)))
+    room.now["resection"] = msgspec.structs.replace(
+        room.now["resection"], revision=4, removed=taken_out, specimens=specimens
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_nothing_is_cut_off_and_nothing_lies_over_anything(room: Room, screen: str, language: Any) -> None:
+    """Live, with both inputs lost, and with each panel open; each key is 15 mm wide and high."""
+    room.language = language
+    async with serve(room), look_from(room, screen) as page:
+        await expect(page.locator("#slices-note")).to_be_empty()
+        faults = {"live": await page.evaluate(FAULTS, PANELS)}
+        for key, change, seen in (
+            ("x", resected, "#resection .card"),
+            ("p", timing_out, "#procedure .check"),
+            ("p", planning, "#procedure .source"),
+        ):
+            change(room)
+            await page.keyboard.press(key)
+            await expect(page.locator(seen).first).to_be_visible()
+            faults[seen] = await page.evaluate(FAULTS, PANELS)
+            small = [each for each in await page.evaluate(TOUCHED) if min(each[1:]) < TOUCH_PX[screen]]
+            assert not small, f"smaller than 15 mm: {small}"
+            await page.keyboard.press(key)
+        lost_tracker(room)
+        lost_probe(room)
+        await expect(page.locator("#rate")).to_have_attribute("data-state", "stale")
+        await expect(page.locator("#no-aim")).to_be_visible()
+        faults["lost"] = await page.evaluate(FAULTS, PANELS)
+        assert not any(faults.values()), {state: each for state, each in faults.items() if each}
+
+
+async def test_magnified_words_are_magnified(room: Room) -> None:
+    """At 200 % the smallest word and the greatest number are at least as large in pixels of CSS as at 100 %."""
+    sizes = {}
+    for screen in ("2 m", "200 %"):
+        async with serve(room), look_from(room, screen) as page:
+            sizes[screen] = [
+                await page.locator(name).evaluate("each => parseFloat(getComputedStyle(each).fontSize)")
+                for name in ("#rate-value", "#guidance", "#background-of")
+            ]
+    for small, large in zip(sizes["2 m"], sizes["200 %"], strict=True):
+        assert large >= 0.75 * small
+
+
+async def test_the_distance_is_chosen_and_kept(room: Room) -> None:
+    """D, or its key: from 1 m the slices are larger and the numbers smaller; the choice outlives a reload."""
+    async with serve(room), look_from(room, "2 m") as page:
+        slices, number = page.locator("#slices"), page.locator("#rate-value")
+        wide, narrow = [], []
+        for sizes in (narrow, wide):
+            for element in (slices, number):
+                box = await element.bounding_box()
+                assert box is not None
+                sizes.append(box["width"] if element is slices else box["height"])
+            await page.keyboard.press("d")
+        assert wide[0] > 1.2 * narrow[0]
+        assert wide[1] < narrow[1]
+        await page.get_by_role("button", name="Large pictures, to be read from 1 m").click()
+        await page.reload()
+        await expect(page.locator("body")).to_have_attribute("data-distance", "1")
+
+
+async def test_who_wants_less_motion_gets_none(room: Room) -> None:
+    """No transition and no animation runs, but the curtain that a frozen page lets fall."""
+    async with serve(room), look_from(room, "2 m") as page:
+        await page.emulate_media(reduced_motion="reduce")
+        moving = "() => document.getAnimations().map((each) => each.effect.target.id)"
+        assert set(await page.evaluate(moving)) <= {"frozen"}
+        durations = (
+            "() => [...document.querySelectorAll('*')].map((each) => getComputedStyle(each).transitionDuration)"
+        )
+        assert set(await page.evaluate(durations)) == {"0s"}

@@ -1,0 +1,115 @@
+"""The service's own sentences, as the page's texts list them: all of them, and none that nobody says."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from acquisition.session.steps import Need
+from display.composer import Composer
+from navigation.screening.sieve import Reason
+
+ROOT = Path(__file__).parents[3]
+ROOMS = ("navigation", "acquisition", "devices", "display")
+
+LISTED = ROOT / "display/page/src/texts/sentences.ts"
+
+SPEAKING = (
+    ("navigation/steering/guidance.py", {"guide", "_sentence"}),
+    ("navigation/estimation/judgement.py", None),
+    ("display/composer.py", {Composer._obstacle.__name__}),
+    ("display/resection_states.py", {"act"}),
+    ("display/procedure_states.py", {"act"}),
+    ("display/access/gate.py", {"__call__"}),
+    ("acquisition/session/checklist.py", None),
+    ("acquisition/session/session.py", {"refuse", "sort", "check"}),
+    ("acquisition/archive.py", {"choose"}),
+    ("acquisition/intake.py", {"stranger"}),
+    (
+        "acquisition/resection/resection.py",
+        {"remove", "restore", "count_bed", "label", "discard", "_begin", "_end"},
+    ),
+    ("devices/supervision.py", {"_open", "_silence"}),
+)
+"""Where what a person reads is said: modules, and the functions of them."""
+
+NOT_FOR_PERSONS = ("docs/feed.md", "does not say of what", "the time-out is not held", "the time-out has no item")
+"""In sentences that only a program at fault gets."""
+
+
+def listed() -> list[str]:
+    """List the sentences as the page has them."""
+    words = LISTED.read_text().split("= [")[1].split("] as const")[0]
+    return [each.replace("{n}", "{}") for each in re.findall(r'^\s+"(.+)",$', words, re.MULTILINE)]
+
+
+def template(node: ast.AST) -> str | None:
+    """Write a string literal with ``{}`` for what is put in; None for any other node."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in parts)
+    return None
+
+
+def literals(tree: ast.AST) -> Iterator[str]:
+    """Give the string literals of a tree, docstrings and parts of longer ones left out."""
+    for node in ast.iter_child_nodes(tree):
+        text = template(node)
+        if text is not None:
+            yield text
+        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            yield from literals(node)
+
+
+def said(path: str, functions: set[str] | None) -> Iterator[str]:
+    """Give what a module's functions say: literals of more than two words."""
+    tree = ast.parse((ROOT / path).read_text())
+    places = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (functions is None or node.name in functions)
+    ]
+    assert functions is None or {place.name for place in places} == functions, f"{path} has no longer all of them"
+    for place in places:
+        for statement in place.body:
+            for text in literals(ast.Module([statement], [])):
+                if len(re.findall(r"[a-z]{2,}", text)) > 2 and not any(each in text for each in NOT_FOR_PERSONS):
+                    yield text
+
+
+def fixed_parts(sentence: str) -> list[str]:
+    """What a template says itself, without units and marks at either end of each part."""
+    parts = (re.sub(r"^[ ,;:]*((mm|s|keV)\b)?[ ,;:]*", "", part).strip(" ,;:±") for part in sentence.split("{}"))
+    return [part for part in parts if len(part) > 5]
+
+
+@pytest.mark.parametrize(("path", "functions"), SPEAKING, ids=[path for path, _ in SPEAKING])
+def test_every_sentence_is_listed(path: str, functions: set[str] | None) -> None:
+    """A sentence that the page's texts do not list would stay English everywhere."""
+    known = "\n".join(listed())
+    missing = [text for text in said(path, functions) if any(part not in known for part in fixed_parts(text))]
+    assert not missing, f"add to {LISTED.name}, and to each language: {missing}"
+
+
+@pytest.mark.parametrize("words", [Need, Reason])
+def test_what_is_needed_and_left_out_is_listed(words: type[Need | Reason]) -> None:
+    """Each need of a step, and each reason to leave a reading out."""
+    assert {each.value for each in words} <= set(listed())
+
+
+def test_no_sentence_is_listed_that_nobody_says() -> None:
+    """Each part of each template stands in the service's own sources."""
+    modules = [path for room in ROOMS for path in (ROOT / room).rglob("*.py") if "node_modules" not in path.parts]
+    spoken = "\n".join(
+        str(node.value)
+        for path in modules
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    dead = [each for each in listed() if any(part not in spoken for part in fixed_parts(each))]
+    assert not dead
