@@ -3,35 +3,29 @@
 import { act } from "./acts";
 import { make } from "./elements";
 import type { FramesApart, FramesRequest, StudyEntry } from "./feed-types";
-
-const words = {
-  joined: (by: string) => `CT and activity: ${by}`,
-  apart: "Not used: nothing says how two frames of reference of this study lie to each other.",
-  ask: "They are one space",
-  sure: "I answer for it: no patient and no table moved between them",
-};
+import { t } from "./language";
 
 /** Lines for the list of studies; `refuse` shows why nothing was done. */
 export function framesOf(study: StudyEntry, refuse: (sentence: string) => void): HTMLElement[] {
-  const told = study.joined_by ? [make("p", "joined", words.joined(study.joined_by))] : [];
+  const told = study.joined_by ? [make("p", "joined", t.frames.joined(t.service(study.joined_by)))] : [];
   return [...told, ...(study.apart ?? []).map((pair) => question(study, pair, refuse))];
 }
 
 /** Asked twice: whoever touches it by chance has answered for nothing. */
 function question(study: StudyEntry, pair: FramesApart, refuse: (sentence: string) => void): HTMLElement {
-  const button = make("button", "", words.ask);
+  const button = make("button", "", t.frames.ask);
   button.type = "button";
   button.addEventListener("click", () => {
-    if (button.textContent === words.ask) {
-      button.textContent = words.sure;
+    if (button.textContent === t.frames.ask) {
+      button.textContent = t.frames.sure;
       return;
     }
     button.disabled = true;
     const request: FramesRequest = { study_uid: study.study_uid, ...pair, is_same: true };
     void act("/v1/frames", request).then(({ refusal }) => {
       button.disabled = false;
-      if (refusal) refuse(refusal);
+      if (refusal) refuse(t.service(refusal));
     });
   });
-  return make("div", "apart", make("p", "", words.apart), button);
+  return make("div", "apart", make("p", "", t.frames.apart), button);
 }

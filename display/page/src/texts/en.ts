@@ -332,11 +332,18 @@ const studies = {
   notInUse: (why: string) => `Not in use: ${why}`,
 };
 
+const frames = {
+  joined: (by: string) => `CT and activity: ${by}`,
+  apart: "Not used: nothing says how two frames of reference of this study lie to each other.",
+  ask: "They are one space",
+  sure: "I answer for it: no patient and no table moved between them",
+};
+
 /** What is said of sentences that the service makes: it makes them in English. */
 const service = (sentence: string): string => sentence;
 
 export const en = {
-  units, page, header, general, rate, agreement, trend, aim, slices, trust, procedure, resection, signIn, studies, service,
+  units, page, header, general, rate, agreement, trend, aim, slices, trust, procedure, resection, signIn, studies, frames, service,
 };
 
 /** The words of the page in a language. */
