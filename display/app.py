@@ -191,6 +191,7 @@ def create_app(
     app.add_api_route("/v1/procedure/acts", routes.proceed, methods=["POST"])
     app.add_api_route("/v1/procedure/pictures/{seq}", records.keep_picture, methods=["POST"])
     app.add_api_route("/v1/procedure/report", records.report)
+    app.add_api_route("/v1/procedure/report.pdf", records.report_pdf)
     app.add_api_route("/v1/resection", routes.resection, methods=["POST"])
     if admission is not None:
         doors = SignInRoutes(admission=admission)

@@ -222,7 +222,8 @@ _PREFACE = """
 
     Over HTTP: `GET /v1/studies` answers a StudyList, `POST /v1/procedure` takes a StudyChoice, `POST
     /v1/procedure/acts` a ProcedureRequest, `POST /v1/procedure/pictures/<seq>` a PNG of what was shown, `GET
-    /v1/procedure/report` gives the report, `POST /v1/resection` takes a ResectionRequest, `GET
+    /v1/procedure/report` gives the report as HTML and `GET /v1/procedure/report.pdf` as PDF/A, of the last
+    procedure or the one that `?number=` names, `POST /v1/resection` takes a ResectionRequest, `GET
     /v1/trend?since_seq=` answers a TrendList, and `GET /v1/volumes/<etag>` gives the voxels that a
     VolumeState describes. A refused POST is answered with a sentence: 409 where it makes no sense now or
     somebody else has acted meanwhile, 401 and 403 where the token does not allow it, 429 where too many

@@ -5,6 +5,7 @@ import { find, make, write } from "./elements";
 import type { CheckState, MoveState, PlannedState, ProcedureRequest, ProcedureState } from "./feed-types";
 import type { Moment } from "./moment";
 import { keepPicture } from "./picture";
+import { reportLinks } from "./report-links";
 import { REASONS, STEPS, plannedWords, sortWord, stepWord } from "./procedure-words";
 
 /** How long a refusal stays where nothing else takes its place. */
@@ -102,13 +103,7 @@ export class ProcedurePanel {
     }
     if (state.step === "plan") work.append(...state.sources.map((source) => this.source(source)));
     if (state.step === "time-out") work.append(...state.checklist.map((check) => this.check(check)));
-    if (state.step === "ended") {
-      const report = make("a", "report", "Report");
-      report.href = `/v1/procedure/report?number=${state.number}`;
-      report.target = "_blank";
-      report.rel = "noopener";
-      work.append(report);
-    }
+    if (state.step === "ended") work.append(...reportLinks(state.number));
     const hint = STEPS[state.step].hint;
     if (hint) work.append(make("p", "hint", hint));
     if (state.overrides > 0) work.append(make("p", "hint", `${state.overrides} steps were taken with a reason; the report names them.`));

@@ -81,11 +81,11 @@ class Theatre:
     async def _sort(self, sorts: Mapping[str, Sort]) -> None:
         self.sorted.append(dict(sorts))
 
-    async def begin(self) -> None:
+    async def begin(self, *, patient_name: str = "ANNA^A") -> None:
         """Choose the patient, and have her study in use."""
         archived = ArchivedStudy(received=received(), map=study_map(study(), activity_mbq=1.0))
         await self.session.use(archived)
-        await self.session.begin(patient_id="A-1", patient_name="ANNA^A", study_uid="1.1")
+        await self.session.begin(patient_id="A-1", patient_name=patient_name, study_uid="1.1")
 
     async def move(self, to: Step, reason: str = "") -> str | None:
         """Take a step as the surgeon."""
