@@ -43,7 +43,9 @@ from acquisition.recording import Recorder, record
 from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment
 from acquisition.session.journal import Journal, JournalUnusable, open_journal
+from acquisition.session.reception import Reception
 from acquisition.session.session import Session
+from acquisition.session.worklist import ask_worklists
 from acquisition.studies import Knowledge
 from acquisition.synchronise import TipChain
 from config.nuclides import load_nuclides
@@ -136,6 +138,7 @@ class Room:
             map_in_use.resume(Decided(study_uid=procedure.study_uid, taken_out=taken_out, sorts=procedure.sorts))
         archive = StudyArchive(
             patient_id=procedure.patient_id or site.procedure.patient_id,
+            patient_name=procedure.patient_name,
             awaited=procedure.study_uid or None,
             read=partial(read_map_apart, knowledge=Knowledge(calibrations=site.spect)),
             on_use=map_in_use.use,
@@ -183,6 +186,12 @@ class Room:
             simulated=is_simulated,
         )
         synchroniser = self.intake.synchroniser
+        self.reception = Reception(
+            self._session,
+            archive,
+            ask=partial(ask_worklists, site.dicom),
+            now=lambda: datetime.now(tz=UTC),
+        )
         self._stage = Stage(
             signboard,
             board=self.board,
@@ -191,6 +200,7 @@ class Room:
             imager=self._imager,
             resection=self._resection,
             session=self._session,
+            reception=self.reception,
             journal=journal,
             advance=lambda now_s: synchroniser.advance(now_s=now_s) if synchroniser else None,
             publisher=MqttPublisher(site.mqtt, on_health=self._tell, jitter=rng.random) if site.mqtt else None,
@@ -361,7 +371,11 @@ async def run_room(
         room = Room(site, is_simulated=is_simulated, recorder=recorder, journal=journal, rng=rng)
         admission = _admission(site)
         app = create_app(
-            room.exhibits(), collector=room.collector(), admission=admission, hosts=site.display.names
+            room.exhibits(),
+            collector=room.collector(),
+            admission=admission,
+            reception=room.reception,
+            hosts=site.display.names,
         )
         server = _server(app, site)
         gc.collect()

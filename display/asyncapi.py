@@ -27,6 +27,7 @@ from display.messages import (
 )
 from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
+from display.worklist_messages import PatientChoice, Worklist
 
 JsonObject = dict[str, Any]
 
@@ -47,6 +48,8 @@ TOPICS = {
 CARRIED = (
     StudyList,
     StudyChoice,
+    Worklist,
+    PatientChoice,
     ResectionRequest,
     ProcedureRequest,
     Done,
@@ -220,14 +223,16 @@ _PREFACE = """
     display's token looks; a person signs in with `POST /v1/sign-in` and acts. Without that table whoever is
     at this machine may do both.
 
-    Over HTTP: `GET /v1/studies` answers a StudyList, `POST /v1/procedure` takes a StudyChoice, `POST
-    /v1/procedure/acts` a ProcedureRequest, `POST /v1/procedure/pictures/<seq>` a PNG of what was shown, `GET
-    /v1/procedure/report` gives the report as HTML and `GET /v1/procedure/report.pdf` as PDF/A, of the last
-    procedure or the one that `?number=` names, `POST /v1/resection` takes a ResectionRequest, `GET
-    /v1/trend?since_seq=` answers a TrendList, and `GET /v1/volumes/<etag>` gives the voxels that a
-    VolumeState describes. A refused POST is answered with a sentence: 409 where it makes no sense now or
-    somebody else has acted meanwhile, 401 and 403 where the token does not allow it, 429 where too many
-    came. The server answers pages that it served itself, and programs that know its name.
+    Over HTTP: `GET /v1/studies` answers a StudyList, `POST /v1/procedure` takes a StudyChoice, `GET
+    /v1/worklist` asks the hospital's worklists and answers a Worklist, `POST /v1/procedure/patient` takes a
+    PatientChoice from it (both want a person), `POST /v1/procedure/acts` takes a ProcedureRequest, `POST
+    /v1/procedure/pictures/<seq>` a PNG of what was shown, `GET /v1/procedure/report` gives the report as HTML
+    and `GET /v1/procedure/report.pdf` as PDF/A, of the last procedure or the one that `?number=` names, `POST
+    /v1/resection` takes a ResectionRequest, `GET /v1/trend?since_seq=` answers a TrendList, and `GET
+    /v1/volumes/<etag>` gives the voxels that a VolumeState describes. A refused POST is answered with a
+    sentence: 409 where it makes no sense now or somebody else has acted meanwhile, 401 and 403 where the
+    token does not allow it, 429 where too many came. The server answers pages that it served itself, and
+    programs that know its name.
 
     A hospital's broker gets each `state` too, and the guidance and each device's link on topics of their own:
     see [MQTT](mqtt.md).

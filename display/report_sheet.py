@@ -131,7 +131,7 @@ def _head(report: Report, place: str) -> Table:
         [
             ("Patient", f"{_person_name(procedure.patient_name)}, ID {procedure.patient_id}"),
             ("Confirmed by", f"{report.begun.person}, {_when(report.begun.at)}"),
-            ("Study", procedure.study_uid),
+            ("Study", procedure.study_uid or "none came into use"),
             ("Room", place),
             ("Ended", _when(report.ended_at) if report.ended_at else "not ended"),
         ],

@@ -32,7 +32,7 @@ class Procedure:
     number
         Of the entry that it began with; 0 where none has begun.
     patient_id, patient_name, study_uid
-        Whose it is, as a person confirmed it, and the map.
+        Whose it is, as a person confirmed it, and the map; empty while none has come.
     step
         Where it stands.
     sorts

@@ -8,6 +8,7 @@ from typing import Any
 
 from acquisition.archive import ArchivedStudy
 from acquisition.localising import Localiser
+from acquisition.patient import Patient
 from acquisition.resection.bed import Decision
 from acquisition.resection.record import Findings, Recorded, read_back
 from acquisition.resection.resection import Resection
@@ -96,6 +97,8 @@ class Session:
         self.sources = ()
         if archived is None:
             return
+        if self.is_open and not self.procedure.study_uid:  # her patient was chosen before it came
+            self._add("study", {"study_uid": archived.study.study_uid})
         self._resection.lay(archived.map.skin)
         left = self._share_left(archived)
         self.sources = await asyncio.to_thread(plan_of, archived.map, self._response, left=left)
@@ -114,28 +117,30 @@ class Session:
         """Whether a procedure has begun and not ended."""
         return self.procedure.number > 0 and self.procedure.step is not Step.ENDED
 
-    def refuse(self, patient_id: str) -> str | None:
+    def refuse(self, patient: Patient) -> str | None:
         """Say why no study of this patient may come into use, or None: nobody's comes into another's procedure."""
         procedure = self.procedure
-        if not self.is_open or procedure.patient_id == patient_id:
+        hers = Patient(patient_id=procedure.patient_id, name=procedure.patient_name)
+        if not self.is_open or hers.is_named(patient.patient_id, patient.name):
             return None
         return (
             f"the procedure of {procedure.patient_name} ({procedure.patient_id}) is not ended: end it first; "
-            "a study of another patient is never loaded into it"
+            "a study of another patient, or of another name, is never loaded into it"
         )
 
-    async def begin(self, *, patient_id: str, patient_name: str, study_uid: str) -> None:
-        """Begin a procedure: a person has confirmed both identifiers of the study that came into use.
+    async def begin(self, patient: Patient, *, study_uid: str) -> None:
+        """Begin a procedure: a person has confirmed both identifiers of the patient.
 
-        The same patient's procedure goes on, with another of her studies too. Ask `refuse` before.
+        The same patient's procedure goes on, with another of her studies too. Ask `refuse` before. ``study_uid``
+        is of the study that came into use; empty where the first that comes is to be used.
         """
         procedure = self.procedure
-        if self.is_open and procedure.patient_id == patient_id:
-            if procedure.study_uid != study_uid:
+        if self.is_open and procedure.patient_id == patient.patient_id:
+            if study_uid and procedure.study_uid != study_uid:
                 self._add("study", {"study_uid": study_uid})
         else:
-            self._resection.resume(patient_id, Findings(), revision=self._resection.revision + 1)
-            told = {"patient_id": patient_id, "patient_name": patient_name, "study_uid": study_uid}
+            self._resection.resume(patient.patient_id, Findings(), revision=self._resection.revision + 1)
+            told = {"patient_id": patient.patient_id, "patient_name": patient.name, "study_uid": study_uid}
             self._add("begun", told)
         await self._journal.settle()
 

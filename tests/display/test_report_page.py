@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from acquisition.patient import Patient
 from acquisition.session.journal import Journal, open_journal
 from acquisition.session.steps import Step
 from display.report_page import write_page
@@ -55,7 +56,7 @@ async def test_words_from_outside_are_text(journal: Journal) -> None:
     """A name, a reason and a device's fault that hold markup are shown as they are written."""
     theatre = Theatre(journal)
     evil = "<img src=x onerror=alert(1)>"
-    await theatre.session.begin(patient_id=evil, patient_name=f"{evil}^A", study_uid=evil)
+    await theatre.session.begin(Patient(patient_id=evil, name=f"{evil}^A"), study_uid=evil)
     theatre.session.note("alert", {"device": evil, "state": "lost", "detail": evil})
     await theatre.session.mark(rate_cps=None, tip_mm=None)
     await theatre.move(Step.ENDED, evil)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
+from acquisition.patient import Patient
 from acquisition.session.journal import Journal, open_journal
 from acquisition.session.steps import Step
 from display.report_page import write_page
@@ -99,7 +100,7 @@ async def test_words_from_outside_are_text(journal: Journal) -> None:
     """Names and reasons that hold the typesetter's own language, or letters of a script it has no font for."""
     theatre = Theatre(journal)
     evil = '#panic("x") *b* $x$ `y` <z> \\ @ref "quoted" = h'
-    await theatre.session.begin(patient_id=evil, patient_name=f"{evil}^山田", study_uid="1.1")
+    await theatre.session.begin(Patient(patient_id=evil, name=f"{evil}^山田"), study_uid="1.1")
     theatre.session.note("alert", {"device": evil, "state": "lost", "detail": evil})
     await theatre.move(Step.ENDED, evil)
     words = said(read(journal, theatre.session.procedure.number))

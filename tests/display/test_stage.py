@@ -4,13 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import msgspec
 import numpy as np
 import pytest
 
 from acquisition.imaging import Imager, LiveImage
+from acquisition.patient import Patient
 from acquisition.session.journal import acting_as
+from acquisition.session.reception import Reception
+from acquisition.session.worklist import Schedule
 from devices.clock import monotonic
 from devices.mqtt import MqttPublisher
 from devices.mqtt_broker import Settings
@@ -24,6 +28,11 @@ from tests.acquisition.received import received, spect, study, study_map
 from tests.display.test_composer import Console
 
 SIGNBOARD = Signboard(site="site", room="room", session_id="s", simulated=True, stale_after_s=0.5)
+
+
+async def ask_nobody(_: date) -> Schedule:
+    """Know of no worklist."""
+    return Schedule()
 
 
 class House:
@@ -41,6 +50,9 @@ class House:
             imager=self.imager,
             resection=self.console.resection,
             session=self.console.session,
+            reception=Reception(
+                self.console.session, self.console.archive, ask=ask_nobody, now=lambda: datetime.now(tz=UTC)
+            ),
             journal=self.console.journal,
             advance=self.advanced.append,
             publisher=publisher,
@@ -281,7 +293,7 @@ async def test_an_action_without_its_object_is_refused() -> None:
 async def test_confirming_a_patient_begins_her_procedure_and_bars_all_others() -> None:
     """Until it is ended no study of another patient comes into use, whatever identifiers are given."""
     house = House()
-    house.console.archive._patient_id = None
+    house.console.archive._patient = Patient(patient_id="")
     await house.console.archive.take(received("1.1"))
     house.console.map = study_map(study("2.2", patient_id="B-2", patient_name="BERTA^B"))
     await house.console.archive.take(received("2.2"))

@@ -580,6 +580,40 @@ export interface StudyChoice {
   readonly patient_name: string;
 }
 
+/** Answer to ``GET /v1/worklist``: who is scheduled today, by time. */
+export interface Worklist {
+  /** Of the procedure as it stood then: a choice from this list names it. */
+  readonly revision: number;
+  readonly steps: readonly ScheduledEntry[];
+  /** What did not answer, or could not be read, and why. */
+  readonly troubles: readonly string[];
+}
+
+/** One scheduled step; texts are empty, and days null, where the worklist does not say. */
+export interface ScheduledEntry {
+  readonly patient_id: string;
+  /** As DICOM writes it: family^given^middle^prefix^suffix. */
+  readonly patient_name: string;
+  readonly birth_date: string | null;
+  readonly sex: string;
+  readonly accession_number: string;
+  readonly procedure: string;
+  readonly modality: string;
+  readonly station_ae: string;
+  readonly start_date: string | null;
+  /** HHMMSS, or the beginning of it. */
+  readonly start_time: string;
+  readonly physician: string;
+}
+
+/** Body of ``POST /v1/procedure/patient``: a person confirmed both identifiers of somebody of the worklist. */
+export interface PatientChoice {
+  /** Of the procedure, that the person has seen; another: 409. */
+  readonly revision: number;
+  readonly patient_id: string;
+  readonly patient_name: string;
+}
+
 /** Body of ``POST /v1/resection``: what a person does. Answered 204, or 409 with a sentence why not. */
 export interface ResectionRequest {
   /** That the person has seen; another one has acted since: 409. */

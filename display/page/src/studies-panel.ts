@@ -5,6 +5,7 @@ import { authorised } from "./admission";
 import { find, make, write } from "./elements";
 import type { StudyChoice, StudyEntry, StudyList } from "./feed-types";
 import { dateTime, personName } from "./words";
+import { WorklistPart } from "./worklist";
 
 const RETRY_MS = 2000;
 
@@ -19,6 +20,7 @@ export class StudiesPanel {
   /** The study whose patient is being confirmed, and what of it is. */
   private asked: { study: StudyEntry; isName: boolean; isId: boolean } | null = null;
   private trouble = "";
+  private readonly worklist = new WorklistPart(() => this.open(false));
 
   constructor() {
     this.button.addEventListener("click", () => this.open(this.panel.hidden));
@@ -82,7 +84,7 @@ export class StudiesPanel {
     trouble.setAttribute("role", "alert");
     const content = this.asked ? this.confirmation(this.asked) : studies.map((study) => this.entry(study));
     const empty = studies.length === 0 ? [make("p", "", "No study was received yet. Send one from the console.")] : [];
-    this.panel.replaceChildren(this.heading(), trouble, ...content, ...empty);
+    this.panel.replaceChildren(this.heading(), trouble, ...content, ...empty, ...(this.asked ? [] : [this.worklist.element]));
   }
 
   private heading(): HTMLElement {

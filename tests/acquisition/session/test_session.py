@@ -11,6 +11,7 @@ import pytest
 
 from acquisition.archive import ArchivedStudy
 from acquisition.calibration import Calibration, Provenance
+from acquisition.patient import Patient
 from acquisition.resection.bed import Decision
 from acquisition.session.checklist import ITEMS, Equipment
 from acquisition.session.journal import Journal, acting_as, open_journal
@@ -24,6 +25,8 @@ from tests.acquisition.received import received, study, study_map
 from tests.acquisition.resection.test_resection import RESPONSE, Table, running
 
 SURGEON = "Dr. Sokolova"
+ANNA = Patient(patient_id="A-1", name="ANNA^A")
+BERTA = Patient(patient_id="B-2", name="BERTA^B")
 
 
 def link(device: str, state: LinkState = LinkState.LIVE) -> DeviceHealth:
@@ -85,7 +88,7 @@ class Theatre:
         """Choose the patient, and have her study in use."""
         archived = ArchivedStudy(received=received(), map=study_map(study(), activity_mbq=1.0))
         await self.session.use(archived)
-        await self.session.begin(patient_id="A-1", patient_name=patient_name, study_uid="1.1")
+        await self.session.begin(Patient(patient_id="A-1", name=patient_name), study_uid="1.1")
 
     async def move(self, to: Step, reason: str = "") -> str | None:
         """Take a step as the surgeon."""
@@ -236,13 +239,13 @@ async def test_the_plan_knows_side_depth_activity_and_rate(theatre: Theatre) -> 
 async def test_another_patient_is_never_loaded_into_a_procedure(theatre: Theatre) -> None:
     """Refused until it is ended, which early ends are with a reason."""
     await theatre.begin()
-    refusal = theatre.session.refuse("B-2")
+    refusal = theatre.session.refuse(BERTA)
     assert refusal is not None
     assert "never loaded" in refusal
-    assert theatre.session.refuse("A-1") is None
+    assert theatre.session.refuse(ANNA) is None
     assert Need.WHOLE in str(await theatre.move(Step.ENDED))
     assert await theatre.move(Step.ENDED, "operation called off") is None
-    assert theatre.session.refuse("B-2") is None
+    assert theatre.session.refuse(BERTA) is None
 
 
 async def test_the_same_patient_s_next_procedure_starts_from_nothing(theatre: Theatre) -> None:
@@ -322,7 +325,7 @@ async def test_an_ended_procedure_is_not_gone_on_with(theatre: Theatre, journal:
     later = Theatre(journal)
     assert later.session.resume() == frozenset()
     assert later.session.procedure.number == 0
-    assert later.session.refuse("B-2") is None
+    assert later.session.refuse(BERTA) is None
 
 
 async def test_a_wrong_label_s_correction_leaves_both_in_the_record(theatre: Theatre) -> None:
