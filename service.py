@@ -126,6 +126,7 @@ class Room:
             localiser=self._localiser,
             equipment=self._equipment,
             response=response,
+            half_life_s=nuclide.half_life_s,
             share_left=lambda archived: share_left(archived.study, nuclide, datetime.now(tz=UTC)),
             sort=map_in_use.sort,
             clock=monotonic,
@@ -135,7 +136,14 @@ class Room:
         procedure = self._session.procedure
         if procedure.number:
             taken_out = self._session.resume()
-            map_in_use.resume(Decided(study_uid=procedure.study_uid, taken_out=taken_out, sorts=procedure.sorts))
+            map_in_use.resume(
+                Decided(
+                    study_uid=procedure.study_uid,
+                    taken_out=taken_out,
+                    sorts=procedure.sorts,
+                    drawn=tuple(procedure.drawn.values()),
+                )
+            )
         archive = StudyArchive(
             patient_id=procedure.patient_id or site.procedure.patient_id,
             patient_name=procedure.patient_name,

@@ -107,6 +107,7 @@ def lay_out(report: Report, *, place: str, picture: Callable[[int], bytes | None
         ),
         Section(title="Steps", table=_step_table(report)),
         Section(title="Plan and time-out, as confirmed", table=_confirmed_table(report)),
+        Section(title="Drawn in the plan", table=_drawn_table(report)),
         Section(title="Marks", table=_mark_table(report)),
         Section(title="Pictures", figures=_pictures(report, picture)),
         Section(title="Faults of devices, and starts of the service", table=_alert_table(report)),
@@ -246,6 +247,19 @@ def _confirmed_table(report: Report) -> Table:
     rows = [(name, entry.told["as"], _who(entry)) for name, entry in report.sorts.items()]
     rows += [(name, entry.told["said"], _who(entry)) for name, entry in report.checks.items()]
     return _table(("What", "Confirmed as", "By"), rows)
+
+
+def _drawn_table(report: Report) -> Table:
+    rows: list[tuple[str | Cell, ...]] = []
+    for entry in sorted((*report.drawn, *report.erased), key=lambda each: each.seq):
+        told = entry.told
+        if entry.kind == "erased":
+            rows.append(((Words(told["name"], "struck"),), "erased", "", "", _who(entry)))
+            continue
+        where = ", ".join(f"{mm:.0f}" for mm in told["centre_mm"])
+        expected = "as in the image" if told["activity_mbq"] is None else f"{told['activity_mbq']:.2g} MBq"
+        rows.append((told["name"], told["as"], where, expected, _who(entry)))
+    return _table(("Name", "As", "Where, mm (LPS)", "Activity expected then", "By"), rows)
 
 
 def _mark_table(report: Report) -> Table:

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
+from acquisition.session.drawn import DrawnSpot, drawn_of
 from acquisition.session.journal import Entry
 from acquisition.session.steps import Step
+
+Value = TypeVar("Value")
 
 Sort = Literal["target", "injection", "neither"]
 
@@ -37,6 +40,8 @@ class Procedure:
         Where it stands.
     sorts
         What a person made of each of the map's hot spots, by name.
+    drawn
+        Spots that a person drew beside the map's, by name.
     checks
         Items of the time-out that a person confirmed, each with what it said then.
     overrides
@@ -56,6 +61,7 @@ class Procedure:
     ended_at: datetime | None = None
     step: Step = Step.PATIENT
     sorts: Mapping[str, Sort] = field(default_factory=dict)
+    drawn: Mapping[str, DrawnSpot] = field(default_factory=dict)
     checks: Mapping[str, str] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
     taken: tuple[Step, ...] = ()
@@ -76,9 +82,18 @@ class Procedure:
                     revision=entry.seq,
                 )
             case "study":
-                changed = replace(self, study_uid=told["study_uid"], sorts={})
+                changed = replace(self, study_uid=told["study_uid"], sorts={}, drawn={})
             case "sorted":
                 changed = replace(self, sorts={**self.sorts, told["name"]: told["as"]})
+            case "drawn":
+                spot = drawn_of(told, entry.at)
+                changed = replace(
+                    self, drawn={**self.drawn, spot.name: spot}, sorts={**self.sorts, spot.name: spot.kind}
+                )
+            case "erased":
+                changed = replace(
+                    self, drawn=_without(self.drawn, told["name"]), sorts=_without(self.sorts, told["name"])
+                )
             case "checked":
                 changed = replace(self, checks={**self.checks, told["item"]: told["said"]})
             case "moved":
@@ -107,6 +122,10 @@ class Procedure:
             taken=self.taken if step in self.taken else (*self.taken, step),
             ended_at=entry.at if step is Step.ENDED else None,
         )
+
+
+def _without(named: Mapping[str, Value], name: str) -> dict[str, Value]:
+    return {key: value for key, value in named.items() if key != name}
 
 
 def fold(entries: Iterable[Entry]) -> Procedure:

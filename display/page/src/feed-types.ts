@@ -482,10 +482,12 @@ export interface PlannedState {
   readonly side: "left" | "midline" | "right";
   /** Under the skin of the CT. */
   readonly depth_mm: number | null;
-  /** Decayed to the time of planning. */
+  /** Decayed to now. */
   readonly activity_mbq: number | null;
-  /** Expected with the probe on the skin above it. */
+  /** Expected with the probe on the skin above it, now. */
   readonly skin_rate_cps: number | null;
+  /** A person drew it: it can be erased. Else the map shows it. */
+  readonly is_drawn?: boolean;
 }
 
 /** An item of the time-out. */
@@ -630,15 +632,19 @@ export interface ResectionRequest {
 export interface ProcedureRequest {
   /** That the person has seen; another one has acted since: 409. */
   readonly revision: number;
-  readonly action: "check" | "mark" | "move" | "sort";
+  readonly action: "check" | "draw" | "erase" | "mark" | "move" | "sort";
   /** To ``move`` to. */
   readonly to?: "bed" | "ended" | "ex vivo" | "in vivo" | "incision" | "patient" | "plan" | "skin scan" | "time-out" | null;
   /** Why, where something is missing. */
   readonly reason?: string;
-  /** Of the hot spot (sort) or the item (check). */
+  /** Of the hot spot (sort, erase, and draw: null for a name of ours) or the item (check). */
   readonly name?: string | null;
-  /** What the hot spot is. */
+  /** What the hot spot is; drawn, it is not ``neither``. */
   readonly sort?: "injection" | "neither" | "target" | null;
+  /** Where it is drawn: study's patient axes, LPS. */
+  readonly place_mm?: readonly [number, number, number] | null;
+  /** Expected in what is drawn, now; null: the image says. */
+  readonly activity_mbq?: number | null;
 }
 
 /** Answer to an act that was done: a picture of what the display shows may be kept with it. */

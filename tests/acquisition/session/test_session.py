@@ -1,6 +1,6 @@
 """The procedure: what each step needs, a reason that overrides it, and a restart that goes on from the record."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -14,6 +14,7 @@ from acquisition.calibration import Calibration, Provenance
 from acquisition.patient import Patient
 from acquisition.resection.bed import Decision
 from acquisition.session.checklist import ITEMS, Equipment
+from acquisition.session.drawn import DrawnSpot
 from acquisition.session.journal import Journal, acting_as, open_journal
 from acquisition.session.plan import PlannedSource
 from acquisition.session.procedure import Sort
@@ -54,6 +55,7 @@ class Theatre:
         self._dawn = booted_at or datetime.now(tz=UTC) - timedelta(seconds=self.table.now_s)
         self.journal = journal
         self.sorted: list[Mapping[str, Sort]] = []
+        self.drawn: tuple[DrawnSpot, ...] = ()
         self.equipment = Equipment(
             nuclide=RESPONSE.nuclide,
             window_kev=RESPONSE.window_kev,
@@ -71,6 +73,7 @@ class Theatre:
             equipment=lambda: self.equipment,
             response=RESPONSE,
             share_left=lambda _: 0.5,
+            half_life_s=21_654.0,
             sort=self._sort,
             clock=lambda: self.table.now_s,
             now=self.now,
@@ -81,8 +84,9 @@ class Theatre:
         """The time of day, which goes as the table's clock does."""
         return self._dawn + timedelta(seconds=self.table.now_s)
 
-    async def _sort(self, sorts: Mapping[str, Sort]) -> None:
+    async def _sort(self, sorts: Mapping[str, Sort], drawn: Sequence[DrawnSpot]) -> None:
         self.sorted.append(dict(sorts))
+        self.drawn = tuple(drawn)
 
     async def begin(self, *, patient_name: str = "ANNA^A") -> None:
         """Choose the patient, and have her study in use."""
