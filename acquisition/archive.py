@@ -124,6 +124,9 @@ class StudyArchive:
         self._is_confirmed = False
         self._changing_use = asyncio.Lock()
         self.revision = 0
+        """Grows with whatever comes in, and with each change of use."""
+        self.used_revision = 0
+        """What it was at the last change of use."""
 
     @property
     def in_use(self) -> ArchivedStudy | None:
@@ -215,6 +218,8 @@ class StudyArchive:
                 await self._use(None)
 
     async def _use(self, archived: ArchivedStudy | None) -> None:
-        self._in_use = None if archived is None else archived.received.study_uid
+        former, self._in_use = self._in_use, None if archived is None else archived.received.study_uid
         self.revision += 1
+        if self._in_use != former:
+            self.used_revision = self.revision
         await self._on_use(archived)

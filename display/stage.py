@@ -194,7 +194,7 @@ class Stage:
 
     async def _choose(self, choice: StudyChoice) -> str | None:
         patient = Patient(patient_id=choice.patient_id, name=choice.patient_name)
-        return await self._reception.choose_study(choice.study_uid, patient)
+        return await self._reception.choose_study(choice.study_uid, patient, seen=choice.revision)
 
     async def _shelve_images(self) -> None:
         """Put each live image on the shelf and into every frame; none where there is none any more."""

@@ -580,6 +580,8 @@ export interface StudyChoice {
   readonly study_uid: string;
   readonly patient_id: string;
   readonly patient_name: string;
+  /** Of the list that the person saw; a study came into use since: 409. */
+  readonly revision?: number | null;
 }
 
 /** Answer to ``GET /v1/worklist``: who is scheduled today, by time. */

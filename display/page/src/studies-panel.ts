@@ -165,7 +165,7 @@ export class StudiesPanel {
 
   private async choose(study: StudyEntry): Promise<void> {
     const { study_uid, patient_id, patient_name } = study;
-    const choice: StudyChoice = { study_uid, patient_id, patient_name };
+    const choice: StudyChoice = { study_uid, patient_id, patient_name, revision: this.list?.revision ?? null };
     const { refusal } = await act("/v1/procedure", choice);
     if (refusal) {
       this.trouble = `Not in use: ${refusal}`;

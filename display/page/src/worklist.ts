@@ -32,11 +32,11 @@ export class WorklistPart {
   }
 
   private render(): void {
-    const trouble = make("p", "trouble", this.trouble);
-    trouble.setAttribute("role", "alert");
+    const trouble = this.trouble ? [make("p", "trouble", this.trouble)] : [];
+    for (const said of trouble) said.setAttribute("role", "alert");
     const asked = this.asked;
     const content = asked ? this.confirmation(asked.entry, asked.matching) : this.listed();
-    this.element.replaceChildren(make("h3", "", "Worklist"), trouble, ...content);
+    this.element.replaceChildren(make("h3", "", "Worklist"), ...trouble, ...content);
   }
 
   private listed(): HTMLElement[] {

@@ -185,6 +185,22 @@ async def test_of_two_who_choose_at_once_the_later_sees_the_earlier(journal: Jou
     assert desk.in_use == "1.1"
 
 
+async def test_of_two_who_choose_her_studies_at_once_the_later_is_told(journal: Journal) -> None:
+    """He has not seen that another came into use; a study that only came in since changes nothing."""
+    desk = Desk(journal, study("1.1"), study("1.2"), study("2.2", patient_id="B-2", patient_name="BERTA^B"))
+    for uid in ("1.1", "1.2"):
+        await desk.archive.take(received(uid))
+    seen = desk.archive.revision
+    await desk.archive.take(received("2.2"))
+    first, second = await asyncio.gather(
+        desk.reception.choose_study("1.1", ANNA, seen=seen), desk.reception.choose_study("1.2", ANNA, seen=seen)
+    )
+    assert (first, desk.in_use) == (None, "1.1")
+    assert "another study has come into use meanwhile" in str(second)
+    assert await desk.reception.choose_study("1.2", ANNA, seen=desk.archive.revision) is None
+    assert desk.in_use == "1.2"
+
+
 async def test_whoever_has_not_seen_the_newest_chooses_nobody(journal: Journal) -> None:
     """Somebody else has begun and ended a procedure since."""
     desk = Desk(journal)
