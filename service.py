@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -44,7 +45,9 @@ from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment
 from acquisition.session.frames import confirmed_frames
 from acquisition.session.journal import Journal, JournalUnusable, open_journal
+from acquisition.session.reception import Reception
 from acquisition.session.session import Session
+from acquisition.session.worklist import ask_worklists
 from acquisition.studies import Knowledge
 from acquisition.synchronise import SeenTip, TipChain
 from acquisition.tracking.budget import Budgeting
@@ -139,6 +142,7 @@ class Room:
             localiser=self._localiser,
             equipment=self._equipment,
             response=response,
+            half_life_s=nuclide.half_life_s,
             share_left=lambda archived: share_left(archived.study, nuclide, datetime.now(tz=UTC)),
             sort=map_in_use.sort,
             clock=monotonic,
@@ -149,9 +153,17 @@ class Room:
         procedure = self._session.procedure
         if procedure.number:
             taken_out = self._session.resume()
-            map_in_use.resume(Decided(study_uid=procedure.study_uid, taken_out=taken_out, sorts=procedure.sorts))
+            map_in_use.resume(
+                Decided(
+                    study_uid=procedure.study_uid,
+                    taken_out=taken_out,
+                    sorts=procedure.sorts,
+                    drawn=tuple(procedure.drawn.values()),
+                )
+            )
         archive = StudyArchive(
             patient_id=procedure.patient_id or site.procedure.patient_id,
+            patient_name=procedure.patient_name,
             awaited=procedure.study_uid or None,
             read=self._read_study,
             on_use=map_in_use.use,
@@ -201,6 +213,12 @@ class Room:
             simulated=is_simulated,
         )
         synchroniser = self.intake.synchroniser
+        self.reception = Reception(
+            self._session,
+            archive,
+            ask=partial(ask_worklists, site.dicom),
+            now=lambda: datetime.now(tz=UTC),
+        )
         self._stage = Stage(
             signboard,
             board=self.board,
@@ -209,6 +227,7 @@ class Room:
             imager=self._imager,
             resection=self._resection,
             session=self._session,
+            reception=self.reception,
             journal=journal,
             advance=lambda now_s: synchroniser.advance(now_s=now_s) if synchroniser else None,
             publisher=MqttPublisher(site.mqtt, on_health=self._tell, jitter=rng.random) if site.mqtt else None,
@@ -434,7 +453,11 @@ async def run_room(
         room = Room(site, is_simulated=is_simulated, recorder=recorder, journal=journal, rng=rng)
         admission = _admission(site)
         app = create_app(
-            room.exhibits(), collector=room.collector(), admission=admission, hosts=site.display.names
+            room.exhibits(),
+            collector=room.collector(),
+            admission=admission,
+            reception=room.reception,
+            hosts=site.display.names,
         )
         server = _server(app, site)
         gc.collect()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from acquisition.patient import Patient
 from acquisition.reading import ReaderDied, StudyMap
 from acquisition.studies import SeriesReport, Study
 from devices.dicom.study import FOUND_AT_START, ReceivedStudy
@@ -78,6 +79,12 @@ def _states(paths: Sequence[Path]) -> dict[Path, tuple[int, int] | None]:
     return states
 
 
+def _taken_at(archived: ArchivedStudy) -> float:
+    """Order studies by when they were taken; those that do not say come first."""
+    taken_at = archived.study.taken_at
+    return float("-inf") if taken_at is None else taken_at.timestamp()
+
+
 class StudyArchive:
     """Reads studies as they come in and keeps the one in use.
 
@@ -89,8 +96,8 @@ class StudyArchive:
 
     Parameters
     ----------
-    patient_id
-        The patient on the table, None until a person has confirmed one.
+    patient_id, patient_name
+        The patient on the table, None until a person has confirmed one; the name is empty where nobody knows it.
     awaited
         The study that she confirmed before a restart: no other takes its place by itself. None without one.
     read
@@ -104,11 +111,12 @@ class StudyArchive:
         self,
         *,
         patient_id: str | None,
+        patient_name: str = "",
         awaited: str | None = None,
         read: Reader,
         on_use: Callable[[ArchivedStudy | None], Awaitable[None]],
     ) -> None:
-        self._patient_id = patient_id
+        self._patient = Patient(patient_id=patient_id or "", name=patient_name)
         self._awaited = awaited
         self._read = read
         self._on_use = on_use
@@ -118,6 +126,9 @@ class StudyArchive:
         self._changing_use = asyncio.Lock()
         self._reading = asyncio.Lock()
         self.revision = 0
+        """Grows with whatever comes in, and with each change of use."""
+        self.used_revision = 0
+        """What it was at the last change of use."""
 
     @property
     def in_use(self) -> ArchivedStudy | None:
@@ -175,12 +186,16 @@ class StudyArchive:
             self.revision += 1
             refused = sum(not series.accepted for series in study.series)
             log.info("study read", reason=received.reason, series=len(study.series), refused=refused)
-            is_hers = archived.is_usable and study.patient_id == self._patient_id
-            if is_read and is_hers and self._is_next(archived):
+            if is_read and self._is_hers(archived) and self._is_next(archived):
                 await self._use(archived)
             elif is_read and self._in_use == received.study_uid:
                 log.warning("study taken out of use", reason="with what came late it is no map of this patient")
                 await self._use(None)
+
+    def _is_hers(self, archived: ArchivedStudy) -> bool:
+        """Whether it is a map of the patient on the table, by both identifiers."""
+        study = archived.study
+        return archived.is_usable and self._patient.is_named(study.patient_id, study.patient_name)
 
     def _is_next(self, archived: ArchivedStudy) -> bool:
         """Whether a study of the patient on the table takes the place of the one in use."""
@@ -204,12 +219,28 @@ class StudyArchive:
                 return "the study is of another patient: ID and name must both be those in the study"
             if not archived.is_usable:
                 return "the study holds no map: it has no SPECT or PET that could be placed in the patient"
-            self._patient_id = patient_id
+            self._patient = Patient(patient_id=patient_id, name=patient_name)
             self._awaited, self._is_confirmed = None, True
             await self._use(archived)
         return None
 
+    async def await_patient(self, patient: Patient) -> None:
+        """Have a patient's studies come into use whom a person has confirmed before any was chosen.
+
+        The newest that came already does so now; later ones as they come. Nobody else's stays in use.
+        """
+        async with self._changing_use:
+            self._patient = patient
+            self._awaited, self._is_confirmed = None, False
+            hers = [archived for archived in self._studies.values() if self._is_hers(archived)]
+            if hers:
+                await self._use(max(hers, key=_taken_at))
+            elif self._in_use is not None:
+                await self._use(None)
+
     async def _use(self, archived: ArchivedStudy | None) -> None:
-        self._in_use = None if archived is None else archived.received.study_uid
+        former, self._in_use = self._in_use, None if archived is None else archived.received.study_uid
         self.revision += 1
+        if self._in_use != former:
+            self.used_revision = self.revision
         await self._on_use(archived)

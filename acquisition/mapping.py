@@ -14,6 +14,7 @@ from acquisition.estimating import Premises
 from acquisition.imaging import Field, Imager
 from acquisition.localising import Localiser
 from acquisition.reading import StudyMap
+from acquisition.session.drawn import DrawnSpot, spots_now
 from acquisition.session.plan import sorted_spots
 from acquisition.session.procedure import Sort
 from acquisition.studies import Study
@@ -46,12 +47,15 @@ class Decided:
         Cut out of the patient.
     sorts
         What each is; one that is not named is what the map proposes.
+    drawn
+        Spots that a person drew beside the map's.
 
     """
 
     study_uid: str = ""
     taken_out: frozenset[str] = frozenset()
     sorts: Mapping[str, Sort] = field(default_factory=dict)
+    drawn: tuple[DrawnSpot, ...] = ()
 
 
 class MapInUse:
@@ -113,12 +117,13 @@ class MapInUse:
             self._decided = replace(self._decided, taken_out=names)
             await self._begin_anew()
 
-    async def sort(self, sorts: Mapping[str, Sort]) -> None:
-        """Take the map's hot spots for what a person says they are; begins anew where that is a change."""
+    async def sort(self, sorts: Mapping[str, Sort], drawn: Sequence[DrawnSpot]) -> None:
+        """Take hot spots for what a person says they are, and those that she drew; begins anew after a change."""
         async with self._beginning:
-            former, self._decided = self._decided, replace(self._decided, sorts=dict(sorts))
+            former, self._decided = self._decided, replace(self._decided, sorts=dict(sorts), drawn=tuple(drawn))
             spots = self._in_use.map.hotspots if self._in_use else ()
-            if _kinds(spots, former.sorts) != _kinds(spots, sorts):
+            is_sorted_anew = _kinds(spots, former.sorts) != _kinds(spots, sorts)
+            if is_sorted_anew or _drawn_kinds(former) != _drawn_kinds(self._decided):
                 await self._begin_anew()
 
     def resume(self, decided: "Decided") -> None:
@@ -179,6 +184,11 @@ def _kinds(spots: Sequence[Hotspot], sorts: Mapping[str, Sort]) -> list[tuple[st
     return [(spot.name, spot.kind) for spot in sorted_spots(spots, sorts)]
 
 
+def _drawn_kinds(decided: Decided) -> list[tuple[DrawnSpot, Sort]]:
+    kinds = [(spot, decided.sorts.get(spot.name, spot.kind)) for spot in decided.drawn]
+    return [(spot, kind) for spot, kind in kinds if kind != "neither"]
+
+
 def is_same_map(one: StudyMap, other: StudyMap) -> bool:
     """Whether an estimate that began from one map would have begun alike from the other.
 
@@ -229,7 +239,7 @@ def premises_of(
     now: datetime,
     decided: Decided | None = None,
 ) -> Premises:
-    """Say what an estimate starts from: hot spots decayed to now, as was decided about them, skin from the CT.
+    """Say what an estimate starts from: hot spots decayed to now, as decided and drawn, and skin from the CT.
 
     Raises
     ------
@@ -243,9 +253,10 @@ def premises_of(
         raise NavigationError(archived.map.obstacle)
     left = share_left(study, nuclide, now)
     decided = decided or Decided()
-    spots = [spot for spot in archived.map.hotspots if spot.name not in decided.taken_out]
-    spots = sorted_spots(spots, decided.sorts)
-    prior = Prior.from_hotspots([_decay(spot, left) for spot in spots])
+    mapped = [_decay(spot, left) for spot in archived.map.hotspots]
+    drawn = spots_now(decided.drawn, study.activity, left=left, half_life_s=nuclide.half_life_s, now=now)
+    spots = [spot for spot in (*mapped, *drawn) if spot.name not in decided.taken_out]
+    prior = Prior.from_hotspots(sorted_spots(spots, decided.sorts))
     return Premises(response=response, prior=prior, tissue=skin, half_life_s=nuclide.half_life_s)
 
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 from fastapi import FastAPI, Request, Response, WebSocket
@@ -14,13 +13,14 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client.registry import Collector
 
 from acquisition.report import Direction, read_approach
-from acquisition.session.journal import Journal, acting_as
+from acquisition.session.journal import Journal
+from acquisition.session.reception import Reception
 from devices.clock import Clock
 from display.access.admission import Admission
 from display.access.gate import Gate
 from display.access.sign_in import SignInRoutes, admit
 from display.asyncapi import describe_feed
-from display.bodies import bounded_body
+from display.bodies import do
 from display.connection import Connection
 from display.event_messages import TrendList
 from display.events import serve_events
@@ -28,15 +28,15 @@ from display.guard import Guard
 from display.hub import Hub
 from display.messages import SUBPROTOCOL, Hello, StudyChoice, StudyList
 from display.metrics import MEDIA_TYPE, expose
-from display.procedure_messages import Done, ProcedureRequest
+from display.procedure_messages import ProcedureRequest
 from display.record_routes import RecordRoutes
 from display.resection_messages import ResectionRequest
 from display.shelf import Shelf
 from display.study_messages import FramesRequest, StudyReport
 from display.trend import TrendMemory
+from display.worklist_routes import WorklistRoutes
 
 PAGE_FOLDER = Path(__file__).parent / "page" / "dist"
-GREATEST_BODY = 65536
 MOST_DISPLAYS = 100
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -55,8 +55,6 @@ Resecter = Callable[[ResectionRequest], Awaitable[str | None]]
 
 Proceeder = Callable[[ProcedureRequest], Awaitable[str | int]]
 """Does what a person asks for in the procedure; returns the number of its entry, or why not."""
-
-Asked = TypeVar("Asked", StudyChoice, FramesRequest, ResectionRequest, ProcedureRequest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,19 +163,19 @@ class Routes:
 
     async def frames(self, request: Request) -> Response:
         """Take a person's word that two frames of reference are one space, or no longer."""
-        return await _do(request, FramesRequest, self.exhibits.frames)
+        return await do(request, FramesRequest, self.exhibits.frames)
 
     async def procedure(self, request: Request) -> Response:
         """Take the study into use whose patient a person has confirmed."""
-        return await _do(request, StudyChoice, self.exhibits.choose)
+        return await do(request, StudyChoice, self.exhibits.choose)
 
     async def resection(self, request: Request) -> Response:
         """Do what a person marks or counts after an excision."""
-        return await _do(request, ResectionRequest, self.exhibits.resect)
+        return await do(request, ResectionRequest, self.exhibits.resect)
 
     async def proceed(self, request: Request) -> Response:
         """Do what a person asks for in the procedure."""
-        return await _do(request, ProcedureRequest, self.exhibits.proceed)
+        return await do(request, ProcedureRequest, self.exhibits.proceed)
 
     async def asyncapi(self) -> Response:
         """Describe the feed."""
@@ -193,13 +191,15 @@ def create_app(
     *,
     collector: Collector | None = None,
     admission: Admission | None = None,
+    reception: Reception | None = None,
     hosts: Sequence[str] = LOOPBACK_NAMES,
     page_folder: Path = PAGE_FOLDER,
 ) -> FastAPI:
     """Build the server for one room's displays.
 
     ``collector`` reads the figures for Prometheus, None for none; ``admission`` says who may look and act, None
-    lets whoever is at this machine; ``hosts`` are the names that it answers for.
+    lets whoever is at this machine; ``reception`` takes patients from the worklist, None asks none; ``hosts`` are
+    the names that it answers for.
     """
     app = FastAPI(
         title="radionav",
@@ -223,7 +223,12 @@ def create_app(
     app.add_api_route("/v1/procedure/acts", routes.proceed, methods=["POST"])
     app.add_api_route("/v1/procedure/pictures/{seq}", records.keep_picture, methods=["POST"])
     app.add_api_route("/v1/procedure/report", records.report)
+    app.add_api_route("/v1/procedure/report.pdf", records.report_pdf)
     app.add_api_route("/v1/resection", routes.resection, methods=["POST"])
+    if reception is not None:
+        desk = WorklistRoutes(reception=reception)
+        app.add_api_route("/v1/worklist", desk.worklist)
+        app.add_api_route("/v1/procedure/patient", desk.choose, methods=["POST"])
     if admission is not None:
         doors = SignInRoutes(admission=admission)
         app.add_api_route("/v1/sign-in", doors.sign_in, methods=["POST"])
@@ -244,21 +249,3 @@ def _place(hello: Hello) -> str:
 
 def _json(answer: object) -> Response:
     return Response(msgspec.json.encode(answer), media_type="application/json")
-
-
-async def _do(
-    request: Request, kind: type[Asked], action: Callable[[Asked], Awaitable[str | int | None]]
-) -> Response:
-    """Do what the body asks for; what is refused is answered with a sentence."""
-    body = await bounded_body(request, most=GREATEST_BODY)
-    if body is None:
-        return PlainTextResponse(f"the body may have {GREATEST_BODY} bytes", status_code=413)
-    try:
-        asked = msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as exc:
-        return PlainTextResponse(f"not a {kind.__name__} (docs/feed.md): {exc}", status_code=422)
-    with acting_as(request.state.visitor.name):
-        outcome = await action(asked)
-    if isinstance(outcome, str):
-        return PlainTextResponse(outcome, status_code=409)
-    return Response(status_code=204) if outcome is None else _json(Done(seq=outcome))

@@ -28,6 +28,7 @@ from display.messages import (
 from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
 from display.study_messages import FramesRequest, StudyReport
+from display.worklist_messages import PatientChoice, Worklist
 
 JsonObject = dict[str, Any]
 
@@ -50,6 +51,8 @@ CARRIED = (
     StudyReport,
     StudyChoice,
     FramesRequest,
+    Worklist,
+    PatientChoice,
     ResectionRequest,
     ProcedureRequest,
     Done,
@@ -224,13 +227,16 @@ _PREFACE = """
     at this machine may do both.
 
     Over HTTP: `GET /v1/studies` answers a StudyList, `GET /v1/studies/<study_uid>` a StudyReport, `POST
-    /v1/frames` takes a FramesRequest, `POST /v1/procedure` a StudyChoice, `POST
-    /v1/procedure/acts` a ProcedureRequest, `POST /v1/procedure/pictures/<seq>` a PNG of what was shown, `GET
-    /v1/procedure/report` gives the report, `POST /v1/resection` takes a ResectionRequest, `GET
-    /v1/trend?since_seq=` answers a TrendList, and `GET /v1/volumes/<etag>` gives the voxels that a
-    VolumeState describes. A refused POST is answered with a sentence: 409 where it makes no sense now or
-    somebody else has acted meanwhile, 401 and 403 where the token does not allow it, 429 where too many
-    came. The server answers pages that it served itself, and programs that know its name.
+    /v1/frames` takes a FramesRequest, `POST /v1/procedure` a StudyChoice, `GET /v1/worklist` asks the
+    hospital's worklists and answers a Worklist, `POST /v1/procedure/patient` takes a PatientChoice from it
+    (both want a person), `POST /v1/procedure/acts` takes a ProcedureRequest, `POST
+    /v1/procedure/pictures/<seq>` a PNG of what was shown, `GET /v1/procedure/report` gives the report as HTML
+    and `GET /v1/procedure/report.pdf` as PDF/A, of the last procedure or the one that `?number=` names, `POST
+    /v1/resection` takes a ResectionRequest, `GET /v1/trend?since_seq=` answers a TrendList, and `GET
+    /v1/volumes/<etag>` gives the voxels that a VolumeState describes. A refused POST is answered with a
+    sentence: 409 where it makes no sense now or somebody else has acted meanwhile, 401 and 403 where the
+    token does not allow it, 429 where too many came. The server answers pages that it served itself, and
+    programs that know its name.
 
     A hospital's broker gets each `state` too, and the guidance and each device's link on topics of their own:
     see [MQTT](mqtt.md).

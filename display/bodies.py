@@ -1,6 +1,19 @@
-"""Bodies of requests, read no further than they may be long."""
+"""Bodies of requests: read no further than they may be long, decoded, and done as the person who sent them."""
 
-from fastapi import Request
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+from fastapi import Request, Response
+from fastapi.responses import PlainTextResponse
+from msgspec import Struct
+
+from acquisition.session.journal import acting_as
+from display.procedure_messages import Done
+
+GREATEST_BODY = 65536
+
+Asked = TypeVar("Asked", bound=Struct)
 
 
 async def bounded_body(request: Request, *, most: int) -> bytes | None:
@@ -11,3 +24,23 @@ async def bounded_body(request: Request, *, most: int) -> bytes | None:
         if len(body) > most:
             return None
     return bytes(body)
+
+
+async def do(
+    request: Request, kind: type[Asked], action: Callable[[Asked], Awaitable[str | int | None]]
+) -> Response:
+    """Do what the body asks for; what is refused is answered with a sentence."""
+    body = await bounded_body(request, most=GREATEST_BODY)
+    if body is None:
+        return PlainTextResponse(f"the body may have {GREATEST_BODY} bytes", status_code=413)
+    try:
+        asked = msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as exc:
+        return PlainTextResponse(f"not a {kind.__name__} (docs/feed.md): {exc}", status_code=422)
+    with acting_as(request.state.visitor.name):
+        outcome = await action(asked)
+    if isinstance(outcome, str):
+        return PlainTextResponse(outcome, status_code=409)
+    if outcome is None:
+        return Response(status_code=204)
+    return Response(msgspec.json.encode(Done(seq=outcome)), media_type="application/json")

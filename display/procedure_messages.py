@@ -29,8 +29,11 @@ class PlannedState(Struct, frozen=True, kw_only=True):
     confirmed: Annotated[SortName | None, Meta(description="What a person says it is; null: not yet.")]
     side: Annotated[Literal["left", "right", "midline"], Meta(description="Of the patient.")]
     depth_mm: Annotated[float | None, Meta(description="Under the skin of the CT.")]
-    activity_mbq: Annotated[float | None, Meta(description="Decayed to the time of planning.")]
-    skin_rate_cps: Annotated[float | None, Meta(description="Expected with the probe on the skin above it.")]
+    activity_mbq: Annotated[float | None, Meta(description="Decayed to now.")]
+    skin_rate_cps: Annotated[float | None, Meta(description="Expected with the probe on the skin above it, now.")]
+    is_drawn: Annotated[bool, Meta(description="A person drew it: it can be erased. Else the map shows it.")] = (
+        False
+    )
 
 
 class CheckState(Struct, frozen=True, kw_only=True):
@@ -60,12 +63,23 @@ class ProcedureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Body of ``POST /v1/procedure/acts``: what a person does. Answered `Done`, or 409 with a sentence."""
 
     revision: Annotated[int, Meta(description="That the person has seen; another one has acted since: 409.")]
-    action: Literal["move", "sort", "check", "mark"]
+    action: Literal["move", "sort", "check", "mark", "draw", "erase"]
     to: Annotated[StepName | None, Meta(description="To ``move`` to.")] = None
     reason: Annotated[str, Meta(max_length=500, description="Why, where something is missing.")] = ""
-    name: Annotated[str | None, Meta(description="Of the hot spot (sort) or the item (check).")] = None
+    name: Annotated[
+        Annotated[str, Meta(max_length=64)] | None,
+        Meta(description="Of the hot spot (sort, erase, and draw: null for a name of ours) or the item (check)."),
+    ] = None
     sort: Annotated[
-        SortName | None, Meta(description="What the hot spot is; an organ takes up tracer and is no target.")
+        SortName | None,
+        Meta(description="What the hot spot is; an organ takes up tracer. Drawn: target, injection."),
+    ] = None
+    place_mm: Annotated[
+        tuple[float, float, float] | None, Meta(description="Where it is drawn: study's patient axes, LPS.")
+    ] = None
+    activity_mbq: Annotated[
+        Annotated[float, Meta(gt=0, le=10_000)] | None,
+        Meta(description="Expected in what is drawn, now; null: the image says."),
     ] = None
 
 

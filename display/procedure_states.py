@@ -49,6 +49,7 @@ def show_procedure(session: Session) -> ProcedureState:
                 depth_mm=source.depth_mm,
                 activity_mbq=source.activity_mbq,
                 skin_rate_cps=source.skin_rate_cps,
+                is_drawn=source.is_drawn,
             )
             for source in session.sources
         ),
@@ -87,6 +88,12 @@ async def act(session: Session, request: ProcedureRequest, newest: State | None)
             refusal = await session.move(Step(to), reason)
         case ProcedureRequest(action="sort", name=str(name), sort=str(sort)):
             refusal = await session.sort(name, sort)
+        case ProcedureRequest(action="draw", place_mm=(_, _, _) as place_mm, sort="target" | "injection" as kind):
+            refusal = await session.draw(
+                kind, place_mm, name=request.name or "", activity_mbq=request.activity_mbq
+            )
+        case ProcedureRequest(action="erase", name=str(name)):
+            refusal = await session.erase(name)
         case ProcedureRequest(action="check", name=str(name)):
             refusal = await session.check(name)
         case _:

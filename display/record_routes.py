@@ -1,15 +1,19 @@
 """What the display's server answers of the procedure's record: its report, and pictures kept with its entries."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 
 from acquisition.session.journal import Journal
-from acquisition.session.report import Report, report_of
+from acquisition.session.report import report_of
 from display.bodies import bounded_body
 from display.report_page import write_page
+from display.report_pdf import write_pdf
+from display.report_sheet import Sheet, lay_out
 
 GREATEST_PICTURE = 4 * 1024 * 1024
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -20,6 +24,8 @@ REPORT_POLICY = (
     "form-action 'none'"
 )
 """A report is one file that can be kept anywhere: its style and pictures are in it, and no script runs in it."""
+
+NO_PROCEDURE = "there is no such procedure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +49,25 @@ class RecordRoutes:
 
     async def report(self, number: int = 0) -> Response:
         """Give the report of a procedure, the last one where no number is given, as one HTML file."""
-        found = self._find(number)
-        if found is None:
-            return PlainTextResponse("there is no such procedure", status_code=404)
-        page = write_page(found, place=self.place(), picture=self.journal.picture)
+        sheet = self._lay_out(number)
+        if sheet is None:
+            return PlainTextResponse(NO_PROCEDURE, status_code=404)
         return Response(
-            page, media_type="text/html; charset=utf-8", headers={"content-security-policy": REPORT_POLICY}
+            write_page(sheet),
+            media_type="text/html; charset=utf-8",
+            headers={"content-security-policy": REPORT_POLICY},
         )
 
-    def _find(self, number: int) -> Report | None:
+    async def report_pdf(self, number: int = 0) -> Response:
+        """Give the same report as PDF/A."""
+        sheet = self._lay_out(number)
+        if sheet is None:
+            return PlainTextResponse(NO_PROCEDURE, status_code=404)
+        written = await asyncio.to_thread(write_pdf, sheet, at=datetime.now(tz=UTC))
+        named = f'inline; filename="procedure-{sheet.number}.pdf"'
+        return Response(written, media_type="application/pdf", headers={"content-disposition": named})
+
+    def _lay_out(self, number: int) -> Sheet | None:
         number = number or self.journal.newest_of("begun")
-        return report_of(self.journal, number) if number else None
+        report = report_of(self.journal, number) if number else None
+        return None if report is None else lay_out(report, place=self.place(), picture=self.journal.picture)

@@ -10,8 +10,10 @@ import msgspec
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
 from acquisition.imaging import Imager
+from acquisition.patient import Patient
 from acquisition.resection.resection import Resection
 from acquisition.session.journal import Journal
+from acquisition.session.reception import Reception
 from acquisition.session.session import Session
 from devices.clock import Clock, wall_time
 from devices.mqtt import MqttPublisher
@@ -73,6 +75,8 @@ class Stage:
         What is known, what came in, what makes frames of it.
     imager, resection, session
         Make the live image, take what a person marks and counts after an excision, and lead through the procedure.
+    reception
+        Takes the patient whom a person has confirmed.
     journal
         The procedure's record.
     advance
@@ -94,6 +98,7 @@ class Stage:
         imager: Imager,
         resection: Resection,
         session: Session,
+        reception: Reception,
         journal: Journal,
         advance: Callable[[float], None],
         publisher: MqttPublisher | None,
@@ -106,6 +111,7 @@ class Stage:
         self._imager = imager
         self._resection = resection
         self._session = session
+        self._reception = reception
         self._journal = journal
         self._advance = advance
         self._publisher = publisher
@@ -191,13 +197,8 @@ class Stage:
         return wall_time(at_s, clock=self._clock).isoformat()
 
     async def _choose(self, choice: StudyChoice) -> str | None:
-        patient_id, patient_name = choice.patient_id, choice.patient_name
-        refusal = self._session.refuse(patient_id) or await self._archive.choose(
-            choice.study_uid, patient_id=patient_id, patient_name=patient_name
-        )
-        if refusal is None:
-            await self._session.begin(patient_id=patient_id, patient_name=patient_name, study_uid=choice.study_uid)
-        return refusal
+        patient = Patient(patient_id=choice.patient_id, name=choice.patient_name)
+        return await self._reception.choose_study(choice.study_uid, patient, seen=choice.revision)
 
     async def _shelve_images(self) -> None:
         """Put each live image on the shelf and into every frame; none where there is none any more."""

@@ -37,6 +37,10 @@ class PlannedSource:
         Decayed to the time of planning; None where the study does not say.
     skin_rate_cps
         Expected with the probe held to the skin straight above it; None without activity, skin or calibration.
+    background_cps
+        What of it does not decay.
+    is_drawn
+        Whether a person drew it; else the map shows it.
 
     """
 
@@ -46,7 +50,20 @@ class PlannedSource:
     depth_mm: float | None
     activity_mbq: float | None
     skin_rate_cps: float | None
+    background_cps: float
+    is_drawn: bool
     proposal: str = ""
+
+    def after(self, share: float) -> "PlannedSource":
+        """Say the same once a share of its activity is left."""
+        rate_cps = self.skin_rate_cps
+        return replace(
+            self,
+            activity_mbq=None if self.activity_mbq is None else self.activity_mbq * share,
+            skin_rate_cps=None
+            if rate_cps is None
+            else (rate_cps - self.background_cps) * share + self.background_cps,
+        )
 
 
 def sorted_spots(spots: Sequence[Hotspot], sorts: Mapping[str, Sort]) -> list[Hotspot]:
@@ -59,14 +76,31 @@ def sorted_spots(spots: Sequence[Hotspot], sorts: Mapping[str, Sort]) -> list[Ho
     return kept
 
 
-def plan_of(found: StudyMap, response: Response | None, *, left: float | None) -> tuple[PlannedSource, ...]:
-    """Look at each hot spot; ``left`` is the share of the scan's activity that is left, None where not known."""
+def plan_of(
+    found: StudyMap, response: Response | None, *, left: float | None, drawn: Sequence[Hotspot] = ()
+) -> tuple[PlannedSource, ...]:
+    """Look at each hot spot as it is now.
+
+    Parameters
+    ----------
+    found
+        The map.
+    response
+        Of the probe in hand; None without a calibration.
+    left
+        Share of the scan's activity that is left, None where not known.
+    drawn
+        Spots that a person drew, their activities as they are now.
+
+    """
     activity = found.study.activity
     middle_mm = 0.0
     if activity is not None:
         corner = np.array(activity.geometry.shape) - 1
         middle_mm = float(activity.geometry.positions_mm(corner[None, :] / 2)[0, 0])
-    return tuple(_planned(spot, found.skin, response, left=left, middle_mm=middle_mm) for spot in found.hotspots)
+    mapped = [_planned(spot, found.skin, response, left=left, middle_mm=middle_mm) for spot in found.hotspots]
+    added = [_planned(spot, found.skin, response, left=1.0, middle_mm=middle_mm) for spot in drawn]
+    return (*mapped, *(replace(source, is_drawn=True) for source in added))
 
 
 def _planned(
@@ -94,4 +128,6 @@ def _planned(
         depth_mm=depth_mm,
         activity_mbq=activity_mbq,
         skin_rate_cps=skin_rate_cps,
+        background_cps=response.background_cps if response else 0.0,
+        is_drawn=False,
     )

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
+from acquisition.session.drawn import DrawnSpot, drawn_of
 from acquisition.session.journal import Entry
 from acquisition.session.steps import Step
+
+Value = TypeVar("Value")
 
 Sort = Literal["target", "injection", "organ", "neither"]
 """What a person says of a hot spot; an organ takes up tracer by its nature and is no target."""
@@ -33,11 +36,13 @@ class Procedure:
     number
         Of the entry that it began with; 0 where none has begun.
     patient_id, patient_name, study_uid
-        Whose it is, as a person confirmed it, and the map.
+        Whose it is, as a person confirmed it, and the map; empty while none has come.
     step
         Where it stands.
     sorts
         What a person made of each of the map's hot spots, by name.
+    drawn
+        Spots that a person drew beside the map's, by name.
     checks
         Items of the time-out that a person confirmed, each with what it said then.
     overrides
@@ -57,6 +62,7 @@ class Procedure:
     ended_at: datetime | None = None
     step: Step = Step.PATIENT
     sorts: Mapping[str, Sort] = field(default_factory=dict)
+    drawn: Mapping[str, DrawnSpot] = field(default_factory=dict)
     checks: Mapping[str, str] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
     taken: tuple[Step, ...] = ()
@@ -77,11 +83,20 @@ class Procedure:
                     revision=entry.seq,
                 )
             case "study":
-                changed = replace(self, study_uid=told["study_uid"], sorts={})
+                changed = replace(self, study_uid=told["study_uid"], sorts={}, drawn={})
             case "frames joined" | "frames parted" if told["study_uid"] == self.study_uid:
-                changed = replace(self, sorts={})  # another map: its hot spots are not those that were sorted
+                changed = replace(self, sorts={}, drawn={})  # another map has other hot spots
             case "sorted":
                 changed = replace(self, sorts={**self.sorts, told["name"]: told["as"]})
+            case "drawn":
+                spot = drawn_of(told, entry.at)
+                changed = replace(
+                    self, drawn={**self.drawn, spot.name: spot}, sorts={**self.sorts, spot.name: spot.kind}
+                )
+            case "erased":
+                changed = replace(
+                    self, drawn=_without(self.drawn, told["name"]), sorts=_without(self.sorts, told["name"])
+                )
             case "checked":
                 changed = replace(self, checks={**self.checks, told["item"]: told["said"]})
             case "moved":
@@ -110,6 +125,10 @@ class Procedure:
             taken=self.taken if step in self.taken else (*self.taken, step),
             ended_at=entry.at if step is Step.ENDED else None,
         )
+
+
+def _without(named: Mapping[str, Value], name: str) -> dict[str, Value]:
+    return {key: value for key, value in named.items() if key != name}
 
 
 def fold(entries: Iterable[Entry]) -> Procedure:

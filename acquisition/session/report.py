@@ -49,6 +49,8 @@ class Report:
         Whether any run of the service that it was part of was simulated.
     moves, marks, alerts, starts
         Steps, marks, faults of devices, and starts of the service, in the order of their entries.
+    drawn, erased
+        Spots that persons drew in the plan, and those that they took back.
     sorts, checks
         What each hot spot was confirmed to be, and each item of the time-out, the last of each.
     found, taken_back, specimens, background
@@ -63,6 +65,8 @@ class Report:
     marks: tuple[Entry, ...]
     alerts: tuple[Entry, ...]
     starts: tuple[Entry, ...]
+    drawn: tuple[Entry, ...]
+    erased: tuple[Entry, ...]
     sorts: Mapping[str, Entry]
     checks: Mapping[str, Entry]
     found: tuple[Found, ...]
@@ -95,6 +99,8 @@ def report_of(journal: Journal, number: int) -> Report | None:
         marks=_of(entries, "marked"),
         alerts=_of(entries, "alert"),
         starts=starts,
+        drawn=_of(entries, "drawn"),
+        erased=_of(entries, "erased"),
         sorts={entry.told["name"]: entry for entry in _of(entries, "sorted")},
         checks={
             entry.told["item"]: entry

@@ -1,23 +1,27 @@
 """The procedure of the patient on the table: what persons do step by step, refused with a sentence or recorded."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from math import isfinite
 from typing import Any
 
 from acquisition.archive import ArchivedStudy
 from acquisition.localising import Localiser
+from acquisition.patient import Patient
 from acquisition.resection.bed import Decision
 from acquisition.resection.record import Findings, Recorded, read_back
 from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment, Item, time_out
+from acquisition.session.drawn import DrawnKind, DrawnSpot, refuse_drawing, spots_now
 from acquisition.session.frames import JOINED, PARTED
 from acquisition.session.journal import Journal
 from acquisition.session.plan import PlannedSource, plan_of
 from acquisition.session.procedure import Procedure, Sort, fold
 from acquisition.session.steps import IMPOSSIBLE_WITHOUT, Need, Step, Transition, transitions_from
 from devices.clock import Clock
+from navigation.decay import decay_factor
 from navigation.probe.response import Response
 
 LEAST_REASON = 4
@@ -39,8 +43,10 @@ class Session:
         Of the probe in hand; None without a calibration.
     share_left
         Says which share of a study's activity is left now; None where nobody knows.
+    half_life_s
+        Of what was injected.
     sort
-        Takes the map's hot spots for what a person says they are.
+        Takes hot spots for what a person says they are, and those that she drew.
     clock, now
         Host monotonic clock; and the time of day, with its zone.
 
@@ -55,7 +61,8 @@ class Session:
         equipment: Callable[[], Equipment],
         response: Response | None,
         share_left: Callable[[ArchivedStudy], float | None],
-        sort: Callable[[Mapping[str, Sort]], Awaitable[None]],
+        half_life_s: float,
+        sort: Callable[[Mapping[str, Sort], Sequence[DrawnSpot]], Awaitable[None]],
         clock: Clock,
         now: Callable[[], datetime],
     ) -> None:
@@ -66,12 +73,14 @@ class Session:
         self._equipment = equipment
         self._response = response
         self._share_left = share_left
+        self._half_life_s = half_life_s
         self._sort = sort
         self._clock = clock
         self._seen = 0
         self.procedure = self._find_last()
-        self.sources: tuple[PlannedSource, ...] = ()
-        """Hot spots of the map in use."""
+        self._in_use: ArchivedStudy | None = None
+        self._planned: tuple[PlannedSource, ...] = ()
+        self._planned_at_s = clock()
 
     def _find_last(self) -> Procedure:
         begun = self._journal.newest_of("begun")
@@ -94,12 +103,34 @@ class Session:
 
     async def use(self, archived: ArchivedStudy | None) -> None:
         """Plan by the study that has come into use; None where none is any more."""
-        self.sources = ()
+        self._in_use, self._planned = archived, ()
         if archived is None:
             return
+        if self.is_open and not self.procedure.study_uid:  # her patient was chosen before it came
+            self._add("study", {"study_uid": archived.study.study_uid})
         self._resection.lay(archived.map.skin)
-        left = self._share_left(archived)
-        self.sources = await asyncio.to_thread(plan_of, archived.map, self._response, left=left)
+        await self._plan(archived)
+
+    @property
+    def sources(self) -> tuple[PlannedSource, ...]:
+        """Hot spots of the map in use and those that were drawn, their activities and rates as they are now."""
+        elapsed_s = self._clock() - self._planned_at_s
+        share = decay_factor(half_life_s=self._half_life_s, elapsed_s=elapsed_s)
+        return tuple(source.after(share) for source in self._planned)
+
+    async def _plan(self, archived: ArchivedStudy) -> None:
+        procedure, at_s, left = self.procedure, self._clock(), self._share_left(archived)
+        is_its_own = procedure.study_uid == archived.study.study_uid
+        drawn = spots_now(
+            tuple(procedure.drawn.values()) if is_its_own else (),
+            archived.study.activity,
+            left=left,
+            half_life_s=self._half_life_s,
+            now=self._now(),
+        )
+        planned = await asyncio.to_thread(plan_of, archived.map, self._response, left=left, drawn=drawn)
+        if archived is self._in_use:  # not replaced meanwhile
+            self._planned, self._planned_at_s = planned, at_s
 
     def record(self, at_s: float, event: Mapping[str, Any]) -> None:
         """Enter what was marked, counted or answered after an excision, at a time of the host's clock."""
@@ -115,28 +146,30 @@ class Session:
         """Whether a procedure has begun and not ended."""
         return self.procedure.number > 0 and self.procedure.step is not Step.ENDED
 
-    def refuse(self, patient_id: str) -> str | None:
+    def refuse(self, patient: Patient) -> str | None:
         """Say why no study of this patient may come into use, or None: nobody's comes into another's procedure."""
         procedure = self.procedure
-        if not self.is_open or procedure.patient_id == patient_id:
+        hers = Patient(patient_id=procedure.patient_id, name=procedure.patient_name)
+        if not self.is_open or hers.is_named(patient.patient_id, patient.name):
             return None
         return (
             f"the procedure of {procedure.patient_name} ({procedure.patient_id}) is not ended: end it first; "
-            "a study of another patient is never loaded into it"
+            "a study of another patient, or of another name, is never loaded into it"
         )
 
-    async def begin(self, *, patient_id: str, patient_name: str, study_uid: str) -> None:
-        """Begin a procedure: a person has confirmed both identifiers of the study that came into use.
+    async def begin(self, patient: Patient, *, study_uid: str) -> None:
+        """Begin a procedure: a person has confirmed both identifiers of the patient.
 
-        The same patient's procedure goes on, with another of her studies too. Ask `refuse` before.
+        The same patient's procedure goes on, with another of her studies too. Ask `refuse` before. ``study_uid``
+        is of the study that came into use; empty where the first that comes is to be used.
         """
         procedure = self.procedure
-        if self.is_open and procedure.patient_id == patient_id:
-            if procedure.study_uid != study_uid:
+        if self.is_open and procedure.patient_id == patient.patient_id:
+            if study_uid and procedure.study_uid != study_uid:
                 self._add("study", {"study_uid": study_uid})
         else:
-            self._resection.resume(patient_id, Findings(), revision=self._resection.revision + 1)
-            told = {"patient_id": patient_id, "patient_name": patient_name, "study_uid": study_uid}
+            self._resection.resume(patient.patient_id, Findings(), revision=self._resection.revision + 1)
+            told = {"patient_id": patient.patient_id, "patient_name": patient.name, "study_uid": study_uid}
             self._add("begun", told)
         await self._journal.settle()
 
@@ -147,8 +180,7 @@ class Session:
         if all(source.name != name for source in self.sources):
             return f"the map in use has no hot spot {name}"
         self._add("sorted", {"name": name, "as": sort})
-        await self._journal.settle()
-        await self._sort(self.procedure.sorts)
+        await self._decide()
         return None
 
     async def confirm_frames(self, study_uid: str, frames: tuple[str, str], *, is_same: bool) -> str | None:
@@ -163,8 +195,49 @@ class Session:
         self._add(JOINED if is_same else PARTED, {"study_uid": study_uid, "frames": list(frames)})
         await self._journal.settle()
         if is_planned_by:
-            await self._sort(self.procedure.sorts)
+            await self._sort(self.procedure.sorts, tuple(self.procedure.drawn.values()))
         return self.failure or None
+
+    async def draw(
+        self, kind: DrawnKind, centre_mm: tuple[float, float, float], *, name: str, activity_mbq: float | None
+    ) -> str | None:
+        """Add a target or an injection site that the map does not show; returns why not, or None.
+
+        ``activity_mbq`` is what is expected to be in it now; None where the image is to say.
+        """
+        if self.procedure.step is not Step.PLAN:
+            return f"targets are drawn at the step plan, not at {self.procedure.step}: go back to it first"
+        if self._in_use is None or self.procedure.study_uid != self._in_use.study.study_uid:
+            return "there is no map in use to draw on"
+        name = name.strip() or self._unused(kind)
+        refusal = refuse_drawing(self._in_use.map, self.procedure.drawn, centre_mm, name=name)
+        if refusal is not None:
+            return refusal
+        told = {"name": name, "as": kind, "centre_mm": list(centre_mm), "activity_mbq": activity_mbq}
+        self._add("drawn", told)
+        await self._decide()
+        return None
+
+    async def erase(self, name: str) -> str | None:
+        """Take a drawn spot back; its entry stays. Returns why not, or None."""
+        if self.procedure.step is not Step.PLAN:
+            return f"what was drawn is erased at the step plan, not at {self.procedure.step}: go back to it first"
+        if name not in self.procedure.drawn:
+            return f"nobody drew {name}: a hot spot of the map is sorted out as neither"
+        self._add("erased", {"name": name})
+        await self._decide()
+        return None
+
+    def _unused(self, kind: DrawnKind) -> str:
+        word = "drawn target" if kind == "target" else "drawn site"
+        return next(name for number in count(1) if (name := f"{word} {number}") not in self.procedure.drawn)
+
+    async def _decide(self) -> None:
+        """Settle what was decided about the hot spots, and have it believed."""
+        await self._journal.settle()
+        if self._in_use is not None:
+            await self._plan(self._in_use)
+        await self._sort(self.procedure.sorts, tuple(self.procedure.drawn.values()))
 
     async def check(self, name: str) -> str | None:
         """Confirm an item of the time-out; returns why not, or None."""

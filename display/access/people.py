@@ -102,7 +102,8 @@ def change_person(path: Path, name: str, *, role: Role | None, secret: str) -> N
     Raises
     ------
     PeopleUnusable
-        As `read_people`; where she is to be taken out and is not there; where the secret is too short.
+        As `read_people`; where she is to be taken out and is not there; where she has no name, the role of a
+        display, or a secret that is too short.
 
     """
     people = dict(read_people(path)) if path.exists() else {}
@@ -110,6 +111,8 @@ def change_person(path: Path, name: str, *, role: Role | None, secret: str) -> N
         if people.pop(name, None) is None:
             raise PeopleUnusable(f"{path}: nobody is called {name}")
     else:
+        if role is Role.VIEW or not name.strip():
+            raise PeopleUnusable("a person has a name, and the role act or engineer: displays look by their token")
         if len(secret) < SHORTEST_SECRET:
             raise PeopleUnusable(f"a secret has {SHORTEST_SECRET} characters or more")
         people[name] = Person(name=name, role=role, secret=HASHER.hash(secret))

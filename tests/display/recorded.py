@@ -33,7 +33,7 @@ def kept_nowhere() -> Journal:
     return Journal(database, Path("nowhere"), now=lambda: datetime.now(tz=UTC))
 
 
-async def sort_nothing(_: object) -> None:
+async def sort_nothing(*_: object) -> None:
     """Believe as before."""
 
 
@@ -60,6 +60,7 @@ def unbegun(resection: Resection, localiser: Localiser, journal: Journal) -> Ses
         equipment=bare,
         response=None,
         share_left=lambda _: None,
+        half_life_s=21_654.0,
         sort=sort_nothing,
         clock=monotonic,
         now=lambda: datetime.now(tz=UTC),

@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterator
+from io import BytesIO
 
 import msgspec
 import numpy as np
 import pytest
 from fastapi import WebSocketDisconnect
 from fastapi.testclient import TestClient
+from pypdf import PdfReader
 
 from acquisition.session.journal import acting
 from display.app import Exhibits, create_app
@@ -296,9 +298,10 @@ def test_a_step_is_taken_and_its_picture_kept(client: TestClient, exhibits: Exhi
     assert client.post("/v1/procedure/acts", content=b'{"revision":0,"action":"fly"}').status_code == 422
 
 
-def test_a_report_is_one_page_without_scripts(client: TestClient, exhibits: Exhibits) -> None:
-    """The last procedure's; 404 before there is one; nothing may run or be fetched in it."""
-    assert client.get("/v1/procedure/report").status_code == 404
+def test_a_report_is_one_page_without_scripts_and_a_pdf(client: TestClient, exhibits: Exhibits) -> None:
+    """The last procedure's; 404 before there is one; nothing may run or be fetched in it; both say the same."""
+    for report in ("report", "report.pdf"):
+        assert client.get(f"/v1/procedure/{report}").status_code == 404
     told = {"patient_id": "1", "patient_name": "A^B", "study_uid": "1.2"}
     number = exhibits.journal.add("begun", told)
     answer = client.get("/v1/procedure/report")
@@ -309,6 +312,10 @@ def test_a_report_is_one_page_without_scripts(client: TestClient, exhibits: Exhi
     assert answer.headers["cache-control"] == "no-store"
     assert client.get(f"/v1/procedure/report?number={number}").text == answer.text
     assert client.get("/v1/procedure/report?number=7").status_code == 404
+    pdf = client.get(f"/v1/procedure/report.pdf?number={number}")
+    assert (pdf.headers["content-type"], pdf.headers["cache-control"]) == ("application/pdf", "no-store")
+    assert f'filename="procedure-{number}.pdf"' in pdf.headers["content-disposition"]
+    assert "A, B, ID 1" in PdfReader(BytesIO(pdf.content)).pages[0].extract_text()
 
 
 def test_the_description_names_every_message(client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""The report: what was found, with counts, limits, times and persons; no script, and no name is markup."""
+"""The report as a page: what was found, with counts, limits, times and persons; no script, no name is markup."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from acquisition.patient import Patient
 from acquisition.session.journal import Journal, open_journal
-from acquisition.session.report import report_of
 from acquisition.session.steps import Step
 from display.report_page import write_page
-from tests.acquisition.resection.test_resection import running
 from tests.acquisition.session.test_session import SURGEON, Theatre
-
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+from tests.display.reported import reported, sheet
 
 
 @pytest.fixture
@@ -24,34 +22,13 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 def written(journal: Journal, number: int) -> str:
-    report = report_of(journal, number)
-    assert report is not None
-    return write_page(report, place="St. Olav, Theatre 4", picture=journal.picture)
+    return write_page(sheet(journal, number))
 
 
 async def test_a_whole_procedure_is_told(journal: Journal) -> None:
     """Targets with place and bed, specimens with counts and shares, overrides with reason and person, pictures."""
-    theatre = Theatre(journal)
-    table, session = theatre.table, theatre.session
-    session.note("started", {"session_id": "s", "simulated": True})
-    await theatre.begin()
-    await theatre.move(Step.PLAN)
-    await theatre.move(Step.TIME_OUT, "bleeding <b>")
-    for step in (Step.SKIN_SCAN, Step.INCISION, Step.IN_VIVO):
-        await theatre.move(step, "for a test")
-    mark = await session.mark(rate_cps=1243.2, tip_mm=(72.0, -84.0, 20.0))
-    journal.add_picture(mark, PNG)
-    async with running(table):
-        await table.resection.remove("node")
-        for counts in (500, 3):
-            table.resection.count_bench("specimen")
-            table.count_bench(11, counts)
-        table.resection.label(2, None)
-        table.resection.discard(2)
-        table.resection.count_bed(1)
-        table.count_bed(30, 0.0)
-        await table.until(lambda: table.resection.counting is None)
-    page = written(journal, session.procedure.number)
+    theatre = await reported(journal, reason="bleeding <b>")
+    page = written(journal, theatre.session.procedure.number)
     for words in (
         "SIMULATED",
         "Not ended: it stands at in vivo",
@@ -66,19 +43,20 @@ async def test_a_whole_procedure_is_told(journal: Journal) -> None:
         "1243 /s",
         "72, -84, 20",
         "data:image/png;base64,iVBOR",
+        "data:image/svg+xml;base64,",
     ):
         assert words in page, words
     assert "<script" not in page
     assert "http" not in page, "a report that is kept for years fetches nothing"
     await theatre.move(Step.ENDED, "called off")
-    assert "Not ended" not in written(journal, session.procedure.number)
+    assert "Not ended" not in written(journal, theatre.session.procedure.number)
 
 
 async def test_words_from_outside_are_text(journal: Journal) -> None:
     """A name, a reason and a device's fault that hold markup are shown as they are written."""
     theatre = Theatre(journal)
     evil = "<img src=x onerror=alert(1)>"
-    await theatre.session.begin(patient_id=evil, patient_name=f"{evil}^A", study_uid=evil)
+    await theatre.session.begin(Patient(patient_id=evil, name=f"{evil}^A"), study_uid=evil)
     theatre.session.note("alert", {"device": evil, "state": "lost", "detail": evil})
     await theatre.session.mark(rate_cps=None, tip_mm=None)
     await theatre.move(Step.ENDED, evil)

@@ -4,19 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 import pytest
 
 from acquisition.imaging import Imager, LiveImage
+from acquisition.patient import Patient
 from acquisition.session.journal import acting_as
+from acquisition.session.reception import Reception
+from acquisition.session.worklist import Schedule
 from devices.clock import monotonic
 from devices.mqtt import MqttPublisher
 from devices.mqtt_broker import Settings
 from devices.readings import DeviceHealth, LinkState
 from display.messages import HealthNotice, State, StudyChoice
 from display.procedure_messages import ProcedureRequest
+from display.procedure_states import show_procedure
 from display.resection_messages import ResectionRequest
 from display.stage import FRAME_INTERVAL_S, Signboard, Stage
 from navigation.volume import Volume, VolumeGeometry
@@ -24,6 +30,11 @@ from tests.acquisition.received import received, spect, study, study_map
 from tests.display.test_composer import Console
 
 SIGNBOARD = Signboard(site="site", room="room", session_id="s", simulated=True, stale_after_s=0.5)
+
+
+async def ask_nobody(_: date) -> Schedule:
+    """Know of no worklist."""
+    return Schedule()
 
 
 class House:
@@ -41,6 +52,9 @@ class House:
             imager=self.imager,
             resection=self.console.resection,
             session=self.console.session,
+            reception=Reception(
+                self.console.session, self.console.archive, ask=ask_nobody, now=lambda: datetime.now(tz=UTC)
+            ),
             journal=self.console.journal,
             advance=self.advanced.append,
             publisher=publisher,
@@ -281,7 +295,7 @@ async def test_an_action_without_its_object_is_refused() -> None:
 async def test_confirming_a_patient_begins_her_procedure_and_bars_all_others() -> None:
     """Until it is ended no study of another patient comes into use, whatever identifiers are given."""
     house = House()
-    house.console.archive._patient_id = None
+    house.console.archive._patient = Patient(patient_id="")
     await house.console.archive.take(received("1.1"))
     house.console.map = study_map(study("2.2", patient_id="B-2", patient_name="BERTA^B"))
     await house.console.archive.take(received("2.2"))
@@ -312,3 +326,27 @@ async def test_two_who_take_a_step_at_once_take_it_once() -> None:
     assert [entry.person for entry in house.console.journal.after(0) if entry.kind == "moved"] == ["first"]
     nothing = ProcedureRequest(revision=house.console.session.procedure.revision, action="sort")
     assert "does not say what" in str(await house.exhibits.proceed(nothing))
+
+
+async def test_a_target_is_drawn_and_erased_by_an_act() -> None:
+    """It stands in every frame's plan as drawn; an act without place or kind does not say what."""
+    house = House()
+    house.console.archive._on_use = house.console.session.use
+    await house.console.archive.take(received("1.1"))
+    await house.exhibits.choose(StudyChoice(study_uid="1.1", patient_id="A-1", patient_name="ANNA^A"))
+    session = house.console.session
+
+    def asked(action: Literal["move", "draw", "erase"], **told: Any) -> ProcedureRequest:
+        return ProcedureRequest(revision=session.procedure.revision, action=action, **told)
+
+    with acting_as("surgeon"):
+        assert isinstance(await house.exhibits.proceed(asked("move", to="plan")), int)
+        place = {"place_mm": (20.0, -20.0, 10.0)}
+        for vague in ({"sort": "target"}, place, {"sort": "neither", **place}):
+            assert "does not say what" in str(await house.exhibits.proceed(asked("draw", **vague)))
+        done = await house.exhibits.proceed(asked("draw", sort="target", activity_mbq=0.5, **place))
+        assert isinstance(done, int)
+        shown = [(each.name, each.is_drawn, each.confirmed) for each in show_procedure(session).sources]
+        assert shown == [("target 1", False, None), ("drawn target 1", True, "target")]
+        assert isinstance(await house.exhibits.proceed(asked("erase", name="drawn target 1")), int)
+    assert [each.name for each in show_procedure(session).sources] == ["target 1"]

@@ -11,6 +11,7 @@ from pydicom import dcmread
 
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.localising import Localiser
+from acquisition.patient import Patient
 from acquisition.reading import StudyMap, read_map
 from acquisition.resection.resection import Resection
 from acquisition.session.frames import confirmed_frames
@@ -176,7 +177,7 @@ async def test_the_map_of_a_procedure_under_way_is_not_changed(
     request = same(room.report(uid))
     assert await room.say(request) is None
     with acting_as(SURGEON):
-        await room.session.begin(patient_id="SIM-0001", patient_name="SIMULATED^PATIENT", study_uid=uid)
+        await room.session.begin(Patient(patient_id="SIM-0001", name="SIMULATED^PATIENT"), study_uid=uid)
         assert await room.session.move(Step.PLAN, "") is None
         archived = room.archive.find(uid)
         await room.session.use(archived)

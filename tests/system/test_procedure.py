@@ -5,6 +5,7 @@ import http.client
 import os
 import re
 import signal
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from playwright.async_api import Page, expect
+from pypdf import PdfReader
 
 from display.messages import State
 from display.page.hatch_build import build_page
@@ -133,12 +135,12 @@ async def go_on(page: Page, step: str) -> None:
     await at_step(page, step)
 
 
-def report_of(service: Service) -> str:
+def report_of(service: Service, kind: str = "") -> bytes:
     """Fetch the report of the last procedure."""
     connection = http.client.HTTPConnection(service.display, timeout=PATIENCE_S)
     try:
-        connection.request("GET", "/v1/procedure/report")
-        return connection.getresponse().read().decode()
+        connection.request("GET", f"/v1/procedure/report{kind}")
+        return connection.getresponse().read()
     finally:
         connection.close()
 
@@ -190,15 +192,25 @@ async def test_a_whole_procedure_from_patient_to_report(tmp_path: Path) -> None:
                 await asyncio.to_thread(restarted.said, "SIMULATED excision: node is out")
                 await finish_procedure(page)
                 await asyncio.to_thread(later.until, lambda state: state.procedure.step == "ended")
-                report = await asyncio.to_thread(report_of, restarted)
+                report = (await asyncio.to_thread(report_of, restarted)).decode()
+                pdf = await asyncio.to_thread(report_of, restarted, ".pdf")
                 restarted.terminate()
                 assert await asyncio.to_thread(restarted.ended) == 0
                 assert "Traceback" not in restarted.complaints
     assert decisions(later)[-1] == "removed"
+    judge(report, pdf)
+
+
+def judge(report: str, pdf: bytes) -> None:
+    """Look whether both reports tell of the procedure: in words, and by their pictures."""
     for words in ("SIMULATED", "removed: less than a tenth is left", "Device not available", "this machine, "):
         assert words in report, words
-    assert report.count("data:image/png") >= 5
+    pictures = report.count("data:image/png")
+    assert pictures >= 5
     assert report.count("<td>started</td>") == 2
+    pages = PdfReader(BytesIO(pdf)).pages
+    assert sum(len(each.images) for each in pages) == pictures
+    assert "SIMULATED" in pages[0].extract_text()
 
 
 async def finish_procedure(page: Page) -> None:

@@ -506,10 +506,12 @@ export interface PlannedState {
   readonly side: "left" | "midline" | "right";
   /** Under the skin of the CT. */
   readonly depth_mm: number | null;
-  /** Decayed to the time of planning. */
+  /** Decayed to now. */
   readonly activity_mbq: number | null;
-  /** Expected with the probe on the skin above it. */
+  /** Expected with the probe on the skin above it, now. */
   readonly skin_rate_cps: number | null;
+  /** A person drew it: it can be erased. Else the map shows it. */
+  readonly is_drawn?: boolean;
 }
 
 /** An item of the time-out. */
@@ -746,6 +748,8 @@ export interface StudyChoice {
   readonly study_uid: string;
   readonly patient_id: string;
   readonly patient_name: string;
+  /** Of the list that the person saw; a study came into use since: 409. */
+  readonly revision?: number | null;
 }
 
 /** Body of ``POST /v1/frames``: a person answers for two frames of reference being one space, or no longer.
@@ -757,6 +761,40 @@ export interface FramesRequest {
   readonly other_uid: string;
   /** False takes a confirmation back. */
   readonly is_same: boolean;
+}
+
+/** Answer to ``GET /v1/worklist``: who is scheduled today, by time. */
+export interface Worklist {
+  /** Of the procedure as it stood then: a choice from this list names it. */
+  readonly revision: number;
+  readonly steps: readonly ScheduledEntry[];
+  /** What did not answer, or could not be read, and why. */
+  readonly troubles: readonly string[];
+}
+
+/** One scheduled step; texts are empty, and days null, where the worklist does not say. */
+export interface ScheduledEntry {
+  readonly patient_id: string;
+  /** As DICOM writes it: family^given^middle^prefix^suffix. */
+  readonly patient_name: string;
+  readonly birth_date: string | null;
+  readonly sex: string;
+  readonly accession_number: string;
+  readonly procedure: string;
+  readonly modality: string;
+  readonly station_ae: string;
+  readonly start_date: string | null;
+  /** HHMMSS, or the beginning of it. */
+  readonly start_time: string;
+  readonly physician: string;
+}
+
+/** Body of ``POST /v1/procedure/patient``: a person confirmed both identifiers of somebody of the worklist. */
+export interface PatientChoice {
+  /** Of the procedure, that the person has seen; another: 409. */
+  readonly revision: number;
+  readonly patient_id: string;
+  readonly patient_name: string;
 }
 
 /** Body of ``POST /v1/resection``: what a person does. Answered 204, or 409 with a sentence why not. */
@@ -775,15 +813,19 @@ export interface ResectionRequest {
 export interface ProcedureRequest {
   /** That the person has seen; another one has acted since: 409. */
   readonly revision: number;
-  readonly action: "check" | "mark" | "move" | "sort";
+  readonly action: "check" | "draw" | "erase" | "mark" | "move" | "sort";
   /** To ``move`` to. */
   readonly to?: "bed" | "ended" | "ex vivo" | "in vivo" | "incision" | "patient" | "plan" | "skin scan" | "time-out" | null;
   /** Why, where something is missing. */
   readonly reason?: string;
-  /** Of the hot spot (sort) or the item (check). */
+  /** Of the hot spot (sort, erase, and draw: null for a name of ours) or the item (check). */
   readonly name?: string | null;
-  /** What the hot spot is; an organ takes up tracer and is no target. */
+  /** What the hot spot is; an organ takes up tracer. Drawn: target, injection. */
   readonly sort?: "injection" | "neither" | "organ" | "target" | null;
+  /** Where it is drawn: study's patient axes, LPS. */
+  readonly place_mm?: readonly [number, number, number] | null;
+  /** Expected in what is drawn, now; null: the image says. */
+  readonly activity_mbq?: number | null;
 }
 
 /** Answer to an act that was done: a picture of what the display shows may be kept with it. */

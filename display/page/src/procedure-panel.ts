@@ -7,6 +7,7 @@ import { language, t } from "./language";
 import type { Moment } from "./moment";
 import { keepPicture } from "./picture";
 import { plannedWords, stepWord } from "./procedure-words";
+import { reportLinks } from "./report-links";
 
 /** How long a refusal stays where nothing else takes its place. */
 const REFUSED_MS = 8000;
@@ -103,13 +104,7 @@ export class ProcedurePanel {
     }
     if (state.step === "plan") work.append(...state.sources.map((source) => this.source(source)));
     if (state.step === "time-out") work.append(...state.checklist.map((check) => this.check(check)));
-    if (state.step === "ended") {
-      const report = make("a", "report", t.procedure.report);
-      report.href = `/v1/procedure/report?number=${state.number}`;
-      report.target = "_blank";
-      report.rel = "noopener";
-      work.append(report);
-    }
+    if (state.step === "ended") work.append(...reportLinks(state.number));
     const hint = t.procedure.steps[state.step].hint;
     if (hint) work.append(make("p", "hint", hint));
     if (state.overrides > 0) work.append(make("p", "hint", t.procedure.overrides(state.overrides)));

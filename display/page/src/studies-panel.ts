@@ -7,6 +7,7 @@ import type { StudyChoice, StudyEntry, StudyList } from "./feed-types";
 import { t } from "./language";
 import { framesOf } from "./study-frames";
 import { dateTime, personName } from "./words";
+import { WorklistPart } from "./worklist";
 
 const RETRY_MS = 2000;
 
@@ -21,6 +22,7 @@ export class StudiesPanel {
   /** The study whose patient is being confirmed, and what of it is. */
   private asked: { study: StudyEntry; isName: boolean; isId: boolean } | null = null;
   private trouble = "";
+  private readonly worklist = new WorklistPart(() => this.open(false));
 
   constructor() {
     this.button.addEventListener("click", () => this.open(this.panel.hidden));
@@ -85,7 +87,7 @@ export class StudiesPanel {
     trouble.setAttribute("role", "alert");
     const content = this.asked ? this.confirmation(this.asked) : studies.map((study) => this.entry(study));
     const empty = studies.length === 0 ? [make("p", "", t.studies.empty)] : [];
-    this.panel.replaceChildren(this.heading(), trouble, ...content, ...empty);
+    this.panel.replaceChildren(this.heading(), trouble, ...content, ...empty, ...(this.asked ? [] : [this.worklist.element]));
   }
 
   private heading(): HTMLElement {
@@ -173,7 +175,7 @@ export class StudiesPanel {
 
   private async choose(study: StudyEntry): Promise<void> {
     const { study_uid, patient_id, patient_name } = study;
-    const choice: StudyChoice = { study_uid, patient_id, patient_name };
+    const choice: StudyChoice = { study_uid, patient_id, patient_name, revision: this.list?.revision ?? null };
     const { refusal } = await act("/v1/procedure", choice);
     if (refusal) {
       this.complain(t.studies.notInUse(t.service(refusal)));

@@ -1,6 +1,6 @@
 """The procedure: what each step needs, a reason that overrides it, and a restart that goes on from the record."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -11,8 +11,10 @@ import pytest
 
 from acquisition.archive import ArchivedStudy
 from acquisition.calibration import Calibration, Provenance
+from acquisition.patient import Patient
 from acquisition.resection.bed import Decision
 from acquisition.session.checklist import ITEMS, Equipment
+from acquisition.session.drawn import DrawnSpot
 from acquisition.session.journal import Journal, acting_as, open_journal
 from acquisition.session.plan import PlannedSource
 from acquisition.session.procedure import Sort
@@ -24,6 +26,8 @@ from tests.acquisition.received import received, study, study_map
 from tests.acquisition.resection.test_resection import RESPONSE, Table, running
 
 SURGEON = "Dr. Sokolova"
+ANNA = Patient(patient_id="A-1", name="ANNA^A")
+BERTA = Patient(patient_id="B-2", name="BERTA^B")
 
 
 def link(device: str, state: LinkState = LinkState.LIVE) -> DeviceHealth:
@@ -51,6 +55,7 @@ class Theatre:
         self._dawn = booted_at or datetime.now(tz=UTC) - timedelta(seconds=self.table.now_s)
         self.journal = journal
         self.sorted: list[Mapping[str, Sort]] = []
+        self.drawn: tuple[DrawnSpot, ...] = ()
         self.equipment = Equipment(
             nuclide=RESPONSE.nuclide,
             window_kev=RESPONSE.window_kev,
@@ -68,6 +73,7 @@ class Theatre:
             equipment=lambda: self.equipment,
             response=RESPONSE,
             share_left=lambda _: 0.5,
+            half_life_s=21_654.0,
             sort=self._sort,
             clock=lambda: self.table.now_s,
             now=self.now,
@@ -78,14 +84,15 @@ class Theatre:
         """The time of day, which goes as the table's clock does."""
         return self._dawn + timedelta(seconds=self.table.now_s)
 
-    async def _sort(self, sorts: Mapping[str, Sort]) -> None:
+    async def _sort(self, sorts: Mapping[str, Sort], drawn: Sequence[DrawnSpot]) -> None:
         self.sorted.append(dict(sorts))
+        self.drawn = tuple(drawn)
 
-    async def begin(self) -> None:
+    async def begin(self, *, patient_name: str = "ANNA^A") -> None:
         """Choose the patient, and have her study in use."""
         archived = ArchivedStudy(received=received(), map=study_map(study(), activity_mbq=1.0))
         await self.session.use(archived)
-        await self.session.begin(patient_id="A-1", patient_name="ANNA^A", study_uid="1.1")
+        await self.session.begin(Patient(patient_id="A-1", name=patient_name), study_uid="1.1")
 
     async def move(self, to: Step, reason: str = "") -> str | None:
         """Take a step as the surgeon."""
@@ -236,13 +243,13 @@ async def test_the_plan_knows_side_depth_activity_and_rate(theatre: Theatre) -> 
 async def test_another_patient_is_never_loaded_into_a_procedure(theatre: Theatre) -> None:
     """Refused until it is ended, which early ends are with a reason."""
     await theatre.begin()
-    refusal = theatre.session.refuse("B-2")
+    refusal = theatre.session.refuse(BERTA)
     assert refusal is not None
     assert "never loaded" in refusal
-    assert theatre.session.refuse("A-1") is None
+    assert theatre.session.refuse(ANNA) is None
     assert Need.WHOLE in str(await theatre.move(Step.ENDED))
     assert await theatre.move(Step.ENDED, "operation called off") is None
-    assert theatre.session.refuse("B-2") is None
+    assert theatre.session.refuse(BERTA) is None
 
 
 async def test_the_same_patient_s_next_procedure_starts_from_nothing(theatre: Theatre) -> None:
@@ -322,7 +329,7 @@ async def test_an_ended_procedure_is_not_gone_on_with(theatre: Theatre, journal:
     later = Theatre(journal)
     assert later.session.resume() == frozenset()
     assert later.session.procedure.number == 0
-    assert later.session.refuse("B-2") is None
+    assert later.session.refuse(BERTA) is None
 
 
 async def test_a_wrong_label_s_correction_leaves_both_in_the_record(theatre: Theatre) -> None:

@@ -180,6 +180,8 @@ def test_each_role_reaches_what_is_its_own_and_no_more(client: TestClient) -> No
         assert client.post("/v1/frames", content=FRAMES, headers=headers).status_code == do
         act = client.post("/v1/procedure/acts", content=b'{"revision":0,"action":"mark"}', headers=headers)
         assert act.status_code == do
+        worklist = client.get("/v1/worklist", headers=headers).status_code
+        assert worklist == (404 if token == person else do), "this room has none"
         assert client.get("/metrics", headers=headers).status_code == figures
     assert client.get("/asyncapi.json").status_code == 200
 

@@ -171,7 +171,8 @@ async def test_the_distance_is_chosen_and_kept(room: Room) -> None:
     """D, or its key: from 1 m the slices are larger and the numbers smaller; the choice outlives a reload."""
     async with serve(room), look_from(room, "2 m") as page:
         slices, number = page.locator("#slices"), page.locator("#rate-value")
-        wide, narrow = [], []
+        wide: list[float] = []
+        narrow: list[float] = []
         for sizes in (narrow, wide):
             for element in (slices, number):
                 box = await element.bounding_box()

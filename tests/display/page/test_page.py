@@ -346,7 +346,7 @@ async def test_a_study_is_used_once_both_identifiers_are_confirmed(room: Room, p
     room.refusal = None
     await use.click()
     await expect(page.locator("#studies")).to_be_hidden()
-    chosen = StudyChoice(study_uid="1.2.840.2", patient_id="PT-1188", patient_name="Berg^Ola")
+    chosen = StudyChoice(study_uid="1.2.840.2", patient_id="PT-1188", patient_name="Berg^Ola", revision=2)
     assert room.choices == [chosen, chosen]
 
 

@@ -339,11 +339,23 @@ const frames = {
   sure: "I answer for it: no patient and no table moved between them",
 };
 
+const worklist = {
+  title: "Worklist",
+  ask: "Ask who is scheduled today",
+  none: "Nobody is scheduled today.",
+  failed: (why: string) => `The worklist cannot be asked (${why}).`,
+  born: (day: string) => `born ${day}`,
+  noProcedure: "no procedure",
+  bothMatch: "Both match: begin the procedure",
+  notBegun: (why: string) => `Not begun: ${why}`,
+};
+
 /** What is said of sentences that the service makes: it makes them in English. */
 const service = (sentence: string): string => sentence;
 
 export const en = {
-  units, page, header, general, rate, agreement, trend, aim, slices, trust, procedure, resection, signIn, studies, frames, service,
+  units, page, header, general, rate, agreement, trend, aim, slices, trust, procedure, resection, signIn, studies, frames,
+  worklist, service,
 };
 
 /** The words of the page in a language. */

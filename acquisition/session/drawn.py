@@ -1,0 +1,118 @@
+"""Targets and injection sites that a person drew in the plan, beside those that the map shows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import nan, pi
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from acquisition.reading import StudyMap
+from navigation.decay import decay_factor
+from navigation.hotspots import Hotspot, add_drawn
+from navigation.outlines import Outline
+from navigation.volume import Volume
+
+NEAR_MM: Final = 5.0
+"""So near to another spot it is that one: it is confirmed, not drawn again."""
+
+RADIUS_MM: Final = 5.0
+"""What is taken to be drawn by a touch: a ball of a node's size, in which the image's activity is read."""
+
+ESTIMATE_FACTOR: Final = 2.0
+"""An activity that a person expects is known to a factor of this, 1 sigma."""
+
+DrawnKind = Literal["target", "injection"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnSpot:
+    """A spot that a person drew.
+
+    Attributes
+    ----------
+    name, kind
+        What it is.
+    centre_mm
+        LPS mm in the study's patient axes.
+    activity_mbq
+        As a person expected it when she drew it; None where the image is to say.
+    at
+        When she drew it.
+
+    """
+
+    name: str
+    kind: DrawnKind
+    centre_mm: tuple[float, float, float]
+    activity_mbq: float | None
+    at: datetime
+
+
+def drawn_of(told: Mapping[str, Any], at: datetime) -> DrawnSpot:
+    """Read a spot from its entry."""
+    x_mm, y_mm, z_mm = told["centre_mm"]
+    return DrawnSpot(
+        name=told["name"],
+        kind=told["as"],
+        centre_mm=(x_mm, y_mm, z_mm),
+        activity_mbq=told["activity_mbq"],
+        at=at,
+    )
+
+
+def refuse_drawing(
+    found: StudyMap, drawn: Mapping[str, DrawnSpot], centre_mm: tuple[float, float, float], *, name: str
+) -> str | None:
+    """Say why a spot cannot be drawn there and called so, or None."""
+    volume = found.study.anatomy or found.study.activity
+    place_mm = np.array(centre_mm)
+    if volume is None or not np.isfinite(volume.sample(place_mm[None, :], outside=nan)).all():
+        return "that place lies outside of the study's images"
+    others = {spot.name: spot.centre_mm for spot in found.hotspots}
+    others |= {spot.name: np.array(spot.centre_mm) for spot in drawn.values()}
+    if name in others:
+        return f"there is a {name} already: give it another name"
+    for other, other_mm in others.items():
+        apart_mm = float(np.linalg.norm(other_mm - place_mm))
+        if apart_mm < NEAR_MM:
+            return f"{other} is there already, {apart_mm:.0f} mm away: confirm that one"
+    return None
+
+
+def spots_now(
+    drawn: Sequence[DrawnSpot], activity: Volume | None, *, left: float | None, half_life_s: float, now: datetime
+) -> list[Hotspot]:
+    """Place drawn spots on the map, each with its activity as it is now; None where nobody and no image says.
+
+    ``left`` is the share of the scan's activity that is left.
+    """
+    return [_spot_now(each, activity, left=left, half_life_s=half_life_s, now=now) for each in drawn]
+
+
+def _spot_now(
+    drawn: DrawnSpot, activity: Volume | None, *, left: float | None, half_life_s: float, now: datetime
+) -> Hotspot:
+    spot = _in_image(drawn, activity)
+    if drawn.activity_mbq is not None:
+        elapsed_s = (now - drawn.at).total_seconds()
+        expected_mbq = drawn.activity_mbq * decay_factor(half_life_s=half_life_s, elapsed_s=elapsed_s)
+        return replace(spot, activity_mbq=expected_mbq, activity_factor=ESTIMATE_FACTOR)
+    in_image_mbq = spot.activity_mbq
+    return replace(spot, activity_mbq=None if in_image_mbq is None or left is None else in_image_mbq * left)
+
+
+def _in_image(drawn: DrawnSpot, activity: Volume | None) -> Hotspot:
+    grid_mm = np.linspace(-RADIUS_MM, RADIUS_MM, 5)
+    offsets_mm = np.stack(np.meshgrid(grid_mm, grid_mm, grid_mm), axis=-1).reshape(-1, 3)
+    within_mm = offsets_mm[np.linalg.norm(offsets_mm, axis=1) <= RADIUS_MM]
+    ball = Outline(
+        name=drawn.name,
+        points_mm=np.array(drawn.centre_mm) + within_mm,
+        volume_ml=4 / 3 * pi * RADIUS_MM**3 / 1000,
+        frame_of_reference_uid="" if activity is None else activity.geometry.frame_of_reference_uid,
+        origin="drawn in the plan",
+    )
+    (spot,) = add_drawn((), [ball], activity)
+    return replace(spot, kind=drawn.kind)

@@ -1,0 +1,82 @@
+"""Whose procedure it is: confirmed by a person from a received study, or from the worklist before one has come."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from acquisition.archive import StudyArchive
+from acquisition.patient import Patient
+from acquisition.session.session import Session
+from acquisition.session.worklist import AskWorklists, Schedule
+
+
+class Reception:
+    """Takes a patient whose two identifiers a person has confirmed; one choice after another, never two at once.
+
+    Parameters
+    ----------
+    session, archive
+        The procedure, and the studies that may come into use in it.
+    ask
+        Asks the worklists what is scheduled on a day.
+    now
+        The time of day, with its zone.
+
+    """
+
+    def __init__(
+        self, session: Session, archive: StudyArchive, *, ask: AskWorklists, now: Callable[[], datetime]
+    ) -> None:
+        self._session = session
+        self._archive = archive
+        self._ask = ask
+        self._now = now
+        self._choosing = asyncio.Lock()
+        self._asking = asyncio.Lock()
+        self._scheduled = Schedule()
+
+    @property
+    def revision(self) -> int:
+        """Of the procedure as it stands now."""
+        return self._session.procedure.revision
+
+    async def schedule(self) -> Schedule:
+        """Ask who is scheduled today."""
+        async with self._asking:
+            self._scheduled = await self._ask(self._now().astimezone().date())
+            return self._scheduled
+
+    async def choose_study(self, study_uid: str, patient: Patient, *, seen: int | None = None) -> str | None:
+        """Take a received study into use and begin its patient's procedure; returns why not, or None.
+
+        ``seen`` is the revision of the list of studies that the person saw, None where nobody says.
+        """
+        async with self._choosing:
+            if seen is not None and seen < self._archive.used_revision:
+                return "another study has come into use meanwhile: look again, then repeat it if it still holds"
+            refusal = self._session.refuse(patient) or await self._archive.choose(
+                study_uid, patient_id=patient.patient_id, patient_name=patient.name
+            )
+            if refusal is None:
+                await self._session.begin(patient, study_uid=study_uid)
+            return refusal
+
+    async def choose_scheduled(self, patient: Patient, *, revision: int) -> str | None:
+        """Begin the procedure of a patient of the worklist; returns why not, or None.
+
+        Of the studies that came or will come hers alone are used. ``revision`` is that of the procedure which the
+        person has seen.
+        """
+        async with self._choosing:
+            if revision != self.revision:
+                return "somebody else has acted meanwhile: look again, then repeat it if it still holds"
+            listed = {(step.patient_id, step.patient_name) for step in self._scheduled.steps}
+            if (patient.patient_id, patient.name) not in listed:
+                return "the worklist has nobody of this ID and name today: ask it again"
+            if not patient.patient_id:
+                return "the worklist gives no patient ID: have it corrected there"
+            refusal = self._session.refuse(patient)
+            if refusal is None:
+                await self._session.begin(patient, study_uid="")
+                await self._archive.await_patient(patient)
+            return refusal

@@ -1,0 +1,100 @@
+"""A procedure's report as PDF/A, for an archive: tagged, with its fonts and pictures in it."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import typst
+from PIL import Image, UnidentifiedImageError
+
+from display.report_sheet import FOOTER, Cell, Figure, Section, Sheet, Table, Words
+
+STANDARD: Final = "a-2a"
+"""PDF/A-2, level A (ISO 19005-2): to be kept for decades, and read aloud."""
+
+TEMPLATE: Final = Path(__file__).parent / "report.typ"
+
+
+def write_pdf(sheet: Sheet, *, at: datetime) -> bytes:
+    """Write a report as it is at a time; a picture that is broken is told of in its place."""
+    pictures: dict[str, bytes] = {}
+    told = {
+        "title": sheet.title,
+        "heading": sheet.heading,
+        "simulated": sheet.simulated,
+        "unfinished": sheet.unfinished,
+        "footer": FOOTER,
+        "head": _tell_table(sheet.head),
+        "sections": [_tell_section(each, pictures) for each in sheet.sections],
+    }
+    content = {TEMPLATE.name: TEMPLATE.read_bytes(), "sheet.json": json.dumps(told).encode(), **pictures}
+    with TemporaryDirectory(prefix="radionav-report-") as folder:
+        for name, written in content.items():
+            (Path(folder) / name).write_bytes(written)
+        return typst.compile(
+            Path(folder) / TEMPLATE.name,
+            root=Path(folder),
+            ignore_system_fonts=True,
+            format="pdf",
+            pdf_standards=STANDARD,
+            timestamp=at.astimezone(UTC).replace(microsecond=0),
+        )
+
+
+def _tell_section(section: Section, pictures: dict[str, bytes]) -> dict[str, Any]:
+    figures, broken = [], []
+    for each in section.figures:
+        if _is_whole(each):
+            file = f"picture-{len(pictures)}.{each.kind}"
+            pictures[file] = each.image
+            figures.append({"file": file, "caption": each.caption, "columns": 2 if each.kind == "svg" else 1})
+        else:
+            broken.append(f"The picture of {each.caption} is broken.")
+    return {
+        "title": section.title,
+        "words": " ".join((section.words, *broken)).strip(),
+        "table": _tell_table(section.table) if section.table and section.table.rows else None,
+        "figures": figures,
+    }
+
+
+def _tell_table(table: Table) -> dict[str, Any]:
+    return {
+        "heads": table.heads,
+        "rows": [[{"words": _tell_cell(cell)} for cell in row] for row in table.rows],
+        "is_warning": table.is_warning,
+        "widths": [_weigh(column) for column in zip(*_lines(table), strict=True)],
+    }
+
+
+def _lines(table: Table) -> list[list[str]]:
+    rows = [["".join(words.text for words in cell) for cell in row] for row in table.rows]
+    return [list(table.heads), *rows] if table.heads else rows
+
+
+def _weigh(column: Iterable[str]) -> int:
+    """Give a column its part of the width, by the letters of its longest cell."""
+    return 6 + min(60, max(map(len, column)))
+
+
+def _tell_cell(cell: Cell) -> list[dict[str, str]]:
+    return [_tell(words) for words in cell]
+
+
+def _tell(words: Words) -> dict[str, str]:
+    return {"text": words.text, "look": words.look}
+
+
+def _is_whole(figure: Figure) -> bool:
+    if figure.kind == "svg":
+        return True
+    try:
+        with Image.open(BytesIO(figure.image), formats=["PNG"]) as opened:
+            opened.load()
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return False
+    return True
