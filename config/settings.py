@@ -15,6 +15,7 @@ from devices.dicom.settings import NodeSettings
 from devices.mqtt_broker import Settings as MqttSettings
 from devices.probes.amptek import Settings as AmptekSettings
 from devices.probes.mightyohm import Settings as MightyohmSettings
+from devices.trackers.ndi import Settings as NdiSettings
 from devices.trackers.openigtlink import Settings as OpenIgtLinkSettings
 from navigation.errors import NavigationError
 from navigation.frames import Frame
@@ -28,7 +29,7 @@ DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """Letters, digits, ``-`` and ``_``: a name is a level of an MQTT topic too."""
 
 ProbeSettings = Annotated[AmptekSettings | MightyohmSettings, Field(discriminator="driver")]
-TrackerSettings = OpenIgtLinkSettings
+TrackerSettings = Annotated[NdiSettings | OpenIgtLinkSettings, Field(discriminator="driver")]
 
 LONGEST_SILENCE_S = 0.9
 """Silence of a device that navigation depends on is on the page within a second."""
@@ -234,6 +235,7 @@ class Site(Section):
         procedure = self.procedure.model_copy(update={"database": folder / self.procedure.database})
         update = {
             "probes": probes,
+            "trackers": {name: tracker.beside(folder) for name, tracker in self.trackers.items()},
             "dicom": dicom,
             "display": self.display.beside(folder),
             "navigation": self.navigation and self.navigation.beside(folder),

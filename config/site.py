@@ -48,9 +48,7 @@ def _say(location: Sequence[int | str], kind: str, message: str, schema: Mapping
     parents, key = location[:-1], location[-1] if location else ""
     known = _known_keys(parents, schema)
     # a driver's name stands in the location of its keys, though it is no key of the file
-    is_driver = [
-        place == 2 and location[0] == "probes" and part in _drivers(schema) for place, part in enumerate(location)
-    ]
+    is_driver = [place == 2 and part in _drivers(str(location[0]), schema) for place, part in enumerate(location)]
     named = (
         ".".join(str(part) for part, skipped in zip(location, is_driver, strict=True) if not skipped) or "the file"
     )
@@ -69,16 +67,19 @@ def _say_driver(location: Sequence[int | str], table: object, schema: Mapping[st
     named = ".".join(str(part) for part in location)
     given = {str(key): value for key, value in table.items()} if isinstance(table, Mapping) else {}
     if "driver" in given:
-        nearest = difflib.get_close_matches(str(given["driver"]), _drivers(schema), n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(sorted(_drivers(schema)))}"
+        drivers = _drivers(str(location[0]), schema)
+        nearest = difflib.get_close_matches(str(given["driver"]), drivers, n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(sorted(drivers))}"
         return f"unknown driver {given['driver']!r} in '{named}.driver': {hint}"
     mistyped = difflib.get_close_matches("driver", given, n=1, cutoff=0.5)
     hint = f"; did you mean it by {mistyped[0]!r}?" if mistyped else ""
     return f"key '{named}.driver' is missing{hint}"
 
 
-def _drivers(schema: Mapping[str, Any]) -> set[str]:
-    choices = schema["properties"]["probes"]["additionalProperties"]["discriminator"]["mapping"]
+def _drivers(section: str, schema: Mapping[str, Any]) -> set[str]:
+    """Give the drivers that a section's tables choose from; none where they choose from nothing."""
+    tables = schema["properties"].get(section, {}).get("additionalProperties")
+    choices = tables.get("discriminator", {}).get("mapping", {}) if isinstance(tables, Mapping) else {}
     return set(choices)
 
 

@@ -125,6 +125,36 @@ class Link:
             except OSError as exc:
                 raise self._lost(exc) from exc
 
+    def discard(self) -> None:
+        """Forget what has come and was not read: it answers nothing that is asked from now on."""
+        if self._held > GREATEST_HELD and self._failure is None:
+            self._loop.add_reader(self._descriptor, self._receive)
+        self._chunks.clear()
+        self._held = 0
+
+    async def set_baud_rate(self, baud_rate: int) -> None:
+        """Go on at another speed, bits a second; a network port takes no notice.
+
+        Raises
+        ------
+        DeviceUnavailable
+            Where this port does not have that speed.
+
+        """
+        try:
+            await _in_thread(lambda: setattr(self._port, "baudrate", baud_rate))
+        except (OSError, ValueError, termios.error) as exc:
+            raise DeviceUnavailable(
+                self._device, f"{self._name} cannot do {baud_rate} bits a second ({exc}): choose another baud_rate"
+            ) from exc
+
+    async def send_break(self) -> None:
+        """Hold the line for a quarter of a second; a network port, and a pty, take no notice."""
+        try:
+            await _in_thread(self._port.send_break)
+        except (OSError, termios.error) as exc:
+            raise DeviceUnavailable(self._device, f"{self._name} cannot send a break: {exc}") from exc
+
     async def close(self) -> None:
         """Stop reading and let the port go; what was held is dropped."""
         self._loop.remove_reader(self._descriptor)

@@ -39,6 +39,10 @@ class DeviceSettings(Protocol[Reading_co]):
     def silence_s(self) -> float:
         """Longest time between readings, s; after it the device is shown as silent and opened again."""
 
+    @property
+    def opening_s(self) -> float:
+        """Longest time to open the link and learn who answers, s."""
+
     def connect(self, device: str, *, clock: Clock) -> AbstractAsyncContextManager[Connection[Reading_co]]:
         """Open the link; ``device`` is the name in the site file that readings and errors carry.
 

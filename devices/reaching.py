@@ -20,8 +20,6 @@ from devices.protocols import DeviceSettings
 
 Reading = TypeVar("Reading")
 
-PATIENCE_S = 5.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
@@ -33,9 +31,13 @@ class Reach:
 
 
 async def reach(
-    device: str, settings: DeviceSettings[Reading], *, clock: Clock, patience_s: float = PATIENCE_S
+    device: str, settings: DeviceSettings[Reading], *, clock: Clock, patience_s: float | None = None
 ) -> Reach:
-    """Open a device, wait for its first reading and close it again; every failure becomes a sentence."""
+    """Open a device, wait for its first reading and close it again; every failure becomes a sentence.
+
+    Without ``patience_s`` it has as long as its settings give it to open, and a silence more.
+    """
+    patience_s = patience_s or settings.opening_s + settings.silence_s
     try:
         async with asyncio.timeout(patience_s), settings.connect(device, clock=clock) as connection:
             await anext(aiter(connection))

@@ -46,7 +46,7 @@ class Supervisor(Generic[Reading]):
     jitter
         Gives a number in [0, 1), such as a generator's ``random``: spreads the attempts of several devices.
     connect_s
-        Longest time to open the link and learn who answers, s.
+        Longest time to open the link and learn who answers, s; None: as its settings say.
 
     """
 
@@ -59,7 +59,7 @@ class Supervisor(Generic[Reading]):
         on_health: Callable[[DeviceHealth], None],
         clock: Clock,
         jitter: Callable[[], float],
-        connect_s: float = 5.0,
+        connect_s: float | None = None,
     ) -> None:
         self.device = device
         self._settings = settings
@@ -67,7 +67,7 @@ class Supervisor(Generic[Reading]):
         self._on_health = on_health
         self._clock = clock
         self._jitter = jitter
-        self._connect_s = connect_s
+        self._connect_s = settings.opening_s if connect_s is None else connect_s
         self._state = LinkState.CONNECTING
         self._since_s = clock()
         self._detail = "being opened"

@@ -21,6 +21,7 @@ from simulators.ports import PtyPort, open_pty_port
 from simulators.probes.amptek import SimulatedAmptek
 from simulators.probes.mightyohm import SimulatedMightyOhm
 from simulators.scene import Scene, Surgeon
+from simulators.trackers.measuring import Poses
 from simulators.trackers.openigtlink import SimulatedTracker, serve_tracker
 
 DESCRIPTION = (
@@ -68,6 +69,8 @@ class Theatre:
         Ports of the two instruments.
     tracker
         The OpenIGTLink server.
+    poses
+        Where its tools are, for other trackers that look at the same room.
 
     """
 
@@ -75,6 +78,7 @@ class Theatre:
     probe: PtyPort
     monitor: PtyPort
     tracker: SimulatedTracker
+    poses: Poses
     _folder: Path
     _study_rng: np.random.Generator
 
@@ -156,6 +160,7 @@ async def open_theatre(
             tracker=await stack.enter_async_context(
                 serve_tracker(poses, rng=rng, position_sigma_mm=0.2, rotation_sigma_deg=0.2, clock=clock)
             ),
+            poses=poses,
             _folder=folder,
             _study_rng=study_rng,
         )

@@ -36,3 +36,8 @@ class ProbeSettings(BaseModel):
     tool: str | None = None
     dead_time_s: float = Field(default=0.0, ge=0)
     response: Path | None = None
+
+    @property
+    def opening_s(self) -> float:
+        """Longest time to open the link and learn who answers, s."""
+        return 5.0

@@ -1,5 +1,8 @@
 """What every tracker's entry in the site file has."""
 
+from pathlib import Path
+from typing import Self
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -20,3 +23,12 @@ class TrackerSettings(BaseModel):
 
     label: str = "Tracker"
     silence_s: float = Field(default=0.5, gt=0, le=0.9)
+
+    @property
+    def opening_s(self) -> float:
+        """Longest time to open the link and learn who answers, s."""
+        return 5.0
+
+    def beside(self, folder: Path) -> Self:  # noqa: ARG002 - for those that name files
+        """Take relative paths as relative to ``folder``, where the site file lies."""
+        return self

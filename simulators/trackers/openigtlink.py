@@ -6,9 +6,9 @@ each quarter of a second in which it has nothing else to say. A client may ask f
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 
@@ -25,11 +25,8 @@ from devices.trackers.igtl_bodies import (
     Transform,
     elements_of,
 )
-from navigation.frames import Frame
 from navigation.transforms import RigidTransform
-
-Poses: TypeAlias = Callable[[float], Mapping[str, RigidTransform | None]]
-"""Gives each tool's ``tracker_from_tool`` at a time of the clock, s; None for one that is out of sight."""
+from simulators.trackers.measuring import Poses, measure
 
 KEEP_ALIVE_S = 0.25
 UNSENT_LIMIT_BYTES = 1 << 16
@@ -69,7 +66,7 @@ class SimulatedTracker:
         self._kind = kind
         self._version: Literal[1, 2] = version
         self._position_sigma_mm = position_sigma_mm
-        self._rotation_sigma_rad = np.radians(rotation_sigma_deg)
+        self._rotation_sigma_rad = float(np.radians(rotation_sigma_deg))
         self._is_waiting_for_start = is_waiting_for_start
         self._rng = rng
         self._clock = clock
@@ -155,17 +152,11 @@ class SimulatedTracker:
         return message.to_bytes()
 
     def _measured(self, pose: RigidTransform) -> RigidTransform:
-        """Add the tracker's noise: normal in position, and in rotation about each of the tool's axes."""
-        turn_rad = self._rng.normal(0.0, self._rotation_sigma_rad, 3)
-        turned = RigidTransform.from_quaternion(
-            (1.0, *(turn_rad / 2)), np.zeros(3), to=Frame.TOOL, from_=Frame.TOOL
-        )
-        shift_mm = self._rng.normal(0.0, self._position_sigma_mm, 3)
-        return RigidTransform(
-            to=pose.to,
-            from_=pose.from_,
-            rotation=(pose.rotation @ turned.rotation),
-            translation_mm=pose.translation_mm + shift_mm,
+        return measure(
+            pose,
+            position_sigma_mm=self._position_sigma_mm,
+            rotation_sigma_rad=self._rotation_sigma_rad,
+            rng=self._rng,
         )
 
 

@@ -83,6 +83,11 @@ def test_every_commented_key_of_the_shipped_file_exists(tmp_path: Path) -> None:
             'drvier = "mightyohm"',
             "key 'probes.monitor.driver' is missing; did you mean it by 'drvier'?",
         ),
+        (
+            'driver = "openigtlink"',
+            'driver = "openigtlnk"',
+            "unknown driver 'openigtlnk' in 'trackers.camera.driver': did you mean 'openigtlink'?",
+        ),
         ("[1.0, 0.0, 0.0, 0.0],", "[-1.0, 0.0, 0.0, 0.0],", "navigation.tool_from_tip: the matrix mirrors"),
         ("[dicom]", '[navigation.tip]\nfile = "tip.json"\n[dicom]', "both say where the tip is"),
         ("window_kev = [126.0, 154.0]", "window_kev = [120.0, 154.0]", "a calibration holds for one window"),
@@ -100,6 +105,45 @@ def test_a_mistake_is_named(tmp_path: Path, right: str, wrong: str, sentence: st
         read(tmp_path, SHIPPED.replace(right, wrong, 1))
     assert sentence in str(refused.value)
     assert str(tmp_path / "site.toml") in str(refused.value)
+
+
+NDI = """[trackers.camera]
+driver = "ndi"
+port = "socket://polaris.hospital.example:8765"
+[trackers.camera.tools]
+Probe = { rom = "probe.rom" }
+Patient = { rom = "patient.rom", mobility = "static" }
+
+[navigation]"""
+
+
+def with_ndi(text: str) -> str:
+    """The shipped site file with an NDI tracker in place of the one over OpenIGTLink."""
+    start, end = text.index("[trackers.camera]"), text.index("[navigation]")
+    return text[:start] + NDI + text[end + len("[navigation]") :]
+
+
+def test_an_ndi_tracker_can_navigate(tmp_path: Path) -> None:
+    """Its tools are tables that name files beside the site file; mistakes in them are named by their place."""
+    site = read(tmp_path, with_ndi(SHIPPED))
+    tools = site.trackers["camera"].tools
+    assert isinstance(tools, dict)
+    assert {name: tool.rom for name, tool in tools.items()} == {
+        "Probe": tmp_path / "probe.rom",
+        "Patient": tmp_path / "patient.rom",
+    }
+    for right, wrong, sentence in (
+        (
+            '"patient.rom",',
+            '"patient.rom", mobilty = "static",',
+            "'trackers.camera.tools.Patient.mobilty': did you",
+        ),
+        ("Patient = {", "Pateint = {", "trackers.camera.tools does not list 'Patient'"),
+        ("socket://", "tcp://", "trackers.camera.port: 'tcp://polaris.hospital.example:8765' is no port"),
+    ):
+        with pytest.raises(SiteFileError) as refused:
+            read(tmp_path, with_ndi(SHIPPED).replace(right, wrong, 1))
+        assert sentence in str(refused.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import socket
 import struct
 import termios
 import tty
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -254,3 +254,48 @@ async def test_a_driver_that_does_not_read_stops_the_flow_and_loses_nothing() ->
                 received += (await link.read()).received
             await sending
     assert received == sent
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the loop run until something holds."""
+    while not holds():  # noqa: ASYNC110 - what a link holds is known by looking
+        await asyncio.sleep(0)
+
+
+async def test_what_has_come_can_be_forgotten() -> None:
+    """Bytes that came before a question are not its answer; those that come after are read as ever."""
+    with pty_pair() as (ours, path):
+        async with asyncio.timeout(30), open_link(path, device="camera") as link:
+            os.write(ours, b"late answer")
+            await until(lambda: link._held > 0)
+            link.discard()
+            os.write(ours, b"answer")
+            assert (await link.read()).received == b"answer"
+
+
+async def test_a_full_link_that_forgets_reads_on() -> None:
+    """What was held up because nobody read comes once it is forgotten."""
+    async with asyncio.timeout(60), listener() as server:
+        port = server.getsockname()[1]
+        async with open_link(f"socket://127.0.0.1:{port}", device="camera") as link:
+            sender, _ = server.accept()
+            with sender:
+                flood = bytes(GREATEST_HELD + 65536) + b"x"
+                sent = asyncio.ensure_future(asyncio.to_thread(sender.sendall, flood))
+                await until(lambda: link._held > GREATEST_HELD)
+                link.discard()
+                received = b""
+                while not received.endswith(b"x"):
+                    received = (await link.read()).received
+                await sent
+
+
+async def test_a_port_changes_its_speed() -> None:
+    """The speed is that of the terminal afterwards; one that no port has is refused with the key to change."""
+    with pty_pair() as (_, path):
+        async with asyncio.timeout(30), open_link(path, device="camera") as link:
+            await link.set_baud_rate(115200)
+            assert termios.tcgetattr(link._descriptor)[4:6] == [termios.B115200, termios.B115200]
+            await link.send_break()  # a pty takes no notice
+            with pytest.raises(DeviceUnavailable, match=r"cannot do -1 bits a second.*another baud_rate"):
+                await link.set_baud_rate(-1)

@@ -24,7 +24,7 @@ from simulators.probes.mightyohm import SimulatedMightyOhm
 class Watched:
     """A supervised device, with all that it has published."""
 
-    def __init__(self, settings: DeviceSettings[CountReading], *, connect_s: float = 5.0) -> None:
+    def __init__(self, settings: DeviceSettings[CountReading], *, connect_s: float | None = None) -> None:
         self.readings: list[CountReading] = []
         self.healths: list[DeviceHealth] = []
         self._changed = asyncio.Event()
@@ -66,7 +66,9 @@ class Watched:
 
 
 @asynccontextmanager
-async def watched(settings: DeviceSettings[CountReading], *, connect_s: float = 5.0) -> AsyncIterator[Watched]:
+async def watched(
+    settings: DeviceSettings[CountReading], *, connect_s: float | None = None
+) -> AsyncIterator[Watched]:
     """Supervise a device, and cancel it at the end."""
     device = Watched(settings, connect_s=connect_s)
     running = asyncio.create_task(device.supervisor.run())

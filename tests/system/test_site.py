@@ -19,8 +19,10 @@ import pytest
 import config
 from devices.clock import monotonic
 from display.messages import GuidanceNotice, HealthNotice, Hello, State
+from simulators.ports import open_tcp_port
 from simulators.scene import sentinel_node_scene
-from simulators.theatre import Theatre, open_theatre
+from simulators.theatre import PATIENT_TOOL, PROBE_TOOL, Theatre, open_theatre
+from simulators.trackers.ndi import SimulatedNdi
 from tests.devices.mosquitto_peer import Broker, free_port, started
 from tests.system.running import PATIENCE_S, Display, Service, device, finish, is_live, looking, running, summary
 
@@ -113,6 +115,37 @@ async def test_check_finds_every_device_that_is_there(tmp_path: Path) -> None:
     assert all(sentence.startswith("ok ") for sentence in found.values())
     assert "Amptek DP5, serial number 12345" in found["gamma"]
     assert code == 0
+
+
+async def test_an_ndi_tracker_takes_the_place_of_the_other(tmp_path: Path) -> None:
+    """By the site file alone: ``check`` names an NDI tracker, and the room navigates by its poses."""
+    roms = {b"NDI\0probe": PROBE_TOOL, b"NDI\0patient": PATIENT_TOOL}
+    for rom, tool in roms.items():
+        (tmp_path / f"{tool}.rom").write_bytes(rom)
+    async with theatre(tmp_path) as devices:
+        instrument = SimulatedNdi(
+            devices.poses, rng=np.random.default_rng(6), powered_at_s=monotonic(), roms=roms, position_sigma_mm=0.1
+        )
+        async with open_tcp_port(instrument) as port:
+            site = write_site(tmp_path, devices)
+            content = site.read_text()
+            start, end = content.index("[trackers.camera]"), content.index("[navigation]")
+            tools = "\n".join(f'{tool} = {{ rom = "{tool}.rom" }}' for tool in roms.values())
+            table = f'driver = "ndi"\nport = "{port.url}"\nsilence_s = 0.8\n[trackers.camera.tools]\n{tools}\n'
+            site.write_text(f"{content[:start]}[trackers.camera]\n{table}\n{content[end:]}")
+            _, output, _ = await asyncio.to_thread(finish, "check", "--config", site, folder=tmp_path)
+            (camera,) = [line for line in output.splitlines() if line.startswith("camera ")]
+            assert "ok    delivers readings (Polaris Vega Control Firmware (SIMULATED), serial number" in camera
+            with running("--config", site, *ON_FREE_PORTS, folder=tmp_path) as service:
+                address = await asyncio.to_thread(lambda: service.display)
+                with looking(address) as display:
+                    await wait(lambda: display.until(lambda state: state.pose and is_live("camera")(state)))
+                    newest = display.states[-1].pose
+                    assert newest is not None
+                    assert newest.tracker_error_mm == pytest.approx(0.12)
+                service.terminate()
+                assert await asyncio.to_thread(service.ended) == 0
+                assert "Traceback" not in service.complaints
 
 
 def test_check_says_for_each_missing_device_what_to_do(tmp_path: Path) -> None:

@@ -1,0 +1,266 @@
+"""An NDI tracker at the other end of a wire: the combined API, byte for byte, for one host.
+
+It has the states that hosts trip over: nothing before INIT, no set-up while it tracks, no poses before TSTART,
+port handles that must be loaded, initialised and enabled. Hang it into ``simulators.ports``.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+
+import numpy as np
+
+from devices.errors import FrameError
+from devices.framing import LineSplitter
+from devices.trackers.ndi_frames import CameraFrames, FrameTool
+from devices.trackers.ndi_protocol import Command, binary_answer, text_answer
+from devices.trackers.ndi_reports import NdiPose, Report, ToolReport
+from navigation.transforms import RigidTransform
+from simulators.trackers.measuring import Poses, measure
+from simulators.trackers.ndi_handles import Port, PortHandles, Refused
+
+VERSION = (
+    "Polaris Vega Control Firmware (SIMULATED)\n"
+    "NDI S/N: SIM-00217\n"
+    "Characterization Date: 03/21/24\n"
+    "Freeze Tag: Vega Rev 003.007\n"
+    "Freeze Date: 06/15/23\n"
+    "(C) Northern Digital Inc.\n"
+)
+RESIDUAL_MM = 0.12
+UNKNOWN, BAD_CRC, WRONG_PARAMETERS, WRONG_MODE, NOT_INITIALISED = 0x01, 0x04, 0x07, 0x0C, 0x10
+TOO_FEW_MARKERS = 13
+
+
+class _Mode(Enum):
+    ON = auto()
+    SET_UP = auto()
+    TRACKING = auto()
+
+
+class SimulatedNdi:
+    """The instrument. Change what it does by its attributes and methods.
+
+    Parameters
+    ----------
+    poses
+        Where the tools are at a time of the clock.
+    roms
+        Tool by the content of its definition file: what the camera finds when it looks for these markers.
+    wired
+        Tool by the serial number of its plug.
+    rate_hz
+        Camera frames a second.
+    position_sigma_mm, rotation_sigma_deg
+        Standard deviation of the noise, for each axis.
+    powered_at_s
+        When it was switched on: time of frame 0.
+
+    Attributes
+    ----------
+    beeps
+        How often it has beeped.
+    baud_code
+        COMM's digit for the speed that it listens at.
+    is_deaf
+        Whether it listens at another speed than the host's, so that it hears only a break.
+    is_frozen
+        Where true, the camera measures no more frames; answers go on.
+    system_status
+        What it says of itself in TX and BX.
+    port_bits
+        Bits of a tool's port status that are on besides (out of volume, switches).
+    alerts
+        What BX2 tells once.
+    damages
+        How many of the next answers go out with one bit turned.
+
+    """
+
+    def __init__(
+        self,
+        poses: Poses,
+        *,
+        rng: np.random.Generator,
+        powered_at_s: float,
+        roms: Mapping[bytes, str] | None = None,
+        wired: Mapping[str, str] | None = None,
+        rate_hz: float = 60.0,
+        position_sigma_mm: float = 0.0,
+        rotation_sigma_deg: float = 0.0,
+    ) -> None:
+        self.beeps = 0
+        self.baud_code = "0"
+        self.is_deaf = False
+        self.is_frozen = False
+        self.system_status = 0
+        self.port_bits: dict[str, int] = {}
+        self.alerts: list[tuple[int, int]] = []
+        self.damages = 0
+        self.asked: deque[Command] = deque(maxlen=1000)
+        """What the host asked, newest last."""
+        self._poses = poses
+        self._rng = rng
+        self._powered_at_s = powered_at_s
+        self._handles = PortHandles(roms=roms or {}, wired=wired or {})
+        self._always: Mapping[str, Callable[[str], str]] = {
+            "INIT": self._initialise,
+            "RESET": self._reset,
+            "VER": lambda _: VERSION,
+            "BEEP": self._beep,
+            "COMM": self._change_speed,
+        }
+        self._rate_hz = rate_hz
+        self._sigmas = {
+            "position_sigma_mm": position_sigma_mm,
+            "rotation_sigma_rad": float(np.radians(rotation_sigma_deg)),
+        }
+        self._dropped: set[str] = set()
+        self._errors: dict[str, int] = {}
+        self._unasked = b""
+        self._frame = 0
+        self._told_frame = -1
+        self._seen: dict[str, NdiPose] = {}
+        self._lines = LineSplitter(greatest_length=4096)
+        self._mode = _Mode.ON
+
+    def drop(self, tool: str) -> None:
+        """Take a tool out of sight."""
+        self._dropped.add(tool)
+
+    def restore(self, tool: str) -> None:
+        """Bring it back."""
+        self._dropped.discard(tool)
+
+    def refuse(self, name: str, code: int) -> None:
+        """Answer the next command of this name with an error."""
+        self._errors[name] = code
+
+    def restart(self) -> None:
+        """Start anew, as after a break or with the power: say RESET and know nothing any more."""
+        self._restart()
+        self._unasked += text_answer(b"RESET")
+
+    def unplug(self, tool: str) -> None:
+        """Take a tool's handle away."""
+        self._handles.unplug(tool)
+
+    def receive(self, sent: bytes, now_s: float) -> bytes:
+        """Take what the host sent; give the answers to the commands that it ends."""
+        if self.is_deaf:
+            return b""
+        return b"".join(self._answer(line.raw, now_s) for line in self._lines.feed(sent, now_s))
+
+    def tick(self, now_s: float) -> bytes:  # noqa: ARG002 - it speaks unasked only when it starts
+        """Give what it says unasked."""
+        unasked, self._unasked = self._unasked, b""
+        return unasked
+
+    def _restart(self) -> None:
+        self._mode = _Mode.ON
+        self._handles.clear()
+        self.is_deaf = False
+        self.baud_code = "0"
+
+    def _answer(self, raw: bytes, now_s: float) -> bytes:
+        try:
+            answer = self._obey(Command.from_bytes(raw), now_s)
+        except FrameError:
+            answer = text_answer(b"ERROR%02X" % BAD_CRC)
+        except Refused as exc:
+            answer = text_answer(b"ERROR%02X" % exc.args[0])
+        if self.damages:
+            self.damages -= 1
+            middle = len(answer) // 2
+            answer = answer[:middle] + bytes([answer[middle] ^ 1]) + answer[middle + 1 :]
+        return answer
+
+    def _obey(self, command: Command, now_s: float) -> bytes:
+        self.asked.append(command)
+        if command.name in self._errors:
+            raise Refused(self._errors.pop(command.name))
+        if command.name in self._always:
+            return text_answer(self._always[command.name](command.arguments).encode("ascii"))
+        if self._mode is _Mode.ON:
+            raise Refused(NOT_INITIALISED)
+        is_tracking = self._mode is _Mode.TRACKING
+        if command.name in {"TX", "BX", "BX2", "TSTOP"}:
+            if not is_tracking:
+                raise Refused(WRONG_MODE)
+            return self._track(command, now_s)
+        if is_tracking:
+            raise Refused(WRONG_MODE)
+        if command.name == "TSTART":
+            self._mode = _Mode.TRACKING
+            return text_answer(b"OKAY")
+        return text_answer(self._handles.obey(command).encode("ascii"))
+
+    def _initialise(self, _: str) -> str:
+        self._mode = _Mode.SET_UP
+        self._handles.initialise_all()
+        return "OKAY"
+
+    def _reset(self, _: str) -> str:
+        self._restart()
+        return "RESET"
+
+    def _beep(self, times: str) -> str:
+        self.beeps += int(times)
+        return "1"
+
+    def _change_speed(self, parameters: str) -> str:
+        self.baud_code = parameters[:1]
+        return "OKAY"
+
+    def _track(self, command: Command, now_s: float) -> bytes:
+        if command.name == "TSTOP":
+            self._mode = _Mode.SET_UP
+            return text_answer(b"OKAY")
+        self._look(now_s)
+        if command.name == "BX2":
+            return binary_answer(self._frames().to_bytes())
+        if command.arguments not in {"", "0001", "0801"}:
+            raise Refused(WRONG_PARAMETERS)
+        tools = tuple(self._report(handle, port) for handle, port in self._handles.ports.items())
+        report = Report(tools=tools, system_status=self.system_status)
+        return binary_answer(report.to_bx()) if command.name == "BX" else text_answer(report.to_tx())
+
+    def _look(self, now_s: float) -> None:
+        """Measure the newest frame, once: whoever asks again before the next is told the same."""
+        frame = int((now_s - self._powered_at_s) * self._rate_hz)
+        if self.is_frozen or (self._seen and frame == self._frame):
+            return
+        self._frame = frame
+        poses = self._poses(self._powered_at_s + frame / self._rate_hz)
+        self._seen = {tool: self._measured(pose) for tool, pose in poses.items() if pose is not None}
+
+    def _measured(self, pose: RigidTransform) -> NdiPose:
+        seen = measure(pose, rng=self._rng, **self._sigmas)
+        return NdiPose(
+            wxyz=tuple(seen.quaternion_wxyz.tolist()),
+            position_mm=tuple(seen.translation_mm.tolist()),
+            error_mm=RESIDUAL_MM,
+        )
+
+    def _report(self, handle: int, port: Port) -> ToolReport:
+        if not port.is_enabled:
+            return ToolReport(handle=handle, pose=None, status=port.status, frame=self._frame, is_disabled=True)
+        return ToolReport(
+            handle=handle,
+            pose=None if port.tool in self._dropped else self._seen.get(port.tool),
+            status=port.status | self.port_bits.get(port.tool, 0),
+            frame=self._frame,
+        )
+
+    def _frames(self) -> CameraFrames:
+        alerts, self.alerts = tuple(self.alerts), []
+        if self._frame == self._told_frame:
+            return CameraFrames(tools=(), alerts=alerts)
+        self._told_frame = self._frame
+        tools = []
+        for handle, port in self._handles.ports.items():
+            if port.is_enabled:
+                pose = None if port.tool in self._dropped else self._seen.get(port.tool)
+                state = 0 if pose is not None else TOO_FEW_MARKERS
+                tools.append(FrameTool(handle=handle, pose=pose, status=state, frame=self._frame))
+        return CameraFrames(tools=tuple(tools), alerts=alerts)
