@@ -14,7 +14,12 @@ from config.nuclides import load_nuclides
 from devices.dicom.settings import NodeSettings
 from devices.mqtt_broker import Settings as MqttSettings
 from devices.probes.amptek import Settings as AmptekSettings
+from devices.probes.gammascout import Settings as GammaScoutSettings
+from devices.probes.gmc import Settings as GmcSettings
+from devices.probes.ludlum375 import Settings as Ludlum375Settings
 from devices.probes.mightyohm import Settings as MightyohmSettings
+from devices.probes.radeye import Settings as RadEyeSettings
+from devices.probes.radpro import Settings as RadProSettings
 from devices.trackers.openigtlink import Settings as OpenIgtLinkSettings
 from navigation.errors import NavigationError
 from navigation.frames import Frame
@@ -27,7 +32,16 @@ Rows = tuple[Row, Row, Row, Row]
 DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """Letters, digits, ``-`` and ``_``: a name is a level of an MQTT topic too."""
 
-ProbeSettings = Annotated[AmptekSettings | MightyohmSettings, Field(discriminator="driver")]
+ProbeSettings = Annotated[
+    AmptekSettings
+    | GammaScoutSettings
+    | GmcSettings
+    | Ludlum375Settings
+    | MightyohmSettings
+    | RadEyeSettings
+    | RadProSettings,
+    Field(discriminator="driver"),
+]
 TrackerSettings = OpenIgtLinkSettings
 
 LONGEST_SILENCE_S = 0.9
