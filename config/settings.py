@@ -20,6 +20,7 @@ from devices.probes.ludlum375 import Settings as Ludlum375Settings
 from devices.probes.mightyohm import Settings as MightyohmSettings
 from devices.probes.radeye import Settings as RadEyeSettings
 from devices.probes.radpro import Settings as RadProSettings
+from devices.probes.sheet_dialogue import Settings as SheetSettings
 from devices.trackers.openigtlink import Settings as OpenIgtLinkSettings
 from navigation.errors import NavigationError
 from navigation.frames import Frame
@@ -39,7 +40,8 @@ ProbeSettings = Annotated[
     | Ludlum375Settings
     | MightyohmSettings
     | RadEyeSettings
-    | RadProSettings,
+    | RadProSettings
+    | SheetSettings,
     Field(discriminator="driver"),
 ]
 TrackerSettings = OpenIgtLinkSettings
@@ -209,6 +211,14 @@ class ProcedureSettings(Section):
     )
 
 
+def _placed(probe: ProbeSettings, folder: Path) -> dict[str, Path | None]:
+    """Give the files that a probe names, taken as relative to ``folder``."""
+    files: dict[str, Path | None] = {"response": probe.response and folder / probe.response}
+    if isinstance(probe, SheetSettings):
+        files["sheet"] = folder / probe.sheet
+    return files
+
+
 class SiteSettings(Section):
     """The room."""
 
@@ -234,10 +244,7 @@ class Site(Section):
 
     def beside(self, folder: Path) -> Self:
         """Take relative paths as relative to ``folder``, where the site file lies."""
-        probes = {
-            name: probe.model_copy(update={"response": probe.response and folder / probe.response})
-            for name, probe in self.probes.items()
-        }
+        probes = {name: probe.model_copy(update=_placed(probe, folder)) for name, probe in self.probes.items()}
         dicom = self.dicom and self.dicom.beside(folder)
         mqtt = self.mqtt and self.mqtt.model_copy(
             update={

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from math import inf
 
 from devices.clock import Clock
 from devices.errors import DeviceUnavailable
-from devices.links import Character, Link, open_link
+from devices.links import Character, Chunk, Link, open_link
 from devices.probes.dialogue import Dialogue
 from devices.readings import CountReading
 
@@ -17,9 +17,25 @@ FAREWELL_S = 0.2
 
 
 class Conversation:
-    """An open instrument: iterate to receive its readings."""
+    """An open instrument: iterate to receive its readings.
 
-    def __init__(self, link: Link, dialogue: Dialogue, *, clock: Clock) -> None:
+    Parameters
+    ----------
+    link
+        Where its bytes come from; the conversation is its one reader.
+    dialogue
+        What it says and understands.
+    clock
+        The one that stamps the link's chunks.
+    on_chunk
+        Sees each chunk before the dialogue does.
+
+    """
+
+    def __init__(
+        self, link: Link, dialogue: Dialogue, *, clock: Clock, on_chunk: Callable[[Chunk], None] | None = None
+    ) -> None:
+        self._on_chunk = on_chunk
         self._link = link
         self._dialogue = dialogue
         self._clock = clock
@@ -69,6 +85,8 @@ class Conversation:
                 chunk = await self._link.read()
         except TimeoutError:
             return
+        if self._on_chunk is not None:
+            self._on_chunk(chunk)
         self._dialogue.feed(chunk.received, chunk.arrived_at_s)
 
     async def _send(self) -> None:

@@ -15,6 +15,7 @@ full and hold the interval that was set.
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import inf
 from typing import Final, Literal
 
 from pydantic import Field
@@ -48,6 +49,7 @@ class GammaScout(Dialogue):
         self._dead_time_s = settings.dead_time_s
         self._splitter = LineSplitter(greatest_length=64)
         self._rejected_before = 0
+        self._before_s = -inf
 
     @property
     def rejected(self) -> int:
@@ -68,9 +70,11 @@ class GammaScout(Dialogue):
         if STATUS.fullmatch(frame.raw):  # of a question that was asked twice
             return
         match = PULSES.fullmatch(frame.raw)
-        if match is None:
+        # what comes sooner than half an interval after a line is that line again, and its pulses were counted
+        if match is None or frame.began_at_s - self._before_s < INTERVAL_S / 2:
             self._refused += 1
             return
+        self._before_s = frame.began_at_s
         counts = int(match[1], 16)
         if counts == GREATEST_PULSES:
             status = CountStatus.SATURATED

@@ -139,7 +139,8 @@ class Settings(ProbeSettings):
     time_constant_s
         Of its rate meter, s: its response time to 90 % divided by 2.3.
     silence_s
-        Above the 2 s from dump to dump: it monitors a room, and never navigates.
+        A reading wants two dumps, 2 s apart, so the first comes after 4 s at the latest: it monitors a room, and
+        never navigates.
 
     """
 
@@ -147,7 +148,7 @@ class Settings(ProbeSettings):
     baud_rate: Literal[300, 1200, 2400, 4800, 9600, 19200] = 9600
     cps_per_unit: float = Field(gt=0)
     time_constant_s: float = Field(gt=0)
-    silence_s: float = Field(default=2.8, gt=PERIOD_S, le=3.0)
+    silence_s: float = Field(default=4.5, gt=2 * PERIOD_S, le=5.0)
 
     def dialogue(self, device: str) -> Ludlum375:
         """Give the talk with it, without a wire."""

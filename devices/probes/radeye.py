@@ -146,7 +146,9 @@ class RadEye(Dialogue):
         while (length := self._length()) is not None:
             frame = self._held.take(length)
             line = frame.raw.rstrip(b"\n")
-            if line and (line != PROMPT or self._is_waking):
+            if line.startswith(STX) and not line.endswith(ETX):
+                self._refused += 1
+            elif line and (line != PROMPT or self._is_waking):
                 frames.append(Frame(raw=line, began_at_s=frame.began_at_s))
         return frames
 
@@ -159,14 +161,15 @@ class RadEye(Dialogue):
         """Length of what stands first: a report, a prompt or a line; None while it is not whole."""
         if not len(self._held):
             return None
-        if self._held.peek(1) == PROMPT:
+        begun = self._held.peek(GREATEST_HELD)
+        if begun.startswith(PROMPT):
             return 1
-        ends = [self._held.find(ETX) + 1] if self._held.peek(1) == STX else [self._held.find(b"\n") + 1]
-        ends.append(self._held.peek(GREATEST_HELD).find(STX, 1))  # a new report begins: what is before it is over
+        ends = [begun.find(ETX) + 1] if begun.startswith(STX) else [begun.find(b"\n") + 1]
+        ends.append(begun.find(STX, 1))  # a new report begins: what is before it is over
         found = [end for end in ends if end > 0]
         if found:
             return min(found)
-        return len(self._held) if len(self._held) >= GREATEST_HELD else None
+        return len(begun) if len(begun) == GREATEST_HELD else None
 
     def _opened(self, now_s: float) -> None:  # noqa: ARG002 - the instrument keeps its own time
         _, first, _, second, _, report = self._answers

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from simulators.probes.counting import Counter
 
-STEPS = 20
+STEPS = 8
 """Steps in each period: events in one are weighted alike."""
 
 
