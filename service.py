@@ -68,7 +68,10 @@ from devices.dicom.settings import NodeSettings
 from devices.dicom.study import ReceivedStudy
 from devices.dicom.web.access import TokenUnusable
 from devices.errors import DeviceError
+from devices.links import check_port
 from devices.mqtt import MqttPublisher
+from devices.probes.sheet import SheetError, read_sheet
+from devices.probes.trying import try_sheet
 from devices.reaching import Reach, reach, reach_broker, reach_index, reach_node, reach_peer
 from devices.readings import DeviceHealth
 from display.access.admission import AccessFiles, Admission
@@ -714,6 +717,29 @@ def person(
         change_person(access.people, name, role=None if remove else role, secret=secret)
     except PeopleUnusable as exc:
         _fail(str(exc))
+
+
+instrument = typer.Typer(help="Instruments without a driver: a sheet that describes one, tried on its port.")
+radionav.add_typer(instrument, name="instrument")
+
+
+@instrument.command("try")
+def try_instrument(
+    sheet: Annotated[Path, typer.Argument(help="The instrument's sheet, TOML: docs/instruments/sheets.md.")],
+    *,
+    port: Annotated[str, typer.Option(help="/dev/serial/by-id/…, or socket://host:port of a serial server.")],
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long.")] = 15.0,
+) -> None:
+    """Show raw bytes beside what a sheet makes of them; exit status 0 only if it is fit for the site file."""
+    _log_to_stderr(logging.WARNING)
+    try:
+        trial = asyncio.run(
+            try_sheet(read_sheet(sheet), check_port(port), seconds=seconds, clock=monotonic, say=print)
+        )
+    except (SheetError, DeviceError, ValueError) as exc:
+        _fail(str(exc))
+    print(trial.identity + ": " * bool(trial.identity) + trial.sentence())
+    raise typer.Exit(0 if trial.is_good else 1)
 
 
 @radionav.command()

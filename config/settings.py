@@ -14,7 +14,13 @@ from config.nuclides import load_nuclides
 from devices.dicom.settings import NodeSettings
 from devices.mqtt_broker import Settings as MqttSettings
 from devices.probes.amptek import Settings as AmptekSettings
+from devices.probes.gammascout import Settings as GammaScoutSettings
+from devices.probes.gmc import Settings as GmcSettings
+from devices.probes.ludlum375 import Settings as Ludlum375Settings
 from devices.probes.mightyohm import Settings as MightyohmSettings
+from devices.probes.radeye import Settings as RadEyeSettings
+from devices.probes.radpro import Settings as RadProSettings
+from devices.probes.sheet_dialogue import Settings as SheetSettings
 from devices.trackers.ndi import Settings as NdiSettings
 from devices.trackers.openigtlink import Settings as OpenIgtLinkSettings
 from navigation.errors import NavigationError
@@ -28,7 +34,17 @@ Rows = tuple[Row, Row, Row, Row]
 DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """Letters, digits, ``-`` and ``_``: a name is a level of an MQTT topic too."""
 
-ProbeSettings = Annotated[AmptekSettings | MightyohmSettings, Field(discriminator="driver")]
+ProbeSettings = Annotated[
+    AmptekSettings
+    | GammaScoutSettings
+    | GmcSettings
+    | Ludlum375Settings
+    | MightyohmSettings
+    | RadEyeSettings
+    | RadProSettings
+    | SheetSettings,
+    Field(discriminator="driver"),
+]
 TrackerSettings = Annotated[NdiSettings | OpenIgtLinkSettings, Field(discriminator="driver")]
 
 LONGEST_SILENCE_S = 0.9
@@ -196,6 +212,14 @@ class ProcedureSettings(Section):
     )
 
 
+def _placed(probe: ProbeSettings, folder: Path) -> dict[str, Path | None]:
+    """Give the files that a probe names, taken as relative to ``folder``."""
+    files: dict[str, Path | None] = {"response": probe.response and folder / probe.response}
+    if isinstance(probe, SheetSettings):
+        files["sheet"] = folder / probe.sheet
+    return files
+
+
 class SiteSettings(Section):
     """The room."""
 
@@ -221,10 +245,7 @@ class Site(Section):
 
     def beside(self, folder: Path) -> Self:
         """Take relative paths as relative to ``folder``, where the site file lies."""
-        probes = {
-            name: probe.model_copy(update={"response": probe.response and folder / probe.response})
-            for name, probe in self.probes.items()
-        }
+        probes = {name: probe.model_copy(update=_placed(probe, folder)) for name, probe in self.probes.items()}
         dicom = self.dicom and self.dicom.beside(folder)
         mqtt = self.mqtt and self.mqtt.model_copy(
             update={

@@ -8,6 +8,7 @@ was understood, says when the instrument spoke.
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from devices.errors import FrameError
 
@@ -110,6 +111,54 @@ class LineSplitter:
             self._held.drop(len(self._held))
             self._is_skipping = True
             self.rejected += 1
+
+
+class GapSplitter:
+    """Cut a stream where it pauses: for instruments whose bytes have neither mark nor length.
+
+    What the bytes are is not looked at. A burst is over once ``gap_s`` have passed behind its last byte: with the
+    next chunk, or with ``settle``, which is worth calling at ``settle_at_s``.
+
+    Parameters
+    ----------
+    gap_s
+        Pause between bursts, s: longer than any within one, shorter than between two.
+    greatest_length
+        Longest burst, bytes. What is longer is dropped up to the next pause and counted as rejected.
+
+    """
+
+    def __init__(self, *, gap_s: float, greatest_length: int) -> None:
+        self._gap_s = gap_s
+        self._greatest_length = greatest_length
+        self._held = Arrivals()
+        self._is_skipping = False
+        self._last_s = -inf
+        self.rejected = 0
+
+    @property
+    def settle_at_s(self) -> float:
+        """When the burst in hand is over if nothing comes; infinite where there is none."""
+        return self._last_s + self._gap_s if len(self._held) else inf
+
+    def feed(self, chunk: bytes, arrived_at_s: float) -> list[Frame]:
+        """Take a chunk whose first byte came at ``arrived_at_s``; give the burst that was over before it."""
+        bursts = self.settle(arrived_at_s)
+        if arrived_at_s - self._last_s >= self._gap_s:
+            self._is_skipping = False
+        self._last_s = arrived_at_s
+        if self._is_skipping:
+            return bursts
+        self._held.append(chunk, arrived_at_s)
+        if len(self._held) > self._greatest_length:
+            self._held.drop(len(self._held))
+            self._is_skipping = True
+            self.rejected += 1
+        return bursts
+
+    def settle(self, now_s: float) -> list[Frame]:
+        """Give the burst that is over by now, if there is one."""
+        return [self._held.take(len(self._held))] if now_s >= self.settle_at_s else []
 
 
 class PacketSplitter:

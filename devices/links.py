@@ -19,7 +19,7 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import serial
@@ -35,6 +35,9 @@ log = structlog.get_logger()
 
 GREATEST_HELD = 1 << 20
 """Bytes held for a driver that does not read; beyond it the kernel's buffer, then the instrument, must wait."""
+
+Character: TypeAlias = Literal["8N1", "7E1", "7E2"]
+"""Data bits, parity and stop bits of a character on the line."""
 
 Result = TypeVar("Result")
 
@@ -214,9 +217,9 @@ class Link:
 
 @asynccontextmanager
 async def open_link(
-    url: str, *, device: str, baud_rate: int = 9600, clock: Clock = monotonic
+    url: str, *, device: str, baud_rate: int = 9600, character: Character = "8N1", clock: Clock = monotonic
 ) -> AsyncIterator[Link]:
-    """Open a port, 8 data bits, no parity, 1 stop bit, for this process alone.
+    """Open a port for this process alone; RTS and DTR are set, which feeds some cables.
 
     Parameters
     ----------
@@ -227,6 +230,8 @@ async def open_link(
         The device's name in the site file, for errors.
     baud_rate
         Bits a second.
+    character
+        Data bits, parity and stop bits.
     clock
         Stamps each chunk.
 
@@ -236,7 +241,7 @@ async def open_link(
         With a sentence that says what to do: no such port, not allowed, in use, nobody listening.
 
     """
-    opening = _Opening(url, baud_rate)
+    opening = _Opening(url, baud_rate, character)
     try:
         port = await _in_thread(opening.open)
     except asyncio.CancelledError:
@@ -254,16 +259,27 @@ async def open_link(
 class _Opening:
     """Opens a port in a thread, and closes it again if nobody waits for it any more."""
 
-    def __init__(self, url: str, baud_rate: int) -> None:
+    def __init__(self, url: str, baud_rate: int, character: Character) -> None:
         self._url = url
         self._baud_rate = baud_rate
+        self._character = character
         self._lock = threading.Lock()
         self._is_wanted = True
         self._port: serial.SerialBase | None = None
 
     def open(self) -> serial.SerialBase:
         kind = _SocketPort if check_port(self._url).startswith("socket://") else serial.Serial
-        port = kind(self._url, baudrate=self._baud_rate, timeout=0, write_timeout=0, exclusive=True)
+        data_bits, parity, stop_bits = self._character
+        port = kind(
+            self._url,
+            baudrate=self._baud_rate,
+            bytesize=int(data_bits),
+            parity=parity,
+            stopbits=int(stop_bits),
+            timeout=0,
+            write_timeout=0,
+            exclusive=True,
+        )
         with self._lock:
             self._port = port
             is_wanted = self._is_wanted

@@ -67,6 +67,26 @@ def duplicating(share: float, rng: np.random.Generator) -> Fault:
     return carry
 
 
+def truncating(share: float, rng: np.random.Generator) -> Fault:
+    """Pass on what was sent, and with the probability ``share`` only its beginning."""
+
+    def carry(sent: bytes) -> Iterable[Piece]:
+        yield 0.0, sent[: rng.integers(0, len(sent))] if rng.random() < share else sent
+
+    return carry
+
+
+def babbling(share: float, rng: np.random.Generator) -> Fault:
+    """Send, with the probability ``share``, a banner of any printable words before what was sent."""
+
+    def carry(sent: bytes) -> Iterable[Piece]:
+        if rng.random() < share:
+            yield 0.0, rng.integers(0x20, 0x7F, rng.integers(1, 60)).astype(np.uint8).tobytes() + b"\r\n"
+        yield 0.0, sent
+
+    return carry
+
+
 def losing(lost: Iterable[bool]) -> Fault:
     """Lose whole messages by a list: true is lost; behind its end nothing is."""
     course = iter(lost)

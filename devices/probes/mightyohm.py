@@ -14,7 +14,6 @@ the second; what passes both and is still wrong, such as a digit changed on the 
 """
 
 import re
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,7 +26,8 @@ from pydantic import Field
 from devices.clock import Clock
 from devices.errors import FrameError
 from devices.framing import Frame, LineSplitter
-from devices.links import Link, open_link
+from devices.probes.conversing import Conversation, converse
+from devices.probes.dialogue import Dialogue
 from devices.probes.settings import ProbeSettings
 from devices.readings import CountReading, CountStatus
 
@@ -105,61 +105,47 @@ class Line:
         return text.encode() + b"\r\n"
 
 
-class MightyOhm:
-    """An open counter. It takes no commands, so it cannot say who it is."""
+class MightyOhm(Dialogue):
+    """Listens; the counter takes no commands, so it cannot say who it is."""
 
-    identity = ""
-
-    def __init__(self, device: str, link: Link, *, dead_time_s: float) -> None:
-        self._device = device
-        self._link = link
-        self._dead_time_s = dead_time_s
+    def __init__(self, device: str, settings: "Settings") -> None:
+        super().__init__(device)
+        self._dead_time_s = settings.dead_time_s
         self._splitter = LineSplitter()
-        self._readings: deque[CountReading] = deque()
-        self._refused = 0
-        self._has_gap = False
+        self._rejected_before = 0
+        self._has_restarted = False
 
     @property
     def rejected(self) -> int:
         """Lines refused since the link was opened; half a line at the start is one."""
         return self._refused + self._splitter.rejected
 
-    def __aiter__(self) -> AsyncIterator[CountReading]:
-        return self
+    def _cut(self, received: bytes, arrived_at_s: float) -> list[Frame]:
+        return self._splitter.feed(received, arrived_at_s)
 
-    async def __anext__(self) -> CountReading:
-        while not self._readings:
-            chunk = await self._link.read()
-            rejected = self._splitter.rejected
-            for frame in self._splitter.feed(chunk.received, chunk.arrived_at_s):
-                self._take(frame)
-            self._has_gap |= self._splitter.rejected > rejected
-        return self._readings.popleft()
-
-    def _take(self, frame: Frame) -> None:
+    def _take(self, frame: Frame, now_s: float) -> None:  # noqa: ARG002 - the frame knows when it began
         if banner := BANNER.fullmatch(frame.raw):
-            self._has_gap = True
+            self._has_restarted = True
             if banner["version"]:
-                log.warning("probe restarted", device=self._device, version=banner["version"].decode())
+                log.warning("probe restarted", device=self.device, version=banner["version"].decode())
             return
         try:
             line = Line.from_bytes(frame.raw)
         except FrameError as exc:
             self._refused += 1
-            if not self._has_gap:  # the first of a run tells enough
-                log.debug("line refused", device=self._device, raw=exc.raw)
-            self._has_gap = True
+            if self.rejected == self._rejected_before + 1:  # the first of a run tells enough
+                log.debug("line refused", device=self.device, raw=exc.raw)
             return
         if line.is_cps_over or line.cps == GREATEST_CPS:
             status = CountStatus.SATURATED
-        elif self._has_gap:
+        elif self._has_restarted or self.rejected > self._rejected_before:
             status = CountStatus.RESYNCED
         else:
             status = CountStatus.OK
-        self._has_gap = False
+        self._has_restarted, self._rejected_before = False, self.rejected
         self._readings.append(
             CountReading(
-                device=self._device,
+                device=self.device,
                 taken_at_s=frame.began_at_s - PERIOD_S,
                 real_time_s=PERIOD_S,
                 live_time_s=PERIOD_S,
@@ -186,8 +172,12 @@ class Settings(ProbeSettings):
     driver: Literal["mightyohm"]
     silence_s: float = Field(default=1.8, gt=PERIOD_S, le=3.0)
 
+    def dialogue(self, device: str) -> MightyOhm:
+        """Give the talk with it, without a wire."""
+        return MightyOhm(device, self)
+
     @asynccontextmanager
-    async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[MightyOhm]:
+    async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[Conversation]:
         """Open the port and listen; ``DeviceUnavailable`` if it cannot be opened."""
-        async with open_link(self.port, device=device, baud_rate=BAUD_RATE, clock=clock) as link:
-            yield MightyOhm(device, link, dead_time_s=self.dead_time_s)
+        async with converse(self.dialogue(device), self.port, baud_rate=BAUD_RATE, clock=clock) as probe:
+            yield probe

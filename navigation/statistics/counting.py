@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import inf, isfinite, sqrt
 
 import numpy as np
-from scipy.special import gammainccinv, gammaincinv
+from scipy.special import gammainccinv, gammaincinv, ndtri
 from scipy.stats import chi2
 
 from navigation.decay import decay_factor
@@ -202,19 +202,24 @@ def constancy(net: Rate, *, reference_cps: float, elapsed_s: float, half_life_s:
     )
 
 
-def critical_level(background_counts: float) -> float:
-    """Net counts above which a source is said to be there, 5 % false alarms, blank counted as long.
+def critical_level(background_counts: float, *, time_ratio: float = 1.0, error: float = 0.05) -> float:
+    """Net counts above which a source is said to be there, with false alarms in a share of ``error``.
 
-    Currie, Anal. Chem. 40 (1968) 586: L_C = 2.33 sqrt(B).
+    Currie, Anal. Chem. 40 (1968) 586: L_C = k sqrt(B r (1 + r)), of a background of B counts and a gross count
+    that takes ``time_ratio`` r of its time; 2.33 sqrt(B) where both take as long. Counts are taken as normal: with
+    fewer than some ten, ``navigation.statistics.detection`` keeps what this promises.
     """
     _require(background_counts >= 0, f"{background_counts} background counts")
-    return 2.33 * sqrt(background_counts)
+    _require(time_ratio > 0 and 0 < error < 0.5, f"no critical level of ratio {time_ratio} and error {error}")
+    return -float(ndtri(error)) * sqrt(background_counts * time_ratio * (1 + time_ratio))
 
 
-def detection_limit(background_counts: float) -> float:
-    """Net counts that are found in 95 % of trials, blank counted as long: L_D = 2.71 + 4.65 sqrt(B) (Currie)."""
-    _require(background_counts >= 0, f"{background_counts} background counts")
-    return 2.71 + 4.65 * sqrt(background_counts)
+def detection_limit(background_counts: float, *, time_ratio: float = 1.0, error: float = 0.05) -> float:
+    """Net counts that are found but for a share of ``error``: L_D = k^2 + 2 L_C (Currie, as ``critical_level``).
+
+    2.71 + 4.65 sqrt(B) where the blank is counted as long, 2.71 + 3.29 sqrt(B) in the limit of a well-known one.
+    """
+    return float(ndtri(error)) ** 2 + 2 * critical_level(background_counts, time_ratio=time_ratio, error=error)
 
 
 def width_at(angles_deg: Sequence[float], relative: Sequence[float], *, level: float = 0.5) -> float:

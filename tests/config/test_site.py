@@ -77,7 +77,11 @@ def test_every_commented_key_of_the_shipped_file_exists(tmp_path: Path) -> None:
             'driver = "mightyom"',
             "unknown driver 'mightyom' in 'probes.monitor.driver': did you mean 'mightyohm'?",
         ),
-        ('driver = "mightyohm"', 'driver = "zzz"', "in 'probes.monitor.driver': known: amptek, mightyohm"),
+        (
+            'driver = "mightyohm"',
+            'driver = "zzz"',
+            "'probes.monitor.driver': known: amptek, gammascout, gmc, ludlum375, mightyohm, radeye, radpro, sheet",
+        ),
         (
             'driver = "mightyohm"',
             'drvier = "mightyohm"',
@@ -179,4 +183,4 @@ def test_the_schema_is_printed() -> None:
     mapping = json.loads(printed.stdout)["properties"]["probes"]["additionalProperties"]["discriminator"][
         "mapping"
     ]
-    assert set(mapping) == {"amptek", "mightyohm"}
+    assert set(mapping) == {"amptek", "gammascout", "gmc", "ludlum375", "mightyohm", "radeye", "radpro", "sheet"}

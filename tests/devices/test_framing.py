@@ -2,10 +2,11 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.framing import Frame, LineSplitter
+from devices.framing import Frame, GapSplitter, LineSplitter
 from devices.probes.amptek_packets import ACK_OK, STATUS, Packet, answer_splitter
 
 
@@ -102,3 +103,25 @@ def test_giving_up_on_nothing_does_nothing() -> None:
     splitter = answer_splitter()
     assert splitter.give_up() == []
     assert splitter.rejected == 0
+
+
+def test_bursts_are_cut_by_pauses_alone() -> None:
+    """What comes within the gap belongs together, whatever it is; a burst is over with the next or in time."""
+    splitter = GapSplitter(gap_s=0.1, greatest_length=8)
+    assert splitter.feed(b"\x00", 1.0) == []
+    assert splitter.feed(b"\x1c", 1.05) == []
+    assert splitter.settle_at_s == pytest.approx(1.15)
+    assert splitter.settle(1.1) == []
+    assert splitter.feed(b"\x00\x1d", 2.0) == [Frame(raw=b"\x00\x1c", began_at_s=1.0)]
+    assert splitter.settle(2.11) == [Frame(raw=b"\x00\x1d", began_at_s=2.0)]
+    assert splitter.settle(9.0) == []
+
+
+def test_a_burst_without_end_is_dropped_up_to_the_next_pause() -> None:
+    """Noise that never pauses is held no further than allowed, counted once, and forgotten at the pause."""
+    splitter = GapSplitter(gap_s=0.1, greatest_length=8)
+    for step in range(100):
+        assert splitter.feed(b"\xff" * 5, 1.0 + step * 0.05) == []
+    assert splitter.rejected == 1
+    splitter.feed(b"\x00\x1c", 7.0)
+    assert splitter.settle(7.2) == [Frame(raw=b"\x00\x1c", began_at_s=7.0)]

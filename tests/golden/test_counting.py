@@ -155,6 +155,22 @@ def test_currie_worked_example() -> None:
     assert critical_level(40) == pytest.approx(14.7, abs=0.05)
 
 
+def test_currie_published_forms() -> None:
+    """His table: paired 2.33 and 2.71 + 4.65, well known 1.64 and 2.71 + 3.29, each times sqrt(B)."""
+    assert critical_level(100) == pytest.approx(23.3, abs=0.05)
+    assert detection_limit(100) == pytest.approx(2.71 + 46.5, abs=0.05)
+    # a thousand times as long: the same background in the gross count, known as well as makes no difference
+    assert critical_level(100_000, time_ratio=1e-3) == pytest.approx(16.4, abs=0.06)
+    assert detection_limit(100_000, time_ratio=1e-3) == pytest.approx(2.71 + 32.9, abs=0.06)
+
+
+@pytest.mark.parametrize(("ratio", "error"), [(0.0, 0.05), (1.0, 0.5), (1.0, 0.0)])
+def test_currie_refuses_what_makes_no_test(ratio: float, error: float) -> None:
+    """No time, or an error that is none, is refused."""
+    with pytest.raises(NavigationError):
+        critical_level(10, time_ratio=ratio, error=error)
+
+
 def test_width_is_read_between_the_points() -> None:
     """A triangle that falls to one half at 20 is 40 wide; one that never falls has no width."""
     assert width_at([0, 10, 30], [1.0, 0.75, 0.25]) == pytest.approx(40.0)

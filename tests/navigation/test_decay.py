@@ -1,10 +1,11 @@
 """Decay against half-lives counted by hand."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from navigation.decay import decay_factor
+from navigation.decay import decay_factor, decay_within
 from navigation.errors import NavigationError
 
 TC99M_HALF_LIFE_S = 6.0067 * 3600
@@ -39,3 +40,14 @@ def test_impossible_times_are_refused(half_life_s: float, elapsed_s: float) -> N
     """A half-life of zero, a negative one and times that are not finite are refused."""
     with pytest.raises(NavigationError):
         decay_factor(half_life_s=half_life_s, elapsed_s=elapsed_s)
+
+
+def test_decay_within_a_count_is_its_mean() -> None:
+    """Ga-68 over ten minutes: the mean of what is left, as summed second by second; nothing decays in no time."""
+    seconds = np.arange(600) + 0.5
+    left = [decay_factor(half_life_s=67.71 * 60, elapsed_s=float(second)) for second in seconds]
+    assert decay_within(half_life_s=67.71 * 60, counting_s=600.0) == pytest.approx(np.mean(left), rel=1e-7)
+    assert decay_within(half_life_s=67.71 * 60, counting_s=60.0) == pytest.approx(0.9949, abs=1e-4)
+    assert decay_within(half_life_s=67.71 * 60, counting_s=0.0) == 1.0
+    with pytest.raises(NavigationError, match="wants a half-life above 0"):
+        decay_within(half_life_s=0.0, counting_s=1.0)

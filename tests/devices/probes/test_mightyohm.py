@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from devices.clock import monotonic
 from devices.errors import DeviceUnavailable
-from devices.probes.mightyohm import MightyOhm, Settings
+from devices.probes.conversing import Conversation
+from devices.probes.mightyohm import Settings
 from devices.readings import CountReading, CountStatus
 from simulators.faults import Fault, corrupting, dropping, duplicating, intact, one_byte_at_a_time
 from simulators.ports import Instrument, open_pty_port, open_tcp_port
@@ -50,7 +51,7 @@ def simulated(rate_cps: float = 40.0) -> SimulatedMightyOhm:
 @asynccontextmanager
 async def connected(
     instrument: Instrument, tmp_path: Path, *, wire: str = "pty", fault: Fault = intact, dead_time_s: float = 0.0
-) -> AsyncIterator[MightyOhm]:
+) -> AsyncIterator[Conversation]:
     """Open the driver on an instrument."""
     hosted = (
         open_pty_port(instrument, tmp_path / "gamma", fault=fault)
@@ -65,7 +66,7 @@ async def connected(
             yield probe
 
 
-async def take(probe: MightyOhm, number: int) -> list[CountReading]:
+async def take(probe: Conversation, number: int) -> list[CountReading]:
     """Give the next readings."""
     return [await anext(probe) for _ in range(number)]
 

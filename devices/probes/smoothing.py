@@ -1,0 +1,52 @@
+"""Readings out of an instrument that shows only a smoothed rate: whole counts, and the rest kept for the next."""
+
+from devices.readings import CountReading, CountStatus
+from navigation.statistics.ratemeter import RateMeter
+
+LEAST_INTERVAL_S = 1.0
+"""Shortest interval of a reading: what these instruments send comes each second or two."""
+
+
+class SmoothedRate:
+    """Makes Poisson counts of shown rates (``navigation.statistics.ratemeter``).
+
+    A shown rate falls no faster than its time constant lets it; one that falls faster is kept until the next one
+    makes sense of it.
+
+    Parameters
+    ----------
+    device
+        The device's name in the site file.
+    time_constant_s
+        Of the instrument's exponential mean, s.
+    dead_time_s
+        What it does not correct for, s.
+
+    """
+
+    def __init__(self, device: str, *, time_constant_s: float, dead_time_s: float) -> None:
+        self._device = device
+        self._dead_time_s = dead_time_s
+        self._meter = RateMeter(time_constant_s=time_constant_s, least_interval_s=LEAST_INTERVAL_S / 2)
+        self._carried = 0.0
+        self._status = CountStatus.OK
+
+    def take(self, taken_at_s: float, rate_cps: float, status: CountStatus) -> CountReading | None:
+        """Take a shown rate and what is known of it; give a reading once there is one."""
+        if self._status is CountStatus.OK:
+            self._status = status
+        equivalent = self._meter.take(taken_at_s, rate_cps)
+        if equivalent is None:
+            return None
+        counts = max(round(equivalent.counts + self._carried), 0)
+        self._carried += equivalent.counts - counts
+        status, self._status = self._status, CountStatus.OK
+        return CountReading(
+            device=self._device,
+            taken_at_s=equivalent.middle_s - equivalent.real_time_s / 2,
+            real_time_s=equivalent.real_time_s,
+            live_time_s=equivalent.live_time_s,
+            counts=counts,
+            dead_time_s=self._dead_time_s,
+            status=status,
+        )

@@ -1,0 +1,124 @@
+"""Tries an instrument sheet on a port, for whoever writes one: raw bytes beside what became of them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from devices.clock import Clock
+from devices.framing import Frame
+from devices.links import Chunk, open_link
+from devices.probes.conversing import Conversation
+from devices.probes.sheet import Sheet
+from devices.probes.sheet_dialogue import SheetDialogue
+
+SHOWN = 48
+"""Bytes of a frame, or of what came without being one, that are shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What came of it.
+
+    Attributes
+    ----------
+    received
+        Bytes that came.
+    frames
+        Frames that were cut of them.
+    readings
+        Readings that were made.
+    rejected
+        Frames refused.
+    identity
+        What the instrument said it is.
+
+    """
+
+    received: int
+    frames: int
+    readings: int
+    rejected: int
+    identity: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is worth putting into the site file: readings come, and few frames are refused."""
+        return self.readings > 0 and self.rejected <= 1 + self.frames // 10
+
+    def sentence(self) -> str:
+        """Say what to do next."""
+        counted = f"{self.received} bytes, {self.frames} frames, {self.readings} readings, {self.rejected} refused"
+        if not self.received:
+            return f"{counted}: nothing came: check the cable, the power, and whether it wants a start command"
+        if not self.frames:
+            return f"{counted}: bytes come that are no frame: compare baud_rate, character and framing"
+        if not self.readings:
+            return f"{counted}: frames come that are no reading: compare fields with the bytes above"
+        if not self.is_good:
+            return f"{counted}: too many frames are refused: their reasons are above"
+        return f"{counted}: it can go into the site file"
+
+
+class _Tap:
+    """Keeps the first bytes that came, and how many."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.first = b""
+
+    def take(self, chunk: Chunk) -> None:
+        self.received += len(chunk.received)
+        self.first = (self.first + chunk.received)[:SHOWN]
+
+
+async def try_sheet(sheet: Sheet, port: str, *, seconds: float, clock: Clock, say: Callable[[str], None]) -> Trial:
+    """Open the port, talk as the sheet says for so long, and tell each frame as it comes.
+
+    Raises
+    ------
+    DeviceError
+        Where the port cannot be opened, or the talk ends by itself.
+
+    """
+    frames = 0
+    began_at_s = clock()
+    tap = _Tap()
+
+    def tell(frame: Frame, became: str) -> None:
+        nonlocal frames
+        frames += 1
+        say(f"{frame.began_at_s - began_at_s:8.3f} s  {show(frame.raw)}  {became}")
+
+    dialogue = SheetDialogue(sheet.name, sheet, port=port, on_frame=tell)
+    readings = 0
+    async with open_link(
+        port,
+        device=sheet.name,
+        baud_rate=sheet.baud_rate,
+        character=sheet.character,
+        clock=clock,
+    ) as link:
+        conversation = Conversation(link, dialogue, clock=clock, on_chunk=tap.take)
+        try:
+            async with asyncio.timeout(seconds):
+                await conversation.open()
+                async for _ in conversation:
+                    readings += 1
+        except TimeoutError:
+            await conversation.close()
+    if tap.received and not frames:
+        say(f"          {show(tap.first)}  no frame")
+    return Trial(
+        received=tap.received,
+        frames=frames,
+        readings=readings,
+        rejected=dialogue.rejected,
+        identity=dialogue.identity,
+    )
+
+
+def show(raw: bytes) -> str:
+    """Write bytes as text where they are, else in hexadecimal; long ones cut."""
+    short = raw[:SHOWN]
+    is_text = all(0x20 <= number < 0x7F for number in short)
+    return (repr(short)[1:] if is_text else short.hex(" ")) + ("…" if len(raw) > SHOWN else "")

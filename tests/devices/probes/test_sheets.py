@@ -1,0 +1,318 @@
+"""Instrument sheets: drivers without code, equal to the coded ones."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devices.clock import monotonic
+from devices.errors import DeviceError, FrameError
+from devices.probes import gammascout, ludlum375, mightyohm
+from devices.probes.sheet import Sheet, SheetError, checksum, read_sheet
+from devices.probes.sheet_dialogue import Settings, SheetDialogue
+from devices.probes.trying import show, try_sheet
+from devices.readings import CountStatus
+from simulators.faults import Fault, babbling, corrupting, dropping, duplicating, intact, truncating
+from simulators.ports import Instrument, open_pty_port
+from simulators.probes.counting import Counter
+from simulators.probes.gammascout import SimulatedGammaScout
+from simulators.probes.gmc import SimulatedGmc
+from simulators.probes.ludlum375 import SimulatedLudlum375
+from simulators.probes.mightyohm import BANNER, SimulatedMightyOhm
+from simulators.probes.ratemeter import MeteredRate
+from tests.devices.probes.talk import Given, Talk, chunked, counter, steady
+
+SHEETS = Path(__file__).parents[3] / "config" / "instruments"
+PORT = "/dev/ttyUSB0"
+CODED: dict[str, mightyohm.Settings | gammascout.Settings | ludlum375.Settings] = {
+    "mightyohm": mightyohm.Settings(driver="mightyohm", port=PORT),
+    "gammascout": gammascout.Settings(driver="gammascout", port=PORT),
+    "ludlum375": ludlum375.Settings(driver="ludlum375", port=PORT, cps_per_unit=1.0, time_constant_s=2.0),
+}
+WIRES: dict[str, Callable[[np.random.Generator], Fault]] = {
+    "intact": lambda _: intact,
+    "chunks": chunked,
+    "loss": lambda rng: dropping(0.02, rng),
+    "flips": lambda rng: corrupting(0.01, rng),
+    "doubles": lambda rng: duplicating(0.2, rng),
+    "truncation": lambda rng: truncating(0.2, rng),
+    "banner": lambda rng: babbling(0.2, rng),
+}
+
+
+def sheet_dialogue(name: str) -> SheetDialogue:
+    """Give the talk that a shipped sheet makes."""
+    return Settings(driver="sheet", port=PORT, sheet=SHEETS / f"{name}.toml", silence_s=4.5).dialogue("gamma")
+
+
+def simulated(name: str) -> Instrument:
+    """Give the instrument, always with the same events."""
+    counted = counter(steady(150.0, np.random.default_rng(2)))
+    if name == "mightyohm":
+        return SimulatedMightyOhm(
+            counted.events, powered_at_s=counted.powered_at_s, rng=counted.rng, dead_time_s=0.0
+        )
+    if name == "gammascout":
+        return SimulatedGammaScout(counted)
+    return SimulatedLudlum375(MeteredRate(counter=counted, time_constant_s=2.0, rate_cps=150.0), cps_per_unit=1.0)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("name", CODED)
+def test_a_sheet_is_equal_to_the_coded_driver(name: str, wire: str) -> None:
+    """On every wire the sheet gives the readings that the driver gives, status too, and refuses as much."""
+    made = WIRES[wire]
+    coded = Talk(CODED[name].dialogue("gamma"), simulated(name), fault=made(np.random.default_rng(9)))
+    sheet = Talk(sheet_dialogue(name), simulated(name), fault=made(np.random.default_rng(9)))
+    readings = coded.run(90.0)
+    assert len(readings) > 15
+    assert sheet.run(90.0) == readings
+    assert sheet.dialogue.rejected == coded.dialogue.rejected
+    assert sheet.dialogue.farewell() == coded.dialogue.farewell()
+
+
+@pytest.mark.parametrize("name", CODED)
+@given(data=st.data())
+def test_a_sheet_reads_any_stream_as_the_coded_driver_does(name: str, data: st.DataObject) -> None:
+    """Whole messages, halves and noise in any order: the same readings."""
+    words = {
+        "mightyohm": [
+            b"CPS, 3, CPM, 18, uSv/hr, 0.10, SLOW",
+            b"CPS, 65535, CPM, 3932100",
+            b"CPS, 9, CPM, 8",
+            BANNER,
+        ],
+        "gammascout": [b"I0002000013", b"S00020000000003", b"I000a000044", b"I0002ffffff"],
+        "ludlum375": [b"0012.3000010", b"1234.0110110", b"0002.0000010", b"0012.30000"],
+    }[name]
+    pieces = data.draw(st.lists(st.sampled_from([*words, b"\r\n", b"\n", b"CPS, ", b"\xff\x00"]), max_size=25))
+    both = [CODED[name].dialogue("gamma"), sheet_dialogue(name)]
+    for dialogue in both:
+        dialogue.begin(0.0)
+        if name == "gammascout":
+            dialogue.feed(b"S00020000000003\r\n", 0.0)
+        for place, piece in enumerate(pieces):
+            dialogue.feed(piece, 1.0 + 0.7 * place)
+    coded, sheet = both
+    assert sheet.take_readings() == coded.take_readings()
+    assert sheet.rejected == coded.rejected
+
+
+def test_bare_bytes_are_read_by_sheet_too() -> None:
+    """Binary and without a frame: the GMC's heartbeat, cut by time and masked, after its version was asked."""
+    numbers = Given(least=300)
+    running = Talk(
+        sheet_dialogue("gmc300"), SimulatedGmc(counter(numbers)), fault=chunked(np.random.default_rng(1))
+    )
+    readings = running.run(10.0)
+    assert running.dialogue.identity == "GQ GMC, GMC-300Re 2.10"
+    assert [reading.counts for reading in readings] == numbers.numbers[: len(readings)]
+    assert len(readings) >= 8
+    assert running.dialogue.farewell() == b"<HEARTBEAT0>>"
+
+
+def a_sheet(**parts: object) -> Sheet:
+    """Give a sheet of a console that nobody knows."""
+    return Sheet.model_validate(
+        {
+            "name": "Console",
+            "baud_rate": 9600,
+            "framing": {"kind": "packet", "start_hex": "AA 55", "length": 7},
+            "fields": {"struct": ">2xBHxB", "names": ["state", "counts", "check"]},
+            "counting": {"field": "counts", "quantity": "counts", "period_s": 0.2, "full_at": 65535},
+            "checksum": {"rule": "xor8", "covers_from": 2},
+            "marks": [{"field": "state", "equals": "4", "status": "overload"}],
+        }
+        | parts
+    )
+
+
+def packet(state: int, counts: int) -> bytes:
+    """Write what that console would send."""
+    body = bytes([state]) + counts.to_bytes(2) + b"\x00"
+    return b"\xaa\x55" + body + bytes([checksum("xor8", body)])
+
+
+def test_packets_with_a_checksum_by_sheet() -> None:
+    """Start bytes, fields by struct, exclusive or, overload by a field: noise and flipped bits are refused."""
+    dialogue = SheetDialogue("gamma", a_sheet(), port=PORT)
+    dialogue.begin(0.0)
+    flipped = bytearray(packet(0, 500))
+    flipped[4] ^= 1
+    stream = b"\x00\xaa" + packet(0, 17) + bytes(flipped) + packet(4, 18) + packet(0, 65535)
+    for place, number in enumerate(stream):
+        dialogue.feed(bytes([number]), 0.01 * place)
+    readings = dialogue.take_readings()
+    assert [(reading.counts, reading.status) for reading in readings] == [
+        (17, CountStatus.RESYNCED),
+        (18, CountStatus.OVERLOAD),
+        (65535, CountStatus.SATURATED),
+    ]
+    assert dialogue.rejected == 2
+    assert readings[0].real_time_s == 0.2
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"), [("sum8", 0x2E), ("twos8", 0xD2), ("xor8", 0xDE), ("sum16", 0x022E), ("twos16", 0xFDD2)]
+)
+def test_checksum_rules(rule: str, expected: int) -> None:
+    """Each rule over bytes summed by hand: F5 + FA + 3F = 22E, F5 ^ FA ^ 3F = 30, here with EE."""
+    body = b"\xf5\xfa\x3f" if rule != "xor8" else b"\xf5\xfa\x3f\xee"
+    assert checksum(rule, body) == expected
+    assert (sum(b"\xf5\xfa\x01\x01\x00\x00") + checksum("twos16", b"\xf5\xfa\x01\x01\x00\x00")) & 0xFFFF == 0
+    assert checksum("twos16", b"\xf5\xfa\x01\x01\x00\x00") == 0xFE0F  # the DP5's status request
+
+
+def test_a_line_with_its_checksum_in_a_group() -> None:
+    """As LB 134 and NMEA do it: hexadecimal behind a star, over what stands before it."""
+    sheet = a_sheet(
+        framing={"kind": "line"},
+        fields={"pattern": r"\$(?P<counts>\d+)\*(?P<sum>[0-9A-F]{2})"},
+        checksum={"rule": "sum8", "field": "sum"},
+        marks=[],
+    )
+    body = b"$123*"
+    assert sheet.decode(body + b"%02X" % (sum(body) & 0xFF))["counts"] == "123"
+    with pytest.raises(FrameError, match="checksum is 0, sum8 gives"):
+        sheet.decode(body + b"00")
+
+
+def test_a_polled_total_by_sheet() -> None:
+    """A sum that wraps, asked for: its rise counts, and a restart is a gap."""
+    sheet = a_sheet(
+        framing={"kind": "line"},
+        fields={"pattern": r"OK (?P<total>\d+)"},
+        counting={
+            "field": "total",
+            "quantity": "total",
+            "period_s": 0.5,
+            "wraps_at": 1000,
+            "greatest_cps": 200.0,
+        },
+        checksum=None,
+        marks=[],
+        poll={"send": "GET\r\n", "every_s": 0.5},
+    )
+    dialogue = SheetDialogue("gamma", sheet, port=PORT)
+    dialogue.begin(0.0)
+    counts = []
+    for place, total in enumerate((980, 995, 10, 500, 520)):
+        assert dialogue.take_outgoing() == b"GET\r\n"
+        dialogue.feed(b"OK %d\r\n" % total, place * 0.5 + 0.01)
+        dialogue.wake(place * 0.5 + 0.5)
+        counts += [(reading.counts, reading.status) for reading in dialogue.take_readings()]
+    assert counts == [(15, CountStatus.OK), (15, CountStatus.OK), (20, CountStatus.RESYNCED)]
+    dialogue.wake(dialogue.wake_at_s)
+    assert dialogue.take_outgoing() == b"GET\r\n" * 2  # the last, and once more for the answer that did not come
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "sentence"),
+    [
+        ('field = "cps"', 'field = "counts"', "no field is called 'counts': there are cpm, cps"),
+        ("(?P<cps>", "(?P<cps", "is no regular expression over bytes"),
+        ('quantity = "counts"', 'quantity = "rate"', "counting: a rate needs time_constant_s"),
+        ('kind = "line"', 'kind = "packet"', "framing: a packet needs start_hex"),
+        ("period_s", "perriod_s", "counting.period_s: Field required"),
+        ("[fields]", "[fields", "is no TOML"),
+        ("baud_rate = 9600", 'baud_rate = "fast"', "baud_rate: "),
+    ],
+)
+def test_a_mistake_in_a_sheet_is_named(tmp_path: Path, right: str, wrong: str, sentence: str) -> None:
+    """A wrong key or value is told with the file and the key."""
+    text = (SHEETS / "mightyohm.toml").read_text()
+    assert right in text
+    path = tmp_path / "console.toml"
+    path.write_text(text.replace(right, wrong, 1))
+    with pytest.raises(SheetError) as refused:
+        read_sheet(path)
+    assert sentence in str(refused.value)
+    assert str(path) in str(refused.value)
+
+
+def test_a_missing_sheet_and_a_short_silence_are_told_of_the_device(tmp_path: Path) -> None:
+    """Both are found when it is opened, and say what to do."""
+    with pytest.raises(DeviceError, match=r"gamma: .*nowhere\.toml: cannot be read"):
+        Settings(driver="sheet", port=PORT, sheet=tmp_path / "nowhere.toml").dialogue("gamma")
+    with pytest.raises(DeviceError, match="make silence_s longer"):
+        Settings(driver="sheet", port=PORT, sheet=SHEETS / "mightyohm.toml").dialogue("gamma")
+
+
+def hurried() -> SimulatedMightyOhm:
+    """Give a counter in a hurry."""
+    counted = Counter(
+        events=steady(40.0, np.random.default_rng(1)), powered_at_s=monotonic(), rng=np.random.default_rng(1)
+    )
+    return SimulatedMightyOhm(
+        counted.events, powered_at_s=counted.powered_at_s, rng=counted.rng, dead_time_s=0.0, speed=100.0
+    )
+
+
+async def test_trying_shows_bytes_beside_readings_and_refusals(tmp_path: Path) -> None:
+    """Each frame is told with what became of it, and at the end whether the sheet is fit."""
+    said: list[str] = []
+    sheet = read_sheet(SHEETS / "mightyohm.toml")
+    async with open_pty_port(hurried(), tmp_path / "probe") as port:
+        trial = await try_sheet(sheet, port.url, seconds=1.0, clock=monotonic, say=said.append)
+    assert trial.is_good
+    assert trial.sentence().endswith("it can go into the site file")
+    assert any("'CPS, " in line and "counts in 1 s, ok" in line for line in said)
+    assert trial.readings <= trial.frames <= len(said)
+
+
+async def test_trying_the_wrong_sheet_says_what_to_compare(tmp_path: Path) -> None:
+    """Frames that do not match are shown with the reason, and the verdict is no."""
+    said: list[str] = []
+    sheet = read_sheet(SHEETS / "ludlum375.toml")
+    async with open_pty_port(hurried(), tmp_path / "probe") as port:
+        trial = await try_sheet(sheet, port.url, seconds=0.5, clock=monotonic, say=said.append)
+    assert not trial.is_good
+    assert "compare fields with the bytes above" in trial.sentence()
+    assert any("refused: does not match fields.pattern" in line for line in said)
+
+
+class Drone:
+    """An instrument that sends bytes that are no line."""
+
+    def receive(self, sent: bytes, now_s: float) -> bytes:  # noqa: ARG002 - it does not listen
+        """Give no answer."""
+        return b""
+
+    def tick(self, now_s: float) -> bytes:  # noqa: ARG002 - it keeps no time
+        """Say the same again."""
+        return b"\x80\xfe"
+
+
+async def test_trying_shows_bytes_that_are_no_frame(tmp_path: Path) -> None:
+    """At a wrong baud rate nothing is framed: the bytes are shown as they are."""
+    said: list[str] = []
+    sheet = read_sheet(SHEETS / "mightyohm.toml")
+    async with open_pty_port(Drone(), tmp_path / "probe") as port:
+        trial = await try_sheet(sheet, port.url, seconds=0.5, clock=monotonic, say=said.append)
+    assert "compare baud_rate, character and framing" in trial.sentence()
+    assert "80 fe 80 fe" in said[-1]
+
+
+async def test_trying_silence_says_so(tmp_path: Path) -> None:
+    """Where nothing comes the words are about power and cable."""
+    sheet = read_sheet(SHEETS / "gammascout.toml")
+
+    class Mute(Drone):
+        def tick(self, now_s: float) -> bytes:  # noqa: ARG002 - it is mute
+            return b""
+
+    async with asyncio.timeout(20), open_pty_port(Mute(), tmp_path / "probe") as port:
+        trial = await try_sheet(sheet, port.url, seconds=0.3, clock=monotonic, say=lambda _: None)
+    assert (trial.received, trial.is_good) == (0, False)
+    assert "nothing came: check the cable" in trial.sentence()
+
+
+def test_bytes_are_shown_as_text_where_they_are() -> None:
+    """Text in quotes, other bytes in hexadecimal, long ones cut."""
+    assert show(b"CPS, 1") == "'CPS, 1'"
+    assert show(b"\x00\x1c") == "00 1c"
+    assert show(b"x" * 60).endswith("…")
