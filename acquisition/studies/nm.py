@@ -86,6 +86,8 @@ def plan_nm(objects: Sequence[StoredObject], beside: Beside) -> VolumePlan:
             volume = Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL")
             return volume, f"activity concentration in Bq/mL, mapped from {mapped_units}"
         slope = attributes.optional_number("RescaleSlope")
+        if slope is not None and slope <= 0:
+            raise SeriesRefused(f"{attribute_name('RescaleSlope')} is {slope:g} in {attributes.where}")
         counts = rescale(
             pixels, 1.0 if slope is None else slope, attributes.optional_number("RescaleIntercept") or 0.0
         )

@@ -3,6 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from acquisition.studies.errors import SeriesRefused
+
+GREATEST = 1e12
+"""Values beyond are of a slope that lies: 1 GBq in 1 mL, 1,000 times over."""
+
 EXACT_BELOW = 2.0**24
 """Whole numbers below are exact in float32."""
 
@@ -13,11 +18,19 @@ def rescale(
     """Rescale (PS3.3 C.11.1) in double precision, rounded once to float32.
 
     Small whole numbers, as of most CT, are scaled in float32 itself: they come out the same, in half the time.
+
+    Raises
+    ------
+    SeriesRefused
+        Where a value is not finite, or beyond `GREATEST`.
+
     """
     values = np.empty(pixels.shape, dtype=np.float32) if out is None else out
-    is_small = pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= 2
-    is_whole = float(slope).is_integer() and float(intercept).is_integer()
-    if is_small and is_whole and abs(slope) * 65536 + abs(intercept) < EXACT_BELOW:
+    is_whole = pixels.dtype.kind in "iu"
+    is_small = (
+        is_whole and pixels.dtype.itemsize <= 2 and float(slope).is_integer() and float(intercept).is_integer()
+    )
+    if is_small and abs(slope) * 65536 + abs(intercept) < EXACT_BELOW:
         if slope == 1:
             np.add(pixels, np.float32(intercept), out=values)
             return values
@@ -27,5 +40,9 @@ def rescale(
     scaled = pixels.astype(np.float64)
     scaled *= slope
     scaled += intercept
+    if not is_whole or abs(slope) * 2.0 ** (8 * pixels.dtype.itemsize) + abs(intercept) >= GREATEST:
+        smallest, largest = float(scaled.min()), float(scaled.max())
+        if not (smallest > -GREATEST and largest < GREATEST):  # so that what is not a number is refused too
+            raise SeriesRefused(f"the pixels hold values that cannot be: from {smallest:g} to {largest:g}")
     values[...] = scaled
     return values

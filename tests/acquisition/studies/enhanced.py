@@ -89,7 +89,7 @@ def write_enhanced(
     setattr(dataset, PER_FRAME, Items(frames))
     held = pixels[order]
     if held.dtype.kind == "f":
-        set_pixels(dataset, held.astype(np.uint16))
+        set_pixels(dataset, np.zeros(held.shape, np.uint16))
         del dataset.PixelData, dataset.PixelRepresentation, dataset.BitsStored, dataset.HighBit
         dataset.BitsAllocated = 8 * held.dtype.itemsize
         if held.dtype.itemsize == 4:

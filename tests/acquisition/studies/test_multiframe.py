@@ -235,6 +235,18 @@ def test_parametric_map_of_activity(tmp_path: Path, kind: type[np.floating]) -> 
     assert volume.values == pytest.approx(pixels * 12.5, rel=1e-6)
 
 
+def test_a_map_with_holes_is_refused(tmp_path: Path) -> None:
+    """Voxels that are no number, as some write around an organ, would spread over all that is filtered."""
+    values = np.full((5, 6, 7), 2.5, np.float32)
+    values[2, 3, 3] = np.nan
+
+    def edit(dataset: Dataset) -> None:
+        getattr(dataset, SHARED)[0].RealWorldValueMappingSequence = Items([mapping("Bq/ml")])
+
+    paths = write_enhanced(tmp_path, sop_class=uid.ParametricMapStorage, pixels=values, rescale=None, edit=edit)
+    assert "the pixels hold values that cannot be: from nan to nan" in refused(paths)
+
+
 def test_parametric_map_of_anything_else(tmp_path: Path) -> None:
     """A map of another quantity is placed and stays relative."""
     paths = write_enhanced(tmp_path, sop_class=uid.ParametricMapStorage, pixels=PIXELS / 7, rescale=None)

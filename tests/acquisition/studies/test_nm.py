@@ -83,6 +83,7 @@ def test_a_single_window_may_be_numbered(tmp_path: Path) -> None:
         (two_detectors, "Detector Information Sequence (0054,0022)"),
         (nm("SpacingBetweenSlices", None), "Spacing Between Slices (0018,0088) is missing"),
         (nm("SpacingBetweenSlices", 0), "Spacing Between Slices (0018,0088) is 0"),
+        (nm("RescaleSlope", -2), "Rescale Slope (0028,1053) is -2 in nm.dcm"),
         (nm("SliceVector", None), "Slice Vector (0054,0080) is missing"),
         (nm("SliceVector", [1] * 128), "Slice Vector (0054,0080)"),
         (nm("SliceVector", list(range(128, 0, -1))), "Slice Vector (0054,0080) in nm.dcm begins with 128"),
