@@ -11,7 +11,7 @@ import logging
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -67,21 +67,24 @@ from devices.clock import monotonic
 from devices.dicom.settings import NodeSettings
 from devices.dicom.study import ReceivedStudy
 from devices.dicom.web.access import TokenUnusable
-from devices.errors import DeviceError
+from devices.errors import DeviceError, DeviceUnavailable
+from devices.igtl_server import IgtlServer, serve_igtl
 from devices.links import check_port
 from devices.mqtt import MqttPublisher
 from devices.probes.sheet import SheetError, read_sheet
 from devices.probes.trying import try_sheet
-from devices.reaching import Reach, reach, reach_broker, reach_index, reach_node, reach_peer
+from devices.reaching import Reach, reach, reach_broker, reach_igtl, reach_index, reach_node, reach_peer
 from devices.readings import DeviceHealth
 from display.access.admission import AccessFiles, Admission
 from display.access.people import PeopleUnusable, Role, change_person
 from display.app import Exhibits, create_app
 from display.composer import Composer
 from display.composition import ShownDevice
+from display.messages import State
 from display.metrics import RoomCollector
 from display.procedure_states import ProcedureView
 from display.server import AddressInUse, Certificate, Server, listen
+from display.sharing import share
 from display.stage import Signboard, Stage
 from display.summary import sum_up
 from navigation.error_budget import ErrorBudget
@@ -111,10 +114,18 @@ class Room:
     """Everything that serves one operating room: what comes in, what is believed, what is shown."""
 
     def __init__(
-        self, site: Site, *, is_simulated: bool, recorder: Recorder, journal: Journal, rng: np.random.Generator
+        self,
+        site: Site,
+        *,
+        is_simulated: bool,
+        recorder: Recorder,
+        journal: Journal,
+        followed_by: IgtlServer | None,
+        rng: np.random.Generator,
     ) -> None:
         self._site = site
         self._recorder = recorder
+        self.followed_by = followed_by
         self._calibration = _load_calibration(site, is_simulated=is_simulated)
         response = self._calibration.response if self._calibration else None
         nuclide, session_id = load_nuclides()[site.nuclide], uuid4().hex
@@ -178,6 +189,7 @@ class Room:
             archive=archive,
             resection=self._resection,
             on_health=self._tell,
+            on_pose=self._share_tip,
             clock=monotonic,
             jitter=rng.random,
         )
@@ -234,6 +246,7 @@ class Room:
             journal=journal,
             advance=lambda now_s: synchroniser.advance(now_s=now_s) if synchroniser else None,
             publisher=MqttPublisher(site.mqtt, on_health=self._tell, jitter=rng.random) if site.mqtt else None,
+            on_state=self._share_state,
             clock=monotonic,
         )
 
@@ -263,6 +276,8 @@ class Room:
         yield "live image", self._imager.run()
         if self._joining is not None:
             yield "what joins tip and patient", self._joining.run()
+        if self.followed_by is not None:
+            yield "openigtlink", self.followed_by.run()
         yield from self._stage.jobs()
 
     def _join(
@@ -307,6 +322,19 @@ class Room:
         same_frames = confirmed_frames(self._journal, received.study_uid)
         knowledge = Knowledge(calibrations=self._site.spect, same_frames=same_frames)
         return await self._reader.read(received.objects, knowledge)
+
+    def _share_tip(self) -> None:
+        synchroniser = self.intake.synchroniser
+        if self.followed_by is not None and synchroniser is not None:
+            seen = synchroniser.newest_tip()
+            self.followed_by.send_tip(
+                seen.patient_from_tip if seen and not seen.doubt else None,
+                seen.taken_at_s if seen else monotonic(),
+            )
+
+    def _share_state(self, state: State) -> None:
+        if self.followed_by is not None:
+            share(state, self.followed_by)
 
     async def _show(self, archived: ArchivedStudy | None) -> None:
         if archived is not None:
@@ -440,11 +468,10 @@ async def run_room(
         listener = listen(site.display.host, site.display.port)
     except AddressInUse as exc:
         raise ServiceError(f"display: {exc}") from exc
-    with (
-        threadpool_limits(limits=1),  # more cost more than they give: matrices are small, the event loop waits
-        contextlib.closing(listener),
-        contextlib.ExitStack() as stack,
-    ):
+    async with contextlib.AsyncExitStack() as stack:
+        # more threads cost more than they give: matrices are small, the event loop waits
+        stack.enter_context(threadpool_limits(limits=1))
+        stack.enter_context(contextlib.closing(listener))
         try:
             recorder = stack.enter_context(record(site.recordings, simulated=is_simulated))
         except OSError as exc:
@@ -453,7 +480,15 @@ async def run_room(
             journal = stack.enter_context(open_journal(site.procedure.database, now=lambda: datetime.now(tz=UTC)))
         except JournalUnusable as exc:
             raise ServiceError(str(exc)) from exc
-        room = Room(site, is_simulated=is_simulated, recorder=recorder, journal=journal, rng=rng)
+        followed_by = await stack.enter_async_context(_follow_by_igtl(site, is_simulated=is_simulated))
+        room = Room(
+            site,
+            is_simulated=is_simulated,
+            recorder=recorder,
+            journal=journal,
+            followed_by=followed_by,
+            rng=rng,
+        )
         admission = _admission(site)
         app = create_app(
             room.exhibits(),
@@ -480,6 +515,25 @@ async def run_room(
             for task in running:
                 task.cancel()
     return room
+
+
+@contextlib.asynccontextmanager
+async def _follow_by_igtl(site: Site, *, is_simulated: bool) -> AsyncIterator[IgtlServer | None]:
+    """Let others follow by OpenIGTLink, where the site file says so."""
+    if site.openigtlink is None:
+        yield None
+        return
+    navigation = site.navigation
+    try:
+        async with serve_igtl(
+            site.openigtlink,
+            pose_lasts_s=site.trackers[navigation.tracker].silence_s if navigation else 0.0,
+            rate_lasts_s=site.probes[_probe_in_hand(site)].silence_s,
+            is_simulated=is_simulated,
+        ) as server:
+            yield server
+    except DeviceUnavailable as exc:
+        raise ServiceError(str(exc)) from exc
 
 
 def _admission(site: Site) -> Admission | None:
@@ -793,6 +847,8 @@ async def _announce(room: Room, address: str) -> None:
     print(f"the DICOM node listens at {node.host}:{node.port}", file=sys.stderr)
     if node.web_port is not None:
         print(f"DICOMweb listens on port {node.web_port}", file=sys.stderr)
+    if (served := room.followed_by) is not None:
+        print(f"OpenIGTLink is served at {served.host}:{served.port}", file=sys.stderr)
 
 
 async def _serve(site: Site, *, seconds: float | None) -> dict[str, Any]:
@@ -817,6 +873,8 @@ async def _reach_all(site: Site) -> list[Reach]:
         asked.extend(reach_peer(peer, calling_ae=site.dicom.ae_title) for peer in site.dicom.peers)
     if site.mqtt is not None:
         asked.append(reach_broker(site.mqtt))
+    if site.openigtlink is not None:
+        asked.append(reach_igtl(site.openigtlink))
     return list(await asyncio.gather(*asked))
 
 

@@ -44,6 +44,8 @@ class Intake:
         Takes the probe's counts while a specimen is counted: they are then none of the patient.
     on_health
         Told of every change of a link.
+    on_pose
+        Called after each pose of the tracker that navigates.
     clock
         Host monotonic clock.
     jitter
@@ -60,6 +62,7 @@ class Intake:
         archive: StudyArchive,
         resection: Resection,
         on_health: Callable[[DeviceHealth], None],
+        on_pose: Callable[[], None],
         clock: Clock,
         jitter: Callable[[], float],
     ) -> None:
@@ -74,6 +77,7 @@ class Intake:
         self._archive = archive
         self._resection = resection
         self._on_health = on_health
+        self._on_pose = on_pose
         self._clock = clock
         self._jitter = jitter
         self._navigators: tuple[str, str] | None = None
@@ -143,6 +147,7 @@ class Intake:
         self._board.pose(reading)
         if self.synchroniser and self._navigators and reading.device == self._navigators[1]:
             self.synchroniser.add_pose(reading, now_s=self._clock())
+            self._on_pose()
 
     def _tell_recorder(self) -> None:
         """Tell when the recording begins and when it fails; readings go on either way."""

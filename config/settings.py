@@ -12,6 +12,7 @@ from acquisition.studies.calibrations import SpectCalibration
 from acquisition.tracking.settings import AccuracySettings, RegistrationSettings, TipSettings
 from config.nuclides import load_nuclides
 from devices.dicom.settings import NodeSettings
+from devices.igtl_settings import Settings as IgtlServerSettings
 from devices.mqtt_broker import Settings as MqttSettings
 from devices.probes.amptek import Settings as AmptekSettings
 from devices.probes.gammascout import Settings as GammaScoutSettings
@@ -240,6 +241,9 @@ class Site(Section):
     navigation: NavigationSettings | None = Field(default=None, description="None: rates only, no position.")
     dicom: NodeSettings | None = Field(default=None, description="The storage node. None: no studies.")
     mqtt: MqttSettings | None = Field(default=None, description="A broker to publish to. None: off.")
+    openigtlink: IgtlServerSettings | None = Field(
+        default=None, description="3D Slicer and others follow the tip, the rate and the targets. None: off."
+    )
     spect: tuple[SpectCalibration, ...] = Field(default=(), description="Calibrations of the SPECT cameras.")
     acquire: MorningSettings | None = Field(default=None, description="The morning check's sources and limits.")
 

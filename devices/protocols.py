@@ -6,9 +6,10 @@ the link, checks who answers, and gives readings until the link fails. No driver
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from devices.clock import Clock
+from devices.frame_timing import FrameTiming
 
 Reading_co = TypeVar("Reading_co", covariant=True)
 
@@ -30,6 +31,15 @@ class Connection(Protocol[Reading_co]):
 
     def __aiter__(self) -> AsyncIterator[Reading_co]:
         """Give readings as they arrive, in order, none kept back."""
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A connection to a device that numbers its frames."""
+
+    @property
+    def timing(self) -> FrameTiming:
+        """How well the times of its frames are known now."""
 
 
 class DeviceSettings(Protocol[Reading_co]):

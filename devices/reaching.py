@@ -13,12 +13,17 @@ from devices.dicom.echo import echo
 from devices.dicom.index.database import IndexUnavailable, try_database
 from devices.dicom.settings import ANY, NodeSettings, Peer
 from devices.dicom.tls import client_context
-from devices.errors import DeviceError, DeviceUnavailable
+from devices.errors import DeviceError, DeviceUnavailable, FrameError
+from devices.igtl_settings import Settings as IgtlSettings
 from devices.mqtt_broker import Settings as BrokerSettings
 from devices.mqtt_broker import connected, say_lost
 from devices.protocols import DeviceSettings
+from devices.trackers.igtl import HEADER, Header
 
 Reading = TypeVar("Reading")
+
+ANSWER_S = 5.0
+"""Longest wait for a server of ours to say what it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,25 @@ async def reach_node(settings: NodeSettings, *, device: str = "dicom") -> Reach:
         sentence = f"not running; port {settings.port} is free for it"
         return Reach(device=device, is_reached=True, sentence=sentence)
     return Reach(device=device, is_reached=True, sentence=f"{settings.ae_title} answers C-ECHO")
+
+
+async def reach_igtl(settings: IgtlSettings, *, device: str = "openigtlink") -> Reach:
+    """Say whether our OpenIGTLink server runs, or could: whether its port is free."""
+    if settings.port == 0:
+        return Reach(device=device, is_reached=True, sentence="takes any free port")
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            reader, writer = await asyncio.open_connection(settings.host, settings.port)
+            try:
+                greeting = Header.from_bytes(await reader.readexactly(HEADER.size))
+            finally:
+                writer.close()
+    except ConnectionRefusedError:
+        return Reach(device=device, is_reached=True, sentence=f"not running; port {settings.port} is free for it")
+    except (TimeoutError, FrameError, OSError, asyncio.IncompleteReadError):
+        sentence = f"another program has {settings.host}:{settings.port}: end it, or choose another port"
+        return Reach(device=device, is_reached=False, sentence=sentence)
+    return Reach(device=device, is_reached=True, sentence=f"{greeting.device_name} greets with {greeting.kind}")
 
 
 async def reach_index(settings: NodeSettings, *, device: str = "index") -> Reach:

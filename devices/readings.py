@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from devices.frame_timing import FrameTiming
 from navigation.transforms import RigidTransform
 
 
@@ -145,6 +146,8 @@ class DeviceHealth:
         How often the link was opened again since the start.
     rejected
         Frames or lines refused since the start.
+    timing
+        How well the times of its frames are known; None for a device without frame numbers, or without a link.
 
     """
 
@@ -154,3 +157,4 @@ class DeviceHealth:
     detail: str = ""
     reconnects: int = 0
     rejected: int = 0
+    timing: FrameTiming | None = None

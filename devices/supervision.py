@@ -13,7 +13,7 @@ import structlog
 
 from devices.clock import Clock
 from devices.errors import DeviceError, DeviceTimeout, DeviceUnavailable
-from devices.protocols import Connection, DeviceSettings
+from devices.protocols import Connection, DeviceSettings, Timed
 from devices.readings import DeviceHealth, LinkState
 
 log = structlog.get_logger()
@@ -22,6 +22,8 @@ Reading = TypeVar("Reading")
 
 FIRST_DELAY_S = 0.2
 GREATEST_DELAY_S = 3.0
+TIMING_INTERVAL_S = 1.0
+"""How often it is told how well the times of a device's frames are known."""
 
 
 class Supervisor(Generic[Reading]):
@@ -40,7 +42,8 @@ class Supervisor(Generic[Reading]):
     on_reading
         Called with every reading, in order.
     on_health
-        Called whenever the state or its sentence changes, and at each reopening.
+        Called whenever the state or its sentence changes, at each reopening, and each second for a device that
+        numbers its frames.
     clock
         Stamps readings and states.
     jitter
@@ -86,6 +89,7 @@ class Supervisor(Generic[Reading]):
     def health(self) -> DeviceHealth:
         """What is known now."""
         rejected = self._connection.rejected if self._connection is not None else 0
+        connection: object = self._connection  # of which mypy believes that it cannot be timed
         return DeviceHealth(
             device=self.device,
             state=self._state,
@@ -93,6 +97,7 @@ class Supervisor(Generic[Reading]):
             detail=self._detail,
             reconnects=max(self._opened - 1, 0),
             rejected=self._rejected + rejected,
+            timing=connection.timing if isinstance(connection, Timed) else None,
         )
 
     async def run(self) -> None:
@@ -139,7 +144,7 @@ class Supervisor(Generic[Reading]):
         return connection
 
     async def _watch(self, connection: Connection[Reading]) -> None:
-        readings = aiter(connection)
+        readings, told_at_s = aiter(connection), self._clock()
         while True:
             try:
                 async with asyncio.timeout(self._settings.silence_s) as limit:
@@ -151,6 +156,9 @@ class Supervisor(Generic[Reading]):
             self._failures = 0
             self._enter(LinkState.LIVE, "")
             self._on_reading(reading)
+            if isinstance(connection, Timed) and self._clock() - told_at_s >= TIMING_INTERVAL_S:
+                told_at_s = self._clock()
+                self._on_health(self.health)
 
     def _silence(self, connection: Connection[Reading]) -> str:
         silence = f"no reading for {self._settings.silence_s:g} s"

@@ -9,6 +9,7 @@ import msgspec
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
 from acquisition.rates import MeasuredRate, measure_rate
+from devices.frame_timing import FrameTiming
 from devices.readings import DeviceHealth, LinkState
 from display.messages import (
     DeviceLink,
@@ -17,6 +18,7 @@ from display.messages import (
     SeriesEntry,
     StudyEntry,
     StudyList,
+    TimingState,
 )
 from display.study_messages import FramesApart
 from display.volume_messages import StudyState, SurfaceState, VolumeState
@@ -59,11 +61,23 @@ def show_link(name: str, device: ShownDevice, health: DeviceHealth | None) -> De
 
 def show_device(name: str, device: ShownDevice, board: Board, *, now_s: float) -> DeviceState:
     """Show one device, with the age of what it delivered."""
-    delivered_s = board.delivered_s.get(name)
+    delivered_s, health = board.delivered_s.get(name), board.health.get(name)
     return DeviceState(
-        **msgspec.structs.asdict(show_link(name, device, board.health.get(name))),
+        **msgspec.structs.asdict(show_link(name, device, health)),
         age_s=None if delivered_s is None else max(0.0, now_s - delivered_s),
         stale_after_s=device.stale_after_s,
+        timing=_show_timing(health.timing) if health and health.timing else None,
+    )
+
+
+def _show_timing(timing: FrameTiming) -> TimingState:
+    return TimingState(
+        jitter_ms=None if timing.jitter_s is None else 1000 * timing.jitter_s,
+        uncertainty_ms=None if timing.uncertainty_s is None else 1000 * timing.uncertainty_s,
+        dropped=timing.dropped,
+        duplicates=timing.duplicates,
+        restarts=timing.restarts,
+        reason=timing.reason,
     )
 
 

@@ -37,6 +37,19 @@ class DeviceLink(Struct, frozen=True, kw_only=True):
     primary: Annotated[bool, Meta(description="Whether navigation depends on it.")]
 
 
+class TimingState(Struct, frozen=True, kw_only=True):
+    """How well the times of a device's numbered frames are known: a line through when they came."""
+
+    jitter_ms: Annotated[
+        float | None, Meta(description="Of the arrivals about the line, RMS; null before a line.")
+    ]
+    uncertainty_ms: Annotated[float | None, Meta(description="Of the newest frame's time, RMS; null likewise.")]
+    dropped: Annotated[int, Meta(ge=0, description="Frames that never came, by their numbers.")]
+    duplicates: Annotated[int, Meta(ge=0, description="Answers with a frame that had come; they are left out.")]
+    restarts: Annotated[int, Meta(ge=0, description="How often the line was begun anew.")]
+    reason: Annotated[str, Meta(description="Why, last: the number went back, frames left out, the clock jumped.")]
+
+
 class DeviceState(DeviceLink, frozen=True, kw_only=True):
     """One device's link and the age of what it delivered."""
 
@@ -44,6 +57,9 @@ class DeviceState(DeviceLink, frozen=True, kw_only=True):
     stale_after_s: Annotated[
         float | None,
         Meta(description="Silence after which its readings are stale; null: as in ``hello``."),
+    ] = None
+    timing: Annotated[
+        TimingState | None, Meta(description="Null for a device without frame numbers, or without a link.")
     ] = None
 
 

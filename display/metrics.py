@@ -103,6 +103,28 @@ class RoomCollector(Collector):
         for device, delivered_s in self._board.delivered_s.items():
             ages.add_metric((device,), self._clock() - delivered_s)
         yield from (states, rejected, ages)
+        yield from self._timings()
+
+    def _timings(self) -> Iterator[Metric]:
+        jitters = GaugeMetricFamily(
+            "radionav_device_frame_jitter_seconds",
+            "Of a device's frames about its clock, RMS.",
+            labels=("device",),
+        )
+        uncertainties = GaugeMetricFamily(
+            "radionav_device_frame_uncertainty_seconds", "Of the newest frame's time, RMS.", labels=("device",)
+        )
+        dropped = CounterMetricFamily(
+            "radionav_device_frames_dropped", "Frames that never came, by their numbers.", labels=("device",)
+        )
+        for device, health in self._board.health.items():
+            if (timing := health.timing) is None:
+                continue
+            dropped.add_metric((device,), timing.dropped)
+            if timing.jitter_s is not None and timing.uncertainty_s is not None:
+                jitters.add_metric((device,), timing.jitter_s)
+                uncertainties.add_metric((device,), timing.uncertainty_s)
+        yield from (jitters, uncertainties, dropped)
 
 
 def _of_node(figures: Figures) -> Iterator[Metric]:

@@ -23,7 +23,7 @@ from display.composer import Composer
 from display.composition import list_studies, show_link, show_study
 from display.hub import Hub
 from display.live_image_states import ShelvedImage
-from display.messages import VERSION, GuidanceNotice, HealthNotice, Hello, StudyChoice
+from display.messages import VERSION, GuidanceNotice, HealthNotice, Hello, State, StudyChoice
 from display.procedure_states import act as act_in_procedure
 from display.resection_states import act
 from display.shelf import Shelf, shelve, shelve_surface
@@ -83,6 +83,8 @@ class Stage:
         Called before each frame with the time: lets what waits for a missing pose go on.
     publisher
         To the hospital's broker, None without one.
+    on_state
+        Called with each frame.
     clock
         Host monotonic clock.
 
@@ -102,6 +104,7 @@ class Stage:
         journal: Journal,
         advance: Callable[[float], None],
         publisher: MqttPublisher | None,
+        on_state: Callable[[State], None],
         clock: Clock,
     ) -> None:
         self._signboard = signboard
@@ -115,6 +118,7 @@ class Stage:
         self._journal = journal
         self._advance = advance
         self._publisher = publisher
+        self._on_state = on_state
         self._clock = clock
         self._hub = Hub()
         self._shelf = Shelf()
@@ -225,6 +229,7 @@ class Stage:
             self._board.tally.frames += 1
             self._hub.publish(state)
             self._trend.note(state)
+            self._on_state(state)
             if self._publisher is not None:
                 notice = GuidanceNotice(
                     version=VERSION,

@@ -1,7 +1,8 @@
 """NDI's optical and electromagnetic trackers (Polaris, Vega, Aurora) over a serial port or TCP, asked directly.
 
 The host asks again and again; each answer carries the camera's frame number, so a frame that was asked for twice
-gives one reading. A pose is stamped when its answer's first byte came. A tool that is missing, out of the volume
+gives one reading. Its time is that of the line through the numbers of frames and the times at which their answers
+began to come (``frame_timing``). A tool that is missing, out of the volume
 or unplugged gives a ``MISSING`` reading with each frame, and never its last pose; why it is so is told in words,
 in the log, whenever it changes.
 """
@@ -19,6 +20,7 @@ from pydantic import Field, field_validator, model_validator
 
 from devices.clock import Clock, monotonic
 from devices.errors import DeviceFault, DeviceTimeout, FrameError
+from devices.frame_timing import FrameClock, FrameTiming
 from devices.links import PortUrl, open_link
 from devices.readings import PoseReading, PoseStatus
 from devices.trackers import ndi_frames, ndi_reports
@@ -66,7 +68,13 @@ class NdiTracker:
         self._asked_at_s = -float("inf")
         self._moved_at_s = clock()
         self._frames: dict[int, int] = {}
+        self._frame_clock = FrameClock()
         self._words: dict[str, str] = {}
+
+    @property
+    def timing(self) -> FrameTiming:
+        """How well the times of the camera's frames are known."""
+        return self._frame_clock.timing
 
     def __aiter__(self) -> Self:
         return self
@@ -110,9 +118,22 @@ class NdiTracker:
             tools = report.tools
             for handle in self._names.keys() - {tool.handle for tool in tools}:
                 self._give(self._names[handle], answer.began_at_s, PoseStatus.MISSING, tool_words(33))
-        for tool in tools:
-            if tool.handle in self._names and self._is_new(tool, answer.began_at_s):
-                self._take(tool, answer.began_at_s)
+        self._take_frames([tool for tool in tools if tool.handle in self._names], answer.began_at_s)
+
+    def _take_frames(self, tools: Sequence[ToolReport | FrameTool], came_at_s: float) -> None:
+        """Time the newest frame of an answer, and take of each tool what was not read before."""
+        numbered = [(tool, self._frame_of(tool)) for tool in tools]
+        if not numbered:
+            return
+        restarts = self.timing.restarts
+        if self._frame_clock.add(max(frame for _, frame in numbered), came_at_s) is not None:
+            self._moved_at_s = came_at_s
+        if self.timing.restarts > restarts:
+            log.warning("tracker_clock", device=self._device, reason=self.timing.reason)
+        for tool, frame in numbered:
+            if self._frames.get(tool.handle) != frame:
+                self._frames[tool.handle] = frame
+                self._take(tool, self._frame_clock.before(frame))
 
     def _check_system(self, status: int) -> None:
         words = system_words(status)
@@ -120,15 +141,10 @@ class NdiTracker:
             raise DeviceFault(self._device, status, words)
         self._say("", words)
 
-    def _is_new(self, tool: ToolReport | FrameTool, began_at_s: float) -> bool:
-        """Whether the tool's frame was not read before; what was asked for twice is the same measurement."""
+    def _frame_of(self, tool: ToolReport | FrameTool) -> int:
         if tool.frame is None:
             raise DeviceFault(self._device, 0x0F, f"tool {self._names[tool.handle]}: {tool.words}")
-        if self._frames.get(tool.handle) == tool.frame:
-            return False
-        self._frames[tool.handle] = tool.frame
-        self._moved_at_s = began_at_s
-        return True
+        return tool.frame
 
     def _take(self, tool: ToolReport | FrameTool, taken_at_s: float) -> None:
         name, pose = self._names[tool.handle], tool.believed

@@ -66,6 +66,8 @@ class SimulatedNdi:
         Whether it listens at another speed than the host's, so that it hears only a break.
     is_frozen
         Where true, the camera measures no more frames; answers go on.
+    first_frame
+        Number of the frame that it measured when it was switched on; numbers wrap at 2³².
     system_status
         What it says of itself in TX and BX.
     port_bits
@@ -93,6 +95,7 @@ class SimulatedNdi:
         self.baud_code = "0"
         self.is_deaf = False
         self.is_frozen = False
+        self.first_frame = 0
         self.system_status = 0
         self.port_bits: dict[str, int] = {}
         self.alerts: list[tuple[int, int]] = []
@@ -227,11 +230,12 @@ class SimulatedNdi:
 
     def _look(self, now_s: float) -> None:
         """Measure the newest frame, once: whoever asks again before the next is told the same."""
-        frame = int((now_s - self._powered_at_s) * self._rate_hz)
+        since_power = int((now_s - self._powered_at_s) * self._rate_hz)
+        frame = (self.first_frame + since_power) % 2**32
         if self.is_frozen or (self._seen and frame == self._frame):
             return
         self._frame = frame
-        poses = self._poses(self._powered_at_s + frame / self._rate_hz)
+        poses = self._poses(self._powered_at_s + since_power / self._rate_hz)
         self._seen = {tool: self._measured(pose) for tool, pose in poses.items() if pose is not None}
 
     def _measured(self, pose: RigidTransform) -> NdiPose:

@@ -50,6 +50,7 @@ class Door:
     def __init__(self, recorder: Recorder) -> None:
         self.board = Board()
         self.healths: list[DeviceHealth] = []
+        self.poses: list[int] = []
         self.used: list[ArchivedStudy | None] = []
         self.archive = StudyArchive(patient_id="SIM-0001", read=self._read, on_use=self._use)
         localiser = Localiser(clock=monotonic)
@@ -62,6 +63,7 @@ class Door:
             archive=self.archive,
             resection=self.resection,
             on_health=self._tell,
+            on_pose=lambda: self.poses.append(self.board.tally.poses),
             clock=monotonic,
             jitter=np.random.default_rng(1).random,
         )
@@ -164,6 +166,7 @@ async def test_only_the_probe_in_hand_and_its_tracker_are_joined(tmp_path: Path)
         door.intake._pose(pose("camera", 1.1))
     assert door.board.tally.tracked_counts == 1
     assert (door.board.tally.readings, door.board.tally.poses) == (2, 4)
+    assert door.poses == [1, 4], "others follow the tracker that navigates"
 
 
 async def test_a_study_comes_in_and_survives_the_nodes_death(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from devices.clock import monotonic
 from devices.dicom.client import run_node
 from devices.dicom.index.database import IndexUnavailable, open_to_read
 from devices.dicom.settings import NodeSettings
+from devices.igtl_server import serve_igtl
+from devices.igtl_settings import Settings as IgtlSettings
 from devices.mqtt_broker import Settings as BrokerSettings
 from devices.probes import mightyohm
-from devices.reaching import reach, reach_broker, reach_index, reach_node
+from devices.reaching import reach, reach_broker, reach_igtl, reach_index, reach_node
 from devices.readings import LinkState
 from simulators.ports import open_pty_port
 from simulators.probes.mightyohm import SimulatedMightyOhm
@@ -162,3 +164,24 @@ async def test_a_broker_that_refuses_is_not_reached(tmp_path: Path) -> None:
     assert f"127.0.0.1:{broker.port}" in found.sentence
     assert "Not authorized" in found.sentence
     assert "trying again" not in found.sentence
+
+
+async def test_a_running_openigtlink_server_greets() -> None:
+    """Ours is known by its STATUS; a free port is free for it; another program is named as one."""
+    async with serve_igtl(
+        IgtlSettings(port=0), pose_lasts_s=0.5, rate_lasts_s=0.8, is_simulated=False, clock=monotonic
+    ) as server:
+        found = await reach_igtl(IgtlSettings(port=server.port))
+    assert (found.is_reached, found.sentence) == (True, "radionav greets with STATUS")
+    found = await reach_igtl(IgtlSettings(port=server.port))
+    assert found.is_reached
+    assert "is free for it" in found.sentence
+
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.2 and more than a header has room for, so that one is read")
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as other:
+        found = await reach_igtl(IgtlSettings(port=other.sockets[0].getsockname()[1]))
+    assert not found.is_reached
+    assert "another program has 127.0.0.1" in found.sentence

@@ -14,10 +14,11 @@ from acquisition.reading import StudyMap
 from acquisition.synchronise import Synchroniser, TipChain, TrackedCount
 from devices.clock import monotonic
 from devices.dicom.study import ReceivedStudy
+from devices.frame_timing import FrameTiming
 from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading, PoseStatus
 from display.composer import Composer
 from display.composition import ShownDevice, show_rate
-from display.messages import State
+from display.messages import State, TimingState
 from display.procedure_states import ProcedureView
 from navigation.error_budget import ErrorBudget, round_error
 from navigation.estimation.estimate import Posterior, TargetEstimate, region_of
@@ -298,6 +299,20 @@ def test_a_link_says_what_its_supervisor_says() -> None:
     console.board.link(DeviceHealth(device="gamma", state=LinkState.LOST, since_s=1.0, detail="plug it in"))
     device = console.frame(2.0).devices[0]
     assert (device.state, device.detail, device.stale_after_s) == ("lost", "plug it in", 0.5)
+    assert device.timing is None
+
+
+def test_how_well_a_trackers_frames_are_timed_is_told() -> None:
+    """In milliseconds, with what was left out and why the line was begun anew."""
+    console = Console()
+    timing = FrameTiming(
+        jitter_s=0.002, uncertainty_s=0.0005, dropped=7, duplicates=40, restarts=1, reason="jumped"
+    )
+    console.board.link(DeviceHealth(device="camera", state=LinkState.LIVE, since_s=1.0, timing=timing))
+    (camera,) = [device for device in console.composer.compose(now_s=2.0).devices if device.name == "camera"]
+    assert camera.timing == TimingState(
+        jitter_ms=2.0, uncertainty_ms=0.5, dropped=7, duplicates=40, restarts=1, reason="jumped"
+    )
 
 
 async def test_each_obstacle_has_its_sentence() -> None:

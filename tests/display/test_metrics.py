@@ -12,6 +12,7 @@ from devices.dicom.account import DURABLE_BOUNDS_S, Account
 from devices.dicom.messages import Figures
 from devices.dicom.services.events import Arrival, Cause, Ending, Refusal
 from devices.dicom.storage.placement import Kept, StoredObject
+from devices.frame_timing import FrameTiming
 from devices.readings import DeviceHealth, LinkState
 from display.app import Exhibits, create_app
 from display.hub import Hub
@@ -99,6 +100,21 @@ def test_the_room_is_read_as_it_stands() -> None:
     assert read["radionav_device_state", "gamma", "live"] == 0
     assert read["radionav_device_rejected_total", "gamma"] == 2
     assert not any("dicom" in name for name, *_ in read)
+    assert not any("frame_jitter" in name or "frames_dropped" in name for name, *_ in read)
+
+
+def test_how_well_frames_are_timed_is_read() -> None:
+    """Of a device that numbers its frames; jitter and uncertainty once there is a line."""
+    board = Board()
+    for device, jitter_s in (("camera", 0.002), ("other", None)):
+        timing = FrameTiming(jitter_s=jitter_s, uncertainty_s=jitter_s and 0.0005, dropped=7)
+        board.link(DeviceHealth(device=device, state=LinkState.LIVE, since_s=0.0, timing=timing))
+    read = _read(board, Hub(), None)
+    assert read["radionav_device_frame_jitter_seconds", "camera"] == 0.002
+    assert read["radionav_device_frame_uncertainty_seconds", "camera"] == 0.0005
+    assert read["radionav_device_frames_dropped_total", "camera"] == 7
+    assert ("radionav_device_frame_jitter_seconds", "other") not in read
+    assert read["radionav_device_frames_dropped_total", "other"] == 7
 
 
 def test_the_nodes_account_is_read() -> None:

@@ -44,6 +44,7 @@ class House:
         self.console = Console()
         self.imager = Imager(clock=monotonic)
         self.advanced: list[float] = []
+        self.shared: list[State] = []
         self.stage = Stage(
             SIGNBOARD,
             board=self.console.board,
@@ -58,6 +59,7 @@ class House:
             journal=self.console.journal,
             advance=self.advanced.append,
             publisher=publisher,
+            on_state=self.shared.append,
             clock=monotonic,
         )
         self.exhibits = self.stage.exhibits()
@@ -99,7 +101,7 @@ async def test_frames_come_twenty_times_a_second() -> None:
         first = await house.frame()
         at_s = [(await house.frame(first.seq + number)).server_monotonic_s for number in range(10)]
     assert np.median(np.diff(at_s)) == pytest.approx(FRAME_INTERVAL_S, abs=0.02)
-    assert house.console.board.tally.frames == len(house.advanced) >= 10
+    assert house.console.board.tally.frames == len(house.advanced) == len(house.shared) >= 10
     assert house.console.board.tally.frames <= 1 + (at_s[-1] - first.server_monotonic_s) / FRAME_INTERVAL_S + 2
 
 

@@ -18,6 +18,9 @@ import pytest
 
 import config
 from devices.clock import monotonic
+from devices.trackers.igtl import Decoder, Message
+from devices.trackers.igtl_bodies import Transform
+from devices.trackers.igtl_values import Sensor
 from display.messages import GuidanceNotice, HealthNotice, Hello, State
 from simulators.ports import open_tcp_port
 from simulators.scene import sentinel_node_scene
@@ -111,7 +114,7 @@ async def test_check_finds_every_device_that_is_there(tmp_path: Path) -> None:
         site = write_site(tmp_path, devices)
         code, output, _ = await asyncio.to_thread(finish, "check", "--config", site, folder=tmp_path)
     found = dict(line.split(maxsplit=1) for line in output.splitlines())
-    assert set(found) == {"gamma", "monitor", "camera", "dicom"}
+    assert set(found) == {"gamma", "monitor", "camera", "dicom", "openigtlink"}
     assert all(sentence.startswith("ok ") for sentence in found.values())
     assert "Amptek DP5, serial number 12345" in found["gamma"]
     assert code == 0
@@ -146,6 +149,46 @@ async def test_an_ndi_tracker_takes_the_place_of_the_other(tmp_path: Path) -> No
                 service.terminate()
                 assert await asyncio.to_thread(service.ended) == 0
                 assert "Traceback" not in service.complaints
+
+
+async def test_others_follow_by_openigtlink(tmp_path: Path) -> None:
+    """With ``[openigtlink]`` in the site file a client gets the tip, in the patient's axes, and the rate."""
+    port = free_port()
+    async with theatre(tmp_path) as devices:
+        site = write_site(tmp_path, devices)
+        any_port = "[openigtlink]\nport = 0"
+        assert any_port in site.read_text()
+        site.write_text(site.read_text().replace(any_port, f'[openigtlink]\naxes = "LPS"\nport = {port}'))
+        with running("--config", site, *ON_FREE_PORTS, folder=tmp_path) as service:
+            await asyncio.to_thread(lambda: service.node_port)
+            heard = await hear_until("127.0.0.1", port, {"TRANSFORM", "SENSOR", "POINT"})
+            _, output, _ = await asyncio.to_thread(finish, "check", "--config", site, folder=tmp_path)
+            service.terminate()
+            assert await asyncio.to_thread(service.ended) == 0
+            assert "Traceback" not in service.complaints
+    assert "radionav greets with STATUS" in output
+    assert heard["TRANSFORM"].device_name == "TipToPatient"
+    (rate_cps,) = Sensor.from_bytes(heard["SENSOR"].content).values
+    assert rate_cps > 0
+    tip_mm = np.array(Transform.from_bytes(heard["TRANSFORM"].content).elements[9:])
+    assert np.linalg.norm(tip_mm) < 400, "near the patient, not near the camera"
+
+
+async def hear_until(host: str, port: int, kinds: set[str]) -> dict[str, Message]:
+    """Connect, and give the newest message of each type once these have come."""
+    reader, writer = await asyncio.open_connection(host, port)
+    decoder, heard = Decoder(), dict[str, Message]()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not heard.keys() >= kinds:
+                received = await reader.read(65536)
+                assert received, "the server hung up"
+                decoder.feed(received, 0.0)
+                heard |= {arrival.message.kind: arrival.message for arrival in decoder}
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    return heard
 
 
 def test_check_says_for_each_missing_device_what_to_do(tmp_path: Path) -> None:

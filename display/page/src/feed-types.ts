@@ -73,6 +73,24 @@ export interface DeviceState {
   readonly age_s: number | null;
   /** Silence after which its readings are stale; null: as in ``hello``. */
   readonly stale_after_s?: number | null;
+  /** Null for a device without frame numbers, or without a link. */
+  readonly timing?: TimingState | null;
+}
+
+/** How well the times of a device's numbered frames are known: a line through when they came. */
+export interface TimingState {
+  /** Of the arrivals about the line, RMS; null before a line. */
+  readonly jitter_ms: number | null;
+  /** Of the newest frame's time, RMS; null likewise. */
+  readonly uncertainty_ms: number | null;
+  /** Frames that never came, by their numbers. */
+  readonly dropped: number;
+  /** Answers with a frame that had come; they are left out. */
+  readonly duplicates: number;
+  /** How often the line was begun anew. */
+  readonly restarts: number;
+  /** Why, last: the number went back, frames left out, the clock jumped. */
+  readonly reason: string;
 }
 
 /** Count rate of the probe in hand, over the newest readings that fill the integration time. */

@@ -1,8 +1,8 @@
 """pyigtl in a process of its own, for its server takes over the signals and its threads outlive it.
 
 ``python pyigtl_peer.py serve`` prints its port, then sends one tool's pose at 100 Hz until its input ends.
-``python pyigtl_peer.py listen PORT TOOL`` prints each pose that it receives as a line of JSON, until its input
-ends.
+``python pyigtl_peer.py listen PORT NAME`` prints each pose, or list of points, that it receives under this name as
+a line of JSON, until its input ends.
 """
 
 import json
@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pyigtl
@@ -42,14 +43,24 @@ def listen(ended: threading.Event, port: int, tool: str) -> None:
     client = pyigtl.OpenIGTLinkClient("127.0.0.1", port)
     while not ended.is_set():
         message = client.wait_for_message(tool, timeout=1)
-        if message is not None:
+        if message is None:
+            continue
+        if isinstance(message, pyigtl.PointMessage):
+            described = zip(message.names, message.groups, message.positions, message.diameters, strict=True)
+            line: dict[str, Any] = {
+                "points": [
+                    (name, group, np.asarray(position).tolist(), float(diameter))
+                    for name, group, position, diameter in described
+                ]
+            }
+        else:
             line = {
                 "matrix": message.matrix.tolist(),
                 "metadata": message.metadata,
                 "sent_at_s": message.timestamp,
             }
-            sys.stdout.write(json.dumps(line) + "\n")
-            sys.stdout.flush()
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
     client.stop()
 
 

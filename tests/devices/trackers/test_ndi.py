@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from devices.clock import monotonic
 from devices.errors import DeviceFault, DeviceTimeout, DeviceUnavailable
 from devices.reaching import reach
-from devices.readings import PoseReading, PoseStatus
+from devices.readings import DeviceHealth, LinkState, PoseReading, PoseStatus
+from devices.supervision import Supervisor
 from devices.trackers.ndi import NdiTracker, Settings
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
@@ -156,6 +157,47 @@ async def test_a_frame_asked_for_twice_gives_one_reading(tmp_path: Path, reply: 
         frames = (monotonic() - started_s) * 60 + 2
         assert len(of_probe) <= frames
         assert len({reading.taken_at_s for reading in of_probe}) == 20
+
+
+async def test_how_well_frames_are_timed_is_told_each_second(tmp_path: Path) -> None:
+    """Health carries jitter, uncertainty, interval and what was asked for twice, while the tracker is live."""
+    told: asyncio.Queue[DeviceHealth] = asyncio.Queue()
+    async with room(tmp_path) as there:
+        supervisor = Supervisor(
+            "camera",
+            there.settings(interval_s=0.004),
+            on_reading=lambda _: None,
+            on_health=told.put_nowait,
+            clock=monotonic,
+            jitter=lambda: 0.0,
+        )
+        running = asyncio.create_task(supervisor.run(), name="camera")
+        try:
+            while (health := await told.get()).timing is None or health.timing.uncertainty_s is None:
+                pass
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    assert health.state is LinkState.LIVE
+    timing = health.timing
+    assert timing.duplicates > 0
+    assert timing.jitter_s is not None
+    assert timing.interval_s is not None
+    assert timing.uncertainty_s is not None
+    assert timing.uncertainty_s < timing.jitter_s
+    assert timing.interval_s > 0
+
+
+async def test_a_frame_number_that_goes_back_begins_anew(tmp_path: Path) -> None:
+    """A counter that starts again is a new line, and is named; poses go on."""
+    async with room(tmp_path) as there:
+        there.instrument.first_frame = 2**31
+        async with there.settings().connect("camera", clock=monotonic) as tracker:
+            await take(tracker, "Probe")
+            there.instrument.first_frame = 2**32  # which wraps to 0
+            while "went back by" not in tracker.timing.reason:
+                await take(tracker, "Probe")
+            await take(tracker, "Probe")
 
 
 async def test_a_camera_that_stops_measuring_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,236 @@
+"""How late a pose is at those who follow by OpenIGTLink, and whether one is lost, beside pyigtl.
+
+Server and clients are processes of their own on this machine, on one clock. A pose's latency runs from the call
+that sends it to the moment a client has its message whole: with ours, its CRC checked. Ours serves eight clients
+at once, and each message of each client counts; pyigtl's server serves one client, so it is measured with one.
+
+    python -m benchmarks.igtl --seconds 10
+
+Prints a JSON line for each pair and rate, and last one with ``median_ms``, ``p99_ms`` and ``lost`` of ours with
+eight clients at 100 poses a second, the same at 1,000 (``…_1000``), and pyigtl's beside them (``pyigtl_…``).
+"""
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+
+from devices.clock import monotonic
+from devices.igtl_server import TIP, IgtlServer, serve_igtl
+from devices.igtl_settings import Settings
+from devices.trackers.igtl import LARGEST_BODY_BYTES
+from devices.trackers.igtl_bodies import Transform
+from devices.trackers.igtl_link import IgtlLink
+from navigation.frames import Frame
+from navigation.transforms import RigidTransform
+
+RATES_HZ = (100, 1000)
+CLIENTS = 8
+GIVE_UP_S = 3.0
+"""A client that hears nothing for so long after the first pose has heard the last."""
+SETTLING_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latencies:
+    """What came of ``sent`` poses to each of ``clients``; latencies in ms of all that arrived."""
+
+    peer: str
+    rate_hz: int
+    clients: int
+    sent: int
+    ms: Sequence[float]
+
+    @property
+    def lost(self) -> int:
+        """Poses that did not arrive, over all clients."""
+        return self.sent * self.clients - len(self.ms)
+
+    def figures(self) -> dict[str, float | int | None]:
+        """Give median and 99th percentile, ms, and how many were lost."""
+        found = np.percentile(self.ms, (50, 99)).tolist() if self.ms else (None, None)
+        median_ms, p99_ms = (None if one is None else round(one, 3) for one in found)
+        return {"median_ms": median_ms, "p99_ms": p99_ms, "lost": self.lost}
+
+    def line(self) -> dict[str, object]:
+        """Sum them up."""
+        return {
+            "peer": self.peer,
+            "rate_hz": self.rate_hz,
+            "clients": self.clients,
+            "sent": self.sent,
+            **self.figures(),
+        }
+
+
+def _say(content: object) -> None:
+    print(json.dumps(content), flush=True)
+
+
+# --- ours -----------------------------------------------------------------------------------------------------
+
+
+def _tip(number: int) -> RigidTransform:
+    """Make a pose that says its number in x."""
+    return RigidTransform(
+        to=Frame.PATIENT, from_=Frame.TIP, rotation=np.eye(3), translation_mm=np.array((float(number), 0.0, 0.0))
+    )
+
+
+async def _serve(rate_hz: int, count: int, clients: int) -> None:
+    async with serve_igtl(
+        Settings(port=0, axes="LPS"), pose_lasts_s=60.0, rate_lasts_s=60.0, is_simulated=False
+    ) as server:
+        _say(server.port)
+        while server.clients < clients:  # noqa: ASYNC110 - it sets no event
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(SETTLING_S)
+        _say(await _send(server, rate_hz, [_tip(number) for number in range(count)]))
+        while server.clients:  # noqa: ASYNC110 - it sets no event
+            await asyncio.sleep(0.01)
+
+
+async def _send(server: IgtlServer, rate_hz: int, tips: Sequence[RigidTransform]) -> list[float]:
+    """Send at a steady pace; give when each was sent."""
+    sent_s, due_s = [], monotonic()
+    for tip in tips:
+        now_s = monotonic()
+        sent_s.append(now_s)
+        server.send_tip(tip, now_s)
+        due_s += 1 / rate_hz
+        await asyncio.sleep(max(0.0, due_s - monotonic()))
+    return sent_s
+
+
+async def _listen(port: int, count: int, clients: int) -> None:
+    heard = await asyncio.gather(*(_hear(port, count) for _ in range(clients)))
+    _say(heard)
+
+
+async def _hear(port: int, count: int) -> dict[int, float]:
+    """Give when each pose was here whole."""
+    _, link = await asyncio.get_running_loop().create_connection(
+        lambda: IgtlLink(monotonic, largest_body_bytes=LARGEST_BODY_BYTES), "127.0.0.1", port
+    )
+    heard: dict[int, float] = {}
+    try:
+        while count - 1 not in heard:
+            async with asyncio.timeout(GIVE_UP_S):
+                while (arrival := link.take()) is None:
+                    await link.wait()
+            if arrival.message.kind == Transform.KIND and arrival.message.device_name == TIP:
+                now_s = monotonic()
+                heard[round(Transform.from_bytes(arrival.message.content).elements[9])] = now_s
+    except (TimeoutError, ConnectionError):
+        pass  # what did not come is lost
+    finally:
+        await link.close()
+    return heard
+
+
+# --- pyigtl ---------------------------------------------------------------------------------------------------
+
+
+def _serve_pyigtl(rate_hz: int, count: int) -> None:
+    import pyigtl  # noqa: PLC0415 - only this peer's process needs it
+
+    server = pyigtl.OpenIGTLinkServer(port=0, local_server=True)
+    _say(server.server_address[1])
+    while not server.is_connected():
+        time.sleep(0.01)
+    time.sleep(SETTLING_S)
+    sent_s, due_s, matrix = [], monotonic(), np.eye(4)
+    for number in range(count):
+        matrix[0, 3] = number
+        sent_s.append(monotonic())
+        server.send_message(pyigtl.TransformMessage(matrix.copy(), device_name=TIP), wait=False)
+        due_s += 1 / rate_hz
+        time.sleep(max(0.0, due_s - monotonic()))
+    time.sleep(SETTLING_S)
+    _say(sent_s)
+
+
+def _listen_pyigtl(port: int, count: int) -> None:
+    import pyigtl  # noqa: PLC0415 - only this peer's process needs it
+
+    client = pyigtl.OpenIGTLinkClient("127.0.0.1", port)
+    heard: dict[int, float] = {}
+    while count - 1 not in heard:
+        message = client.wait_for_message(TIP, timeout=GIVE_UP_S)
+        if message is None:
+            break
+        heard[round(message.matrix[0, 3])] = monotonic()
+    _say([heard])
+
+
+# --- both -----------------------------------------------------------------------------------------------------
+
+
+def _start(role: str, *arguments: int) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "benchmarks.igtl", role, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ourselves
+
+
+def _told(process: "subprocess.Popen[str]") -> object:
+    assert process.stdout is not None  # noqa: S101 - it was started with a pipe; for the type checker
+    line = process.stdout.readline()
+    if not line:
+        raise SystemExit("a process of the benchmark ended before its time: see above")
+    return json.loads(line)
+
+
+def measure(peer: str, rate_hz: int, count: int, clients: int) -> Latencies:
+    """Send ``count`` poses at a rate, from one process to the clients in another."""
+    suffix, more = ("", (clients,)) if peer == "radionav" else ("-pyigtl", ())
+    processes = [_start(f"serve{suffix}", rate_hz, count, *more)]
+    try:
+        port = int(str(_told(processes[0])))
+        processes.append(_start(f"listen{suffix}", port, count, *more))
+        sent_s, heard = _told(processes[0]), _told(processes[1])
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    if not (isinstance(sent_s, list) and isinstance(heard, list)):
+        raise TypeError("the processes of the benchmark do not speak its language")
+    ms = [1000 * (came_s - sent_s[int(number)]) for one in heard for number, came_s in one.items()]
+    return Latencies(peer=peer, rate_hz=rate_hz, clients=clients, sent=count, ms=ms)
+
+
+def run(seconds: float, say: Callable[[object], None] = _say) -> None:
+    """Measure everything, and say each line."""
+    summary: dict[str, object] = {}
+    for rate_hz in RATES_HZ:
+        suffix = "" if rate_hz == RATES_HZ[0] else f"_{rate_hz}"
+        for peer, clients, prefix in (("radionav", CLIENTS, ""), ("radionav", 1, None), ("pyigtl", 1, "pyigtl_")):
+            found = measure(peer, rate_hz, max(2, round(seconds * rate_hz)), clients)
+            say(found.line())
+            if prefix is not None:
+                summary |= {f"{prefix}{key}{suffix}": value for key, value in found.figures().items()}
+    say(summary)
+
+
+ROLES: Mapping[str, Callable[..., None]] = {
+    "serve": lambda rate_hz, count, clients: asyncio.run(_serve(rate_hz, count, clients)),
+    "listen": lambda port, count, clients: asyncio.run(_listen(port, count, clients)),
+    "serve-pyigtl": _serve_pyigtl,
+    "listen-pyigtl": _listen_pyigtl,
+}
+"""What this file does as a process of its own."""
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] and sys.argv[1] in ROLES:
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+        ROLES[sys.argv[1]](*map(int, sys.argv[2:]))
+    else:
+        parser = argparse.ArgumentParser(description="How late a pose is by OpenIGTLink, beside pyigtl.")
+        parser.add_argument("--seconds", type=float, default=10.0, help="length of each run")
+        run(parser.parse_args().seconds)

@@ -1,0 +1,34 @@
+"""The benchmark of OpenIGTLink on short runs: its figures are of real messages, and what is lost is counted."""
+
+from benchmarks.igtl import Latencies, measure
+
+
+def test_a_short_run_reaches_every_client() -> None:
+    """Each pose reaches each client once, after it was sent."""
+    found = measure("radionav", 100, 30, 3)
+    assert len(found.ms) == 90
+    assert min(found.ms) > 0
+    assert found.line() | {"median_ms": 0, "p99_ms": 0} == {
+        "peer": "radionav",
+        "rate_hz": 100,
+        "clients": 3,
+        "sent": 30,
+        "median_ms": 0,
+        "p99_ms": 0,
+        "lost": 0,
+    }
+
+
+def test_pyigtl_is_measured_likewise() -> None:
+    """Its poses come to its own client; what comes, comes after it was sent."""
+    found = measure("pyigtl", 50, 30, 1)
+    assert 0 < len(found.ms) <= 30
+    assert min(found.ms) > 0
+
+
+def test_what_does_not_arrive_is_lost() -> None:
+    """Losses are counted over all clients; without any arrival there are no figures."""
+    found = Latencies(peer="radionav", rate_hz=100, clients=8, sent=10, ms=[1.0] * 79)
+    assert found.figures() == {"median_ms": 1.0, "p99_ms": 1.0, "lost": 1}
+    nothing = Latencies(peer="pyigtl", rate_hz=100, clients=1, sent=10, ms=[])
+    assert nothing.figures() == {"median_ms": None, "p99_ms": None, "lost": 10}

@@ -1,0 +1,94 @@
+"""Times of numbered frames: the wobble goes, breaks are found, what is missing is counted."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devices.frame_timing import KEPT_FRAMES, LEAST_FRAMES, FrameClock
+
+INTERVAL_S = 1 / 60
+
+
+def test_the_wobble_of_arrivals_is_taken_out() -> None:
+    """With arrivals off by 3 ms, fitted times are off by what the theory of the line says, a third of it."""
+    rng = np.random.default_rng(1)
+    wobble_s = np.abs(rng.normal(0.0, 0.003, 2000))
+    clock, errors_s = FrameClock(), []
+    for frame in range(2000):
+        taken_at_s = 10.0 + frame * INTERVAL_S
+        fitted_s = clock.add(frame, taken_at_s + wobble_s[frame])
+        assert fitted_s is not None
+        assert fitted_s <= taken_at_s + wobble_s[frame]
+        if frame >= KEPT_FRAMES:
+            errors_s.append(fitted_s - taken_at_s - wobble_s.mean())
+    timing = clock.timing
+    assert timing.jitter_s is not None
+    assert timing.jitter_s == pytest.approx(wobble_s.std(), rel=0.25)
+    # variance at the end of a line through n points is 4/n of one point's
+    assert timing.uncertainty_s == pytest.approx(timing.jitter_s * 2 / np.sqrt(KEPT_FRAMES), rel=0.05)
+    assert np.std(errors_s) < 0.5 * wobble_s.std()
+    assert timing.interval_s == pytest.approx(INTERVAL_S, rel=0.01)
+    assert (timing.dropped, timing.duplicates, timing.restarts) == (0, 0, 0)
+
+
+def test_a_frame_that_came_before_is_no_news() -> None:
+    """It has no time of its own, and is counted."""
+    clock = FrameClock()
+    assert clock.add(7, 1.0) == 1.0
+    assert clock.add(7, 1.01) is None
+    assert clock.timing.duplicates == 1
+
+
+def test_frames_that_never_came_are_counted_and_the_line_goes_on() -> None:
+    """Two of three frames missing are counted by their numbers, and change no time."""
+    clock = FrameClock()
+    for frame in range(0, 300, 3):
+        taken_at_s = clock.add(frame, 5.0 + frame * INTERVAL_S)
+        assert taken_at_s == pytest.approx(5.0 + frame * INTERVAL_S, abs=1e-9)
+    assert clock.timing.dropped == 99 * 2
+    assert clock.timing.restarts == 0
+
+
+@pytest.mark.parametrize(
+    ("frame", "later_s", "words"),
+    [
+        (0, INTERVAL_S, "went back by 99: it was restarted"),
+        (500, 401 * INTERVAL_S, "400 frames were left out at once"),
+        (100, 0.5, "its clock jumped, or its frames came late, by 483 ms"),
+    ],
+    ids=["wrap", "gap", "jump"],
+)
+def test_a_break_begins_the_line_anew_and_is_named(frame: int, later_s: float, words: str) -> None:
+    """After a wrap, a gap or a jump the old line says nothing of the new frames."""
+    clock = FrameClock()
+    for number in range(100):
+        clock.add(number, 5.0 + number * INTERVAL_S)
+    came_at_s = 5.0 + 99 * INTERVAL_S + later_s
+    assert clock.add(frame, came_at_s) == pytest.approx(came_at_s)
+    assert clock.timing.restarts == 1
+    assert words in clock.timing.reason
+    assert clock.timing.jitter_s is None
+    for number in range(1, LEAST_FRAMES):
+        clock.add(frame + number, came_at_s + number * INTERVAL_S)
+    assert clock.timing.jitter_s == pytest.approx(0.0, abs=1e-9)
+
+
+def test_frames_told_together_lie_an_interval_apart() -> None:
+    """Of two frames in one answer the older is timed by the line, not by when both came."""
+    clock = FrameClock()
+    for frame in range(0, 100, 2):
+        clock.add(frame, 5.0 + frame * INTERVAL_S)
+    assert clock.before(97) == pytest.approx(5.0 + 97 * INTERVAL_S)
+
+
+@given(steps=st.lists(st.tuples(st.integers(1, 5), st.floats(0.0, 0.09)), max_size=150))
+def test_times_keep_their_order_and_no_frame_is_of_the_future(steps: list[tuple[int, float]]) -> None:
+    """Whatever arrives when, each frame is later than the one before, and not later than it came."""
+    clock, frame, at_s, former_s = FrameClock(), 0, 1.0, 0.0
+    for step, wait_s in steps:
+        frame, at_s = frame + step, at_s + wait_s + 1e-3
+        taken_at_s = clock.add(frame, at_s)
+        assert taken_at_s is not None
+        assert former_s < taken_at_s <= at_s
+        former_s = taken_at_s
