@@ -25,6 +25,7 @@ class Motion(StrEnum):
     PIVOT = "pivot"
     SPIN = "spin"
     TOUCH = "touch"
+    SWEEP = "sweep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,3 +80,15 @@ class AccuracySettings(Section):
     tissue_mm: Positive | None = Field(
         default=4.0, description="How far tissue moves between scan and table, RMS in space. None: not known."
     )
+
+
+class TimingSettings(Section):
+    """Delay of the counts behind the poses, by ``acquire timing``."""
+
+    file: Path = Field(description="Written by acquire timing, read by radionav.")
+    sweep_s: float = Field(default=20.0, ge=10, le=120, description="How long the probe is moved to and fro.")
+    greatest_sigma_ms: Positive = Field(default=2.5, description="Standard error that passes: 5 ms at 95 %.")
+
+    def beside(self, folder: Path) -> Self:
+        """Take a relative path as relative to ``folder``."""
+        return self.model_copy(update={"file": folder / self.file})
