@@ -281,6 +281,7 @@ class Room:
             error=_registration_error(site),
             is_simulated=is_simulated,
             patient_id=lambda: archive.in_use.study.patient_id if archive.in_use else "",
+            skin=lambda: archive.in_use.map.skin if archive.in_use else None,
             note=self._session.note,
             on_registered=map_in_use.begin_anew,
             now=lambda: datetime.now(tz=UTC),
