@@ -48,7 +48,7 @@ from acquisition.session.journal import Journal, JournalUnusable, open_journal
 from acquisition.session.reception import Reception
 from acquisition.session.session import Session
 from acquisition.session.worklist import ask_worklists
-from acquisition.studies import Knowledge
+from acquisition.studies import Knowledge, read_studies
 from acquisition.synchronise import SeenTip, TipChain
 from acquisition.tracking.budget import Budgeting
 from acquisition.tracking.following import Camera
@@ -91,6 +91,7 @@ from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.frames import Frame
 from navigation.observations import Observations
 from navigation.registration_error import RegistrationError
+from navigation.skin import SkinSurface
 from navigation.transforms import RigidTransform
 from simulators.bench import BenchFault
 from simulators.bench_room import POLL_INTERVAL_S, open_bench
@@ -1063,6 +1064,9 @@ def _acquire_register(
     config: SiteFile = None,
     *,
     landmarks: Landmarks = None,
+    ct: Annotated[
+        Path | None, typer.Option(exists=True, help="Folder with her CT: the tip is drawn over her skin too.")
+    ] = None,
     patient_id: Annotated[str | None, typer.Option(help="Patient ID; else the site file's.")] = None,
     points: Annotated[
         int | None, typer.Option(min=3, max=12, help="Touch so many in any order, instead of each by its name.")
@@ -1078,7 +1082,7 @@ def _acquire_register(
         outcome = asyncio.run(
             _register(
                 tracking,
-                lambda **with_hand: run_register(points=points, **with_hand),
+                lambda **with_hand: run_register(points=points, skin=_skin_of(ct), **with_hand),
                 landmarks=landmarks,
                 patient_id=patient_id,
                 yes=yes,
@@ -1120,6 +1124,15 @@ def _acquire_verify(
     if as_json:
         print(json.dumps(outcome.to_dict()))
     raise typer.Exit(0 if outcome.passed else 1)
+
+
+def _skin_of(folder: Path | None) -> SkinSurface | None:
+    if folder is None:
+        return None
+    cts = [study.anatomy for study in read_studies(sorted(folder.rglob("*"))) if study.anatomy is not None]
+    if len(cts) != 1:
+        raise ServiceError(f"--ct {folder}: holds {len(cts)} studies with a CT that can be used, wanted one")
+    return SkinSurface(cts[0])
 
 
 async def _register(

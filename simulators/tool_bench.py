@@ -54,6 +54,8 @@ SOURCE_MM = DIVOT_MM + np.array((0.0, 4.0, 20.0))
 DELAY_S = 0.06
 """How late the simulated probe tells its events."""
 
+MOTIONS = frozenset({"pivot", "spin", "touch", "sweep", "draw"})
+
 TOUCH_SIGMA_MM = 1.0
 """On each axis: how far a touched landmark is from the one that was marked."""
 
@@ -110,7 +112,7 @@ class Hand:
         self._physics = ProbePhysics()
 
     def move(self, motion: str, place: str = "") -> None:
-        """Begin a motion: ``pivot``, ``spin``, ``sweep`` over the source, or ``touch`` of a landmark.
+        """Begin a motion: ``pivot``, ``spin``, ``sweep``, ``draw`` over the skin, or ``touch`` of a landmark.
 
         Raises
         ------
@@ -118,7 +120,7 @@ class Hand:
             Where it knows no such motion or landmark.
 
         """
-        if motion not in {"pivot", "spin", "touch", "sweep"} or (motion == "touch" and place not in LANDMARKS):
+        if motion not in MOTIONS or (motion == "touch" and place not in LANDMARKS):
             raise ValueError(f"no motion is called {motion} {place}".rstrip())
         self._motion = motion
         if motion == "touch":
@@ -145,9 +147,10 @@ class Hand:
             to=Frame.TRACKER, from_=Frame.TIP, rotation=turn.as_matrix(), translation_mm=tip_mm
         )
         marker = TRACKER_FROM_REFERENCE
-        if self._motion == "touch":
+        if self._motion in {"touch", "draw"}:
+            place_mm = self._touched_mm if self._motion == "touch" else _drawn_mm(at_s)
             patient_from_tip = RigidTransform(
-                to=Frame.PATIENT, from_=Frame.TIP, rotation=turn.as_matrix(), translation_mm=self._touched_mm
+                to=Frame.PATIENT, from_=Frame.TIP, rotation=turn.as_matrix(), translation_mm=place_mm
             )
             tracker_from_tip = marker @ PATIENT_FROM_REFERENCE.inverse @ patient_from_tip
         if self._fault is HandFault.SLIPPED_REFERENCE:
@@ -172,6 +175,12 @@ class Hand:
             return 0.0
         tip = tool @ TOOL_FROM_TIP
         return self._physics.rate_cps(tip.inverse.points_mm(SOURCE_MM[None]), np.ones(1), np.zeros(1))
+
+
+def _drawn_mm(at_s: float) -> np.ndarray:
+    """Give a place of the tip that is drawn over the front of the body, patient frame."""
+    across, along = np.sin(2 * np.pi * at_s / np.array((5.3, 8.7)))
+    return Body().skin(0.75 * float(across), 75.0 * float(along))[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ class Motion(StrEnum):
     SPIN = "spin"
     TOUCH = "touch"
     SWEEP = "sweep"
+    DRAW = "draw"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
