@@ -48,7 +48,7 @@ from acquisition.session.journal import Journal, JournalUnusable, open_journal
 from acquisition.session.reception import Reception
 from acquisition.session.session import Session
 from acquisition.session.worklist import ask_worklists
-from acquisition.studies import Knowledge
+from acquisition.studies import Knowledge, read_studies
 from acquisition.synchronise import SeenTip, TipChain
 from acquisition.tracking.budget import Budgeting
 from acquisition.tracking.following import Camera
@@ -57,7 +57,8 @@ from acquisition.tracking.landmark_plan import LandmarkPlan, PlanUnusable, read_
 from acquisition.tracking.operator import AtTerminal, Operator, Rigged, Unasked
 from acquisition.tracking.register import Hand as RegisteringHand
 from acquisition.tracking.register import RegisterOutcome, run_register, run_verify
-from acquisition.tracking.settings import RegistrationSettings, TipSettings
+from acquisition.tracking.settings import RegistrationSettings, TimingSettings, TipSettings
+from acquisition.tracking.timing import SweptProbe, Timing, TimingOutcome, load_timing, run_timing
 from acquisition.tracking.tip_file import TipCalibration, load_tip
 from acquisition.tracking.tool import ToolOutcome, run_tool
 from config.nuclides import load_nuclides
@@ -93,6 +94,7 @@ from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.frames import Frame
 from navigation.observations import Observations
 from navigation.registration_error import RegistrationError
+from navigation.skin import SkinSurface
 from navigation.transforms import RigidTransform
 from simulators.bench import BenchFault
 from simulators.bench_room import POLL_INTERVAL_S, open_bench
@@ -128,6 +130,7 @@ class Room:
         self.followed_by = followed_by
         self._calibration = _load_calibration(site, is_simulated=is_simulated)
         response = self._calibration.response if self._calibration else None
+        self._timing = _load_timing(site, is_simulated=is_simulated)
         nuclide, session_id = load_nuclides()[site.nuclide], uuid4().hex
         self._localiser = Localiser(clock=monotonic, on_accepted=self._follow)
         self._imager = Imager(clock=monotonic)
@@ -200,6 +203,7 @@ class Room:
                 _tip_chain(site, site.navigation, is_simulated=is_simulated),
                 longest_gap_s=site.navigation.longest_gap_s,
                 calibrated=self._calibration.provenance.identity if self._calibration else "",
+                delay_s=self._timing.delay_s if self._timing else 0.0,
             )
         self._joining = self._join(site, map_in_use, archive, is_simulated=is_simulated)
         signboard = Signboard(
@@ -293,6 +297,7 @@ class Room:
             error=_registration_error(site),
             is_simulated=is_simulated,
             patient_id=lambda: archive.in_use.study.patient_id if archive.in_use else "",
+            skin=lambda: archive.in_use.map.skin if archive.in_use else None,
             note=self._session.note,
             on_registered=map_in_use.begin_anew,
             now=lambda: datetime.now(tz=UTC),
@@ -306,8 +311,9 @@ class Room:
         if navigation is None:
             return None
         tip = _load_tip(site, navigation, is_simulated=is_simulated)
+        measured = {"delay_sigma_s": self._timing.sigma_s} if self._timing else {}
         return Budgeting(
-            navigation.accuracy,
+            navigation.accuracy.model_copy(update=measured),
             tip_covariance_mm2=tip.covariance_mm2 if tip else None,
             registration=self._registration_error,
         ).of
@@ -417,6 +423,17 @@ def _load_tip(site: Site, navigation: NavigationSettings, *, is_simulated: bool)
         return None
     try:
         return load_tip(tip.file, tool=tool, serial=tip.serial, is_simulated=is_simulated)
+    except CalibrationError as exc:
+        raise ServiceError(str(exc)) from exc
+
+
+def _load_timing(site: Site, *, is_simulated: bool) -> Timing | None:
+    navigation = site.navigation
+    if navigation is None or navigation.timing is None:
+        return None
+    names = {"probe": navigation.probe, "tracker": navigation.tracker}
+    try:
+        return load_timing(navigation.timing.file, **names, is_simulated=is_simulated)
     except CalibrationError as exc:
         raise ServiceError(str(exc)) from exc
 
@@ -1105,6 +1122,9 @@ def _acquire_register(
     config: SiteFile = None,
     *,
     landmarks: Landmarks = None,
+    ct: Annotated[
+        Path | None, typer.Option(exists=True, help="Folder with her CT: the tip is drawn over her skin too.")
+    ] = None,
     patient_id: Annotated[str | None, typer.Option(help="Patient ID; else the site file's.")] = None,
     points: Annotated[
         int | None, typer.Option(min=3, max=12, help="Touch so many in any order, instead of each by its name.")
@@ -1120,7 +1140,7 @@ def _acquire_register(
         outcome = asyncio.run(
             _register(
                 tracking,
-                lambda **with_hand: run_register(points=points, **with_hand),
+                lambda **with_hand: run_register(points=points, skin=_skin_of(ct), **with_hand),
                 landmarks=landmarks,
                 patient_id=patient_id,
                 yes=yes,
@@ -1164,6 +1184,15 @@ def _acquire_verify(
     raise typer.Exit(0 if outcome.passed else 1)
 
 
+def _skin_of(folder: Path | None) -> SkinSurface | None:
+    if folder is None:
+        return None
+    cts = [study.anatomy for study in read_studies(sorted(folder.rglob("*"))) if study.anatomy is not None]
+    if len(cts) != 1:
+        raise ServiceError(f"--ct {folder}: holds {len(cts)} studies with a CT that can be used, wanted one")
+    return SkinSurface(cts[0])
+
+
 async def _register(
     tracking: _TrackingSite,
     run: Callable[..., Coroutine[Any, Any, RegisterOutcome]],
@@ -1193,7 +1222,8 @@ async def _register(
             operator = _operator(console, yes=yes)
         else:
             rng = np.random.default_rng(seed)
-            bench = await stack.enter_async_context(open_tool_bench(rng=rng, clock=monotonic, fault=fault))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="radionav-")))
+            bench = await stack.enter_async_context(open_tool_bench(folder, rng=rng, clock=monotonic, fault=fault))
             place = {"host": bench.tracker.host, "port": bench.tracker.port}
             camera = replace(camera, device=site.trackers[camera.name].model_copy(update=place))
             operator = Rigged(bench.hand)
@@ -1223,9 +1253,67 @@ def _landmark_plan(path: Path | None, *, is_simulated: bool) -> LandmarkPlan:
         raise ServiceError(str(exc)) from exc
 
 
+@acquire.command("timing")
+def _acquire_timing(
+    context: typer.Context,
+    config: SiteFile = None,
+    *,
+    simulate: Annotated[bool, typer.Option("--simulate", help="With a simulated hand over a source.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    fault: Annotated[HandFault | None, typer.Option(help="With --simulate: what the hand does wrongly.")] = None,
+    seed: Seed = 1,
+) -> None:
+    """Find how late counts are behind poses; exit status 0 only if that is known well enough."""
+    with _tracking(context, config, simulate=simulate) as tracking:
+        outcome = asyncio.run(_timing(tracking, yes=yes, fault=fault, seed=seed))
+    if as_json:
+        print(json.dumps(outcome.to_dict()))
+    raise typer.Exit(0 if outcome.passed else 1)
+
+
+async def _timing(tracking: _TrackingSite, *, yes: bool, fault: HandFault | None, seed: int) -> TimingOutcome:
+    site, console = tracking.site, Console(stderr=True)
+    camera, name = replace(_camera(site), reference=None), _probe_in_hand(site)
+    navigation, calibration = site.navigation, _load_calibration(site, is_simulated=tracking.is_simulated)
+    if navigation is None or calibration is None:
+        raise ServiceError(f"probes.{name}.response names no calibration: run acquire first")
+    chain = _tip_chain(site, navigation, is_simulated=tracking.is_simulated)
+    probe = SweptProbe(
+        name=name, device=site.probes[name], response=calibration.response, tool_from_tip=chain.tool_from_tip
+    )
+    if not tracking.is_simulated:
+        if navigation.timing is None:
+            raise ServiceError("the site file has no [navigation.timing]: name the file that the delay goes to")
+        return await run_timing(
+            camera=camera,
+            probe=probe,
+            operator=_operator(console, yes=yes),
+            settings=navigation.timing,
+            console=console,
+        )
+    rng = np.random.default_rng(seed)
+    with tempfile.TemporaryDirectory(prefix="radionav-") as folder:
+        async with open_tool_bench(Path(folder), rng=rng, clock=monotonic, fault=fault) as bench:
+            place = {"host": bench.tracker.host, "port": bench.tracker.port}
+            device = site.trackers[camera.name].model_copy(update=place)
+            at_port = site.probes[name].model_copy(update={"port": bench.probe})
+            return await run_timing(
+                camera=replace(camera, device=device),
+                probe=replace(probe, device=at_port),
+                operator=Rigged(bench.hand),
+                settings=TimingSettings(file=SIMULATED_FOLDER / "simulated-timing.json"),
+                console=console,
+                is_simulated=True,
+            )
+
+
 async def _tool_simulated(site: _TrackingSite, fault: HandFault | None, seed: int) -> ToolOutcome:
     camera = replace(_camera(site.site), reference=None)
-    async with open_tool_bench(rng=np.random.default_rng(seed), clock=monotonic, fault=fault) as bench:
+    rng = np.random.default_rng(seed)
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="radionav-")))
+        bench = await stack.enter_async_context(open_tool_bench(folder, rng=rng, clock=monotonic, fault=fault))
         place = {"host": bench.tracker.host, "port": bench.tracker.port}
         device = site.site.trackers[camera.name].model_copy(update=place)
         return await run_tool(

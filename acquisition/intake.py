@@ -86,15 +86,23 @@ class Intake:
         self._supervisors: dict[str, Supervisor[Any]] = {}
 
     def navigate(
-        self, probe: str, tracker: str, chain: TipChain, *, longest_gap_s: float, calibrated: str
+        self,
+        probe: str,
+        tracker: str,
+        chain: TipChain,
+        *,
+        longest_gap_s: float,
+        calibrated: str,
+        delay_s: float = 0.0,
     ) -> None:
         """Join the counts of one probe with the poses of one tracker.
 
         ``calibrated`` is what the probe said it is when it was calibrated; empty where it cannot say.
+        Counts are ``delay_s`` behind poses.
         """
         self._navigators = probe, tracker
         self._calibrated = calibrated
-        self.synchroniser = Synchroniser(chain, emit=self._track, longest_gap_s=longest_gap_s)
+        self.synchroniser = Synchroniser(chain, emit=self._track, longest_gap_s=longest_gap_s, delay_s=delay_s)
 
     def stranger(self) -> str:
         """Say why the probe in hand is not the one that was calibrated; empty while it is, or cannot say."""

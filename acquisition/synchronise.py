@@ -142,6 +142,8 @@ class Synchroniser:
         Poses further apart are not joined.
     patience_s
         How long a count waits for its poses.
+    delay_s
+        How late counts are behind poses: one that is stamped t was counted where the tip was at ``t - delay_s``.
 
     """
 
@@ -152,9 +154,11 @@ class Synchroniser:
         emit: Callable[[TrackedCount], None],
         longest_gap_s: float = 0.1,
         patience_s: float = 0.5,
+        delay_s: float = 0.0,
     ) -> None:
         self._emit = emit
         self._patience_s = patience_s
+        self._delay_s = delay_s
         self._waiting: deque[CountReading] = deque()
         tools = [chain.tool] if chain.reference is None else [chain.tool, chain.reference]
         self._timelines = {tool: PoseTimeline(longest_gap_s=longest_gap_s) for tool in tools}
@@ -185,7 +189,7 @@ class Synchroniser:
         """Hand on every count whose poses are known or that has waited long enough."""
         while self._waiting:
             middle_s = self._waiting[0].middle_s
-            known = all(timeline.reaches(middle_s) for timeline in self._timelines.values())
+            known = all(timeline.reaches(middle_s - self._delay_s) for timeline in self._timelines.values())
             if not known and now_s - middle_s < self._patience_s:
                 return
             self._emit(self._track(self._waiting.popleft(), now_s=now_s))
@@ -218,7 +222,7 @@ class Synchroniser:
         return (tip.translation_mm - before.transform.translation_mm) / VELOCITY_S
 
     def _track(self, reading: CountReading, *, now_s: float) -> TrackedCount:
-        tip, status = self._tip(reading.middle_s), TrackStatus.OK
+        tip, status = self._tip(reading.middle_s - self._delay_s), TrackStatus.OK
         if tip is None:
             status = TrackStatus.UNREGISTERED
         elif tip.transform is None:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from acquisition.quality.settings import MorningSettings, PointSource
 from acquisition.studies.calibrations import SpectCalibration
-from acquisition.tracking.settings import AccuracySettings, RegistrationSettings, TipSettings
+from acquisition.tracking.settings import AccuracySettings, RegistrationSettings, TimingSettings, TipSettings
 from config.nuclides import load_nuclides
 from devices.dicom.settings import NodeSettings
 from devices.igtl_settings import Settings as IgtlServerSettings
@@ -161,6 +161,9 @@ class NavigationSettings(Section):
     registration: RegistrationSettings | None = Field(
         default=None, description="The same by acquire register, for the patient on the table."
     )
+    timing: TimingSettings | None = Field(
+        default=None, description="How late counts are behind poses, measured by acquire timing. None: not at all."
+    )
     accuracy: AccuracySettings = Field(
         default=AccuracySettings(), description="What the error that is told at the tip rests on."
     )
@@ -176,8 +179,12 @@ class NavigationSettings(Section):
 
     def beside(self, folder: Path) -> Self:
         """Take relative paths as relative to ``folder``."""
-        tip, registration = self.tip, self.registration
-        update = {"tip": tip and tip.beside(folder), "registration": registration and registration.beside(folder)}
+        tip, registration, timing = self.tip, self.registration, self.timing
+        update = {
+            "tip": tip and tip.beside(folder),
+            "registration": registration and registration.beside(folder),
+            "timing": timing and timing.beside(folder),
+        }
         return self.model_copy(update=update)
 
     @model_validator(mode="after")

@@ -14,7 +14,8 @@ from display.composition import ShownDevice, show_device, show_rate
 from display.estimate_states import show_posterior, show_rejections
 from display.guidance_states import show_guidance, show_nothing
 from display.live_image_states import ShelvedImage, show_live_image
-from display.messages import GuidanceState, PoseState, State, TipErrorState
+from display.messages import GuidanceState, PoseState, State
+from display.pose_messages import TipErrorState
 from display.procedure_states import ProcedureView
 from display.resection_states import show_resection
 from display.shine_states import show_shine

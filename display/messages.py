@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from display.access_messages import SignIn
 from display.measures import Age, Matrix, Point
+from display.pose_messages import TipErrorState
 from display.procedure_messages import ProcedureState
 from display.resection_messages import ResectionState
 from display.study_messages import FramesApart
@@ -76,22 +77,6 @@ class RateState(Struct, frozen=True, kw_only=True):
     background_cps: Annotated[float | None, Meta(description="From the probe's calibration; null without one.")]
     status: Annotated[Literal["ok", "overload", "saturated", "resynced"], Meta(description="Trust in it.")]
     age_s: Age
-
-
-class TipErrorState(Struct, frozen=True, kw_only=True):
-    """How far the shown tip may be from the true one in the patient, and why; null is not known."""
-
-    within_mm: Annotated[
-        float | None,
-        Meta(description="Radius that holds the true tip in 95 of 100; null if a part is not known."),
-    ]
-    registration_mm: Annotated[
-        float | None, Meta(description="Part of the registration, RMS in space, as the others.")
-    ]
-    tracker_mm: Annotated[float | None, Meta(description="Part of the tracker, at the tip.")]
-    calibration_mm: Annotated[float | None, Meta(description="Part of the tip's calibration.")]
-    motion_mm: Annotated[float | None, Meta(description="Speed times the delay that is not known.")]
-    tissue_mm: Annotated[float | None, Meta(description="Part of tissue that has moved since the scan.")]
 
 
 class PoseState(Struct, frozen=True, kw_only=True):

@@ -70,9 +70,7 @@ class RegistrationError:
         if not (np.isfinite(fle_mm) and fle_mm > 0):
             raise NavigationError(f"an error of {fle_mm} mm: no landmark is found to that")
         centre_mm = points.mean(axis=0)
-        told = (
-            3 / fle_mm**2 * np.sum([_gain(point - centre_mm).T @ _gain(point - centre_mm) for point in points], 0)
-        )
+        told = 3 / fle_mm**2 * np.sum([gain(point - centre_mm).T @ gain(point - centre_mm) for point in points], 0)
         return cls(centre_mm=centre_mm, covariance=np.linalg.inv(told))
 
     @classmethod
@@ -98,8 +96,8 @@ class RegistrationError:
 
     def covariance_at(self, place_mm: Array) -> Array:
         """Give the covariance of the error at a place (3,), patient frame, mm², shape (3, 3)."""
-        gain = _gain(np.asarray(place_mm, dtype=np.float64) - self.centre_mm)
-        return np.asarray(gain @ self.covariance @ gain.T)
+        here = gain(np.asarray(place_mm, dtype=np.float64) - self.centre_mm)
+        return np.asarray(here @ self.covariance @ here.T)
 
 
 def check_landmarks(points: Array) -> None:
@@ -117,7 +115,7 @@ def extents_mm(points: Array) -> Array:
     return np.asarray(np.sqrt(np.maximum(variances.sum() - variances, 0.0)))
 
 
-def _gain(off_mm: Array) -> Array:
+def gain(off_mm: Array) -> Array:
     """Map a small turn and shift to what they do to a point that lies ``off_mm`` from the middle, shape (3, 6)."""
     x, y, z = off_mm
     return np.hstack((np.array(((0.0, z, -y), (-z, 0.0, x), (y, -x, 0.0))), np.eye(3)))

@@ -17,6 +17,9 @@ from devices.clock import Clock
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 from simulators.body import Body
+from simulators.ports import open_pty_port
+from simulators.probe_physics import ProbePhysics
+from simulators.probes.amptek import SimulatedAmptek
 from simulators.theatre import PATIENT_FROM_REFERENCE, PATIENT_TOOL, PROBE_TOOL, TOOL_FROM_TIP
 from simulators.trackers.openigtlink import SimulatedTracker, serve_tracker
 
@@ -44,6 +47,14 @@ LANDMARKS = {
 
 TARGETS_MM = {"target node": (90.0, -60.0, 10.0)}
 """What the registration is for, patient frame."""
+
+SOURCE_MM = DIVOT_MM + np.array((0.0, 4.0, 20.0))
+"""A point source of 1 MBq under the probe, where it is swept."""
+
+DELAY_S = 0.06
+"""How late the simulated probe tells its events."""
+
+MOTIONS = frozenset({"pivot", "spin", "touch", "sweep", "draw"})
 
 TOUCH_SIGMA_MM = 1.0
 """On each axis: how far a touched landmark is from the one that was marked."""
@@ -98,9 +109,10 @@ class Hand:
         self._fault = fault
         self._motion = ""
         self._touched_mm = np.zeros(3)
+        self._physics = ProbePhysics()
 
     def move(self, motion: str, place: str = "") -> None:
-        """Begin a motion: ``pivot`` or ``spin``, or ``touch`` of a landmark.
+        """Begin a motion: ``pivot``, ``spin``, ``sweep``, ``draw`` over the skin, or ``touch`` of a landmark.
 
         Raises
         ------
@@ -108,7 +120,7 @@ class Hand:
             Where it knows no such motion or landmark.
 
         """
-        if motion not in {"pivot", "spin", "touch"} or (motion == "touch" and place not in LANDMARKS):
+        if motion not in MOTIONS or (motion == "touch" and place not in LANDMARKS):
             raise ValueError(f"no motion is called {motion} {place}".rstrip())
         self._motion = motion
         if motion == "touch":
@@ -129,13 +141,16 @@ class Hand:
         elif self._motion == "spin" and self._fault is not HandFault.HELD_STILL:
             sway = 0.5 * np.sin(2 * np.pi * at_s / np.array((1.3, 1.9)))
             turn = Rotation.from_euler("xyz", (*sway, 120.0 * np.sin(2 * np.pi * at_s / 3.7)), degrees=True)
+        elif self._motion == "sweep" and self._fault is not HandFault.HELD_STILL:
+            tip_mm += (45.0 * np.sin(2 * np.pi * at_s / 1.9), 2.0 * np.sin(2 * np.pi * at_s / 3.1), 0.0)
         tracker_from_tip = RigidTransform(
             to=Frame.TRACKER, from_=Frame.TIP, rotation=turn.as_matrix(), translation_mm=tip_mm
         )
         marker = TRACKER_FROM_REFERENCE
-        if self._motion == "touch":
+        if self._motion in {"touch", "draw"}:
+            place_mm = self._touched_mm if self._motion == "touch" else _drawn_mm(at_s)
             patient_from_tip = RigidTransform(
-                to=Frame.PATIENT, from_=Frame.TIP, rotation=turn.as_matrix(), translation_mm=self._touched_mm
+                to=Frame.PATIENT, from_=Frame.TIP, rotation=turn.as_matrix(), translation_mm=place_mm
             )
             tracker_from_tip = marker @ PATIENT_FROM_REFERENCE.inverse @ patient_from_tip
         if self._fault is HandFault.SLIPPED_REFERENCE:
@@ -148,26 +163,61 @@ class Hand:
         )
         return {PROBE_TOOL: tracker_from_tip @ TOOL_FROM_TIP.inverse, PATIENT_TOOL: seen}
 
+    def events(self, start_s: float, end_s: float) -> int:
+        """Events that the probe tells between two clock readings, ``DELAY_S`` after they happened."""
+        middles_s = start_s + (end_s - start_s) * (np.arange(5) + 0.5) / 5 - DELAY_S
+        rates_cps = [self._rate_cps(at_s) for at_s in middles_s]
+        return int(self._rng.poisson(np.mean(rates_cps) * (end_s - start_s)))
+
+    def _rate_cps(self, at_s: float) -> float:
+        tool = self.poses(at_s)[PROBE_TOOL]
+        if tool is None:
+            return 0.0
+        tip = tool @ TOOL_FROM_TIP
+        return self._physics.rate_cps(tip.inverse.points_mm(SOURCE_MM[None]), np.ones(1), np.zeros(1))
+
+
+def _drawn_mm(at_s: float) -> np.ndarray:
+    """Give a place of the tip that is drawn over the front of the body, patient frame."""
+    across, along = np.sin(2 * np.pi * at_s / np.array((5.3, 8.7)))
+    return Body().skin(0.75 * float(across), 75.0 * float(along))[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolBench:
-    """The running bench: the hand is a rig, the tracker says where its tool is."""
+    """The running bench: the hand is a rig, the tracker says where its tool is, the probe what it counts.
+
+    Attributes
+    ----------
+    hand, tracker
+        The rig and the server.
+    probe
+        URL of the probe's port.
+
+    """
 
     hand: Hand
     tracker: SimulatedTracker
+    probe: str
 
 
 @asynccontextmanager
 async def open_tool_bench(
-    *, rng: np.random.Generator, clock: Clock, fault: HandFault | None = None
+    folder: Path, *, rng: np.random.Generator, clock: Clock, fault: HandFault | None = None
 ) -> AsyncIterator[ToolBench]:
-    """Set up a hand with a tool before an OpenIGTLink tracker."""
+    """Set up a hand with an Amptek probe before an OpenIGTLink tracker; ``folder`` takes the port's link."""
     hand = Hand(started_s=clock(), rng=rng, fault=fault)
-    async with serve_tracker(
-        hand.poses,
-        rng=rng,
-        position_sigma_mm=POSITION_SIGMA_MM,
-        rotation_sigma_deg=ROTATION_SIGMA_DEG,
-        clock=clock,
-    ) as tracker:
-        yield ToolBench(hand=hand, tracker=tracker)
+    instrument = SimulatedAmptek(
+        hand.events, powered_at_s=clock(), rng=rng, dead_time_s=ProbePhysics().dead_time_s
+    )
+    async with (
+        serve_tracker(
+            hand.poses,
+            rng=rng,
+            position_sigma_mm=POSITION_SIGMA_MM,
+            rotation_sigma_deg=ROTATION_SIGMA_DEG,
+            clock=clock,
+        ) as tracker,
+        open_pty_port(instrument, folder / "probe", clock=clock) as port,
+    ):
+        yield ToolBench(hand=hand, tracker=tracker, probe=port.url)

@@ -18,7 +18,9 @@ from acquisition.synchronise import Synchroniser
 from acquisition.tracking.registration_file import Registration, newest_registration
 from acquisition.tracking.settings import RegistrationSettings
 from acquisition.tracking.tip_file import TipCalibration
+from navigation.calibration.on_skin import doubt_landmarks
 from navigation.registration_error import RegistrationError
+from navigation.tissue import Tissue
 from navigation.transforms import RigidTransform
 
 LOOK_S = 1.0
@@ -42,6 +44,8 @@ class Joining:
         Whether the room is.
     patient_id
         Says whose study is in use; empty while none is.
+    skin
+        Gives the skin of the study in use; None while none is known.
     note
         Enters into the record what the service noticed.
     on_registered
@@ -60,6 +64,7 @@ class Joining:
         error: RegistrationError | None,
         is_simulated: bool,
         patient_id: Callable[[], str],
+        skin: Callable[[], Tissue | None],
         note: Callable[[str, Mapping[str, Any]], None],
         on_registered: Callable[[], Awaitable[None]],
         now: Callable[[], datetime],
@@ -69,6 +74,7 @@ class Joining:
         self._settings = settings
         self._is_simulated = is_simulated
         self._patient_id = patient_id
+        self._skin = skin
         self._note = note
         self._on_registered = on_registered
         self._now = now
@@ -134,6 +140,10 @@ class Joining:
         chain = self._synchroniser.chain
         if (registration.tool, registration.reference) != (chain.tool, chain.reference or ""):
             return "the registration was made with other tools than the site file names: register again"
+        if (skin := self._skin()) is not None:
+            marked_mm = [landmark["patient_mm"] for landmark in registration.landmarks]
+            if beside := doubt_landmarks(marked_mm, skin):
+                return beside
         return self._unreadable or registration.doubt(
             now, valid_hours=self._settings.valid_hours, verify_within_min=self._settings.verify_within_min
         )

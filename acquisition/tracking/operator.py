@@ -25,6 +25,8 @@ class Motion(StrEnum):
     PIVOT = "pivot"
     SPIN = "spin"
     TOUCH = "touch"
+    SWEEP = "sweep"
+    DRAW = "draw"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

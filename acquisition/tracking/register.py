@@ -1,5 +1,6 @@
 """``acquire register`` and ``acquire verify``: landmarks touched with the tip, judged, and kept in the record."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from acquisition.quality.counts import WallTime
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.screen import table_of
 from acquisition.quality.technologist import Choice, MorningAborted
+from acquisition.tracking.drawing import draw, judge_skin
 from acquisition.tracking.following import Camera, Follower, Pose, Progress, open_follower
 from acquisition.tracking.judging import Found, judge_registration
 from acquisition.tracking.landmark_plan import LandmarkPlan
@@ -31,6 +33,7 @@ from acquisition.tracking.tool import say_verdict
 from devices.clock import wall_time
 from navigation.frames import Frame
 from navigation.statistics.radius import radius_within_mm
+from navigation.tissue import Tissue
 from navigation.transforms import RigidTransform
 
 Array = NDArray[np.float64]
@@ -109,9 +112,12 @@ async def run_register(
     settings: RegistrationSettings,
     console: Console,
     points: int | None = None,
+    skin: Tissue | None = None,
     wall_time: WallTime = wall_time,
 ) -> RegisterOutcome:
     """Have the landmarks touched, register the patient, show how well, and put it in the record if it passed.
+
+    With the ``skin`` of her CT the tip is then drawn over it, and both register her.
 
     ``points`` is how many are touched where they are touched in any order; None: each landmark once, in order.
 
@@ -133,13 +139,17 @@ async def run_register(
     try:
         async with open_follower(hand.camera, tool_from_tip=hand.tool_from_tip) as follower:
             touched, results = await _touch_all(follower, asked, hand, settings, console)
+            if touched:
+                found, result = judge_registration(plan, np.array(touched), settings, tip_mm=touched[-1])
+                say_verdict(result, console)
+                results.append(result)
+            if found is not None and skin is not None:
+                drawn_mm = await draw(follower, hand.operator, hand.camera.tool, settings, console)
+                found, result = await asyncio.to_thread(judge_skin, found, drawn_mm, skin, settings)
+                say_verdict(result, console)
+                results.append(result)
     except MorningAborted as exc:
-        aborted = str(exc)
-    else:
-        if touched:
-            found, result = judge_registration(plan, np.array(touched), settings, tip_mm=touched[-1])
-            say_verdict(result, console)
-            results.append(result)
+        aborted, found = str(exc), None
     written = None
     if found is not None:
         add_registration(settings.file, _record(hand, found, settings, results, wall_time))

@@ -56,6 +56,8 @@ class RegistrationSettings(Section):
     still_mm: Positive = Field(default=2.0, description="RMS of the tip's wander while it touches.")
     hold_s: Positive = Field(default=1.0, description="How long it is to be held still.")
     longest_s: Positive = Field(default=60.0, description="Time for one landmark.")
+    draw_s: Positive = Field(default=20.0, description="How long the tip is drawn over the skin, with a CT.")
+    skin_mm: Positive = Field(default=2.0, description="How far a drawn point is from the CT's skin, RMS.")
     valid_hours: Positive = Field(default=12.0, description="After them the registration is no longer trusted.")
     verify_within_min: Positive | None = Field(
         default=None, description="A check by acquire verify is due so often; none: it is not asked for."
@@ -80,3 +82,15 @@ class AccuracySettings(Section):
     tissue_mm: Positive | None = Field(
         default=4.0, description="How far tissue moves between scan and table, RMS in space. None: not known."
     )
+
+
+class TimingSettings(Section):
+    """Delay of the counts behind the poses, by ``acquire timing``."""
+
+    file: Path = Field(description="Written by acquire timing, read by radionav.")
+    sweep_s: float = Field(default=20.0, ge=10, le=120, description="How long the probe is moved to and fro.")
+    greatest_sigma_ms: Positive = Field(default=2.5, description="Standard error that passes: 5 ms at 95 %.")
+
+    def beside(self, folder: Path) -> Self:
+        """Take a relative path as relative to ``folder``."""
+        return self.model_copy(update={"file": folder / self.file})

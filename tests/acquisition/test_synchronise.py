@@ -178,3 +178,14 @@ def test_the_newest_tip_has_its_velocity() -> None:
     assert seen is not None
     assert seen.velocity_mm_s is not None
     assert np.allclose(seen.velocity_mm_s, (0, 60, 0))
+
+
+def test_counts_that_are_late_get_the_pose_of_when_they_were_counted() -> None:
+    """Where counts are 40 ms behind poses, one stamped 1.05 s is placed where the tip was at 1.01 s."""
+    emitted: list[TrackedCount] = []
+    made = Synchroniser(CHAIN, emit=emitted.append, delay_s=0.04)
+    made.add_count(count(1.0), now_s=1.1)
+    made.add_pose(pose(1.0, 0, 0, 0), now_s=1.1)
+    made.add_pose(pose(1.02, 0, 2, 0), now_s=1.1)
+    assert emitted[0].patient_from_tip is not None
+    assert np.allclose(emitted[0].patient_from_tip.translation_mm, (1000, 1, 100))

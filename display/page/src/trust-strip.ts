@@ -98,12 +98,13 @@ function titleOf({ kind, label: named }: DeviceState): string {
   return kind === "probe" || kind === "tracker" ? named : t.trust.device[kind];
 }
 
-/** Whether the study lies on the patient, and how far that may be wrong at the tip. */
+/** Whether the study lies on the patient, whether that is trusted, and how far it may be wrong at the tip. */
 function registrationOf(moment: Moment): Item {
   const shown = { key: "registration", title: t.trust.registration };
   if (!moment.state.registered) return { ...shown, state: "silent", word: t.trust.none, detail: t.trust.noDirection };
   const error = moment.pose?.registration_error_mm ?? null;
   if (moment.pose === null) return { ...shown, state: moment.isLive ? "live" : "silent", word: t.trust.set, detail: t.trust.noPose };
+  if (moment.pose.doubt) return { ...shown, state: "doubtful", word: t.trust.doubtful, detail: moment.pose.doubt };
   if (error === null) return { ...shown, state: "live", word: t.trust.set, detail: t.trust.errorUnknown };
   const isWide = error > WIDE_MM;
   return { ...shown, state: isWide ? "doubtful" : "live", word: `± ${Math.max(1, Math.round(error))} ${t.units.mm}`, detail: t.trust.atTip };

@@ -14,6 +14,7 @@ from acquisition.tracking.joining import Joining
 from acquisition.tracking.registration_file import Registration, Verification, add_registration, add_verification
 from navigation.frames import Frame
 from navigation.registration_error import RegistrationError
+from navigation.tissue import HalfSpace
 from navigation.transforms import RigidTransform
 from tests.acquisition.tracking.registering import SETTINGS
 
@@ -36,7 +37,7 @@ def registration(*, at: datetime = NOW, x_mm: float = 5.0) -> Registration:
         patient_from_reference=there.matrix.tolist(),
         centre_mm=error.centre_mm.tolist(),
         covariance=error.covariance.tolist(),
-        landmarks=[{"name": "xiphoid"}],
+        landmarks=[{"name": "xiphoid", "patient_mm": [0.0, -100.0, 20.0], "reference_mm": [-5.0, -100.0, 20.0]}],
         fle_mm=2.0,
         fre_mm=1.0,
         results=[{"name": "registration", "passed": True}],
@@ -50,6 +51,7 @@ class Room:
         self.path = folder / "registration.json"
         self.now = NOW
         self.patient_id = ""
+        self.skin: HalfSpace | None = None
         self.noted = list[tuple[str, Mapping[str, Any]]]()
         self.begun_anew = 0
         chain = TipChain(
@@ -66,6 +68,7 @@ class Room:
             error=None,
             is_simulated=False,
             patient_id=lambda: self.patient_id,
+            skin=lambda: self.skin,
             note=lambda kind, told: self.noted.append((kind, told)),
             on_registered=self._begin_anew,
             now=lambda: self.now,
@@ -142,6 +145,18 @@ async def test_far_from_the_landmarks_a_position_is_not_trusted(tmp_path: Path) 
         )
         assert room.synchroniser.chain.doubt_at(tip).startswith(words)
         assert bool(room.synchroniser.chain.doubt_at(tip)) == bool(words)
+
+
+async def test_landmarks_beside_the_skin_of_the_study_are_doubted(tmp_path: Path) -> None:
+    """Once the study is in use its skin tells that the landmarks' axes were others than said."""
+    room = Room(tmp_path)
+    add_registration(room.path, registration())
+    room.skin = HalfSpace(point_mm=np.array((0.0, -104.0, 0.0)), normal=np.array((0.0, -1.0, 0.0)))
+    await room.joining.look()
+    assert room.doubt == ""
+    room.skin = HalfSpace(point_mm=np.array((0.0, 103.0, 0.0)), normal=np.array((0.0, 1.0, 0.0)))
+    await room.joining.look()
+    assert "RAS where LPS was said" in room.doubt
 
 
 @pytest.mark.parametrize("change", [{"tool": "Pointer"}, {"reference": "Table"}])

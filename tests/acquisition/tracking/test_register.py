@@ -29,7 +29,7 @@ async def registered(
 ) -> tuple[RegisterOutcome, str]:
     shown = io.StringIO()
     settings = SETTINGS.model_copy(update={"file": folder / "registration.json", "hold_s": 0.4})
-    async with open_tool_bench(rng=np.random.default_rng(seed), clock=monotonic, fault=fault) as bench:
+    async with open_tool_bench(folder, rng=np.random.default_rng(seed), clock=monotonic, fault=fault) as bench:
         device = Settings(
             driver="openigtlink", host=bench.tracker.host, port=bench.tracker.port, tools=("Probe", "Patient")
         )

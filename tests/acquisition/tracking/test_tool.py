@@ -30,7 +30,7 @@ async def acquired(
     folder: Path, *, fault: HandFault | None = None, tools: tuple[str, ...] = ("Probe",), longest_s: float = 60.0
 ) -> tuple[ToolOutcome, str]:
     shown = io.StringIO()
-    async with open_tool_bench(rng=np.random.default_rng(5), clock=monotonic, fault=fault) as bench:
+    async with open_tool_bench(folder, rng=np.random.default_rng(5), clock=monotonic, fault=fault) as bench:
         device = Settings(driver="openigtlink", host=bench.tracker.host, port=bench.tracker.port, tools=tools)
         outcome = await run_tool(
             camera=Camera(name="camera", device=device, tool=tools[0], clock=monotonic),

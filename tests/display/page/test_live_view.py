@@ -85,6 +85,9 @@ async def test_registration_calibration_and_study_are_trusted_or_not(room: Room,
     room.now["pose"] = msgspec.structs.replace(room.now["pose"], registration_error_mm=None)
     await expect(strip.locator("[data-key=registration]")).to_contain_text("error not known")
     assert not re.search(r"\d", await strip.locator("[data-key=registration]").inner_text())
+    room.now["pose"] = msgspec.structs.replace(room.now["pose"], doubt="the reference has slipped")
+    await expect(strip.locator("[data-key=registration]")).to_have_attribute("data-state", "doubtful")
+    await expect(strip.locator("[data-key=registration]")).to_contain_text("the reference has slipped")
     room.now["registered"] = False
     await expect(strip.locator("[data-key=registration]")).to_contain_text("NONE")
     await expect(strip.locator("[data-key=calibration]")).to_contain_text("TODAY")

@@ -1,0 +1,290 @@
+"""``acquire timing``: how late the counts are behind the poses, and the file that keeps it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+
+from acquisition.calibration import CalibrationError
+from acquisition.durable import write_whole
+from acquisition.quality.counts import WallTime
+from acquisition.quality.results import Figure, StepResult, failure
+from acquisition.quality.screen import table_of
+from acquisition.quality.technologist import Choice, MorningAborted
+from acquisition.tracking.following import SILENCE_S, Camera, Pose, Progress, open_follower
+from acquisition.tracking.operator import Motion, Move, Operator, ProgressBar
+from acquisition.tracking.settings import TimingSettings
+from acquisition.tracking.tool import say_verdict
+from devices.clock import wall_time
+from devices.errors import DeviceError, DeviceTimeout
+from devices.protocols import Connection, DeviceSettings
+from devices.readings import CountReading
+from navigation.calibration.timing import Sweep, TimingCalibration, calibrate_timing
+from navigation.errors import NavigationError
+from navigation.frames import Frame
+from navigation.probe.response import Response
+from navigation.transforms import RigidTransform
+
+VERSION = 1
+NAME = "timing"
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How late a probe's counts are behind a tracker's poses.
+
+    Attributes
+    ----------
+    probe, tracker
+        Their names in the site file.
+    is_simulated
+        Whether they were simulated.
+    calibrated_at
+        UTC.
+    delay_s, sigma_s
+        A count that is stamped t was counted where the probe was at ``t - delay_s``; the standard error of that.
+
+    """
+
+    format: Literal["radionav-timing"] = "radionav-timing"
+    version: int = VERSION
+    probe: str
+    tracker: str
+    is_simulated: bool
+    calibrated_at: datetime
+    delay_s: float
+    sigma_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimingOutcome:
+    """What ``acquire timing`` came to: its verdicts, why it ended early if it did, and what was written."""
+
+    is_simulated: bool
+    results: tuple[StepResult, ...]
+    aborted: str
+    written: Path | None
+    timing: Timing | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the delay is known."""
+        return self.written is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types, for ``acquire timing --json``."""
+        return {
+            "simulated": self.is_simulated,
+            "passed": self.passed,
+            "aborted": self.aborted,
+            "file": str(self.written) if self.written else None,
+            "delay_ms": None if self.timing is None else 1000 * self.timing.delay_s,
+            "sigma_ms": None if self.timing is None else 1000 * self.timing.sigma_s,
+            "steps": [result.to_dict() for result in self.results],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweptProbe:
+    """The probe that is moved to and fro: its name and entry in the site file, its calibration, and its tip."""
+
+    name: str
+    device: DeviceSettings[CountReading]
+    response: Response
+    tool_from_tip: RigidTransform
+
+
+async def run_timing(
+    *,
+    camera: Camera,
+    probe: SweptProbe,
+    operator: Operator,
+    settings: TimingSettings,
+    console: Console,
+    wall_time: WallTime = wall_time,
+    is_simulated: bool = False,
+) -> TimingOutcome:
+    """Have the probe moved to and fro over a point source, find the delay, and write the file if it is known.
+
+    Raises
+    ------
+    DeviceError
+        Where tracker or probe cannot be opened, or fail.
+    CalibrationError
+        Where the file cannot be written.
+
+    """
+    if is_simulated:
+        console.print("[bold yellow]SIMULATED: tracker, probe and source[/bold yellow]")
+    move = Move(
+        motion=Motion.SWEEP,
+        instruction=f"Move {camera.tool} to and fro over a point source, 10-30 mm above it, a pass each second",
+    )
+    results, found, aborted = list[StepResult](), None, ""
+    try:
+        async with (
+            open_follower(camera, tool_from_tip=probe.tool_from_tip) as follower,
+            probe.device.connect(probe.name, clock=camera.clock) as connection,
+            _counting(probe.name, connection) as counts,
+        ):
+            while True:
+                await operator.ready(move)
+                began = len(counts.readings)
+                poses = await follower.collect(
+                    Frame.TRACKER,
+                    Frame.TIP,
+                    progress=lambda poses: sweep_progress(poses, settings),
+                    longest_s=settings.sweep_s + SILENCE_S,
+                    screen=ProgressBar(console),
+                )
+                counts.check()
+                found, result = await asyncio.to_thread(
+                    judge_timing, poses, counts.readings[began:], probe.response, settings
+                )
+                say_verdict(result, console)
+                if result.passed or await operator.judge(result) is not Choice.REPEAT:
+                    results.append(result)
+                    break
+    except MorningAborted as exc:
+        aborted = str(exc)
+    timing = None
+    if found is not None:
+        timing = Timing(
+            probe=probe.name,
+            tracker=camera.name,
+            is_simulated=is_simulated,
+            calibrated_at=wall_time(camera.clock()),
+            delay_s=found.delay_s,
+            sigma_s=found.sigma_s,
+        )
+        _write(settings.file, timing)
+    outcome = TimingOutcome(
+        is_simulated=is_simulated,
+        results=tuple(results),
+        aborted=aborted,
+        written=settings.file if timing else None,
+        timing=timing,
+    )
+    console.print()
+    console.print(table_of(outcome.results))
+    fate = f"Written to {settings.file}" if timing else f"Nothing was written. {aborted}".rstrip()
+    console.print(escape(fate))
+    return outcome
+
+
+def sweep_progress(poses: Sequence[Pose], settings: TimingSettings) -> Progress:
+    """Say how long the probe has been moved."""
+    if len(poses) < 2:
+        return Progress(share=0.0, words="wanted: the probe over the source")
+    lasted_s = poses[-1].at_s - poses[0].at_s
+    places = np.array([pose.transform.translation_mm for pose in poses])
+    travel_mm = float(np.linalg.norm(np.ptp(places, axis=0)))
+    words = f"{lasted_s:.0f} s of {settings.sweep_s:.0f} s, moved over {travel_mm:.0f} mm"
+    return Progress(share=min(1.0, lasted_s / settings.sweep_s), words=words)
+
+
+def judge_timing(
+    poses: Sequence[Pose], counts: Sequence[CountReading], response: Response, settings: TimingSettings
+) -> tuple[TimingCalibration | None, StepResult]:
+    """Judge a sweep; what was found is there where it passed."""
+    limit = f"known to {settings.greatest_sigma_ms:g} ms (standard error)"
+    if len(poses) < 2 or len(counts) < 2:
+        missing = "poses" if len(poses) < 2 else "counts"
+        return None, failure(NAME, limit, f"no {missing} came: does the camera see the probe, and does it count?")
+    sweep = Sweep(
+        start_s=np.array([each.taken_at_s for each in counts]),
+        real_time_s=np.array([each.real_time_s for each in counts]),
+        live_time_s=np.array([each.live_time_s for each in counts]),
+        counts=np.array([each.counts for each in counts], dtype=np.float64),
+        at_s=np.array([pose.at_s for pose in poses]),
+        tip_mm=np.array([pose.transform.translation_mm for pose in poses]),
+        axis=np.array([pose.transform.rotation[:, 2] for pose in poses]),
+    )
+    try:
+        found = calibrate_timing(sweep, response)
+    except NavigationError as exc:
+        return None, failure(NAME, limit, str(exc))
+    low_s, high_s = found.interval_s
+    figures = (
+        Figure(name="counts behind poses", value=1000 * found.delay_s, unit="ms", sigma=1000 * found.sigma_s),
+        Figure(name="95 % from", value=1000 * low_s, unit="ms"),
+        Figure(name="95 % to", value=1000 * high_s, unit="ms"),
+        Figure(name="correlation", value=found.correlation, unit=""),
+        Figure(name="passes", value=found.passes, unit=""),
+    )
+    told = f"counts are {1000 * found.delay_s:.0f} ms behind poses, known to {1000 * found.sigma_s:.1f} ms"
+    if 1000 * found.sigma_s > settings.greatest_sigma_ms:
+        return None, failure(NAME, limit, f"{told} only: a stronger source, nearer, or longer", *figures)
+    return found, StepResult(name=NAME, passed=True, figures=figures, limit=limit, reason=told)
+
+
+def load_timing(path: Path, *, probe: str, tracker: str, is_simulated: bool = False) -> Timing:
+    """Read and check the file.
+
+    Raises
+    ------
+    CalibrationError
+        Where there is none, it is damaged, or of another probe or tracker, or simulated where these are real.
+
+    """
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Timing)
+    except OSError as exc:
+        raise CalibrationError(f"{path}: no timing: {exc.strerror}; run acquire timing") from exc
+    except msgspec.DecodeError as exc:
+        raise CalibrationError(f"{path}: no whole timing: {exc}; run acquire timing again") from exc
+    if (found.version, found.probe, found.tracker) != (VERSION, probe, tracker):
+        raise CalibrationError(f"{path}: of {found.probe} and {found.tracker}; run acquire timing with these")
+    if found.is_simulated and not is_simulated:
+        raise CalibrationError(f"{path}: measured with simulated devices; run acquire timing with the real ones")
+    return found
+
+
+def _write(path: Path, timing: Timing) -> None:
+    try:
+        write_whole(path, timing)
+    except OSError as exc:
+        raise CalibrationError(f"{path}: the timing cannot be written: {exc.strerror}") from exc
+
+
+class _Counts:
+    """What a probe has counted since it was opened."""
+
+    def __init__(self) -> None:
+        self.readings = list[CountReading]()
+        self.failure: DeviceError | None = None
+
+    def check(self) -> None:
+        """Raise what ended the probe's readings."""
+        if self.failure is not None:
+            raise self.failure
+
+    async def receive(self, device: str, connection: Connection[CountReading]) -> None:
+        readings = aiter(connection)
+        try:
+            while True:
+                async with asyncio.timeout(SILENCE_S):
+                    self.readings.append(await anext(readings))
+        except TimeoutError:
+            self.failure = DeviceTimeout(device, f"no reading for {SILENCE_S:g} s; check that it is switched on")
+        except DeviceError as exc:
+            self.failure = exc
+
+
+@asynccontextmanager
+async def _counting(device: str, connection: Connection[CountReading]) -> AsyncIterator[_Counts]:
+    counts = _Counts()
+    task = asyncio.create_task(counts.receive(device, connection), name=f"{device} counts")
+    try:
+        yield counts
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

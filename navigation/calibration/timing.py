@@ -1,0 +1,167 @@
+"""How late counts are behind poses: from a probe that is moved to and fro over a point source.
+
+The counts are held against the rate that the probe's response predicts along its track, for every delay: source,
+activity, background and delay are fitted together by Poisson likelihood (deviance residuals, Levenberg-Marquardt).
+Where track and counts go to and fro, place and delay cannot stand for each other.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import OptimizeResult, least_squares
+
+from navigation.errors import NavigationError
+from navigation.probe.response import Response
+from navigation.tissue import NoTissue
+
+Array = NDArray[np.float64]
+
+LONGEST_DELAY_S = 0.5
+LEAST_TRAVEL_MM = 8.0
+"""Peak to peak: less is a hand at rest (PLUS refuses it too)."""
+
+FEWEST_PASSES = 5
+LEAST_CORRELATION = 0.8
+"""Of counts and predicted counts: below it another thing than the track explains the counts."""
+
+PARTS = 4
+"""Into which a counting interval is cut, since the probe moves on in it."""
+
+STARTS_S = (-0.36, -0.18, 0.0, 0.18, 0.36)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sweep:
+    """Counts and poses of the same time.
+
+    Attributes
+    ----------
+    start_s, real_time_s, live_time_s, counts
+        Of the counting intervals, shape (N,), host monotonic clock.
+    at_s, tip_mm, axis
+        Of the poses: shapes (P,), (P, 3), (P, 3), in any frame that stands still, times rising.
+
+    """
+
+    start_s: Array
+    real_time_s: Array
+    live_time_s: Array
+    counts: Array
+    at_s: Array
+    tip_mm: Array
+    axis: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimingCalibration:
+    """How late counts are.
+
+    Attributes
+    ----------
+    delay_s
+        A count that is stamped t was counted where the probe was at ``t - delay_s``.
+    sigma_s
+        Its standard error; where the counts scatter more than chance, by so much greater.
+    correlation
+        Of the counts and those that the fit predicts.
+    passes
+        Over the source.
+
+    """
+
+    delay_s: float
+    sigma_s: float
+    correlation: float
+    passes: int
+
+    @property
+    def interval_s(self) -> tuple[float, float]:
+        """95 % interval of the delay."""
+        return self.delay_s - 1.96 * self.sigma_s, self.delay_s + 1.96 * self.sigma_s
+
+
+def calibrate_timing(sweep: Sweep, response: Response) -> TimingCalibration:
+    """Find the delay of a probe with this response.
+
+    Raises
+    ------
+    NavigationError
+        Where the probe was hardly moved, passed too seldom, or the counts do not follow the track. The sentence
+        says what to do.
+
+    """
+    kept = _between_poses(sweep)
+    travel = sweep.tip_mm - sweep.tip_mm.mean(axis=0)
+    along = travel @ np.linalg.svd(travel, full_matrices=False)[2][0]
+    if np.ptp(along) < LEAST_TRAVEL_MM:
+        raise NavigationError(f"the probe moved by {np.ptp(along):.0f} mm only: move it to and fro over a source")
+    passes = int(np.count_nonzero(np.diff(np.sign(along))))
+    if passes < FEWEST_PASSES or np.count_nonzero(kept) < 8 * FEWEST_PASSES:
+        raise NavigationError(f"{passes} passes over the source are too few: at least {FEWEST_PASSES}")
+    fit = min((_fit(sweep, kept, response, start_s) for start_s in STARTS_S), key=lambda found: float(found.cost))
+    expected = _expected(fit.x, sweep, kept, response)
+    correlation = float(np.corrcoef(expected, sweep.counts[kept])[0, 1])
+    if not correlation >= LEAST_CORRELATION:
+        raise NavigationError(
+            f"the counts do not follow the track (correlation {correlation:.2f}): is the source under it, "
+            "and the probe the one that is tracked?"
+        )
+    if abs(fit.x[5]) > 0.98 * LONGEST_DELAY_S:
+        raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")
+    inflation = max(1.0, 2 * float(fit.cost) / (int(np.count_nonzero(kept)) - 6))
+    covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * inflation
+    return TimingCalibration(
+        delay_s=float(fit.x[5]), sigma_s=float(np.sqrt(covariance[5, 5])), correlation=correlation, passes=passes
+    )
+
+
+def _between_poses(sweep: Sweep) -> NDArray[np.bool_]:
+    """Tell the counts whose track is known for every delay that is tried."""
+    first, last = sweep.at_s[0] + LONGEST_DELAY_S, sweep.at_s[-1] - LONGEST_DELAY_S
+    return np.asarray((sweep.start_s >= first) & (sweep.start_s + sweep.real_time_s <= last))
+
+
+def _fit(sweep: Sweep, kept: NDArray[np.bool_], response: Response, start_s: float) -> OptimizeResult:
+    rates = sweep.counts[kept] / sweep.live_time_s[kept]
+    middles = (sweep.start_s + sweep.real_time_s / 2)[kept] - start_s
+    hot = middles[rates >= np.quantile(rates, 0.9)]
+    tips, axes = _track(sweep, hot)
+    # 15 mm ahead of where it counted most; the response says what activity gives the greatest rate there
+    source_mm = (tips + 15.0 * axes).mean(axis=0)
+    unit_cps = float(np.median(response.expected_rate_cps(source_mm[None], tips, axes, NoTissue())))
+    background_cps = max(float(np.quantile(rates, 0.05)), 0.1)
+    activity = max(float(np.max(rates)) - background_cps, 1.0) / max(unit_cps, 1e-6)
+    start = np.array((*source_mm, np.log(activity), np.log(background_cps), start_s))
+
+    def residuals(parameters: Array) -> Array:
+        expected, counts = _expected(parameters, sweep, kept, response), sweep.counts[kept]
+        logs = np.where(counts > 0, counts * np.log(np.maximum(counts, 1) / expected), 0.0)
+        deviance = np.maximum(2 * (logs - counts + expected), 0.0)
+        return np.asarray(np.sign(counts - expected) * np.sqrt(deviance))
+
+    scale = np.array((5.0, 5.0, 5.0, 0.3, 0.5, 0.05))
+    bound = np.array((60.0, 60.0, 60.0, 8.0, 8.0, np.inf))
+    low, high = start - bound, start + bound
+    low[5], high[5] = -LONGEST_DELAY_S, LONGEST_DELAY_S
+    return least_squares(
+        residuals, start, x_scale=scale, bounds=(low, high), diff_step=np.full(6, 1e-4), max_nfev=60
+    )
+
+
+def _expected(parameters: Array, sweep: Sweep, kept: NDArray[np.bool_], response: Response) -> Array:
+    """Give the counts that are to be expected of each interval, shape (M,)."""
+    source_mm, activity = parameters[:3], np.exp(parameters[3])
+    background_cps, delay_s = np.exp(parameters[4]), parameters[5]
+    parts = (np.arange(PARTS) + 0.5) / PARTS
+    at_s = sweep.start_s[kept][:, None] + parts * sweep.real_time_s[kept][:, None] - delay_s
+    tips, axes = _track(sweep, at_s.ravel())
+    unit_cps = response.expected_rate_cps(source_mm[None], tips, axes, NoTissue())[:, 0]
+    rates = activity * unit_cps.reshape(at_s.shape).mean(axis=1) + background_cps
+    return np.asarray(np.maximum(rates * sweep.live_time_s[kept], 1e-9))
+
+
+def _track(sweep: Sweep, at_s: Array) -> tuple[Array, Array]:
+    tips = np.stack([np.interp(at_s, sweep.at_s, each) for each in sweep.tip_mm.T], axis=1)
+    axes = np.stack([np.interp(at_s, sweep.at_s, each) for each in sweep.axis.T], axis=1)
+    return tips, axes / np.linalg.norm(axes, axis=1, keepdims=True)
