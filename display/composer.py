@@ -43,7 +43,7 @@ class Composer:
         The probe in hand and its calibration, None without one.
     integration_s
         Counting time of the rate shown.
-    session_id, simulated
+    session_id, simulated, replayed
         Stand in every frame.
     study
         The study in use as displays see it.
@@ -70,6 +70,7 @@ class Composer:
     integration_s: float
     session_id: str
     simulated: bool
+    replayed: bool = False
     study: StudyState | None = None
     live_image: ShelvedImage | None = None
     registration: Callable[[], RegistrationError | None] = field(default=lambda: None)
@@ -90,6 +91,7 @@ class Composer:
             seq=self._seq,
             session_id=self.session_id,
             simulated=self.simulated,
+            replayed=self.replayed,
             calibrated_at=self.response.calibrated_at[:10] if self.response else None,
             registered=bool(self.synchroniser and self.synchroniser.chain.patient_from_reference),
             server_monotonic_s=now_s,

@@ -238,6 +238,7 @@ class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
     server_time_utc: str
     stale_after_s: Annotated[float, Meta(description="Grey out an input, or all, after this silence.")]
     language: Annotated[Literal["en", "ru"], Meta(description="Of the page, until somebody chooses.")] = "en"
+    replayed: Annotated[bool, Meta(description="True: recorded before, not of now; show REPLAY, always.")] = False
 
 
 class State(Struct, frozen=True, kw_only=True, tag="state"):
@@ -268,6 +269,7 @@ class State(Struct, frozen=True, kw_only=True, tag="state"):
     resection: ResectionState
     procedure: ProcedureState
     studies_revision: Annotated[int, Meta(ge=0, description="Changes when ``GET /v1/studies`` does.")]
+    replayed: Annotated[bool, Meta(description="True: recorded before, not of now; show REPLAY, always.")] = False
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True, tag="heartbeat"):
@@ -309,6 +311,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     session_id: Annotated[str, Meta(description="Changes when the service restarts.")]
     simulated: Annotated[bool, Meta(description="True: nothing in it is of a patient; show SIMULATED with it.")]
     server_time_utc: Annotated[str, Meta(description="When it was sent, ISO 8601.")]
+    replayed: Annotated[bool, Meta(description="True: recorded before, not of now; show REPLAY, always.")] = False
 
 
 class GuidanceNotice(Notice, frozen=True, kw_only=True, tag="guidance"):

@@ -49,6 +49,8 @@ class Signboard:
         New with each start of the service.
     simulated
         Whether anything of it is simulated.
+    replayed
+        Whether it was recorded before, and is not of now.
     stale_after_s
         Silence after which a display stops looking live.
     language
@@ -62,6 +64,7 @@ class Signboard:
     simulated: bool
     stale_after_s: float
     language: Literal["en", "ru"] = "en"
+    replayed: bool = False
 
 
 class Stage:
@@ -156,6 +159,7 @@ class Stage:
                 version=VERSION,
                 session_id=self._signboard.session_id,
                 simulated=self._signboard.simulated,
+                replayed=self._signboard.replayed,
                 server_time_utc=self._utc(self._clock()),
                 since_utc=self._utc(health.since_s),
                 device=show_link(health.device, shown, health),
@@ -189,6 +193,7 @@ class Stage:
             version=VERSION,
             session_id=self._signboard.session_id,
             simulated=self._signboard.simulated,
+            replayed=self._signboard.replayed,
             site=self._signboard.site,
             room=self._signboard.room,
             server_monotonic_s=now_s,
@@ -235,6 +240,7 @@ class Stage:
                     version=VERSION,
                     session_id=state.session_id,
                     simulated=state.simulated,
+                    replayed=state.replayed,
                     server_time_utc=state.server_time_utc,
                     guidance=state.guidance,
                 )

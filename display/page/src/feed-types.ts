@@ -19,6 +19,8 @@ export interface Hello {
   readonly stale_after_s: number;
   /** Of the page, until somebody chooses. */
   readonly language?: "en" | "ru";
+  /** True: recorded before, not of now; show REPLAY, always. */
+  readonly replayed?: boolean;
 }
 
 /** All that a display shows, as of now; the newest only, sent on ``next``. */
@@ -53,6 +55,8 @@ export interface State {
   readonly procedure: ProcedureState;
   /** Changes when ``GET /v1/studies`` does. */
   readonly studies_revision: number;
+  /** True: recorded before, not of now; show REPLAY, always. */
+  readonly replayed?: boolean;
 }
 
 /** One device's link and the age of what it delivered. */

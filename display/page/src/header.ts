@@ -1,4 +1,4 @@
-/** The banner, the study in use, and the state of the connection. */
+/** The banners, the study in use, and the state of the connection. */
 
 import { find, mark, write } from "./elements";
 import type { Feed } from "./feed";
@@ -8,6 +8,7 @@ import { age, dateTime, personName } from "./words";
 
 export class Header {
   private readonly simulated = find("simulated", HTMLElement);
+  private readonly replay = find("replay", HTMLElement);
   private readonly study = find("study", HTMLElement);
   private readonly name = find("patient-name", HTMLElement);
   private readonly id = find("patient-id", HTMLElement);
@@ -16,8 +17,9 @@ export class Header {
   private readonly place = find("place", HTMLElement);
 
   draw(feed: Feed, moment: Moment | null): void {
-    // once simulated, shown until the service itself says otherwise: also while the feed is silent
+    // once simulated or replayed, shown until the service itself says otherwise: also while the feed is silent
     this.simulated.hidden = !(moment?.state.simulated || feed.hello?.simulated);
+    this.replay.hidden = !(moment?.state.replayed || feed.hello?.replayed);
     const study = moment?.state.study ?? null;
     mark(this.study, study ? "in-use" : "none");
     write(this.name, study ? personName(study.patient_name) : t.header.noStudy);

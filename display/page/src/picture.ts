@@ -33,7 +33,9 @@ function fit(ink: CanvasRenderingContext2D, source: HTMLCanvasElement, left: num
 }
 
 function words(): string {
-  const simulated = find("simulated", HTMLElement).hidden ? "" : `${t.page.simulated}   `;
+  const isShown = (banner: string): boolean => !find(banner, HTMLElement).hidden;
+  const simulated = isShown("simulated") ? `${t.page.simulated}   ` : "";
+  const replay = isShown("replay") ? `${t.page.replay}   ` : "";
   const said = ["rate-number", "distance"].map((id) => find(id, HTMLElement).getAttribute("aria-label") ?? "");
-  return `${simulated}${said.join("   ")}   ${new Date().toLocaleTimeString()}`;
+  return `${simulated}${replay}${said.join("   ")}   ${new Date().toLocaleTimeString()}`;
 }

@@ -22,6 +22,8 @@ export class ResectionPanel {
   /** Targets that could be marked, the one that the guidance is about first. */
   private targets: readonly string[] = [];
   private refused: { words: string; until_ms: number } | null = null;
+  /** The label that was changed last at this display, and what it said before. */
+  private undoing: { number: number; was: string | null } | null = null;
 
   constructor() {
     this.counted.setAttribute("role", "status");
@@ -39,7 +41,7 @@ export class ResectionPanel {
     const { counting } = this.state;
     // without what grows with every count: a button that is made anew under a finger is not pressed
     const still = { ...this.state, counting: counting?.what, number: counting?.number };
-    const key = JSON.stringify([language, still, this.targets, this.refused]);
+    const key = JSON.stringify([language, still, this.targets, this.refused, this.undoing]);
     if (key === this.shown) return;
     this.shown = key;
     this.render(this.state);
@@ -54,6 +56,7 @@ export class ResectionPanel {
     if (this.state.counting && (key === "b" || key === "s")) this.ask({ action: "stop" });
     else if (key === "b" && newest) this.ask({ action: "count_bed", number: newest.number });
     else if (key === "s") this.ask({ action: "count_specimen" });
+    if (key === "z") this.undo();
   }
 
   private open(isOpen: boolean): void {
@@ -66,9 +69,28 @@ export class ResectionPanel {
     if (this.state) void this.send({ revision: this.state.revision, ...asked });
   }
 
-  private async send(request: ResectionRequest): Promise<void> {
+  private async send(request: ResectionRequest): Promise<boolean> {
     const { refusal: words } = await act("/v1/resection", request);
     this.refused = words ? { words, until_ms: performance.now() + REFUSED_MS } : null;
+    return words === "";
+  }
+
+  /** Say of a specimen which removed target it is of; until the next such change it can be taken back. */
+  private async relabel(number: number, was: string | null, target: string | null): Promise<boolean> {
+    if (this.state === null) return false;
+    const isDone = await this.send({ revision: this.state.revision, action: "label", number, target });
+    if (isDone) this.undoing = { number, was };
+    return isDone;
+  }
+
+  /** Put the label back that was changed last; the record keeps both. */
+  private undo(): void {
+    const { undoing, state } = this;
+    const specimen = state?.specimens.find((each) => each.number === undoing?.number);
+    if (undoing === null || specimen === undefined) return;
+    void this.relabel(undoing.number, specimen.of, undoing.was).then((isDone) => {
+      if (isDone) this.undoing = null;
+    });
   }
 
   private render(state: ResectionState): void {
@@ -88,9 +110,7 @@ export class ResectionPanel {
   }
 
   private heading(state: ResectionState): HTMLElement {
-    const close = make("button", "close", `${t.general.close} `, make("span", "", "X"));
-    close.type = "button";
-    close.dataset["does"] = "close";
+    const close = button(t.general.close, "X", "close");
     close.addEventListener("click", () => this.open(false));
     const stop = state.counting ? [this.key(t.resection.stop, "", { action: "stop" })] : [];
     return make("div", "heading", make("h2", "", t.page.excision), this.counted, ...stop, close);
@@ -119,7 +139,7 @@ export class ResectionPanel {
 
   private specimens(state: ResectionState): HTMLElement {
     const isBusy = state.counting !== null;
-    const rows = [...state.specimens].reverse().map((specimen) => this.specimen(specimen));
+    const rows = [...state.specimens].reverse().map((specimen) => this.specimen(specimen, state.removed));
     const background =
       state.background_cps === null ? t.resection.backgroundUnknown : t.resection.background(fixed(state.background_cps, 1));
     const empty = rows.length === 0 ? [make("p", "hint", t.resection.holdToSpecimen)] : [];
@@ -138,7 +158,7 @@ export class ResectionPanel {
     );
   }
 
-  private specimen(specimen: SpecimenState): HTMLElement {
+  private specimen(specimen: SpecimenState, taken: readonly RemovedState[]): HTMLElement {
     const { rate, share, word } = specimenOf(specimen);
     const drop = this.key("\u00d7", "", { action: "discard", number: specimen.number });
     drop.setAttribute("aria-label", t.resection.discard(specimen.number));
@@ -149,20 +169,40 @@ export class ResectionPanel {
       make("span", "figures", make("b", "", rate), make("span", "", share)),
       make("b", "word", word),
       drop,
+      ...this.labels(specimen, taken),
     );
     row.dataset["state"] = specimen.rule ?? "none";
     row.setAttribute("aria-label", t.resection.row(specimen.number, `${rate}, ${share}, ${word}`));
     return row;
   }
 
-  private key(words: string, key: string, asked: Asked, isDisabled = false): HTMLButtonElement {
-    const button = make("button", "", words, ...(key ? [" ", make("span", "", key)] : []));
-    button.type = "button";
-    button.disabled = isDisabled;
-    button.dataset["does"] = `${asked.action} ${asked.target ?? asked.number ?? ""}`;
-    button.addEventListener("click", () => this.ask(asked));
-    return button;
+  /** Whose it is: a touch goes on to the next removed target, and to none; and how the last change is taken back. */
+  private labels({ number, of }: SpecimenState, taken: readonly RemovedState[]): readonly HTMLElement[] {
+    const names: readonly (string | null)[] = [...new Set(taken.map((each) => each.name)), null];
+    if (names.length === 1 && of === null) return [];
+    const next = names[(names.indexOf(of) + 1) % names.length] ?? null;
+    const label = button(of === null ? t.resection.ofNone : t.resection.of(t.service(of)), "", `label ${number}`);
+    label.setAttribute("aria-label", t.resection.labelled(number, of === null ? t.resection.ofNone : t.service(of)));
+    label.addEventListener("click", () => void this.relabel(number, of, next));
+    if (this.undoing?.number !== number) return [make("div", "keys of", label)];
+    const undo = button(t.resection.undo, "Z", `undo ${number}`);
+    undo.addEventListener("click", () => this.undo());
+    return [make("div", "keys of", label, undo)];
   }
+
+  private key(words: string, key: string, asked: Asked, isDisabled = false): HTMLButtonElement {
+    const made = button(words, key, `${asked.action} ${asked.target ?? asked.number ?? ""}`);
+    made.disabled = isDisabled;
+    made.addEventListener("click", () => this.ask(asked));
+    return made;
+  }
+}
+
+function button(words: string, key: string, does: string): HTMLButtonElement {
+  const made = make("button", "", words, ...(key ? [" ", make("span", "", key)] : []));
+  made.type = "button";
+  made.dataset["does"] = does;
+  return made;
 }
 
 /** Located targets, the one that the guidance is about first. */

@@ -352,6 +352,7 @@ class Room:
     site: str = "St. Olav"
     name: str = "Theatre 4"
     is_simulated: bool = True
+    is_replayed: bool = False
     is_silent: bool = False
     version: str = VERSION
     port: int = 0
@@ -432,6 +433,7 @@ class Room:
             version=self.version,
             session_id=self.session_id,
             simulated=self.is_simulated,
+            replayed=self.is_replayed,
             site=self.site,
             room=self.name,
             server_monotonic_s=monotonic(),
@@ -447,6 +449,7 @@ class Room:
             seq=self.seq,
             session_id=self.session_id,
             simulated=self.is_simulated,
+            replayed=self.is_replayed,
             server_monotonic_s=monotonic() - self.made_ago_s,
             server_time_utc=self.wall_utc or datetime.now(tz=UTC).isoformat(),
             spared=0,

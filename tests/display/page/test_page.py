@@ -96,6 +96,21 @@ async def test_a_real_room_is_not_called_simulated(room: Room) -> None:
         await expect(page.locator("#simulated")).to_be_hidden()
 
 
+async def test_a_replay_is_called_one(room: Room, page: Page) -> None:
+    """REPLAY stands across the page in a colour of its own, beside SIMULATED, also while the feed is silent."""
+    replay, simulated = page.locator("#replay"), page.locator("#simulated")
+    await expect(replay).to_be_hidden()
+    room.is_replayed = True
+    await expect(page.get_by_role("note", name="Replay of a recording, not of now")).to_be_visible()
+    boxes = [await each.bounding_box() for each in (simulated, replay)]
+    assert [box and (box["x"], box["width"], box["y"]) for box in boxes] == [(0, 960, 0), (960, 960, 0)]
+    colours = [await each.evaluate("each => getComputedStyle(each).color") for each in (simulated, replay)]
+    assert colours[0] != colours[1]
+    room.is_silent = True
+    await expect(page.locator("body")).to_have_attribute("data-feed", "stale")
+    await expect(replay).to_be_visible()
+
+
 async def test_an_estimate_without_new_counts_is_not_live(room: Room, page: Page) -> None:
     """Beyond 2 s it turns amber and says for how long, by the page's own clock too; with new counts it is back."""
     await expect(page.get_by_role("listitem", name="Estimate: LIVE 0.")).to_be_visible()

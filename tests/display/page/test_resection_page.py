@@ -107,6 +107,36 @@ async def test_marking_and_counting_by_key(room: Room, page: Page) -> None:
     await expect(page.locator("#resection")).to_be_hidden()
 
 
+async def test_a_wrong_label_is_taken_back(room: Room, page: Page) -> None:
+    """A touch says that a specimen is of the next target, or of none; Undo, or Z, puts back what it was."""
+    both = (removed(None), removed(None, number=2, name="Node 2"))
+    one = specimen(1, 1240.0, "hottest")
+    change(room, revision=5, removed=both, specimens=(one,))
+    await page.keyboard.press("x")
+    undo = page.get_by_role("button", name="Undo")
+    await expect(undo).to_have_count(0)
+    for number, way in ((1, "touch"), (3, "key")):
+        await page.get_by_role("button", name="Specimen 1 is of: Node 1").click()
+        wrong = ResectionRequest(revision=5, action="label", number=1, target="Node 2")
+        assert await asked(room, page, number) == wrong
+        change(room, revision=6, specimens=(msgspec.structs.replace(one, of="Node 2"),))
+        await expect(page.get_by_role("button", name="Specimen 1 is of: Node 2")).to_be_visible()
+        await expect(undo).to_be_visible()
+        if way == "touch":
+            await undo.click()
+        else:
+            await page.keyboard.press("z")
+        right = ResectionRequest(revision=6, action="label", number=1, target="Node 1")
+        assert await asked(room, page, number + 1) == right
+        change(room, revision=5, specimens=(one,))
+        await expect(undo).to_have_count(0)
+    room.refusal = "somebody else has acted meanwhile"
+    await page.get_by_role("button", name="Specimen 1 is of: Node 1").click()
+    await asked(room, page, 5)
+    await expect(page.locator("#resection [role=alert]")).to_have_text(room.refusal)
+    await expect(undo).to_have_count(0)
+
+
 async def test_every_button_is_touched_with_a_glove(room: Room, page: Page) -> None:
     """Each is 15 mm high and wide on a 24-inch screen, and does what it says."""
     change(room, revision=7, removed=(removed(None),), specimens=(specimen(1, 1240.0, "hottest"),))
