@@ -17,21 +17,23 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 from uuid import uuid4
 
 import numpy as np
-import structlog
 import typer
 from fastapi import FastAPI
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from acquisition import exchange, upkeep
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
 from acquisition.calibration import Calibration, CalibrationError, load_calibration
 from acquisition.command import Outcome, run_morning
+from acquisition.commands.ending import SiteFile, fail, log_to_stderr
+from acquisition.commands.exchange import add_exchange
+from acquisition.commands.instrument import instrument_commands
+from acquisition.commands.upkeep import add_upkeep
 from acquisition.imaging import Imager
 from acquisition.intake import Intake
 from acquisition.localising import Localiser
@@ -77,7 +79,8 @@ from devices.probes.trying import try_sheet
 from devices.reaching import Reach, reach, reach_broker, reach_igtl, reach_index, reach_node, reach_peer
 from devices.readings import DeviceHealth
 from display.access.admission import AccessFiles, Admission
-from display.access.people import PeopleUnusable, Role, change_person
+from display.access.command import add_person
+from display.access.people import PeopleUnusable
 from display.app import Exhibits, create_app
 from display.composer import Composer
 from display.composition import ShownDevice
@@ -586,8 +589,6 @@ radionav = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-SiteFile = Annotated[Path | None, typer.Option("--config", help="The site file (TOML).")]
-
 
 @radionav.callback(invoke_without_command=True)
 def _run(
@@ -618,11 +619,11 @@ def _run(
     """Serve one operating room."""
     if context.invoked_subcommand is not None:
         return
-    _log_to_stderr()
+    log_to_stderr()
     if simulate == (config is not None):
-        _fail("give either --config SITE.toml for real devices or --simulate")
+        fail("give either --config SITE.toml for real devices or --simulate")
     if config is not None and (unplug, excise, keep) != (None, None, None):
-        _fail("--unplug, --excise and --keep are of a simulated room: they go with --simulate")
+        fail("--unplug, --excise and --keep are of a simulated room: they go with --simulate")
     try:
         site = (simulated_site() if config is None else read_site(config)).on_ports(port, dicom_port)
         if config is not None:
@@ -635,7 +636,7 @@ def _run(
                 happenings.append(Excision.read(excise, scene=scene))
             summary = asyncio.run(_serve_simulated(site, scene, happenings, keep=keep, seconds=seconds, seed=seed))
     except (SiteFileError, ServiceError, ImpossibleHappening) as exc:
-        _fail(str(exc))
+        fail(str(exc))
     if seconds is not None:
         print(json.dumps(summary))
 
@@ -643,174 +644,13 @@ def _run(
 @radionav.command()
 def check(context: typer.Context, config: SiteFile = None) -> None:
     """Say for each device of a site file whether it can be reached, and what to do if not."""
-    _log_to_stderr(logging.CRITICAL)
+    log_to_stderr(logging.CRITICAL)
     site = _named_site(context, config)
     found = asyncio.run(_reach_all(site))
     for one in found:
         print(f"{one.device:12} {'ok  ' if one.is_reached else 'FAIL'}  {one.sentence}")
     if not all(one.is_reached for one in found):
         raise typer.Exit(1)
-
-
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
-PeerName = Annotated[str | None, typer.Option("--from", help="Name of the peer, where there are several.")]
-PatientId = Annotated[str, typer.Option(help="Patient ID.")]
-
-
-@radionav.command()
-def worklist(
-    context: typer.Context,
-    config: SiteFile = None,
-    *,
-    peer: PeerName = None,
-    on: Day = None,
-    station: Annotated[str, typer.Option(help="AE title of the station.")] = "",
-    patient_id: PatientId = "",
-) -> None:
-    """List what is scheduled, today unless said otherwise."""
-    day = (on or datetime.now(tz=UTC).astimezone()).date()
-    with _exchanging(context, config) as (node, console):
-        exchange.show_worklist(node, peer=peer, on=day, station_ae=station, patient_id=patient_id, console=console)
-
-
-@radionav.command()
-def query(
-    context: typer.Context,
-    config: SiteFile = None,
-    *,
-    peer: PeerName = None,
-    patient_id: PatientId = "",
-    name: Annotated[str, typer.Option(help="Patient's name, as DOE^J*.")] = "",
-    accession: Annotated[str, typer.Option(help="Accession number.")] = "",
-    since: Day = None,
-    until: Day = None,
-) -> None:
-    """List studies that an archive has."""
-    with _exchanging(context, config) as (node, console):
-        exchange.show_studies(
-            node,
-            peer=peer,
-            patient_id=patient_id,
-            patient_name=name,
-            accession_number=accession,
-            since=since.date() if since else None,
-            until=until.date() if until else None,
-            console=console,
-        )
-
-
-@radionav.command()
-def pull(context: typer.Context, study_uid: str, config: SiteFile = None, peer: PeerName = None) -> None:
-    """Have an archive send a study to the running node; exit status 0 only if all of it came."""
-    with _exchanging(context, config) as (node, console):
-        is_whole = exchange.pull(node, study_uid, peer=peer, console=console)
-    raise typer.Exit(0 if is_whole else 1)
-
-
-@radionav.command()
-def send(
-    context: typer.Context,
-    study_uid: str,
-    to: Annotated[str, typer.Option(help="Name of the destination.")],
-    config: SiteFile = None,
-) -> None:
-    """Send a received study; what is not taken is tried again by the running service. Exit 0 only if all was."""
-    with _exchanging(context, config) as (node, console):
-        is_sent = exchange.send(node, study_uid, to=to, console=console)
-    raise typer.Exit(0 if is_sent else 1)
-
-
-@radionav.command()
-def outbox(context: typer.Context, config: SiteFile = None) -> None:
-    """List what was sent, what waits, and what was answered."""
-    with _exchanging(context, config) as (node, console):
-        is_empty = exchange.show_outbox(node, console=console)
-    raise typer.Exit(0 if is_empty else 1)
-
-
-@contextlib.contextmanager
-def _exchanging(context: typer.Context, config: Path | None) -> Iterator[tuple[NodeSettings, Console]]:
-    _log_to_stderr(logging.WARNING)
-    node = _storage_node(_named_site(context, config))
-    try:
-        yield node, exchange.terminal()
-    except exchange.ExchangeRefused as exc:
-        _fail(str(exc))
-
-
-@radionav.command()
-def reindex(context: typer.Context, config: SiteFile = None) -> None:
-    """Make the index of received objects anew from their files; the node makes up for what it lacks by itself."""
-    _log_to_stderr(logging.WARNING)
-    try:
-        is_whole = upkeep.reindex(_storage_node(_named_site(context, config)), Console())
-    except upkeep.UpkeepRefused as exc:
-        _fail(str(exc))
-    raise typer.Exit(0 if is_whole else 1)
-
-
-@radionav.command()
-def retention(
-    context: typer.Context,
-    config: SiteFile = None,
-    *,
-    delete: Annotated[bool, typer.Option("--delete", help="Delete them; without it they are listed.")] = False,
-) -> None:
-    """List the received studies that the rules of the site file name; nothing is ever deleted by itself."""
-    _log_to_stderr(logging.WARNING)
-    site = _named_site(context, config)
-    apply = upkeep.delete_by_rule if delete else upkeep.list_by_rule
-    try:
-        is_done = apply(_storage_node(site), patient_id=site.procedure.patient_id, console=Console())
-    except upkeep.UpkeepRefused as exc:
-        _fail(str(exc))
-    raise typer.Exit(0 if is_done else 1)
-
-
-@radionav.command()
-def person(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="As she signs in, and as the record names her.")],
-    config: SiteFile = None,
-    *,
-    role: Annotated[Role, typer.Option(help="act: in the procedure; engineer: read the figures.")] = Role.ACT,
-    remove: Annotated[bool, typer.Option("--remove", help="She may sign in no longer.")] = False,
-) -> None:
-    """Let somebody sign in at the displays, or no longer; asks for her secret, or reads it from standard input."""
-    access = _named_site(context, config).display.access
-    if access is None:
-        _fail("the site file has no [display.access]: nobody signs in")
-    secret = ""
-    if not remove:
-        asked = typer.prompt("secret", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else None
-        secret = asked or sys.stdin.readline().rstrip("\n")
-    try:
-        change_person(access.people, name, role=None if remove else role, secret=secret)
-    except PeopleUnusable as exc:
-        _fail(str(exc))
-
-
-instrument = typer.Typer(help="Instruments without a driver: a sheet that describes one, tried on its port.")
-radionav.add_typer(instrument, name="instrument")
-
-
-@instrument.command("try")
-def try_instrument(
-    sheet: Annotated[Path, typer.Argument(help="The instrument's sheet, TOML: docs/instruments/sheets.md.")],
-    *,
-    port: Annotated[str, typer.Option(help="/dev/serial/by-id/…, or socket://host:port of a serial server.")],
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long.")] = 15.0,
-) -> None:
-    """Show raw bytes beside what a sheet makes of them; exit status 0 only if it is fit for the site file."""
-    _log_to_stderr(logging.WARNING)
-    try:
-        trial = asyncio.run(
-            try_sheet(read_sheet(sheet), check_port(port), seconds=seconds, clock=monotonic, say=print)
-        )
-    except (SheetError, DeviceError, ValueError) as exc:
-        _fail(str(exc))
-    print(trial.identity + ": " * bool(trial.identity) + trial.sentence())
-    raise typer.Exit(0 if trial.is_good else 1)
 
 
 @radionav.command()
@@ -822,29 +662,35 @@ def schema() -> None:
 def _named_site(context: typer.Context, config: Path | None) -> Site:
     config = config or (context.parent.params["config"] if context.parent else None)
     if config is None:
-        _fail(f"{context.command.name} needs --config SITE.toml")
+        fail(f"{context.command.name} needs --config SITE.toml")
     try:
         return read_site(config)
     except SiteFileError as exc:
-        _fail(str(exc))
+        fail(str(exc))
 
 
-def _storage_node(site: Site) -> NodeSettings:
-    if site.dicom is None:
-        _fail("the site file has no [dicom]: nothing is received, and nothing is kept")
-    return site.dicom
+def _storage_node(context: typer.Context, config: Path | None) -> NodeSettings:
+    node = _named_site(context, config).dicom
+    if node is None:
+        fail("the site file has no [dicom]: nothing is received, and nothing is kept")
+    return node
 
 
-def _fail(sentence: str) -> NoReturn:
-    print(sentence, file=sys.stderr)
-    raise typer.Exit(2)
+def _people(context: typer.Context, config: Path | None) -> Path:
+    access = _named_site(context, config).display.access
+    if access is None:
+        fail("the site file has no [display.access]: nobody signs in")
+    return access.people
 
 
-def _log_to_stderr(level: int = logging.INFO) -> None:
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+add_exchange(radionav, _storage_node)
+add_upkeep(
+    radionav,
+    _storage_node,
+    patient_of=lambda context, config: _named_site(context, config).procedure.patient_id,
+)
+add_person(radionav, _people)
+radionav.add_typer(instrument_commands(), name="instrument")
 
 
 def _stop_on_signals(seconds: float | None) -> asyncio.Event:
@@ -1019,9 +865,9 @@ def _acquire(
     """Check and calibrate a probe; exit status 0 only if it passed."""
     if context.invoked_subcommand is not None:
         return
-    _log_to_stderr(logging.WARNING)
+    log_to_stderr(logging.WARNING)
     if simulate == (config is not None):
-        _fail("give either --config SITE.toml for a real probe or --simulate")
+        fail("give either --config SITE.toml for a real probe or --simulate")
     try:
         site = simulated_site() if config is None else read_site(config)
         name = _named_probe(site, probe)
@@ -1030,7 +876,7 @@ def _acquire(
         else:
             outcome = asyncio.run(_acquire_real(site, name))
     except (SiteFileError, ServiceError, CalibrationError, DeviceError, NavigationError) as exc:
-        _fail(str(exc))
+        fail(str(exc))
     if as_json:
         print(json.dumps(outcome.to_dict()))
     raise typer.Exit(0 if outcome.passed else 1)
@@ -1065,16 +911,16 @@ class _TrackingSite:
 @contextlib.contextmanager
 def _tracking(context: typer.Context, config: Path | None, *, simulate: bool) -> Iterator[_TrackingSite]:
     """Give the site of an ``acquire`` command, whose options may stand before its name too."""
-    _log_to_stderr(logging.WARNING)
+    log_to_stderr(logging.WARNING)
     before = context.parent.params if context.parent else {}
     config, simulate = config or before.get("config"), simulate or bool(before.get("simulate"))
     if simulate == (config is not None):
-        _fail("give either --config SITE.toml for a real tracker or --simulate")
+        fail("give either --config SITE.toml for a real tracker or --simulate")
     try:
         site = simulated_site() if config is None else read_site(config)
         yield _TrackingSite(site=site, is_simulated=simulate)
     except (SiteFileError, ServiceError, CalibrationError, DeviceError, NavigationError) as exc:
-        _fail(str(exc))
+        fail(str(exc))
 
 
 def _camera(site: Site) -> Camera:

@@ -1,13 +1,15 @@
 """A procedure's report as PDF/A, for an archive: tagged, with its fonts and pictures in it."""
 
 import json
+import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import structlog
 import typst
 from PIL import Image, UnidentifiedImageError
 
@@ -18,12 +20,21 @@ STANDARD: Final = "a-2a"
 
 TEMPLATE: Final = Path(__file__).parent / "report.typ"
 
+MOST_PIXELS: Final = 40_000_000
+"""Of a picture: a screen of 8K has 33 million."""
+
+BYTE_ORDER_MARK: Final = "\ufeff"
+NO_LETTERS: Final = frozenset({"Cc", "Cn", "Co", "Cs"})
+"""Unicode's general categories of what has no picture of its own."""
+
+log = structlog.get_logger()
+
 
 def write_pdf(sheet: Sheet, *, at: datetime) -> bytes:
     """Write a report as it is at a time; a picture that is broken is told of in its place."""
     pictures: dict[str, bytes] = {}
     told = {
-        "title": sheet.title,
+        "title": _legible(sheet.title),
         "heading": sheet.heading,
         "simulated": sheet.simulated,
         "unfinished": sheet.unfinished,
@@ -35,14 +46,33 @@ def write_pdf(sheet: Sheet, *, at: datetime) -> bytes:
     with TemporaryDirectory(prefix="radionav-report-") as folder:
         for name, written in content.items():
             (Path(folder) / name).write_bytes(written)
+        return _compile(Path(folder), at=at.astimezone(UTC).replace(microsecond=0))
+
+
+def _compile(folder: Path, *, at: datetime) -> bytes:
+    """Set it with our own fonts; letters that these lack with the machine's; and any other as a box, PDF/A or not.
+
+    PDF/A has no letter without its picture, and a report is wanted whatever somebody is called.
+    """
+
+    def compiled(*, standard: Literal["a-2a"] | None, is_ours_alone: bool) -> bytes:
         return typst.compile(
-            Path(folder) / TEMPLATE.name,
-            root=Path(folder),
-            ignore_system_fonts=True,
+            folder / TEMPLATE.name,
+            root=folder,
+            ignore_system_fonts=is_ours_alone,
             format="pdf",
-            pdf_standards=STANDARD,
-            timestamp=at.astimezone(UTC).replace(microsecond=0),
+            pdf_standards=standard,
+            timestamp=at,
         )
+
+    try:
+        return compiled(standard=STANDARD, is_ours_alone=True)
+    except typst.TypstError:
+        try:
+            return compiled(standard=STANDARD, is_ours_alone=False)
+        except typst.TypstError as exc:
+            log.warning("report is no PDF/A", reason=exc.message)
+            return compiled(standard=None, is_ours_alone=False)
 
 
 def _tell_section(section: Section, pictures: dict[str, bytes]) -> dict[str, Any]:
@@ -51,9 +81,11 @@ def _tell_section(section: Section, pictures: dict[str, bytes]) -> dict[str, Any
         if _is_whole(each):
             file = f"picture-{len(pictures)}.{each.kind}"
             pictures[file] = each.image
-            figures.append({"file": file, "caption": each.caption, "columns": 2 if each.kind == "svg" else 1})
+            figures.append(
+                {"file": file, "caption": _legible(each.caption), "columns": 2 if each.kind == "svg" else 1}
+            )
         else:
-            broken.append(f"The picture of {each.caption} is broken.")
+            broken.append(f"The picture of {_legible(each.caption)} is broken or too large.")
     return {
         "title": section.title,
         "words": " ".join((section.words, *broken)).strip(),
@@ -86,7 +118,17 @@ def _tell_cell(cell: Cell) -> list[dict[str, str]]:
 
 
 def _tell(words: Words) -> dict[str, str]:
-    return {"text": words.text, "look": words.look}
+    return {"text": _legible(words.text), "look": words.look}
+
+
+def _legible(text: str) -> str:
+    """Put the replacement character in the place of what is no letter: controls, halves of pairs, private use."""
+    return "".join(map(_letter, text.replace("\t", " ")))
+
+
+def _letter(letter: str) -> str:
+    is_none = letter == BYTE_ORDER_MARK or unicodedata.category(letter) in NO_LETTERS
+    return "\ufffd" if is_none and letter != "\n" else letter
 
 
 def _is_whole(figure: Figure) -> bool:
@@ -94,6 +136,8 @@ def _is_whole(figure: Figure) -> bool:
         return True
     try:
         with Image.open(BytesIO(figure.image), formats=["PNG"]) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                return False
             opened.load()
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return False

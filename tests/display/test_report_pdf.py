@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from pypdf import PdfReader
 
 from acquisition.patient import Patient
@@ -100,19 +101,41 @@ async def test_words_from_outside_are_text(journal: Journal) -> None:
     """Names and reasons that hold the typesetter's own language, or letters of a script it has no font for."""
     theatre = Theatre(journal)
     evil = '#panic("x") *b* $x$ `y` <z> \\ @ref "quoted" = h'
-    await theatre.session.begin(Patient(patient_id=evil, name=f"{evil}^山田"), study_uid="1.1")
+    await theatre.session.begin(Patient(patient_id=evil, name=f"{evil}^A"), study_uid="1.1")
     theatre.session.note("alert", {"device": evil, "state": "lost", "detail": evil})
     await theatre.move(Step.ENDED, evil)
     words = said(read(journal, theatre.session.procedure.number))
     assert words.count(evil) >= 4
 
 
+@pytest.mark.parametrize(
+    ("name", "read_back"),
+    [
+        ("\u5c71\u7530^\u592a\u90ce", ""),
+        ("Nina \U0001f600", "Nina"),
+        ("A\x00\x07B\ufeff\ue000\uffff", "A\ufffd\ufffdB\ufffd\ufffd\ufffd"),
+        ("\u05e9\u05dc\u05d5\u05dd", "\u05e9\u05dc\u05d5\u05dd"),
+    ],
+)
+async def test_whatever_somebody_is_called_there_is_a_report(journal: Journal, name: str, read_back: str) -> None:
+    """Letters that no font has, and what is no letter: all else of the report is there."""
+    theatre = Theatre(journal)
+    await theatre.session.begin(Patient(patient_id="A-1", name=name), study_uid="1.1")
+    await theatre.move(Step.ENDED, "called off")
+    words = said(read(journal, theatre.session.procedure.number))
+    assert "ID A-1" in words
+    assert "called off" in words
+    assert read_back in words
+
+
 async def test_a_broken_picture_costs_the_picture(journal: Journal) -> None:
     """It is told of where it would be, and all else is there."""
     theatre = Theatre(journal)
     await theatre.begin()
-    for png in (screenshot()[:-30], b"\x89PNG\r\n\x1a\n" + bytes(20), screenshot()):
+    vast = BytesIO()
+    Image.new("1", (8000, 6000)).save(vast, "PNG")
+    for png in (screenshot()[:-30], b"\x89PNG\r\n\x1a\n" + bytes(20), vast.getvalue(), screenshot()):
         journal.add_picture(await theatre.session.mark(rate_cps=None, tip_mm=None), png)
     reader = read(journal, theatre.session.procedure.number)
-    assert said(reader).count("is broken") == 2
+    assert said(reader).count("is broken or too large") == 3
     assert sum(len(page.images) for page in reader.pages) == 1
