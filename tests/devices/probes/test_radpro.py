@@ -56,12 +56,35 @@ def test_golden_conversation() -> None:
 
 
 def test_the_count_wraps_at_32_bits() -> None:
-    """Past 4294967295 the count begins again at 0, and no reading shows it."""
+    """Past 4294967295 the count begins again at 0: eleven counts from 4294967290 to 5."""
     running = talk(simulated(rate_cps=400.0, pulse_count=COUNTER_RANGE - 100))
     readings = running.run(3.0)
     assert sum(reading.counts for reading in readings) == pytest.approx(1150, abs=150)
     assert {reading.status for reading in readings} == {CountStatus.OK}
     assert running.dialogue.rejected == 0
+    now_s = running.now_s
+    for step, count in enumerate((4294967290, 4294967290, 5, 5)):
+        if step % 2 == 0:
+            now_s = max(running.dialogue.wake_at_s, now_s + 0.5)
+            running.dialogue.wake(now_s)
+        now_s += 0.01
+        running.dialogue.feed(b"OK %d\r\n" % count, now_s)
+    assert running.dialogue.take_readings()[-1].counts == 11
+
+
+def test_a_flipped_bit_makes_no_other_instrument() -> None:
+    """A number that was damaged once on the line is asked for until two answers in a row agree."""
+    damaged = [True]
+
+    def spoil(said: bytes) -> list[Piece]:
+        is_damaged = b"b5706d93" in said and damaged[0]
+        damaged[0] &= not is_damaged
+        return [(0.0, said.replace(b"b5706d93", b"b4706d93") if is_damaged else said)]
+
+    running = talk(simulated(), fault=spoil)
+    assert running.run(2.0)
+    assert not damaged[0]
+    assert running.dialogue.identity.endswith("b5706d937087f975b5812810")
 
 
 def test_no_count_is_lost_with_an_answer() -> None:

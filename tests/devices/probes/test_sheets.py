@@ -14,7 +14,7 @@ from devices.errors import DeviceError, FrameError
 from devices.probes import gammascout, ludlum375, mightyohm
 from devices.probes.sheet import Sheet, SheetError, checksum, read_sheet
 from devices.probes.sheet_dialogue import Settings, SheetDialogue
-from devices.probes.trying import show, try_sheet
+from devices.probes.trying import Trial, show, try_sheet
 from devices.readings import CountStatus
 from simulators.faults import Fault, babbling, corrupting, dropping, duplicating, intact, truncating
 from simulators.ports import Instrument, open_pty_port
@@ -309,6 +309,13 @@ async def test_trying_silence_says_so(tmp_path: Path) -> None:
         trial = await try_sheet(sheet, port.url, seconds=0.3, clock=monotonic, say=lambda _: None)
     assert (trial.received, trial.is_good) == (0, False)
     assert "nothing came: check the cable" in trial.sentence()
+
+
+def test_many_refusals_are_not_good() -> None:
+    """Readings come, but every other frame is refused: not yet fit for the site file."""
+    trial = Trial(received=900, frames=20, readings=10, rejected=10, identity="")
+    assert not trial.is_good
+    assert "too many frames are refused" in trial.sentence()
 
 
 def test_bytes_are_shown_as_text_where_they_are() -> None:
