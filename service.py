@@ -72,10 +72,7 @@ from devices.dicom.study import ReceivedStudy
 from devices.dicom.web.access import TokenUnusable
 from devices.errors import DeviceError, DeviceUnavailable
 from devices.igtl_server import IgtlServer, serve_igtl
-from devices.links import check_port
 from devices.mqtt import MqttPublisher
-from devices.probes.sheet import SheetError, read_sheet
-from devices.probes.trying import try_sheet
 from devices.reaching import Reach, reach, reach_broker, reach_igtl, reach_index, reach_node, reach_peer
 from devices.readings import DeviceHealth
 from display.access.admission import AccessFiles, Admission
