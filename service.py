@@ -96,6 +96,7 @@ from navigation.observations import Observations
 from navigation.registration_error import RegistrationError
 from navigation.skin import SkinSurface
 from navigation.transforms import RigidTransform
+from navigation.volume import Volume
 from simulators.bench import BenchFault
 from simulators.bench_room import POLL_INTERVAL_S, open_bench
 from simulators.happenings import Excision, ImpossibleHappening, Unplugging
@@ -297,6 +298,7 @@ class Room:
             error=_registration_error(site),
             is_simulated=is_simulated,
             patient_id=lambda: archive.in_use.study.patient_id if archive.in_use else "",
+            space_uid=lambda: archive.in_use.study.frame_of_reference_uid if archive.in_use else "",
             skin=lambda: archive.in_use.map.skin if archive.in_use else None,
             note=self._session.note,
             on_registered=map_in_use.begin_anew,
@@ -345,6 +347,8 @@ class Room:
     async def _show(self, archived: ArchivedStudy | None) -> None:
         if archived is not None:
             self._resection.serve(archived.study.patient_id)
+        if self._joining is not None:
+            self._joining.reconsider()  # the former patient's registration is none of hers
         await self._session.use(archived)
         await self._stage.show(archived)
 
@@ -980,11 +984,14 @@ def _acquire_register(
 ) -> None:
     """Register the patient on the table by landmarks; exit status 0 only if it is good enough."""
     with _tracking(context, config, simulate=simulate) as tracking:
+        anatomy = _anatomy_in(ct)
+        skin = SkinSurface(anatomy) if anatomy else None
         outcome = asyncio.run(
             _register(
                 tracking,
-                lambda **with_hand: run_register(points=points, skin=_skin_of(ct), **with_hand),
+                lambda **with_hand: run_register(points=points, skin=skin, **with_hand),
                 landmarks=landmarks,
+                frame_of_reference_uid=anatomy.geometry.frame_of_reference_uid if anatomy else "",
                 patient_id=patient_id,
                 yes=yes,
                 fault=fault,
@@ -1016,6 +1023,7 @@ def _acquire_verify(
                 tracking,
                 lambda **with_hand: run_verify(name=name, **with_hand),
                 landmarks=landmarks,
+                frame_of_reference_uid="",
                 patient_id=None,
                 yes=yes,
                 fault=fault,
@@ -1027,13 +1035,13 @@ def _acquire_verify(
     raise typer.Exit(0 if outcome.passed else 1)
 
 
-def _skin_of(folder: Path | None) -> SkinSurface | None:
+def _anatomy_in(folder: Path | None) -> Volume | None:
     if folder is None:
         return None
     cts = [study.anatomy for study in read_studies(sorted(folder.rglob("*"))) if study.anatomy is not None]
     if len(cts) != 1:
         raise ServiceError(f"--ct {folder}: holds {len(cts)} studies with a CT that can be used, wanted one")
-    return SkinSurface(cts[0])
+    return cts[0]
 
 
 async def _register(
@@ -1041,6 +1049,7 @@ async def _register(
     run: Callable[..., Coroutine[Any, Any, RegisterOutcome]],
     *,
     landmarks: Path | None,
+    frame_of_reference_uid: str,
     patient_id: str | None,
     yes: bool,
     fault: HandFault | None,
@@ -1049,7 +1058,7 @@ async def _register(
     site, console = tracking.site, Console(stderr=True)
     camera, navigation = _camera(site), site.navigation
     if tracking.is_simulated:
-        tool_from_tip, serial, settings = TOOL_FROM_TIP, "", _simulated_registration()
+        tool_from_tip, tip, serial, settings = TOOL_FROM_TIP, None, "", _simulated_registration()
     elif navigation is None or navigation.registration is None:
         raise ServiceError("the site file has no [navigation.registration]: name the file that it goes to")
     else:
@@ -1057,6 +1066,7 @@ async def _register(
         if chain.tip_doubt:
             raise ServiceError(chain.tip_doubt)
         tool_from_tip, settings = chain.tool_from_tip, navigation.registration
+        tip = _load_tip(site, navigation, is_simulated=False)
         serial = navigation.tip.serial if navigation.tip else ""
     patient = patient_id or site.procedure.patient_id
     async with contextlib.AsyncExitStack() as stack:
@@ -1077,6 +1087,8 @@ async def _register(
             serial=serial,
             operator=operator,
             patient_id=patient or "",
+            tip_calibrated_at=tip.calibrated_at if tip else None,
+            frame_of_reference_uid=frame_of_reference_uid,
             is_simulated=tracking.is_simulated,
         )
         return await run(hand=hand, plan=plan, settings=settings, console=console)

@@ -84,7 +84,8 @@ class Composer:
         self._seq += 1
         seen = self.synchroniser.newest_tip() if self.synchroniser else None
         fresh = seen if seen and self._is_fresh(seen, now_s=now_s) else None
-        tip, track = fresh.patient_from_tip if fresh else None, self._trail.follow(fresh)
+        doubt, track = self._doubt(fresh), self._trail.follow(fresh)
+        tip = fresh.patient_from_tip if fresh and not doubt else None
         localisation = self.localiser.newest
         targets = trusted_targets(localisation.posterior) if localisation else ()
         return State(
@@ -107,9 +108,9 @@ class Composer:
                 background_cps=self.response.background_cps if self.response else None,
                 now_s=now_s,
             ),
-            pose=self._pose(seen, now_s=now_s) if seen else None,
+            pose=self._pose(seen, self._doubt(seen), now_s=now_s) if seen else None,
             targets=tuple(show_target(estimate, tip) for estimate in targets),
-            guidance=self._guidance(tip, track, fresh.doubt if fresh else "", now_s=now_s),
+            guidance=self._guidance(tip, track, doubt, now_s=now_s),
             posterior=show_posterior(localisation, self.response, now_s=now_s),
             shine=show_shine(
                 localisation.posterior if localisation else None, self.response, self.localiser.tissue, tip
@@ -127,11 +128,18 @@ class Composer:
         limit_s = self.devices[seen.tracker].stale_after_s
         return limit_s is None or now_s - seen.taken_at_s <= limit_s
 
-    def _pose(self, seen: SeenTip, *, now_s: float) -> PoseState:
+    def _doubt(self, seen: SeenTip | None) -> str:
+        """Say what speaks against where the tip was seen: nothing is aimed from there."""
+        if self.synchroniser is None:
+            return ""
+        chain = self.synchroniser.chain
+        return chain.tip_doubt or chain.registration_doubt or (seen.doubt if seen else "")
+
+    def _pose(self, seen: SeenTip, doubt: str, *, now_s: float) -> PoseState:
         budget = None
         if self.budget is not None and self.synchroniser is not None:
             budget = self.budget(seen, self.synchroniser.chain)
-        return _show_pose(seen, self.registration(), budget, now_s=now_s)
+        return _show_pose(seen, self.registration(), budget, doubt, now_s=now_s)
 
     def _guidance(
         self, tip: RigidTransform | None, track: Track | None, doubt: str, *, now_s: float
@@ -150,7 +158,6 @@ class Composer:
             return "No tracker in the site file: count rate only"
         is_registered = self.synchroniser.chain.patient_from_reference is not None
         stranger, untold = self.stranger(), self.localiser.obstacle
-        doubt = self.synchroniser.chain.tip_doubt or self.synchroniser.chain.registration_doubt or doubt
         is_on_bench = isinstance(self.resection.counting, BenchCount)
         obstacles = (
             (is_on_bench, "Counting on the bench: the patient is not looked at meanwhile"),
@@ -171,7 +178,7 @@ def _show_error(budget: ErrorBudget) -> TipErrorState:
 
 
 def _show_pose(
-    seen: SeenTip, registration: RegistrationError | None, budget: ErrorBudget | None, *, now_s: float
+    seen: SeenTip, registration: RegistrationError | None, budget: ErrorBudget | None, doubt: str, *, now_s: float
 ) -> PoseState:
     tip = seen.patient_from_tip
     return PoseState(
@@ -181,6 +188,6 @@ def _show_pose(
         tracker_error_mm=seen.error_mm,
         registration_error_mm=registration.at(tip.translation_mm) if registration else None,
         error=_show_error(budget) if budget else None,
-        doubt=seen.doubt,
+        doubt=doubt,
         age_s=max(0.0, now_s - seen.taken_at_s),
     )

@@ -68,6 +68,12 @@ class Study:
     outlines: tuple[Outline, ...] = ()
     apart: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def frame_of_reference_uid(self) -> str:
+        """Of the space that all of it is in; empty where nothing has a place."""
+        placed = self.anatomy or self.activity
+        return placed.geometry.frame_of_reference_uid if placed else ""
+
 
 def read_study(paths: Sequence[Path], knowledge: Knowledge = NOTHING) -> Study:
     """Read the objects of one study.

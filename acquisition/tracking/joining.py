@@ -44,6 +44,8 @@ class Joining:
         Whether the room is.
     patient_id
         Says whose study is in use; empty while none is.
+    space_uid
+        Gives the Frame of Reference UID of the study in use; empty while none is.
     skin
         Gives the skin of the study in use; None while none is known.
     note
@@ -64,6 +66,7 @@ class Joining:
         error: RegistrationError | None,
         is_simulated: bool,
         patient_id: Callable[[], str],
+        space_uid: Callable[[], str],
         skin: Callable[[], Tissue | None],
         note: Callable[[str, Mapping[str, Any]], None],
         on_registered: Callable[[], Awaitable[None]],
@@ -74,6 +77,7 @@ class Joining:
         self._settings = settings
         self._is_simulated = is_simulated
         self._patient_id = patient_id
+        self._space_uid = space_uid
         self._skin = skin
         self._note = note
         self._on_registered = on_registered
@@ -92,7 +96,7 @@ class Joining:
 
     async def look(self) -> None:
         """Take what the files say now, and what speaks against it."""
-        former, chain, now = self._registration, self._synchroniser.chain, self._now()
+        former, chain = self._registration, self._synchroniser.chain
         limit_mm = self._settings.greatest_tre_mm if self._settings else inf
         if self._settings is not None:
             self._read(self._settings)
@@ -103,19 +107,28 @@ class Joining:
                 patient_from_reference=registration.transform,
                 doubt_at=partial(_beyond_limit, registration.error, limit_mm),
             )
-        doubts = self._tip.doubt(now) if self._tip else "", self._doubt(registration, now)
-        chain = replace(chain, tip_doubt=doubts[0], registration_doubt=doubts[1])
         if registration is not None and registration is not former and _is_another(former, registration):
-            self._synchroniser.chain = chain
+            tip_doubt, doubt = self._doubts()
+            self._synchroniser.chain = replace(chain, tip_doubt=tip_doubt, registration_doubt=doubt)
             told = {"registration": _summary(registration)}
             if former is not None:
                 told["in place of"] = _summary(former)
             self._note("registered", told)
             if former is not None:
                 await self._on_registered()
-        elif doubts != (self._synchroniser.chain.tip_doubt, self._synchroniser.chain.registration_doubt):
-            self._synchroniser.chain = chain
-            self._note("trust", {"tip": doubts[0], "registration": doubts[1]})
+        else:
+            self.reconsider()
+
+    def reconsider(self) -> None:
+        """Say anew what speaks against tip and registration: another study may just have come into use."""
+        chain, (tip_doubt, doubt) = self._synchroniser.chain, self._doubts()
+        if (tip_doubt, doubt) != (chain.tip_doubt, chain.registration_doubt):
+            self._synchroniser.chain = replace(chain, tip_doubt=tip_doubt, registration_doubt=doubt)
+            self._note("trust", {"tip": tip_doubt, "registration": doubt})
+
+    def _doubts(self) -> tuple[str, str]:
+        now = self._now()
+        return self._tip.doubt(now) if self._tip else "", self._doubt(self._registration, now)
 
     def _read(self, settings: RegistrationSettings) -> None:
         state = _state_of(settings.file)
@@ -126,7 +139,9 @@ class Joining:
         except CalibrationError as exc:
             self._unreadable = str(exc)
         else:
-            self._unreadable = ""
+            self._unreadable = (
+                "" if found or self._registration is None else f"{settings.file} is gone: register again"
+            )
             if found is not None:
                 self._registration, self.error = found, found.error
         self._state = state
@@ -134,19 +149,46 @@ class Joining:
     def _doubt(self, registration: Registration | None, now: datetime) -> str:
         if self._settings is None or registration is None:
             return self._unreadable
-        patient_id = self._patient_id()
-        if patient_id and registration.patient_id != patient_id:
-            return "the registration is of another patient than the study: register the one on the table"
-        chain = self._synchroniser.chain
-        if (registration.tool, registration.reference) != (chain.tool, chain.reference or ""):
-            return "the registration was made with other tools than the site file names: register again"
-        if (skin := self._skin()) is not None:
-            marked_mm = [landmark["patient_mm"] for landmark in registration.landmarks]
-            if beside := doubt_landmarks(marked_mm, skin):
-                return beside
-        return self._unreadable or registration.doubt(
-            now, valid_hours=self._settings.valid_hours, verify_within_min=self._settings.verify_within_min
+        return (
+            self._of_another(registration)
+            or self._beside_skin(registration)
+            or self._unreadable
+            or registration.doubt(
+                now, valid_hours=self._settings.valid_hours, verify_within_min=self._settings.verify_within_min
+            )
         )
+
+    def _of_another(self, registration: Registration) -> str:
+        """Say of what else than what is in use here it is: patient, scan, calibration of the tip, tools."""
+        chain, patient_id, space_uid = self._synchroniser.chain, self._patient_id(), self._space_uid()
+        marked_in, calibrated_at = (
+            registration.frame_of_reference_uid,
+            self._tip.calibrated_at if self._tip else None,
+        )
+        others = (
+            (
+                patient_id and registration.patient_id != patient_id,
+                "the registration is of another patient than the study: register the one on the table",
+            ),
+            (
+                marked_in and space_uid and marked_in != space_uid,
+                "the landmarks were marked in another scan than the study: mark them in this one, register again",
+            ),
+            (
+                registration.tip_calibrated_at != calibrated_at,
+                "registered with another calibration of the tip than this room navigates by: restart radionav",
+            ),
+            (
+                (registration.tool, registration.reference) != (chain.tool, chain.reference or ""),
+                "the registration was made with other tools than the site file names: register again",
+            ),
+        )
+        return next((sentence for is_so, sentence in others if is_so), "")
+
+    def _beside_skin(self, registration: Registration) -> str:
+        skin = self._skin()
+        marked_mm = [landmark["patient_mm"] for landmark in registration.landmarks]
+        return "" if skin is None else doubt_landmarks(marked_mm, skin)
 
 
 def _beyond_limit(error: RegistrationError, limit_mm: float, patient_from_tip: RigidTransform) -> str:

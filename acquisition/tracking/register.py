@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,12 @@ class Hand:
         The tracker, where the tip is in its tool, and the number on its marker.
     operator
         Who moves it.
+    tip_calibrated_at
+        When it was measured where the tip is; None where that was typed in.
     patient_id
         Whose landmarks they are.
+    frame_of_reference_uid
+        Of her CT that they were marked in; empty where that is not known.
     is_simulated
         Whether tracker and hand are simulated.
 
@@ -102,6 +107,8 @@ class Hand:
     serial: str
     operator: Operator
     patient_id: str
+    tip_calibrated_at: datetime | None = None
+    frame_of_reference_uid: str = ""
     is_simulated: bool = False
 
 
@@ -285,11 +292,13 @@ def _record(
 ) -> Registration:
     return Registration(
         patient_id=hand.patient_id,
+        frame_of_reference_uid=hand.frame_of_reference_uid,
         reference=hand.camera.reference or "",
         tool=hand.camera.tool,
         serial=hand.serial,
         is_simulated=hand.is_simulated,
         registered_at=wall_time(hand.camera.clock()),
+        tip_calibrated_at=hand.tip_calibrated_at,
         patient_from_reference=found.registration.patient_from_reference.matrix.tolist(),
         centre_mm=found.error.centre_mm.tolist(),
         covariance=found.error.covariance.tolist(),

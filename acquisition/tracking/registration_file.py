@@ -5,7 +5,7 @@ Nothing is taken out: a registration that was replaced stays in the record, with
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -18,6 +18,9 @@ from navigation.registration_error import RegistrationError
 from navigation.transforms import RigidTransform
 
 VERSION = 1
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""With its zone: a time without one cannot be compared with now."""
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,7 +39,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     """
 
-    verified_at: datetime
+    verified_at: Moment
     name: str
     miss_mm: float
     limit_mm: float
@@ -54,12 +57,16 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ----------
     patient_id
         Whose study the landmarks were marked in.
+    frame_of_reference_uid
+        Of the CT that the landmarks were marked in; empty where nobody said which.
     reference, tool, serial
         Names of the tracked tools on the patient and in the hand, and what is engraved on the latter's marker.
     is_simulated
         Whether tracker and hand were simulated.
     registered_at
         UTC.
+    tip_calibrated_at
+        When the tip that touched them was calibrated, UTC; None where the site file has its place by hand.
     patient_from_reference
         Rows of the 4 x 4 matrix, mm.
     centre_mm, covariance
@@ -76,11 +83,13 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """
 
     patient_id: str
+    frame_of_reference_uid: str = ""
     reference: str
     tool: str
     serial: str
     is_simulated: bool
-    registered_at: datetime
+    registered_at: Moment
+    tip_calibrated_at: Moment | None = None
     patient_from_reference: list[list[float]]
     centre_mm: list[float]
     covariance: list[list[float]]
@@ -140,7 +149,7 @@ def read_registrations(path: Path) -> tuple[Registration, ...]:
         return ()
     except OSError as exc:
         raise CalibrationError(f"{path}: the registrations cannot be read: {exc.strerror}") from exc
-    except (msgspec.DecodeError, NavigationError) as exc:
+    except (msgspec.DecodeError, NavigationError, ValueError, TypeError) as exc:  # rows that are none
         raise CalibrationError(f"{path}: no whole registrations: {exc}; run acquire register again") from exc
     if content.version != VERSION:
         raise CalibrationError(f"{path}: registrations of version {content.version}, wanted {VERSION}")

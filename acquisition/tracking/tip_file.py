@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -46,8 +46,8 @@ class TipCalibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     tracker: str
     tracker_identity: str
     is_simulated: bool
-    calibrated_at: datetime
-    expires_at: datetime
+    calibrated_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    expires_at: Annotated[datetime, msgspec.Meta(tz=True)]
     tool_from_tip: list[list[float]]
     tip_covariance_mm2: list[list[float]]
     results: list[dict[str, Any]]
@@ -103,7 +103,7 @@ def load_tip(path: Path, *, tool: str, serial: str, is_simulated: bool = False) 
             raise CalibrationError(f"{path}: no tip's calibration of version {VERSION}; run acquire tool again")
     except OSError as exc:
         raise CalibrationError(f"{path}: no tip's calibration: {exc.strerror}; run acquire tool") from exc
-    except (msgspec.DecodeError, NavigationError) as exc:
+    except (msgspec.DecodeError, NavigationError, ValueError, TypeError) as exc:  # rows that are none
         raise CalibrationError(f"{path}: no whole tip's calibration: {exc}; run acquire tool again") from exc
     if not found.results or not all(result.get("passed") is True for result in found.results):
         raise CalibrationError(f"{path}: of steps that did not pass; run acquire tool again")

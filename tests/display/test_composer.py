@@ -443,3 +443,6 @@ async def test_a_doubted_chain_is_shown_with_its_pose_and_guides_nowhere() -> No
     assert (frame.pose.error.within_mm, frame.pose.error.tissue_mm) == (None, None)
     assert frame.pose.error.motion_mm == pytest.approx(2.0)
     assert frame.guidance.sentence == "Position not trusted: the reference has slipped"
+    assert frame.targets
+    assert all(target.tip_right_mm is None and target.distance_mm is None for target in frame.targets)
+    assert frame.shine is None

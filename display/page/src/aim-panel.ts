@@ -100,7 +100,7 @@ export class AimPanel {
 function isOutlived(moment: Moment): boolean {
   const { pose, rate, guidance } = moment.state;
   const isOver = guidance.advice !== null && moment.advice === null;
-  return !moment.isLive || isOver || (pose !== null && moment.pose === null) || (rate !== null && moment.rate === null);
+  return !moment.isLive || isOver || (pose !== null && moment.seen === null) || (rate !== null && moment.rate === null);
 }
 
 function directionWords(target: TargetState & { tip_right_mm: number; tip_up_mm: number; tip_ahead_mm: number }): string {

@@ -60,8 +60,13 @@ export class Moment {
     return this.age(rate.age_s) <= this.limit(probe) ? rate : null;
   }
 
-  /** The pose, null unless it is of now. */
+  /** The pose, null unless it is of now and nothing speaks against it. */
   get pose(): PoseState | null {
+    return this.seen?.doubt ? null : this.seen;
+  }
+
+  /** The pose, null unless it is of now; something may speak against it. */
+  get seen(): PoseState | null {
     const { pose } = this.state;
     const trackers = this.trackers;
     if (pose === null || !this.isLive || !trackers.every((tracker) => this.isDelivering(tracker))) return null;
@@ -97,6 +102,7 @@ export class Moment {
 
   /** Why there is no live pose, in words. */
   get poseTrouble(): string {
+    if (this.seen?.doubt) return t.service(this.seen.doubt);
     const bad = this.trackers.find((tracker) => !this.isDelivering(tracker));
     if (bad) return t.service(bad.detail) || t.aim.noPoses(bad.label);
     return this.trackers.length === 0 ? t.aim.noTracker : t.aim.unseen;

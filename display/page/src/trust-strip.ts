@@ -102,9 +102,10 @@ function titleOf({ kind, label: named }: DeviceState): string {
 function registrationOf(moment: Moment): Item {
   const shown = { key: "registration", title: t.trust.registration };
   if (!moment.state.registered) return { ...shown, state: "silent", word: t.trust.none, detail: t.trust.noDirection };
-  const error = moment.pose?.registration_error_mm ?? null;
-  if (moment.pose === null) return { ...shown, state: moment.isLive ? "live" : "silent", word: t.trust.set, detail: t.trust.noPose };
-  if (moment.pose.doubt) return { ...shown, state: "doubtful", word: t.trust.doubtful, detail: moment.pose.doubt };
+  const { seen } = moment;
+  if (seen === null) return { ...shown, state: moment.isLive ? "live" : "silent", word: t.trust.set, detail: t.trust.noPose };
+  if (seen.doubt) return { ...shown, state: "doubtful", word: t.trust.doubtful, detail: t.service(seen.doubt) };
+  const error = seen.registration_error_mm;
   if (error === null) return { ...shown, state: "live", word: t.trust.set, detail: t.trust.errorUnknown };
   const isWide = error > WIDE_MM;
   return { ...shown, state: isWide ? "doubtful" : "live", word: `± ${Math.max(1, Math.round(error))} ${t.units.mm}`, detail: t.trust.atTip };

@@ -51,6 +51,7 @@ class Room:
         self.path = folder / "registration.json"
         self.now = NOW
         self.patient_id = ""
+        self.space_uid = ""
         self.skin: HalfSpace | None = None
         self.noted = list[tuple[str, Mapping[str, Any]]]()
         self.begun_anew = 0
@@ -68,6 +69,7 @@ class Room:
             error=None,
             is_simulated=False,
             patient_id=lambda: self.patient_id,
+            space_uid=lambda: self.space_uid,
             skin=lambda: self.skin,
             note=lambda kind, told: self.noted.append((kind, told)),
             on_registered=self._begin_anew,
@@ -128,6 +130,9 @@ async def test_what_speaks_against_it_is_doubted_until_it_is_mended(tmp_path: Pa
     room.path.write_text("{}")
     await room.joining.look()
     assert "no whole registrations" in room.doubt
+    room.path.unlink()
+    await room.joining.look()
+    assert "is gone" in room.doubt
     assert room.synchroniser.chain.patient_from_reference is not None
 
 
@@ -157,6 +162,41 @@ async def test_landmarks_beside_the_skin_of_the_study_are_doubted(tmp_path: Path
     room.skin = HalfSpace(point_mm=np.array((0.0, 103.0, 0.0)), normal=np.array((0.0, 1.0, 0.0)))
     await room.joining.look()
     assert "RAS where LPS was said" in room.doubt
+
+
+async def test_another_scan_and_another_calibration_of_the_tip_are_doubted(tmp_path: Path) -> None:
+    """Landmarks hold in the space that they were marked in, as touched with the tip that is navigated by."""
+    room = Room(tmp_path)
+    add_registration(room.path, msgspec.structs.replace(registration(), frame_of_reference_uid="1.2.3"))
+    await room.joining.look()
+    assert room.doubt == ""
+    room.space_uid = "1.2.4"
+    room.joining.reconsider()
+    assert "another scan" in room.doubt
+    room.space_uid = "1.2.3"
+    room.joining.reconsider()
+    assert room.doubt == ""
+    add_registration(room.path, msgspec.structs.replace(registration(), tip_calibrated_at=NOW))
+    await room.joining.look()
+    assert "another calibration of the tip" in room.doubt
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        ("[0.0,0.0,1.0,0.0]", "[0.0,0.0,1.0]"),
+        ("2026-11-28T07:00:00Z", "2026-11-28T07:00:00"),
+    ],
+)
+async def test_a_file_that_was_edited_is_doubted(tmp_path: Path, was: str, becomes: str) -> None:
+    """Rows that are none, and a time without its zone: said, while the room goes on."""
+    room = Room(tmp_path)
+    add_registration(room.path, registration())
+    written = room.path.read_text()
+    assert was in written.replace(" ", "").replace("\n", "")
+    room.path.write_text(written.replace(" ", "").replace("\n", "").replace(was, becomes))
+    await room.joining.look()
+    assert "no whole registrations" in room.doubt
 
 
 @pytest.mark.parametrize("change", [{"tool": "Pointer"}, {"reference": "Table"}])

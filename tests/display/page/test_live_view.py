@@ -88,6 +88,9 @@ async def test_registration_calibration_and_study_are_trusted_or_not(room: Room,
     room.now["pose"] = msgspec.structs.replace(room.now["pose"], doubt="the reference has slipped")
     await expect(strip.locator("[data-key=registration]")).to_have_attribute("data-state", "doubtful")
     await expect(strip.locator("[data-key=registration]")).to_contain_text("the reference has slipped")
+    await state_of(page, "#bullseye", "no-pose")
+    await expect(page.locator("#distance-value")).to_have_text("\u2013")
+    await state_of(page, "#axial", "target")
     room.now["registered"] = False
     await expect(strip.locator("[data-key=registration]")).to_contain_text("NONE")
     await expect(strip.locator("[data-key=calibration]")).to_contain_text("TODAY")
