@@ -128,10 +128,49 @@ const SENTENCES: Record<Sentence, string> = {
 
   "somebody else has acted meanwhile: look again, then repeat it if it still holds":
     "тем временем действовал кто-то другой: посмотрите ещё раз и повторите, если это всё ещё верно",
-  "the procedure of {} ({}) is not ended: end it first; a study of another patient is never loaded into it":
-    "операция пациента {0} ({1}) не завершена: сначала завершите её; исследование другого пациента в неё не загружается",
+  "the procedure of {} ({}) is not ended: end it first; a study of another patient, or of another name, is never loaded into it":
+    "операция пациента {0} ({1}) не завершена: сначала завершите её; исследование другого пациента или с другим именем в неё не загружается",
   "hot spots are confirmed at the step plan, not at {}: go back to it first":
     "очаги подтверждают на этапе плана: сначала вернитесь к нему",
+  "Position not trusted: {}": "Положению нельзя верить: {0}",
+  "{} was missed by {} mm: the reference has slipped, register again":
+    "промах по «{0}» на {1} мм: опорный маркер сместился, зарегистрируйте заново",
+  "the registration is {} h old: register again": "регистрации уже {0} ч: зарегистрируйте заново",
+  "the registration was last checked {} min ago: touch a landmark with acquire verify":
+    "регистрацию проверяли {0} мин назад: коснитесь точки командой acquire verify",
+  "the tip's calibration expired on {}: run acquire tool": "калибровка кончика истекла {0}: запустите acquire tool",
+  "here the registration is good to {} mm only: add landmarks nearby, with acquire register":
+    "здесь регистрация верна лишь до {0} мм: добавьте точки рядом командой acquire register",
+  "{} is gone: register again": "файла {0} больше нет: зарегистрируйте заново",
+  "the registration is of another patient than the study: register the one on the table":
+    "регистрация другого пациента, не этого исследования: зарегистрируйте того, кто на столе",
+  "the landmarks were marked in another scan than the study: mark them in this one, register again":
+    "точки отмечены на другом снимке: отметьте их на этом и зарегистрируйте заново",
+  "registered with another calibration of the tip than this room navigates by: restart radionav":
+    "регистрация сделана с другой калибровкой кончика: перезапустите radionav",
+  "the registration was made with other tools than the site file names: register again":
+    "регистрация сделана другими инструментами, чем в файле настроек: зарегистрируйте заново",
+  "the landmarks lie on the skin only with x and y turned: they are RAS where LPS was said":
+    "точки ложатся на кожу, только если повернуть x и y: это RAS, а указано LPS",
+  "the landmarks lie {} mm from the skin of the study: they were marked in another one":
+    "точки лежат в {0} мм от кожи исследования: они отмечены на другом",
+  "this study is the map at the step {}: go back to plan first":
+    "это исследование служит картой на этапе «{0}»: сначала вернитесь к плану",
+  "targets are drawn at the step plan, not at {}: go back to it first":
+    "мишени рисуют на этапе плана: сначала вернитесь к нему",
+  "there is no map in use to draw on": "нет карты, на которой рисовать",
+  "what was drawn is erased at the step plan, not at {}: go back to it first":
+    "нарисованное стирают на этапе плана: сначала вернитесь к нему",
+  "nobody drew {}: a hot spot of the map is sorted out as neither":
+    "{0} никто не рисовал: очаг карты отмечают как «ни то ни другое»",
+  "that place lies outside of the study's images": "это место вне снимков исследования",
+  "there is a {} already: give it another name": "{0} уже есть: дайте другое имя",
+  "{} is there already, {} mm away: confirm that one": "{0} уже есть, в {1} мм отсюда: подтвердите его",
+  "another study has come into use meanwhile: look again, then repeat it if it still holds":
+    "тем временем выбрано другое исследование: посмотрите снова и повторите, если всё ещё верно",
+  "the worklist has nobody of this ID and name today: ask it again":
+    "в списке на сегодня нет никого с таким номером и именем: спросите снова",
+  "the worklist gives no patient ID: have it corrected there": "в списке нет номера пациента: пусть его там исправят",
   "the map in use has no hot spot {}": "в используемой карте нет очага {0}",
   "{} cannot be confirmed ({}): mend it, or go on with a reason":
     "{0}: подтвердить нельзя ({1}): исправьте или продолжите с указанием причины",
