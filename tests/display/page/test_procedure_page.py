@@ -40,6 +40,7 @@ PLAN = (
         depth_mm=24.6,
         activity_mbq=0.52,
         skin_rate_cps=812.4,
+        proposal="bladder? 32 mL, in the middle of the trunk",
     ),
     PlannedState(
         name="injection",
@@ -61,6 +62,7 @@ async def test_the_plan_is_confirmed_spot_by_spot(room: Room, page: Page) -> Non
     await page.keyboard.press("p")
     panel = page.locator("#procedure")
     await expect(panel).to_contain_text("patient's left, 25 mm deep, 0.52 MBq now, expect 812 /s at the skin")
+    await expect(panel).to_contain_text("bladder? 32 mL, in the middle of the trunk")
     await expect(panel).to_contain_text("midline, depth not known, activity not known")
     await expect(panel.locator("li[aria-current]")).to_have_text("Plan")
     spot = page.get_by_role("radiogroup", name="target 1")

@@ -244,6 +244,13 @@ const SENTENCES: Record<Sentence, string> = {
   injection: "введение",
   unmapped: "вне карты",
   "unmapped {}": "вне карты {0}",
+  "kidney? {n} mL, at the back, with its like on the other side":
+    "почка? {0} мл, сзади, с такой же на другой стороне",
+  "bladder? {n} mL, in the middle of the trunk": "мочевой пузырь? {0} мл, посередине туловища",
+  "liver? {n} mL, on the right of the trunk": "печень? {0} мл, справа в туловище",
+  "salivary gland? {n} mL, in head or neck, with its like on the other side":
+    "слюнная железа? {0} мл, в голове или шее, с такой же на другой стороне",
+  "thyroid? {n} mL, at the front of the neck": "щитовидная железа? {0} мл, спереди на шее",
 };
 
 const service = translator(SENTENCES, ",");

@@ -191,6 +191,12 @@ export const SENTENCES = [
   "injection",
   "unmapped",
   "unmapped {}",
+  // what a hot spot may be instead of a target
+  "kidney? {n} mL, at the back, with its like on the other side",
+  "bladder? {n} mL, in the middle of the trunk",
+  "liver? {n} mL, on the right of the trunk",
+  "salivary gland? {n} mL, in head or neck, with its like on the other side",
+  "thyroid? {n} mL, at the front of the neck",
 ] as const;
 
 export type Sentence = (typeof SENTENCES)[number];
