@@ -81,6 +81,7 @@ from display.access.people import PeopleUnusable
 from display.app import Exhibits, create_app
 from display.composer import Composer
 from display.composition import ShownDevice
+from display.key_messages import KeyState
 from display.messages import State
 from display.metrics import RoomCollector
 from display.procedure_states import ProcedureView
@@ -214,6 +215,7 @@ class Room:
             simulated=is_simulated,
             stale_after_s=site.display.stale_after_s,
             language=site.display.language,
+            keys=tuple(KeyState(key=key, act=act) for key, act in site.display.keys.items()),
         )
         composer = Composer(
             board=self.board,

@@ -91,6 +91,13 @@ class AccessSettings(Section):
     )
 
 
+PedalAct = Literal[
+    "sound", "hold", "peak", "background", "mark", "procedure", "next step", "excision", "out", "bed", "specimen",
+    "undo", "live image", "window", "colours", "lock", "head", "feet", "distance",
+]  # fmt: skip
+"""What a key of a pedal can do on the page: the same as the key that docs/display.md names for it."""
+
+
 class DisplaySettings(Section):
     """The server of the page and the feed."""
 
@@ -104,6 +111,10 @@ class DisplaySettings(Section):
     tls: DisplayTls | None = Field(default=None, description="Speak HTTPS. None: HTTP, on this machine only.")
     access: AccessSettings | None = Field(default=None, description="Tokens and persons. None: nobody signs in.")
     language: Literal["en", "ru"] = Field(default="en", description="Of the page, until somebody chooses.")
+    keys: dict[str, PedalAct] = Field(
+        default={},
+        description="What further keys do, as a pedal sends them: names of `KeyboardEvent.key` or `.code`.",
+    )
     port: int = Field(default=8750, ge=0, le=65535, description="TCP port; 0 takes any free one.")
     integration_s: float = Field(default=1.0, gt=0, le=5, description="Counting time of the rate shown.")
     stale_after_s: float = Field(

@@ -3,7 +3,7 @@
 These models are the contract: they encode and check what goes over the socket, ``/asyncapi.json`` and
 docs/feed.md are made from them, and so are the page's TypeScript types. Every physical name ends in its
 unit. Positions are mm in DICOM patient axes (LPS) unless the name says another frame. Null is "not known",
-never zero. ``volume_messages``, ``resection_messages`` and ``procedure_messages`` hold parts of them.
+never zero. The other ``..._messages`` hold parts of them.
 """
 
 from typing import Annotated, Literal, TypeAlias
@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from display.access_messages import SignIn
+from display.key_messages import KeyState
 from display.measures import Age, Matrix, Point
 from display.pose_messages import TipErrorState
 from display.procedure_messages import ProcedureState
@@ -238,6 +239,7 @@ class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
     server_time_utc: str
     stale_after_s: Annotated[float, Meta(description="Grey out an input, or all, after this silence.")]
     language: Annotated[Literal["en", "ru"], Meta(description="Of the page, until somebody chooses.")] = "en"
+    keys: Annotated[tuple[KeyState, ...], Meta(description="From the site file.")] = ()
     replayed: Annotated[bool, Meta(description="True: recorded before, not of now; show REPLAY, always.")] = False
 
 

@@ -22,6 +22,7 @@ from display.app import Exhibits
 from display.composer import Composer
 from display.composition import list_studies, show_link, show_study
 from display.hub import Hub
+from display.key_messages import KeyState
 from display.live_image_states import ShelvedImage
 from display.messages import VERSION, GuidanceNotice, HealthNotice, Hello, State, StudyChoice
 from display.procedure_states import act as act_in_procedure
@@ -55,6 +56,8 @@ class Signboard:
         Silence after which a display stops looking live.
     language
         Of the page, until somebody chooses.
+    keys
+        What keys of a pedal do.
 
     """
 
@@ -64,6 +67,7 @@ class Signboard:
     simulated: bool
     stale_after_s: float
     language: Literal["en", "ru"] = "en"
+    keys: tuple[KeyState, ...] = ()
     replayed: bool = False
 
 
@@ -200,6 +204,7 @@ class Stage:
             server_time_utc=self._utc(now_s),
             stale_after_s=self._signboard.stale_after_s,
             language=self._signboard.language,
+            keys=self._signboard.keys,
         )
 
     def _utc(self, at_s: float) -> str:

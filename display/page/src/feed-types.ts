@@ -19,8 +19,17 @@ export interface Hello {
   readonly stale_after_s: number;
   /** Of the page, until somebody chooses. */
   readonly language?: "en" | "ru";
+  /** From the site file. */
+  readonly keys?: readonly KeyState[];
   /** True: recorded before, not of now; show REPLAY, always. */
   readonly replayed?: boolean;
+}
+
+/** What a key does besides the page's own, as that of a foot pedal. */
+export interface KeyState {
+  /** As `KeyboardEvent.key` or `.code` calls it. */
+  readonly key: string;
+  readonly act: "background" | "bed" | "colours" | "distance" | "excision" | "feet" | "head" | "hold" | "live image" | "lock" | "mark" | "next step" | "out" | "peak" | "procedure" | "sound" | "specimen" | "undo" | "window";
 }
 
 /** All that a display shows, as of now; the newest only, sent on ``next``. */

@@ -8,6 +8,7 @@ import { EventLine } from "./event-line";
 import { Feed } from "./feed";
 import { watchForFreezing } from "./frozen-watch";
 import { Header } from "./header";
+import { keyOf } from "./keys";
 import { beginSpeaking, hearLanguage } from "./language";
 import { Moment } from "./moment";
 import { ProcedurePanel } from "./procedure-panel";
@@ -102,16 +103,11 @@ window.setInterval(() => {
   events.watch(now_ms);
 }, WATCH_EVERY_MS);
 
-/** The letter on the key: where another alphabet is set, the one of the same place on a Latin keyboard. */
-function keyOf({ key, code }: KeyboardEvent): string {
-  const isLatin = /^[\x20-\x7e]$/.test(key);
-  return (isLatin || !code.startsWith("Key") ? key : code.slice(3)).toLowerCase();
-}
-
 document.addEventListener("keydown", (event) => {
   if (event.target instanceof HTMLInputElement) return; // a reason that is being written is no command
   if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
-  const key = keyOf(event);
+  const key = keyOf(event, feed.hello?.keys ?? []);
+  if (event.key.length > 1 && key.length === 1) event.preventDefault(); // a pedal's Page Down must not scroll
   if (key === "m") rate.touchTone();
   if (key === "h") rate.hold(performance.now());
   if (key === "j") rate.forgetPeak();

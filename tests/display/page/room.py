@@ -24,6 +24,7 @@ from devices.clock import monotonic
 from display.access.admission import Admission
 from display.app import Exhibits, create_app
 from display.hub import Hub
+from display.key_messages import KeyState
 from display.measures import Matrix, Point
 from display.messages import (
     VERSION,
@@ -349,6 +350,7 @@ class Room:
     shelf: Shelf = field(default_factory=Shelf)
     session_id: str = "first"
     language: Literal["en", "ru"] = "en"
+    keys: tuple[KeyState, ...] = ()
     site: str = "St. Olav"
     name: str = "Theatre 4"
     is_simulated: bool = True
@@ -440,6 +442,7 @@ class Room:
             server_time_utc="2026-11-22T08:00:00Z",
             stale_after_s=STALE_AFTER_S,
             language=self.language,
+            keys=self.keys,
         )
 
     def publish(self) -> None:
