@@ -11,8 +11,8 @@ OpenIGTLink has no field for "not seen", so each way that trackers say it become
 - version 2 metadata ``TransformStatus`` that is not ``OK`` (PLUS and 3D Slicer send it): at once;
 - a matrix of zeros, or the identity to the last bit: at once;
 - a STATUS other than ok whose device name is the tool's: at once;
-- nothing about the tool for ``lost_after_s`` while the tracker is heard, be it by other tools or by the STATUS
-  keep-alive of PLUS: then, and again each ``lost_after_s`` as long as that lasts.
+- nothing new of the tool for ``lost_after_s`` (a pose sent again is not new) while the tracker is heard, if only
+  by the STATUS keep-alive of PLUS: then, and again each ``lost_after_s`` as long as that lasts.
 
 A tracker that is not heard at all gives no reading: that is silence, which the supervisor watches for.
 """
@@ -46,13 +46,9 @@ from devices.trackers.igtl_bodies import (
     pose_of,
 )
 from devices.trackers.igtl_link import IgtlLink
-from devices.trackers.igtl_quaternions import (
-    Position,
-    QuaternionFrame,
-    QuaternionTool,
-    elements_of_quaternion,
-)
+from devices.trackers.igtl_quaternions import Position, QuaternionFrame, QuaternionTool, elements_of_quaternion
 from devices.trackers.igtl_remarks import Remark, Remarks
+from devices.trackers.igtl_repeats import Repeats
 from devices.trackers.settings import TrackerSettings
 from navigation.errors import NavigationError
 
@@ -79,6 +75,7 @@ class OpenIgtLinkTracker:
         self._status = dict.fromkeys(settings.tools, PoseStatus.OK)
         self._frame_tools: dict[str, set[str]] = {}
         self._remarks = Remarks(device)
+        self._repeats = Repeats(device)
 
     @property
     def identity(self) -> str:
@@ -136,6 +133,7 @@ class OpenIgtLinkTracker:
 
     def _read_kind(self, arrival: Arrival) -> None:
         message = arrival.message
+        self._repeats.begin(message.timestamp)
         match message.kind:
             case Transform.KIND:
                 self._read_transform(message, arrival.taken_at_s)
@@ -220,6 +218,8 @@ class OpenIgtLinkTracker:
         if elements is None or elements in NOTHING_SEEN:
             self._give(tool, taken_at_s, PoseStatus.MISSING)
             return
+        if self._repeats.is_repeat(tool, elements):
+            return  # until it is lost
         try:
             pose = pose_of(elements)
         except NavigationError as exc:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 
 from devices.clock import monotonic
 from devices.errors import DeviceFault, DeviceUnavailable
@@ -274,6 +275,36 @@ async def test_what_is_not_seen_or_no_pose_says_so(raw: bytes, expected: PoseSta
         assert tracker.rejected == 0
     assert [reading.status for reading in readings] == [PoseStatus.OK, expected, PoseStatus.OK, PoseStatus.OK]
     assert readings[1].tracker_from_tool is None
+
+
+@pytest.mark.parametrize("kind", ["TRANSFORM", "TDATA"])
+async def test_a_stream_that_has_frozen_is_no_live_pose(kind: str) -> None:
+    """The same pose of the same time, again and again, is one reading; then the tool is missing till a new one."""
+    if kind == "TDATA":
+        content = TrackingFrame(tools=(TrackedTool(name="Probe", elements=POSE),)).to_bytes()
+    else:
+        content = Transform(elements=POSE).to_bytes()
+    frozen = Message(kind=kind, device_name="Probe", content=content, timestamp=7 << 32).to_bytes()
+    fresh = Message(kind=kind, device_name="Probe", content=content, timestamp=8 << 32).to_bytes()
+    mended = asyncio.Event()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not mended.is_set():
+            writer.write(frozen)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        writer.write(fresh)
+        await writer.drain()
+        await reader.read()
+
+    with capture_logs() as logs:
+        async with connected(script, lost_after_s=0.1) as tracker:
+            statuses = [(await anext(tracker)).status for _ in range(3)]
+            assert statuses == [PoseStatus.OK, PoseStatus.MISSING, PoseStatus.MISSING]
+            mended.set()
+            while (await anext(tracker)).status is not PoseStatus.OK:
+                pass
+    assert [line["event"] for line in logs].count("pose_repeated") == 1
 
 
 async def test_tool_that_stops_while_others_go_on_is_missing() -> None:
