@@ -133,10 +133,12 @@ async def run_register(
     DeviceError
         Where the tracker cannot be opened, or fails.
     CalibrationError
-        Where the file cannot be written.
+        Where nobody said who the patient is, or the file cannot be written.
 
     """
     _say_simulated(hand, console)
+    if not hand.patient_id:
+        raise CalibrationError("nobody knows whose landmarks these are: give her Patient ID, --patient-id")
     asked = (
         plan.names
         if points is None

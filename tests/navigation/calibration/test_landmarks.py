@@ -21,7 +21,7 @@ def by_rows_of_eigenvectors_mm(points: NDArray[np.float64], target_mm: NDArray[n
     It takes the rows of the matrix whose columns are the eigenvectors.
     """
     centred = points - points.mean(axis=0)
-    axes, off = np.linalg.eigh(centred.T @ centred)[1], target_mm - points.mean(axis=0)
+    axes, off = np.linalg.eig(np.cov(points.T))[1], target_mm - points.mean(axis=0)
     ratio = 0.0
     for axis in axes:
         spread = np.sum(np.linalg.norm(np.cross(axis, centred), axis=1) ** 2) / len(points)
