@@ -129,7 +129,7 @@ class Session:
             now=self._now(),
         )
         planned = await asyncio.to_thread(plan_of, archived.map, self._response, left=left, drawn=drawn)
-        if archived is self._in_use:  # not replaced meanwhile
+        if archived is self._in_use and procedure.drawn == self.procedure.drawn:  # else it is being planned anew
             self._planned, self._planned_at_s = planned, at_s
 
     def record(self, at_s: float, event: Mapping[str, Any]) -> None:
