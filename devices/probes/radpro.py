@@ -77,7 +77,7 @@ class RadPro(Dialogue):
         hardware, software, number = (part.decode() for part in identity.groups())
         self.identity = f"{hardware}, {software}, {number}"
         self._dead_time_s = self._settings.dead_time_s or float(compensation[1])
-        # what it says is an upper bound, by its own measurement: half of it is below any true one
+        # it says an upper bound, so the tube may be faster: twice as fast is allowed
         self._fastest_cps = 1 / max(float(bound[1]) / 2, SHORTEST_DEAD_TIME_S)
         self._poll(now_s)
 

@@ -74,16 +74,16 @@ def test_the_count_wraps_at_32_bits() -> None:
 
 def test_a_flipped_bit_makes_no_other_instrument() -> None:
     """A number that was damaged once on the line is asked for until two answers in a row agree."""
-    damaged = [True]
+    named = [0]
 
     def spoil(said: bytes) -> list[Piece]:
-        is_damaged = b"b5706d93" in said and damaged[0]
-        damaged[0] &= not is_damaged
-        return [(0.0, said.replace(b"b5706d93", b"b4706d93") if is_damaged else said)]
+        named[0] += b"b5706d93" in said
+        # the second of the two answers, which is the one that would be kept
+        return [(0.0, said.replace(b"b5706d93", b"b4706d93") if named[0] == 2 else said)]
 
     running = talk(simulated(), fault=spoil)
     assert running.run(2.0)
-    assert not damaged[0]
+    assert named[0] == 4
     assert running.dialogue.identity.endswith("b5706d937087f975b5812810")
 
 
