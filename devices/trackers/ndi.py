@@ -121,19 +121,27 @@ class NdiTracker:
         self._take_frames([tool for tool in tools if tool.handle in self._names], answer.began_at_s)
 
     def _take_frames(self, tools: Sequence[ToolReport | FrameTool], came_at_s: float) -> None:
-        """Time the newest frame of an answer, and take of each tool what was not read before."""
+        """Time the newest frame of an answer, and take of each tool what was not read before.
+
+        Of earlier frames whose times are not known none is taken: at the newest one's time they would look as new.
+        """
         numbered = [(tool, self._frame_of(tool)) for tool in tools]
         if not numbered:
             return
         restarts = self.timing.restarts
-        if self._frame_clock.add(max(frame for _, frame in numbered), came_at_s) is not None:
+        frames = {frame for _, frame in numbered}
+        if self._frame_clock.add(max(frames), came_at_s, together_with=frames) is not None:
             self._moved_at_s = came_at_s
         if self.timing.restarts > restarts:
             log.warning("tracker_clock", device=self._device, reason=self.timing.reason)
+        last = {tool.handle: frame for tool, frame in numbered}
         for tool, frame in numbered:
-            if self._frames.get(tool.handle) != frame:
-                self._frames[tool.handle] = frame
-                self._take(tool, self._frame_clock.before(frame))
+            if self._frames.get(tool.handle) == frame:
+                continue
+            self._frames[tool.handle] = frame
+            taken_at_s = self._frame_clock.before(frame)
+            if taken_at_s is not None or frame == last[tool.handle]:
+                self._take(tool, self._frame_clock.newest_s if taken_at_s is None else taken_at_s)
 
     def _check_system(self, status: int) -> None:
         words = system_words(status)

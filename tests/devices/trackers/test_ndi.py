@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from acquisition.timeline import PoseTimeline
 from devices.clock import monotonic
 from devices.errors import DeviceFault, DeviceTimeout, DeviceUnavailable
 from devices.reaching import reach
@@ -157,6 +158,24 @@ async def test_a_frame_asked_for_twice_gives_one_reading(tmp_path: Path, reply: 
         frames = (monotonic() - started_s) * 60 + 2
         assert len(of_probe) <= frames
         assert len({reading.taken_at_s for reading in of_probe}) == 20
+
+
+async def test_of_several_frames_in_one_answer_the_newest_is_the_newest(tmp_path: Path) -> None:
+    """A host that was late gets all frames at once: whatever they are worth, the last is what holds after them."""
+    async with room(tmp_path) as there:
+        tools = {"Probe": there.keys["tools"]["Probe"]}
+        settings = there.settings(reply="BX2", tools=tools, interval_s=0.08)
+        async with settings.connect("camera", clock=monotonic) as tracker:
+            there.instrument.damages = 1  # so that the first answer it understands holds the frames of 0.08 s
+            timeline, answers, readings = PoseTimeline(), 0, 0
+            while answers < 8:
+                reading = await anext(tracker)
+                readings += 1
+                timeline.add(reading)
+                if not tracker._pending:
+                    answers += 1
+                    assert timeline.newest is reading, f"of answer {answers} an older frame is believed"
+            assert readings > answers, "all of them, once their times are known"
 
 
 async def test_how_well_frames_are_timed_is_told_each_second(tmp_path: Path) -> None:
