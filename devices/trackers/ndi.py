@@ -29,7 +29,7 @@ from devices.trackers.ndi_protocol import Answer
 from devices.trackers.ndi_reports import Report, ToolReport
 from devices.trackers.ndi_session import POWER_ON_BAUD_RATE, NdiSession
 from devices.trackers.ndi_tools import NdiTool, NdiTools
-from devices.trackers.ndi_words import HARDWARE_FAILURE, alert_words, system_words, tool_words
+from devices.trackers.ndi_words import HARDWARE_FAILURE, SYSTEM_FAULT, alert_words, system_words, tool_words
 from devices.trackers.settings import TrackerSettings
 from navigation.errors import NavigationError
 
@@ -108,8 +108,10 @@ class NdiTracker:
         tools: Sequence[ToolReport | FrameTool]
         if self._settings.reply == "BX2":
             frames = CameraFrames.from_bytes(answer.content)
-            for alert in frames.alerts:
-                log.warning("tracker_alert", device=self._device, words=alert_words(*alert))
+            for kind, number in frames.alerts:
+                if kind == SYSTEM_FAULT:
+                    raise DeviceFault(self._device, number, alert_words(kind, number))
+                log.warning("tracker_alert", device=self._device, words=alert_words(kind, number))
             tools = frames.tools
         else:
             read = Report.from_bx if self._settings.reply == "BX" else Report.from_tx

@@ -248,6 +248,20 @@ async def test_hardware_failure_ends_it_in_words(tmp_path: Path) -> None:
             await drain(tracker)
 
 
+async def test_a_fault_told_by_bx2_ends_it_in_words_and_an_alert_does_not(tmp_path: Path) -> None:
+    """A system fault is a hardware failure by another name; an alert or an event is logged, and poses go on."""
+    async with room(tmp_path) as there, there.settings(reply="BX2").connect("camera", clock=monotonic) as tracker:
+        await take(tracker, "Probe")
+        there.instrument.alerts = [(2, 2), (4, 6)]
+        while there.instrument.alerts:
+            await anext(tracker)
+        await take(tracker, "Probe")
+        there.instrument.alerts = [(4, 1), (1, 6)]
+        with pytest.raises(DeviceFault, match=r"has failed \(fault 6\): do not navigate with it") as failed:
+            await drain(tracker)
+        assert failed.value.code == 6
+
+
 async def test_a_tracker_that_was_switched_off_and_on_is_named(tmp_path: Path) -> None:
     """It has forgotten everything: its error is put into words, and opening it again sets it up anew."""
     async with room(tmp_path) as there:
