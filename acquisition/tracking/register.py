@@ -276,6 +276,8 @@ def _wander_mm(places: Array) -> float:
 
 def _not_held(follower: Follower, held: Array) -> str:
     if unseen := follower.unseen():
+        if not follower.has_told(unseen):
+            return f"the camera never saw {unseen}: check its name and its line of sight"
         return f"the camera does not see {unseen}: clear its line of sight"
     return f"the tip was not held still: it wandered by {_wander_mm(held):.1f} mm"
 

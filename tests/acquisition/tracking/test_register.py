@@ -1,5 +1,6 @@
 """``acquire register`` and ``acquire verify`` over the shipped OpenIGTLink driver, and the record they keep."""
 
+import asyncio
 import io
 import json
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,7 @@ async def registered(
     at: datetime = NOW,
     seed: int = 3,
     skipped: str = "",
+    tool: str = "Probe",
     longest_s: float = 60.0,
 ) -> tuple[RegisterOutcome, str]:
     shown = io.StringIO()
@@ -62,7 +64,7 @@ async def registered(
         device = Settings(
             driver="openigtlink", host=bench.tracker.host, port=bench.tracker.port, tools=("Probe", "Patient")
         )
-        camera = Camera(name="camera", device=device, tool="Probe", reference="Patient", clock=monotonic)
+        camera = Camera(name="camera", device=device, tool=tool, reference="Patient", clock=monotonic)
         hand = Hand(
             camera=camera,
             tool_from_tip=TOOL_FROM_TIP,
@@ -116,6 +118,17 @@ async def test_a_landmark_left_out_leaves_a_registration_that_passed(tmp_path: P
     assert "left rib" in [result.name for result in outcome.results if not result.passed]
     assert outcome.passed
     assert outcome.to_dict()["passed"] is True
+
+
+async def test_a_name_that_the_tracker_does_not_know_is_told_in_time(tmp_path: Path) -> None:
+    """Where only other tools come a touch ends as any other that fails, and the sentence names the tool."""
+    async with asyncio.timeout(60):
+        outcome, _ = await registered(tmp_path, tool="Prode", longest_s=0.5)
+    assert not outcome.passed
+    assert len(outcome.results) == 6
+    assert {result.reason for result in outcome.results} == {
+        "the camera never saw Prode: check its name and its line of sight"
+    }
 
 
 async def test_a_check_holds_and_a_slip_is_found(tmp_path: Path) -> None:
