@@ -40,7 +40,7 @@ def test_a_status_is_not_lost_with_a_value_that_is_kept_back() -> None:
 def test_of_several_values_the_worst_status_is_told(
     first: CountStatus, second: CountStatus, worst: CountStatus
 ) -> None:
-    """Too few counts weigh more than a gap before them, in whichever order they were said; then it is told, once."""
+    """Too few counts weigh more than a gap before them, whichever was said first; it is told once."""
     rate = SmoothedRate("gamma", time_constant_s=2.0, dead_time_s=0.0)
     assert rate.take(0.0, 100.0, first) is None
     reading = rate.take(1.0, 100.0, second)
