@@ -7,6 +7,7 @@ the wobble out. It says nothing of the constant delay from measuring to arriving
 
 import math
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 
 KEPT_FRAMES = 60
@@ -61,7 +62,7 @@ class FrameClock:
         self._slope_s = 0.0
         self._jitter_s: float | None = None
         self._uncertainty_s: float | None = None
-        self._newest_s = -math.inf
+        self._newest_s = self._former_s = -math.inf
         self._dropped = 0
         self._duplicates = 0
         self._restarts = 0
@@ -80,11 +81,12 @@ class FrameClock:
             reason=self._reason,
         )
 
-    def add(self, frame: int, came_at_s: float) -> float | None:
+    def add(self, frame: int, came_at_s: float, *, together_with: Collection[int] = ()) -> float | None:
         """Take a frame's number and when it came, host monotonic clock, s; give when it was taken, None if known.
 
-        Frames come in order. A number that is lower than the last begins the line anew, as does a step of more
-        than ``LONGEST_STEP``, and a time further than ``GREATEST_DEVIATION_S`` from the line.
+        Frames come in order; earlier ones that the same answer told stand in ``together_with``. A number that is
+        lower than the last begins the line anew, as does a step of more than ``LONGEST_STEP``, and a time further
+        than ``GREATEST_DEVIATION_S`` from the line.
         """
         if self._came:
             last, _ = self._came[-1]
@@ -97,17 +99,31 @@ class FrameClock:
                 self._restarts += 1
                 self._reason = reason
             else:
-                self._dropped += frame - last - 1
+                came = {frame, *(other for other in together_with if last < other < frame)}
+                self._dropped += frame - last - len(came)
         self._came.append((frame, came_at_s))
         # what has not been taken yet cannot come: the line may be late, the frame never is
         fitted_s = min(self._fit(), came_at_s)
+        self._former_s = self._newest_s
         self._newest_s = min(max(fitted_s, self._newest_s + SMALLEST_STEP_S), max(came_at_s, self._newest_s))
         return self._newest_s
 
-    def before(self, frame: int) -> float:
-        """Give when the frame was taken that was added last, or an earlier one that is told together with it."""
+    def before(self, frame: int) -> float | None:
+        """Give when the frame was taken that was added last, or an earlier one that is told together with it.
+
+        None of an earlier one where nothing tells it from its neighbours: no interval is known yet, or the line
+        puts it no later than the frames of the answer before.
+        """
         newest, _ = self._came[-1]
-        return self._newest_s - self._slope_s * (newest - frame)
+        if frame == newest:
+            return self._newest_s
+        taken_at_s = self._newest_s - self._slope_s * (newest - frame)
+        return taken_at_s if self._former_s < taken_at_s < self._newest_s else None
+
+    @property
+    def newest_s(self) -> float:
+        """When the frame was taken that was added last, host monotonic clock, s."""
+        return self._newest_s
 
     def _break(self, step: int, frame: int, came_at_s: float) -> str:
         """Say why the line ends before this frame; empty where it goes on."""

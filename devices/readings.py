@@ -19,6 +19,10 @@ class CountStatus(StrEnum):
     """First after bytes were lost: correct, but not the neighbour of the one before."""
 
 
+WORST_FIRST = (CountStatus.OVERLOAD, CountStatus.SATURATED, CountStatus.RESYNCED, CountStatus.OK)
+"""What a reading made of several values says: the first of these that was said of any."""
+
+
 class PoseStatus(StrEnum):
     """Whether a pose can be believed, and if not, why."""
 

@@ -1,7 +1,8 @@
 """Keeps one device running for ever: opens it, watches that data come, opens it again.
 
-A device that fails is a state to be shown, not an error to end on; whatever is no ``DeviceError`` is a fault of
-ours and goes up to the task group.
+A device that fails is a state to be shown, not an error to end on. That holds too where its driver raises what it
+should not: the link is lost, the trace is logged, and the other devices go on. What is raised by those who are
+given its readings and states is a fault of ours and goes up to the task group.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from devices.readings import DeviceHealth, LinkState
 log = structlog.get_logger()
 
 Reading = TypeVar("Reading")
+Told = TypeVar("Told")
 
 FIRST_DELAY_S = 0.2
 GREATEST_DELAY_S = 3.0
@@ -79,6 +81,7 @@ class Supervisor(Generic[Reading]):
         self._rejected = 0
         self._connection: Connection[Reading] | None = None
         self._identity = ""
+        self._is_telling = False
 
     @property
     def identity(self) -> str:
@@ -111,6 +114,11 @@ class Supervisor(Generic[Reading]):
                 self._enter(LinkState.SILENT, str(exc).removeprefix(f"{self.device}: "))
             except DeviceError as exc:
                 self._enter(LinkState.LOST, str(exc).removeprefix(f"{self.device}: "))
+            except Exception as exc:
+                if self._is_telling:
+                    raise
+                log.exception("device_driver_failed", device=self.device)
+                self._enter(LinkState.LOST, f"its driver failed: {_words(exc)}; keep the log and report it")
             finally:
                 self._let_go()
             await asyncio.sleep(self._delay_s())
@@ -138,7 +146,7 @@ class Supervisor(Generic[Reading]):
         self._connection = connection
         self._opened += 1
         if self._state is LinkState.SILENT:  # and that it is until a reading comes
-            self._on_health(self.health)
+            self._tell(self._on_health, self.health)
         else:
             self._enter(LinkState.CONNECTING, "open, waiting for its first reading")
         return connection
@@ -155,10 +163,10 @@ class Supervisor(Generic[Reading]):
                 raise DeviceTimeout(self.device, self._silence(connection)) from exc
             self._failures = 0
             self._enter(LinkState.LIVE, "")
-            self._on_reading(reading)
+            self._tell(self._on_reading, reading)
             if isinstance(connection, Timed) and self._clock() - told_at_s >= TIMING_INTERVAL_S:
                 told_at_s = self._clock()
-                self._on_health(self.health)
+                self._tell(self._on_health, self.health)
 
     def _silence(self, connection: Connection[Reading]) -> str:
         silence = f"no reading for {self._settings.silence_s:g} s"
@@ -175,7 +183,13 @@ class Supervisor(Generic[Reading]):
         health = self.health
         say = log.info if state in {LinkState.LIVE, LinkState.CONNECTING} else log.warning
         say("device", device=self.device, state=str(state), detail=detail, reconnects=health.reconnects)
-        self._on_health(health)
+        self._tell(self._on_health, health)
+
+    def _tell(self, listener: Callable[[Told], None], told: Told) -> None:
+        """Hand something on; an error that is raised meanwhile is none of the device's."""
+        self._is_telling = True
+        listener(told)
+        self._is_telling = False
 
     def _let_go(self) -> None:
         if self._connection is not None:
@@ -186,3 +200,7 @@ class Supervisor(Generic[Reading]):
         """Doubling from attempt to attempt, up to half of it taken off at random."""
         longest_s = min(FIRST_DELAY_S * 2.0 ** min(self._failures, 8), GREATEST_DELAY_S)
         return longest_s * (1 - 0.5 * self._jitter())
+
+
+def _words(exc: Exception) -> str:
+    return f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__

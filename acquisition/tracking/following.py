@@ -143,15 +143,14 @@ class Follower:
         poses, waiting = list[Pose](), deque[float]()
         self._is_collecting = True
         try:
-            while (now_s := self._camera.clock()) - began_s < longest_s:
-                reading = await self._arrived.get()
-                if isinstance(reading, DeviceError):
-                    raise reading
-                self._timelines[reading.tool].add(reading)
-                if reading.tool == self._camera.tool and reading.taken_at_s >= began_s:
-                    waiting.append(reading.taken_at_s)
-                self._place(waiting, poses, to, from_)
-                if now_s - looked_s >= LOOK_S:
+            while (left_s := began_s + longest_s - self._camera.clock()) > 0:
+                reading = await self._next(min(left_s, LOOK_S))
+                if reading is not None:
+                    self._timelines[reading.tool].add(reading)
+                    if reading.tool == self._camera.tool and reading.taken_at_s >= began_s:
+                        waiting.append(reading.taken_at_s)
+                    self._place(waiting, poses, to, from_)
+                if (now_s := self._camera.clock()) - looked_s >= LOOK_S:
                     looked_s, found = now_s, progress(poses)
                     screen.show(self._seen(found))
                     if found.share >= 1:
@@ -167,6 +166,21 @@ class Follower:
             if timeline.newest is None or timeline.newest.tracker_from_tool is None:
                 return tool
         return ""
+
+    def has_told(self, tool: str) -> bool:
+        """Whether the tracker has told anything of the tool, be it that it does not see it."""
+        return self._timelines[tool].newest is not None
+
+    async def _next(self, longest_s: float) -> PoseReading | None:
+        """Give the next reading; None where the tracker tells of no tool that is followed for so long."""
+        try:
+            async with asyncio.timeout(longest_s):
+                reading = await self._arrived.get()
+        except TimeoutError:
+            return None
+        if isinstance(reading, DeviceError):
+            raise reading
+        return reading
 
     def _seen(self, progress: Progress) -> Progress:
         if unseen := self.unseen():

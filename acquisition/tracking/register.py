@@ -67,8 +67,11 @@ class RegisterOutcome:
 
     @property
     def passed(self) -> bool:
-        """Whether the patient is registered by it."""
-        return self.written is not None and all(result.passed for result in self.results)
+        """Whether the patient is registered by it, or the check held: the last verdict is on the whole.
+
+        A landmark that was left out does not count against the registration that passed without it.
+        """
+        return self.written is not None and self.results[-1].passed
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -273,6 +276,8 @@ def _wander_mm(places: Array) -> float:
 
 def _not_held(follower: Follower, held: Array) -> str:
     if unseen := follower.unseen():
+        if not follower.has_told(unseen):
+            return f"the camera never saw {unseen}: check its name and its line of sight"
         return f"the camera does not see {unseen}: clear its line of sight"
     return f"the tip was not held still: it wandered by {_wander_mm(held):.1f} mm"
 

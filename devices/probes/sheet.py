@@ -25,6 +25,10 @@ MULTIPLES: Final = {"sum8": 1, "twos8": 1, "xor8": 1, "sum16": 2, "twos16": 2}
 """Checksum rules, and how many bytes each takes."""
 
 
+GREATEST: Final = 2.0**64
+"""What no instrument counts, and no arithmetic overflows with."""
+
+
 class SheetError(Exception):
     """Raised where a sheet cannot be used; the message has one line for each fault."""
 
@@ -50,6 +54,18 @@ def _checked_hex(text: str) -> str:
 
 
 Hex = Annotated[str, AfterValidator(_checked_hex)]
+
+
+def _checked_text(text: str) -> str:
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError as exc:
+        raise ValueError(f"{text!r} cannot be sent: {text[exc.start]!r} is no character of Latin-1") from exc
+    return text
+
+
+Text = Annotated[str, AfterValidator(_checked_text)]
+"""What is sent: each character is a byte (Latin-1)."""
 
 
 class Part(BaseModel):
@@ -103,11 +119,15 @@ class Fields(Part):
             raise ValueError("give either pattern or struct")
         if self.struct is not None:
             try:
-                numbers = len(struct.unpack(self.struct, bytes(struct.calcsize(self.struct))))
-            except struct.error as exc:
+                values = struct.unpack(self.struct, bytes(struct.calcsize(self.struct)))
+            except (struct.error, UnicodeEncodeError) as exc:
                 raise ValueError(f"struct {self.struct!r}: {exc}") from exc
-            if numbers != len(self.names):
-                raise ValueError(f"struct {self.struct!r} gives {numbers} numbers, names has {len(self.names)}")
+            if len(values) != len(self.names):
+                raise ValueError(
+                    f"struct {self.struct!r} gives {len(values)} numbers, names has {len(self.names)}"
+                )
+            if any(isinstance(value, bytes) for value in values):
+                raise ValueError(f"struct {self.struct!r}: c, s and p give text, no numbers; pass over bytes by x")
         return self
 
     @cached_property
@@ -165,11 +185,17 @@ class Bound(Part):
 class Greeting(Part):
     """What is sent before it counts."""
 
-    send: str = Field(default="", description="Text, Latin-1; its line end is part of it.")
+    send: Text = Field(default="", description="Text, Latin-1; its line end is part of it.")
     send_hex: Hex = Field(default="", description="The same in hexadecimal, instead.")
     answer: Pattern = Field(description="The whole frame that answers it.")
     is_identity: bool = Field(default=False, description="Its first group says which instrument this is.")
     patience_s: float = Field(default=0.5, gt=0, le=5)
+
+    @model_validator(mode="after")
+    def _identifies(self) -> Self:
+        if self.is_identity and not re.compile(self.answer.encode("latin-1")).groups:
+            raise ValueError(f"answer {self.answer!r} has no group, of which is_identity says that it identifies")
+        return self
 
     @property
     def sent(self) -> bytes:
@@ -180,7 +206,7 @@ class Greeting(Part):
 class Poll(Part):
     """What is sent for each frame."""
 
-    send: str = ""
+    send: Text = ""
     send_hex: Hex = ""
     every_s: float = Field(gt=0, le=4, description="Time from question to question, s.")
     answer_s: float = Field(default=0.25, gt=0, le=4, description="Longest wait for an answer, s.")
@@ -206,8 +232,8 @@ class Sheet(Part):
     ignore: tuple[Pattern, ...] = Field(default=(), description="Frames that say nothing.")
     restarts: tuple[Pattern, ...] = Field(default=(), description="Frames that say that it has restarted.")
     start: tuple[Greeting, ...] = Field(default=(), description="Sent at the opening, each until it is answered.")
-    begin: str = Field(default="", description="Sent when all is answered; no answer is waited for.")
-    stop: str = Field(default="", description="Sent before the port is closed.")
+    begin: Text = Field(default="", description="Sent when all is answered; no answer is waited for.")
+    stop: Text = Field(default="", description="Sent before the port is closed.")
     poll: Poll | None = Field(default=None, description="None: it sends by itself.")
 
     @model_validator(mode="after")
@@ -220,8 +246,6 @@ class Sheet(Part):
             raise ValueError(
                 f"no field is called {strange[0]!r}: there are {', '.join(sorted(self.fields.known))}"
             )
-        for text in (self.begin, self.stop, *(greeting.send for greeting in self.start)):
-            text.encode("latin-1")
         return self
 
     @cached_property
@@ -252,14 +276,18 @@ class Sheet(Part):
         return values
 
     def number(self, values: Values, field: str) -> float:
-        """Read a field as a number; ``FrameError`` where it is none."""
-        value = values[field]
-        if not isinstance(value, str):
-            return value
+        """Read a field as a number that can count; ``FrameError`` where it is none, infinite or absurdly large."""
+        value, counting = values[field], self.counting
         try:
-            return int(value, self.counting.base) if self.counting.quantity != "rate" else float(value)
+            if isinstance(value, str):
+                number = float(value) if counting.quantity == "rate" else int(value, counting.base)
+            else:
+                number = value
         except ValueError as exc:
-            raise FrameError(f"{field} is {value!r}, no number", value.encode("latin-1")) from exc
+            raise FrameError(f"{field} is {value!r}, no number", str(value).encode("latin-1")) from exc
+        if not (-GREATEST < number < GREATEST and abs(number) * counting.cps_per_unit < GREATEST):
+            raise FrameError(f"{field} is {value!r}, no number that counts", str(value).encode("latin-1"))
+        return number
 
     def _verify(self, raw: bytes, written: bytes) -> None:
         """Compare a checksum: ``written`` in hexadecimal behind ``raw``, or else raw's last bytes."""

@@ -114,7 +114,7 @@ class SheetDialogue(Dialogue):
 
     def _opened(self, now_s: float) -> None:
         named = zip(self._sheet.start, self._answers, strict=True)
-        parts = [match[1].decode("latin-1") for greeting, match in named if greeting.is_identity]
+        parts = [(match[1] or b"").decode("latin-1") for greeting, match in named if greeting.is_identity]
         self.identity = ", ".join([self._sheet.name, *parts]) if parts else ""
         self._outgoing += self._sheet.begin.encode("latin-1")
         # what came before belongs to the opening; a sheet without one starts in mid-stream, as it comes

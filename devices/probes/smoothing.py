@@ -1,6 +1,6 @@
 """Readings out of an instrument that shows only a smoothed rate: whole counts, and the rest kept for the next."""
 
-from devices.readings import CountReading, CountStatus
+from devices.readings import WORST_FIRST, CountReading, CountStatus
 from navigation.statistics.ratemeter import RateMeter
 
 LEAST_INTERVAL_S = 1.0
@@ -33,8 +33,7 @@ class SmoothedRate:
 
     def take(self, taken_at_s: float, rate_cps: float, status: CountStatus) -> CountReading | None:
         """Take a shown rate and what is known of it; give a reading once there is one."""
-        if self._status is CountStatus.OK:
-            self._status = status
+        self._status = min(self._status, status, key=WORST_FIRST.index)
         equivalent = self._meter.take(taken_at_s, rate_cps)
         if equivalent is None:
             return None

@@ -29,7 +29,7 @@ from devices.trackers.ndi_protocol import Answer
 from devices.trackers.ndi_reports import Report, ToolReport
 from devices.trackers.ndi_session import POWER_ON_BAUD_RATE, NdiSession
 from devices.trackers.ndi_tools import NdiTool, NdiTools
-from devices.trackers.ndi_words import HARDWARE_FAILURE, alert_words, system_words, tool_words
+from devices.trackers.ndi_words import HARDWARE_FAILURE, SYSTEM_FAULT, alert_words, system_words, tool_words
 from devices.trackers.settings import TrackerSettings
 from navigation.errors import NavigationError
 
@@ -108,8 +108,10 @@ class NdiTracker:
         tools: Sequence[ToolReport | FrameTool]
         if self._settings.reply == "BX2":
             frames = CameraFrames.from_bytes(answer.content)
-            for alert in frames.alerts:
-                log.warning("tracker_alert", device=self._device, words=alert_words(*alert))
+            for kind, number in frames.alerts:
+                if kind == SYSTEM_FAULT:
+                    raise DeviceFault(self._device, number, alert_words(kind, number))
+                log.warning("tracker_alert", device=self._device, words=alert_words(kind, number))
             tools = frames.tools
         else:
             read = Report.from_bx if self._settings.reply == "BX" else Report.from_tx
@@ -121,19 +123,27 @@ class NdiTracker:
         self._take_frames([tool for tool in tools if tool.handle in self._names], answer.began_at_s)
 
     def _take_frames(self, tools: Sequence[ToolReport | FrameTool], came_at_s: float) -> None:
-        """Time the newest frame of an answer, and take of each tool what was not read before."""
+        """Time the newest frame of an answer, and take of each tool what was not read before.
+
+        Of earlier frames whose times are not known none is taken: at the newest one's time they would look as new.
+        """
         numbered = [(tool, self._frame_of(tool)) for tool in tools]
         if not numbered:
             return
         restarts = self.timing.restarts
-        if self._frame_clock.add(max(frame for _, frame in numbered), came_at_s) is not None:
+        frames = {frame for _, frame in numbered}
+        if self._frame_clock.add(max(frames), came_at_s, together_with=frames) is not None:
             self._moved_at_s = came_at_s
         if self.timing.restarts > restarts:
             log.warning("tracker_clock", device=self._device, reason=self.timing.reason)
+        last = {tool.handle: frame for tool, frame in numbered}
         for tool, frame in numbered:
-            if self._frames.get(tool.handle) != frame:
-                self._frames[tool.handle] = frame
-                self._take(tool, self._frame_clock.before(frame))
+            if self._frames.get(tool.handle) == frame:
+                continue
+            self._frames[tool.handle] = frame
+            taken_at_s = self._frame_clock.before(frame)
+            if taken_at_s is not None or frame == last[tool.handle]:
+                self._take(tool, self._frame_clock.newest_s if taken_at_s is None else taken_at_s)
 
     def _check_system(self, status: int) -> None:
         words = system_words(status)

@@ -124,7 +124,9 @@ ALERTS: Mapping[tuple[int, int], Words] = {
 }
 """Kind (1 fault, 2 alert, 4 event) and number of a system alert in a BX2 answer; others are told by number."""
 
-ALERT_KINDS = {1: "fault", 2: "alert", 4: "event"}
+SYSTEM_FAULT = 1
+"""Kind of alert after which, as after ``HARDWARE_FAILURE``, nothing that it measures may be believed."""
+ALERT_KINDS = {SYSTEM_FAULT: "fault", 2: "alert", 4: "event"}
 
 HARDWARE_FAILURE = 0x0010
 """System status after which nothing that it measures may be believed."""
@@ -174,5 +176,7 @@ def system_words(status: int) -> str:
 
 def alert_words(kind: int, number: int) -> str:
     """Put a system alert of a BX2 answer into words."""
+    if kind == SYSTEM_FAULT:
+        return f"it has failed (fault {number}): do not navigate with it, read the fault with NDI's own program"
     known = ALERTS.get((kind, number))
     return _join(known) if known else f"{ALERT_KINDS.get(kind, 'alert')} {number}: read it with NDI's own program"

@@ -30,6 +30,8 @@ VERSION = (
 RESIDUAL_MM = 0.12
 UNKNOWN, BAD_CRC, WRONG_PARAMETERS, WRONG_MODE, NOT_INITIALISED = 0x01, 0x04, 0x07, 0x0C, 0x10
 TOO_FEW_MARKERS = 13
+KEPT_FRAMES = 32
+"""So many frames wait to be told by BX2; older ones are lost."""
 
 
 class _Mode(Enum):
@@ -122,8 +124,9 @@ class SimulatedNdi:
         self._errors: dict[str, int] = {}
         self._unasked = b""
         self._frame = 0
-        self._told_frame = -1
+        self._newest = -1
         self._seen: dict[str, NdiPose] = {}
+        self._untold: deque[tuple[int, dict[str, NdiPose]]] = deque(maxlen=KEPT_FRAMES)
         self._lines = LineSplitter(greatest_length=4096)
         self._mode = _Mode.ON
 
@@ -195,6 +198,8 @@ class SimulatedNdi:
             raise Refused(WRONG_MODE)
         if command.name == "TSTART":
             self._mode = _Mode.TRACKING
+            self._newest = -1
+            self._untold.clear()
             return text_answer(b"OKAY")
         return text_answer(self._handles.obey(command).encode("ascii"))
 
@@ -229,14 +234,17 @@ class SimulatedNdi:
         return binary_answer(report.to_bx()) if command.name == "BX" else text_answer(report.to_tx())
 
     def _look(self, now_s: float) -> None:
-        """Measure the newest frame, once: whoever asks again before the next is told the same."""
+        """Measure the frames since the last question, each once: TX and BX tell the newest, BX2 all of them."""
         since_power = int((now_s - self._powered_at_s) * self._rate_hz)
-        frame = (self.first_frame + since_power) % 2**32
-        if self.is_frozen or (self._seen and frame == self._frame):
+        if self.is_frozen:
             return
-        self._frame = frame
-        poses = self._poses(self._powered_at_s + since_power / self._rate_hz)
-        self._seen = {tool: self._measured(pose) for tool, pose in poses.items() if pose is not None}
+        begin = since_power if self._newest < 0 else max(self._newest + 1, since_power + 1 - KEPT_FRAMES)
+        for number in range(begin, since_power + 1):
+            self._newest = number
+            self._frame = (self.first_frame + number) % 2**32
+            poses = self._poses(self._powered_at_s + number / self._rate_hz)
+            self._seen = {tool: self._measured(pose) for tool, pose in poses.items() if pose is not None}
+            self._untold.append((self._frame, self._seen))
 
     def _measured(self, pose: RigidTransform) -> NdiPose:
         seen = measure(pose, rng=self._rng, **self._sigmas)
@@ -258,13 +266,13 @@ class SimulatedNdi:
 
     def _frames(self) -> CameraFrames:
         alerts, self.alerts = tuple(self.alerts), []
-        if self._frame == self._told_frame:
-            return CameraFrames(tools=(), alerts=alerts)
-        self._told_frame = self._frame
+        untold = list(self._untold)
+        self._untold.clear()
         tools = []
-        for handle, port in self._handles.ports.items():
-            if port.is_enabled:
-                pose = None if port.tool in self._dropped else self._seen.get(port.tool)
-                state = 0 if pose is not None else TOO_FEW_MARKERS
-                tools.append(FrameTool(handle=handle, pose=pose, status=state, frame=self._frame))
+        for frame, seen in untold:
+            for handle, port in self._handles.ports.items():
+                if port.is_enabled:
+                    pose = None if port.tool in self._dropped else seen.get(port.tool)
+                    state = 0 if pose is not None else TOO_FEW_MARKERS
+                    tools.append(FrameTool(handle=handle, pose=pose, status=state, frame=frame))
         return CameraFrames(tools=tuple(tools), alerts=alerts)

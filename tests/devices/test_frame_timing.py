@@ -82,6 +82,26 @@ def test_frames_told_together_lie_an_interval_apart() -> None:
     assert clock.before(97) == pytest.approx(5.0 + 97 * INTERVAL_S)
 
 
+def test_of_frames_told_together_only_the_newest_is_timed_before_there_is_an_interval() -> None:
+    """The first answer tells nothing of the time from frame to frame, nor does the first after a break."""
+    clock = FrameClock()
+    clock.add(10, 5.0, together_with=[8, 9, 10])
+    assert (clock.before(9), clock.before(10)) == (None, 5.0)
+    clock.add(13, 5.0 + 3 * INTERVAL_S, together_with=[11, 12, 13])
+    assert clock.before(12) == pytest.approx(5.0 + 2 * INTERVAL_S)
+    assert clock.before(9) is None, "no later than what the answer before told"
+    clock.add(2, 6.0, together_with=[1, 2])
+    assert (clock.before(1), clock.before(2)) == (None, 6.0)
+
+
+def test_frames_told_together_are_not_dropped() -> None:
+    """Of five numbers that passed, the two that came with the newest were not lost."""
+    clock = FrameClock()
+    clock.add(10, 5.0)
+    clock.add(15, 5.0 + 5 * INTERVAL_S, together_with=[12, 14, 15])
+    assert clock.timing.dropped == 2
+
+
 @given(steps=st.lists(st.tuples(st.integers(1, 5), st.floats(0.0, 0.09)), max_size=150))
 def test_times_keep_their_order_and_no_frame_is_of_the_future(steps: list[tuple[int, float]]) -> None:
     """Whatever arrives when, each frame is later than the one before, and not later than it came."""

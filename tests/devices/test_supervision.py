@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
-from devices.clock import monotonic
+from devices.clock import Clock, monotonic
+from devices.errors import DeviceUnavailable
 from devices.probes import amptek, mightyohm
 from devices.protocols import DeviceSettings
 from devices.readings import CountReading, CountStatus, DeviceHealth, LinkState
@@ -296,6 +298,70 @@ async def test_opening_takes_no_longer_than_allowed(tmp_path: Path) -> None:
     async with open_pty_port(Babbler(), link), watched(spectrometer_settings(link), connect_s=0.1) as device:
         health = await device.until_state(LinkState.LOST)
         assert health.detail == "could not be opened within 0.1 s: check its cable and power"
+
+
+class Faulty:
+    """A driver with a mistake, made where it is told, until it is mended."""
+
+    silence_s = 5.0
+    opening_s = 5.0
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self.identity = ""
+        self.rejected = 0
+
+    @asynccontextmanager
+    async def connect(self, device: str, *, clock: Clock) -> AsyncIterator["Faulty"]:  # noqa: ARG002
+        """Open nothing."""
+        self._fail("opening")
+        try:
+            yield self
+        finally:
+            self._fail("closing")
+
+    def __aiter__(self) -> "Faulty":
+        return self
+
+    async def __anext__(self) -> CountReading:
+        await asyncio.sleep(0.01)
+        self._fail("reading")
+        if self.place == "closing":
+            raise DeviceUnavailable("gamma", "is gone")
+        return CountReading(device="gamma", taken_at_s=0.0, real_time_s=1.0, live_time_s=1.0, counts=1)
+
+    def _fail(self, place: str) -> None:
+        if place == self.place:
+            float("π")
+        if self.place == "end" and place == "reading":
+            raise StopAsyncIteration
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("opening", "ValueError: could not convert string to float"),
+        ("reading", "ValueError: could not convert string to float"),
+        ("closing", "ValueError: could not convert string to float"),
+        ("end", "StopAsyncIteration"),
+    ],
+)
+async def test_a_driver_that_fails_loses_its_own_link_and_no_other(place: str, words: str, tmp_path: Path) -> None:
+    """Whatever it raises is a lost link, told with its trace; others go on, and it is tried again as any."""
+    faulty = Faulty(place)
+    with capture_logs() as logs:
+        async with (
+            open_pty_port(counter(), tmp_path / "gamma"),
+            watched(counter_settings(tmp_path / "gamma")) as other,
+            watched(faulty) as device,
+        ):
+            await device.until(lambda: f"its driver failed: {words}" in device.supervisor.health.detail)
+            assert device.supervisor.health.state is LinkState.LOST
+            before = len(other.readings)
+            await other.until(lambda: len(other.readings) > before + 3)
+            faulty.place = ""
+            await device.until_state(LinkState.LIVE)
+    assert any(entry["event"] == "device_driver_failed" and entry.get("exc_info") for entry in logs)
 
 
 async def test_a_fault_of_ours_is_no_state(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """``acquire register`` and ``acquire verify`` over the shipped OpenIGTLink driver, and the record they keep."""
 
+import asyncio
 import io
 import json
 from datetime import UTC, datetime, timedelta
@@ -10,35 +11,65 @@ import pytest
 from rich.console import Console
 
 from acquisition.calibration import CalibrationError
+from acquisition.quality.results import StepResult
+from acquisition.quality.technologist import Choice
 from acquisition.tracking.following import Camera
 from acquisition.tracking.landmark_plan import PlanUnusable, read_plan
-from acquisition.tracking.operator import Rigged
+from acquisition.tracking.operator import Move
 from acquisition.tracking.register import Hand, RegisterOutcome, run_register, run_verify
 from acquisition.tracking.registration_file import newest_registration, read_registrations
 from devices.clock import monotonic
 from devices.trackers.openigtlink import Settings
 from simulators.theatre import PATIENT_FROM_REFERENCE, TOOL_FROM_TIP
-from simulators.tool_bench import HandFault, open_tool_bench
+from simulators.tool_bench import HandFault, ToolBench, open_tool_bench
 from tests.acquisition.tracking.registering import SETTINGS, plan
 
 NOW = datetime(2026, 11, 28, 7, tzinfo=UTC)
 
 
+class Hasty:
+    """A person who holds the tool before her body at one landmark, and goes on."""
+
+    def __init__(self, bench: ToolBench, skipped: str) -> None:
+        self._bench = bench
+        self._skipped = skipped
+
+    async def ready(self, move: Move) -> None:
+        """Let the rig move, seen or not."""
+        see = self._bench.tracker.drop if move.place == self._skipped else self._bench.tracker.restore
+        see("Probe")
+        self._bench.hand.move(move.motion, move.place)
+
+    async def judge(self, result: StepResult) -> Choice:  # noqa: ARG002 - whatever failed
+        """Go on."""
+        return Choice.CONTINUE
+
+
 async def registered(
-    folder: Path, *, verify: str = "", fault: HandFault | None = None, at: datetime = NOW, seed: int = 3
+    folder: Path,
+    *,
+    verify: str = "",
+    fault: HandFault | None = None,
+    at: datetime = NOW,
+    seed: int = 3,
+    skipped: str = "",
+    tool: str = "Probe",
+    longest_s: float = 60.0,
 ) -> tuple[RegisterOutcome, str]:
     shown = io.StringIO()
-    settings = SETTINGS.model_copy(update={"file": folder / "registration.json", "hold_s": 0.4})
+    settings = SETTINGS.model_copy(
+        update={"file": folder / "registration.json", "hold_s": 0.4, "longest_s": longest_s}
+    )
     async with open_tool_bench(folder, rng=np.random.default_rng(seed), clock=monotonic, fault=fault) as bench:
         device = Settings(
             driver="openigtlink", host=bench.tracker.host, port=bench.tracker.port, tools=("Probe", "Patient")
         )
-        camera = Camera(name="camera", device=device, tool="Probe", reference="Patient", clock=monotonic)
+        camera = Camera(name="camera", device=device, tool=tool, reference="Patient", clock=monotonic)
         hand = Hand(
             camera=camera,
             tool_from_tip=TOOL_FROM_TIP,
             serial="TM-17",
-            operator=Rigged(bench.hand),
+            operator=Hasty(bench, skipped),
             patient_id="A-1",
             is_simulated=True,
         )
@@ -77,6 +108,27 @@ async def test_a_patient_is_registered_again_and_both_stay_in_the_record(tmp_pat
     assert json.loads(json.dumps(again.to_dict()))["passed"]
     with pytest.raises(CalibrationError, match="simulated tracker"):
         newest_registration(path, is_simulated=False)
+
+
+async def test_a_landmark_left_out_leaves_a_registration_that_passed(tmp_path: Path) -> None:
+    """One touch failed and was not repeated, the rest is good: written, used, and passed; the step is told."""
+    outcome, _ = await registered(tmp_path, skipped="left rib", longest_s=8.0)
+    assert outcome.written == tmp_path / "registration.json"
+    assert outcome.results[-1].name == "registration"
+    assert "left rib" in [result.name for result in outcome.results if not result.passed]
+    assert outcome.passed
+    assert outcome.to_dict()["passed"] is True
+
+
+async def test_a_name_that_the_tracker_does_not_know_is_told_in_time(tmp_path: Path) -> None:
+    """Where only other tools come a touch ends as any other that fails, and the sentence names the tool."""
+    async with asyncio.timeout(60):
+        outcome, _ = await registered(tmp_path, tool="Prode", longest_s=0.5)
+    assert not outcome.passed
+    assert len(outcome.results) == 6
+    assert {result.reason for result in outcome.results} == {
+        "the camera never saw Prode: check its name and its line of sight"
+    }
 
 
 async def test_a_check_holds_and_a_slip_is_found(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """``acquire tool`` with the shipped OpenIGTLink driver and a simulated hand before a simulated camera."""
 
+import asyncio
 import io
 import json
 from datetime import UTC, datetime, timedelta
@@ -27,13 +28,18 @@ UP = (0.0, -1.0, 0.0)
 
 
 async def acquired(
-    folder: Path, *, fault: HandFault | None = None, tools: tuple[str, ...] = ("Probe",), longest_s: float = 60.0
+    folder: Path,
+    *,
+    fault: HandFault | None = None,
+    tools: tuple[str, ...] = ("Probe",),
+    tool: str = "",
+    longest_s: float = 60.0,
 ) -> tuple[ToolOutcome, str]:
     shown = io.StringIO()
     async with open_tool_bench(folder, rng=np.random.default_rng(5), clock=monotonic, fault=fault) as bench:
         device = Settings(driver="openigtlink", host=bench.tracker.host, port=bench.tracker.port, tools=tools)
         outcome = await run_tool(
-            camera=Camera(name="camera", device=device, tool=tools[0], clock=monotonic),
+            camera=Camera(name="camera", device=device, tool=tool or tools[0], clock=monotonic),
             operator=Rigged(bench.hand),
             settings=TipSettings(file=folder / "tip.json", serial="TM-17", up=UP, longest_s=longest_s),
             console=Console(file=shown, width=200),
@@ -78,6 +84,13 @@ async def test_a_tool_that_is_never_seen_is_named(tmp_path: Path) -> None:
     """A tool that the stream does not have is said not to be seen."""
     outcome, _ = await acquired(tmp_path, tools=("Pointer", "Probe"), longest_s=1.5)
     assert "never saw Pointer" in outcome.results[0].reason
+
+
+async def test_a_tool_of_which_nothing_comes_is_named(tmp_path: Path) -> None:
+    """A name that the tracker does not know, while others are told: the motion ends in its time."""
+    async with asyncio.timeout(60):
+        outcome, _ = await acquired(tmp_path, tool="Prode", longest_s=1.0)
+    assert "the camera never saw Prode: check its name" in outcome.results[0].reason
 
 
 def kept() -> TipCalibration:

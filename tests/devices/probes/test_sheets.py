@@ -1,6 +1,7 @@
 """Instrument sheets: drivers without code, equal to the coded ones."""
 
 import asyncio
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from devices.clock import monotonic
 from devices.errors import DeviceError, FrameError
@@ -208,6 +210,88 @@ def test_a_polled_total_by_sheet() -> None:
     assert counts == [(15, CountStatus.OK), (15, CountStatus.OK), (20, CountStatus.RESYNCED)]
     dialogue.wake(dialogue.wake_at_s)
     assert dialogue.take_outgoing() == b"GET\r\n" * 2  # the last, and once more for the answer that did not come
+
+
+@pytest.mark.parametrize("shown", ["nan", "inf", "-inf", "1e400", "1e300", "-1"])
+def test_a_rate_that_is_none_is_refused(shown: str) -> None:
+    """What Python reads as a number and no instrument counts is a refused frame, and reading goes on."""
+    sheet = a_sheet(
+        framing={"kind": "line"},
+        fields={"pattern": r"(?P<rate>\S+)"},
+        counting={
+            "field": "rate",
+            "quantity": "rate",
+            "period_s": 1.0,
+            "time_constant_s": 2.0,
+            "cps_per_unit": 1e10,
+        },
+        checksum=None,
+        marks=[],
+    )
+    dialogue = SheetDialogue("gamma", sheet, port=PORT)
+    dialogue.begin(0.0)
+    for second, line in enumerate(("5", "5", shown, "5", "5")):
+        dialogue.feed(line.encode() + b"\r\n", float(second))
+    assert dialogue.rejected == 1
+    assert [reading.status for reading in dialogue.take_readings()] == [
+        CountStatus.OK,
+        CountStatus.RESYNCED,
+        CountStatus.OK,
+    ]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 1e38])
+def test_bytes_of_a_float_that_is_no_count_are_refused(number: float) -> None:
+    """A struct's float may be anything that its bytes are; ten to the 38th is no count either."""
+    sheet = a_sheet(
+        framing={"kind": "packet", "start_hex": "AA 55", "length": 6},
+        fields={"struct": ">2xf", "names": ["counts"]},
+        checksum=None,
+        marks=[],
+    )
+    dialogue = SheetDialogue("gamma", sheet, port=PORT)
+    dialogue.begin(0.0)
+    for place, value in enumerate((3.0, number, 4.0)):
+        dialogue.feed(struct.pack(">2sf", b"\xaa\x55", value), 0.2 * place)
+    assert [reading.counts for reading in dialogue.take_readings()] == [3, 4]
+    assert dialogue.rejected > 0
+
+
+def test_a_long_number_is_refused() -> None:
+    """Four hundred digits are more than a float holds."""
+    sheet = read_sheet(SHEETS / "mightyohm.toml")
+    with pytest.raises(FrameError, match="no number that counts"):
+        sheet.number({"cps": "9" * 400}, "cps")
+
+
+def test_an_identity_that_may_be_left_out_is_empty() -> None:
+    """A group that takes no part in the answer is no name, and no fault."""
+    greeting = {"send": "ID\r\n", "answer": r"ID( \w+)?", "is_identity": True}
+    dialogue = SheetDialogue("gamma", a_sheet(framing={"kind": "line"}, start=[greeting]), port=PORT)
+    dialogue.begin(0.0)
+    dialogue.feed(b"ID\r\nID\r\n", 0.1)
+    assert dialogue.is_open
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        (
+            {"fields": {"struct": ">2x1sHxB", "names": ["state", "counts", "check"]}},
+            "c, s and p give text, no numbers",
+        ),
+        ({"fields": {"struct": ">2é", "names": ["counts"]}}, "struct '>2é'"),
+        ({"start": [{"send": "ID\r\n", "answer": r"ID \w+", "is_identity": True}]}, "has no group"),
+        ({"start": [{"send": "µ→", "answer": "ID"}]}, "'→' is no character of Latin-1"),
+        ({"poll": {"send": "GET→\r\n", "every_s": 0.5}}, "'→' is no character of Latin-1"),
+        ({"begin": "→"}, "'→' is no character of Latin-1"),
+        ({"stop": "→"}, "'→' is no character of Latin-1"),
+    ],
+)
+def test_what_a_sheet_could_not_do_is_refused_when_it_is_read(parts: dict[str, object], sentence: str) -> None:
+    """Text for a number, an identity that nothing tells, a character that is no byte: named at the reading."""
+    with pytest.raises(ValidationError, match=sentence):
+        a_sheet(**parts)
 
 
 @pytest.mark.parametrize(

@@ -25,3 +25,27 @@ def test_a_status_is_not_lost_with_a_value_that_is_kept_back() -> None:
     reading = rate.take(1.0, 100.0, CountStatus.OK)
     assert reading is not None
     assert reading.status is CountStatus.OVERLOAD
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "worst"),
+    [
+        (CountStatus.RESYNCED, CountStatus.OVERLOAD, CountStatus.OVERLOAD),
+        (CountStatus.OVERLOAD, CountStatus.RESYNCED, CountStatus.OVERLOAD),
+        (CountStatus.RESYNCED, CountStatus.SATURATED, CountStatus.SATURATED),
+        (CountStatus.SATURATED, CountStatus.OVERLOAD, CountStatus.OVERLOAD),
+        (CountStatus.OK, CountStatus.RESYNCED, CountStatus.RESYNCED),
+    ],
+)
+def test_of_several_values_the_worst_status_is_told(
+    first: CountStatus, second: CountStatus, worst: CountStatus
+) -> None:
+    """Too few counts weigh more than a gap before them, whichever was said first; it is told once."""
+    rate = SmoothedRate("gamma", time_constant_s=2.0, dead_time_s=0.0)
+    assert rate.take(0.0, 100.0, first) is None
+    reading = rate.take(1.0, 100.0, second)
+    assert reading is not None
+    assert reading.status is worst
+    after = rate.take(2.0, 100.0, CountStatus.OK)
+    assert after is not None
+    assert after.status is CountStatus.OK

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from acquisition.timeline import PoseTimeline
 from devices.clock import monotonic
 from devices.errors import DeviceFault, DeviceTimeout, DeviceUnavailable
 from devices.reaching import reach
@@ -159,6 +160,24 @@ async def test_a_frame_asked_for_twice_gives_one_reading(tmp_path: Path, reply: 
         assert len({reading.taken_at_s for reading in of_probe}) == 20
 
 
+async def test_of_several_frames_in_one_answer_the_newest_is_the_newest(tmp_path: Path) -> None:
+    """A host that was late gets all frames at once: whatever they are worth, the last is what holds after them."""
+    async with room(tmp_path) as there:
+        tools = {"Probe": there.keys["tools"]["Probe"]}
+        settings = there.settings(reply="BX2", tools=tools, interval_s=0.08)
+        async with settings.connect("camera", clock=monotonic) as tracker:
+            there.instrument.damages = 1  # so that the first answer it understands holds the frames of 0.08 s
+            timeline, answers, readings = PoseTimeline(), 0, 0
+            while answers < 8:
+                reading = await anext(tracker)
+                readings += 1
+                timeline.add(reading)
+                if not tracker._pending:
+                    answers += 1
+                    assert timeline.newest is reading, f"of answer {answers} an older frame is believed"
+            assert readings > answers, "all of them, once their times are known"
+
+
 async def test_how_well_frames_are_timed_is_told_each_second(tmp_path: Path) -> None:
     """Health carries jitter, uncertainty, interval and what was asked for twice, while the tracker is live."""
     told: asyncio.Queue[DeviceHealth] = asyncio.Queue()
@@ -227,6 +246,20 @@ async def test_hardware_failure_ends_it_in_words(tmp_path: Path) -> None:
         there.instrument.system_status = 0x0010
         with pytest.raises(DeviceFault, match="hardware has failed: call NDI's service"):
             await drain(tracker)
+
+
+async def test_a_fault_told_by_bx2_ends_it_in_words_and_an_alert_does_not(tmp_path: Path) -> None:
+    """A system fault is a hardware failure by another name; an alert or an event is logged, and poses go on."""
+    async with room(tmp_path) as there, there.settings(reply="BX2").connect("camera", clock=monotonic) as tracker:
+        await take(tracker, "Probe")
+        there.instrument.alerts = [(2, 2), (4, 6)]
+        while there.instrument.alerts:
+            await anext(tracker)
+        await take(tracker, "Probe")
+        there.instrument.alerts = [(4, 1), (1, 6)]
+        with pytest.raises(DeviceFault, match=r"has failed \(fault 6\): do not navigate with it") as failed:
+            await drain(tracker)
+        assert failed.value.code == 6
 
 
 async def test_a_tracker_that_was_switched_off_and_on_is_named(tmp_path: Path) -> None:
