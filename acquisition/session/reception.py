@@ -64,8 +64,9 @@ class Reception:
     async def choose_scheduled(self, patient: Patient, *, revision: int) -> str | None:
         """Begin the procedure of a patient of the worklist; returns why not, or None.
 
-        Of the studies that came or will come hers alone are used. ``revision`` is that of the procedure which the
-        person has seen.
+        Of the studies that came or will come hers alone are used. Her procedure that has begun goes on as it is:
+        with the study that was chosen for it, however many others of hers there are. ``revision`` is that of the
+        procedure which the person has seen.
         """
         async with self._choosing:
             if revision != self.revision:
@@ -76,7 +77,7 @@ class Reception:
             if not patient.patient_id:
                 return "the worklist gives no patient ID: have it corrected there"
             refusal = self._session.refuse(patient)
-            if refusal is None:
+            if refusal is None and not self._session.is_open:  # else hers goes on, with the map that is in use
                 await self._session.begin(patient, study_uid="")
                 await self._archive.await_patient(patient)
             return refusal

@@ -106,7 +106,8 @@ class Session:
         self._in_use, self._planned = archived, ()
         if archived is None:
             return
-        if self.is_open and not self.procedure.study_uid:  # her patient was chosen before it came
+        if self.is_open and self.procedure.study_uid != archived.study.study_uid:
+            # what was sorted and drawn is of the other study's space
             self._add("study", {"study_uid": archived.study.study_uid})
         self._resection.lay(archived.map.skin)
         await self._plan(archived)

@@ -224,3 +224,35 @@ async def test_a_restart_before_her_study_has_come_still_waits_for_hers(journal:
         await later.archive.take(replace(received(uid), reason=FOUND_AT_START))
     assert later.in_use == "1.1"
     assert later.theatre.session.procedure.study_uid == "1.1"
+
+
+async def test_a_patient_confirmed_again_keeps_the_study_that_was_chosen(journal: Journal) -> None:
+    """A newer study of hers takes no place in mid-procedure: the map and what was said of it stay as they are."""
+    newer = replace(study("1.2"), taken_at=datetime.now(tz=UTC))
+    desk = Desk(journal, study("1.1"), newer)
+    for uid in ("1.1", "1.2"):
+        await desk.archive.take(received(uid))
+    await desk.reception.schedule()
+    with acting_as(SURGEON):
+        assert await desk.reception.choose_study("1.1", ANNA) is None
+        assert await desk.theatre.move(Step.PLAN) is None
+        assert await desk.theatre.session.sort("target 1", "organ") is None
+    used = desk.archive.used_revision
+    assert await desk.choose(ANNA) is None
+    procedure = desk.theatre.session.procedure
+    assert (desk.in_use, procedure.study_uid, desk.archive.used_revision) == ("1.1", "1.1", used)
+    assert procedure.sorts == {"target 1": "organ"}
+
+
+async def test_a_procedure_names_the_study_that_is_in_use(journal: Journal) -> None:
+    """Whatever brings another study of hers into use: the record says so, and what was sorted is sorted anew."""
+    desk = Desk(journal, study("1.1"), study("1.2"))
+    for uid in ("1.1", "1.2"):
+        await desk.archive.take(received(uid))
+    with acting_as(SURGEON):
+        assert await desk.reception.choose_study("1.1", ANNA) is None
+        assert await desk.theatre.move(Step.PLAN) is None
+        assert await desk.theatre.session.sort("target 1", "organ") is None
+    await desk.archive.choose("1.2", patient_id=ANNA.patient_id, patient_name=ANNA.name)
+    procedure = desk.theatre.session.procedure
+    assert (desk.in_use, procedure.study_uid, procedure.sorts) == ("1.2", "1.2", {})
