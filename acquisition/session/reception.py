@@ -54,12 +54,13 @@ class Reception:
         async with self._choosing:
             if seen is not None and seen < self._archive.used_revision:
                 return "another study has come into use meanwhile: look again, then repeat it if it still holds"
-            refusal = self._session.refuse(patient) or await self._archive.choose(
+            refusal = self._session.failure or self._session.refuse(patient)
+            refusal = refusal or await self._archive.choose(
                 study_uid, patient_id=patient.patient_id, patient_name=patient.name
             )
             if refusal is None:
                 await self._session.begin(patient, study_uid=study_uid)
-            return refusal
+            return refusal or self._session.failure or None
 
     async def choose_scheduled(self, patient: Patient, *, revision: int) -> str | None:
         """Begin the procedure of a patient of the worklist; returns why not, or None.
@@ -76,8 +77,10 @@ class Reception:
                 return "the worklist has nobody of this ID and name today: ask it again"
             if not patient.patient_id:
                 return "the worklist gives no patient ID: have it corrected there"
-            refusal = self._session.refuse(patient)
-            if refusal is None and not self._session.is_open:  # else hers goes on, with the map that is in use
-                await self._session.begin(patient, study_uid="")
+            refusal = self._session.failure or self._session.refuse(patient)
+            if refusal or self._session.is_open:  # hers goes on, with the map that is in use
+                return refusal
+            await self._session.begin(patient, study_uid="")
+            if not self._session.failure:  # a patient without a procedure is nobody's to wait for
                 await self._archive.await_patient(patient)
-            return refusal
+            return self._session.failure or None

@@ -106,9 +106,11 @@ class Session:
         self._in_use, self._planned = archived, ()
         if archived is None:
             return
-        if self.is_open and self.procedure.study_uid != archived.study.study_uid:
+        study = archived.study
+        is_hers = self.refuse(Patient(patient_id=study.patient_id, name=study.patient_name)) is None
+        if self.is_open and is_hers and self.procedure.study_uid != study.study_uid:
             # what was sorted and drawn is of the other study's space
-            self._add("study", {"study_uid": archived.study.study_uid})
+            self._add("study", {"study_uid": study.study_uid})
         self._resection.lay(archived.map.skin)
         await self._plan(archived)
 

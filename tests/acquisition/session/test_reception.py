@@ -256,3 +256,31 @@ async def test_a_procedure_names_the_study_that_is_in_use(journal: Journal) -> N
     await desk.archive.choose("1.2", patient_id=ANNA.patient_id, patient_name=ANNA.name)
     procedure = desk.theatre.session.procedure
     assert (desk.in_use, procedure.study_uid, procedure.sorts) == ("1.2", "1.2", {})
+
+
+async def test_a_late_study_of_the_former_patient_is_not_the_next_one_s(journal: Journal) -> None:
+    """It comes after her procedure began and before the archive was told: the record never names it as hers."""
+    desk = Desk(journal, study("1.1"), study("2.2", patient_id="B-2", patient_name="BERTA^B"), hers=ANNA)
+    await desk.archive.take(received("1.1"))
+    await desk.theatre.session.begin(BERTA, study_uid="")
+    await desk.archive.take(received("1.1", objects=2))
+    assert desk.theatre.session.procedure.study_uid == ""
+    await desk.archive.await_patient(BERTA)
+    await desk.archive.take(received("2.2"))
+    assert (desk.in_use, desk.theatre.session.procedure.study_uid) == ("2.2", "2.2")
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["failed before", "fails as she is chosen"])
+async def test_nobody_is_chosen_whose_procedure_cannot_be_recorded(journal: Journal, *, is_known: bool) -> None:
+    """The person is told why; without a procedure of hers, no study of hers is waited for."""
+    desk = Desk(journal, study("1.1"), study("2.2", patient_id="B-2", patient_name="BERTA^B"), hers=BERTA)
+    for uid in ("1.1", "2.2"):
+        await desk.archive.take(received(uid))
+    await desk.reception.schedule()
+    journal._database.execute("PRAGMA query_only = ON")
+    if is_known:
+        journal.add("marked", {})
+    assert "not recorded any more" in str(await desk.choose(ANNA))
+    assert (desk.in_use, desk.theatre.session.is_open) == ("2.2", False)
+    assert "not recorded any more" in str(await desk.reception.choose_study("1.1", ANNA))
+    assert (desk.in_use, desk.theatre.session.is_open) == ("2.2", False)
