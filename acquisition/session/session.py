@@ -27,6 +27,8 @@ from navigation.probe.response import Response
 LEAST_REASON = 4
 """Letters of a reason: a key that was hit by chance is none."""
 
+BEING_READ = "the study is being read again by what was said of it: wait until it has been"
+
 
 class Session:
     """Leads through a procedure; what it holds is what the journal says, so that a restart goes on from there.
@@ -81,6 +83,7 @@ class Session:
         self._in_use: ArchivedStudy | None = None
         self._planned: tuple[PlannedSource, ...] = ()
         self._planned_at_s = clock()
+        self._being_read: set[str] = set()
 
     def _find_last(self) -> Procedure:
         begun = self._journal.newest_of("begun")
@@ -178,28 +181,48 @@ class Session:
 
     async def sort(self, name: str, sort: Sort) -> str | None:
         """Say what a hot spot of the map is; returns why not, or None."""
-        if self.procedure.step is not Step.PLAN:
-            return f"hot spots are confirmed at the step plan, not at {self.procedure.step}: go back to it first"
+        if refusal := self._refuse_planning("hot spots are confirmed"):
+            return refusal
         if all(source.name != name for source in self.sources):
             return f"the map in use has no hot spot {name}"
         self._add("sorted", {"name": name, "as": sort})
         await self._decide()
         return None
 
-    async def confirm_frames(self, study_uid: str, frames: tuple[str, str], *, is_same: bool) -> str | None:
-        """Enter whether two frames of reference of a study are one space; returns why not, or None.
+    async def confirm_frames(
+        self,
+        study_uid: str,
+        frames: tuple[str, str],
+        *,
+        is_same: bool,
+        read_again: Callable[[], Awaitable[str | None]],
+    ) -> str | None:
+        """Enter whether two frames of reference of a study are one space, read it so; returns why not, or None.
 
-        What its hot spots are is then to be said anew: with other volumes they are others.
+        What its hot spots are is then to be said anew: with other volumes they are others. Until it has been read
+        nobody plans by it.
         """
         procedure = self.procedure
+        if study_uid in self._being_read:
+            return BEING_READ
         is_planned_by = self.is_open and procedure.study_uid == study_uid
         if is_planned_by and procedure.step not in {Step.PATIENT, Step.PLAN}:
             return f"this study is the map at the step {procedure.step}: go back to plan first"
-        self._add(JOINED if is_same else PARTED, {"study_uid": study_uid, "frames": list(frames)})
-        await self._journal.settle()
-        if is_planned_by:
-            await self._sort(self.procedure.sorts, tuple(self.procedure.drawn.values()))
-        return self.failure or None
+        self._being_read.add(study_uid)
+        try:
+            self._add(JOINED if is_same else PARTED, {"study_uid": study_uid, "frames": list(frames)})
+            await self._journal.settle()
+            if is_planned_by:
+                await self._sort(self.procedure.sorts, tuple(self.procedure.drawn.values()))
+            return self.failure or await read_again()
+        finally:
+            self._being_read.remove(study_uid)
+
+    def _refuse_planning(self, done: str) -> str | None:
+        """Say why nothing of the plan is changed now, or None."""
+        if self.procedure.step is not Step.PLAN:
+            return f"{done} at the step plan, not at {self.procedure.step}: go back to it first"
+        return BEING_READ if self.procedure.study_uid in self._being_read else None
 
     async def draw(
         self, kind: DrawnKind, centre_mm: tuple[float, float, float], *, name: str, activity_mbq: float | None
@@ -208,8 +231,8 @@ class Session:
 
         ``activity_mbq`` is what is expected to be in it now; None where the image is to say.
         """
-        if self.procedure.step is not Step.PLAN:
-            return f"targets are drawn at the step plan, not at {self.procedure.step}: go back to it first"
+        if refusal := self._refuse_planning("targets are drawn"):
+            return refusal
         if self._in_use is None or self.procedure.study_uid != self._in_use.study.study_uid:
             return "there is no map in use to draw on"
         name = name.strip() or self._unused(kind)
@@ -223,8 +246,8 @@ class Session:
 
     async def erase(self, name: str) -> str | None:
         """Take a drawn spot back; its entry stays. Returns why not, or None."""
-        if self.procedure.step is not Step.PLAN:
-            return f"what was drawn is erased at the step plan, not at {self.procedure.step}: go back to it first"
+        if refusal := self._refuse_planning("what was drawn is erased"):
+            return refusal
         if name not in self.procedure.drawn:
             return f"nobody drew {name}: a hot spot of the map is sorted out as neither"
         self._add("erased", {"name": name})
@@ -261,6 +284,8 @@ class Session:
         transition = next((each for each in transitions_from(procedure.step) if each.to is to), None)
         if transition is None:
             return f"{to} does not follow {procedure.step}"
+        if procedure.study_uid in self._being_read and to is not Step.ENDED:
+            return BEING_READ
         unmet = self.unmet(transition)
         if blocking := IMPOSSIBLE_WITHOUT & set(unmet):
             return f"{' and '.join(blocking)}: that has to be so first"
