@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import count
 from math import isfinite
 from typing import Any
 
@@ -14,7 +13,7 @@ from acquisition.resection.bed import Decision
 from acquisition.resection.record import Findings, Recorded, read_back
 from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment, Item, time_out
-from acquisition.session.drawn import DrawnKind, DrawnSpot, refuse_drawing, spots_now
+from acquisition.session.drawn import DrawnKind, DrawnSpot, refuse_drawing, spots_now, unused_name
 from acquisition.session.frames import JOINED, PARTED
 from acquisition.session.journal import Journal
 from acquisition.session.plan import PlannedSource, plan_of
@@ -235,8 +234,11 @@ class Session:
             return refusal
         if self._in_use is None or self.procedure.study_uid != self._in_use.study.study_uid:
             return "there is no map in use to draw on"
-        name = name.strip() or self._unused(kind)
-        refusal = refuse_drawing(self._in_use.map, self.procedure.drawn, centre_mm, name=name)
+        name = name.strip() or unused_name(kind, self.procedure.names_drawn)
+        taken_out = {each.target.name for each in self._resection.removed}
+        refusal = refuse_drawing(
+            self._in_use.map, self.procedure.drawn, centre_mm, name=name, taken_out=taken_out
+        )
         if refusal is not None:
             return refusal
         told = {"name": name, "as": kind, "centre_mm": list(centre_mm), "activity_mbq": activity_mbq}
@@ -253,10 +255,6 @@ class Session:
         self._add("erased", {"name": name})
         await self._decide()
         return None
-
-    def _unused(self, kind: DrawnKind) -> str:
-        word = "drawn target" if kind == "target" else "drawn site"
-        return next(name for number in count(1) if (name := f"{word} {number}") not in self.procedure.drawn)
 
     async def _decide(self) -> None:
         """Settle what was decided about the hot spots, and have it believed."""

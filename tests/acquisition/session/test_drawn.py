@@ -181,3 +181,17 @@ def test_the_estimate_starts_from_what_was_drawn() -> None:
     assert means["drawn target 1"] == pytest.approx(0.2, rel=1e-3)
     assert means["Another"] == pytest.approx(NODE_ACTIVITY_MBQ)
     assert "Gone" not in means
+
+
+async def test_a_name_is_never_given_twice(theatre: Theatre) -> None:
+    """A spot that is called as one that was taken out would be left out of the estimate, and nobody told."""
+    await theatre.reach(Step.PLAN)
+    assert await draw(theatre) is None
+    assert await theatre.session.erase("drawn target 1") is None
+    assert await draw(theatre) is None
+    assert [spot.name for spot in theatre.drawn] == ["drawn target 2"]
+    await theatre.table.resection.remove("node")
+    elsewhere = {"centre_mm": (-20.0, -20.0, 0.0)}
+    assert "node was taken out" in str(await draw(theatre, name="node", **elsewhere))
+    await theatre.table.resection.restore(1)
+    assert await draw(theatre, name="node", **elsewhere) is None
