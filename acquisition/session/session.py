@@ -173,9 +173,13 @@ class Session:
             if study_uid and procedure.study_uid != study_uid:
                 self._add("study", {"study_uid": study_uid})
         else:
+            is_cut = bool(self._resection.removed)
             self._resection.resume(patient.patient_id, Findings(), revision=self._resection.revision + 1)
             told = {"patient_id": patient.patient_id, "patient_name": patient.name, "study_uid": study_uid}
             self._add("begun", told)
+            if is_cut:
+                await self._resection.begin_anew()
+            await self._decide()  # with the same study in use, what the last procedure decided would go on
         await self._journal.settle()
 
     async def sort(self, name: str, sort: Sort) -> str | None:
