@@ -82,6 +82,7 @@ class Session:
         self._in_use: ArchivedStudy | None = None
         self._planned: tuple[PlannedSource, ...] = ()
         self._planned_at_s = clock()
+        self._planning = object()
         self._being_read: set[str] = set()
 
     def _find_last(self) -> Procedure:
@@ -105,7 +106,7 @@ class Session:
 
     async def use(self, archived: ArchivedStudy | None) -> None:
         """Plan by the study that has come into use; None where none is any more."""
-        self._in_use, self._planned = archived, ()
+        self._in_use, self._planned, self._planning = archived, (), object()
         if archived is None:
             return
         study = archived.study
@@ -124,6 +125,7 @@ class Session:
         return tuple(source.after(share) for source in self._planned)
 
     async def _plan(self, archived: ArchivedStudy) -> None:
+        self._planning = ours = object()
         procedure, at_s, left = self.procedure, self._clock(), self._share_left(archived)
         is_its_own = procedure.study_uid == archived.study.study_uid
         drawn = spots_now(
@@ -134,7 +136,7 @@ class Session:
             now=self._now(),
         )
         planned = await asyncio.to_thread(plan_of, archived.map, self._response, left=left, drawn=drawn)
-        if archived is self._in_use and procedure.drawn == self.procedure.drawn:  # else it is being planned anew
+        if ours is self._planning:  # else it has been planned anew meanwhile, or is out of use
             self._planned, self._planned_at_s = planned, at_s
 
     def record(self, at_s: float, event: Mapping[str, Any]) -> None:
@@ -214,9 +216,7 @@ class Session:
         self._being_read.add(study_uid)
         try:
             self._add(JOINED if is_same else PARTED, {"study_uid": study_uid, "frames": list(frames)})
-            await self._journal.settle()
-            if is_planned_by:
-                await self._sort(self.procedure.sorts, tuple(self.procedure.drawn.values()))
+            await (self._decide() if is_planned_by else self._journal.settle())
             return self.failure or await read_again()
         finally:
             self._being_read.remove(study_uid)
@@ -240,9 +240,7 @@ class Session:
             return "there is no map in use to draw on"
         name = name.strip() or unused_name(kind, self.procedure.names_drawn)
         taken_out = {each.target.name for each in self._resection.removed}
-        refusal = refuse_drawing(
-            self._in_use.map, self.procedure.drawn, centre_mm, name=name, taken_out=taken_out
-        )
+        refusal = refuse_drawing(self._in_use.map, self.procedure.drawn, centre_mm, name=name, taken_out=taken_out)
         if refusal is not None:
             return refusal
         told = {"name": name, "as": kind, "centre_mm": list(centre_mm), "activity_mbq": activity_mbq}
