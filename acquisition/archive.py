@@ -155,29 +155,58 @@ class StudyArchive:
                     self._studies[received.study_uid] = replace(former, received=received)
                     self.revision += 1
                 return False
-            await self._renew(received, files)
+            await self._renew(received, files, former=former)
         return True
 
-    async def read_again(self, study_uid: str) -> str | None:
-        """Read a study anew, as when a person has said something about it; returns why not, or None."""
+    async def read_again(self, study_uid: str, *, holds: bool) -> str | None:
+        """Read a study anew by what a person has said about it; returns why not, or None.
+
+        ``holds`` says whether what was read before can still be used; else it goes out of use at once, and stays
+        out until it has been read.
+        """
+        if not holds:
+            await self._withdraw(study_uid)
         async with self._reading:
             archived = self._studies.get(study_uid)
             if archived is None:
                 return "no such study has come in"
             files = await asyncio.to_thread(_states, archived.received.objects)
-            await self._renew(archived.received, files)
-        return None
+            reason = await self._renew(archived.received, files, former=archived if holds else None)
+        if reason is None:
+            return None
+        then = "say it again" if holds else "it is out of use until it is sent again"
+        return f"what was said is entered, but the study was not read by it, {reason}; {then}"
+
+    async def _withdraw(self, study_uid: str) -> None:
+        """Forget what was read of a study, and take it out of use."""
+        async with self._changing_use:
+            archived = self._studies.get(study_uid)
+            if archived is None:
+                return
+            unread = _unread(archived.received, None, "it is being read again")
+            self._studies[study_uid] = replace(archived, map=unread)
+            self.revision += 1
+            if self._in_use == study_uid:
+                log.warning("study taken out of use", reason="a person has parted its frames of reference")
+                await self._use(None)
 
     def find(self, study_uid: str) -> ArchivedStudy | None:
         """Find a study, None where nothing of it has come in and been read."""
         return self._studies.get(study_uid)
 
-    async def _renew(self, received: ReceivedStudy, files: Mapping[Path, tuple[int, int] | None]) -> None:
-        former = self._studies.get(received.study_uid)
+    async def _renew(
+        self,
+        received: ReceivedStudy,
+        files: Mapping[Path, tuple[int, int] | None],
+        *,
+        former: ArchivedStudy | None,
+    ) -> str | None:
+        """Read a study; where that fails, what ``former`` holds stays. Returns why it failed, or None."""
         try:
-            found, is_read = await self._read(received), True
+            found, reason = await self._read(received), None
         except ReaderDied as exc:
-            found, is_read = _unread(received, former, str(exc)), False
+            reason = str(exc)
+            found = _unread(received, former, reason)
         study = found.study
         async with self._changing_use:
             archived = ArchivedStudy(received=received, map=found, files=files)
@@ -186,11 +215,12 @@ class StudyArchive:
             self.revision += 1
             refused = sum(not series.accepted for series in study.series)
             log.info("study read", reason=received.reason, series=len(study.series), refused=refused)
-            if is_read and self._is_hers(archived) and self._is_next(archived):
+            if reason is None and self._is_hers(archived) and self._is_next(archived):
                 await self._use(archived)
-            elif is_read and self._in_use == received.study_uid:
-                log.warning("study taken out of use", reason="with what came late it is no map of this patient")
+            elif self._in_use == received.study_uid and (reason is None or former is None):
+                log.warning("study taken out of use", reason="as it stands now it is no map of this patient")
                 await self._use(None)
+        return reason
 
     def _is_hers(self, archived: ArchivedStudy) -> bool:
         """Whether it is a map of the patient on the table, by both identifiers."""

@@ -30,5 +30,9 @@ async def act(archive: StudyArchive, session: Session, journal: Journal, request
     if not request.is_same and not any(frames == set(each.frames) for each in confirmed):
         return "nobody has confirmed that these two are one space"
     pair = request.one_uid, request.other_uid
-    refusal = await session.confirm_frames(request.study_uid, pair, is_same=request.is_same)
-    return refusal or await archive.read_again(request.study_uid)
+    return await session.confirm_frames(
+        request.study_uid,
+        pair,
+        is_same=request.is_same,
+        read_again=lambda: archive.read_again(request.study_uid, holds=request.is_same),
+    )

@@ -138,7 +138,7 @@ class Resection:
         self._marked = removed.number
         self.removed = (*self.removed, removed)
         self._note("removed", **tell_removed(removed))
-        await self._begin_anew()
+        await self.begin_anew()
         return None
 
     async def restore(self, number: int) -> str | None:
@@ -150,7 +150,7 @@ class Resection:
         self.removed = tuple(each for each in self.removed if each.number != number)
         self.looks.pop(number, None)
         self._note("not removed", number=number)
-        await self._begin_anew()
+        await self.begin_anew()
         return None
 
     def count_bed(self, number: int) -> str | None:
@@ -287,7 +287,7 @@ class Resection:
         elif look.decision is Decision.REMOVED and counting.removed.number in self._left:
             # it was cut once more: what was counted since it was marked is of what is gone now
             self._left.remove(counting.removed.number)
-            await self._begin_anew()
+            await self.begin_anew()
         self.looks[counting.removed.number] = look
         self._tell("looked", **tell_look(counting.removed.number, look))
         if counting.is_over:
@@ -307,7 +307,8 @@ class Resection:
                 )
                 self._tell("compared", number=number, is_hottest=each.is_hottest, **share)
 
-    async def _begin_anew(self) -> None:
+    async def begin_anew(self) -> None:
+        """Have the estimate begin again, without what is taken out."""
         await self._take_out(frozenset(each.target.name for each in self.removed))
 
     def _find(self, number: int) -> Removed | None:

@@ -1,8 +1,9 @@
 """Targets and injection sites that a person drew in the plan, beside those that the map shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import count
 from math import nan, pi
 from typing import Any, Final, Literal
 
@@ -62,16 +63,32 @@ def drawn_of(told: Mapping[str, Any], at: datetime) -> DrawnSpot:
     )
 
 
+def unused_name(kind: DrawnKind, names_drawn: Collection[str]) -> str:
+    """Name a spot to which nobody gives a name: as none of the procedure was ever called."""
+    word = "drawn target" if kind == "target" else "drawn site"
+    return next(name for number in count(1) if (name := f"{word} {number}") not in names_drawn)
+
+
 def refuse_drawing(
-    found: StudyMap, drawn: Mapping[str, DrawnSpot], centre_mm: tuple[float, float, float], *, name: str
+    found: StudyMap,
+    drawn: Mapping[str, DrawnSpot],
+    centre_mm: tuple[float, float, float],
+    *,
+    name: str,
+    taken_out: Collection[str],
 ) -> str | None:
-    """Say why a spot cannot be drawn there and called so, or None."""
+    """Say why a spot cannot be drawn there and called so, or None.
+
+    What is called as a spot that was ``taken_out`` of the patient would be left out of the estimate.
+    """
     volume = found.study.anatomy or found.study.activity
     place_mm = np.array(centre_mm)
     if volume is None or not np.isfinite(volume.sample(place_mm[None, :], outside=nan)).all():
         return "that place lies outside of the study's images"
     others = {spot.name: spot.centre_mm for spot in found.hotspots}
     others |= {spot.name: np.array(spot.centre_mm) for spot in drawn.values()}
+    if name in taken_out:
+        return f"{name} was taken out: give this one another name"
     if name in others:
         return f"there is a {name} already: give it another name"
     for other, other_mm in others.items():

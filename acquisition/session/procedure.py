@@ -43,6 +43,8 @@ class Procedure:
         What a person made of each of the map's hot spots, by name.
     drawn
         Spots that a person drew beside the map's, by name.
+    names_drawn
+        Of all that were ever drawn in it, the erased too: what was taken out and counted is known by its name.
     checks
         Items of the time-out that a person confirmed, each with what it said then.
     overrides
@@ -63,6 +65,7 @@ class Procedure:
     step: Step = Step.PATIENT
     sorts: Mapping[str, Sort] = field(default_factory=dict)
     drawn: Mapping[str, DrawnSpot] = field(default_factory=dict)
+    names_drawn: frozenset[str] = frozenset()
     checks: Mapping[str, str] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
     taken: tuple[Step, ...] = ()
@@ -91,7 +94,10 @@ class Procedure:
             case "drawn":
                 spot = drawn_of(told, entry.at)
                 changed = replace(
-                    self, drawn={**self.drawn, spot.name: spot}, sorts={**self.sorts, spot.name: spot.kind}
+                    self,
+                    drawn={**self.drawn, spot.name: spot},
+                    sorts={**self.sorts, spot.name: spot.kind},
+                    names_drawn=self.names_drawn | {spot.name},
                 )
             case "erased":
                 changed = replace(

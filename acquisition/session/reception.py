@@ -54,18 +54,20 @@ class Reception:
         async with self._choosing:
             if seen is not None and seen < self._archive.used_revision:
                 return "another study has come into use meanwhile: look again, then repeat it if it still holds"
-            refusal = self._session.refuse(patient) or await self._archive.choose(
+            refusal = self._session.failure or self._session.refuse(patient)
+            refusal = refusal or await self._archive.choose(
                 study_uid, patient_id=patient.patient_id, patient_name=patient.name
             )
             if refusal is None:
                 await self._session.begin(patient, study_uid=study_uid)
-            return refusal
+            return refusal or self._session.failure or None
 
     async def choose_scheduled(self, patient: Patient, *, revision: int) -> str | None:
         """Begin the procedure of a patient of the worklist; returns why not, or None.
 
-        Of the studies that came or will come hers alone are used. ``revision`` is that of the procedure which the
-        person has seen.
+        Of the studies that came or will come hers alone are used. Her procedure that has begun goes on as it is:
+        with the study that was chosen for it, however many others of hers there are. ``revision`` is that of the
+        procedure which the person has seen.
         """
         async with self._choosing:
             if revision != self.revision:
@@ -75,8 +77,10 @@ class Reception:
                 return "the worklist has nobody of this ID and name today: ask it again"
             if not patient.patient_id:
                 return "the worklist gives no patient ID: have it corrected there"
-            refusal = self._session.refuse(patient)
-            if refusal is None:
-                await self._session.begin(patient, study_uid="")
+            refusal = self._session.failure or self._session.refuse(patient)
+            if refusal or self._session.is_open:  # hers goes on, with the map that is in use
+                return refusal
+            await self._session.begin(patient, study_uid="")
+            if not self._session.failure:  # a patient without a procedure is nobody's to wait for
                 await self._archive.await_patient(patient)
-            return refusal
+            return self._session.failure or None

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import count
 from math import isfinite
 from typing import Any
 
@@ -14,7 +13,7 @@ from acquisition.resection.bed import Decision
 from acquisition.resection.record import Findings, Recorded, read_back
 from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment, Item, time_out
-from acquisition.session.drawn import DrawnKind, DrawnSpot, refuse_drawing, spots_now
+from acquisition.session.drawn import DrawnKind, DrawnSpot, refuse_drawing, spots_now, unused_name
 from acquisition.session.frames import JOINED, PARTED
 from acquisition.session.journal import Journal
 from acquisition.session.plan import PlannedSource, plan_of
@@ -26,6 +25,8 @@ from navigation.probe.response import Response
 
 LEAST_REASON = 4
 """Letters of a reason: a key that was hit by chance is none."""
+
+BEING_READ = "the study is being read again by what was said of it: wait until it has been"
 
 
 class Session:
@@ -81,6 +82,8 @@ class Session:
         self._in_use: ArchivedStudy | None = None
         self._planned: tuple[PlannedSource, ...] = ()
         self._planned_at_s = clock()
+        self._planning = object()
+        self._being_read: set[str] = set()
 
     def _find_last(self) -> Procedure:
         begun = self._journal.newest_of("begun")
@@ -103,11 +106,14 @@ class Session:
 
     async def use(self, archived: ArchivedStudy | None) -> None:
         """Plan by the study that has come into use; None where none is any more."""
-        self._in_use, self._planned = archived, ()
+        self._in_use, self._planned, self._planning = archived, (), object()
         if archived is None:
             return
-        if self.is_open and not self.procedure.study_uid:  # her patient was chosen before it came
-            self._add("study", {"study_uid": archived.study.study_uid})
+        study = archived.study
+        is_hers = self.refuse(Patient(patient_id=study.patient_id, name=study.patient_name)) is None
+        if self.is_open and is_hers and self.procedure.study_uid != study.study_uid:
+            # what was sorted and drawn is of the other study's space
+            self._add("study", {"study_uid": study.study_uid})
         self._resection.lay(archived.map.skin)
         await self._plan(archived)
 
@@ -119,6 +125,7 @@ class Session:
         return tuple(source.after(share) for source in self._planned)
 
     async def _plan(self, archived: ArchivedStudy) -> None:
+        self._planning = ours = object()
         procedure, at_s, left = self.procedure, self._clock(), self._share_left(archived)
         is_its_own = procedure.study_uid == archived.study.study_uid
         drawn = spots_now(
@@ -129,7 +136,7 @@ class Session:
             now=self._now(),
         )
         planned = await asyncio.to_thread(plan_of, archived.map, self._response, left=left, drawn=drawn)
-        if archived is self._in_use and procedure.drawn == self.procedure.drawn:  # else it is being planned anew
+        if ours is self._planning:  # else it has been planned anew meanwhile, or is out of use
             self._planned, self._planned_at_s = planned, at_s
 
     def record(self, at_s: float, event: Mapping[str, Any]) -> None:
@@ -168,35 +175,57 @@ class Session:
             if study_uid and procedure.study_uid != study_uid:
                 self._add("study", {"study_uid": study_uid})
         else:
+            is_cut = bool(self._resection.removed)
             self._resection.resume(patient.patient_id, Findings(), revision=self._resection.revision + 1)
             told = {"patient_id": patient.patient_id, "patient_name": patient.name, "study_uid": study_uid}
             self._add("begun", told)
+            if is_cut:
+                await self._resection.begin_anew()
+            await self._decide()  # with the same study in use, what the last procedure decided would go on
         await self._journal.settle()
 
     async def sort(self, name: str, sort: Sort) -> str | None:
         """Say what a hot spot of the map is; returns why not, or None."""
-        if self.procedure.step is not Step.PLAN:
-            return f"hot spots are confirmed at the step plan, not at {self.procedure.step}: go back to it first"
+        if refusal := self._refuse_planning("hot spots are confirmed"):
+            return refusal
         if all(source.name != name for source in self.sources):
             return f"the map in use has no hot spot {name}"
         self._add("sorted", {"name": name, "as": sort})
         await self._decide()
         return None
 
-    async def confirm_frames(self, study_uid: str, frames: tuple[str, str], *, is_same: bool) -> str | None:
-        """Enter whether two frames of reference of a study are one space; returns why not, or None.
+    async def confirm_frames(
+        self,
+        study_uid: str,
+        frames: tuple[str, str],
+        *,
+        is_same: bool,
+        read_again: Callable[[], Awaitable[str | None]],
+    ) -> str | None:
+        """Enter whether two frames of reference of a study are one space, read it so; returns why not, or None.
 
-        What its hot spots are is then to be said anew: with other volumes they are others.
+        What its hot spots are is then to be said anew: with other volumes they are others. Until it has been read
+        nobody plans by it.
         """
         procedure = self.procedure
+        if study_uid in self._being_read:
+            return BEING_READ
         is_planned_by = self.is_open and procedure.study_uid == study_uid
         if is_planned_by and procedure.step not in {Step.PATIENT, Step.PLAN}:
             return f"this study is the map at the step {procedure.step}: go back to plan first"
-        self._add(JOINED if is_same else PARTED, {"study_uid": study_uid, "frames": list(frames)})
-        await self._journal.settle()
-        if is_planned_by:
-            await self._sort(self.procedure.sorts, tuple(self.procedure.drawn.values()))
-        return self.failure or None
+        self._being_read.add(study_uid)
+        try:
+            self._add(JOINED if is_same else PARTED, {"study_uid": study_uid, "frames": list(frames)})
+            await (self._decide() if is_planned_by else self._journal.settle())
+            return self.failure or await read_again()
+        finally:
+            self._being_read.remove(study_uid)
+
+    def _refuse_planning(self, done: str) -> str | None:
+        """Say why nothing of the plan is changed now, or None."""
+        if self.procedure.step is not Step.PLAN:
+            return f"{done} at the step plan, not at {self.procedure.step}: go back to it first"
+        return BEING_READ if self.procedure.study_uid in self._being_read else None
 
     async def draw(
         self, kind: DrawnKind, centre_mm: tuple[float, float, float], *, name: str, activity_mbq: float | None
@@ -205,12 +234,13 @@ class Session:
 
         ``activity_mbq`` is what is expected to be in it now; None where the image is to say.
         """
-        if self.procedure.step is not Step.PLAN:
-            return f"targets are drawn at the step plan, not at {self.procedure.step}: go back to it first"
+        if refusal := self._refuse_planning("targets are drawn"):
+            return refusal
         if self._in_use is None or self.procedure.study_uid != self._in_use.study.study_uid:
             return "there is no map in use to draw on"
-        name = name.strip() or self._unused(kind)
-        refusal = refuse_drawing(self._in_use.map, self.procedure.drawn, centre_mm, name=name)
+        name = name.strip() or unused_name(kind, self.procedure.names_drawn)
+        taken_out = {each.target.name for each in self._resection.removed}
+        refusal = refuse_drawing(self._in_use.map, self.procedure.drawn, centre_mm, name=name, taken_out=taken_out)
         if refusal is not None:
             return refusal
         told = {"name": name, "as": kind, "centre_mm": list(centre_mm), "activity_mbq": activity_mbq}
@@ -220,17 +250,13 @@ class Session:
 
     async def erase(self, name: str) -> str | None:
         """Take a drawn spot back; its entry stays. Returns why not, or None."""
-        if self.procedure.step is not Step.PLAN:
-            return f"what was drawn is erased at the step plan, not at {self.procedure.step}: go back to it first"
+        if refusal := self._refuse_planning("what was drawn is erased"):
+            return refusal
         if name not in self.procedure.drawn:
             return f"nobody drew {name}: a hot spot of the map is sorted out as neither"
         self._add("erased", {"name": name})
         await self._decide()
         return None
-
-    def _unused(self, kind: DrawnKind) -> str:
-        word = "drawn target" if kind == "target" else "drawn site"
-        return next(name for number in count(1) if (name := f"{word} {number}") not in self.procedure.drawn)
 
     async def _decide(self) -> None:
         """Settle what was decided about the hot spots, and have it believed."""
@@ -258,6 +284,8 @@ class Session:
         transition = next((each for each in transitions_from(procedure.step) if each.to is to), None)
         if transition is None:
             return f"{to} does not follow {procedure.step}"
+        if procedure.study_uid in self._being_read and to is not Step.ENDED:
+            return BEING_READ
         unmet = self.unmet(transition)
         if blocking := IMPOSSIBLE_WITHOUT & set(unmet):
             return f"{' and '.join(blocking)}: that has to be so first"

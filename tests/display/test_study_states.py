@@ -1,5 +1,6 @@
 """What was made of a study as whoever asks sees it; and two frames of reference that a person answers for."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydicom import dcmread
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.localising import Localiser
 from acquisition.patient import Patient
-from acquisition.reading import StudyMap, read_map
+from acquisition.reading import ReaderDied, StudyMap, read_map
 from acquisition.resection.resection import Resection
 from acquisition.session.frames import confirmed_frames
 from acquisition.session.journal import Journal, acting_as, open_journal
@@ -52,6 +53,9 @@ class Room:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.used: list[ArchivedStudy | None] = []
+        self.is_dead = False
+        self.is_reading, self.may_read = asyncio.Event(), asyncio.Event()
+        self.may_read.set()
         localiser = Localiser(clock=monotonic)
         table: Resection = resection(localiser)
         self.session: Session = unbegun(table, localiser, journal)
@@ -59,6 +63,10 @@ class Room:
 
     async def _read(self, received: ReceivedStudy) -> StudyMap:
         known = Knowledge(same_frames=confirmed_frames(self.journal, received.study_uid))
+        self.is_reading.set()
+        await self.may_read.wait()
+        if self.is_dead:
+            raise ReaderDied("exit code -9")
         return read_map(received.objects, known)
 
     async def _use(self, archived: ArchivedStudy | None) -> None:
@@ -191,3 +199,70 @@ async def test_the_map_of_a_procedure_under_way_is_not_changed(
         assert await room.session.move(Step.PLAN, "") is None
     assert await room.say(parted) is None
     assert room.session.procedure.sorts == {}
+
+
+async def test_nobody_plans_by_a_study_that_is_being_read_again(
+    journal: Journal, reprocessed: ReceivedStudy
+) -> None:
+    """What is said of the old hot spots would be taken for the new ones': refused until they are there."""
+    room, uid = Room(journal), reprocessed.study_uid
+    await room.archive.take(reprocessed)
+    request = same(room.report(uid))
+    assert await room.say(request) is None
+    with acting_as(SURGEON):
+        await room.session.begin(Patient(patient_id="SIM-0001", name="SIMULATED^PATIENT"), study_uid=uid)
+        assert await room.session.move(Step.PLAN, "") is None
+    await room.session.use(room.archive.find(uid))
+    room.may_read.clear()
+    room.is_reading.clear()
+    parted = msgspec.structs.replace(request, is_same=False)
+    parting = asyncio.create_task(room.say(parted))
+    async with asyncio.timeout(60):
+        await room.is_reading.wait()
+    assert room.used[-1] is None, "a map that nobody answers for stayed in use while it was read"
+    before = journal.newest_seq
+    for refusal in (
+        await room.session.sort("target 1", "target"),
+        await room.session.draw("target", (0.0, 0.0, 0.0), name="", activity_mbq=None),
+        await room.session.erase("drawn target 1"),
+        await room.session.move(Step.TIME_OUT, "for a test"),
+        await room.session.confirm_frames(uid, (request.one_uid, OTHER_FRAME), is_same=True, read_again=never),
+    ):
+        assert "being read again" in str(refusal)
+    assert journal.newest_seq == before
+    room.may_read.set()
+    async with asyncio.timeout(60):
+        assert await parting is None
+    assert await room.session.move(Step.TIME_OUT, "for a test") is None
+
+
+async def never() -> str | None:
+    """Read nothing: nobody may ask for it."""
+    raise AssertionError
+
+
+async def test_a_reader_that_dies_is_told_and_a_parted_map_stays_out_of_use(
+    journal: Journal, reprocessed: ReceivedStudy
+) -> None:
+    """Joined but not read: say it again. Parted but not read: nobody can choose the wrongly joined map."""
+    room, uid = Room(journal), reprocessed.study_uid
+    await room.archive.take(reprocessed)
+    request = same(room.report(uid))
+    room.is_dead = True
+    assert "exit code -9" in str(await room.say(request))
+    room.is_dead = False
+    assert await room.say(request) is None
+    assert room.used[-1] is not None
+    room.is_dead = True
+    said = str(await room.say(msgspec.structs.replace(request, is_same=False)))
+    assert "exit code -9" in said
+    assert "until it is sent again" in said
+    assert room.used[-1] is None
+    assert room.archive.in_use is None
+    refusal = await room.archive.choose(uid, patient_id="SIM-0001", patient_name="SIMULATED^PATIENT")
+    assert refusal is not None
+    room.is_dead = False
+    assert await room.archive.take(reprocessed), "it was not read again when it came again"
+    assert room.report(uid).joined_by == ""
+    assert len(room.report(uid).apart) == 1
+    assert room.archive.in_use is None

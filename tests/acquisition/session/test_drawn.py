@@ -1,10 +1,13 @@
 """What a person draws in the plan: where, what, how much now, what to expect at the skin; recorded, believed."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import pi
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from acquisition.archive import ArchivedStudy
 from acquisition.mapping import Decided, premises_of
 from acquisition.session.drawn import RADIUS_MM, DrawnSpot, spots_now
 from acquisition.session.journal import Journal, acting_as, open_journal
+from acquisition.session.plan import PlannedSource, plan_of
 from acquisition.session.report import report_of
 from acquisition.session.steps import Step
 from config.nuclides import load_nuclides
@@ -181,3 +185,40 @@ def test_the_estimate_starts_from_what_was_drawn() -> None:
     assert means["drawn target 1"] == pytest.approx(0.2, rel=1e-3)
     assert means["Another"] == pytest.approx(NODE_ACTIVITY_MBQ)
     assert "Gone" not in means
+
+
+async def test_a_name_is_never_given_twice(theatre: Theatre) -> None:
+    """A spot that is called as one that was taken out would be left out of the estimate, and nobody told."""
+    await theatre.reach(Step.PLAN)
+    assert await draw(theatre) is None
+    assert await theatre.session.erase("drawn target 1") is None
+    assert await draw(theatre) is None
+    assert [spot.name for spot in theatre.drawn] == ["drawn target 2"]
+    await theatre.table.resection.remove("node")
+    elsewhere = {"centre_mm": (-20.0, -20.0, 0.0)}
+    assert "node was taken out" in str(await draw(theatre, name="node", **elsewhere))
+    await theatre.table.resection.restore(1)
+    assert await draw(theatre, name="node", **elsewhere) is None
+
+
+async def test_of_two_plans_at_once_the_newer_stands(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan without the second spot is ready last: the plan shown has both."""
+    await theatre.reach(Step.PLAN)
+    started, is_released = asyncio.Event(), threading.Event()
+    loop, slow = asyncio.get_running_loop(), iter([True])
+
+    def plan_slowly_once(*told: Any, **named: Any) -> tuple[PlannedSource, ...]:
+        if next(slow, False):
+            loop.call_soon_threadsafe(started.set)
+            assert is_released.wait(60)
+        return plan_of(*told, **named)
+
+    monkeypatch.setattr("acquisition.session.session.plan_of", plan_slowly_once)
+    first = asyncio.create_task(draw(theatre))
+    async with asyncio.timeout(60):
+        await started.wait()
+        assert await draw(theatre, centre_mm=(-20.0, -20.0, 0.0)) is None
+        is_released.set()
+        assert await first is None
+    names = [source.name for source in theatre.session.sources]
+    assert names == ["target 1", "drawn target 1", "drawn target 2"]

@@ -224,3 +224,63 @@ async def test_a_restart_before_her_study_has_come_still_waits_for_hers(journal:
         await later.archive.take(replace(received(uid), reason=FOUND_AT_START))
     assert later.in_use == "1.1"
     assert later.theatre.session.procedure.study_uid == "1.1"
+
+
+async def test_a_patient_confirmed_again_keeps_the_study_that_was_chosen(journal: Journal) -> None:
+    """A newer study of hers takes no place in mid-procedure: the map and what was said of it stay as they are."""
+    newer = replace(study("1.2"), taken_at=datetime.now(tz=UTC))
+    desk = Desk(journal, study("1.1"), newer)
+    for uid in ("1.1", "1.2"):
+        await desk.archive.take(received(uid))
+    await desk.reception.schedule()
+    with acting_as(SURGEON):
+        assert await desk.reception.choose_study("1.1", ANNA) is None
+        assert await desk.theatre.move(Step.PLAN) is None
+        assert await desk.theatre.session.sort("target 1", "organ") is None
+    used = desk.archive.used_revision
+    assert await desk.choose(ANNA) is None
+    procedure = desk.theatre.session.procedure
+    assert (desk.in_use, procedure.study_uid, desk.archive.used_revision) == ("1.1", "1.1", used)
+    assert procedure.sorts == {"target 1": "organ"}
+
+
+async def test_a_procedure_names_the_study_that_is_in_use(journal: Journal) -> None:
+    """Whatever brings another study of hers into use: the record says so, and what was sorted is sorted anew."""
+    desk = Desk(journal, study("1.1"), study("1.2"))
+    for uid in ("1.1", "1.2"):
+        await desk.archive.take(received(uid))
+    with acting_as(SURGEON):
+        assert await desk.reception.choose_study("1.1", ANNA) is None
+        assert await desk.theatre.move(Step.PLAN) is None
+        assert await desk.theatre.session.sort("target 1", "organ") is None
+    await desk.archive.choose("1.2", patient_id=ANNA.patient_id, patient_name=ANNA.name)
+    procedure = desk.theatre.session.procedure
+    assert (desk.in_use, procedure.study_uid, procedure.sorts) == ("1.2", "1.2", {})
+
+
+async def test_a_late_study_of_the_former_patient_is_not_the_next_one_s(journal: Journal) -> None:
+    """It comes after her procedure began and before the archive was told: the record never names it as hers."""
+    desk = Desk(journal, study("1.1"), study("2.2", patient_id="B-2", patient_name="BERTA^B"), hers=ANNA)
+    await desk.archive.take(received("1.1"))
+    await desk.theatre.session.begin(BERTA, study_uid="")
+    await desk.archive.take(received("1.1", objects=2))
+    assert desk.theatre.session.procedure.study_uid == ""
+    await desk.archive.await_patient(BERTA)
+    await desk.archive.take(received("2.2"))
+    assert (desk.in_use, desk.theatre.session.procedure.study_uid) == ("2.2", "2.2")
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["failed before", "fails as she is chosen"])
+async def test_nobody_is_chosen_whose_procedure_cannot_be_recorded(journal: Journal, *, is_known: bool) -> None:
+    """The person is told why; without a procedure of hers, no study of hers is waited for."""
+    desk = Desk(journal, study("1.1"), study("2.2", patient_id="B-2", patient_name="BERTA^B"), hers=BERTA)
+    for uid in ("1.1", "2.2"):
+        await desk.archive.take(received(uid))
+    await desk.reception.schedule()
+    journal._database.execute("PRAGMA query_only = ON")
+    if is_known:
+        journal.add("marked", {})
+    assert "not recorded any more" in str(await desk.choose(ANNA))
+    assert (desk.in_use, desk.theatre.session.is_open) == ("2.2", False)
+    assert "not recorded any more" in str(await desk.reception.choose_study("1.1", ANNA))
+    assert (desk.in_use, desk.theatre.session.is_open) == ("2.2", False)

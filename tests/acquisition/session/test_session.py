@@ -146,7 +146,7 @@ async def test_a_procedure_from_the_patient_to_the_end(theatre: Theatre) -> None
     assert Need.SORTED in str(await theatre.move(Step.TIME_OUT))
     with acting_as(SURGEON):
         assert await session.sort("target 1", "target") is None
-    assert theatre.sorted == [{"target 1": "target"}]
+    assert theatre.sorted == [{}, {"target 1": "target"}]
     assert await theatre.move(Step.TIME_OUT) is None
     assert Need.CHECKED in str(await theatre.move(Step.SKIN_SCAN))
     for item in ITEMS:
@@ -262,6 +262,21 @@ async def test_the_same_patient_s_next_procedure_starts_from_nothing(theatre: Th
     assert theatre.session.procedure.number > first
     assert theatre.session.procedure.step is Step.PATIENT
     assert theatre.table.resection.removed == ()
+
+
+async def test_the_next_procedure_with_the_same_study_inherits_nothing(theatre: Theatre) -> None:
+    """Neither what was sorted nor drawn, nor what was taken out: the plan and the estimate start from the map."""
+    await theatre.reach(Step.PLAN)
+    with acting_as(SURGEON):
+        await theatre.session.sort("target 1", "organ")
+        await theatre.session.draw("target", (20.0, -20.0, 10.0), name="", activity_mbq=0.5)
+    await theatre.table.resection.remove("node")
+    assert theatre.table.taken_out[-1] == frozenset({"node"})
+    await theatre.move(Step.ENDED, "called off")
+    await theatre.session.begin(ANNA, study_uid="1.1")
+    assert [source.name for source in theatre.session.sources] == ["target 1"]
+    assert (theatre.sorted[-1], theatre.drawn) == ({}, ())
+    assert theatre.table.taken_out[-1] == frozenset()
 
 
 async def test_a_restart_in_mid_procedure_loses_nothing(theatre: Theatre, journal: Journal) -> None:
