@@ -7,6 +7,7 @@ and wrong checksum that it finds.
 
 import json
 import sys
+from contextlib import suppress
 
 import ndicapy as ndi
 
@@ -49,7 +50,10 @@ def run(port: str, rom: str) -> None:
         "frame": ndi.ndiGetBXFrame(device, one),
         "system status": ndi.ndiGetBXSystemStatus(device),
     }
-    ndi.ndiCommand(device, "BX2:--6d=tools --1d=none")  # the library checks it; its Python has no getters for it
+    # the library checks the answer; its Python has no getters for it, and takes its bytes for text afterwards
+    with suppress(UnicodeDecodeError):
+        ndi.ndiCommand(device, "BX2:--6d=tools --1d=none")
+    found["bx2 error"] = ndi.ndiGetError(device)
     try:
         ndi.ndiCommand(device, "PHSR:00")
     except OSError as exc:

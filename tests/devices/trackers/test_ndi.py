@@ -430,3 +430,4 @@ async def test_ndis_own_library_takes_the_simulated_tracker_for_one(
         assert found[kind]["system status"] == 0
         assert found[kind]["frame"] > 0
     assert found["bx"]["frame"] >= found["tx"]["frame"]
+    assert found["bx2 error"] == 0
