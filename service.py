@@ -371,6 +371,7 @@ class Room:
         probe = _probe_in_hand(site)
         tracker = site.navigation.tracker if site.navigation else ""
         seen = synchroniser.newest_tip() if synchroniser else None
+        chain = synchroniser.chain if synchroniser else None
         return Equipment(
             nuclide=site.nuclide,
             window_kev=site.window_kev(probe),
@@ -379,7 +380,8 @@ class Room:
             probe=self.board.health.get(probe),
             tracker=self.board.health.get(tracker),
             tracker_error_mm=seen.error_mm if seen else None,
-            is_registered=bool(synchroniser and synchroniser.chain.patient_from_reference),
+            is_registered=bool(chain and chain.patient_from_reference),
+            doubt=(chain.tip_doubt or chain.registration_doubt) if chain else "",
         )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from fastapi import Request, Response
@@ -34,6 +34,8 @@ class RecordRoutes:
 
     journal: Journal
     place: Callable[[], str]
+    _writing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """One report at a time: each takes a thread for seconds where many pictures are in it."""
 
     async def keep_picture(self, seq: int, request: Request) -> Response:
         """Keep what a display showed when an entry was made."""
@@ -52,8 +54,10 @@ class RecordRoutes:
         sheet = self._lay_out(number)
         if sheet is None:
             return PlainTextResponse(NO_PROCEDURE, status_code=404)
+        async with self._writing:
+            written = await asyncio.to_thread(write_page, sheet)
         return Response(
-            write_page(sheet),
+            written,
             media_type="text/html; charset=utf-8",
             headers={"content-security-policy": REPORT_POLICY},
         )
@@ -63,7 +67,8 @@ class RecordRoutes:
         sheet = self._lay_out(number)
         if sheet is None:
             return PlainTextResponse(NO_PROCEDURE, status_code=404)
-        written = await asyncio.to_thread(write_pdf, sheet, at=datetime.now(tz=UTC))
+        async with self._writing:
+            written = await asyncio.to_thread(write_pdf, sheet, at=datetime.now(tz=UTC))
         named = f'inline; filename="procedure-{sheet.number}.pdf"'
         return Response(written, media_type="application/pdf", headers={"content-disposition": named})
 

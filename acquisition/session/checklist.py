@@ -61,6 +61,8 @@ class Equipment:
         The tracker's own residual now, RMS; None where it does not say.
     is_registered
         Whether the study is joined to the patient on the table.
+    doubt
+        What speaks against tip or registration; empty where nothing does.
 
     """
 
@@ -72,6 +74,7 @@ class Equipment:
     tracker: DeviceHealth | None
     tracker_error_mm: float | None
     is_registered: bool
+    doubt: str = ""
 
 
 def time_out(
@@ -84,7 +87,7 @@ def time_out(
         "window": _window(equipment),
         "quality check": _quality(equipment.calibration, today=now.astimezone().date()),
         "tracker": _tracker(equipment),
-        "registration": (equipment.is_registered, "joined" if equipment.is_registered else "none: no direction"),
+        "registration": _registration(equipment),
         "side": _side(procedure, sources),
     }
     if equipment.stranger:
@@ -119,6 +122,12 @@ def _quality(calibration: Calibration | None, *, today: date) -> tuple[bool, str
 def _tracker(equipment: Equipment) -> tuple[bool, str]:
     error_mm = equipment.tracker_error_mm
     return _link(equipment.tracker, "live" if error_mm is None else f"live, residual {error_mm:.1f} mm")
+
+
+def _registration(equipment: Equipment) -> tuple[bool, str]:
+    if not equipment.is_registered:
+        return False, "none: no direction"
+    return not equipment.doubt, equipment.doubt or "joined"
 
 
 def _link(health: DeviceHealth | None, live: str) -> tuple[bool, str]:

@@ -87,7 +87,7 @@ export class StudiesPanel {
     trouble.setAttribute("role", "alert");
     const content = this.asked ? this.confirmation(this.asked) : studies.map((study) => this.entry(study));
     const empty = studies.length === 0 ? [make("p", "", t.studies.empty)] : [];
-    this.panel.replaceChildren(this.heading(), trouble, ...content, ...empty, ...(this.asked ? [] : [this.worklist.element]));
+    this.panel.replaceChildren(this.heading(), trouble, ...content, ...empty, ...(this.asked ? [] : [this.worklist.show()]));
   }
 
   private heading(): HTMLElement {

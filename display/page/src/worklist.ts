@@ -8,14 +8,18 @@ import { t } from "./language";
 import { personName } from "./words";
 
 export class WorklistPart {
-  readonly element = make("section", "worklist");
+  private readonly element = make("section", "worklist");
   private list: Worklist | null = null;
   private trouble = "";
   /** Who is being confirmed, and which of both identifiers match. */
   private asked: { entry: ScheduledEntry; matching: Set<string> } | null = null;
 
-  constructor(private readonly onChosen: () => void) {
+  constructor(private readonly onChosen: () => void) {}
+
+  /** Write it anew, in the page's language as it is now. */
+  show(): HTMLElement {
     this.render();
+    return this.element;
   }
 
   private async ask(): Promise<void> {

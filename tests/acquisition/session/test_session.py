@@ -205,6 +205,7 @@ async def test_what_is_missing_is_overridden_with_a_reason_alone(theatre: Theatr
         ("quality check", {"calibration": None}, "run acquire"),
         ("tracker", {"tracker": None}, "not there"),
         ("registration", {"is_registered": False}, "none"),
+        ("registration", {"doubt": "the reference has slipped"}, "slipped"),
     ],
 )
 async def test_what_is_wrong_cannot_be_confirmed(

@@ -53,8 +53,8 @@ SAID = """
 """
 """All that the page says or has written on a canvas so far, in words or to a screen reader."""
 
-NO_WORDS = {"none", "normal", "Tc"}
-"""Of style sheets; and the symbol of technetium."""
+NO_WORDS = {"none", "normal", "Tc", "acquire", "tool", "verify", "radionav", "LPS", "RAS"}
+"""Of style sheets; the symbol of technetium; commands and axes, which are called so in any language."""
 
 
 def other_words(said: list[str]) -> set[str]:
@@ -186,7 +186,8 @@ def resected(room: Room) -> None:
         removed(bed("count on", None, reason="too few counts yet"), number=2, name="target 2"),
         removed(None, number=3, name="target 3"),
     )
-    specimens = (specimen(1, 1240.0, "hottest"), specimen(2, 40.0, "cold", limits(0.03, 0.02, 0.05)))
+    counted = (specimen(1, 1240.0, "hottest"), specimen(2, 40.0, "cold", limits(0.03, 0.02, 0.05)))
+    specimens = tuple(msgspec.structs.replace(each, of="target 1") for each in counted)
     room.now["resection"] = msgspec.structs.replace(
         room.now["resection"], revision=4, removed=taken_out, specimens=specimens
     )

@@ -130,8 +130,6 @@ const SENTENCES: Record<Sentence, string> = {
     "тем временем действовал кто-то другой: посмотрите ещё раз и повторите, если это всё ещё верно",
   "the procedure of {} ({}) is not ended: end it first; a study of another patient, or of another name, is never loaded into it":
     "операция пациента {0} ({1}) не завершена: сначала завершите её; исследование другого пациента или с другим именем в неё не загружается",
-  "hot spots are confirmed at the step plan, not at {}: go back to it first":
-    "очаги подтверждают на этапе плана: сначала вернитесь к нему",
   "Position not trusted: {}": "Положению нельзя верить: {0}",
   "{} was missed by {} mm: the reference has slipped, register again":
     "промах по «{0}» на {1} мм: опорный маркер сместился, зарегистрируйте заново",
@@ -156,11 +154,7 @@ const SENTENCES: Record<Sentence, string> = {
     "точки лежат в {0} мм от кожи исследования: они отмечены на другом",
   "this study is the map at the step {}: go back to plan first":
     "это исследование служит картой на этапе «{0}»: сначала вернитесь к плану",
-  "targets are drawn at the step plan, not at {}: go back to it first":
-    "мишени рисуют на этапе плана: сначала вернитесь к нему",
   "there is no map in use to draw on": "нет карты, на которой рисовать",
-  "what was drawn is erased at the step plan, not at {}: go back to it first":
-    "нарисованное стирают на этапе плана: сначала вернитесь к нему",
   "nobody drew {}: a hot spot of the map is sorted out as neither":
     "{0} никто не рисовал: очаг карты отмечают как «ни то ни другое»",
   "that place lies outside of the study's images": "это место вне снимков исследования",
@@ -171,6 +165,13 @@ const SENTENCES: Record<Sentence, string> = {
   "the worklist has nobody of this ID and name today: ask it again":
     "в списке на сегодня нет никого с таким номером и именем: спросите снова",
   "the worklist gives no patient ID: have it corrected there": "в списке нет номера пациента: пусть его там исправят",
+  "{} at the step plan, not at {}: go back to it first": "{0} на этапе плана: сначала вернитесь к нему",
+  "hot spots are confirmed": "очаги подтверждают",
+  "targets are drawn": "мишени рисуют",
+  "what was drawn is erased": "нарисованное стирают",
+  "{} was taken out: give this one another name": "{0} уже удалён: дайте другое имя",
+  "the study is being read again by what was said of it: wait until it has been":
+    "исследование читается заново по сказанному о нём: подождите",
   "the map in use has no hot spot {}": "в используемой карте нет очага {0}",
   "{} cannot be confirmed ({}): mend it, or go on with a reason":
     "{0}: подтвердить нельзя ({1}): исправьте или продолжите с указанием причины",
