@@ -53,7 +53,7 @@ SAID = """
 """
 """All that the page says or has written on a canvas so far, in words or to a screen reader."""
 
-NO_WORDS = {"none", "normal", "Tc", "acquire", "tool", "verify", "radionav", "LPS", "RAS"}
+NO_WORDS = {"none", "normal", "Tc", "acquire", "register", "tool", "verify", "radionav", "LPS", "RAS"}
 """Of style sheets; the symbol of technetium; commands and axes, which are called so in any language."""
 
 
