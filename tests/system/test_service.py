@@ -147,10 +147,16 @@ def test_an_unplugged_probe_is_seen_and_comes_back(minute: Minute) -> None:
     display = minute.display
     live = display.until(is_live("gamma"))
     lost = display.until(lambda state: not is_live("gamma")(state), after_seq=live.seq)
+    back = display.until(is_live("gamma"), after_seq=lost.seq)
+    for _ in range(ATTEMPTS):  # a busy host may have stopped all of it for a moment before the cable was pulled
+        if back.server_monotonic_s - lost.server_monotonic_s > UNPLUGGED_S - NOTICED_WITHIN_S:
+            break
+        live = back
+        lost = display.until(lambda state: not is_live("gamma")(state), after_seq=live.seq)
+        back = display.until(is_live("gamma"), after_seq=lost.seq)
     called_live = (device(state, "gamma") for state in display.states if live.seq <= state.seq < lost.seq)
     assert max(each.age_s or 0.0 for each in called_live) < NOTICED_WITHIN_S
     assert device(lost, "gamma").detail
-    back = display.until(is_live("gamma"), after_seq=lost.seq)
     away_s = back.server_monotonic_s - lost.server_monotonic_s
     assert UNPLUGGED_S - NOTICED_WITHIN_S < away_s < UNPLUGGED_S + 10.0
     before, outage = live, [state for state in display.states if lost.seq <= state.seq < back.seq]
