@@ -11,17 +11,11 @@ from pathlib import Path
 import pytest
 
 from acquisition.apart import START_S, ProcessDied, run_apart
+from tests.acquisition.children import children
 
 MODULE = "tests.acquisition.echo"
 
 ROOT = Path(__file__).parents[2]
-
-
-def children(module: str) -> list[int]:
-    """Processes that run a module for this one; those that have ended have no command line."""
-    threads = Path("/proc/self/task").iterdir()
-    found = [child for thread in threads for child in (thread / "children").read_text().split()]
-    return [int(child) for child in found if module in Path(f"/proc/{child}/cmdline").read_text()]
 
 
 async def test_each_question_has_its_answer() -> None:

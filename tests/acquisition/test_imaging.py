@@ -13,7 +13,7 @@ from acquisition.imaging import Field, Imager, LiveImage
 from devices.clock import monotonic
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.observations import Observations
-from tests.acquisition.test_apart import children
+from tests.acquisition.children import children
 from tests.navigation.bench import BACKGROUND_CPS, SKIN, calibrated, sweep
 
 RESPONSE = replace(calibrated(np.random.default_rng(11))[0], background_cps=BACKGROUND_CPS)

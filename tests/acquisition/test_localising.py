@@ -32,8 +32,8 @@ from navigation.probe.response import Response
 from navigation.screening.sieve import Reason
 from navigation.tissue import HalfSpace
 from navigation.transforms import RigidTransform
+from tests.acquisition.children import children
 from tests.acquisition.received import hotspot
-from tests.acquisition.test_apart import children
 
 LOOKING_BACK = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
 """Columns left, up and ahead of a probe before the patient that looks to her back (+y), up to her head."""

@@ -16,6 +16,9 @@ import pytest_asyncio
 from acquisition.reading import ReaderDied, StudyMap, StudyReader
 from simulators.console.study import make_study
 from simulators.scene import sentinel_node_scene
+from tests.acquisition.children import children
+
+READER = "acquisition.reader"
 
 TAKEN_AT = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
@@ -75,28 +78,14 @@ async def ended(*tasks: asyncio.Task[StudyMap] | asyncio.Task[None]) -> None:
         ending = [task for task in asyncio.all_tasks() if task.get_name() == "end of acquisition.reader"]
         await asyncio.gather(*ending)
     assert all(isinstance(each, asyncio.CancelledError) for each in told)
-    assert children() == []
-
-
-def children() -> list[int]:
-    """Processes that we started and that have not been waited for."""
-    tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    named = " ".join(task.read_text() for task in tasks).split()
-    return [int(number) for number in named if b"acquisition.reader" in _read(f"/proc/{number}/cmdline")]
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return b""
+    assert children(READER) == []
 
 
 async def child_id(*, other_than: int = 0) -> int:
     """Wait for a reader's process and tell its id."""
     async with asyncio.timeout(60):
         while True:
-            for child in children():
+            for child in children(READER):
                 if child != other_than:
                     return child
             await asyncio.sleep(0)
