@@ -20,7 +20,7 @@ def _object(sop_class: str, study_uid: str, series_uid: str, modality: str) -> D
     written = Dataset()
     written.SOPClassUID, written.SOPInstanceUID = UID(sop_class), generate_uid()
     written.StudyInstanceUID, written.SeriesInstanceUID = study_uid, series_uid
-    written.FrameOfReferenceUID = f"{study_uid}.1"[:64]
+    written.FrameOfReferenceUID = generate_uid(entropy_srcs=[study_uid])
     written.PatientName, written.PatientID = "BENCH^INGEST", "BENCH-1"
     written.Modality, written.StudyDate, written.StudyTime = modality, "20260101", "101500"
     written.SamplesPerPixel, written.PhotometricInterpretation = 1, "MONOCHROME2"
