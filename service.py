@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 from uuid import uuid4
 
 import numpy as np
@@ -854,6 +854,13 @@ Seed = Annotated[int, typer.Option(help="With --simulate: seed of every draw.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Wait for no Enter: each step begins when it has been said.")]
 
 
+def _conclude(outcome: Outcome | ToolOutcome | RegisterOutcome | TimingOutcome, *, as_json: bool) -> NoReturn:
+    """Tell a program what came of it, and end: exit status 0 only where it passed."""
+    if as_json:
+        print(json.dumps(outcome.to_dict()))
+    raise typer.Exit(0 if outcome.passed else 1)
+
+
 @acquire.callback(invoke_without_command=True)
 def _acquire(
     context: typer.Context,
@@ -882,9 +889,7 @@ def _acquire(
             outcome = asyncio.run(_acquire_real(site, name))
     except (SiteFileError, ServiceError, CalibrationError, DeviceError, NavigationError) as exc:
         fail(str(exc))
-    if as_json:
-        print(json.dumps(outcome.to_dict()))
-    raise typer.Exit(0 if outcome.passed else 1)
+    _conclude(outcome, as_json=as_json)
 
 
 @acquire.command("tool")
@@ -902,9 +907,7 @@ def _acquire_tool(
     with _tracking(context, config, simulate=simulate) as site:
         work = _tool_simulated(site, fault, seed) if site.is_simulated else _tool_real(site.site, yes=yes)
         outcome = asyncio.run(work)
-    if as_json:
-        print(json.dumps(outcome.to_dict()))
-    raise typer.Exit(0 if outcome.passed else 1)
+    _conclude(outcome, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1002,9 +1005,7 @@ def _acquire_register(
                 seed=seed,
             )
         )
-    if as_json:
-        print(json.dumps(outcome.to_dict()))
-    raise typer.Exit(0 if outcome.passed else 1)
+    _conclude(outcome, as_json=as_json)
 
 
 @acquire.command("verify")
@@ -1034,9 +1035,7 @@ def _acquire_verify(
                 seed=seed,
             )
         )
-    if as_json:
-        print(json.dumps(outcome.to_dict()))
-    raise typer.Exit(0 if outcome.passed else 1)
+    _conclude(outcome, as_json=as_json)
 
 
 def _anatomy_in(folder: Path | None) -> Volume | None:
@@ -1126,9 +1125,7 @@ def _acquire_timing(
     """Find how late counts are behind poses; exit status 0 only if that is known well enough."""
     with _tracking(context, config, simulate=simulate) as tracking:
         outcome = asyncio.run(_timing(tracking, yes=yes, fault=fault, seed=seed))
-    if as_json:
-        print(json.dumps(outcome.to_dict()))
-    raise typer.Exit(0 if outcome.passed else 1)
+    _conclude(outcome, as_json=as_json)
 
 
 async def _timing(tracking: _TrackingSite, *, yes: bool, fault: HandFault | None, seed: int) -> TimingOutcome:
