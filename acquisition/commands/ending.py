@@ -1,20 +1,44 @@
-"""What all commands share: the option that names the site file, one sentence at a failed end, and the log."""
+"""What all commands share: their options, one sentence at a failed end, the exit status, and the log."""
 
+import json
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeAlias
+from typing import Annotated, Any, NoReturn, Protocol, TypeAlias
 
 import structlog
 import typer
 
 SiteFile: TypeAlias = Annotated[Path | None, typer.Option("--config", help="The site file (TOML).")]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON line.")]
+Seed: TypeAlias = Annotated[int, typer.Option(help="With --simulate: seed of every draw.")]
+Yes: TypeAlias = Annotated[
+    bool, typer.Option("--yes", help="Wait for no Enter: each step begins when it has been said.")
+]
+
+
+class Concluded(Protocol):
+    """What a measuring command came to."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything that was measured is as it must be."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as JSON can hold it."""
 
 
 def fail(sentence: str) -> NoReturn:
     """End a command with exit status 2 and a sentence on standard error."""
     sys.stderr.write(f"{sentence}\n")
     raise typer.Exit(2)
+
+
+def conclude(outcome: Concluded, *, as_json: bool) -> NoReturn:
+    """Tell a program what came of a command, and end: exit status 0 only where it passed."""
+    if as_json:
+        sys.stdout.write(f"{json.dumps(outcome.to_dict())}\n")
+    raise typer.Exit(0 if outcome.passed else 1)
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:

@@ -1,0 +1,88 @@
+"""The morning's check of a probe, real or simulated."""
+
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from acquisition.command import Outcome, run_morning
+from acquisition.quality.settings import CheckSource, MorningSettings
+from acquisition.quality.technologist import Unattended
+from acquisition.quality.terminal import Keyboard, Terminal
+from composition.errors import ServiceError
+from composition.instruments import probe_in_hand
+from composition.named import Workplace
+from composition.simulated import simulated_calibration
+from config.nuclides import load_nuclides
+from config.settings import Site
+from devices.clock import monotonic
+from simulators.bench import BenchFault
+from simulators.bench_room import POLL_INTERVAL_S, open_bench
+
+
+async def check_probe(place: Workplace, probe: str | None, *, fault: BenchFault | None, seed: int) -> Outcome:
+    """Run the morning's check of a probe, by its name or else of the one that navigates.
+
+    Raises
+    ------
+    ServiceError
+        Where the site file does not say what this needs.
+
+    """
+    name = _named_probe(place.site, probe)
+    if place.is_simulated:
+        return await _check_simulated(place.site, name, fault=fault, rng=np.random.default_rng(seed))
+    return await _check_real(place.site, name)
+
+
+def _named_probe(site: Site, name: str | None) -> str:
+    if name is not None and name not in site.probes:
+        raise ServiceError(f"--probe {name}: the site file has {', '.join(site.probes)}")
+    return name or probe_in_hand(site)
+
+
+def _morning_settings(site: Site) -> MorningSettings:
+    if site.acquire is None:
+        raise ServiceError("the site file has no [acquire]: say which check source and which limits hold here")
+    return site.acquire
+
+
+async def _check_real(site: Site, name: str) -> Outcome:
+    calibration = site.probes[name].response
+    if calibration is None:
+        raise ServiceError(f"probes.{name}.response must name the calibration file to write")
+    console = Console(stderr=True)
+    terminal = Terminal(console, Keyboard(sys.stdin.fileno()), now=lambda: datetime.now(tz=UTC))
+    return await run_morning(
+        probe=name,
+        device=site.probes[name],
+        technologist=terminal,
+        settings=_morning_settings(site),
+        nuclides=load_nuclides(),
+        calibration=calibration,
+        console=console,
+    )
+
+
+async def _check_simulated(
+    site: Site, name: str, *, fault: BenchFault | None, rng: np.random.Generator
+) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="radionav-") as folder:
+        async with open_bench(Path(folder), rng=rng, clock=monotonic, fault=fault) as room:
+            at_pace = {"port": room.port, "interval_s": POLL_INTERVAL_S}
+            check_source = CheckSource.model_validate(room.bench.label())
+            return await run_morning(
+                probe=name,
+                device=site.probes[name].model_copy(update=at_pace),
+                technologist=Unattended(room.bench),
+                settings=_morning_settings(site).model_copy(update={"check_source": check_source}),
+                nuclides=load_nuclides(),
+                calibration=simulated_calibration(name),
+                console=Console(stderr=True),
+                clock=room.clock,
+                wall_time=room.clock.wall_time,
+                is_simulated=True,
+            )

@@ -1,0 +1,328 @@
+"""One operating room: what comes in, what is believed, what is shown, joined as the site file says."""
+
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from acquisition.archive import ArchivedStudy, StudyArchive
+from acquisition.board import Board
+from acquisition.imaging import Imager
+from acquisition.intake import Intake
+from acquisition.localising import Localiser
+from acquisition.mapping import Decided, MapInUse, share_left
+from acquisition.reading import StudyMap, StudyReader
+from acquisition.recording import Recorder
+from acquisition.resection.resection import Resection
+from acquisition.session.checklist import Equipment
+from acquisition.session.frames import confirmed_frames
+from acquisition.session.journal import Journal
+from acquisition.session.reception import Reception
+from acquisition.session.session import Session
+from acquisition.session.worklist import ask_worklists
+from acquisition.studies import Knowledge
+from acquisition.synchronise import SeenTip, TipChain
+from acquisition.tracking.budget import Budgeting
+from acquisition.tracking.joining import Joining
+from composition.instruments import (
+    load_response,
+    probe_in_hand,
+    registration_error,
+    shown_devices,
+    timing_of,
+    tip_chain,
+    tip_of,
+)
+from config.nuclides import load_nuclides
+from config.settings import Site
+from devices.clock import monotonic
+from devices.dicom.study import ReceivedStudy
+from devices.igtl_server import IgtlServer
+from devices.mqtt import MqttPublisher
+from devices.readings import DeviceHealth
+from display.app import Exhibits
+from display.composer import Composer
+from display.key_messages import KeyState
+from display.messages import State
+from display.metrics import RoomCollector
+from display.procedure_states import ProcedureView
+from display.sharing import share
+from display.stage import Signboard, Stage
+from navigation.error_budget import ErrorBudget
+from navigation.estimation.estimate import Posterior
+from navigation.observations import Observations
+from navigation.registration_error import RegistrationError
+
+
+class Room:
+    """Everything that serves one operating room: what comes in, what is believed, what is shown."""
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        is_simulated: bool,
+        recorder: Recorder,
+        journal: Journal,
+        followed_by: IgtlServer | None,
+        rng: np.random.Generator,
+    ) -> None:
+        self._site = site
+        self._recorder = recorder
+        self.followed_by = followed_by
+        self._calibration = load_response(site, is_simulated=is_simulated)
+        response = self._calibration.response if self._calibration else None
+        self._timing = timing_of(site, is_simulated=is_simulated)
+        nuclide, session_id = load_nuclides()[site.nuclide], uuid4().hex
+        self._localiser = Localiser(clock=monotonic, on_accepted=self._follow)
+        self._imager = Imager(clock=monotonic)
+        self._reader = StudyReader()
+        self.board = Board()
+        map_in_use = MapInUse(
+            self._localiser,
+            self._imager,
+            response=response,
+            nuclide=nuclide,
+            show=self._show,
+            wall_time=lambda: datetime.now(tz=UTC),
+        )
+        self._resection = Resection(
+            self._localiser,
+            probe=probe_in_hand(site),
+            response=response,
+            half_life_s=nuclide.half_life_s,
+            take_out=map_in_use.take_out,
+            record=self._record_resection,
+            clock=monotonic,
+        )
+        self._session = Session(
+            journal,
+            resection=self._resection,
+            localiser=self._localiser,
+            equipment=self._equipment,
+            response=response,
+            half_life_s=nuclide.half_life_s,
+            share_left=lambda archived: share_left(archived.study, nuclide, datetime.now(tz=UTC)),
+            sort=map_in_use.sort,
+            clock=monotonic,
+            now=lambda: datetime.now(tz=UTC),
+        )
+        self._journal = journal
+        self._session.note("started", {"session_id": session_id, "simulated": is_simulated})
+        procedure = self._session.procedure
+        if procedure.number:
+            taken_out = self._session.resume()
+            map_in_use.resume(
+                Decided(
+                    study_uid=procedure.study_uid,
+                    taken_out=taken_out,
+                    sorts=procedure.sorts,
+                    drawn=tuple(procedure.drawn.values()),
+                )
+            )
+        archive = StudyArchive(
+            patient_id=procedure.patient_id or site.procedure.patient_id,
+            patient_name=procedure.patient_name,
+            awaited=procedure.study_uid or None,
+            read=self._read_study,
+            on_use=map_in_use.use,
+        )
+        self.intake = Intake(
+            board=self.board,
+            recorder=recorder,
+            localiser=self._localiser,
+            archive=archive,
+            resection=self._resection,
+            on_health=self._tell,
+            on_pose=self._share_tip,
+            clock=monotonic,
+            jitter=rng.random,
+        )
+        if site.navigation is not None:
+            self.intake.navigate(
+                site.navigation.probe,
+                site.navigation.tracker,
+                tip_chain(site, site.navigation, is_simulated=is_simulated),
+                longest_gap_s=site.navigation.longest_gap_s,
+                calibrated=self._calibration.provenance.identity if self._calibration else "",
+                delay_s=self._timing.delay_s if self._timing else 0.0,
+            )
+        self._joining = self._join(site, map_in_use, archive, is_simulated=is_simulated)
+        signboard = Signboard(
+            site=site.site.name,
+            room=site.site.room,
+            session_id=session_id,
+            simulated=is_simulated,
+            stale_after_s=site.display.stale_after_s,
+            language=site.display.language,
+            keys=tuple(KeyState(key=key, act=act) for key, act in site.display.keys.items()),
+        )
+        composer = Composer(
+            board=self.board,
+            localiser=self._localiser,
+            synchroniser=self.intake.synchroniser,
+            archive=archive,
+            devices=shown_devices(site),
+            probe=probe_in_hand(site),
+            resection=self._resection,
+            procedure=ProcedureView(self._session),
+            response=response,
+            registration=self._registration_error,
+            budget=self._budgeting(site, is_simulated=is_simulated),
+            stranger=self.intake.stranger,
+            integration_s=site.display.integration_s,
+            session_id=signboard.session_id,
+            simulated=is_simulated,
+        )
+        synchroniser = self.intake.synchroniser
+        self.reception = Reception(
+            self._session,
+            archive,
+            ask=partial(ask_worklists, site.dicom),
+            now=lambda: datetime.now(tz=UTC),
+        )
+        self._stage = Stage(
+            signboard,
+            board=self.board,
+            archive=archive,
+            composer=composer,
+            imager=self._imager,
+            resection=self._resection,
+            session=self._session,
+            reception=self.reception,
+            journal=journal,
+            advance=lambda now_s: synchroniser.advance(now_s=now_s) if synchroniser else None,
+            publisher=MqttPublisher(site.mqtt, on_health=self._tell, jitter=rng.random) if site.mqtt else None,
+            on_state=self._share_state,
+            clock=monotonic,
+        )
+
+    @property
+    def posterior(self) -> Posterior | None:
+        """What is believed now; None before the first count with a map."""
+        return self._localiser.newest.posterior if self._localiser.newest else None
+
+    def exhibits(self) -> Exhibits:
+        """Name what the display's server shows."""
+        return self._stage.exhibits()
+
+    def collector(self) -> RoomCollector:
+        """Give what reads the room's figures for Prometheus."""
+        return RoomCollector(
+            board=self.board,
+            localiser=self._localiser,
+            hub=self._stage.exhibits().hub,
+            figures=lambda: self.intake.running_node.figures if self.intake.running_node else None,
+            clock=monotonic,
+        )
+
+    def jobs(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        """Name everything that runs for ever."""
+        yield from self.intake.jobs(probes=self._site.probes, trackers=self._site.trackers, node=self._site.dicom)
+        yield "reader", self._reader.run()
+        yield "live image", self._imager.run()
+        if self._joining is not None:
+            yield "what joins tip and patient", self._joining.run()
+        if self.followed_by is not None:
+            yield "openigtlink", self.followed_by.run()
+        yield from self._stage.jobs()
+
+    def _join(
+        self, site: Site, map_in_use: MapInUse, archive: StudyArchive, *, is_simulated: bool
+    ) -> Joining | None:
+        synchroniser, navigation = self.intake.synchroniser, site.navigation
+        if synchroniser is None or navigation is None:
+            return None
+        return Joining(
+            synchroniser,
+            tip=tip_of(site, navigation, is_simulated=is_simulated),
+            settings=navigation.registration,
+            error=registration_error(site),
+            is_simulated=is_simulated,
+            patient_id=lambda: archive.in_use.study.patient_id if archive.in_use else "",
+            space_uid=lambda: archive.in_use.study.frame_of_reference_uid if archive.in_use else "",
+            skin=lambda: archive.in_use.map.skin if archive.in_use else None,
+            note=self._session.note,
+            on_registered=map_in_use.begin_anew,
+            now=lambda: datetime.now(tz=UTC),
+        )
+
+    def _registration_error(self) -> RegistrationError | None:
+        return self._joining.error if self._joining else None
+
+    def _budgeting(self, site: Site, *, is_simulated: bool) -> Callable[[SeenTip, TipChain], ErrorBudget] | None:
+        navigation = site.navigation
+        if navigation is None:
+            return None
+        tip = tip_of(site, navigation, is_simulated=is_simulated)
+        measured = {"delay_sigma_s": self._timing.sigma_s} if self._timing else {}
+        return Budgeting(
+            navigation.accuracy.model_copy(update=measured),
+            tip_covariance_mm2=tip.covariance_mm2 if tip else None,
+            registration=self._registration_error,
+        ).of
+
+    def _follow(self, accepted: Observations, posterior: Posterior) -> None:
+        """Hand on what the estimate accepted."""
+        self._imager.take(accepted, posterior)
+        self._resection.take(accepted, posterior)
+
+    async def _read_study(self, received: ReceivedStudy) -> StudyMap:
+        """Read a study with what the site and persons know of it."""
+        same_frames = confirmed_frames(self._journal, received.study_uid)
+        knowledge = Knowledge(calibrations=self._site.spect, same_frames=same_frames)
+        return await self._reader.read(received.objects, knowledge)
+
+    def _share_tip(self) -> None:
+        synchroniser = self.intake.synchroniser
+        if self.followed_by is not None and synchroniser is not None:
+            seen = synchroniser.newest_tip()
+            self.followed_by.send_tip(
+                seen.patient_from_tip if seen and not seen.doubt else None,
+                seen.taken_at_s if seen else monotonic(),
+            )
+
+    def _share_state(self, state: State) -> None:
+        if self.followed_by is not None:
+            share(state, self.followed_by)
+
+    async def _show(self, archived: ArchivedStudy | None) -> None:
+        if archived is not None:
+            self._resection.serve(archived.study.patient_id)
+        if self._joining is not None:
+            self._joining.reconsider()  # the former patient's registration is none of hers
+        await self._session.use(archived)
+        await self._stage.show(archived)
+
+    def _tell(self, health: DeviceHealth) -> None:
+        former = self.board.health.get(health.device)
+        self.board.link(health)
+        self._stage.tell(health)
+        if former is None or former.state is not health.state:
+            told = {"device": health.device, "state": health.state.value, "detail": health.detail}
+            self._session.note("alert", told)
+
+    def _record_resection(self, at_s: float, event: Mapping[str, Any]) -> None:
+        self._recorder.resection(at_s, event)
+        self._session.record(at_s, event)
+
+    def _equipment(self) -> Equipment:
+        site, synchroniser = self._site, self.intake.synchroniser
+        probe = probe_in_hand(site)
+        tracker = site.navigation.tracker if site.navigation else ""
+        seen = synchroniser.newest_tip() if synchroniser else None
+        chain = synchroniser.chain if synchroniser else None
+        return Equipment(
+            nuclide=site.nuclide,
+            window_kev=site.window_kev(probe),
+            calibration=self._calibration,
+            stranger=self.intake.stranger(),
+            probe=self.board.health.get(probe),
+            tracker=self.board.health.get(tracker),
+            tracker_error_mm=seen.error_mm if seen else None,
+            is_registered=bool(chain and chain.patient_from_reference),
+            doubt=(chain.tip_doubt or chain.registration_doubt) if chain else "",
+        )

@@ -1,0 +1,108 @@
+"""The room on simulated devices: only ports and folders differ from a real one."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from composition.instruments import probe_in_hand
+from composition.room import Room
+from composition.running import announce, run_room, stop_on_signals
+from composition.simulated import simulated_calibration, simulated_registration, simulated_tip
+from config.settings import Site
+from devices.clock import monotonic
+from display.summary import sum_up
+from navigation.estimation.estimate import TargetEstimate
+from simulators.happenings import Excision, Unplugging
+from simulators.scene import Scene
+from simulators.theatre import DESCRIPTION, Theatre, open_theatre
+from simulators.truth import compare
+
+
+def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
+    """Fill in where the simulated devices are; nothing else changes."""
+    probes = {
+        name: probe.model_copy(update={"port": theatre.ports[name].url}) for name, probe in site.probes.items()
+    }
+    for name, probe in probes.items():
+        if simulated_calibration(name).exists():
+            probes[name] = probe.model_copy(update={"response": simulated_calibration(name)})
+    navigation, tip, registration = site.navigation, simulated_tip(), simulated_registration()
+    if navigation is not None and tip.file.exists():
+        navigation = navigation.model_copy(update={"tip": tip})
+    if navigation is not None and registration.file.exists():
+        navigation = navigation.model_copy(update={"registration": registration})
+    place = {"host": theatre.tracker.host, "port": theatre.tracker.port}
+    trackers = {name: tracker.model_copy(update=place) for name, tracker in site.trackers.items()}
+    dicom = site.dicom and site.dicom.model_copy(update={"folder": folder / "studies"})
+    procedure = site.procedure.model_copy(update={"database": folder / "procedures.sqlite"})
+    update = {
+        "probes": probes,
+        "trackers": trackers,
+        "navigation": navigation,
+        "dicom": dicom,
+        "procedure": procedure,
+        "recordings": folder / "recordings",
+    }
+    return site.model_copy(update=update)
+
+
+async def serve_simulated(
+    site: Site,
+    scene: Scene,
+    happenings: Sequence[Unplugging | Excision],
+    *,
+    keep: Path | None,
+    seconds: float | None,
+    seed: int,
+) -> dict[str, Any]:
+    """Serve the simulated room until a signal or the end of the time; give its summary, with the truth beside it.
+
+    Raises
+    ------
+    ServiceError
+        Where it cannot start.
+
+    """
+    stop, rng = stop_on_signals(seconds), np.random.default_rng(seed)
+    with tempfile.TemporaryDirectory(prefix="radionav-") as named:
+        folder = Path(named)
+        async with open_theatre(scene, folder, rng=rng, clock=monotonic) as theatre:
+
+            async def on_ready(room: Room, address: str) -> None:
+                for line in DESCRIPTION:
+                    print(line, file=sys.stderr)
+                written = simulated_calibration(probe_in_hand(site))
+                for path in (written, simulated_tip().file, simulated_registration().file):
+                    if path.exists():
+                        print(f"SIMULATED calibration: {path}, written by acquire", file=sys.stderr)
+                await announce(room, address)
+                node = await room.intake.node
+                await theatre.send_study(node.host, node.port, called_ae="RADIONAV")
+                await asyncio.gather(*(each.happen(theatre) for each in happenings))
+
+            room = await run_room(
+                _connect(site, theatre, keep or folder),
+                is_simulated=True,
+                stop=stop,
+                rng=rng,
+                on_ready=on_ready,
+            )
+    return sum_up(room.board.tally, room.posterior, judge=lambda target: _judge(target, scene))
+
+
+def _judge(target: TargetEstimate, scene: Scene) -> dict[str, Any]:
+    """Say how far a target is from the truth, which only a simulation knows."""
+    if not target.is_localisable:
+        return {"error_mm": None, "in_region": None}
+    miss = compare(
+        scene,
+        centre_mm=target.centre_mm,
+        semi_axes_mm=target.region_semi_axes_mm,
+        axes=target.region_axes,
+    )
+    return {"error_mm": round(miss.error_mm, 2), "in_region": miss.is_in_region}

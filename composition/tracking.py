@@ -1,0 +1,210 @@
+"""What is measured before a tracker, by hand or by a simulated hand: tip and axis, registration, delay."""
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from acquisition.quality.terminal import Keyboard, Terminal
+from acquisition.studies import read_studies
+from acquisition.tracking.following import Camera
+from acquisition.tracking.landmark_plan import LandmarkPlan, PlanUnusable, read_plan
+from acquisition.tracking.operator import AtTerminal, Operator, Rigged, Unasked
+from acquisition.tracking.register import Hand as RegisteringHand
+from acquisition.tracking.register import RegisterOutcome
+from acquisition.tracking.timing import SweptProbe, TimingOutcome, run_timing
+from acquisition.tracking.tool import ToolOutcome, run_tool
+from composition.errors import ServiceError
+from composition.instruments import load_response, probe_in_hand, tip_chain, tip_of
+from composition.named import Workplace
+from composition.simulated import simulated_registration, simulated_timing, simulated_tip
+from config.settings import Site
+from devices.clock import monotonic
+from navigation.volume import Volume
+from simulators.theatre import TOOL_FROM_TIP
+from simulators.tool_bench import HandFault, ToolBench, open_tool_bench, write_markups
+
+
+def _camera(site: Site) -> Camera:
+    navigation = site.navigation
+    if navigation is None:
+        raise ServiceError("the site file has no [navigation]: say which tracker sees which probe")
+    return Camera(
+        name=navigation.tracker,
+        device=site.trackers[navigation.tracker],
+        tool=site.probes[navigation.probe].tool or "",
+        reference=navigation.reference_tool,
+        clock=monotonic,
+    )
+
+
+def _operator(console: Console, *, yes: bool) -> Operator:
+    if yes:
+        return Unasked(console)
+    return AtTerminal(Terminal(console, Keyboard(sys.stdin.fileno()), now=lambda: datetime.now(tz=UTC)))
+
+
+@contextlib.asynccontextmanager
+async def _at_bench(
+    place: Workplace, camera: Camera, fault: HandFault | None, seed: int
+) -> AsyncIterator[tuple[ToolBench, Camera]]:
+    """Open the simulated bench with its hand, and turn the camera to its tracker."""
+    with tempfile.TemporaryDirectory(prefix="radionav-") as folder:
+        rng = np.random.default_rng(seed)
+        async with open_tool_bench(Path(folder), rng=rng, clock=monotonic, fault=fault) as bench:
+            at = {"host": bench.tracker.host, "port": bench.tracker.port}
+            yield bench, replace(camera, device=place.site.trackers[camera.name].model_copy(update=at))
+
+
+async def find_tip(place: Workplace, *, yes: bool, fault: HandFault | None, seed: int) -> ToolOutcome:
+    """Find where the tip is on its marker, and which way it looks.
+
+    Raises
+    ------
+    ServiceError
+        Where the site file does not say what this needs.
+
+    """
+    camera, console = replace(_camera(place.site), reference=None), Console(stderr=True)
+    navigation = place.site.navigation
+    if place.is_simulated:
+        async with _at_bench(place, camera, fault, seed) as (bench, turned):
+            return await run_tool(
+                camera=turned,
+                operator=Rigged(bench.hand),
+                settings=simulated_tip(),
+                console=console,
+                is_simulated=True,
+            )
+    if navigation is None or navigation.tip is None:
+        raise ServiceError(
+            "the site file has no [navigation.tip]: name the file that the tip's calibration goes to"
+        )
+    return await run_tool(
+        camera=camera, operator=_operator(console, yes=yes), settings=navigation.tip, console=console
+    )
+
+
+def anatomy_in(folder: Path | None) -> Volume | None:
+    """Read the one CT in a folder, if a folder is given."""
+    if folder is None:
+        return None
+    cts = [study.anatomy for study in read_studies(sorted(folder.rglob("*"))) if study.anatomy is not None]
+    if len(cts) != 1:
+        raise ServiceError(f"--ct {folder}: holds {len(cts)} studies with a CT that can be used, wanted one")
+    return cts[0]
+
+
+async def register(
+    place: Workplace,
+    run: Callable[..., Coroutine[Any, Any, RegisterOutcome]],
+    *,
+    landmarks: Path | None,
+    frame_of_reference_uid: str,
+    patient_id: str | None,
+    yes: bool,
+    fault: HandFault | None,
+    seed: int,
+) -> RegisterOutcome:
+    """Register the patient, or verify how she is registered, as ``run`` does.
+
+    Raises
+    ------
+    ServiceError
+        Where the site file does not say what this needs, or the tip is in doubt.
+
+    """
+    site, console = place.site, Console(stderr=True)
+    camera, navigation = _camera(site), site.navigation
+    if place.is_simulated:
+        tool_from_tip, tip, serial, settings = TOOL_FROM_TIP, None, "", simulated_registration()
+    elif navigation is None or navigation.registration is None:
+        raise ServiceError("the site file has no [navigation.registration]: name the file that it goes to")
+    else:
+        chain = tip_chain(site, navigation, is_simulated=False)
+        if chain.tip_doubt:
+            raise ServiceError(chain.tip_doubt)
+        tool_from_tip, settings = chain.tool_from_tip, navigation.registration
+        tip = tip_of(site, navigation, is_simulated=False)
+        serial = navigation.tip.serial if navigation.tip else ""
+    patient = patient_id or site.procedure.patient_id
+    async with contextlib.AsyncExitStack() as stack:
+        operator: Operator
+        if not place.is_simulated:
+            operator = _operator(console, yes=yes)
+        else:
+            bench, camera = await stack.enter_async_context(_at_bench(place, camera, fault, seed))
+            operator = Rigged(bench.hand)
+        plan = _landmark_plan(landmarks, is_simulated=place.is_simulated)
+        hand = RegisteringHand(
+            camera=camera,
+            tool_from_tip=tool_from_tip,
+            serial=serial,
+            operator=operator,
+            patient_id=patient or "",
+            tip_calibrated_at=tip.calibrated_at if tip else None,
+            frame_of_reference_uid=frame_of_reference_uid,
+            is_simulated=place.is_simulated,
+        )
+        return await run(hand=hand, plan=plan, settings=settings, console=console)
+
+
+def _landmark_plan(path: Path | None, *, is_simulated: bool) -> LandmarkPlan:
+    try:
+        if path is not None:
+            return read_plan(path)
+        if not is_simulated:
+            raise ServiceError("give --landmarks FILE.mrk.json: points that were marked in the study in 3D Slicer")
+        with tempfile.TemporaryDirectory(prefix="radionav-") as folder:
+            written = Path(folder) / "landmarks.mrk.json"
+            write_markups(written)
+            return read_plan(written)
+    except PlanUnusable as exc:
+        raise ServiceError(str(exc)) from exc
+
+
+async def find_delay(place: Workplace, *, yes: bool, fault: HandFault | None, seed: int) -> TimingOutcome:
+    """Find how late counts are behind poses.
+
+    Raises
+    ------
+    ServiceError
+        Where the site file does not say what this needs.
+
+    """
+    site, console = place.site, Console(stderr=True)
+    camera, name = replace(_camera(site), reference=None), probe_in_hand(site)
+    navigation, calibration = site.navigation, load_response(site, is_simulated=place.is_simulated)
+    if navigation is None or calibration is None:
+        raise ServiceError(f"probes.{name}.response names no calibration: run acquire first")
+    chain = tip_chain(site, navigation, is_simulated=place.is_simulated)
+    probe = SweptProbe(
+        name=name, device=site.probes[name], response=calibration.response, tool_from_tip=chain.tool_from_tip
+    )
+    if place.is_simulated:
+        async with _at_bench(place, camera, fault, seed) as (bench, turned):
+            at_port = site.probes[name].model_copy(update={"port": bench.probe})
+            return await run_timing(
+                camera=turned,
+                probe=replace(probe, device=at_port),
+                operator=Rigged(bench.hand),
+                settings=simulated_timing(),
+                console=console,
+                is_simulated=True,
+            )
+    if navigation.timing is None:
+        raise ServiceError("the site file has no [navigation.timing]: name the file that the delay goes to")
+    return await run_timing(
+        camera=camera,
+        probe=probe,
+        operator=_operator(console, yes=yes),
+        settings=navigation.timing,
+        console=console,
+    )
