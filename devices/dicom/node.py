@@ -117,7 +117,7 @@ async def serve(
             desk = CommitmentDesk(provider, settings.folder, disk=disk, timing=settings.timing, clock=clock)
             crew = Crew(
                 foreman,
-                size=settings.workers,
+                size=settings.crew_size,
                 notify=reporter.take,
                 short_of=_tell_missing,
                 clock=clock,

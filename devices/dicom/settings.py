@@ -1,5 +1,6 @@
 """What the site file says of the DICOM storage node."""
 
+import os
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
@@ -12,6 +13,9 @@ from devices.dicom.upper_layer.timing import Timing
 
 ANY = "*"
 """In ``allowed_ae_titles``: every calling AE title is accepted. Meant for a simulated site."""
+
+MOST_BY_DEFAULT = 4
+"""Workers of a node whose site file names no number."""
 
 EVERYWHERE: tuple[IPv4Network | IPv6Network, ...] = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
 
@@ -242,11 +246,12 @@ class NodeSettings(Section):
     )
     tls: TlsSettings | None = Field(default=None, description="TLS beside plain DICOM. None: off.")
     web: WebSettings | None = Field(default=None, description="DICOMweb beside DICOM. None: off.")
-    workers: int = Field(
-        default=4,
+    workers: int | None = Field(
+        default=None,
         ge=0,
         le=64,
-        description="Processes that associations are spread over; 0 for the node's own only.",
+        description="Processes that associations are spread over; 0 for the node's own only. "
+        "None: one a core, 4 at most.",
     )
     quiet_s: float = Field(
         default=1.0,
@@ -302,6 +307,11 @@ class NodeSettings(Section):
             idle_s=self.idle_time_s,
             total_s=self.total_time_s,
         )
+
+    @property
+    def crew_size(self) -> int:
+        """How many workers there are: more than there are cores take memory and gain nothing."""
+        return min(os.cpu_count() or 1, MOST_BY_DEFAULT) if self.workers is None else self.workers
 
     @property
     def is_open(self) -> bool:

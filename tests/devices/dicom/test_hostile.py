@@ -62,7 +62,7 @@ def workers(node: StorageNode) -> list[int]:
     return children(foreman)
 
 
-async def is_staffed(node: StorageNode, number: int = 4) -> None:
+async def is_staffed(node: StorageNode, number: int) -> None:
     """Wait until so many workers are there: they are forked when the node listens already."""
     async with asyncio.timeout(20):
         while len(workers(node)) != number:  # noqa: ASYNC110 - another process forks them
@@ -203,8 +203,9 @@ async def test_silence(settings: Any, thing: Any, console: Any) -> None:
 
 async def test_five_hundred_silent_connections(settings: Any, thing: Any, console: Any) -> None:
     """From many addresses at once they make room for whoever speaks, and take little memory."""
-    async with run_node(settings()) as node:
-        await is_staffed(node)
+    chosen = settings()
+    async with run_node(chosen) as node:
+        await is_staffed(node, chosen.crew_size)
         before_kb = resident_kb(node)
         silent = [
             await asyncio.open_connection("127.0.0.1", node.port, local_addr=(f"127.0.{number % 100}.9", 0))
