@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, TypeAlias
 
-from devices.dicom.clients.association import PeerFailed
+from devices.dicom.clients.association import Hangup, PeerFailed
 from devices.dicom.clients.worklist import ScheduledStep, find_scheduled
 from devices.dicom.settings import NodeSettings, Peer, Role
 
@@ -37,15 +37,26 @@ AskWorklists: TypeAlias = Callable[[date], Awaitable[Schedule]]
 
 
 async def ask_worklists(node: NodeSettings | None, on: date) -> Schedule:
-    """Ask every worklist of the site file what is scheduled on a day; one that fails costs its own entries."""
+    """Ask every worklist of the site file what is scheduled on a day; one that fails costs its own entries.
+
+    Where whoever asks is cancelled the calls are ended, so that a worklist that hangs holds up nobody.
+    """
     peers = [peer for peer in node.peers if Role.WORKLIST in peer.roles] if node else []
     if node is None or not peers:
         return Schedule(troubles=(NO_WORKLIST,))
-    asked = [asyncio.to_thread(_ask, peer, node.ae_title, on) for peer in peers]
-    return _joined(await asyncio.gather(*asked))
+    hangups = [Hangup() for _ in peers]
+    asked = [
+        asyncio.to_thread(_ask, *each, calling_ae=node.ae_title, on=on)
+        for each in zip(peers, hangups, strict=True)
+    ]
+    try:
+        return _joined(await asyncio.gather(*asked))
+    finally:
+        for hangup in hangups:
+            hangup.hang_up()
 
 
-def _ask(peer: Peer, calling_ae: str, on: date) -> Schedule:
+def _ask(peer: Peer, hangup: Hangup, *, calling_ae: str, on: date) -> Schedule:
     hurried = peer.model_copy(
         update={
             "connect_time_s": min(peer.connect_time_s, CONNECT_S),
@@ -53,7 +64,7 @@ def _ask(peer: Peer, calling_ae: str, on: date) -> Schedule:
         }
     )
     try:
-        found = find_scheduled(hurried, calling_ae=calling_ae, on=on)
+        found = find_scheduled(hurried, calling_ae=calling_ae, on=on, hangup=hangup)
     except PeerFailed as exc:
         return Schedule(troubles=(str(exc),))
     troubles = [f"{peer.name}: an entry was left out: {reason}" for reason in found.unreadable]

@@ -2,8 +2,9 @@
 
 import socket
 import ssl
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, TypeAlias
 
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -42,6 +43,30 @@ class PeerFailed(Exception):
     def __init__(self, peer: Peer, sentence: str) -> None:
         super().__init__(f"{peer.name} ({peer.ae_title} at {peer.host}:{peer.port}): {sentence}")
         self.peer = peer
+
+
+class Hangup:
+    """Lets another thread end a call, whatever it waits for: it fails as if the peer had broken off."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: socket.socket | None = None
+        self._has_hung_up = False
+
+    def attach(self, connection: socket.socket) -> None:
+        """Note what the call stands on now; raises ``ConnectionAbortedError`` where it has been ended."""
+        with self._lock:
+            self._connection = connection
+            if self._has_hung_up:
+                raise ConnectionAbortedError("the call was ended here")
+
+    def hang_up(self) -> None:
+        """End it, now or as soon as it begins."""
+        with self._lock:
+            self._has_hung_up = True
+            if self._connection is not None:
+                with suppress(OSError):  # it is closed already
+                    self._connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Connected(AssociationSocket):
@@ -87,10 +112,11 @@ def associated(
     calling_ae: str,
     handlers: Handlers = (),
     roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+    hangup: Hangup | None = None,
 ) -> Iterator[Association]:
     """Open an association, release it on the way out, or abort it where an exception leaves.
 
-    Blocks: for a thread. Those that pynetdicom starts have ended when this returns.
+    Blocks: for a thread, which ``hangup`` frees. Those that pynetdicom starts have ended when this returns.
 
     Raises
     ------
@@ -104,7 +130,7 @@ def associated(
         if not answers:  # the others hold objects
             answers.append(event.pdu)
 
-    with _connect(peer) as connection:
+    with _connect(peer, hangup or Hangup()) as connection:
         entity = _Entity(calling_ae, connection)
         entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
         entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
@@ -141,17 +167,19 @@ def silence(association: Association) -> str:
     return "it has broken the association off: look at its log"
 
 
-def _connect(peer: Peer) -> socket.socket:
+def _connect(peer: Peer, hangup: Hangup) -> socket.socket:
     try:
-        connection = socket.create_connection((peer.host, peer.port), peer.connect_time_s)
+        connection = _dial(peer, hangup)
     except OSError as exc:
         sentence = f"nothing answers there ({exc.strerror or exc}): is it switched on, are address and port right?"
         raise PeerFailed(peer, sentence) from exc
     try:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if peer.tls is not None:
-            context = client_context(peer.tls)
-            connection = context.wrap_socket(connection, server_hostname=peer.tls.server_name or peer.host)
+            context, name = client_context(peer.tls), peer.tls.server_name or peer.host
+            connection = context.wrap_socket(connection, server_hostname=name, do_handshake_on_connect=False)
+            hangup.attach(connection)
+            connection.do_handshake()
     except OSError as exc:
         connection.close()
         if not isinstance(exc, ssl.SSLError | ConnectionError | TimeoutError):
@@ -159,6 +187,23 @@ def _connect(peer: Peer) -> socket.socket:
         sentence = f"no TLS: {exc}: is this its port for TLS, and are the certificates right?"
         raise PeerFailed(peer, sentence) from exc
     return connection
+
+
+def _dial(peer: Peer, hangup: Hangup) -> socket.socket:
+    """Connect to the first of its addresses that answers; raises ``OSError`` where none does."""
+    failure = OSError(f"{peer.host} has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(peer.host, peer.port, type=socket.SOCK_STREAM):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.settimeout(peer.connect_time_s)
+            hangup.attach(connection)
+            connection.connect(address)
+        except OSError as exc:
+            connection.close()
+            failure = exc
+        else:
+            return connection
+    raise failure
 
 
 def _refusal(peer: Peer, answers: Sequence[PDU], calling_ae: str) -> PeerFailed:

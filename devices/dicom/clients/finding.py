@@ -11,7 +11,7 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 
 from devices.clock import monotonic
-from devices.dicom.clients.association import PLAIN, PeerFailed, associated, silence
+from devices.dicom.clients.association import PLAIN, Hangup, PeerFailed, associated, silence
 from devices.dicom.settings import Peer
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.identity import checked_uid
@@ -62,6 +62,7 @@ def find(
     calling_ae: str,
     limit: int,
     read: Callable[[Dataset], Item],
+    hangup: Hangup | None = None,
 ) -> Found[Item]:
     """Ask a peer, and read each answer; at the limit it is told to stop (C-CANCEL). Blocks: for a thread.
 
@@ -79,6 +80,8 @@ def find(
         The most answers that are taken.
     read
         Reads one answer; raises ``UnreadableAnswer``.
+    hangup
+        Ends it from another thread.
 
     Raises
     ------
@@ -88,7 +91,8 @@ def find(
     """
     # what is not ASCII in names that we ask for
     query.SpecificCharacterSet = "ISO_IR 192"
-    with associated(peer, [build_context(model, list(PLAIN))], calling_ae=calling_ae) as association:
+    contexts = [build_context(model, list(PLAIN))]
+    with associated(peer, contexts, calling_ae=calling_ae, hangup=hangup) as association:
         return _ask(association, peer, query, model=model, limit=limit, read=read)
 
 

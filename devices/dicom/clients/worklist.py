@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 from pynetdicom.sop_class import ModalityWorklistInformationFind  # type: ignore[attr-defined]
 
+from devices.dicom.clients.association import Hangup
 from devices.dicom.clients.finding import Found, UnreadableAnswer, day, days, find, text, value
 from devices.dicom.settings import Peer
 
@@ -60,8 +61,11 @@ def find_scheduled(
     station_ae: str = "",
     patient_id: str = "",
     limit: int = 200,
+    hangup: Hangup | None = None,
 ) -> Found[ScheduledStep]:
     """Ask which steps are scheduled on a day, for a station, for a patient; what is left away matches any.
+
+    Blocks: for a thread, which ``hangup`` frees.
 
     Raises
     ------
@@ -80,7 +84,7 @@ def find_scheduled(
     query.PatientID = patient_id
     query.ScheduledProcedureStepSequence = Items([step])
     model = ModalityWorklistInformationFind
-    return find(peer, query, model=model, calling_ae=calling_ae, limit=limit, read=_read)
+    return find(peer, query, model=model, calling_ae=calling_ae, limit=limit, read=_read, hangup=hangup)
 
 
 def _read(answer: Dataset) -> ScheduledStep:

@@ -1,14 +1,18 @@
 """Asking every worklist at once, each a real DICOM peer on loopback: one that fails costs its own entries."""
 
+import asyncio
+import socket
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydicom.sequence import Sequence as Items
 from pynetdicom import evt
 from pynetdicom.sop_class import ModalityWorklistInformationFind  # type: ignore[attr-defined]
 
+from acquisition.session import worklist
 from acquisition.session.worklist import NO_WORKLIST, ask_worklists
 from tests.acquisition.test_exchange import node, serving
 from tests.devices.dicom.clients.conftest import data_set
@@ -52,3 +56,19 @@ async def test_without_a_worklist_it_is_said_what_to_write(tmp_path: Path) -> No
     """No storage node, or no peer of that role."""
     for settings in (None, node(tmp_path, {"port": 1, "roles": ["archive"]})):
         assert (await ask_worklists(settings, ON)).troubles == (NO_WORKLIST,)
+
+
+async def test_who_no_longer_asks_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that ends while a worklist hangs: the call is ended, and its thread with it."""
+    monkeypatch.setattr(worklist, "CONNECT_S", 1000.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)  # noqa: FBT003 - the standard library
+        peer = {"roles": ["worklist"], "port": listener.getsockname()[1], "connect_time_s": 60}
+        asking = asyncio.create_task(ask_worklists(node(tmp_path, peer), ON))
+        connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+        with connection:
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            async with asyncio.timeout(50):
+                await asyncio.get_running_loop().shutdown_default_executor()

@@ -3,16 +3,18 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pynetdicom.dul import DULServiceProvider
 from pynetdicom.presentation import build_context
 
+from devices.clock import monotonic
 from devices.dicom.client import run_node
-from devices.dicom.clients.association import PeerFailed, associated
+from devices.dicom.clients.association import Hangup, PeerFailed, associated
 from devices.dicom.settings import NodeSettings, Peer
 from devices.reaching import reach_peer
 from tests.devices.dicom.test_tls import certify
@@ -43,9 +45,37 @@ def speaking(said: bytes, *, closes: bool = False) -> Iterator[int]:
             thread.join()
 
 
-def opened(peer: Peer) -> None:
-    with associated(peer, [build_context(VERIFICATION)], calling_ae="RADIONAV"):
+def opened(peer: Peer, hangup: Hangup | None = None) -> None:
+    with associated(peer, [build_context(VERIFICATION)], calling_ae="RADIONAV", hangup=hangup):
         pass
+
+
+@contextmanager
+def accepting_nobody() -> Iterator[int]:
+    """Run a server whose queue of connections is full, so that the next one waits; gives its port."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)  # noqa: FBT003 - the standard library
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def connecting(port: int) -> int:
+    """How many of this machine's connections to a port wait to be answered (02 is SYN_SENT, proc(5))."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(line[2].endswith(f":{port:04X}") and line[3] == "02" for line in lines)
+
+
+def soon(is_so: Callable[[], bool]) -> bool:
+    """Whether something comes to be within a time that a busy host keeps too."""
+    until_s = monotonic() + 30
+    while not is_so():
+        if monotonic() > until_s:
+            return False
+        threading.Event().wait(0.01)
+    return True
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +112,32 @@ def test_a_peer_that_hangs_up_is_said(peer: Any) -> None:
     """A connection closed instead of an answer."""
     with speaking(b"", closes=True) as port, pytest.raises(PeerFailed, match="does not answer as DICOM does"):
         opened(peer(port))
+
+
+@pytest.mark.parametrize("waits_for", ["a connection", "an answer", "nothing yet"])
+def test_a_call_is_ended_from_another_thread(peer: Any, waits_for: str) -> None:
+    """Whatever it waits for, for a minute: it fails at once, and none of its threads is left."""
+    hangup, failures = Hangup(), list[PeerFailed]()
+
+    def call(port: int) -> None:
+        with pytest.raises(PeerFailed) as failed:
+            opened(peer(port, connect_time_s=60), hangup)
+        failures.append(failed.value)
+
+    with speaking(b"") if waits_for == "an answer" else accepting_nobody() as port:
+        before = connecting(port)
+        if waits_for == "nothing yet":
+            hangup.hang_up()
+        calling = threading.Thread(target=call, args=(port,))
+        calling.start()
+        if waits_for == "a connection":
+            assert soon(lambda: connecting(port) > before)
+        elif waits_for == "an answer":
+            assert soon(lambda: any(isinstance(each, DULServiceProvider) for each in threading.enumerate()))
+        hangup.hang_up()
+        calling.join(20)
+        assert not calling.is_alive()
+    assert len(failures) == 1
 
 
 @pytest.mark.peer("openssl")
