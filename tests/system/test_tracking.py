@@ -48,4 +48,4 @@ def test_without_a_site_or_a_simulation_it_says_what_to_give(tmp_path: Path) -> 
     """The command alone exits 2 and names the two ways to call it."""
     code, _, complaints = finish("tool", folder=tmp_path, name="acquire")
     assert code == 2
-    assert "give either --config SITE.toml for a real tracker or --simulate" in complaints
+    assert "give either --config SITE.toml for real devices or --simulate" in complaints
