@@ -47,15 +47,22 @@ settings.load_profile("any host")
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run tests on a loop that does not count what a busy host takes away, unless a page compares its clock."""
-    is_compared = any("chromium" in marker.args for marker in item.iter_markers("peer"))
-    return {"host": asyncio.SelectorEventLoop} if is_compared else {"steady": SteadyLoop}
+    return {"host": asyncio.SelectorEventLoop} if _is_shown(item) else {"steady": SteadyLoop}
 
 
+def _is_shown(item: pytest.Item) -> bool:
+    return any("chromium" in marker.args for marker in item.iter_markers("peer"))
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Insist that every test states a behaviour; skip what needs a missing program unless peers are required."""
+    """Insist that tests state a behaviour; mark what a screen shows; skip what needs a missing program."""
     silent = [item.nodeid for item in items if isinstance(item, pytest.Function) and not item.function.__doc__]
     if silent:
         raise pytest.UsageError(f"tests whose docstring states no behaviour: {', '.join(silent)}")
+    for item in items:
+        if _is_shown(item):
+            item.add_marker("screen")
     if os.environ.get("REQUIRE_PEERS") == "1":
         return
     for item in items:
