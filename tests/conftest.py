@@ -3,12 +3,13 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.steady import SteadyLoop
@@ -99,6 +100,13 @@ def _open_descriptors() -> dict[str, str]:
 def _resource_tracker() -> None:
     # multiprocessing keeps one pipe to its tracker for the life of the process: there before the first test
     resource_tracker.ensure_running()
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    # a command run within a test logs to a standard error that is closed with the test
+    yield
+    structlog.reset_defaults()
 
 
 @pytest_asyncio.fixture(autouse=True)
