@@ -1,8 +1,6 @@
 """The morning's check of a probe, real or simulated."""
 
-import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +9,11 @@ from rich.console import Console
 from acquisition.command import Outcome, run_morning
 from acquisition.quality.settings import CheckSource, MorningSettings
 from acquisition.quality.technologist import Unattended
-from acquisition.quality.terminal import Keyboard, Terminal
 from composition.errors import ServiceError
+from composition.hands import Hands
 from composition.instruments import probe_in_hand
 from composition.named import Workplace
-from composition.simulated import simulated_calibration
+from composition.simulated import simulated_calibration, simulated_logbook
 from config.nuclides import load_nuclides
 from config.settings import Site
 from devices.clock import monotonic
@@ -23,7 +21,9 @@ from simulators.bench import BenchFault
 from simulators.bench_room import POLL_INTERVAL_S, open_bench
 
 
-async def check_probe(place: Workplace, probe: str | None, *, fault: BenchFault | None, seed: int) -> Outcome:
+async def check_probe(
+    place: Workplace, probe: str | None, *, hands: Hands, fault: BenchFault | None, seed: int
+) -> Outcome:
     """Run the morning's check of a probe, by its name or else of the one that navigates.
 
     Raises
@@ -34,8 +34,8 @@ async def check_probe(place: Workplace, probe: str | None, *, fault: BenchFault 
     """
     name = _named_probe(place.site, probe)
     if place.is_simulated:
-        return await _check_simulated(place.site, name, fault=fault, rng=np.random.default_rng(seed))
-    return await _check_real(place.site, name)
+        return await _check_simulated(place.site, name, hands, fault=fault, rng=np.random.default_rng(seed))
+    return await _check_real(place.site, name, hands)
 
 
 def _named_probe(site: Site, name: str | None) -> str:
@@ -50,25 +50,27 @@ def _morning_settings(site: Site) -> MorningSettings:
     return site.acquire
 
 
-async def _check_real(site: Site, name: str) -> Outcome:
+async def _check_real(site: Site, name: str, hands: Hands) -> Outcome:
     calibration = site.probes[name].response
     if calibration is None:
         raise ServiceError(f"probes.{name}.response must name the calibration file to write")
     console = Console(stderr=True)
-    terminal = Terminal(console, Keyboard(sys.stdin.fileno()), now=lambda: datetime.now(tz=UTC))
+    technologist, person = await hands.technologist(console)
     return await run_morning(
         probe=name,
         device=site.probes[name],
-        technologist=terminal,
+        technologist=technologist,
         settings=_morning_settings(site),
         nuclides=load_nuclides(),
         calibration=calibration,
+        logbook=site.logbook,
+        person=person,
         console=console,
     )
 
 
 async def _check_simulated(
-    site: Site, name: str, *, fault: BenchFault | None, rng: np.random.Generator
+    site: Site, name: str, hands: Hands, *, fault: BenchFault | None, rng: np.random.Generator
 ) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="radionav-") as folder:
         async with open_bench(Path(folder), rng=rng, clock=monotonic, fault=fault) as room:
@@ -81,6 +83,8 @@ async def _check_simulated(
                 settings=_morning_settings(site).model_copy(update={"check_source": check_source}),
                 nuclides=load_nuclides(),
                 calibration=simulated_calibration(name),
+                logbook=simulated_logbook(),
+                person=hands.signature,
                 console=Console(stderr=True),
                 clock=room.clock,
                 wall_time=room.clock.wall_time,

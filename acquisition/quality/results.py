@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+TREND_OF = "trend of"
+"""How the name of a result begins that holds a figure against those of former mornings."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
@@ -36,6 +39,8 @@ class StepResult:
         Why it passed or failed, and where it failed, what to look at.
     attempts
         How often the step was run; only the last one counts.
+    remarks
+        Why it was repeated or left out, as the technologist said.
 
     """
 
@@ -45,6 +50,7 @@ class StepResult:
     limit: str
     reason: str
     attempts: int = 1
+    remarks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
