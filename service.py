@@ -21,11 +21,12 @@ from acquisition.commands.ending import (
 )
 from acquisition.commands.exchange import add_exchange
 from acquisition.commands.instrument import instrument_commands
+from acquisition.commands.logbook import add_logbook
 from acquisition.commands.upkeep import add_upkeep
 from composition.errors import ServiceError
 from composition.hands import Hands
 from composition.morning import check_probe
-from composition.named import named_site, people, storage_node, workplace
+from composition.named import desk, named_site, people, storage_node, workplace
 from composition.reaching import reach_all
 from composition.running import serve
 from composition.simulated import simulated_site
@@ -159,3 +160,4 @@ def _acquire(
 
 
 add_tracking(acquire)
+add_logbook(acquire, desk)

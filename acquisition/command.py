@@ -16,6 +16,8 @@ from acquisition.logbook.records import Kept, Kind, Record
 from acquisition.logbook.seal import LogbookUnusable
 from acquisition.logbook.settings import LogbookSettings
 from acquisition.quality.counts import WallTime
+from acquisition.quality.curves import curves_of
+from acquisition.quality.desk import Desk, write_record
 from acquisition.quality.morning import Morning, Round
 from acquisition.quality.response import fit_morning
 from acquisition.quality.results import StepResult
@@ -96,6 +98,7 @@ async def run_morning(
     nuclides: Mapping[str, Nuclide],
     calibration: Path,
     logbook: LogbookSettings,
+    place: str,
     person: str,
     console: Console,
     clock: Clock = monotonic,
@@ -117,7 +120,9 @@ async def run_morning(
     calibration
         File to write; replaced only by a morning that passed.
     logbook, person
-        Where it is recorded, whatever came of it, and in whose name.
+        Where it is recorded and its report written, whatever came of it, and in whose name.
+    place
+        The hospital and room, as at the head of the report.
     console
         Where progress and table go; standard error where JSON goes to standard output.
     clock, wall_time
@@ -175,7 +180,10 @@ async def run_morning(
             outcome, results=(*outcome.results, fit), written=calibration if response is not None else None
         )
     # the record first: no calibration is used whose morning nobody can show
-    told = outcome.to_dict() | {"sources": _sources(settings, morning)}
+    told = outcome.to_dict() | {
+        "sources": _sources(settings, morning),
+        "curves": [curve.to_dict() for curve in curves_of(settings, morning, response)],
+    }
     record = Record(
         kind=Kind.MORNING,
         at=ended_at,
@@ -193,6 +201,7 @@ async def run_morning(
         outcome = replace(outcome, written=None)
     else:
         outcome = replace(outcome, number=kept.number)
+        await asyncio.to_thread(_report, Desk(logbook=logbook, settings=settings, place=place), kept, console)
     if outcome.written is not None and response is not None:
         provenance = Provenance(
             probe=probe,
@@ -220,6 +229,15 @@ def _mornings(logbook: LogbookSettings, probe: str, is_simulated: bool, console:
 def _keep(logbook: LogbookSettings, record: Record) -> Kept:
     with open_logbook(logbook) as opened:
         return opened.add(record)
+
+
+def _report(desk: Desk, kept: Kept, console: Console) -> None:
+    try:
+        page, pdf = write_record(desk, kept, desk.logbook.reports)
+    except (LogbookUnusable, OSError) as exc:
+        console.print(f"[red]No report was written:[/red] {escape(str(exc))}; try acquire report {kept.number}")
+    else:
+        console.print(f"Report: {escape(str(pdf))}, {escape(str(page))}", soft_wrap=True)
 
 
 def _sources(settings: MorningSettings, morning: Morning) -> dict[str, Any]:

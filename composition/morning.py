@@ -12,7 +12,7 @@ from acquisition.quality.technologist import Unattended
 from composition.errors import ServiceError
 from composition.hands import Hands
 from composition.instruments import probe_in_hand
-from composition.named import Workplace
+from composition.named import Workplace, place_of
 from composition.simulated import simulated_calibration, simulated_logbook
 from config.nuclides import load_nuclides
 from config.settings import Site
@@ -64,6 +64,7 @@ async def _check_real(site: Site, name: str, hands: Hands) -> Outcome:
         nuclides=load_nuclides(),
         calibration=calibration,
         logbook=site.logbook,
+        place=place_of(site),
         person=person,
         console=console,
     )
@@ -84,6 +85,7 @@ async def _check_simulated(
                 nuclides=load_nuclides(),
                 calibration=simulated_calibration(name),
                 logbook=simulated_logbook(),
+                place=place_of(site),
                 person=hands.signature,
                 console=Console(stderr=True),
                 clock=room.clock,

@@ -10,8 +10,9 @@ import typer
 
 from acquisition.calibration import CalibrationError
 from acquisition.commands.ending import fail, log_to_stderr
+from acquisition.quality.desk import Desk
 from composition.errors import ServiceError
-from composition.simulated import simulated_site
+from composition.simulated import simulated_logbook, simulated_site
 from config.settings import Site
 from config.site import SiteFileError, read_site
 from devices.dicom.settings import NodeSettings
@@ -36,6 +37,19 @@ def storage_node(context: typer.Context, config: Path | None) -> NodeSettings:
     if node is None:
         fail("the site file has no [dicom]: nothing is received, and nothing is kept")
     return node
+
+
+def place_of(site: Site) -> str:
+    """Name the hospital and room, as at the head of a report."""
+    return f"{site.site.name}, {site.site.room}"
+
+
+def desk(context: typer.Context, config: Path | None, simulate: bool) -> Desk:  # noqa: FBT001 - the third of three
+    """Give the logbook that the site file, or the simulated bench, keeps."""
+    with workplace(context, config, simulate=simulate) as place:
+        site = place.site
+        logbook = simulated_logbook() if place.is_simulated else site.logbook
+        return Desk(logbook=logbook, settings=site.acquire, place=place_of(site))
 
 
 def people(context: typer.Context, config: Path | None) -> Path:

@@ -18,7 +18,8 @@ class Figure:
 
     def __str__(self) -> str:
         error = "" if self.sigma is None else f" ± {self.sigma:.2g}"
-        return f"{self.name} {self.value:.4g}{error} {self.unit}".rstrip()
+        value = f"{self.value:.0f}" if 1e4 <= abs(self.value) < 1e7 else f"{self.value:.4g}"
+        return f"{self.name} {value}{error} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,8 @@ class TerminalScreen:
         """Say whether the step passed, and why."""
         self.close()
         verdict = "[green]pass[/green]" if result.passed else "[red]FAIL[/red]"
-        self._console.print(f"  {verdict}  {escape(result.reason)}")
+        named = "" if result.name == self._title else f"{result.name}: "
+        self._console.print(f"  {verdict}  {escape(named + result.reason)}")
 
     def close(self) -> None:
         """Take the bar away and give the cursor back; also after an interrupt."""

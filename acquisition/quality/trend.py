@@ -12,7 +12,7 @@ from acquisition.quality.results import TREND_OF, Figure, StepResult
 from acquisition.quality.settings import MorningSettings, TrendLimits
 from navigation.statistics.control import STANDARD, Point, Process, Signal, chart, process_of
 
-LIMIT = "within 3 standard deviations of its base, moving average within its lines"
+LIMIT = "value and moving average within their lines"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

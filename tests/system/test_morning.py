@@ -89,6 +89,7 @@ class Room:
                 nuclides=load_nuclides(),
                 calibration=self.calibration,
                 logbook=self.logbook,
+                place="General hospital, OR 3",
                 person=PERSON,
                 console=Console(file=self.shown, width=160),
                 clock=self.clock,
@@ -412,6 +413,7 @@ async def test_an_unknown_nuclide_is_said_at_once(tmp_path: Path) -> None:
                 nuclides=load_nuclides(),
                 calibration=found.calibration,
                 logbook=found.logbook,
+                place="General hospital, OR 3",
                 person=PERSON,
                 console=Console(file=found.shown),
             )
