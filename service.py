@@ -23,6 +23,7 @@ from acquisition.commands.exchange import add_exchange
 from acquisition.commands.instrument import instrument_commands
 from acquisition.commands.logbook import add_logbook
 from acquisition.commands.upkeep import add_upkeep
+from composition.counting_commands import add_counting
 from composition.errors import ServiceError
 from composition.hands import Hands
 from composition.morning import check_probe
@@ -160,4 +161,5 @@ def _acquire(
 
 
 add_tracking(acquire)
+add_counting(acquire)
 add_logbook(acquire, desk)

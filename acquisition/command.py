@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from acquisition.calibration import Calibration, Provenance, write_calibration
+from acquisition.counting.bench import told_count
 from acquisition.logbook.logbook import Wanted, open_logbook
 from acquisition.logbook.records import Kept, Kind, Record
 from acquisition.logbook.seal import LogbookUnusable
@@ -181,6 +182,7 @@ async def run_morning(
         )
     # the record first: no calibration is used whose morning nobody can show
     told = outcome.to_dict() | {
+        "background": told_count(morning.known.background) if morning.known.background else None,
         "sources": _sources(settings, morning),
         "curves": [curve.to_dict() for curve in curves_of(settings, morning, response)],
     }

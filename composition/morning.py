@@ -32,13 +32,14 @@ async def check_probe(
         Where the site file does not say what this needs.
 
     """
-    name = _named_probe(place.site, probe)
+    name = named_probe(place.site, probe)
     if place.is_simulated:
         return await _check_simulated(place.site, name, hands, fault=fault, rng=np.random.default_rng(seed))
     return await _check_real(place.site, name, hands)
 
 
-def _named_probe(site: Site, name: str | None) -> str:
+def named_probe(site: Site, name: str | None) -> str:
+    """Give the probe of a name, or else the one that navigates; raises ``ServiceError``."""
     if name is not None and name not in site.probes:
         raise ServiceError(f"--probe {name}: the site file has {', '.join(site.probes)}")
     return name or probe_in_hand(site)

@@ -148,7 +148,7 @@ def _specimen_table(specimens: Iterable[Mapping[str, Any]]) -> Table:
         (
             each["name"],
             f"{each['counts']} in {each['live_time_s']:.1f} s",
-            f"{each['net_cps']:.1f} ± {each['net_sigma_cps']:.1f} cps",
+            "" if each["net_cps"] is None else f"{each['net_cps']:.1f} ± {each['net_sigma_cps']:.1f} cps",
             each["of_hottest"],
             each["said"],
         )

@@ -19,6 +19,8 @@ ABORT = "a"
 INTERRUPTS = {"r": Choice.REPEAT, "s": Choice.LEAVE_OUT}
 """Keys that end a step before its time."""
 
+TRY_AGAIN = "Enter to go on, r to repeat it"
+
 ENDS = f"{ABORT} + Enter ends acquire"
 
 
@@ -98,6 +100,10 @@ class Terminal:
             pass
         return name
 
+    async def next(self, number: int) -> str | None:
+        """Ask for the next specimen to count; None where there are no more."""
+        return await self._ask(f"Name of specimen {number} (Enter alone: no more)") or None
+
     async def assay(self, source: PointSource) -> Assay:
         """Ask for the dose calibrator's reading until it makes sense."""
         while True:
@@ -112,9 +118,13 @@ class Terminal:
             self._console.print(f"Wanted is {source.least_mbq:g} to {source.greatest_mbq:g} MBq")
         return Assay(activity_mbq=activity_mbq, measured_at=await self._time())
 
+    async def repeats(self, result: StepResult) -> bool:
+        """Ask whether something that failed is tried again."""
+        return (await self._ask(f"{result.name} failed. {TRY_AGAIN}")).lower() == "r"
+
     async def judge(self, result: StepResult) -> Decision:
-        """Ask what to do after a failed step."""
-        typed = await self._ask(f"{result.name} failed. Enter to go on, r to repeat it")
+        """Ask what to do after a failed step, and why."""
+        typed = await self._ask(f"{result.name} failed. {TRY_AGAIN}")
         key, _, reason = typed.partition(" ")
         if INTERRUPTS.get(key.lower()) is Choice.REPEAT:
             return Decision(choice=Choice.REPEAT, reason=await self._reason(reason))

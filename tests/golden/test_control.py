@@ -66,7 +66,7 @@ def test_our_chart_calls_where_the_run_lengths_were_taken() -> None:
     rng = np.random.default_rng(7)
     first = []
     for _ in range(300):
-        points = chart(1.0 + rng.standard_normal(60), STANDARD)
+        points = chart((1.0 + rng.standard_normal(60)).tolist(), STANDARD)
         first.append(
             next(number for number, point in enumerate(points, 1) if abs(point.average) > point.average_line)
         )
@@ -95,7 +95,7 @@ def test_each_rule_calls_by_its_name(values: list[float], signal: Signal) -> Non
 
 def test_a_good_figure_is_left_alone() -> None:
     """Of many days in order hardly more than a hundredth is out: 0.27 % and 0.2 % by the lines, and the pairs."""
-    points = chart(np.random.default_rng(3).standard_normal(20_000), STANDARD)
+    points = chart(np.random.default_rng(3).standard_normal(20_000).tolist(), STANDARD)
     assert np.mean([point.signal.is_out for point in points]) < 0.012
 
 
@@ -103,7 +103,7 @@ def test_the_base_is_learnt_from_neighbours() -> None:
     """Montgomery 6.4: sigma is the mean moving range over 1.128; a drift within the base does not widen it."""
     assert process_of([10.0, 11.0, 10.0, 12.0]).sigma == pytest.approx((1 + 1 + 2) / 3 / 1.128)
     noise = np.random.default_rng(5).standard_normal(400)
-    assert process_of(noise + np.linspace(0, 20, 400)).sigma == pytest.approx(1.0, abs=0.1)
+    assert process_of((noise + np.linspace(0, 20, 400)).tolist()).sigma == pytest.approx(1.0, abs=0.1)
     assert process_of([4.0, 4.0], counting_sigma=0.3) == Process(centre=4.0, sigma=0.3)
 
 

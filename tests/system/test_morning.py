@@ -370,7 +370,7 @@ class Interrupting(Unattended):
         for words in list(self._decisions):
             if words in self._placed:
                 raise StepInterrupted(self._decisions.pop(words))
-        return await super().watch()
+        await super().watch()
 
 
 async def test_a_step_is_repeated_or_left_out_with_a_reason(tmp_path: Path) -> None:

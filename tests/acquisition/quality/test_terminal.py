@@ -111,8 +111,8 @@ async def test_a_step_may_be_repeated_or_left_out_before_and_while_it_counts(
     desk: Desk, typed: str, choice: Choice
 ) -> None:
     """``r`` and ``s`` with a reason interrupt where a source is asked for, and while a count runs."""
-    for waiting in (desk.terminal.place(PLACEMENT), desk.terminal.watch()):
-        desk.type(f"\n{typed}" if waiting.__name__ == "watch" else typed)
+    for before, waiting in (("", desk.terminal.place(PLACEMENT)), ("\n", desk.terminal.watch())):
+        desk.type(before + typed)
         async with asyncio.timeout(SECONDS):
             with pytest.raises(StepInterrupted) as caught:
                 await waiting
