@@ -14,11 +14,10 @@ from acquisition.calibration import Calibration, Provenance, write_calibration
 from acquisition.counting.bench import told_count
 from acquisition.logbook.logbook import Wanted, open_logbook
 from acquisition.logbook.records import Kept, Kind, Record
-from acquisition.logbook.seal import LogbookUnusable
 from acquisition.logbook.settings import LogbookSettings
 from acquisition.quality.counts import WallTime
 from acquisition.quality.curves import curves_of
-from acquisition.quality.desk import Desk, write_record
+from acquisition.quality.desk import Desk, keep
 from acquisition.quality.morning import Morning, Round
 from acquisition.quality.response import fit_morning
 from acquisition.quality.results import StepResult
@@ -196,14 +195,8 @@ async def run_morning(
         passed=outcome.passed,
         told=told,
     )
-    try:
-        kept = await asyncio.to_thread(_keep, logbook, record)
-    except LogbookUnusable as exc:
-        console.print(f"[red]Not recorded, so that it did not pass.[/red] {escape(str(exc))}")
-        outcome = replace(outcome, written=None)
-    else:
-        outcome = replace(outcome, number=kept.number)
-        await asyncio.to_thread(_report, Desk(logbook=logbook, settings=settings, place=place), kept, console)
+    kept = await keep(Desk(logbook=logbook, settings=settings, place=place), record, console)
+    outcome = replace(outcome, number=kept.number) if kept else replace(outcome, written=None)
     if outcome.written is not None and response is not None:
         provenance = Provenance(
             probe=probe,
@@ -226,20 +219,6 @@ def _mornings(logbook: LogbookSettings, probe: str, is_simulated: bool, console:
     for fault in found.faults:
         console.print(f"[bold red]The logbook was changed:[/bold red] {escape(fault)}")
     return found.records
-
-
-def _keep(logbook: LogbookSettings, record: Record) -> Kept:
-    with open_logbook(logbook) as opened:
-        return opened.add(record)
-
-
-def _report(desk: Desk, kept: Kept, console: Console) -> None:
-    try:
-        page, pdf = write_record(desk, kept, desk.logbook.reports)
-    except (LogbookUnusable, OSError) as exc:
-        console.print(f"[red]No report was written:[/red] {escape(str(exc))}; try acquire report {kept.number}")
-    else:
-        console.print(f"Report: {escape(str(pdf))}, {escape(str(page))}", soft_wrap=True)
 
 
 def _sources(settings: MorningSettings, morning: Morning) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from acquisition.quality.technologist import Unattended
 from acquisition.quality.terminal import Terminal
 from composition.errors import ServiceError
 from composition.hands import Hands
-from composition.morning import named_probe
+from composition.morning import SIMULATED_SETTLE_S, named_probe
 from composition.named import Workplace
 from composition.simulated import simulated_logbook
 from config.nuclides import load_nuclides
@@ -24,9 +24,6 @@ from simulators.bench_room import POLL_INTERVAL_S, open_bench
 
 DISTANCE_MM = 30.0
 """Of what is counted from the tip, on the axis."""
-
-SIMULATED_SETTLE_S = 10.0
-"""Bench seconds: a host that is busy stamps a reading of the fast bench late by seconds of the bench."""
 
 SIMULATED_SPECIMENS = (Source.FIRST, Source.POINT, Source.CHECK)
 """What the simulated bench puts in place of specimens, one after the other: hot, a quarter of it, hardly warm."""

@@ -9,10 +9,8 @@ from acquisition.commands.ending import AsJson, Person, ProbeName, Seed, SiteFil
 from acquisition.counting.bench import LeftOut, counts_for
 from acquisition.counting.exvivo import ExVivo, ExVivoOutcome, run_exvivo
 from acquisition.counting.timed import CountOutcome, run_background, run_count
-from acquisition.logbook.seal import LogbookUnusable
 from acquisition.quality.placements import Exposure
 from acquisition.quality.settings import BackgroundLimits
-from acquisition.quality.technologist import MorningAborted
 from composition.counting import SpecimenPlaces, open_counting, placed_for_count, specimens_of
 from composition.hands import Hands
 from composition.named import workplace
@@ -57,10 +55,7 @@ def _count(
             async with open_counting(place, probe, hands, seed=seed) as bench:
                 return await run_count(bench, exposure, label=label)
 
-        try:
-            outcome = asyncio.run(run())
-        except (LogbookUnusable, MorningAborted) as exc:
-            fail(str(exc))
+        outcome = asyncio.run(run())
     conclude(outcome, as_json=as_json)
 
 
@@ -86,10 +81,7 @@ def _background(
             async with open_counting(place, probe, hands, seed=seed) as bench:
                 return await run_background(bench, limits.model_copy(update={"count_s": seconds}))
 
-        try:
-            outcome = asyncio.run(run())
-        except (LogbookUnusable, MorningAborted) as exc:
-            fail(str(exc))
+        outcome = asyncio.run(run())
     conclude(outcome, as_json=as_json)
 
 
@@ -128,8 +120,6 @@ def _exvivo(
 
         try:
             outcome = asyncio.run(run())
-        except (LogbookUnusable, MorningAborted) as exc:
-            fail(str(exc))
         except LeftOut as exc:
             fail(f"the background was left out, and nothing can be compared without it: {exc}")
     conclude(outcome, as_json=as_json)

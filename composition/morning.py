@@ -20,6 +20,9 @@ from devices.clock import monotonic
 from simulators.bench import BenchFault
 from simulators.bench_room import POLL_INTERVAL_S, open_bench
 
+SIMULATED_SETTLE_S = 10.0
+"""Bench seconds: a host that is busy stamps a reading of the fast bench late by seconds of the bench."""
+
 
 async def check_probe(
     place: Workplace, probe: str | None, *, hands: Hands, fault: BenchFault | None, seed: int
@@ -82,7 +85,9 @@ async def _check_simulated(
                 probe=name,
                 device=site.probes[name].model_copy(update=at_pace),
                 technologist=Unattended(room.bench),
-                settings=_morning_settings(site).model_copy(update={"check_source": check_source}),
+                settings=_morning_settings(site).model_copy(
+                    update={"check_source": check_source, "settle_s": SIMULATED_SETTLE_S}
+                ),
                 nuclides=load_nuclides(),
                 calibration=simulated_calibration(name),
                 logbook=simulated_logbook(),

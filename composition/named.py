@@ -10,7 +10,9 @@ import typer
 
 from acquisition.calibration import CalibrationError
 from acquisition.commands.ending import fail, log_to_stderr
+from acquisition.logbook.seal import LogbookUnusable
 from acquisition.quality.desk import Desk
+from acquisition.quality.technologist import MorningAborted
 from composition.errors import ServiceError
 from composition.simulated import simulated_logbook, simulated_site
 from config.settings import Site
@@ -81,5 +83,13 @@ def workplace(context: typer.Context, config: Path | None, *, simulate: bool) ->
         fail("give either --config SITE.toml for real devices or --simulate")
     try:
         yield Workplace(site=simulated_site() if config is None else read_site(config), is_simulated=simulate)
-    except (SiteFileError, ServiceError, CalibrationError, DeviceError, NavigationError) as exc:
+    except (
+        SiteFileError,
+        ServiceError,
+        CalibrationError,
+        DeviceError,
+        LogbookUnusable,
+        MorningAborted,
+        NavigationError,
+    ) as exc:
         fail(str(exc))

@@ -1,11 +1,16 @@
-"""The logbook at hand: what is followed in it, and a record of it written as a report."""
+"""The logbook at hand: what is followed in it, what is added to it, and a record of it written as a report."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
+from rich.markup import escape
+
 from acquisition.logbook.logbook import Wanted, open_logbook
-from acquisition.logbook.records import Kept, Kind
+from acquisition.logbook.records import Kept, Kind, Record
+from acquisition.logbook.seal import LogbookUnusable
 from acquisition.logbook.settings import LogbookSettings
 from acquisition.quality.report import lay_out_record, write_reports
 from acquisition.quality.settings import MorningSettings
@@ -69,3 +74,27 @@ def write_record(desk: Desk, kept: Kept, folder: Path) -> tuple[Path, Path]:
     ]
     trends = followed_trends(desk, before, kept.record.probe) if kept.record.kind in MEASURING else ()
     return write_reports(lay_out_record(kept, trends=trends, faults=found.faults, place=desk.place), folder)
+
+
+async def keep(desk: Desk, record: Record, console: Console) -> Kept | None:
+    """Add a record to the logbook, write its report, and say where; None, and said, where it cannot be added.
+
+    What could not be recorded must not be used: nobody could show what it rests on.
+    """
+    try:
+        kept = await asyncio.to_thread(_add, desk.logbook, record)
+    except LogbookUnusable as exc:
+        console.print(f"[red]Not recorded, so that it did not pass.[/red] {escape(str(exc))}")
+        return None
+    try:
+        page, pdf = await asyncio.to_thread(write_record, desk, kept, desk.logbook.reports)
+    except (LogbookUnusable, OSError) as exc:
+        console.print(f"[red]No report was written:[/red] {escape(str(exc))}; try acquire report {kept.number}")
+    else:
+        console.print(f"Report: {escape(str(pdf))}, {escape(str(page))}", soft_wrap=True)
+    return kept
+
+
+def _add(logbook: LogbookSettings, record: Record) -> Kept:
+    with open_logbook(logbook) as opened:
+        return opened.add(record)
