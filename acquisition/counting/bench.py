@@ -16,7 +16,7 @@ from acquisition.logbook.settings import LogbookSettings
 from acquisition.quality.counts import Count, Counter, CountProgress, WallTime, open_counter
 from acquisition.quality.placements import Exposure
 from acquisition.quality.screen import TerminalScreen
-from acquisition.quality.technologist import Choice, StepInterrupted, Technologist
+from acquisition.quality.technologist import Choice, StepInterrupted, Technologist, interruptible
 from devices.clock import Clock
 from devices.protocols import DeviceSettings
 from devices.readings import CountReading
@@ -176,18 +176,8 @@ class OpenBench:
         def show(progress: CountProgress) -> None:
             self._screen.show(exposure, 0, 1, progress)
 
-        counting = asyncio.create_task(
-            self._counter.count(exposure, settle_s=self._bench.settle_s, on_progress=show),
-            name=f"{self._bench.probe} count",
-        )
-        watching = asyncio.create_task(self._bench.technologist.watch(), name="technologist")
-        try:
-            await asyncio.wait({counting, watching}, return_when=asyncio.FIRST_COMPLETED)
-            return await (counting if counting.done() else watching)
-        finally:
-            for task in (counting, watching):
-                task.cancel()
-            await asyncio.gather(counting, watching, return_exceptions=True)
+        counting = self._counter.count(exposure, settle_s=self._bench.settle_s, on_progress=show)
+        return await interruptible(counting, self._bench.technologist, f"{self._bench.probe} count")
 
 
 def counts_for(error: float) -> int:

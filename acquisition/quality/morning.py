@@ -1,7 +1,6 @@
 """The morning: each step in order, each asked for, counted, judged, and repeated where it failed."""
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -9,14 +8,21 @@ from acquisition.quality.angular import AngularResponse
 from acquisition.quality.background import Background
 from acquisition.quality.chi_square import Scatter
 from acquisition.quality.constancy import CheckConstancy
-from acquisition.quality.counts import Count, Counter, CountProgress, WallTime, open_counter
+from acquisition.quality.counts import Count, CountProgress, WallTime, open_counter
 from acquisition.quality.dead_time import TwoSources
 from acquisition.quality.placements import Exposure, Placement
 from acquisition.quality.results import StepResult, failure
 from acquisition.quality.sensitivity import Sensitivity
 from acquisition.quality.settings import MorningSettings
 from acquisition.quality.steps import Assay, Known, Step, judge
-from acquisition.quality.technologist import Choice, Decision, MorningAborted, StepInterrupted, Technologist
+from acquisition.quality.technologist import (
+    Choice,
+    Decision,
+    MorningAborted,
+    StepInterrupted,
+    Technologist,
+    interruptible,
+)
 from acquisition.quality.trend import Follower
 from devices.clock import Clock
 from devices.errors import DeviceError, DeviceUnavailable
@@ -225,24 +231,9 @@ class Round:
 
                     # hands leave the bench after a placement, not between counts of one
                     settle_s = 0.0 if number else self._settings.settle_s
-                    counts.append(await self._interruptible(counter, exposure, settle_s, show))
+                    counting = counter.count(exposure, settle_s=settle_s, on_progress=show)
+                    counts.append(await interruptible(counting, self._technologist, f"{self._probe} count"))
         return tuple(counts)
-
-    async def _interruptible(
-        self, counter: Counter, exposure: Exposure, settle_s: float, show: Callable[[CountProgress], None]
-    ) -> Count:
-        """Count, unless the technologist ends it before."""
-        counting = asyncio.create_task(
-            counter.count(exposure, settle_s=settle_s, on_progress=show), name=f"{self._probe} count"
-        )
-        watching = asyncio.create_task(self._technologist.watch(), name="technologist")
-        try:
-            await asyncio.wait({counting, watching}, return_when=asyncio.FIRST_COMPLETED)
-            return await (counting if counting.done() else watching)
-        finally:
-            for task in (counting, watching):
-                task.cancel()
-            await asyncio.gather(counting, watching, return_exceptions=True)
 
     async def _place(self, placement: Placement) -> None:
         """Ask for a placement, unless it is the one that stands."""

@@ -1,17 +1,19 @@
 """Who places the sources: a person at the terminal, or a rig that moves them."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from acquisition.quality.chi_square import CHI_SQUARE
 from acquisition.quality.placements import Placement
 from acquisition.quality.results import TREND_OF, StepResult
 from acquisition.quality.settings import PointSource
 from acquisition.quality.steps import Assay
+
+Counted = TypeVar("Counted")
 
 
 class MorningAborted(Exception):
@@ -59,6 +61,26 @@ class Technologist(Protocol):
 
     async def judge(self, result: StepResult) -> Decision:
         """Say what to do after a failed step."""
+
+
+async def interruptible(counting: Coroutine[Any, Any, Counted], technologist: Technologist, name: str) -> Counted:
+    """Wait for a count, in a task of a name, unless the technologist ends it before.
+
+    Raises
+    ------
+    StepInterrupted, MorningAborted
+        Where the technologist does.
+
+    """
+    count = asyncio.create_task(counting, name=name)
+    watching = asyncio.create_task(technologist.watch(), name="technologist")
+    try:
+        await asyncio.wait({count, watching}, return_when=asyncio.FIRST_COMPLETED)
+        return await (count if count.done() else watching)
+    finally:
+        for task in (count, watching):
+            task.cancel()
+        await asyncio.gather(count, watching, return_exceptions=True)
 
 
 class Rig(Protocol):
