@@ -8,13 +8,26 @@ from typing import Annotated
 
 import typer
 
-from acquisition.commands.ending import AsJson, Seed, SiteFile, conclude, fail, log_to_stderr
+from acquisition.commands.ending import (
+    AsJson,
+    Person,
+    ProbeName,
+    Seed,
+    SiteFile,
+    Yes,
+    conclude,
+    fail,
+    log_to_stderr,
+)
 from acquisition.commands.exchange import add_exchange
 from acquisition.commands.instrument import instrument_commands
+from acquisition.commands.logbook import add_logbook
 from acquisition.commands.upkeep import add_upkeep
+from composition.counting_commands import add_counting
 from composition.errors import ServiceError
+from composition.hands import Hands
 from composition.morning import check_probe
-from composition.named import named_site, people, storage_node, workplace
+from composition.named import desk, named_site, people, storage_node, workplace
 from composition.reaching import reach_all
 from composition.running import serve
 from composition.simulated import simulated_site
@@ -128,7 +141,12 @@ def _acquire(
     simulate: Annotated[
         bool, typer.Option("--simulate", help="With a simulated probe on a simulated bench.")
     ] = False,
-    probe: Annotated[str | None, typer.Option(help="Name of the probe; else the one that navigates.")] = None,
+    probe: ProbeName = None,
+    person: Person = None,
+    yes: Yes = False,
+    activity: Annotated[
+        float | None, typer.Option(min=0.0, help="With --yes: MBq of the point source, as measured just now.")
+    ] = None,
     as_json: AsJson = False,
     fault: Annotated[BenchFault | None, typer.Option(help="With --simulate: what is wrong this morning.")] = None,
     seed: Seed = 1,
@@ -137,8 +155,11 @@ def _acquire(
     if context.invoked_subcommand is not None:
         return
     with workplace(context, config, simulate=simulate) as place:
-        outcome = asyncio.run(check_probe(place, probe, fault=fault, seed=seed))
+        hands = Hands(person=person, is_unasked=yes, activity_mbq=activity)
+        outcome = asyncio.run(check_probe(place, probe, hands=hands, fault=fault, seed=seed))
     conclude(outcome, as_json=as_json)
 
 
 add_tracking(acquire)
+add_counting(acquire)
+add_logbook(acquire, desk)

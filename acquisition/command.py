@@ -1,7 +1,8 @@
 """What ``acquire`` does once it has a probe: the guided morning, its table, and the calibration file."""
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,20 @@ from rich.console import Console
 from rich.markup import escape
 
 from acquisition.calibration import Calibration, Provenance, write_calibration
+from acquisition.counting.bench import told_count
+from acquisition.logbook.logbook import Wanted, open_logbook
+from acquisition.logbook.records import Kept, Kind, Record
+from acquisition.logbook.settings import LogbookSettings
 from acquisition.quality.counts import WallTime
+from acquisition.quality.curves import curves_of
+from acquisition.quality.desk import Desk, keep
 from acquisition.quality.morning import Morning, Round
 from acquisition.quality.response import fit_morning
 from acquisition.quality.results import StepResult
 from acquisition.quality.screen import TerminalScreen, table_of
 from acquisition.quality.settings import MorningSettings
 from acquisition.quality.technologist import Technologist
+from acquisition.quality.trend import Follower
 from devices.clock import Clock, monotonic, wall_time
 from devices.protocols import DeviceSettings
 from devices.readings import CountReading
@@ -31,6 +39,8 @@ class Outcome:
     ----------
     probe, identity
         Its name in the site file, and what it said it is.
+    person
+        Who did it and answers for it.
     is_simulated
         Whether probe and bench were simulated.
     started_at, ended_at
@@ -41,17 +51,21 @@ class Outcome:
         Why it ended early, or the empty string.
     written
         The calibration file; None where the morning did not pass, and then the old file stays.
+    number
+        Of its record in the logbook; None where that could not be written, and then nothing passed.
 
     """
 
     probe: str
     identity: str
+    person: str
     is_simulated: bool
     started_at: datetime
     ended_at: datetime
     results: tuple[StepResult, ...]
     aborted: str
     written: Path | None
+    number: int | None = None
 
     @property
     def passed(self) -> bool:
@@ -63,6 +77,8 @@ class Outcome:
         return {
             "probe": self.probe,
             "identity": self.identity,
+            "person": self.person,
+            "record": self.number,
             "simulated": self.is_simulated,
             "started_at": self.started_at.isoformat(),
             "ended_at": self.ended_at.isoformat(),
@@ -81,12 +97,15 @@ async def run_morning(
     settings: MorningSettings,
     nuclides: Mapping[str, Nuclide],
     calibration: Path,
+    logbook: LogbookSettings,
+    place: str,
+    person: str,
     console: Console,
     clock: Clock = monotonic,
     wall_time: WallTime = wall_time,
     is_simulated: bool = False,
 ) -> Outcome:
-    """Run the guided morning with one probe, show it, and write its calibration if all of it passed.
+    """Run the guided morning with one probe, show it, record it, and write its calibration if all of it passed.
 
     Parameters
     ----------
@@ -100,6 +119,10 @@ async def run_morning(
         By name.
     calibration
         File to write; replaced only by a morning that passed.
+    logbook, person
+        Where it is recorded and its report written, whatever came of it, and in whose name.
+    place
+        The hospital and room, as at the head of the report.
     console
         Where progress and table go; standard error where JSON goes to standard output.
     clock, wall_time
@@ -113,12 +136,15 @@ async def run_morning(
         Where the probe cannot be opened at the start; later failures fail their step.
     NavigationError
         Where the settings name a nuclide that ``nuclides`` lacks.
+    LogbookUnusable
+        Where the logbook cannot be read, before anything is counted.
     CalibrationError
         Where the file cannot be written.
 
     """
     if is_simulated:
         console.print("[bold yellow]SIMULATED: probe, sources and bench[/bold yellow]")
+    former = await asyncio.to_thread(_mornings, logbook, probe, is_simulated, console)
     started_at = wall_time(clock())
     screen = TerminalScreen(console)
     try:
@@ -128,6 +154,7 @@ async def run_morning(
             technologist=technologist,
             settings=settings,
             nuclides=nuclides,
+            follower=Follower(settings, former),
             screen=screen,
             clock=clock,
             wall_time=wall_time,
@@ -135,34 +162,63 @@ async def run_morning(
     finally:
         screen.close()
     ended_at = wall_time(clock())
-    results, written = morning.results, None
-    if not morning.aborted:
-        fit, response = fit_morning(probe=probe, settings=settings, morning=morning, calibrated_at=ended_at)
-        results = (*results, fit)
-        if response is not None:
-            provenance = Provenance(
-                probe=probe,
-                identity=morning.identity,
-                is_simulated=is_simulated,
-                started_at=started_at,
-                ended_at=ended_at,
-                sources=_sources(settings, morning),
-                results=[result.to_dict() for result in results],
-            )
-            write_calibration(calibration, Calibration(response=response, provenance=provenance))
-            written = calibration
     outcome = Outcome(
         probe=probe,
         identity=morning.identity,
+        person=person,
         is_simulated=is_simulated,
         started_at=started_at,
         ended_at=ended_at,
-        results=results,
+        results=morning.results,
         aborted=morning.aborted,
-        written=written,
+        written=None,
     )
+    response = None
+    if not morning.aborted:
+        fit, response = fit_morning(probe=probe, settings=settings, morning=morning, calibrated_at=ended_at)
+        outcome = replace(
+            outcome, results=(*outcome.results, fit), written=calibration if response is not None else None
+        )
+    # the record first: no calibration is used whose morning nobody can show
+    told = outcome.to_dict() | {
+        "background": told_count(morning.known.background) if morning.known.background else None,
+        "sources": _sources(settings, morning),
+        "curves": [curve.to_dict() for curve in curves_of(settings, morning, response)],
+    }
+    record = Record(
+        kind=Kind.MORNING,
+        at=ended_at,
+        probe=probe,
+        identity=morning.identity,
+        person=person,
+        is_simulated=is_simulated,
+        passed=outcome.passed,
+        told=told,
+    )
+    kept = await keep(Desk(logbook=logbook, settings=settings, place=place), record, console)
+    outcome = replace(outcome, number=kept.number) if kept else replace(outcome, written=None)
+    if outcome.written is not None and response is not None:
+        provenance = Provenance(
+            probe=probe,
+            identity=morning.identity,
+            is_simulated=is_simulated,
+            started_at=started_at,
+            ended_at=ended_at,
+            sources=_sources(settings, morning),
+            results=[result.to_dict() for result in outcome.results],
+        )
+        write_calibration(calibration, Calibration(response=response, provenance=provenance))
     _conclude(outcome, calibration, console)
     return outcome
+
+
+def _mornings(logbook: LogbookSettings, probe: str, is_simulated: bool, console: Console) -> tuple[Kept, ...]:  # noqa: FBT001 - handed to a thread
+    """Find the former mornings of a probe; what is wrong with the logbook is said, and the morning goes on."""
+    with open_logbook(logbook) as opened:
+        found = opened.read(Wanted(kinds=(Kind.MORNING,), probe=probe, is_simulated=is_simulated))
+    for fault in found.faults:
+        console.print(f"[bold red]The logbook was changed:[/bold red] {escape(fault)}")
+    return found.records
 
 
 def _sources(settings: MorningSettings, morning: Morning) -> dict[str, Any]:
@@ -180,6 +236,8 @@ def _sources(settings: MorningSettings, morning: Morning) -> dict[str, Any]:
 def _conclude(outcome: Outcome, calibration: Path, console: Console) -> None:
     console.print()
     console.print(table_of(outcome.results))
+    if outcome.number is not None:
+        console.print(f"Record {outcome.number} in the logbook, signed by {escape(outcome.person)}")
     if outcome.passed:
         console.print(
             f"[green]{escape(outcome.probe)} passed.[/green] Calibration written to {escape(str(calibration))}"

@@ -15,11 +15,22 @@ def write_whole(path: Path, content: msgspec.Struct) -> None:
         Where it cannot be written; the old file stays.
 
     """
-    encoded = msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+    write_file(path, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file; a reader finds the old one or the new one.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be written; the old file stays.
+
+    """
     part = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
     with part.open("wb") as file:
-        file.write(encoded)
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)

@@ -14,9 +14,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sqlalchemy.exc import SQLAlchemyError
 
+from devices.databases import say
 from devices.dicom.audit import AuditTrail
 from devices.dicom.index.catalogue import Catalogue
-from devices.dicom.index.database import IndexUnavailable, say
+from devices.dicom.index.database import IndexUnavailable
 from devices.dicom.index.reconciliation import Difference, reconcile_all, restore_audit
 from devices.dicom.index.retention import Candidate, awaiting_commitment, delete, find_candidates
 from devices.dicom.settings import NodeSettings

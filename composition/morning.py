@@ -1,8 +1,6 @@
 """The morning's check of a probe, real or simulated."""
 
-import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +9,24 @@ from rich.console import Console
 from acquisition.command import Outcome, run_morning
 from acquisition.quality.settings import CheckSource, MorningSettings
 from acquisition.quality.technologist import Unattended
-from acquisition.quality.terminal import Keyboard, Terminal
 from composition.errors import ServiceError
+from composition.hands import Hands
 from composition.instruments import probe_in_hand
-from composition.named import Workplace
-from composition.simulated import simulated_calibration
+from composition.named import Workplace, place_of
+from composition.simulated import simulated_calibration, simulated_logbook
 from config.nuclides import load_nuclides
 from config.settings import Site
 from devices.clock import monotonic
 from simulators.bench import BenchFault
 from simulators.bench_room import POLL_INTERVAL_S, open_bench
 
+SIMULATED_SETTLE_S = 10.0
+"""Bench seconds: a host that is busy stamps a reading of the fast bench late by seconds of the bench."""
 
-async def check_probe(place: Workplace, probe: str | None, *, fault: BenchFault | None, seed: int) -> Outcome:
+
+async def check_probe(
+    place: Workplace, probe: str | None, *, hands: Hands, fault: BenchFault | None, seed: int
+) -> Outcome:
     """Run the morning's check of a probe, by its name or else of the one that navigates.
 
     Raises
@@ -32,13 +35,14 @@ async def check_probe(place: Workplace, probe: str | None, *, fault: BenchFault 
         Where the site file does not say what this needs.
 
     """
-    name = _named_probe(place.site, probe)
+    name = named_probe(place.site, probe)
     if place.is_simulated:
-        return await _check_simulated(place.site, name, fault=fault, rng=np.random.default_rng(seed))
-    return await _check_real(place.site, name)
+        return await _check_simulated(place.site, name, hands, fault=fault, rng=np.random.default_rng(seed))
+    return await _check_real(place.site, name, hands)
 
 
-def _named_probe(site: Site, name: str | None) -> str:
+def named_probe(site: Site, name: str | None) -> str:
+    """Give the probe of a name, or else the one that navigates; raises ``ServiceError``."""
     if name is not None and name not in site.probes:
         raise ServiceError(f"--probe {name}: the site file has {', '.join(site.probes)}")
     return name or probe_in_hand(site)
@@ -50,25 +54,28 @@ def _morning_settings(site: Site) -> MorningSettings:
     return site.acquire
 
 
-async def _check_real(site: Site, name: str) -> Outcome:
+async def _check_real(site: Site, name: str, hands: Hands) -> Outcome:
     calibration = site.probes[name].response
     if calibration is None:
         raise ServiceError(f"probes.{name}.response must name the calibration file to write")
     console = Console(stderr=True)
-    terminal = Terminal(console, Keyboard(sys.stdin.fileno()), now=lambda: datetime.now(tz=UTC))
+    technologist, person = await hands.technologist(console)
     return await run_morning(
         probe=name,
         device=site.probes[name],
-        technologist=terminal,
+        technologist=technologist,
         settings=_morning_settings(site),
         nuclides=load_nuclides(),
         calibration=calibration,
+        logbook=site.logbook,
+        place=place_of(site),
+        person=person,
         console=console,
     )
 
 
 async def _check_simulated(
-    site: Site, name: str, *, fault: BenchFault | None, rng: np.random.Generator
+    site: Site, name: str, hands: Hands, *, fault: BenchFault | None, rng: np.random.Generator
 ) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="radionav-") as folder:
         async with open_bench(Path(folder), rng=rng, clock=monotonic, fault=fault) as room:
@@ -78,9 +85,14 @@ async def _check_simulated(
                 probe=name,
                 device=site.probes[name].model_copy(update=at_pace),
                 technologist=Unattended(room.bench),
-                settings=_morning_settings(site).model_copy(update={"check_source": check_source}),
+                settings=_morning_settings(site).model_copy(
+                    update={"check_source": check_source, "settle_s": SIMULATED_SETTLE_S}
+                ),
                 nuclides=load_nuclides(),
                 calibration=simulated_calibration(name),
+                logbook=simulated_logbook(),
+                place=place_of(site),
+                person=hands.signature,
                 console=Console(stderr=True),
                 clock=room.clock,
                 wall_time=room.clock.wall_time,

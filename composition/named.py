@@ -10,8 +10,11 @@ import typer
 
 from acquisition.calibration import CalibrationError
 from acquisition.commands.ending import fail, log_to_stderr
+from acquisition.logbook.seal import LogbookUnusable
+from acquisition.quality.desk import Desk
+from acquisition.quality.technologist import MorningAborted
 from composition.errors import ServiceError
-from composition.simulated import simulated_site
+from composition.simulated import simulated_logbook, simulated_site
 from config.settings import Site
 from config.site import SiteFileError, read_site
 from devices.dicom.settings import NodeSettings
@@ -36,6 +39,19 @@ def storage_node(context: typer.Context, config: Path | None) -> NodeSettings:
     if node is None:
         fail("the site file has no [dicom]: nothing is received, and nothing is kept")
     return node
+
+
+def place_of(site: Site) -> str:
+    """Name the hospital and room, as at the head of a report."""
+    return f"{site.site.name}, {site.site.room}"
+
+
+def desk(context: typer.Context, config: Path | None, simulate: bool) -> Desk:  # noqa: FBT001 - the third of three
+    """Give the logbook that the site file, or the simulated bench, keeps."""
+    with workplace(context, config, simulate=simulate) as place:
+        site = place.site
+        logbook = simulated_logbook() if place.is_simulated else site.logbook
+        return Desk(logbook=logbook, settings=site.acquire, place=place_of(site))
 
 
 def people(context: typer.Context, config: Path | None) -> Path:
@@ -67,5 +83,13 @@ def workplace(context: typer.Context, config: Path | None, *, simulate: bool) ->
         fail("give either --config SITE.toml for real devices or --simulate")
     try:
         yield Workplace(site=simulated_site() if config is None else read_site(config), is_simulated=simulate)
-    except (SiteFileError, ServiceError, CalibrationError, DeviceError, NavigationError) as exc:
+    except (
+        SiteFileError,
+        ServiceError,
+        CalibrationError,
+        DeviceError,
+        LogbookUnusable,
+        MorningAborted,
+        NavigationError,
+    ) as exc:
         fail(str(exc))

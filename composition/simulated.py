@@ -3,6 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
+from acquisition.logbook.settings import LogbookSettings
 from acquisition.tracking.settings import RegistrationSettings, TimingSettings, TipSettings
 from config.settings import Site
 from config.site import read_site
@@ -20,6 +21,15 @@ def simulated_site() -> Site:
 def simulated_calibration(probe: str) -> Path:
     """Name the file of a simulated probe's calibration."""
     return SIMULATED_FOLDER / f"simulated-{probe}.json"
+
+
+def simulated_logbook() -> LogbookSettings:
+    """Say where the simulated bench's logbook is: none of its records ever stands among real ones."""
+    return LogbookSettings(
+        database=SIMULATED_FOLDER / "simulated-quality.sqlite",
+        key=SIMULATED_FOLDER / "simulated-quality.key",
+        reports=SIMULATED_FOLDER / "reports",
+    )
 
 
 def simulated_tip() -> TipSettings:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from acquisition.logbook.settings import LogbookSettings
 from acquisition.quality.settings import MorningSettings, PointSource
 from acquisition.studies.calibrations import SpectCalibration
 from acquisition.tracking.settings import AccuracySettings, RegistrationSettings, TimingSettings, TipSettings
@@ -264,6 +265,9 @@ class Site(Section):
     )
     spect: tuple[SpectCalibration, ...] = Field(default=(), description="Calibrations of the SPECT cameras.")
     acquire: MorningSettings | None = Field(default=None, description="The morning check's sources and limits.")
+    logbook: LogbookSettings = Field(
+        default=LogbookSettings(), description="Where every check, calibration and timed count is kept, signed."
+    )
 
     def beside(self, folder: Path) -> Self:
         """Take relative paths as relative to ``folder``, where the site file lies."""
@@ -285,6 +289,7 @@ class Site(Section):
             "mqtt": mqtt,
             "procedure": procedure,
             "recordings": folder / self.recordings,
+            "logbook": self.logbook.beside(folder),
         }
         return self.model_copy(update=update)
 

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 
+from acquisition.paper.page import write_page
+from acquisition.paper.pdf import write_pdf
+from acquisition.paper.sheet import Sheet
 from acquisition.session.journal import Journal
 from acquisition.session.report import report_of
 from display.bodies import bounded_body
-from display.report_page import write_page
-from display.report_pdf import write_pdf
-from display.report_sheet import Sheet, lay_out
+from display.report_sheet import lay_out
 
 GREATEST_PICTURE = 4 * 1024 * 1024
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -69,7 +70,7 @@ class RecordRoutes:
             return PlainTextResponse(NO_PROCEDURE, status_code=404)
         async with self._writing:
             written = await asyncio.to_thread(write_pdf, sheet, at=datetime.now(tz=UTC))
-        named = f'inline; filename="procedure-{sheet.number}.pdf"'
+        named = f'inline; filename="{sheet.name}.pdf"'
         return Response(written, media_type="application/pdf", headers={"content-disposition": named})
 
     def _lay_out(self, number: int) -> Sheet | None:

@@ -1,11 +1,11 @@
-"""What a procedure's report says, in words, tables and pictures, whatever it is written as."""
+"""What a procedure's report says."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from math import exp, sqrt
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
+from acquisition.paper.sheet import Cell, Figure, Section, Sheet, Table, Words, table
 from acquisition.session.journal import Entry
 from acquisition.session.report import Counted, Found, Report
 from display.report_plot import Share, draw_shares
@@ -23,74 +23,6 @@ DECISIONS = {
     "count on": "not decided",
 }
 RULES = {"above": "over 10 %", "below": "under 10 %", "undecided": "not decided"}
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A run of words that look alike; ``struck`` is what holds no longer."""
-
-    text: str
-    look: Literal["plain", "bold", "struck"] = "plain"
-
-
-Cell: TypeAlias = tuple[Words, ...]
-"""Runs one after the other; a line break is a new line in their text."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """Rows under their heads; none of both where the first column says what a row is."""
-
-    heads: tuple[str, ...] = ()
-    rows: tuple[tuple[Cell, ...], ...] = ()
-    is_warning: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A picture with its caption."""
-
-    caption: str
-    image: bytes
-    kind: Literal["png", "svg"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """A part under a title: words, a table, pictures, in this order."""
-
-    title: str
-    words: str = ""
-    table: Table | None = None
-    figures: tuple[Figure, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
-    """A report, ready to be written.
-
-    Attributes
-    ----------
-    number
-        Of the procedure.
-    title, heading
-        Of the file, and of the first page.
-    simulated, unfinished
-        Warnings above everything; empty where they do not hold.
-    head
-        Whose procedure it is, where and when.
-    sections
-        In their order; none is empty.
-
-    """
-
-    number: int
-    title: str
-    heading: str
-    simulated: str
-    unfinished: str
-    head: Table
-    sections: tuple[Section, ...]
 
 
 def lay_out(report: Report, *, place: str, picture: Callable[[int], bytes | None]) -> Sheet:
@@ -113,7 +45,7 @@ def lay_out(report: Report, *, place: str, picture: Callable[[int], bytes | None
         Section(title="Faults of devices, and starts of the service", table=_alert_table(report)),
     )
     return Sheet(
-        number=procedure.number,
+        name=f"procedure-{procedure.number}",
         title=f"{_person_name(procedure.patient_name)}, {procedure.patient_id}",
         heading=f"Procedure {procedure.number}",
         simulated="SIMULATED: no patient, no measurement" if report.is_simulated else "",
@@ -122,12 +54,13 @@ def lay_out(report: Report, *, place: str, picture: Callable[[int], bytes | None
         sections=tuple(
             each for each in sections if each.words or each.figures or (each.table and each.table.rows)
         ),
+        footer=FOOTER,
     )
 
 
 def _head(report: Report, place: str) -> Table:
     procedure = report.procedure
-    return _table(
+    return table(
         (),
         [
             ("Patient", f"{_person_name(procedure.patient_name)}, ID {procedure.patient_id}"),
@@ -145,7 +78,7 @@ def _found_table(report: Report) -> Table:
         ((Words(str(entry.told["number"]), "struck"),), "mark taken back", "", "", "", _who(entry))
         for entry in report.taken_back
     ]
-    return _table(("No.", "Target", "Where, mm (LPS)", "Activity", "Bed", "Marked"), rows)
+    return table(("No.", "Target", "Where, mm (LPS)", "Activity", "Bed", "Marked"), rows)
 
 
 def _found_row(found: Found) -> tuple[str | Cell, ...]:
@@ -176,7 +109,7 @@ def _specimen_table(report: Report) -> Table:
     rows: list[tuple[str | Cell, ...]] = [_specimen_row(each) for each in report.specimens]
     if report.background is not None:
         rows.append(("", "background", *_counts(report.background.told), NONE, _who(report.background)))
-    return _table(("No.", "Of", "Counts", "Rate", "Of the hottest", "Counted"), rows)
+    return table(("No.", "Of", "Counts", "Rate", "Of the hottest", "Counted"), rows)
 
 
 def _specimen_row(specimen: Counted) -> tuple[str | Cell, ...]:
@@ -235,18 +168,18 @@ def _override_table(report: Report) -> Table:
         (each.step, "; ".join(each.unmet), (Words(each.reason, "bold"),), f"{each.person}, {_when(each.at)}")
         for each in report.procedure.overrides
     ]
-    return _table(("Step", "Missing", "Reason", "By"), rows, is_warning=True)
+    return table(("Step", "Missing", "Reason", "By"), rows, is_warning=True)
 
 
 def _step_table(report: Report) -> Table:
     rows = [(entry.told["to"], f"after {entry.told['from']}", _who(entry)) for entry in report.moves]
-    return _table(("Step", "", "Taken by"), rows)
+    return table(("Step", "", "Taken by"), rows)
 
 
 def _confirmed_table(report: Report) -> Table:
     rows = [(name, entry.told["as"], _who(entry)) for name, entry in report.sorts.items()]
     rows += [(name, entry.told["said"], _who(entry)) for name, entry in report.checks.items()]
-    return _table(("What", "Confirmed as", "By"), rows)
+    return table(("What", "Confirmed as", "By"), rows)
 
 
 def _drawn_table(report: Report) -> Table:
@@ -259,7 +192,7 @@ def _drawn_table(report: Report) -> Table:
         where = ", ".join(f"{mm:.0f}" for mm in told["centre_mm"])
         expected = "as in the image" if told["activity_mbq"] is None else f"{told['activity_mbq']:.2g} MBq"
         rows.append((told["name"], told["as"], where, expected, _who(entry)))
-    return _table(("Name", "As", "Where, mm (LPS)", "Activity expected then", "By"), rows)
+    return table(("Name", "As", "Where, mm (LPS)", "Activity expected then", "By"), rows)
 
 
 def _mark_table(report: Report) -> Table:
@@ -269,7 +202,7 @@ def _mark_table(report: Report) -> Table:
         rate = NONE if rate_cps is None else f"{rate_cps:.0f} /s"
         where = NONE if tip_mm is None else ", ".join(f"{mm:.0f}" for mm in tip_mm)
         rows.append((entry.told["step"], rate, where, _who(entry)))
-    return _table(("Step", "Rate", "Tip, mm (LPS)", "Marked"), rows)
+    return table(("Step", "Rate", "Tip, mm (LPS)", "Marked"), rows)
 
 
 def _pictures(report: Report, picture: Callable[[int], bytes | None]) -> tuple[Figure, ...]:
@@ -290,12 +223,7 @@ def _alert_table(report: Report) -> Table:
         else:
             said = ": ".join(filter(None, (entry.told["state"], entry.told["detail"])))
             rows.append((_when(entry.at), entry.told["device"], said))
-    return _table(("When", "Device", "What"), rows)
-
-
-def _table(heads: tuple[str, ...], rows: Any, *, is_warning: bool = False) -> Table:
-    cells = tuple(tuple((Words(cell),) if isinstance(cell, str) else cell for cell in row) for row in rows)
-    return Table(heads=heads, rows=cells, is_warning=is_warning)
+    return table(("When", "Device", "What"), rows)
 
 
 def _who(entry: Entry) -> str:

@@ -15,6 +15,12 @@ Seed: TypeAlias = Annotated[int, typer.Option(help="With --simulate: seed of eve
 Yes: TypeAlias = Annotated[
     bool, typer.Option("--yes", help="Wait for no Enter: each step begins when it has been said.")
 ]
+ProbeName: TypeAlias = Annotated[
+    str | None, typer.Option("--probe", help="Name of the probe; else the one that navigates.")
+]
+Person: TypeAlias = Annotated[
+    str | None, typer.Option(help="Who signs the record. Else asked for; with --yes the account's name.")
+]
 
 
 class Concluded(Protocol):

@@ -1,9 +1,9 @@
 """Counts of the morning: readings added up from the moment a source stands, with progress on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from acquisition.quality.placements import Exposure
@@ -71,6 +71,8 @@ class CountProgress:
         Of the count, 0 to 1.
     remaining_s
         Until it ends, at the rate so far.
+    recent_cps
+        Rates of the newest readings, oldest first.
 
     """
 
@@ -78,6 +80,7 @@ class CountProgress:
     live_time_s: float
     share: float
     remaining_s: float
+    recent_cps: tuple[float, ...] = ()
 
 
 def progress_of(counts: int, live_time_s: float, exposure: Exposure) -> CountProgress:
@@ -91,6 +94,14 @@ def progress_of(counts: int, live_time_s: float, exposure: Exposure) -> CountPro
     return CountProgress(
         counts=counts, live_time_s=live_time_s, share=min(share, 1.0), remaining_s=max(remaining_s, 0.0)
     )
+
+
+RECENT = 24
+"""Readings whose rates are shown one by one."""
+
+
+def _lately(progress: CountProgress, taken: Sequence[CountReading]) -> CountProgress:
+    return replace(progress, recent_cps=tuple(reading.rate_cps for reading in taken[-RECENT:]))
 
 
 class Counter:
@@ -147,7 +158,7 @@ class Counter:
         self._is_counting = True
         try:
             while (progress := progress_of(counts, live_time_s, exposure)).share < 1:
-                on_progress(progress)
+                on_progress(_lately(progress, taken))
                 reading = await self._readings.get()
                 if reading is None:
                     raise self._failure
@@ -158,7 +169,7 @@ class Counter:
         finally:
             self._is_counting = False
             self._readings = asyncio.Queue()
-        on_progress(progress)
+        on_progress(_lately(progress, taken))
         return Count(
             counts=counts,
             live_time_s=live_time_s,

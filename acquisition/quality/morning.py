@@ -15,7 +15,15 @@ from acquisition.quality.results import StepResult, failure
 from acquisition.quality.sensitivity import Sensitivity
 from acquisition.quality.settings import MorningSettings
 from acquisition.quality.steps import Assay, Known, Step, judge
-from acquisition.quality.technologist import Choice, MorningAborted, Technologist
+from acquisition.quality.technologist import (
+    Choice,
+    Decision,
+    MorningAborted,
+    StepInterrupted,
+    Technologist,
+    interruptible,
+)
+from acquisition.quality.trend import Follower
 from devices.clock import Clock
 from devices.errors import DeviceError, DeviceUnavailable
 from devices.protocols import DeviceSettings
@@ -95,6 +103,7 @@ class Round:
         technologist: Technologist,
         settings: MorningSettings,
         nuclides: Mapping[str, Nuclide],
+        follower: Follower,
         screen: Screen,
         clock: Clock,
         wall_time: WallTime,
@@ -106,12 +115,15 @@ class Round:
         self._device = device
         self._technologist = technologist
         self._settings = settings
+        self._follower = follower
         self._screen = screen
         self._clock = clock
         self._wall_time = wall_time
         self._known = Known(nuclides=nuclides)
         self._counts: dict[str, tuple[Count, ...]] = {}
         self._results: dict[str, StepResult] = {}
+        self._names: dict[str, list[str]] = {}
+        """Of each step's results."""
         self._identity = ""
         self._placed: Placement | None = None
 
@@ -143,16 +155,41 @@ class Round:
         )
 
     async def _settle(self, step: Step) -> None:
-        """Run a step until it passes or the technologist goes on."""
-        attempts = 0
+        """Run a step until it passes, or the technologist goes on or leaves it out."""
+        attempts, remarks = 0, tuple[str, ...]()
         while True:
             attempts += 1
-            result = replace(await self._attempt(step), attempts=attempts)
-            self._results[step.name] = result
-            self._screen.end(result)
-            if result.passed or await self._technologist.judge(result) is Choice.CONTINUE:
+            decision: Decision | None = None
+            try:
+                result = await self._attempt(step)
+            except StepInterrupted as exc:
+                decision = exc.decision
+                result = failure(
+                    step.name, step.limit, f"interrupted to {decision.choice.value}: {decision.reason}"
+                )
+            results = self._followed(replace(result, attempts=attempts, remarks=remarks))
+            worst = next((each for each in results if not each.passed), None)
+            if worst is None:
+                return
+            decision = decision or await self._technologist.judge(worst)
+            if decision.reason:
+                remarks = (*remarks, f"{decision.choice.value}: {decision.reason}")
+                self._results[worst.name] = replace(worst, remarks=remarks)
+            if decision.choice is not Choice.REPEAT:
                 return
             self._placed = None
+
+    def _followed(self, result: StepResult) -> tuple[StepResult, ...]:
+        """Note a step's result and what its figures are among those of former mornings."""
+        trends = self._follower.judge(self._identity, result, self._wall_time(self._clock()))
+        results = (result, *(replace(each, attempts=result.attempts, remarks=result.remarks) for each in trends))
+        for name in self._names.pop(result.name, ()):  # of an attempt before
+            del self._results[name]
+        self._names[result.name] = [each.name for each in results]
+        for each in results:
+            self._results[each.name] = each
+            self._screen.end(each)
+        return results
 
     async def _attempt(self, step: Step) -> StepResult:
         self._counts.pop(step.name, None)
@@ -194,7 +231,8 @@ class Round:
 
                     # hands leave the bench after a placement, not between counts of one
                     settle_s = 0.0 if number else self._settings.settle_s
-                    counts.append(await counter.count(exposure, settle_s=settle_s, on_progress=show))
+                    counting = counter.count(exposure, settle_s=settle_s, on_progress=show)
+                    counts.append(await interruptible(counting, self._technologist, f"{self._probe} count"))
         return tuple(counts)
 
     async def _place(self, placement: Placement) -> None:

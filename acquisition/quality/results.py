@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+TREND_OF = "trend of"
+"""How the name of a result begins that holds a figure against those of former mornings."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
@@ -15,7 +18,8 @@ class Figure:
 
     def __str__(self) -> str:
         error = "" if self.sigma is None else f" ± {self.sigma:.2g}"
-        return f"{self.name} {self.value:.4g}{error} {self.unit}".rstrip()
+        value = f"{self.value:.0f}" if 1e4 <= abs(self.value) < 1e7 else f"{self.value:.4g}"
+        return f"{self.name} {value}{error} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,8 @@ class StepResult:
         Why it passed or failed, and where it failed, what to look at.
     attempts
         How often the step was run; only the last one counts.
+    remarks
+        Why it was repeated or left out, as the technologist said.
 
     """
 
@@ -45,6 +51,7 @@ class StepResult:
     limit: str
     reason: str
     attempts: int = 1
+    remarks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""

@@ -10,6 +10,7 @@ from rich.table import Table
 from acquisition.quality.counts import CountProgress
 from acquisition.quality.placements import Exposure
 from acquisition.quality.results import StepResult
+from acquisition.quality.sparkline import sparkline
 from acquisition.quality.steps import Step
 
 
@@ -35,12 +36,12 @@ class TerminalScreen:
             self._progress = Progress(
                 TextColumn("  {task.description}"),
                 BarColumn(),
-                TextColumn("{task.fields[rate]} {task.fields[remaining]}"),
+                TextColumn("{task.fields[rate]} {task.fields[remaining]} {task.fields[course]}"),
                 console=self._console,
                 transient=True,
                 auto_refresh=False,
             )
-            self._task = self._progress.add_task("", total=1.0, rate="", remaining="")
+            self._task = self._progress.add_task("", total=1.0, rate="", remaining="", course="")
         rate = f"{progress.counts / progress.live_time_s:.0f} cps" if progress.live_time_s else "waiting"
         self._progress.update(
             self._task,
@@ -48,6 +49,7 @@ class TerminalScreen:
             description=escape(f"{exposure.placement.instruction} ({done + 1}/{total})"),
             rate=rate,
             remaining=f"{progress.remaining_s:.0f} s left",
+            course=sparkline(progress.recent_cps),
         )
         self._progress.start()
         self._progress.refresh()
@@ -58,7 +60,8 @@ class TerminalScreen:
         """Say whether the step passed, and why."""
         self.close()
         verdict = "[green]pass[/green]" if result.passed else "[red]FAIL[/red]"
-        self._console.print(f"  {verdict}  {escape(result.reason)}")
+        named = "" if result.name == self._title else f"{result.name}: "
+        self._console.print(f"  {verdict}  {escape(named + result.reason)}")
 
     def close(self) -> None:
         """Take the bar away and give the cursor back; also after an interrupt."""
@@ -78,6 +81,7 @@ def table_of(results: Sequence[StepResult]) -> Table:
         if result.attempts > 1:
             verdict += f"\n[dim]{result.attempts} runs[/dim]"
         measured = "\n".join(str(figure) for figure in result.figures)
-        reason = f"{escape(result.reason)}\n[dim]passes: {escape(result.limit)}[/dim]"
+        remarks = "".join(f"\n{escape(remark)}" for remark in result.remarks)
+        reason = f"{escape(result.reason)}{remarks}\n[dim]passes: {escape(result.limit)}[/dim]"
         table.add_row(f"{result.name}\n{verdict}", measured, reason)
     return table

@@ -66,6 +66,11 @@ class ChiSquareLimits(Section):
     counts: Annotated[int, Field(ge=5, le=100)] = 10
     count_s: Positive = 5.0
     tail: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    """Outside these limits the step fails: 3.33 to 16.92 for ten counts."""
+    watched_tail: Annotated[float, Field(gt=0, lt=0.5)] = 0.10
+    """Outside these, the narrower, it is said: 4.17 to 14.68 for ten counts."""
+    greatest_drift: Share = 0.02
+    """Change from the first to the last count, relative to their mean, that chance does not explain."""
 
 
 class SensitivityLimits(Section):
@@ -133,6 +138,17 @@ class ResponseLimits(Section):
     """Relative error that must be added to Poisson's for response and counts to agree."""
 
 
+class TrendLimits(Section):
+    """Lines that the figures of all mornings are held against, besides today's limits."""
+
+    base: Annotated[int, Field(ge=5, le=100)] = 15
+    """Mornings that the lines are learnt from; before so many there are none."""
+    since: AwareDatetime | None = None
+    """Begin anew from here: after a repair, or with another check source."""
+    fails: bool = True
+    """Whether a figure out of its lines fails the morning; else it is only said."""
+
+
 class MorningSettings(Section):
     """The morning's sources, times and limits."""
 
@@ -145,5 +161,6 @@ class MorningSettings(Section):
     angular: AngularLimits = AngularLimits()
     dead_time: DeadTimeLimits = DeadTimeLimits()
     response: ResponseLimits = ResponseLimits()
+    trend: TrendLimits = TrendLimits()
     settle_s: Annotated[float, Field(ge=0)] = 0.5
     """After a source is placed, readings that begin earlier than this are not used."""

@@ -1,15 +1,19 @@
 """Who places the sources: a person at the terminal, or a rig that moves them."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from acquisition.quality.chi_square import CHI_SQUARE
 from acquisition.quality.placements import Placement
-from acquisition.quality.results import StepResult
+from acquisition.quality.results import TREND_OF, StepResult
 from acquisition.quality.settings import PointSource
 from acquisition.quality.steps import Assay
+
+Counted = TypeVar("Counted")
 
 
 class MorningAborted(Exception):
@@ -17,23 +21,66 @@ class MorningAborted(Exception):
 
 
 class Choice(StrEnum):
-    """What to do after a step failed."""
+    """What to do with a step that failed, or that goes on."""
 
     CONTINUE = "continue"
     REPEAT = "repeat"
+    LEAVE_OUT = "leave out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the technologist decided, and why; the reason goes into the record."""
+
+    choice: Choice
+    reason: str = ""
+
+
+class StepInterrupted(Exception):
+    """Raised when the technologist repeats or leaves out the step that goes on."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(f"{decision.choice.value}: {decision.reason}")
+        self.decision = decision
 
 
 class Technologist(Protocol):
-    """Places sources and decides; each call may take minutes, and may raise ``MorningAborted``."""
+    """Places sources and decides; each call may take minutes, and may raise ``MorningAborted``.
+
+    ``place`` and ``watch`` may raise ``StepInterrupted``.
+    """
 
     async def place(self, placement: Placement) -> None:
         """Return when everything stands as asked."""
 
+    async def watch(self) -> NoReturn:
+        """Wait, while a count runs, for the technologist to interrupt it."""
+
     async def assay(self, source: PointSource) -> Assay:
         """Say how active the point source is, within the settings' bounds."""
 
-    async def judge(self, result: StepResult) -> Choice:
+    async def judge(self, result: StepResult) -> Decision:
         """Say what to do after a failed step."""
+
+
+async def interruptible(counting: Coroutine[Any, Any, Counted], technologist: Technologist, name: str) -> Counted:
+    """Wait for a count, in a task of a name, unless the technologist ends it before.
+
+    Raises
+    ------
+    StepInterrupted, MorningAborted
+        Where the technologist does.
+
+    """
+    count = asyncio.create_task(counting, name=name)
+    watching = asyncio.create_task(technologist.watch(), name="technologist")
+    try:
+        await asyncio.wait({count, watching}, return_when=asyncio.FIRST_COMPLETED)
+        return await (count if count.done() else watching)
+    finally:
+        for task in (count, watching):
+            task.cancel()
+        await asyncio.gather(count, watching, return_exceptions=True)
 
 
 class Rig(Protocol):
@@ -46,12 +93,27 @@ class Rig(Protocol):
         """Activity of the point source, MBq, and when it was measured."""
 
 
-class Unattended:
-    """A technologist for a rig: repeats once what a good probe may fail by chance, else goes on.
+BY_CHANCE = "a good probe fails this by chance now and then"
 
-    That is chi-square, whose limits leave out one good set of counts in ten; the limits of the other steps lie
-    several standard errors away.
+
+async def judge_unasked(result: StepResult) -> Decision:
+    """Repeat once what a good probe may fail by chance, else go on.
+
+    That is chi-square, whose limits leave out one good set of counts in ten, and a trend, whose lines leave out
+    one morning in a hundred; the limits of the other steps lie several standard errors away.
     """
+    is_chance = result.attempts == 1 and (result.name == CHI_SQUARE or result.name.startswith(TREND_OF))
+    return Decision(choice=Choice.REPEAT, reason=BY_CHANCE) if is_chance else Decision(choice=Choice.CONTINUE)
+
+
+async def wait_for_nobody() -> NoReturn:
+    """Wait until it is cancelled: nobody interrupts."""
+    while True:
+        await asyncio.get_running_loop().create_future()
+
+
+class Unattended:
+    """A technologist for a rig."""
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
@@ -60,12 +122,57 @@ class Unattended:
         """Let the rig move."""
         await self._rig.stand({placed.source: placed.position_mm for placed in placement.sources})
 
+    async def watch(self) -> NoReturn:
+        """Wait for nobody."""
+        await wait_for_nobody()
+
     async def assay(self, source: PointSource) -> Assay:  # noqa: ARG002 - the rig holds one point source
         """Read it from the rig."""
         activity_mbq, measured_at = self._rig.assay()
         return Assay(activity_mbq=activity_mbq, measured_at=measured_at)
 
-    async def judge(self, result: StepResult) -> Choice:
-        """Repeat a first chi-square."""
-        is_chance = result.name == CHI_SQUARE and result.attempts == 1
-        return Choice.REPEAT if is_chance else Choice.CONTINUE
+    async def judge(self, result: StepResult) -> Decision:
+        """Repeat once what may be chance."""
+        return await judge_unasked(result)
+
+
+class Unasked:
+    """A technologist who is told what to place and waits for nothing: somebody, or a rig, keeps pace.
+
+    Parameters
+    ----------
+    say
+        Tells what should stand.
+    point
+        Activity of the point source; None: not known, so that the morning ends where it is needed.
+
+    """
+
+    def __init__(self, say: Callable[[str], None], point: Assay | None) -> None:
+        self._say = say
+        self._point = point
+
+    async def place(self, placement: Placement) -> None:
+        """Say what should stand."""
+        self._say(placement.instruction)
+
+    async def watch(self) -> NoReturn:
+        """Wait for nobody."""
+        await wait_for_nobody()
+
+    async def assay(self, source: PointSource) -> Assay:
+        """Give what was said beforehand; raises ``MorningAborted`` where nothing was."""
+        if self._point is None:
+            raise MorningAborted(
+                f"nobody is asked for the activity of the {source.nuclide} source: give --activity"
+            )
+        if not source.least_mbq <= self._point.activity_mbq <= source.greatest_mbq:
+            raise MorningAborted(
+                f"--activity is {self._point.activity_mbq:g} MBq, and the site file wants {source.least_mbq:g} to "
+                f"{source.greatest_mbq:g}"
+            )
+        return self._point
+
+    async def judge(self, result: StepResult) -> Decision:
+        """Repeat once what may be chance."""
+        return await judge_unasked(result)

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,10 +13,15 @@ from acquisition.quality.placements import Placement
 from acquisition.quality.results import StepResult
 from acquisition.quality.settings import PointSource
 from acquisition.quality.steps import Assay
-from acquisition.quality.technologist import Choice, MorningAborted
+from acquisition.quality.technologist import Choice, Decision, MorningAborted, StepInterrupted
 
 ABORT = "a"
-REPEAT = "r"
+INTERRUPTS = {"r": Choice.REPEAT, "s": Choice.LEAVE_OUT}
+"""Keys that end a step before its time."""
+
+TRY_AGAIN = "Enter to go on, r to repeat it"
+
+ENDS = f"{ABORT} + Enter ends acquire"
 
 
 class Keyboard:
@@ -60,7 +66,11 @@ class Keyboard:
 
 
 class Terminal:
-    """Asks the technologist and waits; ``a`` ends it wherever it is asked."""
+    """Asks the technologist and waits.
+
+    ``a`` ends it wherever it is asked; ``r`` repeats a step and ``s`` leaves it out, also while it counts, each
+    with the reason after it or asked for.
+    """
 
     def __init__(self, console: Console, keyboard: Keyboard, *, now: Callable[[], datetime]) -> None:
         self._console = console
@@ -69,11 +79,30 @@ class Terminal:
 
     async def place(self, placement: Placement) -> None:
         """Ask for the placement and wait for Enter."""
-        await self.ready(placement.instruction)
+        keys = f"r repeats the step, s leaves it out, {ENDS}"
+        await self._heed(await self._ask(f"{placement.instruction}, then press Enter", keys))
+
+    async def watch(self) -> NoReturn:
+        """Wait for a key that interrupts; all else that is typed meanwhile is nothing."""
+        while True:
+            typed = await self._keyboard.line()
+            if typed.lower() == ABORT:
+                raise MorningAborted("ended by the technologist")
+            await self._heed(typed)
 
     async def ready(self, instruction: str) -> None:
         """Ask for anything and wait for Enter."""
         await self._ask(f"{instruction}, then press Enter")
+
+    async def person(self) -> str:
+        """Ask who signs."""
+        while not (name := await self._ask("Your name, which signs the record")):
+            pass
+        return name
+
+    async def next(self, number: int) -> str | None:
+        """Ask for the next specimen to count; None where there are no more."""
+        return await self._ask(f"Name of specimen {number} (Enter alone: no more)") or None
 
     async def assay(self, source: PointSource) -> Assay:
         """Ask for the dose calibrator's reading until it makes sense."""
@@ -89,10 +118,28 @@ class Terminal:
             self._console.print(f"Wanted is {source.least_mbq:g} to {source.greatest_mbq:g} MBq")
         return Assay(activity_mbq=activity_mbq, measured_at=await self._time())
 
-    async def judge(self, result: StepResult) -> Choice:
-        """Ask what to do after a failed step."""
-        typed = await self._ask(f"{result.name} failed. Enter to go on, {REPEAT} to repeat it")
-        return Choice.REPEAT if typed.lower() == REPEAT else Choice.CONTINUE
+    async def repeats(self, result: StepResult) -> bool:
+        """Ask whether something that failed is tried again."""
+        return (await self._ask(f"{result.name} failed. {TRY_AGAIN}")).lower() == "r"
+
+    async def judge(self, result: StepResult) -> Decision:
+        """Ask what to do after a failed step, and why."""
+        typed = await self._ask(f"{result.name} failed. {TRY_AGAIN}")
+        key, _, reason = typed.partition(" ")
+        if INTERRUPTS.get(key.lower()) is Choice.REPEAT:
+            return Decision(choice=Choice.REPEAT, reason=await self._reason(reason))
+        return Decision(choice=Choice.CONTINUE, reason=typed)
+
+    async def _heed(self, typed: str) -> None:
+        """Interrupt the step where a key for it was typed."""
+        key, _, reason = typed.partition(" ")
+        if (choice := INTERRUPTS.get(key.lower())) is not None:
+            raise StepInterrupted(Decision(choice=choice, reason=await self._reason(reason)))
+
+    async def _reason(self, said: str) -> str:
+        while not said.strip():
+            said = await self._ask("Why")
+        return said.strip()
 
     async def _time(self) -> datetime:
         while True:
@@ -109,8 +156,8 @@ class Terminal:
                 return at
             self._console.print(escape(f"{typed} is still to come"))
 
-    async def _ask(self, sentence: str) -> str:
-        self._console.print(f"[bold]{escape(sentence)}[/bold] [dim]({ABORT} + Enter ends acquire)[/dim]: ", end="")
+    async def _ask(self, sentence: str, keys: str = ENDS) -> str:
+        self._console.print(f"[bold]{escape(sentence)}[/bold] [dim]({keys})[/dim]: ", end="")
         typed = await self._keyboard.line()
         if typed.lower() == ABORT:
             raise MorningAborted("ended by the technologist")

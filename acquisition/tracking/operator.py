@@ -71,7 +71,7 @@ class AtTerminal:
 
     async def judge(self, result: StepResult) -> Choice:
         """Ask what to do."""
-        return await self._terminal.judge(result)
+        return Choice.REPEAT if await self._terminal.repeats(result) else Choice.CONTINUE
 
 
 class Unasked:

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from devices.database_url import DatabaseUrl
 from devices.dicom.storage.placement import OnConflict
 from devices.dicom.upper_layer.timing import Timing
 
@@ -32,18 +33,6 @@ def _checked_ae_title(title: str) -> str:
 
 AeTitle = Annotated[str, AfterValidator(_checked_ae_title)]
 """An application entity title, spaces around it removed."""
-
-
-def _checked_database(url: str) -> str:
-    if not url.startswith("postgresql://"):
-        raise ValueError(
-            "it wants postgresql://user@host/database; leave it away for SQLite, and a password to ~/.pgpass"
-        )
-    return url
-
-
-DatabaseUrl = Annotated[str, AfterValidator(_checked_database)]
-"""Where a PostgreSQL database is."""
 
 
 class Section(BaseModel):

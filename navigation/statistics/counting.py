@@ -166,6 +166,36 @@ def chi_square(counts: Sequence[int], *, tail: float = 0.05) -> ChiSquare:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """How far equal counts rise or fall from the first to the last, relative to their mean, and its error."""
+
+    share: float
+    sigma: float
+
+
+def drift(counts: Sequence[int]) -> Drift:
+    """Fit a straight line to equal counts in their order (Bevington and Robinson, 6.3 and 6.4).
+
+    The error is Poisson's of the mean, or that of the scatter about the line where it is larger: what jumps to and
+    fro does not drift.
+
+    Raises
+    ------
+    NavigationError
+        Where there are fewer than three counts, or none has an event.
+
+    """
+    values = np.asarray(counts, dtype=np.float64)
+    _require(values.size >= 3 and values.sum() > 0, "a drift needs at least three counts, not all of them zero")
+    from_middle = np.arange(values.size) - (values.size - 1) / 2
+    squares, mean = float((from_middle**2).sum()), float(values.mean())
+    slope, length = float((from_middle * values).sum()) / squares, values.size - 1
+    left = values - mean - slope * from_middle
+    variance = max(mean, float((left**2).sum()) / (values.size - 2))
+    return Drift(share=slope * length / mean, sigma=length / mean * sqrt(variance / squares))
+
+
 def chance_of(chi_square_value: float, degrees: int) -> float:
     """Probability that chance alone gives a chi-square at least this large."""
     _require(chi_square_value >= 0 and degrees > 0, f"chi-square {chi_square_value} of {degrees} degrees")

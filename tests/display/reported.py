@@ -4,10 +4,11 @@ from io import BytesIO
 
 from PIL import Image
 
+from acquisition.paper.sheet import Sheet
 from acquisition.session.journal import Journal
 from acquisition.session.report import report_of
 from acquisition.session.steps import Step
-from display.report_sheet import Sheet, lay_out
+from display.report_sheet import lay_out
 from tests.acquisition.resection.test_resection import running
 from tests.acquisition.session.test_session import Theatre
 

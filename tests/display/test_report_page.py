@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from acquisition.paper.page import write_page
 from acquisition.patient import Patient
 from acquisition.session.journal import Journal, open_journal
 from acquisition.session.steps import Step
-from display.report_page import write_page
 from tests.acquisition.session.test_session import SURGEON, Theatre
 from tests.display.reported import reported, sheet
 

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader
 
+from acquisition.paper.page import write_page
+from acquisition.paper.pdf import write_pdf
 from acquisition.patient import Patient
 from acquisition.session.journal import Journal, open_journal
 from acquisition.session.steps import Step
-from display.report_page import write_page
-from display.report_pdf import write_pdf
 from tests.acquisition.session.test_session import SURGEON, Theatre
 from tests.display.reported import PLACE, reported, screenshot, sheet
 

@@ -1,13 +1,16 @@
 """A technologist's whole morning: shipped drivers, real ptys, a simulated bench that runs fast."""
 
 import asyncio
+import contextlib
 import io
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -15,11 +18,23 @@ from rich.console import Console
 
 from acquisition.calibration import CalibrationError, load_calibration, read_calibration
 from acquisition.command import Outcome, run_morning
+from acquisition.logbook.logbook import open_logbook
+from acquisition.logbook.records import Kind, Record
+from acquisition.logbook.seal import LogbookUnusable
+from acquisition.logbook.settings import LogbookSettings
 from acquisition.quality.placements import Placement
-from acquisition.quality.results import StepResult
+from acquisition.quality.results import Figure, StepResult
 from acquisition.quality.settings import MorningSettings, PointSource
 from acquisition.quality.steps import Assay
-from acquisition.quality.technologist import Choice, MorningAborted, Technologist, Unattended
+from acquisition.quality.technologist import (
+    BY_CHANCE,
+    Choice,
+    Decision,
+    MorningAborted,
+    StepInterrupted,
+    Technologist,
+    Unattended,
+)
 from config.nuclides import load_nuclides
 from devices.clock import monotonic
 from devices.errors import DeviceUnavailable
@@ -36,6 +51,7 @@ from simulators.probes.mightyohm import SimulatedMightyOhm
 STARTED = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 SPEED = 200.0
 SECONDS = 50.0
+PERSON = "A. Berg"
 
 AT_A_PACE = {
     "background": {"count_s": 40.0},
@@ -45,6 +61,7 @@ AT_A_PACE = {
     "sensitivity": {"reference_cps_per_mbq": 2000.0, "longest_s": 20.0},
     "angular": {"longest_s": 20.0},
     "dead_time": {"count_s": 15.0},
+    "settle_s": 30.0,  # of a fast bench: a busy host stamps a reading late by seconds of the bench
 }
 """The shipped morning with shorter counts."""
 
@@ -59,6 +76,7 @@ class Room:
     device: AmptekSettings | MightyOhmSettings
     settings: MorningSettings
     calibration: Path
+    logbook: LogbookSettings
     shown: io.StringIO
 
     async def morning(self, technologist: Technologist | None = None) -> Outcome:
@@ -71,6 +89,9 @@ class Room:
                 settings=self.settings,
                 nuclides=load_nuclides(),
                 calibration=self.calibration,
+                logbook=self.logbook,
+                place="General hospital, OR 3",
+                person=PERSON,
                 console=Console(file=self.shown, width=160),
                 clock=self.clock,
                 wall_time=self.clock.wall_time,
@@ -108,6 +129,7 @@ async def room(
             ),
             settings=MorningSettings.model_validate(AT_A_PACE | {"check_source": bench.label()}),
             calibration=folder / "gamma.json",
+            logbook=LogbookSettings().beside(folder),
             shown=io.StringIO(),
         )
 
@@ -123,7 +145,7 @@ async def test_a_good_probe_passes_and_is_calibrated(tmp_path: Path, is_mightyoh
     async with room(tmp_path, is_mightyohm=is_mightyohm) as found:
         outcome = await found.morning()
     assert [result.reason for result in outcome.results if not result.passed] == []
-    assert len(outcome.results) == 7
+    assert len(outcome.results) == 11
     assert outcome.written == found.calibration
     response = load_calibration(found.calibration, is_simulated=True).response
     physics = ProbePhysics()
@@ -143,7 +165,7 @@ async def test_the_outcome_is_told_on_screen_in_json_and_in_the_file(tmp_path: P
     assert "SIMULATED" in found.shown.getvalue()
     assert "gamma passed" in found.shown.getvalue()
     plain = json.loads(json.dumps(outcome.to_dict()))
-    assert (plain["passed"], plain["simulated"], len(plain["steps"])) == (True, True, 7)
+    assert (plain["passed"], plain["simulated"], len(plain["steps"])) == (True, True, 11)
     provenance = read_calibration(found.calibration).provenance
     assert "12345" in provenance.identity
     assert STARTED <= provenance.started_at < provenance.ended_at
@@ -193,19 +215,19 @@ class Clumsy(Unattended):
             self._port.pull()
         await super().place(placement)
 
-    async def judge(self, result: StepResult) -> Choice:
+    async def judge(self, result: StepResult) -> Decision:
         """Plug in again and repeat."""
         self.judged.append(result)
         if "check" in result.reason or "gone" in result.reason or "lost" in result.reason:
             self._port.plug()
-            return Choice.REPEAT
+            return Decision(choice=Choice.REPEAT, reason="plugged in again")
         return await super().judge(result)
 
 
 class Weary(Unattended):
     """Ends the morning at the first failure."""
 
-    async def judge(self, result: StepResult) -> Choice:
+    async def judge(self, result: StepResult) -> Decision:
         """Give up."""
         raise MorningAborted(f"{result.name} failed")
 
@@ -224,7 +246,7 @@ async def test_a_morning_that_is_ended_early_writes_nothing(tmp_path: Path) -> N
     """What was judged so far is told, and the probe has not passed."""
     async with room(tmp_path) as found:
         outcome = await found.morning(Clumsy(found, ends_before="check source"))
-    assert [result.name for result in outcome.results] == ["background"]
+    assert [result.name for result in outcome.results] == ["background", "trend of background"]
     assert outcome.aborted == "ended by the technologist"
     assert not outcome.passed
     assert not found.calibration.exists()
@@ -237,8 +259,137 @@ async def test_a_failed_step_is_told_when_its_repeat_is_ended(tmp_path: Path) ->
         outcome = await found.morning(Weary(found.bench))
     assert [(result.name, result.passed) for result in outcome.results] == [
         ("background", True),
+        ("trend of background", True),
         ("constancy", False),
     ]
+
+
+async def test_every_morning_stands_in_the_logbook(tmp_path: Path) -> None:
+    """One that passed, one that failed and one that was ended early: whole, signed, with number and sources."""
+    async with room(tmp_path) as found:
+        first = await found.morning()
+        second = await found.morning(Clumsy(found, ends_before="check source"))
+    with open_logbook(found.logbook) as logbook:
+        kept = logbook.read()
+    assert kept.faults == ()
+    assert [(each.number, each.record.passed, each.record.person) for each in kept.records] == [
+        (1, True, PERSON),
+        (2, False, PERSON),
+    ]
+    assert (first.number, second.number) == (1, 2)
+    record = kept.records[0].record
+    assert record.is_simulated
+    assert record.identity == first.identity
+    assert record.told["calibration"] == str(found.calibration)
+    assert record.told["sources"]["point"]["activity_mbq"] == 1.0
+    assert [step["name"] for step in record.told["steps"]] == [result.name for result in first.results]
+    assert kept.records[1].record.told["aborted"] == "ended by the technologist"
+
+
+async def test_what_cannot_be_recorded_has_not_passed(tmp_path: Path) -> None:
+    """A logbook that refuses in the end costs the calibration: nobody could show what it rests on."""
+
+    class Meddling(Unattended):
+        async def place(self, placement: Placement) -> None:
+            found.logbook.key.chmod(0o644)
+            await super().place(placement)
+
+    async with room(tmp_path) as found:
+        outcome = await found.morning(Meddling(found.bench))
+        assert all(result.passed for result in outcome.results)
+        assert (outcome.passed, outcome.number) == (False, None)
+        assert not found.calibration.exists()
+        assert "Not recorded" in found.shown.getvalue()
+        with pytest.raises(LogbookUnusable, match="chmod 600"):
+            await found.morning()
+
+
+def former_mornings(found: Room, identity: str, rate_cps: float, *, days: int = 20) -> None:
+    """Write mornings with a background of a rate, each a day after the other, the last one yesterday."""
+    rng = np.random.default_rng(11)
+    with open_logbook(found.logbook) as logbook:
+        for day in range(days, 0, -1):
+            figure = Figure(name="rate", value=rate_cps + rng.normal(0, 0.3), unit="cps", sigma=0.3)
+            step = StepResult(name="background", passed=True, figures=(figure,), limit="", reason="")
+            record = Record(
+                kind=Kind.MORNING,
+                at=STARTED - timedelta(days=day),
+                probe="gamma",
+                identity=identity,
+                person=PERSON,
+                is_simulated=True,
+                passed=True,
+                told={"steps": [step.to_dict()]},
+            )
+            logbook.add(record)
+
+
+async def test_a_trend_out_of_its_lines_fails_by_its_name(tmp_path: Path) -> None:
+    """A background of 5 cps passes its limit of 10, but not after twenty mornings of 1 cps; repeated once."""
+    async with room(tmp_path) as found:
+        identity = (await found.morning(Clumsy(found, ends_before="check source"))).identity
+        former_mornings(found, identity, 1.0)
+        outcome = await found.morning(Clumsy(found, ends_before="check source"))
+    by_name = {result.name: result for result in outcome.results}
+    assert by_name["background"].passed
+    trend = by_name["trend of background"]
+    assert not trend.passed
+    assert trend.attempts == 2
+    assert trend.remarks == (f"repeat: {BY_CHANCE}",)
+    assert "beyond an action line" in trend.reason
+
+
+async def test_mornings_of_another_instrument_or_that_were_changed_make_no_trend(tmp_path: Path) -> None:
+    """What another serial number counted, and what somebody wrote into the database, is left out and said."""
+    async with room(tmp_path) as found:
+        former_mornings(found, "another instrument", 1.0)
+        with contextlib.closing(sqlite3.connect(found.logbook.database)) as database, database:
+            database.execute("DROP TRIGGER quality_records_update")
+            database.execute("UPDATE quality_records SET identity = 'Amptek DP5, serial number 12345'")
+        outcome = await found.morning(Clumsy(found, ends_before="check source"))
+    by_name = {result.name: result for result in outcome.results}
+    assert by_name["trend of background"].reason == "1 of 16 mornings that it takes: no lines yet"
+    assert "record 20 of" in found.shown.getvalue()
+    assert "The logbook was changed" in found.shown.getvalue()
+
+
+class Interrupting(Unattended):
+    """Repeats or leaves out a step while it counts, once for each."""
+
+    def __init__(self, found: Room, decisions: dict[str, Decision]) -> None:
+        super().__init__(found.bench)
+        self._decisions = decisions
+        self._placed = ""
+
+    async def place(self, placement: Placement) -> None:
+        """Note what stands."""
+        self._placed = placement.instruction
+        await super().place(placement)
+
+    async def watch(self) -> NoReturn:
+        """Interrupt as soon as it counts."""
+        for words in list(self._decisions):
+            if words in self._placed:
+                raise StepInterrupted(self._decisions.pop(words))
+        await super().watch()
+
+
+async def test_a_step_is_repeated_or_left_out_with_a_reason(tmp_path: Path) -> None:
+    """While it counts: the reasons are in the record, the repeat counts anew, what was left out did not pass."""
+    decisions = {
+        "empty bench": Decision(choice=Choice.REPEAT, reason="door was open"),
+        "strong": Decision(choice=Choice.LEAVE_OUT, reason="no second source today"),
+    }
+    async with room(tmp_path) as found:
+        outcome = await found.morning(Interrupting(found, decisions))
+    by_name = {result.name: result for result in outcome.results}
+    background, dead_time = by_name["background"], by_name["dead time"]
+    assert (background.passed, background.attempts) == (True, 2)
+    assert background.remarks == ("repeat: door was open",)
+    assert (dead_time.passed, dead_time.remarks) == (False, ("leave out: no second source today",))
+    assert "no second source today" in dead_time.reason
+    assert not outcome.passed
+    assert [name for name, result in by_name.items() if not result.passed] == ["dead time", "response"]
 
 
 async def test_a_probe_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
@@ -262,6 +413,9 @@ async def test_an_unknown_nuclide_is_said_at_once(tmp_path: Path) -> None:
                 settings=found.settings.model_copy(update={"point_source": source}),
                 nuclides=load_nuclides(),
                 calibration=found.calibration,
+                logbook=found.logbook,
+                place="General hospital, OR 3",
+                person=PERSON,
                 console=Console(file=found.shown),
             )
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, make_url, select
+from sqlalchemy import URL, Connection, Engine, insert, inspect, select
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
+from devices.databases import DRIVER_MISSING, make_engine, plain, postgresql_url, say, sqlite_url
 from devices.dicom.index.tables import DERIVED, VERSION, about, metadata
 from devices.dicom.storage.durability import write_durably
 
@@ -19,11 +20,6 @@ FOLDER: Final = ".index"
 SQLITE_FILE: Final = "index.sqlite"
 
 IDENTITY: Final = "identity"
-
-CONNECT_TIME_S: Final = 5
-
-CACHE_KB: Final = 512
-"""Of a SQLite file, in memory of our own."""
 
 log = structlog.get_logger()
 
@@ -35,8 +31,8 @@ class IndexUnavailable(Exception):
 def database_url(folder: Path, url: str | None) -> URL:
     """Give the database of a folder: the one named, or a SQLite file below it."""
     if url is None:
-        return URL.create("sqlite+pysqlite", database=str(folder / FOLDER / SQLITE_FILE))
-    return make_url(url).set(drivername="postgresql+psycopg")
+        return sqlite_url(str(folder / FOLDER / SQLITE_FILE))
+    return postgresql_url(url)
 
 
 def try_database(folder: Path, url: str | None) -> str:
@@ -50,7 +46,7 @@ def try_database(folder: Path, url: str | None) -> str:
     """
     place = database_url(folder, url)
     with _in_words(place):
-        engine = _engine(place)
+        engine = make_engine(place)
         try:
             with engine.connect():
                 return plain(place)
@@ -72,7 +68,7 @@ def open_to_read(folder: Path, url: str | None) -> Engine:
     if not (folder / FOLDER / IDENTITY).exists() or (is_file and not Path(place.database or "").exists()):
         raise IndexUnavailable(f"{plain(place)}: there is no index yet")
     with _in_words(place):
-        engine = _engine(place)
+        engine = make_engine(place)
         try:
             with engine.connect() as connection:
                 is_current = _is_current(connection, _identity(folder / FOLDER), place)
@@ -115,22 +111,9 @@ def _in_words(place: URL) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as exc:
-        raise IndexUnavailable(
-            f"{plain(place)}: its driver is missing: install radionav with its extra, radionav[postgresql]"
-        ) from exc
+        raise IndexUnavailable(f"{plain(place)}: {DRIVER_MISSING}") from exc
     except (SQLAlchemyError, OSError) as exc:
         raise IndexUnavailable(say(place, exc)) from exc
-
-
-def say(place: URL, exc: Exception) -> str:
-    """Say in one line what is wrong with a database."""
-    cause = getattr(exc, "orig", None) or exc
-    return f"{plain(place)}: {' '.join(str(cause).split())}"
-
-
-def plain(place: URL) -> str:
-    """Name a database without its password."""
-    return place.database or "" if place.get_backend_name() == "sqlite" else place.render_as_string()
 
 
 def is_damage(exc: DatabaseError) -> bool:
@@ -153,32 +136,13 @@ def _identity(folder: Path) -> str:
 
 
 def _made(place: URL, identity: str) -> Engine:
-    engine = _engine(place)
+    engine = make_engine(place)
     try:
         with engine.begin() as connection:
             _claim(connection, identity, place)
     except BaseException:
         engine.dispose()
         raise
-    return engine
-
-
-def _engine(place: URL) -> Engine:
-    if place.get_backend_name() != "sqlite":
-        # a server that is gone without a word is given up
-        lasting = {"connect_timeout": CONNECT_TIME_S, "tcp_user_timeout": 1000 * CONNECT_TIME_S}
-        return create_engine(place, pool_pre_ping=True, connect_args=lasting)
-    engine = create_engine(place)
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:
-        # readers and the writer do not wait for each other. A power cut may take the last rows and leaves the
-        # file whole: the next start makes up for them
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        # the kernel keeps its pages as well, and gives them up when they are wanted for something else
-        connection.execute(f"PRAGMA cache_size=-{CACHE_KB}")
-
     return engine
 
 

@@ -16,10 +16,11 @@ from typing import TypeVar
 import structlog
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
+from devices.databases import say
 from devices.dicom.audit import AuditTrail
 from devices.dicom.index.attributes import Entry, read_entry
 from devices.dicom.index.catalogue import Catalogue
-from devices.dicom.index.database import IndexUnavailable, say
+from devices.dicom.index.database import IndexUnavailable
 from devices.dicom.index.reconciliation import Difference, describe, reconcile, restore_audit, study_uids
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.part10 import UnreadableFile

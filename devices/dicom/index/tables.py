@@ -5,14 +5,11 @@ attribute carries its tag and value representation in ``Column.info``: the reade
 queries share them.
 """
 
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Column,
-    DateTime,
-    Dialect,
     ForeignKey,
     ForeignKeyConstraint,
     Integer,
@@ -20,26 +17,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
 )
+
+from devices.databases import Moment
 
 VERSION: Final = 1
 """Of these tables; an index of another version is made anew."""
-
-
-class Moment(TypeDecorator[datetime]):
-    """A time in UTC, kept without a zone: SQLite knows none, and PostgreSQL would show it in the session's."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Take the zone away."""
-        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Give it back."""
-        return None if value is None else value.replace(tzinfo=UTC)
 
 
 def _attribute(name: str, tag: int, vr: str, *, is_key: bool = False) -> Column[Any]:

@@ -328,3 +328,35 @@ def test_settings_want_dates_with_a_zone() -> None:
     """A reference date without a time zone could be hours off, and is refused."""
     with pytest.raises(ValidationError, match="timezone"):
         CheckSource(reference_at=datetime(2026, 6, 1), reference_cps=1000.0)  # noqa: DTZ001 - what is refused
+
+
+def test_chi_square_tells_both_limit_sets() -> None:
+    """Between the limits of 95 % (Capintec) and of 90 % (Biodex) it passes, and says that it is watched."""
+    # two values, half of them each: chi-square 10 d**2 / 1500 for a distance d from the mean
+    for distance, passed, words in ((40, True, "within 4.17 to 14.68 too"), (48, True, "outside 4.17 to 14.68")):
+        result = scatter_of([1500 + distance, 1500 - distance] * 5)
+        assert result.passed is passed
+        assert words in result.reason
+    assert not scatter_of([1550, 1450] * 5 + [1580]).passed
+
+
+def test_a_probe_that_warms_up_fails_for_its_drift() -> None:
+    """Counts that rise by a tenth from the first to the last are no scatter; a rise that chance makes is none."""
+    rising = scatter_of([2850 + 30 * number for number in range(10)])
+    assert not rising.passed
+    assert "from the first count to the last: it warms up" in rising.reason
+    drift = next(figure for figure in rising.figures if figure.name == "drift")
+    assert drift.value == pytest.approx(100 * 270 / 2985, rel=1e-3)
+    assert drift.sigma == pytest.approx(100 * 9 / sqrt(82.5 * 2985), rel=1e-2)
+    rng = np.random.default_rng(8)
+    fails = [scatter_of(rng.poisson(1500, 10).tolist()).reason for _ in range(300)]
+    assert sum("warms up" in reason for reason in fails) < 6
+
+
+def test_constancy_holds_for_caesium_too() -> None:
+    """Cs-137 of a rate a year ago has lost 2.27 %, by its half-life of 30.17 years."""
+    source = CheckSource(nuclide="Cs-137", reference_at=NOON - timedelta(days=365.25), reference_cps=1000.0)
+    result = verdict(CheckConstancy(limits=ConstancyLimits(), source=source), [977.3 + 5.0])
+    expected = next(figure for figure in result.figures if figure.name == "expected")
+    assert expected.value == pytest.approx(977.3, abs=0.1)
+    assert result.passed

@@ -13,7 +13,7 @@ from rich.console import Console
 from acquisition.quality.placements import Placement
 from acquisition.quality.results import failure
 from acquisition.quality.settings import PointSource
-from acquisition.quality.technologist import Choice, MorningAborted
+from acquisition.quality.technologist import Choice, Decision, MorningAborted, StepInterrupted
 from acquisition.quality.terminal import Keyboard, Terminal
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -87,12 +87,51 @@ async def test_enter_takes_the_present_for_the_assay(desk: Desk) -> None:
         assert (await desk.terminal.assay(PointSource())).measured_at == NOON
 
 
-@pytest.mark.parametrize(("typed", "choice"), [("\n", Choice.CONTINUE), ("r\n", Choice.REPEAT)])
-async def test_a_failed_step_may_be_repeated(desk: Desk, typed: str, choice: Choice) -> None:
-    """Enter goes on, ``r`` repeats."""
+@pytest.mark.parametrize(
+    ("typed", "choice", "reason"),
+    [
+        ("\n", Choice.CONTINUE, ""),
+        ("known\n", Choice.CONTINUE, "known"),
+        ("r loose cable\n", Choice.REPEAT, "loose cable"),
+        ("R\n\nloose cable\n", Choice.REPEAT, "loose cable"),
+    ],
+)
+async def test_a_failed_step_may_be_repeated(desk: Desk, typed: str, choice: Choice, reason: str) -> None:
+    """Enter goes on, ``r`` repeats and wants a reason, after it or asked for until there is one."""
     desk.type(typed)
     async with asyncio.timeout(SECONDS):
-        assert await desk.terminal.judge(failure("background", "", "")) is choice
+        decision = await desk.terminal.judge(failure("background", "", ""))
+    assert decision == Decision(choice=choice, reason=reason)
+
+
+@pytest.mark.parametrize(
+    ("typed", "choice"), [("s no source\n", Choice.LEAVE_OUT), ("r\nno source\n", Choice.REPEAT)]
+)
+async def test_a_step_may_be_repeated_or_left_out_before_and_while_it_counts(
+    desk: Desk, typed: str, choice: Choice
+) -> None:
+    """``r`` and ``s`` with a reason interrupt where a source is asked for, and while a count runs."""
+    for before, waiting in (("", desk.terminal.place(PLACEMENT)), ("\n", desk.terminal.watch())):
+        desk.type(before + typed)
+        async with asyncio.timeout(SECONDS):
+            with pytest.raises(StepInterrupted) as caught:
+                await waiting
+        assert caught.value.decision == Decision(choice=choice, reason="no source")
+
+
+async def test_a_count_that_runs_can_be_ended(desk: Desk) -> None:
+    """An ``a`` while a count runs ends the morning; Enter and other words do nothing."""
+    desk.type("\nwhat\na\n")
+    async with asyncio.timeout(SECONDS):
+        with pytest.raises(MorningAborted):
+            await desk.terminal.watch()
+
+
+async def test_who_signs_is_asked_until_there_is_a_name(desk: Desk) -> None:
+    """An empty answer signs nothing."""
+    desk.type("\n  \nA. Berg\n")
+    async with asyncio.timeout(SECONDS):
+        assert await desk.terminal.person() == "A. Berg"
 
 
 async def test_a_closed_input_ends_the_morning() -> None:

@@ -1,10 +1,10 @@
-"""A procedure's report as one HTML file that prints on A4: its style and its pictures are in it."""
+"""A report as one HTML file that prints on A4: its style and its pictures are in it."""
 
 import base64
 from html import escape
 from typing import Final
 
-from display.report_sheet import FOOTER, Cell, Figure, Section, Sheet, Table
+from acquisition.paper.sheet import Cell, Figure, Section, Sheet, Table
 
 STYLE: Final = """
 @page { size: A4; margin: 16mm }
@@ -32,7 +32,7 @@ def write_page(sheet: Sheet) -> str:
         _line("open", sheet.unfinished),
         _table(sheet.head),
         *(_section(each) for each in sheet.sections),
-        f"<footer>{escape(FOOTER)}</footer>",
+        f"<footer>{escape(sheet.footer)}</footer>",
     ]
     body = "\n".join(part for part in parts if part)
     head = f'<meta charset="utf-8"><title>{escape(sheet.title)}</title><style>{STYLE}</style>'

@@ -1,4 +1,4 @@
-"""A procedure's report as PDF/A, for an archive: tagged, with its fonts and pictures in it."""
+"""A report as PDF/A, for an archive: tagged, with its fonts and pictures in it."""
 
 import json
 import unicodedata
@@ -13,12 +13,12 @@ import structlog
 import typst
 from PIL import Image, UnidentifiedImageError
 
-from display.report_sheet import FOOTER, Cell, Figure, Section, Sheet, Table, Words
+from acquisition.paper.sheet import Cell, Figure, Section, Sheet, Table, Words
 
 STANDARD: Final = "a-2a"
 """PDF/A-2, level A (ISO 19005-2): to be kept for decades, and read aloud."""
 
-TEMPLATE: Final = Path(__file__).parent / "report.typ"
+TEMPLATE: Final = Path(__file__).parent / "sheet.typ"
 
 MOST_PIXELS: Final = 40_000_000
 """Of a picture: a screen of 8K has 33 million."""
@@ -38,7 +38,7 @@ def write_pdf(sheet: Sheet, *, at: datetime) -> bytes:
         "heading": sheet.heading,
         "simulated": sheet.simulated,
         "unfinished": sheet.unfinished,
-        "footer": FOOTER,
+        "footer": _legible(sheet.footer),
         "head": _tell_table(sheet.head),
         "sections": [_tell_section(each, pictures) for each in sheet.sections],
     }

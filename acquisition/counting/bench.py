@@ -1,0 +1,223 @@
+"""A probe at a bench, counting what is placed before it, with the technologist's hand on it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any, Final
+
+from rich.console import Console
+
+from acquisition.logbook.logbook import Wanted, open_logbook
+from acquisition.logbook.records import Kept, Kind, Record
+from acquisition.logbook.settings import LogbookSettings
+from acquisition.quality.counts import Count, Counter, CountProgress, WallTime, open_counter
+from acquisition.quality.placements import Exposure
+from acquisition.quality.screen import TerminalScreen
+from acquisition.quality.technologist import Choice, StepInterrupted, Technologist, interruptible
+from devices.clock import Clock
+from devices.protocols import DeviceSettings
+from devices.readings import CountReading
+from navigation.errors import NavigationError
+from navigation.nuclides import Nuclide
+
+BACKGROUND_HOLDS: Final = timedelta(hours=24)
+"""A background that was counted longer ago says nothing of today."""
+
+
+class LeftOut(Exception):
+    """Raised when the technologist leaves out a count; the message is the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What counts at a bench need.
+
+    Attributes
+    ----------
+    probe, device
+        Name and entry of the probe in the site file.
+    nuclide
+        Whose decay is reckoned with.
+    technologist
+        Who places what is counted.
+    logbook, person
+        Where it is recorded, and in whose name.
+    console
+        Where progress goes.
+    clock, wall_time
+        As in ``run_morning``.
+    is_simulated
+        Whether probe and sources are simulated.
+    settle_s
+        Readings that begin earlier than this after a placement are not used.
+
+    """
+
+    probe: str
+    device: DeviceSettings[CountReading]
+    nuclide: Nuclide
+    technologist: Technologist
+    logbook: LogbookSettings
+    person: str
+    console: Console
+    clock: Clock
+    wall_time: WallTime
+    is_simulated: bool
+    settle_s: float = 0.5
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["OpenBench"]:
+        """Open the probe, and close it and the screen afterwards.
+
+        Raises
+        ------
+        DeviceError
+            Where it cannot be opened.
+
+        """
+        if self.is_simulated:
+            self.console.print("[bold yellow]SIMULATED: probe, sources and bench[/bold yellow]")
+        screen = TerminalScreen(self.console)
+        try:
+            async with (
+                self.device.connect(self.probe, clock=self.clock) as connection,
+                open_counter(
+                    self.probe,
+                    connection,
+                    silence_s=self.device.silence_s,
+                    clock=self.clock,
+                    wall_time=self.wall_time,
+                ) as counter,
+            ):
+                yield OpenBench(self, connection.identity, counter, screen)
+        finally:
+            screen.close()
+
+    def now(self) -> datetime:
+        """UTC."""
+        return self.wall_time(self.clock())
+
+    async def background(self, identity: str) -> Count | None:
+        """Find what this instrument last counted without a source, within a day; None where it did not."""
+        records = await asyncio.to_thread(self._recent, identity)
+        found = [count for each in records if (count := background_in(each)) is not None]
+        return found[-1] if found else None
+
+    async def record(self, kind: Kind, identity: str, *, passed: bool | None, told: dict[str, Any]) -> Kept:
+        """Write what came of it into the logbook.
+
+        Raises
+        ------
+        LogbookUnusable
+            Where that cannot be done.
+
+        """
+        record = Record(
+            kind=kind,
+            at=self.now(),
+            probe=self.probe,
+            identity=identity,
+            person=self.person,
+            is_simulated=self.is_simulated,
+            passed=passed,
+            told=told,
+        )
+        return await asyncio.to_thread(self._add, record)
+
+    def _add(self, record: Record) -> Kept:
+        with open_logbook(self.logbook) as logbook:
+            return logbook.add(record)
+
+    def _recent(self, identity: str) -> Sequence[Kept]:
+        wanted = Wanted(
+            kinds=(Kind.BACKGROUND, Kind.MORNING),
+            probe=self.probe,
+            since=self.now() - BACKGROUND_HOLDS,
+            is_simulated=self.is_simulated,
+        )
+        with open_logbook(self.logbook) as logbook:
+            found = logbook.read(wanted).records
+        return [each for each in found if not each.doubt and each.record.identity == identity]
+
+
+class OpenBench:
+    """A bench whose probe is open; made by ``Bench.open``."""
+
+    def __init__(self, bench: Bench, identity: str, counter: Counter, screen: TerminalScreen) -> None:
+        self.identity = identity
+        self._bench = bench
+        self._counter = counter
+        self._screen = screen
+
+    async def count(self, exposure: Exposure) -> Count:
+        """Have something placed, and count it; again where the technologist wants that.
+
+        Raises
+        ------
+        LeftOut, MorningAborted
+            Where the technologist ends it.
+        DeviceError
+            Where the probe fails.
+
+        """
+        while True:
+            try:
+                await self._bench.technologist.place(exposure.placement)
+                return await self._interruptible(exposure)
+            except StepInterrupted as exc:
+                self._screen.close()
+                if exc.decision.choice is not Choice.REPEAT:
+                    raise LeftOut(exc.decision.reason) from exc
+
+    async def _interruptible(self, exposure: Exposure) -> Count:
+        def show(progress: CountProgress) -> None:
+            self._screen.show(exposure, 0, 1, progress)
+
+        counting = self._counter.count(exposure, settle_s=self._bench.settle_s, on_progress=show)
+        return await interruptible(counting, self._bench.technologist, f"{self._bench.probe} count")
+
+
+def counts_for(error: float) -> int:
+    """Give the counts whose relative standard error is at most so much: 1 / sqrt(N) of a Poisson count.
+
+    Raises
+    ------
+    NavigationError
+        Where the error is not inside (0.0005, 0.5): four million counts, or four.
+
+    """
+    if not 0.0005 <= error <= 0.5:
+        raise NavigationError(f"a relative error of {error:g}: wants 0.0005 to 0.5, as 0.01 for one per cent")
+    return ceil(1 / error**2)
+
+
+def told_count(count: Count) -> dict[str, Any]:
+    """Tell a count as plain JSON types."""
+    return {
+        "counts": count.counts,
+        "live_time_s": count.live_time_s,
+        "real_time_s": count.real_time_s,
+        "dead_time_s": count.dead_time_s,
+        "started_at": count.started_at.isoformat(),
+        "overloaded": count.is_overloaded,
+    }
+
+
+def background_in(kept: Kept) -> Count | None:
+    """Read the background that a record tells; None where it tells none, or one that is not to be trusted."""
+    told = kept.record.told.get("background")
+    if not isinstance(told, dict) or told.get("overloaded"):
+        return None
+    try:
+        return Count(
+            counts=int(told["counts"]),
+            live_time_s=float(told["live_time_s"]),
+            real_time_s=float(told["real_time_s"]),
+            dead_time_s=float(told["dead_time_s"]),
+            started_at=datetime.fromisoformat(told["started_at"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,287 @@
+"""Specimens counted ex vivo: each beside the hottest, by the ten-percent rule with its limits."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
+
+from rich.markup import escape
+from rich.table import Table
+
+from acquisition.counting.bench import Bench, LeftOut, OpenBench, told_count
+from acquisition.counting.timed import OVERLOADED
+from acquisition.logbook.records import Kind
+from acquisition.quality.counts import Count
+from acquisition.quality.placements import Exposure, Placement
+from navigation.decay import decay_factor
+from navigation.errors import NavigationError
+from navigation.resection.specimens import ShareOfHottest, TenPercentRule, share_of_hottest
+from navigation.statistics.count_ratio import Count as Events
+from navigation.statistics.counting import Rate, net_rate
+from navigation.statistics.limits import Verdict
+
+RULES: Final = {
+    Verdict.ABOVE: "more than {share:.0%} of the hottest: remove it",
+    Verdict.BELOW: "less than {share:.0%} of the hottest",
+    Verdict.UNDECIDED: "not decided",
+}
+
+
+class Specimens(Protocol):
+    """Says what is counted next."""
+
+    async def next(self, number: int) -> str | None:
+        """Give the name of the next specimen, ``number`` from 1; None: there are no more."""
+
+
+class Listed:
+    """Specimens that are known beforehand."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    async def next(self, number: int) -> str | None:
+        """Give the next of them."""
+        return self._names[number - 1] if number <= len(self._names) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExVivo:
+    """How specimens are counted.
+
+    Attributes
+    ----------
+    specimens
+        What is counted.
+    placed
+        How a specimen of a name is placed, the same way for each.
+    count_s, background_s
+        Length of each count, and of the background's, s.
+    rule
+        When one is hot.
+
+    """
+
+    specimens: Specimens
+    placed: Callable[[str], Placement]
+    count_s: float = 10.0
+    background_s: float = 30.0
+    rule: TenPercentRule = field(default_factory=TenPercentRule)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """A specimen and how it compares.
+
+    Attributes
+    ----------
+    name, count
+        What was counted, and how.
+    net
+        Rate above background, without dead time; None where that cannot be told.
+    share
+        Of the hottest; None for the hottest, and where it cannot be told.
+    said
+        In words.
+
+    """
+
+    name: str
+    count: Count
+    net: Rate | None
+    share: ShareOfHottest | None
+    said: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types; an upper limit that nothing bounds is None."""
+        ratio = self.share.ratio if self.share else None
+        upper = ratio.upper if ratio and ratio.upper < float("inf") else None
+        return {
+            "name": self.name,
+            **told_count(self.count),
+            "net_cps": self.net.rate_cps if self.net else None,
+            "net_sigma_cps": self.net.sigma_cps if self.net else None,
+            "share": ratio.best if ratio else None,
+            "share_least": ratio.lower if ratio else None,
+            "share_most": upper,
+            "confidence": ratio.confidence if ratio else None,
+            "verdict": self.share.verdict.value if self.share else None,
+            "needed_s": self.share.needed_s if self.share else None,
+            "of_hottest": self.of_hottest,
+            "said": self.said,
+        }
+
+    @property
+    def of_hottest(self) -> str:
+        """Share of the hottest with its limits, in words."""
+        if self.share is None:
+            return ""
+        ratio = self.share.ratio
+        best = "" if ratio.best is None else f"{ratio.best:.1%} "
+        upper = "any" if ratio.upper == float("inf") else f"{ratio.upper:.1%}"
+        return f"{best}({ratio.lower:.1%} to {upper})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExVivoOutcome:
+    """What the specimens came to; those that the technologist left out are in ``left_out``, with the reason."""
+
+    probe: str
+    identity: str
+    person: str
+    is_simulated: bool
+    background: Count
+    counted: tuple[Counted, ...]
+    left_out: tuple[str, ...]
+    number: int | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether each specimen could be compared."""
+        return bool(self.counted) and all(each.share is not None or each.said == HOTTEST for each in self.counted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {
+            "probe": self.probe,
+            "identity": self.identity,
+            "person": self.person,
+            "simulated": self.is_simulated,
+            "record": self.number,
+            "passed": self.passed,
+            "background": told_count(self.background),
+            "specimens": [each.to_dict() for each in self.counted],
+            "left_out": list(self.left_out),
+        }
+
+
+HOTTEST: Final = "the hottest"
+
+NOT_COMPARED: Final = "not compared: another one could not be counted, and may be the hottest"
+
+EMPTY_BENCH: Final = "Put every specimen and source away and point the probe at the empty bench"
+
+
+async def run_exvivo(bench: Bench, asked: ExVivo) -> ExVivoOutcome:
+    """Count the bench and each specimen, compare them, show and record it.
+
+    Raises
+    ------
+    DeviceError, MorningAborted, LogbookUnusable
+        Where the probe fails, the technologist ends it, or it cannot be recorded.
+    LeftOut
+        Where the background is left out: nothing can be compared without it.
+
+    """
+    async with bench.open() as at:
+        empty = Exposure(placement=Placement(instruction=EMPTY_BENCH), longest_s=asked.background_s)
+        background = await at.count(empty)
+        specimens, left_out = await _count_all(at, asked)
+    counted = compare(specimens, background, half_life_s=bench.nuclide.half_life_s, rule=asked.rule)
+    outcome = ExVivoOutcome(
+        probe=bench.probe,
+        identity=at.identity,
+        person=bench.person,
+        is_simulated=bench.is_simulated,
+        background=background,
+        counted=counted,
+        left_out=left_out,
+    )
+    kept = await bench.record(Kind.EX_VIVO, at.identity, passed=None, told=outcome.to_dict())
+    bench.console.print(_table(counted))
+    bench.console.print(f"Record {kept.number} in the logbook, signed by {escape(bench.person)}")
+    return replace(outcome, number=kept.number)
+
+
+async def _count_all(at: OpenBench, asked: ExVivo) -> tuple[list[tuple[str, Count]], tuple[str, ...]]:
+    counted, left_out, number = list[tuple[str, Count]](), list[str](), 1
+    while (name := await asked.specimens.next(number)) is not None:
+        number += 1
+        try:
+            count = await at.count(Exposure(placement=asked.placed(name), longest_s=asked.count_s))
+        except LeftOut as exc:
+            left_out.append(f"{name}: {exc}")
+        else:
+            counted.append((name, count))
+    return counted, tuple(left_out)
+
+
+def compare(
+    specimens: Sequence[tuple[str, Count]], background: Count, *, half_life_s: float, rule: TenPercentRule
+) -> tuple[Counted, ...]:
+    """Compare each specimen with the hottest, decay between the counts taken off.
+
+    Where one overloaded the instrument, or cannot be corrected, none is compared: it may be the hottest.
+    """
+    rates, refused = list[Rate](), dict[int, str]()
+    for index, (_, count) in enumerate(specimens):
+        net = _net(count, background)
+        if isinstance(net, Rate):
+            rates.append(net)
+        else:
+            refused[index] = net
+    if refused:
+        return tuple(
+            Counted(name=name, count=count, net=None, share=None, said=refused.get(index, NOT_COMPARED))
+            for index, (name, count) in enumerate(specimens)
+        )
+
+    def at_first_cps(index: int) -> float:
+        elapsed_s = (specimens[index][1].middle_at - specimens[0][1].middle_at).total_seconds()
+        return rates[index].rate_cps / decay_factor(half_life_s=half_life_s, elapsed_s=elapsed_s)
+
+    hottest = max(range(len(specimens)), key=at_first_cps, default=0)
+    counted = []
+    for index, (name, count) in enumerate(specimens):
+        share, said = None, HOTTEST
+        if index != hottest:
+            share, said = _share(count, specimens[hottest][1], background, half_life_s=half_life_s, rule=rule)
+        counted.append(Counted(name=name, count=count, net=rates[index], share=share, said=said))
+    return tuple(counted)
+
+
+def _net(count: Count, background: Count) -> Rate | str:
+    """Give a rate above background, or why there is none."""
+    if count.is_overloaded or background.is_overloaded:
+        return OVERLOADED
+    try:
+        return net_rate(count.true_rate, background.true_rate)
+    except NavigationError as exc:
+        return str(exc)
+
+
+def _share(
+    count: Count, hottest: Count, background: Count, *, half_life_s: float, rule: TenPercentRule
+) -> tuple[ShareOfHottest | None, str]:
+    under = _events(background, hottest)
+    try:
+        share = share_of_hottest(
+            _events(count, hottest),
+            _events(hottest, hottest),
+            specimen_background=under,
+            hottest_background=under,
+            half_life_s=half_life_s,
+            dead_time_s=count.dead_time_s,
+            rule=rule,
+        )
+    except NavigationError as exc:
+        return None, str(exc)
+    said = RULES[share.verdict].format(share=rule.fraction)
+    if share.verdict is Verdict.UNDECIDED:
+        said += f": count {share.needed_s:.0f} s more" if share.needed_s else ": counting on will not decide it"
+    return share, said
+
+
+def _events(count: Count, hottest: Count) -> Events:
+    elapsed_s = (count.middle_at - hottest.middle_at).total_seconds()
+    return Events(counts=count.counts, live_time_s=count.live_time_s, taken_at_s=elapsed_s)
+
+
+def _table(counted: Sequence[Counted]) -> Table:
+    table = Table()
+    for heading in ("Specimen", "Counts", "Net rate", "Of the hottest", "Says"):
+        table.add_column(heading)
+    for each in counted:
+        net = "" if each.net is None else f"{each.net.rate_cps:.1f} ± {each.net.sigma_cps:.1f} cps"
+        counts = f"{each.count.counts} in {each.count.live_time_s:.1f} s"
+        table.add_row(escape(each.name), counts, net, each.of_hottest, escape(each.said))
+    return table

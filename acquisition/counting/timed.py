@@ -1,0 +1,242 @@
+"""A timed count and what it says: rate with exact limits, dead time, background, decay, and what it detects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from rich.markup import escape
+from rich.table import Table
+
+from acquisition.counting.bench import Bench, LeftOut, told_count
+from acquisition.logbook.records import Kind
+from acquisition.quality.background import Background
+from acquisition.quality.counts import Count
+from acquisition.quality.placements import Exposure, Placement
+from acquisition.quality.results import Figure, StepResult
+from acquisition.quality.settings import BackgroundLimits
+from acquisition.quality.steps import Known, judge
+from navigation.decay import decay_within
+from navigation.errors import NavigationError
+from navigation.statistics.counting import Rate, critical_level, detection_limit, net_rate, poisson_interval
+from navigation.statistics.dead_time import DeadTimeModel
+from navigation.statistics.detection import critical_over_counted, over_counted
+
+MANY: Final = 1000
+"""Background counts from which on Currie's normal formulas differ from the exact ones by less than a count."""
+
+OVERLOADED: Final = "the instrument says that it counts too few: move it farther away and count again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountOutcome:
+    """What a count came to.
+
+    Attributes
+    ----------
+    probe, identity, person, is_simulated
+        As in a record.
+    label
+        What was counted.
+    count
+        As counted; None where it was left out.
+    figures
+        What it says.
+    said
+        In a sentence.
+    result
+        The verdict, where one was asked for.
+    number
+        Of its record.
+
+    """
+
+    probe: str
+    identity: str
+    person: str
+    is_simulated: bool
+    label: str
+    count: Count | None
+    figures: tuple[Figure, ...]
+    said: str
+    result: StepResult | None = None
+    number: int | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is a count to be relied on, and it passed where a verdict was asked for."""
+        is_counted = self.count is not None and not self.count.is_overloaded
+        return is_counted and (self.result is None or self.result.passed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        counted = told_count(self.count) if self.count else None
+        return {
+            "probe": self.probe,
+            "identity": self.identity,
+            "person": self.person,
+            "simulated": self.is_simulated,
+            "record": self.number,
+            "label": self.label,
+            "passed": self.passed,
+            "count": counted,
+            "figures": [
+                {"name": each.name, "value": each.value, "unit": each.unit, "sigma": each.sigma}
+                for each in self.figures
+            ],
+            "said": self.said,
+            "steps": [self.result.to_dict()] if self.result else [],
+        }
+
+
+async def run_count(bench: Bench, exposure: Exposure, *, label: str) -> CountOutcome:
+    """Count what is placed, for a time or to a number of counts, say what that tells, and record it.
+
+    Raises
+    ------
+    DeviceError, MorningAborted, LogbookUnusable
+        Where the probe fails, the technologist ends it, or it cannot be recorded.
+
+    """
+    async with bench.open() as at:
+        background = await bench.background(at.identity)
+        count, said, figures = None, "", tuple[Figure, ...]()
+        try:
+            count = await at.count(exposure)
+        except LeftOut as exc:
+            said = f"left out: {exc}"
+    if count is not None:
+        said, figures = tell(count, background, half_life_s=bench.nuclide.half_life_s)
+    outcome = CountOutcome(
+        probe=bench.probe,
+        identity=at.identity,
+        person=bench.person,
+        is_simulated=bench.is_simulated,
+        label=label,
+        count=count,
+        figures=figures,
+        said=said,
+    )
+    return await _recorded(bench, Kind.COUNT, outcome, passed=None)
+
+
+async def run_background(bench: Bench, limits: BackgroundLimits) -> CountOutcome:
+    """Count with every source away, judge it, and record it for the counts of the day.
+
+    Raises
+    ------
+    DeviceError, MorningAborted, LogbookUnusable
+        As ``run_count``.
+
+    """
+    step = Background(limits=limits)
+    (exposure,) = step.exposures
+    async with bench.open() as at:
+        count, result, said = None, None, ""
+        try:
+            count = await at.count(exposure)
+        except LeftOut as exc:
+            said = f"left out: {exc}"
+    if count is not None:
+        result = judge(step, [count], Known(nuclides={}))
+        said = result.reason
+    outcome = CountOutcome(
+        probe=bench.probe,
+        identity=at.identity,
+        person=bench.person,
+        is_simulated=bench.is_simulated,
+        label="background",
+        count=count,
+        figures=result.figures if result else (),
+        said=said,
+        result=result,
+    )
+    return await _recorded(bench, Kind.BACKGROUND, outcome, passed=outcome.passed)
+
+
+async def _recorded(bench: Bench, kind: Kind, outcome: CountOutcome, *, passed: bool | None) -> CountOutcome:
+    told = outcome.to_dict()
+    if kind is Kind.BACKGROUND:
+        told["background"] = told["count"]
+    kept = await bench.record(kind, outcome.identity, passed=passed, told=told)
+    table = Table(show_header=False)
+    for figure in outcome.figures:
+        table.add_row(escape(str(figure)))
+    bench.console.print(table if outcome.figures else "")
+    colour = "green" if outcome.passed else "red"
+    bench.console.print(f"[{colour}]{escape(outcome.said)}[/{colour}]")
+    bench.console.print(f"Record {kept.number} in the logbook, signed by {escape(bench.person)}")
+    return replace(outcome, number=kept.number)
+
+
+def tell(count: Count, background: Count | None, *, half_life_s: float) -> tuple[str, tuple[Figure, ...]]:
+    """Say what a count tells.
+
+    Parameters
+    ----------
+    count
+        As counted.
+    background
+        Counted without a source; None: unknown, and then nothing is said of a net rate.
+    half_life_s
+        Of the nuclide.
+
+    Returns
+    -------
+    tuple
+        A sentence and its figures: the gross rate with its exact 95 % limits, the rate without dead time, above
+        background, and as it was when the count began; and what would be detected in as long a count.
+
+    """
+    low, high = (bound / count.live_time_s for bound in poisson_interval(count.counts))
+    figures = [
+        Figure(name="counts", value=count.counts, unit=""),
+        Figure(name="live time", value=count.live_time_s, unit="s"),
+        Figure(name="rate", value=count.rate.rate_cps, unit="cps", sigma=count.rate.sigma_cps),
+        Figure(name="at least (95 %)", value=low, unit="cps"),
+        Figure(name="at most (95 %)", value=high, unit="cps"),
+    ]
+    if count.is_overloaded:
+        return OVERLOADED, tuple(figures)
+    try:
+        true = DeadTimeModel(non_extending_s=count.dead_time_s).true_rate(count.rate).rate
+    except NavigationError as exc:
+        return str(exc), tuple(figures)
+    if count.dead_time_s:
+        figures.append(Figure(name="without dead time", value=true.rate_cps, unit="cps", sigma=true.sigma_cps))
+    if background is None:
+        return "no background of today is known: acquire background", tuple(figures)
+    said, above = _above(count, true, background, half_life_s=half_life_s)
+    return said, (*figures, *above)
+
+
+def _above(count: Count, true: Rate, background: Count, *, half_life_s: float) -> tuple[str, Sequence[Figure]]:
+    net = net_rate(true, background.true_rate)
+    left = decay_within(half_life_s=half_life_s, counting_s=count.real_time_s)
+    ratio = count.live_time_s / background.live_time_s
+    if background.counts > MANY:
+        critical = int(background.counts * ratio + critical_level(background.counts, time_ratio=ratio))
+        limit = detection_limit(background.counts, time_ratio=ratio)
+    else:
+        critical = critical_over_counted(background.counts, time_ratio=ratio)
+        limit = over_counted(background.counts, time_ratio=ratio).limit_counts
+    figures = (
+        Figure(name="background", value=background.rate.rate_cps, unit="cps", sigma=background.rate.sigma_cps),
+        Figure(name="net rate", value=net.rate_cps, unit="cps", sigma=net.sigma_cps),
+        Figure(name="net rate when it began", value=net.rate_cps / left, unit="cps", sigma=net.sigma_cps / left),
+        Figure(name="critical counts (5 %)", value=critical, unit=""),
+        Figure(name="detects in this time", value=limit / count.live_time_s, unit="cps"),
+    )
+    if count.counts > critical:
+        said = f"{net.rate_cps:.1f} ± {net.sigma_cps:.1f} cps above the background"
+    else:
+        said = (
+            f"no more than background: {count.counts} counts, of which up to {critical} happen without a source; "
+            f"{limit / count.live_time_s:.1f} cps would be found in 19 of 20 counts"
+        )
+    return said, figures
+
+
+def exposure_of(instruction: str, *, seconds: float, counts: int | None, sources: Sequence[Any] = ()) -> Exposure:
+    """Make what is placed and how long it is counted: for a time, or at most that where counts are wanted."""
+    placement = Placement(instruction=instruction, sources=tuple(sources))
+    return Exposure(placement=placement, longest_s=seconds, counts_wanted=counts)

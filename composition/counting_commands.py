@@ -1,0 +1,125 @@
+"""The commands ``acquire count``, ``background`` and ``exvivo``."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from acquisition.commands.ending import AsJson, Person, ProbeName, Seed, SiteFile, Yes, conclude, fail
+from acquisition.counting.bench import LeftOut, counts_for
+from acquisition.counting.exvivo import ExVivo, ExVivoOutcome, run_exvivo
+from acquisition.counting.timed import CountOutcome, run_background, run_count
+from acquisition.quality.placements import Exposure
+from acquisition.quality.settings import BackgroundLimits
+from composition.counting import SpecimenPlaces, open_counting, placed_for_count, specimens_of
+from composition.hands import Hands
+from composition.named import workplace
+from navigation.resection.specimens import TenPercentRule
+
+Simulate = Annotated[bool, typer.Option("--simulate", help="With a simulated probe on a simulated bench.")]
+Seconds = Annotated[float, typer.Option(min=0.5, max=86400.0, help="How long; the longest with --error.")]
+
+
+def add_counting(app: typer.Typer) -> None:
+    """Add ``count``, ``background`` and ``exvivo``."""
+    for name, command in (("count", _count), ("background", _background), ("exvivo", _exvivo)):
+        app.command(name)(command)
+
+
+def _count(
+    context: typer.Context,
+    label: Annotated[str, typer.Argument(help="What is counted, as it stands in the record.")] = "what is counted",
+    config: SiteFile = None,
+    *,
+    seconds: Seconds = 10.0,
+    error: Annotated[
+        float | None, typer.Option(help="End as soon as the relative standard error is so small, as 0.01.")
+    ] = None,
+    simulate: Simulate = False,
+    probe: ProbeName = None,
+    person: Person = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    seed: Seed = 1,
+) -> None:
+    """Count for a time, or to a relative error; rate with exact limits, above background, and what is detected."""
+    with workplace(context, config, simulate=simulate) as place:
+        hands = Hands(person=person, is_unasked=yes)
+        exposure = Exposure(
+            placement=placed_for_count(label, is_simulated=place.is_simulated),
+            longest_s=seconds,
+            counts_wanted=None if error is None else counts_for(error),
+        )
+
+        async def run() -> CountOutcome:
+            async with open_counting(place, probe, hands, seed=seed) as bench:
+                return await run_count(bench, exposure, label=label)
+
+        outcome = asyncio.run(run())
+    conclude(outcome, as_json=as_json)
+
+
+def _background(
+    context: typer.Context,
+    config: SiteFile = None,
+    *,
+    seconds: Seconds = 60.0,
+    simulate: Simulate = False,
+    probe: ProbeName = None,
+    person: Person = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    seed: Seed = 1,
+) -> None:
+    """Count with every source away, for the counts of the day; exit status 0 only if it is clean."""
+    with workplace(context, config, simulate=simulate) as place:
+        hands = Hands(person=person, is_unasked=yes)
+        acquire = place.site.acquire
+        limits = acquire.background if acquire else BackgroundLimits()
+
+        async def run() -> CountOutcome:
+            async with open_counting(place, probe, hands, seed=seed) as bench:
+                return await run_background(bench, limits.model_copy(update={"count_s": seconds}))
+
+        outcome = asyncio.run(run())
+    conclude(outcome, as_json=as_json)
+
+
+def _exvivo(
+    context: typer.Context,
+    config: SiteFile = None,
+    *,
+    specimen: Annotated[
+        list[str] | None, typer.Option(help="Name of a specimen; once for each. Else asked for one by one.")
+    ] = None,
+    seconds: Seconds = 10.0,
+    background: Annotated[float, typer.Option(min=1.0, max=3600.0, help="Seconds of the bench's count.")] = 30.0,
+    fraction: Annotated[float, typer.Option(help="Of the hottest, above which one is hot.")] = 0.1,
+    simulate: Simulate = False,
+    probe: ProbeName = None,
+    person: Person = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    seed: Seed = 1,
+) -> None:
+    """Count specimens one by one, each beside the hottest; exit status 0 only if all could be compared."""
+    with workplace(context, config, simulate=simulate) as place:
+        hands = Hands(person=person, is_unasked=yes)
+        rule = TenPercentRule(fraction=fraction)
+
+        async def run() -> ExVivoOutcome:
+            async with open_counting(place, probe, hands, seed=seed) as bench:
+                asked = ExVivo(
+                    specimens=specimens_of(specimen or [], bench),
+                    placed=SpecimenPlaces(is_simulated=place.is_simulated),
+                    count_s=seconds,
+                    background_s=background,
+                    rule=rule,
+                )
+                return await run_exvivo(bench, asked)
+
+        try:
+            outcome = asyncio.run(run())
+        except LeftOut as exc:
+            fail(f"the background was left out, and nothing can be compared without it: {exc}")
+    conclude(outcome, as_json=as_json)

@@ -1,0 +1,203 @@
+"""Counting at a bench: the shipped driver over a real pty, a bench that runs fast, and what the logbook keeps."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from acquisition.counting.bench import Bench, LeftOut
+from acquisition.counting.exvivo import HOTTEST, ExVivo, Listed, run_exvivo
+from acquisition.counting.timed import exposure_of, run_background, run_count
+from acquisition.logbook.logbook import open_logbook
+from acquisition.logbook.records import Kind
+from acquisition.logbook.settings import LogbookSettings
+from acquisition.quality.placements import PlacedSource, Placement, Source
+from acquisition.quality.settings import BackgroundLimits
+from acquisition.quality.technologist import Choice, Decision, StepInterrupted, Unattended
+from config.nuclides import load_nuclides
+from devices.clock import monotonic
+from devices.errors import DeviceUnavailable
+from devices.probes.amptek import Settings as AmptekSettings
+from simulators.bench_room import BenchRoom, open_bench
+
+SECONDS = 60.0
+NODE = PlacedSource(source=Source.POINT, position_mm=(0.0, 0.0, 30.0))
+
+
+class Counting:
+    """A bench to count at, and what its console showed."""
+
+    def __init__(self, room: BenchRoom, folder: Path) -> None:
+        self.shown = io.StringIO()
+        self.room = room
+        self.technologist: Unattended = Unattended(room.bench)
+        self._logbook = LogbookSettings().beside(folder)
+
+    @property
+    def bench(self) -> Bench:
+        """The bench."""
+        return Bench(
+            probe="gamma",
+            device=AmptekSettings(
+                driver="amptek",
+                port=self.room.port,
+                interval_s=0.01,
+                window_kev=(126, 154),
+                energy_kev_per_channel=1.0,
+            ),
+            nuclide=load_nuclides()["Tc-99m"],
+            technologist=self.technologist,
+            logbook=self._logbook,
+            person="A. Berg",
+            console=Console(file=self.shown, width=160),
+            clock=self.room.clock,
+            wall_time=self.room.clock.wall_time,
+            is_simulated=True,
+            settle_s=50.0,  # of a fast bench: half a second of a host that may be busy
+        )
+
+    def records(self) -> list[tuple[Kind, bool | None]]:
+        """What the logbook has."""
+        with open_logbook(self._logbook) as logbook:
+            found = logbook.read()
+        assert found.faults == ()
+        return [(each.record.kind, each.record.passed) for each in found.records]
+
+
+@pytest.fixture
+async def counting(tmp_path: Path) -> AsyncIterator[Counting]:
+    """Set up a bench."""
+    async with open_bench(tmp_path, rng=np.random.default_rng(4), clock=monotonic) as room:
+        yield Counting(room, tmp_path)
+
+
+async def test_a_count_stands_over_the_background_of_the_day(counting: Counting) -> None:
+    """Before there is one it says so; afterwards a node of 1 MBq stands 2,000 cps over it."""
+    async with asyncio.timeout(SECONDS):
+        exposure = exposure_of("Place the node", seconds=10.0, counts=None, sources=[NODE])
+        alone = await run_count(counting.bench, exposure, label="node")
+        assert "acquire background" in alone.said
+        background = await run_background(counting.bench, BackgroundLimits(count_s=60.0))
+        assert background.passed
+        found = await run_count(counting.bench, exposure, label="node")
+        empty = await run_count(counting.bench, exposure_of("Empty", seconds=20.0, counts=None), label="nothing")
+    net = {each.name: each.value for each in found.figures}["net rate"]
+    assert net == pytest.approx(2000, rel=0.05)
+    assert empty.passed
+    assert counting.records() == [
+        (Kind.COUNT, None),
+        (Kind.BACKGROUND, True),
+        (Kind.COUNT, None),
+        (Kind.COUNT, None),
+    ]
+    assert json.loads(json.dumps(found.to_dict()))["count"]["counts"] > 10_000
+    assert "SIMULATED" in counting.shown.getvalue()
+
+
+async def test_a_count_ends_at_its_relative_error(counting: Counting) -> None:
+    """Two per cent want 2,500 counts, which a node of 1 MBq gives in little more than a second."""
+    async with asyncio.timeout(SECONDS):
+        exposure = exposure_of("Place the node", seconds=600.0, counts=2500, sources=[NODE])
+        found = await run_count(counting.bench, exposure, label="node")
+    assert found.count is not None
+    assert found.count.counts >= 2500
+    assert found.count.live_time_s < 60.0
+
+
+async def test_a_contaminated_bench_fails_its_background(counting: Counting) -> None:
+    """A source that was left there is no background."""
+
+    class Forgetful(Unattended):
+        async def place(self, placement: Placement) -> None:
+            forgotten = PlacedSource(source=Source.POINT, position_mm=(0.0, 0.0, 60.0))
+            await super().place(replace(placement, sources=(forgotten,)))
+
+    counting.technologist = Forgetful(counting.room.bench)
+    async with asyncio.timeout(SECONDS):
+        outcome = await run_background(counting.bench, BackgroundLimits(count_s=10.0))
+    assert not outcome.passed
+    assert "contaminated" in outcome.said
+    assert counting.records() == [(Kind.BACKGROUND, False)]
+
+
+SPECIMENS = {"first": Source.FIRST, "second": Source.POINT, "third": Source.CHECK}
+
+
+def placed(name: str) -> Placement:
+    """Lay a source in place of a specimen."""
+    return Placement(
+        instruction=f"Lay {name} down",
+        sources=(PlacedSource(source=SPECIMENS[name], position_mm=(0.0, 0.0, 30.0)),),
+    )
+
+
+async def test_specimens_are_compared_with_the_hottest(counting: Counting) -> None:
+    """Of 4 MBq, 1 MBq and hardly anything: a quarter is hot, two per cent are not."""
+    async with asyncio.timeout(SECONDS):
+        outcome = await run_exvivo(counting.bench, ExVivo(specimens=Listed(list(SPECIMENS)), placed=placed))
+    assert outcome.passed
+    first, second, third = outcome.counted
+    assert first.said == HOTTEST
+    assert "remove it" in second.said
+    assert second.share is not None
+    assert second.share.ratio.best == pytest.approx(0.25, rel=0.1)
+    assert third.said == "less than 10% of the hottest"
+    assert counting.records() == [(Kind.EX_VIVO, None)]
+    for words in ("first", "the hottest", "Record 1 in the logbook, signed by A. Berg"):
+        assert words in counting.shown.getvalue()
+
+
+class Interrupting(Unattended):
+    """Interrupts the first count of what an instruction names."""
+
+    def __init__(self, counting: Counting, words: str, decision: Decision) -> None:
+        super().__init__(counting.room.bench)
+        self._words, self._decision = words, decision
+        self._placed = ""
+        self.placements = 0
+
+    async def place(self, placement: Placement) -> None:
+        """Note what stands."""
+        self._placed = placement.instruction
+        self.placements += 1
+        await super().place(placement)
+
+    async def watch(self) -> NoReturn:
+        """Interrupt once."""
+        if self._words and self._words in self._placed:
+            self._words = ""
+            raise StepInterrupted(self._decision)
+        await super().watch()
+
+
+async def test_a_specimen_is_counted_again_or_left_out(counting: Counting) -> None:
+    """Left out with its reason in the record, or counted again; without a background nothing is compared."""
+    listed = ExVivo(specimens=Listed(list(SPECIMENS)), placed=placed, background_s=10.0)
+    async with asyncio.timeout(SECONDS):
+        left = Decision(choice=Choice.LEAVE_OUT, reason="fell down")
+        counting.technologist = Interrupting(counting, "second", left)
+        outcome = await run_exvivo(counting.bench, listed)
+        assert [each.name for each in outcome.counted] == ["first", "third"]
+        assert outcome.left_out == ("second: fell down",)
+        again = Interrupting(counting, "second", Decision(choice=Choice.REPEAT, reason="moved"))
+        counting.technologist = again
+        assert len((await run_exvivo(counting.bench, listed)).counted) == 3
+        assert again.placements == 5
+        counting.technologist = Interrupting(counting, "empty bench", left)
+        with pytest.raises(LeftOut, match="fell down"):
+            await run_exvivo(counting.bench, listed)
+
+
+async def test_a_probe_that_is_not_there_is_said(counting: Counting, tmp_path: Path) -> None:
+    """Nothing is counted, and nothing recorded."""
+    device = AmptekSettings(driver="amptek", port=str(tmp_path / "nothing"), window_channels=(100, 200))
+    with pytest.raises(DeviceUnavailable, match="gamma"):
+        await run_background(replace(counting.bench, device=device), BackgroundLimits())
+    assert counting.records() == []
