@@ -30,6 +30,7 @@ from serial.urlhandler import protocol_socket
 
 from devices.clock import Clock, monotonic
 from devices.errors import DeviceUnavailable
+from devices.usb import find_adapter, find_stolen
 
 log = structlog.get_logger()
 
@@ -84,9 +85,15 @@ class _SocketPort(protocol_socket.Serial):
 
 
 class Link:
-    """An open port. One reader; every byte given once, in order."""
+    """An open port. One reader; every byte given once, in order.
 
-    def __init__(self, port: serial.SerialBase, *, device: str, name: str, clock: Clock) -> None:
+    ``adapter`` names the USB adapter that it hangs on; empty where there is none.
+    """
+
+    def __init__(
+        self, port: serial.SerialBase, *, device: str, name: str, clock: Clock, adapter: str = ""
+    ) -> None:
+        self.adapter = adapter
         self._port = port
         self._descriptor: int = port.fileno()
         self._device = device
@@ -249,7 +256,7 @@ async def open_link(
         raise
     except (OSError, ValueError, termios.error) as exc:
         raise DeviceUnavailable(device, _advice(url, exc)) from exc
-    link = Link(port, device=device, name=url, clock=clock)
+    link = Link(port, device=device, name=url, clock=clock, adapter=opening.adapter)
     try:
         yield link
     finally:
@@ -266,6 +273,7 @@ class _Opening:
         self._lock = threading.Lock()
         self._is_wanted = True
         self._port: serial.SerialBase | None = None
+        self.adapter = ""
 
     def open(self) -> serial.SerialBase:
         kind = _SocketPort if check_port(self._url).startswith("socket://") else serial.Serial
@@ -280,6 +288,7 @@ class _Opening:
             write_timeout=0,
             exclusive=True,
         )
+        self.adapter = "" if kind is _SocketPort else find_adapter(self._url)
         with self._lock:
             self._port = port
             is_wanted = self._is_wanted
@@ -321,6 +330,12 @@ async def _in_thread(function: Callable[[], Result]) -> Result:
     return await asyncio.wrap_future(outcome)
 
 
+_STOLEN = (
+    "but at USB {place} is a CH340 adapter without one: brltty takes it for a Braille display; remove it "
+    "(`apt remove brltty`) or stop it (`systemctl mask brltty-udev`), and plug the instrument in again"
+)
+
+
 def _advice(url: str, exc: Exception) -> str:
     """Say in a sentence why a port could not be opened and what to do about it."""
     cause = exc.__context__ if isinstance(exc.__context__, OSError) else exc
@@ -328,6 +343,8 @@ def _advice(url: str, exc: Exception) -> str:
         return _network_advice(url, cause)
     number = _number_of(cause)
     if number in {errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO}:
+        if place := find_stolen():
+            return f"there is no port {url}, {_STOLEN.format(place=place)}"
         present = ", ".join(sorted(port.device for port in list_ports.comports())) or "none"
         return f"there is no port {url}: plug the instrument in and switch it on (ports here now: {present})"
     if number in {errno.EACCES, errno.EPERM}:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from devices.frame_timing import FrameTiming
+from devices.traffic import Condition, Traffic
 from navigation.transforms import RigidTransform
 
 
@@ -152,6 +153,10 @@ class DeviceHealth:
         Frames or lines refused since the start.
     timing
         How well the times of its frames are known; None for a device without frame numbers, or without a link.
+    traffic
+        What came over its link since the start; None for a device that is not asked for account of it.
+    condition
+        What it said of itself last; None where it never did.
 
     """
 
@@ -162,3 +167,5 @@ class DeviceHealth:
     reconnects: int = 0
     rejected: int = 0
     timing: FrameTiming | None = None
+    traffic: Traffic | None = None
+    condition: Condition | None = None
