@@ -17,8 +17,10 @@ from devices.mqtt_broker import Settings as MqttSettings
 from devices.probes.amptek import Settings as AmptekSettings
 from devices.probes.gammascout import Settings as GammaScoutSettings
 from devices.probes.gmc import Settings as GmcSettings
+from devices.probes.lb134 import Settings as Lb134Settings
 from devices.probes.ludlum375 import Settings as Ludlum375Settings
 from devices.probes.mightyohm import Settings as MightyohmSettings
+from devices.probes.opengamma import Settings as OpenGammaSettings
 from devices.probes.radeye import Settings as RadEyeSettings
 from devices.probes.radpro import Settings as RadProSettings
 from devices.probes.sheet_dialogue import Settings as SheetSettings
@@ -39,8 +41,10 @@ ProbeSettings = Annotated[
     AmptekSettings
     | GammaScoutSettings
     | GmcSettings
+    | Lb134Settings
     | Ludlum375Settings
     | MightyohmSettings
+    | OpenGammaSettings
     | RadEyeSettings
     | RadProSettings
     | SheetSettings,

@@ -40,7 +40,7 @@ import structlog
 from pydantic import Field, model_validator
 
 from devices.clock import Clock
-from devices.errors import NOT_ITS_WORDS, DeviceError, DeviceFault, DeviceTimeout, DeviceUnavailable
+from devices.errors import NOT_ITS_WORDS, DeviceError, DeviceFault, DeviceTimeout, DeviceUnavailable, FrameError
 from devices.framing import Frame
 from devices.links import Link, open_link
 from devices.probes.amptek_accumulation import Accumulation, Increment
@@ -169,7 +169,11 @@ class Amptek:
         """Read back what the site file names, and take the window from the instrument where it says so."""
         if not self._settings.keys:
             return
-        told = read_settings((await self._ask(ASK_SETTINGS, SETTINGS, ask_settings(self._settings.keys))).payload)
+        answer = await self._ask(ASK_SETTINGS, SETTINGS, ask_settings(self._settings.keys))
+        try:
+            told = read_settings(answer.payload)
+        except FrameError as exc:
+            raise DeviceError(self._device, f"{exc}: is it an Amptek DP5?") from exc
         log.info("probe settings", device=self._device, settings=told)
         if refusal := self._settings.refuse(told):
             raise DeviceError(self._device, f"the instrument is set up otherwise: {refusal}")
