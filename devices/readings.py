@@ -71,6 +71,9 @@ class CountReading:
         Non-paralysable dead time per event that is *not* yet in ``live_time_s``, s; 0 where it is.
     status
         Whether it can be believed.
+    time_constant_s
+        Above 0: the instrument shows an exponential mean with this time constant, s, and ``counts`` and
+        ``live_time_s`` are what a Poisson count would have to be that says as much. 0: counted.
 
     """
 
@@ -81,6 +84,7 @@ class CountReading:
     counts: int
     dead_time_s: float = 0.0
     status: CountStatus = CountStatus.OK
+    time_constant_s: float = 0.0
 
     def __post_init__(self) -> None:
         if not (self.real_time_s > 0 and self.live_time_s > 0):

@@ -46,8 +46,8 @@ class Supervisor(Generic[Reading]):
     on_reading
         Called with every reading, in order.
     on_health
-        Called whenever the state or its sentence changes, at each reopening, and each second while readings come of
-        a device that numbers its frames or gives account of its link.
+        Called whenever the state or its sentence changes, at each reopening, and each second while readings come
+        of a device that numbers its frames or gives account of its link.
     clock
         Stamps readings and states.
     jitter
@@ -173,8 +173,8 @@ class Supervisor(Generic[Reading]):
             raise DeviceError(
                 self.device,
                 f"another adapter has its port: {connection.adapter or 'none on USB'} instead of "
-                f"{self._adapter or 'none on USB'}, and the instrument cannot say who it is; plug it in where it was "
-                "and name its port by /dev/serial/by-id or by-path, or restart to use this one",
+                f"{self._adapter or 'none on USB'}, and the instrument cannot say who it is; plug it in where it "
+                "was and name its port by /dev/serial/by-id or by-path, or restart to use this one",
             )
         self._adapter = connection.adapter
 
@@ -191,10 +191,7 @@ class Supervisor(Generic[Reading]):
             self._failures, understood = 0, _come_over(connection)
             self._enter(LinkState.LIVE, "")
             self._tell(self._on_reading, reading)
-            if (
-                isinstance(connection, Timed | Accounted)
-                and self._clock() - told_at_s >= TELLING_INTERVAL_S
-            ):
+            if isinstance(connection, Timed | Accounted) and self._clock() - told_at_s >= TELLING_INTERVAL_S:
                 told_at_s = self._clock()
                 self._tell(self._on_health, self.health)
 

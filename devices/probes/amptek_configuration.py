@@ -1,10 +1,10 @@
 """Amptek DP5 family: settings read back as text, and the energy window, ours or the instrument's own.
 
-A setting is four letters (DP5 Programmer's Guide Rev A7, section 5). Asked for by its letters (20 03) it comes back
-with its value (82 07)::
+A setting is four letters (DP5 Programmer's Guide Rev A7). Asked for by its letters (20 03) it comes back with its
+value (82 07)::
 
     GAIN;MCAC;              GAIN=10.000;MCAC=256;
-    SCAI=2;SCAL;SCAH;       SCAI=2;SCAL=126;SCAH=154;    the second single-channel analyser's first and last channel
+    SCAI=2;SCAL;SCAH;       SCAI=2;SCAL=126;SCAH=154;    first and last channel of single-channel analyser 2
 
 Settings are read, never written: who sets an instrument up does so with Amptek's DPPMCA.
 """
@@ -28,7 +28,7 @@ Key = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{3}$")]
 
 
 def ask_settings(keys: Iterable[str]) -> bytes:
-    """Write the payload of a request for settings; ``SCAI=n`` among them chooses an analyser for those behind it."""
+    """Write the payload of a request; ``SCAI=n`` among the settings chooses an analyser for those behind it."""
     return "".join(f"{key};" for key in keys).encode()
 
 

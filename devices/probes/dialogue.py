@@ -23,7 +23,7 @@ from devices.readings import WORST_FIRST, CountReading, CountStatus
 from devices.traffic import Condition, Traffic
 
 OPENING_S: Final = 4.0
-"""After so long without all answers nobody is there; shorter than the supervisor waits, so that its words are told."""
+"""After so long without all answers nobody is there: shorter than the supervisor waits, so that we say why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ bytes::
 
     <GETVER>>                  "GMC-300Re 2.10"     14 bytes and more, some with a NUL within
     <GETSERIAL>>               7 bytes
-    <GETVOLT>>                 RFC1201  1 byte, tenths of a volt; RFC1801  "3.97v"; a NUL behind it in some firmware
+    <GETVOLT>>                 RFC1201  1 byte, tenths of a volt; RFC1801  "3.97v"; some send a NUL behind it
     <HEARTBEAT1>>              each second the counts of that second:
                                RFC1201  2 bytes, big-endian; the two highest bits mean something else
                                RFC1801  4 bytes, big-endian

@@ -5,14 +5,15 @@ User's Manual 62688BA2 Rev. 02, section 11.5. 8N1 without handshake; 38400 baud 
     * TDV FDV PRC MBR TYP ITM data * CSM * CR
     *00019001 01 01 01 00**\r       (without the blanks) to device 0001 from host 9001: current value of the memory
 
-Two digits for each of PRC to ITM; between 20 and 255 characters. CSM is empty, or two hexadecimal digits of an 8-bit
-checksum: here the sum of all characters before it, both stars included. The manual does not say which characters it
-means; who meets an instrument that stays silent sets ``checksum = "none"``. It answers within 2 s, with TDV and FDV
-exchanged, and stays silent at anything wrong.
+Two digits for each of PRC to ITM; between 20 and 255 characters. CSM is empty, or two hexadecimal digits of an
+8-bit checksum: here the sum of all characters before it, both stars included. The manual does not say which
+characters it means; who meets an instrument that stays silent sets ``checksum = "none"``. It answers within 2 s,
+with TDV and FDV exchanged, and stays silent at anything wrong.
 
-At the end of each cycle it writes a record into its memory, whose fields come in the manual's order: date and time,
-number of the cycle (1 to 2000), status (12 hexadecimal digits), measuring time (s), then for each nuclide its name, the
-measured value, its unit and more. What stands between two fields is not told; blanks, tabs and semicolons are taken.
+At the end of each cycle it writes a record into its memory, whose fields come in the manual's order: date and
+time, number of the cycle (1 to 2000), status (12 hexadecimal digits), measuring time (s), then for each nuclide
+its name, the measured value, its unit and more. What stands between two fields is not told; blanks, tabs and
+semicolons are taken.
 
 A cycle is a reading: value times measuring time, rounded. Its unit must be cps, and averaging off.
 """
@@ -132,8 +133,8 @@ class Lb134(Dialogue):
         super().__init__(
             device,
             questions=(Question(request=self._request, answer=re.compile(answer), times=1, patience_s=1.0),),
-            silent=f"nothing at {settings.port} answers as a Berthold LB 134 with the address {settings.address:04}: "
-            'compare it with the instrument\'s menu, or set checksum = "none"',
+            silent=f"nothing at {settings.port} answers as a Berthold LB 134 with the address "
+            f'{settings.address:04}: compare it with the instrument\'s menu, or set checksum = "none"',
         )
         self._settings = settings
         self._splitter = LineSplitter(greatest_length=GREATEST_LENGTH)

@@ -1,17 +1,17 @@
 r"""Open Gamma Detector: a list of the events of each second, each with its channel, over USB.
 
-Firmware ogd_pico 4.2.0 (``OpenGammaProject/Open-Gamma-Detector``, software/ogd_pico). A Raspberry Pi Pico: any baud
-rate will do. A shell of lines, whose answers begin with ``[#] `` or, refusing, ``[!] ``::
+Firmware ogd_pico 4.2.0 (``OpenGammaProject/Open-Gamma-Detector``, software/ogd_pico). A Raspberry Pi Pico: any
+baud rate will do. A shell of lines, whose answers begin with ``[#] `` or, refusing, ``[!] ``::
 
     set out events            [#] Set serial output mode to events.
     set mode energy           [#] Enabled energy measuring mode.
     set mode geiger           [#] Enabled geiger mode.
     read info                 [#] Average Dead Time: \t10 µs        and a dozen other lines
 
-Then each second one line, ended by CR LF, of all events since the last: their channels of 4096, a semicolon behind
-each, ``389;874;359;``; in Geiger mode ``0;`` for each. A second without any event has no line: that is silence, and no
-count of zero. There is no checksum: a line must be nothing but channels and come at once, a second after the one
-before. A digit changed in it makes another channel, which cannot be found out.
+Then each second one line, ended by CR LF, of all events since the last: their channels of 4096, a semicolon
+behind each, ``389;874;359;``; in Geiger mode ``0;`` for each. A second without any event has no line: that is
+silence, and no count of zero. There is no checksum: a line must be nothing but channels and come at once, a second
+after the one before. A digit changed in it makes another channel, which cannot be found out.
 
 Dead time is of all events, in the window or not, so it is taken off the live time.
 """
@@ -83,8 +83,8 @@ class OpenGamma(Dialogue):
         super().__init__(
             device,
             questions=(OUTPUT, MODES[settings.mode], Question(request=ASK_INFO, answer=DEAD_TIME, times=1)),
-            silent=f"nothing at {settings.port} answers as an Open Gamma Detector: check its USB cable, and that its "
-            "firmware is 4.0 or newer",
+            silent=f"nothing at {settings.port} answers as an Open Gamma Detector: check its USB cable, and that "
+            "its firmware is 4.0 or newer",
         )
         self._settings = settings
         self._dead_time_s = settings.dead_time_s
@@ -100,7 +100,7 @@ class OpenGamma(Dialogue):
         return [frame for frame in self._splitter.feed(received, arrived_at_s) if self._is_for_us(frame.raw)]
 
     def _is_for_us(self, raw: bytes) -> bool:
-        """Say whether a line tells something: before it counts the answer does, then what is no text of the shell."""
+        """Say whether a line tells something: at the opening the answer, then what is no text of the shell."""
         if not self.is_open:
             return self._questions[self._asking].answer.fullmatch(raw) is not None
         return raw == GEIGER or not raw.startswith(SHELL)
@@ -160,9 +160,7 @@ class Settings(ProbeSettings):
 
     driver: Literal["opengamma"]
     mode: Literal["energy", "geiger"] = "energy"
-    window_channels: (
-        tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(lt=CHANNELS)]] | None
-    ) = None
+    window_channels: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(lt=CHANNELS)]] | None = None
     silence_s: float = Field(default=2.8, gt=PERIOD_S, le=3.0)
 
     @model_validator(mode="after")

@@ -138,7 +138,7 @@ class SimulatedAmptek:
         self._peak, self._scatter = self._shape.shares()
         self._is_inside = self._shape.is_inside()
         self.configuration = {"MCAC": str(self._shape.channels), "GAIN": "10.000", "THFA": "20.00"}
-        self.analysers = {number: (0, self._shape.channels - 1) for number in range(1, 17)}
+        self.analysers = dict.fromkeys(range(1, 17), (0, self._shape.channels - 1))
         if not (self._peak * self._is_inside).sum() > 0:
             raise ValueError(f"no event of {self._shape.line_kev} keV falls into {self._shape.window_kev} keV")
         self._heard_s = powered_at_s

@@ -50,11 +50,11 @@ class SimulatedLb134:
         if asked.to != self._address or not 9001 <= asked.from_ <= 9008 or asked.code != READ_CURRENT:
             return b""
         rate = self._counts / self._cycle_s
-        record = f"28/11/26 08.15.00;{max(self._cycle, 1)};000000000000;{self._cycle_s};Tc-99m;{rate:.3f};{self.unit}"
+        cycle = f"28/11/26 08.15.00;{max(self._cycle, 1)};000000000000;{self._cycle_s}"
         return Telegram(
             to=asked.from_,
             from_=self._address,
             code=asked.code,
-            data=record.encode() + b";0.000;Bq",
+            data=f"{cycle};Tc-99m;{rate:.3f};{self.unit};0.000;Bq".encode(),
             has_checksum=asked.has_checksum,
         ).to_bytes()

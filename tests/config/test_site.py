@@ -80,7 +80,10 @@ def test_every_commented_key_of_the_shipped_file_exists(tmp_path: Path) -> None:
         (
             'driver = "mightyohm"',
             'driver = "zzz"',
-            "'probes.monitor.driver': known: amptek, gammascout, gmc, lb134, ludlum375, mightyohm, opengamma, radeye, radpro, sheet",
+            (
+                "'probes.monitor.driver': known: amptek, gammascout, gmc, lb134, ludlum375, mightyohm, opengamma, "
+                "radeye, radpro, sheet"
+            ),
         ),
         (
             'driver = "mightyohm"',

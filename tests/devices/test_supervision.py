@@ -452,7 +452,7 @@ async def test_health_gives_account_of_the_link(tmp_path: Path) -> None:
 
 
 async def test_silences_are_counted_and_bytes_before_them_are_no_sign_of_life(tmp_path: Path) -> None:
-    """A link that falls silent after it was understood is not told to have another baud rate; the time-out counts."""
+    """A link that falls silent after it was understood has no wrong baud rate; the time-out counts."""
     link = tmp_path / "gamma"
     is_muted = [False]
     fault = losing(iter(lambda: is_muted[0], None))

@@ -122,7 +122,7 @@ async def test_an_analyser_beside_a_window_must_pass_the_same(tmp_path: Path) ->
 
 
 async def test_a_flipped_bit_in_the_settings_costs_an_answer(tmp_path: Path) -> None:
-    """Damaged, it is asked for again; all that is counted behind it is read, once, beside spectrum and counters."""
+    """Damaged, it is asked for again; all that is counted behind it is read, once, beside the spectrum."""
     given: list[int] = []
     instrument = simulated(given)
     fault = corrupting(0.0003, np.random.default_rng(5))
@@ -149,7 +149,7 @@ async def test_a_flipped_bit_in_the_settings_costs_an_answer(tmp_path: Path) -> 
     ],
 )
 def test_settings_that_cannot_be_are_named(changes: dict[str, Any], words: str) -> None:
-    """Analysers are numbered from 1 to 16, settings have four capital letters, and something must be the window."""
+    """Analysers are numbered from 1 to 16, settings have four capital letters, something must be the window."""
     good = {"driver": "amptek", "port": "/dev/ttyUSB0", **WINDOW}
     assert Settings.model_validate(good).keys == ()
     with pytest.raises(ValidationError, match=words):

@@ -21,9 +21,7 @@ VERSIONS = {
 }
 
 
-def opened(
-    version: bytes = b"GMC-300Re 2.10", settings: Settings = SETTINGS, *, battery: bytes = b"\x62"
-) -> Gmc:
+def opened(version: bytes = b"GMC-300Re 2.10", settings: Settings = SETTINGS, *, battery: bytes = b"\x62") -> Gmc:
     """Give a talk that has asked its questions and started the heartbeat."""
     dialogue = settings.dialogue("gamma")
     dialogue.begin(0.0)

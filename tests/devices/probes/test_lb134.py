@@ -19,7 +19,7 @@ SETTINGS = Settings(driver="lb134", port="/dev/ttyUSB0")
 
 
 def test_the_manuals_telegram() -> None:
-    """The request for the current value of the memory, device 0001 from host 9001, as the manual's pattern has it."""
+    """The request for the current value of the memory, device 0001 from host 9001, by the manual's pattern."""
     bare = Telegram(to=1, from_=9001, code=READ_CURRENT, has_checksum=False)
     assert bare.to_bytes() == b"*0001900101010100**\r"
     assert len(bare.to_bytes().rstrip()) + 1 == 20  # the shortest that the manual allows

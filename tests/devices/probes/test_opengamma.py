@@ -23,7 +23,9 @@ def opened(settings: Settings = SETTINGS) -> OpenGamma:
     dialogue = settings.dialogue("gamma")
     dialogue.begin(0.0)
     dialogue.feed(b"[#] Set serial output mode to events.\r\n", 0.0)
-    mode = b"[#] Enabled geiger mode.\r\n" if settings.mode == "geiger" else b"[#] Enabled energy measuring mode.\r\n"
+    mode = (
+        b"[#] Enabled geiger mode.\r\n" if settings.mode == "geiger" else b"[#] Enabled energy measuring mode.\r\n"
+    )
     dialogue.feed(mode, 0.1)
     dialogue.feed(b"[#] Firmware Version: 4.2.0\r\n" + DEAD_TIME, 0.2)
     return dialogue

@@ -60,7 +60,7 @@ def test_golden_conversation() -> None:
 
 
 def test_the_battery_is_asked_each_minute_and_not_where_there_is_none() -> None:
-    """Its voltage is as old as a minute at most; one that answers ERROR is not asked again, and nothing is lost."""
+    """Its voltage is a minute old at most; one that answers ERROR is not asked again, and nothing is lost."""
     instrument = simulated()
     running = talk(instrument)
     running.run(50.0)
