@@ -21,7 +21,7 @@ from simulators.faults import Fault, corrupting, intact
 from simulators.ports import open_pty_port
 from simulators.probes.amptek import SimulatedAmptek
 
-WINDOW = {"window_kev": (126, 154), "energy_kev_per_channel": 1.0}
+WINDOW: dict[str, Any] = {"window_kev": (126, 154), "energy_kev_per_channel": 1.0}
 
 
 def simulated(given: list[int] | None = None) -> SimulatedAmptek:
