@@ -302,6 +302,17 @@ class Site(Section):
         return self.model_copy(update=update)
 
     @model_validator(mode="after")
+    def _each_its_port(self) -> Self:
+        taken: dict[str, str] = {}
+        for name, probe in self.probes.items():
+            if (other := taken.setdefault(probe.port, name)) != name:
+                raise ValueError(
+                    f"probes.{other} and probes.{name} both have the port {probe.port}: each instrument has its own; "
+                    "two adapters that share a name under by-id differ under /dev/serial/by-path"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _names_meet(self) -> Self:
         known = load_nuclides()
         if self.nuclide not in known:

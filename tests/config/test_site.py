@@ -86,6 +86,11 @@ def test_every_commented_key_of_the_shipped_file_exists(tmp_path: Path) -> None:
             ),
         ),
         (
+            'port = "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_B7654321-if00-port0"',
+            'port = "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A1234567-if00-port0"',
+            "probes.gamma and probes.monitor both have the port",
+        ),
+        (
             'driver = "mightyohm"',
             'drvier = "mightyohm"',
             "key 'probes.monitor.driver' is missing; did you mean it by 'drvier'?",

@@ -510,3 +510,22 @@ async def test_a_wrong_baud_rate_is_told_before_the_time_is_over(tmp_path: Path)
         health = await device.until_state(LinkState.SILENT)
         assert "answers as Rad Pro" in health.detail
         assert health.detail.endswith(NOT_ITS_WORDS)
+
+
+async def test_two_of_one_kind_that_change_places_are_told_apart(tmp_path: Path) -> None:
+    """Each counts on its own port; plugged in the other way round, neither is taken for the other."""
+    ports = tmp_path / "left", tmp_path / "right"
+    left, right = spectrometer(111), spectrometer(222)
+    async with watched(spectrometer_settings(ports[0])) as one, watched(spectrometer_settings(ports[1])) as other:
+        async with open_pty_port(left, ports[0]), open_pty_port(right, ports[1]):
+            await one.until_state(LinkState.LIVE)
+            await other.until_state(LinkState.LIVE)
+            assert "serial number 111" in one.supervisor.identity
+            assert "serial number 222" in other.supervisor.identity
+        await one.until_state(LinkState.LOST)
+        await other.until_state(LinkState.LOST)
+        counted = len(one.readings), len(other.readings)
+        async with open_pty_port(right, ports[0]), open_pty_port(left, ports[1]):
+            for device in (one, other):
+                await device.until(lambda device=device: "another instrument" in device.supervisor.health.detail)
+            assert (len(one.readings), len(other.readings)) == counted
