@@ -307,8 +307,8 @@ class Site(Section):
         for name, probe in self.probes.items():
             if (other := taken.setdefault(probe.port, name)) != name:
                 raise ValueError(
-                    f"probes.{other} and probes.{name} both have the port {probe.port}: each instrument has its own; "
-                    "two adapters that share a name under by-id differ under /dev/serial/by-path"
+                    f"probes.{other} and probes.{name} both have the port {probe.port}: each instrument has its "
+                    "own; two adapters that share a name under by-id differ under /dev/serial/by-path"
                 )
         return self
 

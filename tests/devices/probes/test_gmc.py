@@ -63,17 +63,17 @@ def test_the_battery_is_read_in_every_form(answer: bytes, volts: float) -> None:
     assert condition.battery_v == pytest.approx(volts)
 
 
-def test_without_a_battery_it_counts_all_the_same() -> None:
+@pytest.mark.parametrize("answer", [b"", b"?!"])
+def test_without_a_battery_it_counts_all_the_same(answer: bytes) -> None:
     """A voltage that is never told, or no voltage, holds the count up by a second, and stays unknown."""
 
     def without_voltage(said: bytes) -> list[Piece]:
         return [(0.0, answer if said == b"\x62" else said)]
 
-    for answer in (b"", b"?!"):
-        running = Talk(SETTINGS.dialogue("gamma"), SimulatedGmc(counter(Given())), fault=without_voltage)
-        assert running.run(5.0)
-        assert running.dialogue.condition is None
-        assert running.dialogue.traffic.timeouts == 2
+    running = Talk(SETTINGS.dialogue("gamma"), SimulatedGmc(counter(Given())), fault=without_voltage)
+    assert running.run(5.0)
+    assert running.dialogue.condition is None
+    assert running.dialogue.traffic.timeouts == 2
 
 
 @pytest.mark.parametrize(("version", "named"), VERSIONS.items())
