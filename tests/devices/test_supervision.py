@@ -526,6 +526,6 @@ async def test_two_of_one_kind_that_change_places_are_told_apart(tmp_path: Path)
         await other.until_state(LinkState.LOST)
         counted = len(one.readings), len(other.readings)
         async with open_pty_port(right, ports[0]), open_pty_port(left, ports[1]):
-            for device in (one, other):
-                await device.until(lambda device=device: "another instrument" in device.supervisor.health.detail)
+            await one.until(lambda: "another instrument" in one.supervisor.health.detail)
+            await other.until(lambda: "another instrument" in other.supervisor.health.detail)
             assert (len(one.readings), len(other.readings)) == counted
