@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from serial.tools.list_ports_common import ListPortInfo
 
-from devices import links, usb
+from devices import port_advice, usb
 from devices.errors import DeviceUnavailable
 from devices.links import open_link
 from devices.usb import find_adapter, find_stolen, name_adapter
@@ -62,7 +62,7 @@ def test_a_ch340_without_a_port_is_found(tmp_path: Path) -> None:
 async def test_brltty_is_named_where_it_took_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing port beside a CH340 without one: the words say who took it, and how to get it back."""
     plug(tmp_path, "1-3", "1a86", "7523")
-    monkeypatch.setattr(links, "find_stolen", lambda: usb.find_stolen(tmp_path))
+    monkeypatch.setattr(port_advice, "find_stolen", lambda: usb.find_stolen(tmp_path))
     with pytest.raises(DeviceUnavailable, match=r"at USB 1-3 is a CH340 .* brltty takes it .*apt remove brltty"):
         async with open_link("/dev/ttyNONE7", device="gamma"):
             pass
