@@ -26,6 +26,8 @@ class MeasuredRate:
         The worst of its readings'.
     end_s
         End of the newest interval, host monotonic clock, s.
+    time_constant_s
+        Of the rate meter whose values they were made of; 0 where all were counted.
 
     """
 
@@ -37,6 +39,7 @@ class MeasuredRate:
     dead_fraction: float
     status: CountStatus
     end_s: float
+    time_constant_s: float = 0.0
 
 
 def _corrected(rate_cps: float, dead_time_s: float) -> float:
@@ -68,4 +71,5 @@ def measure_rate(readings: Sequence[CountReading]) -> MeasuredRate | None:
         dead_fraction=1.0 - min(1.0, live_s / real_s) * max(0.0, 1.0 - counts / live_s * newest.dead_time_s),
         status=next(status for status in _WORST_FIRST if any(reading.status is status for reading in readings)),
         end_s=newest.taken_at_s + newest.real_time_s,
+        time_constant_s=max(reading.time_constant_s for reading in readings),
     )

@@ -52,6 +52,7 @@ class Recorder:
                 "counts": reading.counts,
                 "dead_time_s": reading.dead_time_s,
                 "status": reading.status,
+                "time_constant_s": reading.time_constant_s,
             },
         )
 

@@ -18,8 +18,10 @@ from devices.mqtt_broker import Settings as MqttSettings
 from devices.probes.amptek import Settings as AmptekSettings
 from devices.probes.gammascout import Settings as GammaScoutSettings
 from devices.probes.gmc import Settings as GmcSettings
+from devices.probes.lb134 import Settings as Lb134Settings
 from devices.probes.ludlum375 import Settings as Ludlum375Settings
 from devices.probes.mightyohm import Settings as MightyohmSettings
+from devices.probes.opengamma import Settings as OpenGammaSettings
 from devices.probes.radeye import Settings as RadEyeSettings
 from devices.probes.radpro import Settings as RadProSettings
 from devices.probes.sheet_dialogue import Settings as SheetSettings
@@ -40,8 +42,10 @@ ProbeSettings = Annotated[
     AmptekSettings
     | GammaScoutSettings
     | GmcSettings
+    | Lb134Settings
     | Ludlum375Settings
     | MightyohmSettings
+    | OpenGammaSettings
     | RadEyeSettings
     | RadProSettings
     | SheetSettings,
@@ -301,6 +305,17 @@ class Site(Section):
         if dicom is not None and self.dicom is not None:
             update["dicom"] = self.dicom.model_copy(update={"port": dicom})
         return self.model_copy(update=update)
+
+    @model_validator(mode="after")
+    def _each_its_port(self) -> Self:
+        taken: dict[str, str] = {}
+        for name, probe in self.probes.items():
+            if (other := taken.setdefault(probe.port, name)) != name:
+                raise ValueError(
+                    f"probes.{other} and probes.{name} both have the port {probe.port}: each instrument has its "
+                    "own; two adapters that share a name under by-id differ under /dev/serial/by-path"
+                )
+        return self
 
     @model_validator(mode="after")
     def _names_meet(self) -> Self:

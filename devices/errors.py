@@ -1,5 +1,10 @@
 """What devices raise. Every sentence says what is wrong, where, and what to do."""
 
+from typing import Final
+
+NOT_ITS_WORDS: Final = "though bytes come: check its baud rate and that it is the model in the site file"
+"""End of the sentence about a device that is not understood."""
+
 
 class DeviceError(Exception):
     """Raised when a device cannot do what it was asked; ``device`` is its name in the site file."""

@@ -7,8 +7,6 @@ run in a daemon thread, which a shutdown does not wait for.
 """
 
 import asyncio
-import errno
-import grp
 import os
 import socket
 import termios
@@ -18,18 +16,18 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import serial
 import structlog
 from pydantic import AfterValidator
-from serial.tools import list_ports
 from serial.urlhandler import protocol_socket
 
 from devices.clock import Clock, monotonic
 from devices.errors import DeviceUnavailable
+from devices.port_advice import advise
+from devices.usb import find_adapter
 
 log = structlog.get_logger()
 
@@ -84,9 +82,15 @@ class _SocketPort(protocol_socket.Serial):
 
 
 class Link:
-    """An open port. One reader; every byte given once, in order."""
+    """An open port. One reader; every byte given once, in order.
 
-    def __init__(self, port: serial.SerialBase, *, device: str, name: str, clock: Clock) -> None:
+    ``adapter`` names the USB adapter that it hangs on; empty where there is none.
+    """
+
+    def __init__(
+        self, port: serial.SerialBase, *, device: str, name: str, clock: Clock, adapter: str = ""
+    ) -> None:
+        self.adapter = adapter
         self._port = port
         self._descriptor: int = port.fileno()
         self._device = device
@@ -248,8 +252,8 @@ async def open_link(
         opening.abandon()
         raise
     except (OSError, ValueError, termios.error) as exc:
-        raise DeviceUnavailable(device, _advice(url, exc)) from exc
-    link = Link(port, device=device, name=url, clock=clock)
+        raise DeviceUnavailable(device, advise(url, exc)) from exc
+    link = Link(port, device=device, name=url, clock=clock, adapter=opening.adapter)
     try:
         yield link
     finally:
@@ -266,6 +270,7 @@ class _Opening:
         self._lock = threading.Lock()
         self._is_wanted = True
         self._port: serial.SerialBase | None = None
+        self.adapter = ""
 
     def open(self) -> serial.SerialBase:
         kind = _SocketPort if check_port(self._url).startswith("socket://") else serial.Serial
@@ -280,6 +285,7 @@ class _Opening:
             write_timeout=0,
             exclusive=True,
         )
+        self.adapter = "" if kind is _SocketPort else find_adapter(self._url)
         with self._lock:
             self._port = port
             is_wanted = self._is_wanted
@@ -319,44 +325,3 @@ async def _in_thread(function: Callable[[], Result]) -> Result:
 
     threading.Thread(target=run, daemon=True, name="serial port").start()
     return await asyncio.wrap_future(outcome)
-
-
-def _advice(url: str, exc: Exception) -> str:
-    """Say in a sentence why a port could not be opened and what to do about it."""
-    cause = exc.__context__ if isinstance(exc.__context__, OSError) else exc
-    if url.startswith("socket://"):
-        return _network_advice(url, cause)
-    number = _number_of(cause)
-    if number in {errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO}:
-        present = ", ".join(sorted(port.device for port in list_ports.comports())) or "none"
-        return f"there is no port {url}: plug the instrument in and switch it on (ports here now: {present})"
-    if number in {errno.EACCES, errno.EPERM}:
-        group = _group_of(url)
-        return f"not allowed to open {url}: add this user to its group ({group}) and log in again"
-    if number in {errno.EBUSY, errno.EAGAIN}:
-        return f"{url} is in use: stop the other program (`fuser -v {url}` names it), or ModemManager or brltty"
-    return f"{url} cannot be opened as a serial port: {exc}"
-
-
-def _number_of(cause: BaseException) -> int | None:
-    """Error number; pyserial 3.5 lets tcsetattr's and tcflush's ``termios.error`` through, which is no OSError."""
-    if isinstance(cause, termios.error):
-        return int(cause.args[0])
-    return cause.errno if isinstance(cause, OSError) else None
-
-
-def _network_advice(url: str, cause: BaseException) -> str:
-    if isinstance(cause, ConnectionRefusedError):
-        return f"nobody listens at {url}: is the serial server on, and is the port number right?"
-    if isinstance(cause, TimeoutError):
-        return f"{url} does not answer: check the network cable and the address"
-    if isinstance(cause, socket.gaierror):
-        return f"the name in {url} is not known here: check it, or write the address in numbers"
-    return f"{url} cannot be opened: {cause}"
-
-
-def _group_of(path: str) -> str:
-    try:
-        return grp.getgrgid(Path(path).stat().st_gid).gr_name
-    except (OSError, KeyError):
-        return "dialout"

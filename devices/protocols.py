@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from devices.clock import Clock
 from devices.frame_timing import FrameTiming
+from devices.traffic import Condition, Traffic
 
 Reading_co = TypeVar("Reading_co", covariant=True)
 
@@ -40,6 +41,23 @@ class Timed(Protocol):
     @property
     def timing(self) -> FrameTiming:
         """How well the times of its frames are known now."""
+
+
+@runtime_checkable
+class Accounted(Protocol):
+    """A connection that gives account of its link."""
+
+    @property
+    def traffic(self) -> Traffic:
+        """What came since the link was opened."""
+
+    @property
+    def condition(self) -> Condition | None:
+        """What the device said of itself last; None where it never did."""
+
+    @property
+    def adapter(self) -> str:
+        """The USB adapter that the link hangs on; empty where there is none."""
 
 
 class DeviceSettings(Protocol[Reading_co]):

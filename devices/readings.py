@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from devices.frame_timing import FrameTiming
+from devices.traffic import Condition, Traffic
 from navigation.transforms import RigidTransform
 
 
@@ -70,6 +71,9 @@ class CountReading:
         Non-paralysable dead time per event that is *not* yet in ``live_time_s``, s; 0 where it is.
     status
         Whether it can be believed.
+    time_constant_s
+        Above 0: the instrument shows an exponential mean with this time constant, s, and ``counts`` and
+        ``live_time_s`` are what a Poisson count would have to be that says as much. 0: counted.
 
     """
 
@@ -80,6 +84,7 @@ class CountReading:
     counts: int
     dead_time_s: float = 0.0
     status: CountStatus = CountStatus.OK
+    time_constant_s: float = 0.0
 
     def __post_init__(self) -> None:
         if not (self.real_time_s > 0 and self.live_time_s > 0):
@@ -152,6 +157,10 @@ class DeviceHealth:
         Frames or lines refused since the start.
     timing
         How well the times of its frames are known; None for a device without frame numbers, or without a link.
+    traffic
+        What came over its link since the start; None for a device that is not asked for account of it.
+    condition
+        What it said of itself last; None where it never did.
 
     """
 
@@ -162,3 +171,5 @@ class DeviceHealth:
     reconnects: int = 0
     rejected: int = 0
     timing: FrameTiming | None = None
+    traffic: Traffic | None = None
+    condition: Condition | None = None

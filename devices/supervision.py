@@ -13,9 +13,10 @@ from typing import Generic, TypeVar
 import structlog
 
 from devices.clock import Clock
-from devices.errors import DeviceError, DeviceTimeout, DeviceUnavailable
-from devices.protocols import Connection, DeviceSettings, Timed
+from devices.errors import NOT_ITS_WORDS, DeviceError, DeviceTimeout, DeviceUnavailable
+from devices.protocols import Accounted, Connection, DeviceSettings, Timed
 from devices.readings import DeviceHealth, LinkState
+from devices.traffic import Condition, Traffic
 
 log = structlog.get_logger()
 
@@ -24,8 +25,8 @@ Told = TypeVar("Told")
 
 FIRST_DELAY_S = 0.2
 GREATEST_DELAY_S = 3.0
-TIMING_INTERVAL_S = 1.0
-"""How often it is told how well the times of a device's frames are known."""
+TELLING_INTERVAL_S = 1.0
+"""How often it is told of a live device what came of it, and how well the times of its frames are known."""
 
 
 class Supervisor(Generic[Reading]):
@@ -33,7 +34,8 @@ class Supervisor(Generic[Reading]):
 
     ``LIVE`` means that readings come, not that a port is open: a device is live from its first reading, silent
     when ``silence_s`` pass without one, lost when the link is. What answers after a reopening must be the same
-    instrument as before, since a calibration belongs to one.
+    instrument as before, since a calibration belongs to one; one that cannot say who it is must hang on the same
+    USB adapter.
 
     Parameters
     ----------
@@ -44,8 +46,8 @@ class Supervisor(Generic[Reading]):
     on_reading
         Called with every reading, in order.
     on_health
-        Called whenever the state or its sentence changes, at each reopening, and each second for a device that
-        numbers its frames.
+        Called whenever the state or its sentence changes, at each reopening, and each second while readings come
+        of a device that numbers its frames or gives account of its link.
     clock
         Stamps readings and states.
     jitter
@@ -81,6 +83,10 @@ class Supervisor(Generic[Reading]):
         self._rejected = 0
         self._connection: Connection[Reading] | None = None
         self._identity = ""
+        self._adapter = ""
+        self._traffic = Traffic()
+        self._condition: Condition | None = None
+        self._is_accounted = False
         self._is_telling = False
 
     @property
@@ -93,6 +99,9 @@ class Supervisor(Generic[Reading]):
         """What is known now."""
         rejected = self._connection.rejected if self._connection is not None else 0
         connection: object = self._connection  # of which mypy believes that it cannot be timed
+        traffic, condition = self._traffic, self._condition
+        if isinstance(connection, Accounted):
+            traffic, condition = traffic + connection.traffic, connection.condition or condition
         return DeviceHealth(
             device=self.device,
             state=self._state,
@@ -101,6 +110,8 @@ class Supervisor(Generic[Reading]):
             reconnects=max(self._opened - 1, 0),
             rejected=self._rejected + rejected,
             timing=connection.timing if isinstance(connection, Timed) else None,
+            traffic=traffic if self._is_accounted else None,
+            condition=condition,
         )
 
     async def run(self) -> None:
@@ -111,6 +122,7 @@ class Supervisor(Generic[Reading]):
                 async with AsyncExitStack() as stack:
                     await self._watch(await self._open(stack))
             except DeviceTimeout as exc:
+                self._traffic += Traffic(timeouts=1)
                 self._enter(LinkState.SILENT, str(exc).removeprefix(f"{self.device}: "))
             except DeviceError as exc:
                 self._enter(LinkState.LOST, str(exc).removeprefix(f"{self.device}: "))
@@ -142,6 +154,7 @@ class Supervisor(Generic[Reading]):
                 f"another instrument answers: {connection.identity or 'a nameless one'} instead of "
                 f"{self._identity or 'a nameless one'}; connect the former one, or restart to use this one",
             )
+        self._check_adapter(connection)
         self._identity = connection.identity
         self._connection = connection
         self._opened += 1
@@ -151,8 +164,22 @@ class Supervisor(Generic[Reading]):
             self._enter(LinkState.CONNECTING, "open, waiting for its first reading")
         return connection
 
+    def _check_adapter(self, connection: object) -> None:
+        """Refuse a nameless instrument on another adapter; ``DeviceError``."""
+        if not isinstance(connection, Accounted):
+            return
+        self._is_accounted = True
+        if self._opened and not self._identity and connection.adapter != self._adapter:
+            raise DeviceError(
+                self.device,
+                f"another adapter has its port: {connection.adapter or 'none on USB'} instead of "
+                f"{self._adapter or 'none on USB'}, and the instrument cannot say who it is; plug it in where it "
+                "was and name its port by /dev/serial/by-id or by-path, or restart to use this one",
+            )
+        self._adapter = connection.adapter
+
     async def _watch(self, connection: Connection[Reading]) -> None:
-        readings, told_at_s = aiter(connection), self._clock()
+        readings, told_at_s, understood = aiter(connection), self._clock(), 0
         while True:
             try:
                 async with asyncio.timeout(self._settings.silence_s) as limit:
@@ -160,18 +187,18 @@ class Supervisor(Generic[Reading]):
             except TimeoutError as exc:
                 if not limit.expired():
                     raise
-                raise DeviceTimeout(self.device, self._silence(connection)) from exc
-            self._failures = 0
+                raise DeviceTimeout(self.device, self._silence(connection, understood)) from exc
+            self._failures, understood = 0, _come_over(connection)
             self._enter(LinkState.LIVE, "")
             self._tell(self._on_reading, reading)
-            if isinstance(connection, Timed) and self._clock() - told_at_s >= TIMING_INTERVAL_S:
+            if isinstance(connection, Timed | Accounted) and self._clock() - told_at_s >= TELLING_INTERVAL_S:
                 told_at_s = self._clock()
                 self._tell(self._on_health, self.health)
 
-    def _silence(self, connection: Connection[Reading]) -> str:
+    def _silence(self, connection: Connection[Reading], understood: int) -> str:
         silence = f"no reading for {self._settings.silence_s:g} s"
-        if connection.rejected:
-            return f"{silence}, though bytes come: check its baud rate and that it is the model in the site file"
+        if _come_over(connection) != understood:
+            return f"{silence}, {NOT_ITS_WORDS}"
         return f"{silence}: check that it is switched on and its cable is whole"
 
     def _enter(self, state: LinkState, detail: str) -> None:
@@ -194,12 +221,22 @@ class Supervisor(Generic[Reading]):
     def _let_go(self) -> None:
         if self._connection is not None:
             self._rejected += self._connection.rejected
+            connection: object = self._connection
+            if isinstance(connection, Accounted):
+                self._traffic += connection.traffic
+                self._condition = connection.condition or self._condition
             self._connection = None
 
     def _delay_s(self) -> float:
         """Doubling from attempt to attempt, up to half of it taken off at random."""
         longest_s = min(FIRST_DELAY_S * 2.0 ** min(self._failures, 8), GREATEST_DELAY_S)
         return longest_s * (1 - 0.5 * self._jitter())
+
+
+def _come_over(connection: Connection[Reading]) -> int:
+    """Give how much has come up to now: unchanged where nothing comes any more."""
+    accounted: object = connection  # of which mypy believes that it gives no account
+    return accounted.traffic.received_bytes if isinstance(accounted, Accounted) else connection.rejected
 
 
 def _words(exc: Exception) -> str:

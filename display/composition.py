@@ -11,6 +11,8 @@ from acquisition.board import Board
 from acquisition.rates import MeasuredRate, measure_rate
 from devices.frame_timing import FrameTiming
 from devices.readings import DeviceHealth, LinkState
+from devices.traffic import Condition
+from display.device_messages import ConditionState, TrafficState
 from display.messages import (
     DeviceLink,
     DeviceState,
@@ -67,6 +69,32 @@ def show_device(name: str, device: ShownDevice, board: Board, *, now_s: float) -
         age_s=None if delivered_s is None else max(0.0, now_s - delivered_s),
         stale_after_s=device.stale_after_s,
         timing=_show_timing(health.timing) if health and health.timing else None,
+        traffic=_show_traffic(health) if health else None,
+        condition=_show_condition(health.condition, now_s) if health and health.condition else None,
+    )
+
+
+def _show_traffic(health: DeviceHealth) -> TrafficState | None:
+    if health.traffic is None:
+        return None
+    return TrafficState(
+        received_bytes=health.traffic.received_bytes,
+        frames=health.traffic.frames,
+        rejected=health.rejected,
+        resyncs=health.traffic.resyncs,
+        timeouts=health.traffic.timeouts,
+        reconnects=health.reconnects,
+    )
+
+
+def _show_condition(condition: Condition, now_s: float) -> ConditionState:
+    return ConditionState(
+        age_s=max(0.0, now_s - condition.told_at_s),
+        battery_v=condition.battery_v,
+        battery_low=condition.is_battery_low,
+        board_degc=condition.board_degc,
+        detector_degc=condition.detector_degc,
+        high_voltage_v=condition.high_voltage_v,
     )
 
 
@@ -104,6 +132,7 @@ def show_rate(
         background_cps=background_cps,
         status=measured.status.value,
         age_s=max(0.0, now_s - measured.end_s),
+        time_constant_s=measured.time_constant_s,
     )
 
 

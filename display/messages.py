@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from display.access_messages import SignIn
+from display.device_messages import ConditionState, TrafficState
 from display.key_messages import KeyState
 from display.measures import Age, Matrix, Point
 from display.pose_messages import TipErrorState
@@ -63,6 +64,10 @@ class DeviceState(DeviceLink, frozen=True, kw_only=True):
     timing: Annotated[
         TimingState | None, Meta(description="Null for a device without frame numbers, or without a link.")
     ] = None
+    traffic: Annotated[
+        TrafficState | None, Meta(description="Null for a device that gives no account of its link.")
+    ] = None
+    condition: Annotated[ConditionState | None, Meta(description="Null where it says nothing of itself.")] = None
 
 
 class RateState(Struct, frozen=True, kw_only=True):
@@ -78,6 +83,12 @@ class RateState(Struct, frozen=True, kw_only=True):
     background_cps: Annotated[float | None, Meta(description="From the probe's calibration; null without one.")]
     status: Annotated[Literal["ok", "overload", "saturated", "resynced"], Meta(description="Trust in it.")]
     age_s: Age
+    time_constant_s: Annotated[
+        float,
+        Meta(
+            ge=0, description="Above 0: made of a rate meter's values, whose smoothing over this time is undone."
+        ),
+    ] = 0.0
 
 
 class PoseState(Struct, frozen=True, kw_only=True):

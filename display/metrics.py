@@ -4,8 +4,9 @@ Read when it is asked for, from what is there anyhow. Labels name devices and ki
 and nothing of a patient.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
+from operator import attrgetter
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -18,7 +19,7 @@ from acquisition.localising import Localiser
 from devices.clock import Clock
 from devices.dicom.account import DURABLE_BOUNDS_S
 from devices.dicom.messages import Figures
-from devices.readings import LinkState
+from devices.readings import DeviceHealth, LinkState
 from display.hub import Hub
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -104,6 +105,7 @@ class RoomCollector(Collector):
             ages.add_metric((device,), self._clock() - delivered_s)
         yield from (states, rejected, ages)
         yield from self._timings()
+        yield from _of_links(self._board.health)
 
     def _timings(self) -> Iterator[Metric]:
         jitters = GaugeMetricFamily(
@@ -125,6 +127,38 @@ class RoomCollector(Collector):
                 jitters.add_metric((device,), timing.jitter_s)
                 uncertainties.add_metric((device,), timing.uncertainty_s)
         yield from (jitters, uncertainties, dropped)
+
+
+def _of_links(healths: Mapping[str, DeviceHealth]) -> Iterator[Metric]:
+    reconnects = CounterMetricFamily(
+        "radionav_device_reconnects", "How often a device's link was opened again.", labels=("device",)
+    )
+    for device, health in healths.items():
+        reconnects.add_metric((device,), health.reconnects)
+    yield reconnects
+    for name, said, of in (
+        ("received_bytes", "Bytes that came over a device's link.", attrgetter("received_bytes")),
+        ("frames", "Frames cut of them, refused ones included.", attrgetter("frames")),
+        ("resyncs", "Readings before which something counted is lost.", attrgetter("resyncs")),
+        ("timeouts", "Answers and readings that did not come in their time.", attrgetter("timeouts")),
+    ):
+        counter = CounterMetricFamily(f"radionav_device_{name}", said, labels=("device",))
+        for device, health in healths.items():
+            if health.traffic is not None:
+                counter.add_metric((device,), of(health.traffic))
+        yield counter
+    for name, said, of in (
+        ("battery_volts", "Voltage of a device's battery.", attrgetter("battery_v")),
+        ("battery_low", "1 where a device asks for another battery.", attrgetter("is_battery_low")),
+        ("board_celsius", "Temperature of a device's electronics.", attrgetter("board_degc")),
+        ("detector_celsius", "Temperature of a device's detector.", attrgetter("detector_degc")),
+        ("bias_volts", "Bias of a device's detector.", attrgetter("high_voltage_v")),
+    ):
+        gauge = GaugeMetricFamily(f"radionav_device_{name}", said, labels=("device",))
+        for device, health in healths.items():
+            if health.condition is not None and (value := of(health.condition)) is not None:
+                gauge.add_metric((device,), value)
+        yield gauge
 
 
 def _of_node(figures: Figures) -> Iterator[Metric]:

@@ -24,7 +24,7 @@ from display.composition import list_studies, show_link, show_study
 from display.hub import Hub
 from display.key_messages import KeyState
 from display.live_image_states import ShelvedImage
-from display.messages import VERSION, GuidanceNotice, HealthNotice, Hello, State, StudyChoice
+from display.messages import VERSION, DeviceLink, GuidanceNotice, HealthNotice, Hello, State, StudyChoice
 from display.procedure_states import act as act_in_procedure
 from display.resection_states import act
 from display.shelf import Shelf, shelve, shelve_surface
@@ -130,6 +130,7 @@ class Stage:
         self._hub = Hub()
         self._shelf = Shelf()
         self._trend = TrendMemory()
+        self._told: dict[str, DeviceLink] = {}
 
     def exhibits(self) -> Exhibits:
         """Name what the display's server shows."""
@@ -157,8 +158,9 @@ class Stage:
 
     def tell(self, health: DeviceHealth) -> None:
         """Pass a change of a link on to the broker; displays see it in the next frame."""
-        if self._publisher is not None:
-            shown = self._composer.devices[health.device]
+        link = show_link(health.device, self._composer.devices[health.device], health)
+        if self._publisher is not None and self._told.get(health.device) != link:
+            self._told[health.device] = link  # what else changes each second, metrics give
             notice = HealthNotice(
                 version=VERSION,
                 session_id=self._signboard.session_id,
@@ -166,7 +168,7 @@ class Stage:
                 replayed=self._signboard.replayed,
                 server_time_utc=self._utc(self._clock()),
                 since_utc=self._utc(health.since_s),
-                device=show_link(health.device, shown, health),
+                device=link,
             )
             self._publisher.publish_latest(f"health/{health.device}", msgspec.json.encode(notice), retain=True)
 

@@ -34,27 +34,30 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 import structlog
 from pydantic import Field, model_validator
 
 from devices.clock import Clock
-from devices.errors import DeviceError, DeviceFault, DeviceTimeout, DeviceUnavailable
+from devices.errors import NOT_ITS_WORDS, DeviceError, DeviceFault, DeviceTimeout, DeviceUnavailable, FrameError
 from devices.framing import Frame
 from devices.links import Link, open_link
 from devices.probes.amptek_accumulation import Accumulation, Increment
+from devices.probes.amptek_configuration import ConfiguredSettings, ask_settings, read_settings
 from devices.probes.amptek_packets import (
     ACK_OK,
     ACK_OK_SHARING,
     ACK_WORDS,
     ACKNOWLEDGE,
+    ASK_SETTINGS,
     ASK_SPECTRUM_STATUS,
     ASK_SPECTRUM_STATUS_CLEAR,
     ASK_STATUS,
     CLEAR_SPECTRUM,
     ENABLE_MCA,
     GREATEST_CHANNEL_COUNT,
+    SETTINGS,
     SPECTRUM,
     STATUS,
     Packet,
@@ -63,8 +66,8 @@ from devices.probes.amptek_packets import (
     Status,
     answer_splitter,
 )
-from devices.probes.settings import ProbeSettings
 from devices.readings import CountReading, CountStatus
+from devices.traffic import Condition, Traffic
 
 log = structlog.get_logger()
 
@@ -76,6 +79,8 @@ GREATEST_LOST = 0.5
 CLEARING_PAUSE_S = 2.0
 """Shortest time from one clearing request to the next: longer than any answer may be late (``silence_s``), so that
 the time at a clearing is never so short that the next answer could have passed it again unseen."""
+KELVIN = 273.15
+"""Of 0 degrees Celsius."""
 POLL = Packet(pid=ASK_SPECTRUM_STATUS).to_bytes()
 CLEARING_POLL = Packet(pid=ASK_SPECTRUM_STATUS_CLEAR).to_bytes()
 
@@ -85,7 +90,7 @@ class Amptek:
 
     Nothing ties an answer to its request: each carries all time and counts so far. So one that comes late is
     as good as any other, one that comes twice adds nothing, and what is missing in one that is lost the next
-    one brings.
+    one brings. ``spectrum`` is the newest good one, with all that was counted since the clearing; None before it.
     """
 
     def __init__(self, device: str, link: Link, settings: "Settings") -> None:
@@ -96,7 +101,11 @@ class Amptek:
         self._splitter = answer_splitter()
         self._frames: deque[Frame] = deque()
         self._refused_requests = 0
+        self._window = settings.window() or range(0)
         self._accumulation = Accumulation(is_neighbour=True)
+        self._condition: Condition | None = None
+        self._received_bytes = self._taken = self._resyncs = self._timeouts = 0
+        self.spectrum: Spectrum | None = None
         self._is_clearing = False
         self._may_clear_at_s = 0.0
         self._is_awaiting = False
@@ -108,6 +117,26 @@ class Amptek:
         """Runs of bytes refused since the link was opened."""
         return self._splitter.rejected
 
+    @property
+    def traffic(self) -> Traffic:
+        """What came since the link was opened."""
+        return Traffic(
+            received_bytes=self._received_bytes,
+            frames=self._taken + len(self._frames),
+            resyncs=self._resyncs,
+            timeouts=self._timeouts,
+        )
+
+    @property
+    def condition(self) -> Condition | None:
+        """Bias and temperatures of the newest status."""
+        return self._condition
+
+    @property
+    def adapter(self) -> str:
+        """The USB adapter that the link hangs on; empty where there is none."""
+        return self._link.adapter
+
     async def start(self) -> None:
         """Learn who answers, clear the spectrum, and let it count.
 
@@ -117,10 +146,13 @@ class Amptek:
             If nothing that speaks this protocol answers.
         DeviceFault
             If the instrument refuses.
+        DeviceError
+            If it is set up otherwise than the site file says.
 
         """
         status = Status.from_bytes((await self._ask(ASK_STATUS, STATUS)).payload)
         self.identity = status.identity
+        await self._check_settings()
         # cleared first: enabling has no effect after a preset count until then (section 4.1.22)
         await self._ask(CLEAR_SPECTRUM, ACK_OK)
         if not status.is_mca_enabled:
@@ -133,13 +165,27 @@ class Amptek:
         if not status.is_configured:
             log.warning("probe is not configured", device=self._device, advice="load its settings with DPPMCA")
 
+    async def _check_settings(self) -> None:
+        """Read back what the site file names, and take the window from the instrument where it says so."""
+        if not self._settings.keys:
+            return
+        answer = await self._ask(ASK_SETTINGS, SETTINGS, ask_settings(self._settings.keys))
+        try:
+            told = read_settings(answer.payload)
+        except FrameError as exc:
+            raise DeviceError(self._device, f"{exc}: is it an Amptek DP5?") from exc
+        log.info("probe settings", device=self._device, settings=told)
+        if refusal := self._settings.refuse(told):
+            raise DeviceError(self._device, f"the instrument is set up otherwise: {refusal}")
+        self._window = self._settings.window() or self._settings.analysed(told) or range(0)
+
     def __aiter__(self) -> AsyncIterator[CountReading]:
         return self
 
     async def __anext__(self) -> CountReading:
         while True:
             while self._frames:
-                reading = self._take(self._frames.popleft())
+                reading = self._take(self._next())
                 if reading is not None:
                     return reading
             if self._now_s() >= self._act_at_s:
@@ -149,6 +195,7 @@ class Amptek:
 
     async def _poll(self) -> None:
         if self._is_awaiting:
+            self._timeouts += 1
             self._frames.extend(self._splitter.give_up())
             log.debug("no answer", device=self._device)
         self._is_clearing = self._accumulation.is_half_full and self._now_s() >= self._may_clear_at_s
@@ -166,28 +213,34 @@ class Amptek:
                 chunk = await self._link.read()
         except TimeoutError:
             return
+        self._received_bytes += len(chunk.received)
         self._frames.extend(self._splitter.feed(chunk.received, chunk.arrived_at_s))
         if self._is_awaiting:
             self._act_at_s = self._now_s() + self._settings.answer_s
 
-    async def _ask(self, request: Pid, expected: Pid) -> Packet:
+    def _next(self) -> Frame:
+        self._taken += 1
+        return self._frames.popleft()
+
+    async def _ask(self, request: Pid, expected: Pid, payload: bytes = b"") -> Packet:
         """Send a request until it is answered, at most ``ATTEMPTS`` times."""
         for _ in range(ATTEMPTS):
-            await self._link.write(Packet(pid=request).to_bytes())
+            await self._link.write(Packet(pid=request, payload=payload).to_bytes())
             self._act_at_s = self._now_s() + self._settings.answer_s
             while self._frames or self._now_s() < self._act_at_s:
                 while self._frames:
-                    packet = Packet.from_bytes(self._frames.popleft().raw)
+                    packet = Packet.from_bytes(self._next().raw)
                     if packet.pid == expected or (expected == ACK_OK and packet.pid == ACK_OK_SHARING):
                         return packet
                     if self._is_refusal(packet):
                         self._act_at_s = self._now_s()
                 await self._listen()
+            self._timeouts += 1
             self._frames.extend(self._splitter.give_up())
         raise DeviceTimeout(
             self._device,
             f"nothing at {self._settings.port} answers as an Amptek DP5: check its power, its cable and that its "
-            f"RS232 is set to {self._settings.baud_rate} baud",
+            f"RS232 is set to {self._settings.baud_rate} baud" + f", {NOT_ITS_WORDS}" * bool(self._received_bytes),
         )
 
     def _is_refusal(self, packet: Packet) -> bool:
@@ -216,7 +269,13 @@ class Amptek:
         self._refused_requests = 0
         if not status.is_mca_enabled:
             raise DeviceUnavailable(self._device, f"the instrument stopped counting: {_why_stopped(status)}")
-        window = self._settings.window()
+        self._condition = Condition(
+            told_at_s=began_at_s,
+            board_degc=status.board_degc,
+            detector_degc=status.detector_k - KELVIN if status.detector_k > 0 else None,
+            high_voltage_v=status.high_voltage_v,
+        )
+        self.spectrum, window = spectrum, self._window
         if window.stop > len(spectrum.counts):
             raise DeviceError(
                 self._device,
@@ -228,6 +287,7 @@ class Amptek:
             return None
         slow = max(increment.slow_counts, 1)
         fast = max(increment.fast_counts, slow)
+        self._resyncs += not increment.is_neighbour
         is_full = GREATEST_CHANNEL_COUNT in spectrum.counts[window.start : window.stop]
         return CountReading(
             device=self._device,
@@ -261,7 +321,7 @@ def _why_stopped(status: Status) -> str:
     return "its MCA was disabled, perhaps by another program"
 
 
-class Settings(ProbeSettings):
+class Settings(ConfiguredSettings):
     """An Amptek DP5, PX5, DP5G or TB5 in the site file.
 
     Attributes
@@ -274,12 +334,6 @@ class Settings(ProbeSettings):
         Longest silence on the line after a request, s; then it is asked again. With ``interval_s`` it stays
         below ``silence_s``, so that an answer lost on the line is asked for again before the probe counts as
         silent and is opened, and so cleared, anew.
-    window_kev
-        Lowest and highest energy that counts, keV; needs ``energy_kev_per_channel``.
-    energy_kev_per_channel, energy_offset_kev
-        Energy calibration: channel n is ``offset + n * slope``, keV.
-    window_channels
-        First and last channel that count, instead of ``window_kev``.
 
     """
 
@@ -287,20 +341,6 @@ class Settings(ProbeSettings):
     baud_rate: Literal[115200, 57600, 19200] = 115200
     interval_s: float = Field(default=0.1, gt=0, le=10)
     answer_s: float = Field(default=0.25, gt=0)
-    window_kev: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = None
-    energy_kev_per_channel: float | None = Field(default=None, gt=0)
-    energy_offset_kev: float = 0.0
-    window_channels: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(le=8191)]] | None = None
-
-    @model_validator(mode="after")
-    def _one_window(self) -> Self:
-        if (self.window_kev is None) == (self.window_channels is None):
-            raise ValueError("give either window_kev or window_channels")
-        if self.window_kev is not None and self.energy_kev_per_channel is None:
-            raise ValueError("window_kev needs energy_kev_per_channel")
-        if not self.window():
-            raise ValueError("the window holds no channel: its first number must be the lower one")
-        return self
 
     @model_validator(mode="after")
     def _asked_again_before_silent(self) -> Self:
@@ -311,18 +351,6 @@ class Settings(ProbeSettings):
                 "for again: shorten one of them"
             )
         return self
-
-    def window(self) -> range:
-        """Channels that count."""
-        if self.window_channels is not None:
-            first, last = self.window_channels
-            return range(first, last + 1)
-        if self.window_kev is None or self.energy_kev_per_channel is None:
-            return range(0)
-        low, high = (
-            (energy_kev - self.energy_offset_kev) / self.energy_kev_per_channel for energy_kev in self.window_kev
-        )
-        return range(max(math.ceil(low), 0), math.floor(high) + 1)
 
     @asynccontextmanager
     async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[Amptek]:

@@ -33,10 +33,13 @@ ASK_SPECTRUM_STATUS: Final[Pid] = (0x02, 0x03)
 """Spectrum and status, and both count on (4.1.2)."""
 ASK_SPECTRUM_STATUS_CLEAR: Final[Pid] = (0x02, 0x04)
 """Spectrum and status, cleared as they are copied (4.1.2)."""
+ASK_SETTINGS: Final[Pid] = (0x20, 0x03)
+"""Settings as text; the payload names them."""
 CLEAR_SPECTRUM: Final[Pid] = (0xF0, 0x01)
 ENABLE_MCA: Final[Pid] = (0xF0, 0x02)
 DISABLE_MCA: Final[Pid] = (0xF0, 0x03)
 STATUS: Final[Pid] = (0x80, 0x01)
+SETTINGS: Final[Pid] = (0x82, 0x07)
 SPECTRUM: Final = 0x81
 """PID1 of a spectrum. PID2 is odd without status, even with: 1, 2 for 256 channels up to 11, 12 for 8192."""
 ACKNOWLEDGE: Final = 0xFF
@@ -105,7 +108,7 @@ def measure_answer(header: bytes) -> int:
         expected = STATUS_LENGTH
     elif pid1 == SPECTRUM and 1 <= pid2 <= 2 * len(CHANNELS):
         expected = 3 * CHANNELS[(pid2 - 1) // 2] + (STATUS_LENGTH if pid2 % 2 == 0 else 0)
-    elif pid1 == ACKNOWLEDGE and length <= GREATEST_REQUEST:
+    elif ((pid1, pid2) == SETTINGS or pid1 == ACKNOWLEDGE) and length <= GREATEST_REQUEST:
         expected = int(length)
     else:
         raise FrameError(f"packet {pid1:02X} {pid2:02X} is no answer to this driver", header)

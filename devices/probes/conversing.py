@@ -11,6 +11,7 @@ from devices.errors import DeviceUnavailable
 from devices.links import Character, Chunk, Link, open_link
 from devices.probes.dialogue import Dialogue
 from devices.readings import CountReading
+from devices.traffic import Condition, Traffic
 
 FAREWELL_S = 0.2
 """Longest time that a link which is being closed is given to take the last bytes."""
@@ -50,6 +51,21 @@ class Conversation:
     def rejected(self) -> int:
         """Frames refused since the link was opened."""
         return self._dialogue.rejected
+
+    @property
+    def traffic(self) -> Traffic:
+        """What came since the link was opened."""
+        return self._dialogue.traffic
+
+    @property
+    def condition(self) -> Condition | None:
+        """What the instrument said of itself last."""
+        return self._dialogue.condition
+
+    @property
+    def adapter(self) -> str:
+        """The USB adapter that the link hangs on; empty where there is none."""
+        return self._link.adapter
 
     async def open(self) -> None:
         """Learn who answers and let it count; ``DeviceUnavailable`` or ``DeviceFault`` where it will not."""

@@ -15,13 +15,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import ClassVar, Final
 
-from devices.errors import DeviceTimeout
+from devices.errors import NOT_ITS_WORDS, DeviceTimeout
 from devices.framing import Frame
-from devices.readings import CountReading
+from devices.readings import WORST_FIRST, CountReading, CountStatus
+from devices.traffic import Condition, Traffic
 
-ATTEMPTS = 24
-"""How many questions are asked in all before nobody is there."""
+OPENING_S: Final = 4.0
+"""After so long without all answers nobody is there: shorter than the supervisor waits, so that we say why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,9 @@ class Question:
         Time that the instrument needs between the answer before and this question, s.
     goes_back
         Whether asking again begins with the question before, which woke it.
+    tries
+        How often it is asked in vain before it is done without: its answer is an aside, not one of those that say
+        who answers. None: it must be answered.
 
     """
 
@@ -51,13 +56,14 @@ class Question:
     patience_s: float = 0.3
     pause_s: float = 0.0
     goes_back: bool = False
+    tries: int | None = None
 
 
 class Dialogue(ABC):
     """One instrument's talk, from its opening on.
 
     Subclasses cut bytes into frames and make readings of them; they say in ``silent`` what to do where nobody
-    answers the opening questions.
+    answers the opening questions. What all of them tell of their link is counted here.
 
     Parameters
     ----------
@@ -70,6 +76,9 @@ class Dialogue(ABC):
 
     """
 
+    refused_are_lost: ClassVar[bool] = True
+    """Whether a refused frame takes counts with it; not where each frame holds the sum of all."""
+
     def __init__(self, device: str, *, questions: Sequence[Question] = (), silent: str = "") -> None:
         self.device = device
         self.identity = ""
@@ -80,16 +89,36 @@ class Dialogue(ABC):
         self._silent = silent
         self._heard: list[re.Match[bytes]] = []
         self._attempts = 0
+        self._began_s = inf
         self._is_asked = False
         self._act_at_s = inf
         self._outgoing = bytearray()
         self._readings: deque[CountReading] = deque()
         self._refused = 0
+        self._refused_before = 0
+        self._has_gap = False
+        self._received_bytes = self._frames = self._resyncs = self._timeouts = 0
+        self._condition: Condition | None = None
 
     @property
     @abstractmethod
     def rejected(self) -> int:
         """Frames refused since the opening."""
+
+    @property
+    def traffic(self) -> Traffic:
+        """What came since the opening."""
+        return Traffic(
+            received_bytes=self._received_bytes,
+            frames=self._frames,
+            resyncs=self._resyncs,
+            timeouts=self._timeouts,
+        )
+
+    @property
+    def condition(self) -> Condition | None:
+        """What the instrument said of itself last; None where it never did."""
+        return self._condition
 
     @property
     def wake_at_s(self) -> float:
@@ -98,10 +127,12 @@ class Dialogue(ABC):
 
     def begin(self, now_s: float) -> None:
         """Start the talk: the link has just been opened."""
+        self._began_s = now_s
         self._go_on(now_s)
 
     def feed(self, received: bytes, arrived_at_s: float) -> None:
         """Take bytes, the first of which came at ``arrived_at_s``."""
+        self._received_bytes += len(received)
         for frame in self._cut(received, arrived_at_s):
             self._hear(frame, arrived_at_s)
 
@@ -112,9 +143,15 @@ class Dialogue(ABC):
         if self.is_open:
             self._act(now_s)
             return
-        if self._attempts >= ATTEMPTS:
-            raise DeviceTimeout(self.device, self._silent)
-        if self._is_asked and self._questions[self._asking].goes_back:
+        if now_s - self._began_s >= OPENING_S:
+            raise DeviceTimeout(self.device, self._silent + f", {NOT_ITS_WORDS}" * bool(self._received_bytes))
+        question = self._questions[self._asking]
+        self._timeouts += self._is_asked
+        if question.tries is not None and self._attempts >= question.tries:
+            self._asking += 1
+            self._go_on(now_s)
+            return
+        if self._is_asked and question.goes_back:
             self._asking -= 1
             self._answers.pop()
             self._heard.clear()
@@ -147,11 +184,22 @@ class Dialogue(ABC):
     def _opened(self, now_s: float) -> None:  # noqa: B027 - an instrument that talks by itself needs nothing
         """Start counting: all questions are answered."""
 
+    def _hear_aside(self, match: re.Match[bytes], now_s: float) -> None:  # noqa: B027 - for those who ask one
+        """Take the answer to a question that need not be answered."""
+
     def _act(self, now_s: float) -> None:  # noqa: ARG002 - for those who poll
         """Do what is due at ``_act_at_s`` once open."""
         self._act_at_s = inf
 
+    def _continue(self, status: CountStatus = CountStatus.OK) -> CountStatus:
+        """Say whether the reading that is made now follows on the one before; a worse status stands."""
+        has_gap = self._has_gap or (self.refused_are_lost and self.rejected > self._refused_before)
+        self._has_gap, self._refused_before = False, self.rejected
+        self._resyncs += has_gap
+        return min(status, CountStatus.RESYNCED if has_gap else CountStatus.OK, key=WORST_FIRST.index)
+
     def _hear(self, frame: Frame, now_s: float) -> None:
+        self._frames += 1
         if self.is_open:
             self._take(frame, now_s)
             return
@@ -166,16 +214,21 @@ class Dialogue(ABC):
         if len(self._heard) < question.times:
             self._ask(now_s)
             return
-        self._answers.append(match)
+        if question.tries is None:
+            self._answers.append(match)
+        else:
+            self._hear_aside(match, now_s)
         self._asking += 1
         self._go_on(now_s)
 
     def _go_on(self, now_s: float) -> None:
         """Ask the next question; where there is none, count."""
         self._heard.clear()
+        self._attempts = 0
         if self._asking == len(self._questions):
             self.is_open = True
             self._act_at_s = inf
+            self._refused_before = self.rejected  # what came before belongs to the opening
             self._opened(now_s)
             return
         if pause_s := self._questions[self._asking].pause_s:

@@ -48,7 +48,6 @@ class GammaScout(Dialogue):
         )
         self._dead_time_s = settings.dead_time_s
         self._splitter = LineSplitter(greatest_length=64)
-        self._rejected_before = 0
         self._before_s = -inf
 
     @property
@@ -63,9 +62,6 @@ class GammaScout(Dialogue):
     def _cut(self, received: bytes, arrived_at_s: float) -> list[Frame]:
         return self._splitter.feed(received, arrived_at_s)
 
-    def _opened(self, now_s: float) -> None:  # noqa: ARG002 - the counter keeps its own time
-        self._rejected_before = self.rejected
-
     def _take(self, frame: Frame, now_s: float) -> None:  # noqa: ARG002 - the frame knows when it began
         if STATUS.fullmatch(frame.raw):  # of a question that was asked twice
             return
@@ -76,13 +72,6 @@ class GammaScout(Dialogue):
             return
         self._before_s = frame.began_at_s
         counts = int(match[1], 16)
-        if counts == GREATEST_PULSES:
-            status = CountStatus.SATURATED
-        elif self.rejected > self._rejected_before:
-            status = CountStatus.RESYNCED
-        else:
-            status = CountStatus.OK
-        self._rejected_before = self.rejected
         self._readings.append(
             CountReading(
                 device=self.device,
@@ -91,7 +80,7 @@ class GammaScout(Dialogue):
                 live_time_s=INTERVAL_S,
                 counts=counts,
                 dead_time_s=self._dead_time_s,
-                status=status,
+                status=self._continue(CountStatus.SATURATED if counts == GREATEST_PULSES else CountStatus.OK),
             )
         )
 

@@ -6,6 +6,7 @@ bytes::
 
     <GETVER>>                  "GMC-300Re 2.10"     14 bytes and more, some with a NUL within
     <GETSERIAL>>               7 bytes
+    <GETVOLT>>                 RFC1201  1 byte, tenths of a volt; RFC1801  "3.97v"; some send a NUL behind it
     <HEARTBEAT1>>              each second the counts of that second:
                                RFC1201  2 bytes, big-endian; the two highest bits mean something else
                                RFC1801  4 bytes, big-endian
@@ -30,6 +31,7 @@ from devices.probes.conversing import Conversation, converse
 from devices.probes.dialogue import Dialogue, Question
 from devices.probes.settings import ProbeSettings
 from devices.readings import CountReading, CountStatus
+from devices.traffic import Condition
 
 PERIOD_S: Final = 1.0
 GAP_S: Final = 0.1
@@ -43,11 +45,15 @@ START: Final = b"<HEARTBEAT1>>"
 STOP: Final = b"<HEARTBEAT0>>"
 ASK_VERSION: Final = b"<GETVER>>"
 ASK_SERIAL: Final = b"<GETSERIAL>>"
+ASK_VOLTAGE: Final = b"<GETVOLT>>"
 VERSION: Final = re.compile(rb"(GMC-(\d{3})[\x00\x20-\x7e]{3,24})")
+VOLTAGE: Final = re.compile(rb"(?P<volts>\d\.\d{1,2}) ?[vV]\x00?|(?P<tenths>[\x01-\x7f])\x00?")
 SERIAL_NUMBER: Final = re.compile(rb"(.{7})", re.DOTALL)
 QUESTIONS: Final = (
     Question(request=STOP + ASK_VERSION, answer=VERSION),
     Question(request=ASK_SERIAL, answer=SERIAL_NUMBER),
+    # before the heartbeat only: between its beats one byte and a NUL would be a count
+    Question(request=ASK_VOLTAGE, answer=VOLTAGE, tries=2),
 )
 
 Protocol: TypeAlias = Literal["rfc1201", "rfc1801"]
@@ -75,7 +81,6 @@ class Gmc(Dialogue):
         self._settings = settings
         self._splitter = GapSplitter(gap_s=GAP_S, greatest_length=64)
         self._protocol: Protocol = "rfc1201"
-        self._rejected_before = 0
 
     @property
     def rejected(self) -> int:
@@ -114,8 +119,11 @@ class Gmc(Dialogue):
             self._protocol = PROTOCOLS[model]
         else:
             self._protocol = self._settings.protocol
-        self._rejected_before = self.rejected
         self._outgoing += START
+
+    def _hear_aside(self, match: re.Match[bytes], now_s: float) -> None:
+        volts = float(match["volts"]) if match["volts"] else match["tenths"][0] / 10
+        self._condition = Condition(told_at_s=now_s, battery_v=volts)
 
     def _take(self, frame: Frame, now_s: float) -> None:  # noqa: ARG002 - the frame knows when it began
         raw, length = frame.raw, COUNT_LENGTHS[self._protocol]
@@ -125,13 +133,7 @@ class Gmc(Dialogue):
         if len(raw) != length or counts > GREATEST_CPS:
             self._refused += 1
             return
-        if self._protocol == "rfc1201" and counts == COUNT_MASK:
-            status = CountStatus.SATURATED
-        elif self.rejected > self._rejected_before:
-            status = CountStatus.RESYNCED
-        else:
-            status = CountStatus.OK
-        self._rejected_before = self.rejected
+        is_full = self._protocol == "rfc1201" and counts == COUNT_MASK
         self._readings.append(
             CountReading(
                 device=self.device,
@@ -140,7 +142,7 @@ class Gmc(Dialogue):
                 live_time_s=PERIOD_S,
                 counts=counts,
                 dead_time_s=self._settings.dead_time_s,
-                status=status,
+                status=self._continue(CountStatus.SATURATED if is_full else CountStatus.OK),
             )
         )
 

@@ -90,7 +90,6 @@ class Ludlum375(Dialogue):
         self._rate = SmoothedRate(
             device, time_constant_s=settings.time_constant_s, dead_time_s=settings.dead_time_s
         )
-        self._rejected_before = 0
         self._was_in_order = True
 
     @property
@@ -115,13 +114,7 @@ class Ludlum375(Dialogue):
             raise DeviceFault(
                 self.device, dump.error_code, f"the monitor is out of order, error code {dump.error_code:X}"
             )
-        if dump.is_over_range:
-            status = CountStatus.OVERLOAD
-        elif self.rejected > self._rejected_before:
-            status = CountStatus.RESYNCED
-        else:
-            status = CountStatus.OK
-        self._rejected_before = self.rejected
+        status = self._continue(CountStatus.OVERLOAD if dump.is_over_range else CountStatus.OK)
         reading = self._rate.take(frame.began_at_s, dump.reading * self._cps_per_unit, status)
         if reading is not None:
             self._readings.append(reading)

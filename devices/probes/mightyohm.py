@@ -112,8 +112,6 @@ class MightyOhm(Dialogue):
         super().__init__(device)
         self._dead_time_s = settings.dead_time_s
         self._splitter = LineSplitter()
-        self._rejected_before = 0
-        self._has_restarted = False
 
     @property
     def rejected(self) -> int:
@@ -125,7 +123,7 @@ class MightyOhm(Dialogue):
 
     def _take(self, frame: Frame, now_s: float) -> None:  # noqa: ARG002 - the frame knows when it began
         if banner := BANNER.fullmatch(frame.raw):
-            self._has_restarted = True
+            self._has_gap = True
             if banner["version"]:
                 log.warning("probe restarted", device=self.device, version=banner["version"].decode())
             return
@@ -133,16 +131,10 @@ class MightyOhm(Dialogue):
             line = Line.from_bytes(frame.raw)
         except FrameError as exc:
             self._refused += 1
-            if self.rejected == self._rejected_before + 1:  # the first of a run tells enough
+            if self.rejected == self._refused_before + 1:  # the first of a run tells enough
                 log.debug("line refused", device=self.device, raw=exc.raw)
             return
-        if line.is_cps_over or line.cps == GREATEST_CPS:
-            status = CountStatus.SATURATED
-        elif self._has_restarted or self.rejected > self._rejected_before:
-            status = CountStatus.RESYNCED
-        else:
-            status = CountStatus.OK
-        self._has_restarted, self._rejected_before = False, self.rejected
+        is_full = line.is_cps_over or line.cps == GREATEST_CPS
         self._readings.append(
             CountReading(
                 device=self.device,
@@ -151,7 +143,7 @@ class MightyOhm(Dialogue):
                 live_time_s=PERIOD_S,
                 counts=line.cps,
                 dead_time_s=self._dead_time_s,
-                status=status,
+                status=self._continue(CountStatus.SATURATED if is_full else CountStatus.OK),
             )
         )
 

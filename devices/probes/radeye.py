@@ -33,6 +33,7 @@ from devices.probes.dialogue import Dialogue, Question
 from devices.probes.settings import ProbeSettings
 from devices.probes.smoothing import SmoothedRate
 from devices.readings import CountStatus
+from devices.traffic import Condition
 
 log = structlog.get_logger()
 
@@ -131,7 +132,6 @@ class RadEye(Dialogue):
         self._rate = SmoothedRate(
             device, time_constant_s=settings.time_constant_s, dead_time_s=settings.dead_time_s
         )
-        self._rejected_before = 0
         self._was_rate = True
         self._was_low = False
 
@@ -178,7 +178,6 @@ class RadEye(Dialogue):
                 self.device, f"two serial numbers, {first[1]!r} and {second[1]!r}: seat its cradle"
             )
         self.identity = f"RadEye {report['model'].decode()}, serial number {first[1].decode()}"
-        self._rejected_before = self.rejected
 
     def _take(self, frame: Frame, now_s: float) -> None:  # noqa: ARG002 - the frame knows when it began
         if frame.raw == GOING:
@@ -197,17 +196,12 @@ class RadEye(Dialogue):
                 self.device,
                 f"it shows unit {report.unit}, a dose: set its display to cps or cpm, which are counts",
             )
-        if report.flags & OVERLOAD:
-            status = CountStatus.OVERLOAD
-        elif self.rejected > self._rejected_before:
-            status = CountStatus.RESYNCED
-        else:
-            status = CountStatus.OK
-        self._rejected_before = self.rejected
+        status = self._continue(CountStatus.OVERLOAD if report.flags & OVERLOAD else CountStatus.OK)
         is_low = bool(report.flags & LOW_BATTERY)
         if is_low and not self._was_low:
             log.warning("battery low", device=self.device)
         self._was_low = is_low
+        self._condition = Condition(told_at_s=frame.began_at_s, is_battery_low=is_low)
         reading = self._rate.take(frame.began_at_s, report.value / 100 * PER_SECOND[report.unit], status)
         if reading is not None:
             self._readings.append(reading)

@@ -6,6 +6,7 @@ ASCII, 115200 baud 8N1, ``\r\n`` both ways, ``OK value`` or ``ERROR`` (Rad Pro, 
     GET tubeDeadTime              OK 0.0002420        an upper bound, s
     GET tubeDeadTimeCompensation  OK 0.0002500        0.0000000: off
     GET tubePulseCount            OK 1500             of the tube's life; 0 comes after 4294967295
+    GET deviceBatteryVoltage      OK 1.421            V, each minute; ERROR where it cannot say
 
 The count is raw and updated continuously; a reading is the difference of two. So a lost answer costs no count: the
 next difference holds them. There is no checksum, so a count is taken only when a second one, asked for as soon as
@@ -15,6 +16,7 @@ the first has come, lies no further above it than the tube could have counted in
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import inf
 from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -24,7 +26,8 @@ from devices.framing import Frame, LineSplitter
 from devices.probes.conversing import Conversation, converse
 from devices.probes.dialogue import Dialogue, Question
 from devices.probes.settings import ProbeSettings
-from devices.readings import CountReading, CountStatus
+from devices.readings import CountReading
+from devices.traffic import Condition
 
 BAUD_RATE: Final = 115200
 COUNTER_RANGE: Final = 1 << 32
@@ -34,6 +37,10 @@ SHORTEST_DEAD_TIME_S: Final = 20e-6
 
 ASK_COUNT: Final = b"GET tubePulseCount\r\n"
 COUNT: Final = re.compile(rb"OK (\d{1,10})")
+ASK_BATTERY: Final = b"GET deviceBatteryVoltage\r\n"
+BATTERY: Final = re.compile(rb"OK (\d{1,2}\.\d{3})")
+BATTERY_EVERY_S: Final = 60.0
+ERROR: Final = b"ERROR"
 SECONDS: Final = rb"OK (\d\.\d{7})"
 IDENTITY: Final = rb"OK ([\x20-\x3a\x3c-\x7e]{1,40});([\x20-\x3a\x3c-\x7e]{1,40});([0-9A-Fa-f]{1,40})"
 QUESTIONS: Final = (
@@ -46,6 +53,8 @@ QUESTIONS: Final = (
 
 class RadPro(Dialogue):
     """Asks for the count each ``interval_s``, and takes it once a second answer agrees."""
+
+    refused_are_lost = False
 
     def __init__(self, device: str, settings: "Settings") -> None:
         super().__init__(
@@ -60,9 +69,10 @@ class RadPro(Dialogue):
         self._fastest_cps = 1 / SHORTEST_DEAD_TIME_S
         self._asked_at_s = 0.0
         self._polled_at_s = 0.0
+        self._is_awaiting = False
+        self._battery_at_s = -inf
         self._first: tuple[int, float] | None = None
         self._since: tuple[int, float, float] | None = None
-        self._has_gap = False
 
     @property
     def rejected(self) -> int:
@@ -83,6 +93,7 @@ class RadPro(Dialogue):
 
     def _act(self, now_s: float) -> None:
         """Poll, or ask again where no answer came."""
+        self._timeouts += self._is_awaiting
         self._first = None
         self._poll(now_s)
 
@@ -92,12 +103,19 @@ class RadPro(Dialogue):
 
     def _ask_count(self, now_s: float) -> None:
         self._outgoing += ASK_COUNT
+        self._is_awaiting = True
         self._asked_at_s = now_s
         self._act_at_s = now_s + self._settings.answer_s
 
     def _take(self, frame: Frame, now_s: float) -> None:
+        if battery := BATTERY.fullmatch(frame.raw):
+            self._condition = Condition(told_at_s=frame.began_at_s, battery_v=float(battery[1]))
+            return
         match = COUNT.fullmatch(frame.raw)
         if match is None or int(match[1]) >= COUNTER_RANGE:
+            if frame.raw == ERROR and self._condition is None:
+                self._battery_at_s = inf
+                return
             self._refused += 1
             return
         count = int(match[1])
@@ -111,8 +129,12 @@ class RadPro(Dialogue):
             self._first = count, self._asked_at_s
             self._ask_count(now_s)
             return
-        self._first = None
+        self._first, self._is_awaiting = None, False
         self._act_at_s = max(self._polled_at_s + self._settings.interval_s, now_s)
+        if now_s >= self._battery_at_s:
+            # while nothing else is asked; its answer cannot be taken for a count, whenever it comes
+            self._battery_at_s = now_s + BATTERY_EVERY_S
+            self._outgoing += ASK_BATTERY
         self._measure(count, frame.began_at_s)
 
     def _could_count(self, rise: int, elapsed_s: float) -> bool:
@@ -138,10 +160,9 @@ class RadPro(Dialogue):
                 live_time_s=at_s - since_s,
                 counts=rise,
                 dead_time_s=self._dead_time_s,
-                status=CountStatus.RESYNCED if self._has_gap else CountStatus.OK,
+                status=self._continue(),
             )
         )
-        self._has_gap = False
 
 
 class Settings(ProbeSettings):

@@ -76,8 +76,6 @@ class SheetDialogue(Dialogue):
             if sheet.counting.time_constant_s
             else None
         )
-        self._rejected_before = 0
-        self._has_gap = False
         self._before_s = -inf
         self._since: tuple[int, float] | None = None
         self._asked_at_s = 0.0
@@ -117,8 +115,6 @@ class SheetDialogue(Dialogue):
         parts = [(match[1] or b"").decode("latin-1") for greeting, match in named if greeting.is_identity]
         self.identity = ", ".join([self._sheet.name, *parts]) if parts else ""
         self._outgoing += self._sheet.begin.encode("latin-1")
-        # what came before belongs to the opening; a sheet without one starts in mid-stream, as it comes
-        self._rejected_before = self.rejected if self._sheet.start else 0
         self._act(now_s)
 
     def _act(self, now_s: float) -> None:
@@ -147,9 +143,7 @@ class SheetDialogue(Dialogue):
             self._on_frame(frame, f"refused: {exc}")
             return
         self._before_s = frame.began_at_s
-        if status is CountStatus.OK and (self._has_gap or self.rejected > self._rejected_before):
-            status = CountStatus.RESYNCED
-        self._has_gap, self._rejected_before = False, self.rejected
+        status = self._continue(status)
         if self._sheet.poll is not None:
             self._act_at_s = max(self._asked_at_s + self._sheet.poll.every_s, now_s)
         reading = self._read(frame, number, status)

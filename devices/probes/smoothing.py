@@ -27,6 +27,7 @@ class SmoothedRate:
     def __init__(self, device: str, *, time_constant_s: float, dead_time_s: float) -> None:
         self._device = device
         self._dead_time_s = dead_time_s
+        self._time_constant_s = time_constant_s
         self._meter = RateMeter(time_constant_s=time_constant_s, least_interval_s=LEAST_INTERVAL_S / 2)
         self._carried = 0.0
         self._status = CountStatus.OK
@@ -48,4 +49,5 @@ class SmoothedRate:
             counts=counts,
             dead_time_s=self._dead_time_s,
             status=status,
+            time_constant_s=self._time_constant_s,
         )

@@ -12,6 +12,7 @@ from devices.framing import PacketSplitter
 from devices.probes.amptek_packets import (
     ACK_OK,
     ACKNOWLEDGE,
+    ASK_SETTINGS,
     ASK_SPECTRUM_STATUS_CLEAR,
     ASK_STATUS,
     CLEAR_SPECTRUM,
@@ -19,6 +20,7 @@ from devices.probes.amptek_packets import (
     ENABLE_MCA,
     GREATEST_CHANNEL_COUNT,
     HEADER,
+    SETTINGS,
     STATUS,
     SYNC,
     Packet,
@@ -30,6 +32,7 @@ from devices.probes.amptek_packets import (
 PID_ERROR = (ACKNOWLEDGE, 0x02)
 LENGTH_ERROR = (ACKNOWLEDGE, 0x03)
 CHECKSUM_ERROR = (ACKNOWLEDGE, 0x04)
+COMMAND_ERROR = (ACKNOWLEDGE, 0x07)
 ASK_SPECTRUM = 0x02
 """PID1 of a request for the spectrum; PID2 1 plain, 2 and clear, 3 with status, 4 with status and clear."""
 GREATEST_GAP_S = 0.1
@@ -134,6 +137,8 @@ class SimulatedAmptek:
         self._powered_at_s = powered_at_s
         self._peak, self._scatter = self._shape.shares()
         self._is_inside = self._shape.is_inside()
+        self.configuration = {"MCAC": str(self._shape.channels), "GAIN": "10.000", "THFA": "20.00"}
+        self.analysers = dict.fromkeys(range(1, 17), (0, self._shape.channels - 1))
         if not (self._peak * self._is_inside).sum() > 0:
             raise ValueError(f"no event of {self._shape.line_kev} keV falls into {self._shape.window_kev} keV")
         self._heard_s = powered_at_s
@@ -207,6 +212,8 @@ class SimulatedAmptek:
         self._accumulated_s += interval_s
 
     def _answer(self, request: Packet) -> Packet:
+        if request.pid == ASK_SETTINGS:
+            return self._tell(request.payload.decode("ascii", "replace"))
         if request.payload:
             return Packet(pid=LENGTH_ERROR)
         if request.pid == ASK_STATUS:
@@ -225,6 +232,20 @@ class SimulatedAmptek:
         else:
             return Packet(pid=PID_ERROR)
         return Packet(pid=ACK_OK)
+
+    def _tell(self, asked: str) -> Packet:
+        """Tell each setting that is asked for; ``SCAI=n`` chooses an analyser."""
+        told, analyser = "", 1
+        for part in asked.rstrip(";").split(";"):
+            key, _, value = part.partition("=")
+            if key == "SCAI" and value:
+                analyser = int(value)
+            low, high = self.analysers[analyser]
+            known = self.configuration | {"SCAI": str(analyser), "SCAL": str(low), "SCAH": str(high)}
+            if key not in known:
+                return Packet(pid=COMMAND_ERROR, payload=f"{part};".encode())
+            told += f"{key}={known[key]};"
+        return Packet(pid=SETTINGS, payload=told.encode())
 
     def _status(self) -> Status:
         # its clock counts whole milliseconds; it and its counters begin again at 0 when they are full

@@ -1,6 +1,16 @@
 """A simulated GQ GMC: bare bytes each second, and answers without frame."""
 
-from devices.probes.gmc import ASK_SERIAL, ASK_VERSION, COUNT_LENGTHS, COUNT_MASK, PERIOD_S, PROTOCOLS, START, STOP
+from devices.probes.gmc import (
+    ASK_SERIAL,
+    ASK_VERSION,
+    ASK_VOLTAGE,
+    COUNT_LENGTHS,
+    COUNT_MASK,
+    PERIOD_S,
+    PROTOCOLS,
+    START,
+    STOP,
+)
 from simulators.probes.counting import Counter
 
 
@@ -56,6 +66,8 @@ class SimulatedGmc:
             return self._version
         if command == ASK_SERIAL:
             return self._serial_number
+        if command == ASK_VOLTAGE:
+            return b"\x62" if self._protocol == "rfc1201" else b"3.97v"
         if command == START and not self._is_beating:
             self._counter.skip(now_s)
         if command in {START, STOP}:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from devices.probes.mightyohm import GREATEST_CPS, Averaging, Line
+from devices.probes.mightyohm import GREATEST_CPS, PERIOD_S, Averaging, Line
+from simulators.probes.counting import Counter
 
 BANNER = b"mightyohm.com Geiger Counter 1.00\r\nhttp://mightyohm.com/geiger\r\n"
 GREATEST_SAMPLE = 255
@@ -43,12 +44,9 @@ class SimulatedMightyOhm:
         dead_time_s: float = 190e-6,
         speed: float = 1.0,
     ) -> None:
-        self._events = events
-        self._powered_at_s = powered_at_s
-        self._rng = rng
-        self._dead_time_s = dead_time_s
-        self._speed = speed
-        self._second_s = powered_at_s
+        self._counter = Counter(
+            events=events, powered_at_s=powered_at_s, rng=rng, dead_time_s=dead_time_s, speed=speed
+        )
         self._samples: deque[int] = deque([0] * 60, maxlen=60)
         self._has_greeted = False
 
@@ -60,16 +58,12 @@ class SimulatedMightyOhm:
         """Give the banner once, then a line for each second that is over."""
         sent = b"" if self._has_greeted else BANNER
         self._has_greeted = True
-        instrument_s = self._powered_at_s + (now_s - self._powered_at_s) * self._speed
-        while self._second_s + 1.0 <= instrument_s:
-            sent += self._line(self._second_s).to_bytes()
-            self._second_s += 1.0
+        while self._counter.is_over(PERIOD_S, now_s):
+            sent += self._line().to_bytes()
         return sent
 
-    def _line(self, start_s: float) -> Line:
-        true_events = self._events(start_s, start_s + 1.0)
-        counted = int(self._rng.binomial(true_events, 1 / (1 + true_events * self._dead_time_s)))
-        cps = min(counted, GREATEST_CPS)
+    def _line(self) -> Line:
+        cps = min(self._counter.count_period(PERIOD_S), GREATEST_CPS)
         self._samples.append(min(cps, GREATEST_SAMPLE))
         fast_cpm = 12 * sum(list(self._samples)[-5:])
         if cps > GREATEST_SAMPLE:

@@ -6,7 +6,7 @@ from simulators.probes.counting import Counter
 
 
 class SimulatedRadPro:
-    """Answers what the driver asks, and ERROR to anything else.
+    """Answers what the driver asks, and ERROR to anything else; ``battery_v`` is None where it has no battery.
 
     Parameters
     ----------
@@ -25,6 +25,7 @@ class SimulatedRadPro:
         self._counter = counter
         self._pulse_count = pulse_count
         self._device_id = device_id
+        self.battery_v: float | None = 1.421
         self._requests = LineSplitter(greatest_length=64)
 
     def receive(self, sent: bytes, now_s: float) -> bytes:
@@ -46,6 +47,8 @@ class SimulatedRadPro:
             case b"GET tubePulseCount":
                 self._pulse_count = (self._pulse_count + self._counter.count(now_s)) % COUNTER_RANGE
                 answer = f"OK {self._pulse_count}"
+            case b"GET deviceBatteryVoltage" if self.battery_v is not None:
+                answer = f"OK {self.battery_v:.3f}"
             case b"GET tubeDeadTime":
                 answer = f"OK {self._counter.dead_time_s:.7f}"
             case b"GET tubeDeadTimeCompensation":

@@ -88,6 +88,7 @@ def test_all_that_came_is_read_back_in_its_order(tmp_path: Path) -> None:
         "counts": 7,
         "dead_time_s": 5e-6,
         "status": "ok",
+        "time_constant_s": 0.0,
     }
     seen, missing = found[1][2], found[2][2]
     back = RigidTransform.from_quaternion(

@@ -80,7 +80,15 @@ def test_every_commented_key_of_the_shipped_file_exists(tmp_path: Path) -> None:
         (
             'driver = "mightyohm"',
             'driver = "zzz"',
-            "'probes.monitor.driver': known: amptek, gammascout, gmc, ludlum375, mightyohm, radeye, radpro, sheet",
+            (
+                "'probes.monitor.driver': known: amptek, gammascout, gmc, lb134, ludlum375, mightyohm, opengamma, "
+                "radeye, radpro, sheet"
+            ),
+        ),
+        (
+            'port = "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_B7654321-if00-port0"',
+            'port = "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A1234567-if00-port0"',
+            "probes.gamma and probes.monitor both have the port",
         ),
         (
             'driver = "mightyohm"',
@@ -183,4 +191,6 @@ def test_the_schema_is_printed() -> None:
     mapping = json.loads(printed.stdout)["properties"]["probes"]["additionalProperties"]["discriminator"][
         "mapping"
     ]
-    assert set(mapping) == {"amptek", "gammascout", "gmc", "ludlum375", "mightyohm", "radeye", "radpro", "sheet"}
+    assert set(mapping) == {
+        "amptek", "gammascout", "gmc", "lb134", "ludlum375", "mightyohm", "opengamma", "radeye", "radpro", "sheet"
+    }  # fmt: skip

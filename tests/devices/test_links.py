@@ -21,7 +21,8 @@ from structlog.testing import capture_logs
 
 from devices.clock import monotonic
 from devices.errors import DeviceUnavailable
-from devices.links import GREATEST_HELD, _advice, check_port, open_link
+from devices.links import GREATEST_HELD, check_port, open_link
+from devices.port_advice import advise
 
 
 @contextmanager
@@ -194,7 +195,7 @@ def test_a_forbidden_port_names_its_group() -> None:
     refusal = serial.SerialException(errno.EACCES, "could not open port")
     with pty_pair() as (_, path):
         group = grp.getgrgid(Path(path).stat().st_gid).gr_name
-        assert _advice(path, refusal) == (
+        assert advise(path, refusal) == (
             f"not allowed to open {path}: add this user to its group ({group}) and log in again"
         )
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from devices import links
 from devices.clock import Clock, monotonic
-from devices.errors import DeviceUnavailable
-from devices.probes import amptek, mightyohm
+from devices.errors import NOT_ITS_WORDS, DeviceUnavailable
+from devices.probes import amptek, mightyohm, radpro
 from devices.protocols import DeviceSettings
 from devices.readings import CountReading, CountStatus, DeviceHealth, LinkState
 from devices.supervision import GREATEST_DELAY_S, Supervisor
@@ -431,3 +432,100 @@ def test_drivers_fit_the_protocol() -> None:
     instruments: list[Instrument] = [counter(), spectrometer(1), Babbler()]
     assert [entry.silence_s for entry in entries] == [1.8, 0.8]
     assert len(instruments) == 3
+
+
+async def test_health_gives_account_of_the_link(tmp_path: Path) -> None:
+    """Bytes and frames are told while it is live, and go on to be counted over a cable that was out."""
+    link = tmp_path / "gamma"
+    async with open_pty_port(counter(), link) as port, watched(counter_settings(link)) as device:
+        await device.until(lambda: any(health.traffic and health.traffic.frames > 20 for health in device.healths))
+        before = device.supervisor.health.traffic
+        assert before is not None
+        assert before.received_bytes > 20 * 10
+        await port.unplug(0.1)
+        await device.until(lambda: device.supervisor.health.reconnects == 1)
+        await device.until_state(LinkState.LIVE)
+        after = device.supervisor.health.traffic
+        assert after is not None
+        assert after.received_bytes > before.received_bytes
+        assert after.frames > before.frames
+
+
+async def test_silences_are_counted_and_bytes_before_them_are_no_sign_of_life(tmp_path: Path) -> None:
+    """A link that falls silent after it was understood has no wrong baud rate; the time-out counts."""
+    link = tmp_path / "gamma"
+    is_muted = [False]
+    fault = losing(iter(lambda: is_muted[0], None))
+    async with open_pty_port(counter(), link, fault=fault), watched(counter_settings(link, 1.1)) as device:
+        await device.until_state(LinkState.LIVE)
+        is_muted[0] = True
+        health = await device.until_state(LinkState.SILENT)
+        assert "though bytes come" not in health.detail
+        assert health.traffic is not None
+        assert health.traffic.timeouts == 1
+
+
+async def test_battery_and_temperature_come_with_the_health(tmp_path: Path) -> None:
+    """What the instrument says of itself is told with its age, and kept while its link is lost."""
+    link = tmp_path / "gamma"
+    async with open_pty_port(spectrometer(111), link) as port, watched(spectrometer_settings(link)) as device:
+        await device.until_state(LinkState.LIVE)
+        await device.until(lambda: device.supervisor.health.condition is not None)
+        port.pull()
+        condition = (await device.until_state(LinkState.LOST)).condition
+        assert condition is not None
+        assert (condition.board_degc, condition.high_voltage_v) == (31, 500.0)
+        assert condition.detector_degc == pytest.approx(-20.15)
+        assert condition.told_at_s <= monotonic()
+
+
+async def test_a_nameless_instrument_on_another_adapter_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that cannot say who it is must come back through the same adapter; one that can may change it."""
+    adapter = ["USB 1a86:7523 at 1-1.2"]
+    monkeypatch.setattr(links, "find_adapter", lambda _: adapter[0])
+    for settings, instrument, is_named in (
+        (counter_settings(tmp_path / "gamma"), counter(), False),
+        (spectrometer_settings(tmp_path / "gamma"), spectrometer(111), True),
+    ):
+        adapter[0] = "USB 1a86:7523 at 1-1.2"
+        async with open_pty_port(instrument, tmp_path / "gamma") as port, watched(settings) as device:
+            await device.until_state(LinkState.LIVE)
+            port.pull()
+            await device.until_state(LinkState.LOST)
+            adapter[0] = "USB 1a86:7523 at 1-1.3"
+            port.plug()
+            if not is_named:
+                await device.until(lambda: "another adapter has its port" in device.supervisor.health.detail)
+                assert "at 1-1.3 instead of USB 1a86:7523 at 1-1.2" in device.supervisor.health.detail
+                adapter[0] = "USB 1a86:7523 at 1-1.2"
+            await device.until_state(LinkState.LIVE)
+
+
+async def test_a_wrong_baud_rate_is_told_before_the_time_is_over(tmp_path: Path) -> None:
+    """Bytes that answer no question are told as such, in the driver's words, not as a port that does not open."""
+    settings = radpro.Settings(driver="radpro", port=str(tmp_path / "gamma"))
+    async with open_pty_port(Babbler(), tmp_path / "gamma"), watched(settings) as device:
+        health = await device.until_state(LinkState.SILENT)
+        assert "answers as Rad Pro" in health.detail
+        assert health.detail.endswith(NOT_ITS_WORDS)
+
+
+async def test_two_of_one_kind_that_change_places_are_told_apart(tmp_path: Path) -> None:
+    """Each counts on its own port; plugged in the other way round, neither is taken for the other."""
+    ports = tmp_path / "left", tmp_path / "right"
+    left, right = spectrometer(111), spectrometer(222)
+    async with watched(spectrometer_settings(ports[0])) as one, watched(spectrometer_settings(ports[1])) as other:
+        async with open_pty_port(left, ports[0]), open_pty_port(right, ports[1]):
+            await one.until_state(LinkState.LIVE)
+            await other.until_state(LinkState.LIVE)
+            assert "serial number 111" in one.supervisor.identity
+            assert "serial number 222" in other.supervisor.identity
+        await one.until_state(LinkState.LOST)
+        await other.until_state(LinkState.LOST)
+        counted = len(one.readings), len(other.readings)
+        async with open_pty_port(right, ports[0]), open_pty_port(left, ports[1]):
+            await one.until(lambda: "another instrument" in one.supervisor.health.detail)
+            await other.until(lambda: "another instrument" in other.supervisor.health.detail)
+            assert (len(one.readings), len(other.readings)) == counted

@@ -16,8 +16,10 @@ from devices.clock import monotonic
 from devices.dicom.study import ReceivedStudy
 from devices.frame_timing import FrameTiming
 from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading, PoseStatus
+from devices.traffic import Condition, Traffic
 from display.composer import Composer
 from display.composition import ShownDevice, show_rate
+from display.device_messages import ConditionState, TrafficState
 from display.messages import State, TimingState
 from display.procedure_states import ProcedureView
 from navigation.error_budget import ErrorBudget, round_error
@@ -313,6 +315,43 @@ def test_how_well_a_trackers_frames_are_timed_is_told() -> None:
     assert camera.timing == TimingState(
         jitter_ms=2.0, uncertainty_ms=0.5, dropped=7, duplicates=40, restarts=1, reason="jumped"
     )
+
+
+def test_a_probes_link_and_condition_are_told() -> None:
+    """Counters of its link, and its battery with the age of what it said; a smoothed rate is told as one."""
+    console = Console()
+    console.board.link(
+        DeviceHealth(
+            device="gamma",
+            state=LinkState.LIVE,
+            since_s=1.0,
+            rejected=4,
+            reconnects=1,
+            traffic=Traffic(received_bytes=1000, frames=20, resyncs=2, timeouts=5),
+            condition=Condition(told_at_s=1.5, battery_v=1.42, is_battery_low=False),
+        )
+    )
+    device = console.frame(2.0).devices[0]
+    assert device.traffic == TrafficState(
+        received_bytes=1000, frames=20, rejected=4, resyncs=2, timeouts=5, reconnects=1
+    )
+    assert device.condition == ConditionState(
+        age_s=0.5, battery_v=1.42, battery_low=False, board_degc=None, detector_degc=None, high_voltage_v=None
+    )
+    for time_constant_s in (0.0, 2.0):
+        console.board.count(
+            CountReading(
+                device="gamma",
+                taken_at_s=2.0 + time_constant_s,
+                real_time_s=1.0,
+                live_time_s=1.0,
+                counts=7,
+                time_constant_s=time_constant_s,
+            )
+        )
+        rate = show_rate(console.board, "gamma", integration_s=1.0, background_cps=None, now_s=5.0)
+        assert rate is not None
+        assert rate.time_constant_s == time_constant_s
 
 
 async def test_each_obstacle_has_its_sentence() -> None:

@@ -14,6 +14,7 @@ from devices.dicom.services.events import Arrival, Cause, Ending, Refusal
 from devices.dicom.storage.placement import Kept, StoredObject
 from devices.frame_timing import FrameTiming
 from devices.readings import DeviceHealth, LinkState
+from devices.traffic import Condition, Traffic
 from display.app import Exhibits, create_app
 from display.hub import Hub
 from display.messages import StudyList
@@ -115,6 +116,34 @@ def test_how_well_frames_are_timed_is_read() -> None:
     assert read["radionav_device_frames_dropped_total", "camera"] == 7
     assert ("radionav_device_frame_jitter_seconds", "other") not in read
     assert read["radionav_device_frames_dropped_total", "other"] == 7
+
+
+def test_a_links_account_and_the_devices_condition_are_read() -> None:
+    """What goes over the link, and what the device says of itself; nothing where it does not say."""
+    board = Board()
+    board.link(
+        DeviceHealth(
+            device="gamma",
+            state=LinkState.LIVE,
+            since_s=0.0,
+            reconnects=3,
+            traffic=Traffic(received_bytes=1000, frames=20, resyncs=2, timeouts=5),
+            condition=Condition(told_at_s=1.0, battery_v=1.42, is_battery_low=True, board_degc=31.0),
+        )
+    )
+    board.link(DeviceHealth(device="camera", state=LinkState.LIVE, since_s=0.0))
+    read = _read(board, Hub(), None)
+    assert read["radionav_device_received_bytes_total", "gamma"] == 1000
+    assert read["radionav_device_frames_total", "gamma"] == 20
+    assert read["radionav_device_resyncs_total", "gamma"] == 2
+    assert read["radionav_device_timeouts_total", "gamma"] == 5
+    assert read["radionav_device_reconnects_total", "gamma"] == 3
+    assert read["radionav_device_battery_volts", "gamma"] == 1.42
+    assert read["radionav_device_battery_low", "gamma"] == 1
+    assert read["radionav_device_board_celsius", "gamma"] == 31.0
+    assert ("radionav_device_detector_celsius", "gamma") not in read
+    assert ("radionav_device_received_bytes_total", "camera") not in read
+    assert read["radionav_device_reconnects_total", "camera"] == 0
 
 
 def test_the_nodes_account_is_read() -> None:

@@ -20,6 +20,7 @@ from devices.clock import monotonic
 from devices.mqtt import MqttPublisher
 from devices.mqtt_broker import Settings
 from devices.readings import DeviceHealth, LinkState
+from devices.traffic import Traffic
 from display.messages import HealthNotice, State, StudyChoice
 from display.procedure_messages import ProcedureRequest
 from display.procedure_states import show_procedure
@@ -193,6 +194,20 @@ async def test_every_connection_is_greeted_with_this_rooms_names() -> None:
     hello = House().exhibits.hello()
     assert (hello.site, hello.room, hello.session_id, hello.simulated) == ("site", "room", "s", True)
     assert hello.stale_after_s == 0.5
+
+
+async def test_a_link_goes_to_the_broker_when_it_changes() -> None:
+    """What is told each second of a live device, its bytes and its battery, is no news of its link."""
+    settings = Settings(host="127.0.0.1", port=1, site="site", room="room", timeout_s=0.2)
+    publisher = MqttPublisher(settings, on_health=lambda _: None, jitter=lambda: 0.5)
+    house = House(publisher)
+    live = DeviceHealth(device="gamma", state=LinkState.LIVE, since_s=1.0)
+    house.stage.tell(live)
+    assert publisher._waiting.pop("health/gamma")
+    house.stage.tell(replace(live, traffic=Traffic(received_bytes=9)))
+    assert publisher._waiting == {}
+    house.stage.tell(replace(live, state=LinkState.LOST, detail="plug it in"))
+    assert "health/gamma" in publisher._waiting
 
 
 async def test_links_frames_and_guidance_go_to_the_broker() -> None:

@@ -88,6 +88,10 @@ export interface DeviceState {
   readonly stale_after_s?: number | null;
   /** Null for a device without frame numbers, or without a link. */
   readonly timing?: TimingState | null;
+  /** Null for a device that gives no account of its link. */
+  readonly traffic?: TrafficState | null;
+  /** Null where it says nothing of itself. */
+  readonly condition?: ConditionState | null;
 }
 
 /** How well the times of a device's numbered frames are known: a line through when they came. */
@@ -104,6 +108,38 @@ export interface TimingState {
   readonly restarts: number;
   /** Why, last: the number went back, frames left out, the clock jumped. */
   readonly reason: string;
+}
+
+/** What has come over a device's link since the start. */
+export interface TrafficState {
+  /** Bytes that came. */
+  readonly received_bytes: number;
+  /** Frames cut of them, refused ones included. */
+  readonly frames: number;
+  /** Frames or lines refused. */
+  readonly rejected: number;
+  /** Readings before which something counted is lost. */
+  readonly resyncs: number;
+  /** Answers and readings that did not come in their time. */
+  readonly timeouts: number;
+  /** How often the link was opened again. */
+  readonly reconnects: number;
+}
+
+/** What a device says of itself; null where it does not say. */
+export interface ConditionState {
+  /** How long ago it said so. */
+  readonly age_s: number;
+  /** Voltage of its battery. */
+  readonly battery_v: number | null;
+  /** Whether it asks for another battery. */
+  readonly battery_low: boolean | null;
+  /** Temperature of its electronics, degrees Celsius. */
+  readonly board_degc: number | null;
+  /** Temperature of its detector, degrees Celsius. */
+  readonly detector_degc: number | null;
+  /** Bias of its detector. */
+  readonly high_voltage_v: number | null;
 }
 
 /** Count rate of the probe in hand, over the newest readings that fill the integration time. */
@@ -128,6 +164,8 @@ export interface RateState {
   readonly status: "ok" | "overload" | "resynced" | "saturated";
   /** Seconds since it was measured, at the time of sending. */
   readonly age_s: number;
+  /** Above 0: made of a rate meter's values, whose smoothing over this time is undone. */
+  readonly time_constant_s?: number;
 }
 
 /** Where the probe's tip is and which way it looks. */

@@ -101,7 +101,8 @@ export class RatePanel {
     }
     if (this.held) return t.rate.held(Math.ceil((this.held.until_ms - now_ms) / 1000));
     if (live.status !== "ok") return t.rate.status[live.status];
-    return live.dead_fraction > DEAD_WARNING ? t.rate.highDeadTime : "";
+    if (live.dead_fraction > DEAD_WARNING) return t.rate.highDeadTime;
+    return live.time_constant_s ? t.rate.smoothed(Math.round(live.time_constant_s)) : "";
   }
 
   private writeNumber(rate: RateState | null): void {

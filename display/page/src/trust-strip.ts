@@ -9,6 +9,8 @@ import { age, fixed } from "./words";
 
 /** Registration error above which a distance of a few millimetres means little. */
 const WIDE_MM = 5;
+/** What was said longer ago may have changed since. */
+const OLD_BATTERY_S = 120;
 /** After two days a map of technetium is one of noise. */
 const OLD_H = 48;
 
@@ -80,7 +82,7 @@ function itemsOf(moment: Moment): Item[] {
       title: titleOf(device),
       state,
       word: [t.trust.state[state], old].filter(Boolean).join(" "),
-      detail: t.service(device.detail) || residual,
+      detail: t.service(device.detail) || residual || batteryOf(device, moment),
     };
   });
   const picture: Item = {
@@ -91,6 +93,15 @@ function itemsOf(moment: Moment): Item[] {
     detail: "",
   };
   return [...inputs, registrationOf(moment), calibrationOf(moment), studyOf(moment), estimateOf(moment), picture];
+}
+
+/** What a device says of its battery, and how long ago where that is long; empty where it says nothing. */
+function batteryOf({ condition }: DeviceState, moment: Moment): string {
+  if (!condition) return "";
+  if (condition.battery_low) return t.trust.batteryLow;
+  if (condition.battery_v === null) return "";
+  const told = t.trust.battery(fixed(condition.battery_v, 2));
+  return condition.age_s > OLD_BATTERY_S ? `${told}, ${age(moment.age(condition.age_s))}` : told;
 }
 
 /** The site file names probes and trackers; what there is one of has a name in each language. */
@@ -118,7 +129,8 @@ function calibrationOf(moment: Moment): Item {
   if (calibrated_at === null) return { ...shown, state: "silent", word: t.trust.none, detail: t.trust.runAcquire };
   const days = Math.max(1, Math.round((Date.parse(server_time_utc) - Date.parse(calibrated_at)) / 86_400_000));
   const isToday = server_time_utc.startsWith(calibrated_at);
-  const detail = isToday ? t.trust.noBattery : t.trust.notToday;
+  const isSilent = moment.probe === null || batteryOf(moment.probe, moment) === "";
+  const detail = isToday ? (isSilent ? t.trust.noBattery : "") : t.trust.notToday;
   return { ...shown, state: isToday ? "live" : "doubtful", word: isToday ? t.trust.today : t.trust.daysOld(days), detail };
 }
 

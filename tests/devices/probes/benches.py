@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import get_args
 
 from devices import probes
-from devices.probes import amptek, gammascout, gmc, ludlum375, mightyohm, radeye, radpro, sheet_dialogue
+from devices.probes import (
+    amptek,
+    gammascout,
+    gmc,
+    lb134,
+    ludlum375,
+    mightyohm,
+    opengamma,
+    radeye,
+    radpro,
+    sheet_dialogue,
+)
 from devices.probes.dialogue import Dialogue
 from devices.probes.settings import ProbeSettings
 from simulators.ports import Instrument
@@ -17,8 +28,10 @@ from simulators.probes.amptek import SimulatedAmptek
 from simulators.probes.counting import Counter
 from simulators.probes.gammascout import SimulatedGammaScout
 from simulators.probes.gmc import SimulatedGmc
+from simulators.probes.lb134 import SimulatedLb134
 from simulators.probes.ludlum375 import SimulatedLudlum375
 from simulators.probes.mightyohm import SimulatedMightyOhm
+from simulators.probes.opengamma import SimulatedOpenGamma
 from simulators.probes.radeye import SimulatedRadEye
 from simulators.probes.radpro import SimulatedRadPro
 from simulators.probes.ratemeter import MeteredRate
@@ -52,6 +65,8 @@ class Bench:
         Longest time between two readings while all is well, s.
     finds
         Faults within a message whose traces its wire cannot hide: "loss", "flip", "double".
+    held_bytes
+        Most that it may hold of a message that never ends.
 
     """
 
@@ -60,6 +75,7 @@ class Bench:
     kind: Kind
     period_s: float
     finds: frozenset[str]
+    held_bytes: int = 50_000
 
     def dialogue(self) -> Dialogue:
         """Give the talk; every driver but the Amptek's, which holds its own, has one."""
@@ -129,6 +145,21 @@ BENCHES: Mapping[str, Bench] = {
         kind=Kind.RATE,
         period_s=2.0,
         finds=frozenset({"loss", "double"}),
+    ),
+    "lb134": Bench(
+        settings=lb134.Settings(driver="lb134", port=PORT),
+        instrument=SimulatedLb134,
+        kind=Kind.EACH,
+        period_s=1.3,
+        finds=frozenset({"loss", "flip", "double"}),
+    ),
+    "opengamma": Bench(
+        settings=opengamma.Settings(driver="opengamma", port=PORT),
+        instrument=SimulatedOpenGamma,
+        kind=Kind.SUM,
+        period_s=1.0,
+        finds=frozenset({"double"}),
+        held_bytes=400_000,
     ),
     "sheet": Bench(
         settings=sheet_dialogue.Settings(driver="sheet", port=PORT, sheet=SHEETS / "gmc300.toml", silence_s=1.8),

@@ -32,6 +32,8 @@ class Talk:
         The clock.
     sent
         All that the instrument sent.
+    arrived_bytes
+        How much of it came over the wire, or of what the wire made of it.
     readings
         All that came of it.
 
@@ -44,6 +46,7 @@ class Talk:
     tick_s: float = 0.02
     now_s: float = STARTED_S
     sent: bytearray = field(default_factory=bytearray)
+    arrived_bytes: int = 0
     readings: list[CountReading] = field(default_factory=list)
     _flying: deque[tuple[float, bytes]] = field(default_factory=deque)
     _tick_at_s: float = STARTED_S
@@ -64,7 +67,9 @@ class Talk:
                 self._tick_at_s = self.now_s + self.tick_s
                 self._send(self.instrument.tick(self.now_s))
             while self._flying and self._flying[0][0] <= self.now_s:
-                self.dialogue.feed(self._flying.popleft()[1], self.now_s)
+                _, piece = self._flying.popleft()
+                self.arrived_bytes += len(piece)
+                self.dialogue.feed(piece, self.now_s)
             self.dialogue.wake(self.now_s)
         self._exchange()
         return self.readings[before:]

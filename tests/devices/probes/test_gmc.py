@@ -21,12 +21,12 @@ VERSIONS = {
 }
 
 
-def opened(version: bytes = b"GMC-300Re 2.10", settings: Settings = SETTINGS) -> Gmc:
+def opened(version: bytes = b"GMC-300Re 2.10", settings: Settings = SETTINGS, *, battery: bytes = b"\x62") -> Gmc:
     """Give a talk that has asked its questions and started the heartbeat."""
     dialogue = settings.dialogue("gamma")
     dialogue.begin(0.0)
     serial_number = bytes.fromhex("00230000003e9a")
-    for step, answer in enumerate((version, version, serial_number, serial_number)):
+    for step, answer in enumerate((version, version, serial_number, serial_number, battery, battery)):
         dialogue.feed(answer, step * 0.2)
         dialogue.wake(step * 0.2 + GAP_S)
     return dialogue
@@ -40,7 +40,9 @@ def test_golden_conversation() -> None:
     assert bytes.fromhex("3c4745545645523e3e") in b"<HEARTBEAT0>><GETVER>>"
     dialogue = opened()
     assert dialogue.identity == "GMC-300Re 2.10, serial number 00230000003e9a"
-    assert dialogue.take_outgoing().endswith(b"<GETSERIAL>><HEARTBEAT1>>")
+    assert dialogue.take_outgoing().endswith(b"<GETSERIAL>><GETVOLT>><GETVOLT>><HEARTBEAT1>>")
+    assert dialogue.condition is not None
+    assert dialogue.condition.battery_v == 9.8
     assert dialogue.farewell() == b"<HEARTBEAT0>>"
     for at_s, burst in ((2.0, "001c"), (3.0, "801c"), (4.0, "101c")):
         dialogue.feed(bytes.fromhex(burst), at_s)
@@ -49,6 +51,29 @@ def test_golden_conversation() -> None:
     # the document prints 10 1C as 28, which its own mask does not give: the mask is what is done
     assert [reading.counts for reading in readings] == [28, 28, 0x101C]
     assert [reading.taken_at_s for reading in readings] == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "volts"), [(b"\x62", 9.8), (b"\x62\x00", 9.8), (b"3.97v", 3.97), (b"4.1 V\x00", 4.1)]
+)
+def test_the_battery_is_read_in_every_form(answer: bytes, volts: float) -> None:
+    """A byte of tenths, or text, with a NUL or without, as documents and firmware have it."""
+    condition = opened(battery=answer).condition
+    assert condition is not None
+    assert condition.battery_v == pytest.approx(volts)
+
+
+@pytest.mark.parametrize("answer", [b"", b"?!"])
+def test_without_a_battery_it_counts_all_the_same(answer: bytes) -> None:
+    """A voltage that is never told, or no voltage, holds the count up by a second, and stays unknown."""
+
+    def without_voltage(said: bytes) -> list[Piece]:
+        return [(0.0, answer if said == b"\x62" else said)]
+
+    running = Talk(SETTINGS.dialogue("gamma"), SimulatedGmc(counter(Given())), fault=without_voltage)
+    assert running.run(5.0)
+    assert running.dialogue.condition is None
+    assert running.dialogue.traffic.timeouts == 2
 
 
 @pytest.mark.parametrize(("version", "named"), VERSIONS.items())

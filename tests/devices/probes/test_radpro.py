@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from devices.errors import DeviceTimeout
 from devices.probes.radpro import COUNTER_RANGE, Settings
 from devices.readings import CountStatus
+from devices.traffic import Condition
 from simulators.faults import Piece, delayed, duplicating, losing
 from simulators.ports import Instrument
 from simulators.probes.radpro import SimulatedRadPro
@@ -45,6 +46,9 @@ def test_golden_conversation() -> None:
         dialogue.feed(answers[asked[-1]], 0.01 * step)
     assert asked[::2] == list(answers)
     assert dialogue.identity == "FS2011 (STM32F051C8), Rad Pro 2.0/en, b5706d937087f975b5812810"
+    assert dialogue.take_outgoing() == b"GET deviceBatteryVoltage\r\n"
+    dialogue.feed(b"OK 1.421\r\n", 0.1)
+    assert dialogue.condition == Condition(told_at_s=0.1, battery_v=1.421)
     dialogue.wake(0.2)
     for at_s, answer in ((0.21, b"OK 1503\r\n"), (0.215, b"OK 1504\r\n")):
         assert dialogue.take_outgoing() == b"GET tubePulseCount\r\n"
@@ -53,6 +57,26 @@ def test_golden_conversation() -> None:
     assert (reading.counts, reading.dead_time_s, reading.status) == (4, 0.00025, CountStatus.OK)
     assert reading.taken_at_s == pytest.approx(0.07)
     assert reading.real_time_s == pytest.approx(0.145)
+
+
+def test_the_battery_is_asked_each_minute_and_not_where_there_is_none() -> None:
+    """Its voltage is a minute old at most; one that answers ERROR is not asked again, and nothing is lost."""
+    instrument = simulated()
+    running = talk(instrument)
+    running.run(50.0)
+    instrument.battery_v = 1.1
+    running.run(20.0)
+    told = running.dialogue.condition
+    assert told is not None
+    assert told.battery_v == 1.1
+    assert running.now_s - told.told_at_s < 60.0
+    instrument = simulated()
+    instrument.battery_v = None
+    running = talk(instrument)
+    running.run(130.0)
+    assert running.dialogue.condition is None
+    assert bytes(running.sent).count(b"ERROR") == 1
+    assert (running.dialogue.rejected, running.dialogue.traffic.timeouts) == (0, 0)
 
 
 def test_the_count_wraps_at_32_bits() -> None:
@@ -98,6 +122,9 @@ def test_no_count_is_lost_with_an_answer() -> None:
     assert sum(reading.counts for reading in readings) / sum(
         reading.real_time_s for reading in readings
     ) == pytest.approx(200 / (1 + 200 * 242e-6), rel=0.06)
+    # an answer in five is lost, and what is asked again is counted
+    assert running.dialogue.traffic.timeouts > 10
+    assert running.dialogue.traffic.resyncs == 0
 
 
 def test_a_changed_digit_is_not_believed() -> None:

@@ -16,6 +16,8 @@ def test_what_rounding_leaves_is_kept_for_the_next_reading() -> None:
         0.3 * sum(reading.live_time_s for reading in readings), abs=1.0
     )
     assert {reading.dead_time_s for reading in readings} == {1e-6}
+    # whoever reads them knows that they were never counted as they stand
+    assert {reading.time_constant_s for reading in readings} == {2.0}
 
 
 def test_a_status_is_not_lost_with_a_value_that_is_kept_back() -> None:

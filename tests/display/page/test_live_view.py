@@ -16,6 +16,7 @@ from playwright.async_api import Page, expect
 from devices.clock import monotonic
 from display.access.admission import AccessFiles, Admission
 from display.access.people import Role, change_person
+from display.device_messages import ConditionState
 from display.messages import ShineState
 from tests.display.page.room import Room, look, make_rate, serve, state_of, wait_until_live
 from tests.display.page.test_page import pixels
@@ -98,6 +99,25 @@ async def test_registration_calibration_and_study_are_trusted_or_not(room: Room,
     await expect(strip.locator("[data-key=calibration]")).to_contain_text("not of today")
     room.now["calibrated_at"] = None
     await expect(strip.locator("[data-key=calibration]")).to_contain_text("run acquire")
+
+
+async def test_a_battery_and_a_smoothed_rate_are_told(room: Room, page: Page) -> None:
+    """What the probe says of its battery, and how long ago; a rate that no counter counted says so."""
+    inputs, calibration = page.locator("#trust"), page.locator("#trust [data-key=calibration]")
+    await expect(calibration).to_contain_text("battery: no report")
+    said = ConditionState(
+        age_s=1.0, battery_v=1.42, battery_low=False, board_degc=None, detector_degc=None, high_voltage_v=None
+    )
+    room.change_device("probe", condition=said)
+    await expect(inputs).to_contain_text("battery 1.42 V")
+    await expect(calibration).not_to_contain_text("battery")
+    room.change_device("probe", condition=msgspec.structs.replace(said, age_s=3 * 3600.0))
+    await expect(inputs).to_contain_text("battery 1.42 V, 3 h")
+    room.change_device("probe", condition=msgspec.structs.replace(said, battery_low=True))
+    await expect(inputs).to_contain_text("BATTERY LOW")
+    await expect(page.locator("#rate-note")).not_to_contain_text("smooths")
+    room.now["rate"] = msgspec.structs.replace(make_rate(150.0), time_constant_s=10.0)
+    await expect(page.locator("#rate-note")).to_contain_text("the instrument smooths over 10 s")
 
 
 SIGNALS = """

@@ -1,0 +1,183 @@
+r"""Open Gamma Detector: a list of the events of each second, each with its channel, over USB.
+
+Firmware ogd_pico 4.2.0 (``OpenGammaProject/Open-Gamma-Detector``, software/ogd_pico). A Raspberry Pi Pico: any
+baud rate will do. A shell of lines, whose answers begin with ``[#] `` or, refusing, ``[!] ``::
+
+    set out events            [#] Set serial output mode to events.
+    set mode energy           [#] Enabled energy measuring mode.
+    set mode geiger           [#] Enabled geiger mode.
+    read info                 [#] Average Dead Time: \t10 µs        and a dozen other lines
+
+Then each second one line, ended by CR LF, of all events since the last: their channels of 4096, a semicolon
+behind each, ``389;874;359;``; in Geiger mode ``0;`` for each. A second without any event has no line: that is
+silence, and no count of zero. There is no checksum: a line must be nothing but channels and come at once, a second
+after the one before. A digit changed in it makes another channel, which cannot be found out.
+
+Dead time is of all events, in the window or not, so it is taken off the live time.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from math import inf
+from typing import Annotated, Final, Literal, Self
+
+import structlog
+from pydantic import Field, model_validator
+
+from devices.clock import Clock
+from devices.errors import DeviceError, FrameError
+from devices.framing import Frame, LineSplitter
+from devices.probes.conversing import Conversation, converse
+from devices.probes.dialogue import Dialogue, Question
+from devices.probes.settings import ProbeSettings
+from devices.readings import CountReading, CountStatus
+
+log = structlog.get_logger()
+
+BAUD_RATE: Final = 2_000_000
+PERIOD_S: Final = 1.0
+CHANNELS: Final = 4096
+EVENT_BUFFER: Final = 50_000
+"""Events of a second that the firmware has room for; behind the last it begins anew and forgets them all."""
+GREATEST_LINE: Final = 5 * EVENT_BUFFER
+GREATEST_LOST: Final = 0.5
+SHELL: Final = (b"[#] ", b"[!] ")
+GEIGER: Final = b"[#] Switched to geiger mode."
+EVENTS: Final = re.compile(rb"(?:\d{1,4};)+")
+ASK_INFO: Final = b"read info\n"
+DEAD_TIME: Final = re.compile(rb"\[#\] Average Dead Time: *\t*(?P<us>\d{1,4}|n/a) .{1,4}s")
+OUTPUT: Final = Question(
+    request=b"set out events\n", answer=re.compile(rb"\[#\] Set serial output mode to events\."), times=1
+)
+MODES: Final = {
+    "energy": Question(
+        request=b"set mode energy\n", answer=re.compile(rb"\[#\] Enabled energy measuring mode\."), times=1
+    ),
+    "geiger": Question(request=b"set mode geiger\n", answer=re.compile(rb"\[#\] Enabled geiger mode\."), times=1),
+}
+
+
+def read_events(raw: bytes) -> list[int]:
+    """Read the channels of a line without its end; ``FrameError`` for anything else."""
+    if EVENTS.fullmatch(raw) is None:
+        raise FrameError(f"no list of events: {raw[:40]!r}", raw)
+    channels = [int(token) for token in raw[:-1].split(b";")]
+    if max(channels) >= CHANNELS:
+        raise FrameError(f"channel {max(channels)}, there are {CHANNELS}", raw)
+    return channels
+
+
+def write_events(channels: list[int]) -> bytes:
+    """Write a line as the detector does, with its end."""
+    return "".join(f"{channel};" for channel in channels).encode() + b"\r\n"
+
+
+class OpenGamma(Dialogue):
+    """Sets its output and counts the events of each line that fall into the window.
+
+    It cannot say which one it is: its USB adapter, which has a serial number, does.
+    """
+
+    def __init__(self, device: str, settings: "Settings") -> None:
+        super().__init__(
+            device,
+            questions=(OUTPUT, MODES[settings.mode], Question(request=ASK_INFO, answer=DEAD_TIME, times=1)),
+            silent=f"nothing at {settings.port} answers as an Open Gamma Detector: check its USB cable, and that "
+            "its firmware is 4.0 or newer",
+        )
+        self._settings = settings
+        self._dead_time_s = settings.dead_time_s
+        self._splitter = LineSplitter(greatest_length=GREATEST_LINE)
+        self._before_s = -inf
+
+    @property
+    def rejected(self) -> int:
+        """Lines refused."""
+        return self._refused + self._splitter.rejected
+
+    def _cut(self, received: bytes, arrived_at_s: float) -> list[Frame]:
+        return [frame for frame in self._splitter.feed(received, arrived_at_s) if self._is_for_us(frame.raw)]
+
+    def _is_for_us(self, raw: bytes) -> bool:
+        """Say whether a line tells something: at the opening the answer, then what is no text of the shell."""
+        if not self.is_open:
+            return self._questions[self._asking].answer.fullmatch(raw) is not None
+        return raw == GEIGER or not raw.startswith(SHELL)
+
+    def _opened(self, now_s: float) -> None:  # noqa: ARG002 - the detector keeps its own time
+        *_, info = self._answers
+        if not self._dead_time_s and info["us"].isdigit():
+            self._dead_time_s = int(info["us"]) * 1e-6
+        log.info("probe connected", device=self.device, dead_time_s=self._dead_time_s)
+
+    def _take(self, frame: Frame, now_s: float) -> None:
+        if frame.raw == GEIGER and self._settings.mode == "energy":
+            raise DeviceError(self.device, "its button was pressed and switched it to Geiger mode: press it again")
+        try:
+            channels = read_events(frame.raw)
+        except FrameError:
+            self._refused += 1
+            return
+        # what is drawn out was joined of two lines, and what comes again at once was counted
+        is_whole = now_s - frame.began_at_s < PERIOD_S / 2 <= frame.began_at_s - self._before_s
+        if not is_whole or (self._settings.mode == "energy" and len(channels) > 2 and not any(channels)):
+            self._refused += 1
+            return
+        self._before_s = frame.began_at_s
+        self._readings.append(self._read(channels, frame.began_at_s))
+
+    def _read(self, channels: list[int], began_at_s: float) -> CountReading:
+        first, last = self._settings.window_channels or (0, CHANNELS - 1)
+        lost = min(len(channels) * self._dead_time_s / PERIOD_S, 0.99)
+        is_too_many = lost > GREATEST_LOST or len(channels) >= EVENT_BUFFER - 1
+        return CountReading(
+            device=self.device,
+            taken_at_s=began_at_s - PERIOD_S,
+            real_time_s=PERIOD_S,
+            live_time_s=PERIOD_S * (1 - lost),
+            counts=sum(first <= channel <= last for channel in channels),
+            status=self._continue(CountStatus.OVERLOAD if is_too_many else CountStatus.OK),
+        )
+
+
+class Settings(ProbeSettings):
+    """An Open Gamma Detector in the site file.
+
+    Attributes
+    ----------
+    mode
+        With the energy of each event, or faster without.
+    window_channels
+        First and last channel that count; all without it. Geiger mode has no channels.
+    dead_time_s
+        Of all events; 0: the average that it says itself at the opening.
+    silence_s
+        A second whose events are all missing has no line, so a rate of a few counts a second is silent now and
+        then: it monitors a room, and never navigates.
+
+    """
+
+    driver: Literal["opengamma"]
+    mode: Literal["energy", "geiger"] = "energy"
+    window_channels: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(lt=CHANNELS)]] | None = None
+    silence_s: float = Field(default=2.8, gt=PERIOD_S, le=3.0)
+
+    @model_validator(mode="after")
+    def _window_holds_something(self) -> Self:
+        if self.window_channels is not None:
+            if self.mode == "geiger":
+                raise ValueError("Geiger mode has no channels: leave window_channels out, or set mode to energy")
+            if self.window_channels[0] > self.window_channels[1]:
+                raise ValueError("window_channels holds no channel: its first number must be the lower one")
+        return self
+
+    def dialogue(self, device: str) -> OpenGamma:
+        """Give the talk with it, without a wire."""
+        return OpenGamma(device, self)
+
+    @asynccontextmanager
+    async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[Conversation]:
+        """Open the port and set its output; ``DeviceError`` with what to do."""
+        async with converse(self.dialogue(device), self.port, baud_rate=BAUD_RATE, clock=clock) as probe:
+            yield probe

@@ -1,0 +1,166 @@
+"""Open Gamma Detector: the events of each second, by their channels."""
+
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from devices.errors import DeviceError, DeviceTimeout, FrameError
+from devices.probes.opengamma import OpenGamma, Settings, read_events, write_events
+from devices.readings import CountStatus
+from simulators.probes.opengamma import SimulatedOpenGamma
+from tests.devices.probes.talk import Deaf, Given, Talk, counter, steady
+
+SETTINGS = Settings(driver="opengamma", port="/dev/ttyACM0")
+DEAD_TIME = "[#] Average Dead Time: \t10 µs\r\n".encode()
+
+
+def opened(settings: Settings = SETTINGS) -> OpenGamma:
+    """Give a talk past its questions."""
+    dialogue = settings.dialogue("gamma")
+    dialogue.begin(0.0)
+    dialogue.feed(b"[#] Set serial output mode to events.\r\n", 0.0)
+    mode = (
+        b"[#] Enabled geiger mode.\r\n" if settings.mode == "geiger" else b"[#] Enabled energy measuring mode.\r\n"
+    )
+    dialogue.feed(mode, 0.1)
+    dialogue.feed(b"[#] Firmware Version: 4.2.0\r\n" + DEAD_TIME, 0.2)
+    return dialogue
+
+
+def test_golden_conversation() -> None:
+    """Commands and answers as the firmware's source has them, and a line of its README."""
+    dialogue = SETTINGS.dialogue("gamma")
+    dialogue.begin(0.0)
+    assert dialogue.take_outgoing() == b"set out events\n"
+    dialogue.feed(b"389;874;\r\n[#] Set serial output mode to events.\r\n", 0.0)
+    assert dialogue.take_outgoing() == b"set mode energy\n"
+    dialogue.feed(b"[#] Enabled energy measuring mode.\r\n", 0.1)
+    assert dialogue.take_outgoing() == b"read info\n"
+    dialogue.feed(DEAD_TIME, 0.2)
+    assert dialogue.is_open
+    dialogue.feed(b"[#] Total Dead Time: \t0.01 %\r\n", 0.21)
+    dialogue.feed(b"570;354;318;330;688;1343;455;1627;359;252;652;449;602;\r\n", 1.0)
+    (reading,) = dialogue.take_readings()
+    assert (reading.counts, reading.taken_at_s, reading.real_time_s) == (13, 0.0, 1.0)
+    assert reading.live_time_s == pytest.approx(1 - 13 * 10e-6)
+    assert (reading.dead_time_s, reading.status, dialogue.rejected) == (0.0, CountStatus.OK, 0)
+
+
+def test_only_the_window_counts_and_all_events_are_dead_time() -> None:
+    """Channels from first to last, both included; an event beside them takes its time all the same."""
+    dialogue = opened(SETTINGS.model_copy(update={"window_channels": (354, 449)}))
+    dialogue.feed(b"353;354;400;449;450;4095;\r\n", 1.0)
+    dialogue.feed(b"100;4095;\r\n", 2.0)
+    inside, beside = dialogue.take_readings()
+    assert inside.counts == 3
+    assert inside.live_time_s == pytest.approx(1 - 6 * 10e-6)
+    assert beside.counts == 0  # received: two events that are not in the window
+
+
+def test_a_second_without_a_line_is_no_zero() -> None:
+    """Without events the detector says nothing, and nothing is read."""
+    running = Talk(SETTINGS.dialogue("gamma"), SimulatedOpenGamma(counter(lambda *_: 0)))
+    assert running.run(5.0) == []
+    assert running.dialogue.is_open
+
+
+def test_every_event_is_counted_once() -> None:
+    """Over a minute the readings hold what the crystal saw, second by second."""
+    numbers = Given()
+    running = Talk(SETTINGS.dialogue("gamma"), SimulatedOpenGamma(counter(numbers)))
+    readings = running.run(60.0)
+    assert [reading.counts for reading in readings] == numbers.numbers[: len(readings)]
+    assert len(readings) > 55
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"389;874;359",  # its end is lost
+        b"389;4096;",
+        b"389874;359;",
+        b"389;;359;",
+        b"389;87\x014;",
+        b"0;0;0;0;",  # Geiger mode says so
+    ],
+)
+def test_what_is_no_list_is_refused(line: bytes) -> None:
+    """A lost semicolon, a channel that is none, and events without energy make no count."""
+    dialogue = opened()
+    dialogue.feed(b"389;\r\n", 1.0)
+    dialogue.feed(line + b"\r\n", 2.0)
+    dialogue.feed(b"389;\r\n", 3.0)
+    assert [reading.status for reading in dialogue.take_readings()] == [CountStatus.OK, CountStatus.RESYNCED]
+    assert dialogue.rejected == 1
+
+
+def test_a_line_that_lost_its_end_is_not_joined_with_the_next() -> None:
+    """Two seconds in one line would be twice the rate: a line comes at once or is refused, and never twice."""
+    dialogue = opened()
+    dialogue.feed(b"389;874;", 1.0)
+    dialogue.feed(b"359;\r\n", 2.0)
+    dialogue.feed(b"700;\r\n", 3.0)
+    dialogue.feed(b"700;\r\n", 3.1)
+    assert [reading.counts for reading in dialogue.take_readings()] == [1]
+    assert dialogue.rejected == 2
+
+
+def test_its_button_is_told() -> None:
+    """Pressed while it counts energies, it would send events without any: the words say what to do."""
+    instrument = SimulatedOpenGamma(counter(Given()))
+    running = Talk(SETTINGS.dialogue("gamma"), instrument)
+    assert running.run(3.0)
+    instrument.press()
+    with pytest.raises(DeviceError, match="switched it to Geiger mode: press it again"):
+        running.run(2.0)
+
+
+def test_geiger_mode_counts_all_events() -> None:
+    """Each event is a 0 and a semicolon, and there is no window."""
+    settings = Settings(driver="opengamma", port="/dev/ttyACM0", mode="geiger", dead_time_s=1e-6)
+    dialogue = opened(settings)
+    dialogue.feed(b"0;0;0;0;\r\n", 1.0)
+    (reading,) = dialogue.take_readings()
+    assert reading.counts == 4
+    assert reading.live_time_s == pytest.approx(1 - 4e-6)
+    with pytest.raises(ValidationError, match="Geiger mode has no channels"):
+        Settings(driver="opengamma", port="/dev/ttyACM0", mode="geiger", window_channels=(1, 2))
+    with pytest.raises(ValidationError, match="its first number must be the lower one"):
+        Settings(driver="opengamma", port="/dev/ttyACM0", window_channels=(2, 1))
+
+
+def test_the_true_rate_comes_back() -> None:
+    """With a tenth of the events lost, live time makes up for them."""
+    counted = counter(steady(10_000.0, np.random.default_rng(4)), dead_time_s=10e-6)
+    running = Talk(SETTINGS.dialogue("gamma"), SimulatedOpenGamma(counted))
+    readings = running.run(20.0)
+    rate_cps = sum(reading.counts for reading in readings) / sum(reading.live_time_s for reading in readings)
+    assert rate_cps == pytest.approx(10_000.0, rel=0.01)
+    assert sum(reading.counts for reading in readings) < 0.95 * 10_000 * len(readings)
+
+
+def test_half_of_the_time_dead_is_an_overload() -> None:
+    """More than half a second of dead time in a second, and a buffer that is full, count too few."""
+    dialogue = opened(SETTINGS.model_copy(update={"dead_time_s": 1e-3}))
+    dialogue.feed(write_events([700] * 600), 1.0)
+    assert dialogue.take_readings()[0].status is CountStatus.OVERLOAD
+    dialogue = opened()
+    dialogue.feed(write_events([700] * 49_999), 1.0)
+    assert dialogue.take_readings()[0].status is CountStatus.OVERLOAD
+
+
+@given(st.binary(max_size=60))
+def test_garbage_raises_only_frame_error(raw: bytes) -> None:
+    """Whatever comes, a list is read or a FrameError raised; what is read is written as it came, zeros aside."""
+    with suppress(FrameError):
+        assert read_events(write_events(read_events(raw)).rstrip()) == read_events(raw)
+
+
+def test_nobody_there_is_told_in_words() -> None:
+    """Silence at the opening says what to look at."""
+    with pytest.raises(DeviceTimeout, match="check its USB cable"):
+        Talk(SETTINGS.dialogue("gamma"), Deaf()).run(60.0)
