@@ -12,7 +12,8 @@ from acquisition.quality.sensitivity import Sensitivity
 from acquisition.quality.settings import MorningSettings
 from acquisition.quality.steps import Known
 from navigation.errors import NavigationError
-from navigation.probe.response import FITTED, PointSourceCount, Response
+from navigation.probe.bench import PointSourceCount
+from navigation.probe.response import FITTED, Response
 from navigation.probe.response_fit import fit_response
 from navigation.statistics.counting import chance_of
 

@@ -16,7 +16,8 @@ from acquisition.calibration import (
     read_calibration,
     write_calibration,
 )
-from navigation.probe.response import PointSourceCount, Response
+from navigation.probe.bench import PointSourceCount
+from navigation.probe.response import Response
 from navigation.probe.response_fit import fit_response
 
 
