@@ -23,6 +23,7 @@ from acquisition.commands.exchange import add_exchange
 from acquisition.commands.instrument import instrument_commands
 from acquisition.commands.logbook import add_logbook
 from acquisition.commands.upkeep import add_upkeep
+from composition.calibration import calibrate_probe
 from composition.counting_commands import add_counting
 from composition.errors import ServiceError
 from composition.hands import Hands
@@ -157,6 +158,34 @@ def _acquire(
     with workplace(context, config, simulate=simulate) as place:
         hands = Hands(person=person, is_unasked=yes, activity_mbq=activity)
         outcome = asyncio.run(check_probe(place, probe, hands=hands, fault=fault, seed=seed))
+    conclude(outcome, as_json=as_json)
+
+
+@acquire.command("calibrate")
+def _calibrate(
+    context: typer.Context,
+    config: SiteFile = None,
+    *,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="With a simulated probe on a simulated bench.")
+    ] = False,
+    probe: ProbeName = None,
+    person: Person = None,
+    yes: Yes = False,
+    activity: Annotated[
+        float | None, typer.Option(min=0.0, help="With --yes: MBq of the point source, as measured just now.")
+    ] = None,
+    decay: Annotated[
+        bool, typer.Option(help="Count a decaying source through the night at the end, for the count rate.")
+    ] = True,
+    as_json: AsJson = False,
+    fault: Annotated[BenchFault | None, typer.Option(help="With --simulate: what is wrong at the bench.")] = None,
+    seed: Seed = 1,
+) -> None:
+    """Calibrate a probe for nuclide and window by every test of acceptance; exit status 0 only if it passed."""
+    with workplace(context, config, simulate=simulate) as place:
+        hands = Hands(person=person, is_unasked=yes, activity_mbq=activity)
+        outcome = asyncio.run(calibrate_probe(place, probe, hands=hands, with_decay=decay, fault=fault, seed=seed))
     conclude(outcome, as_json=as_json)
 
 

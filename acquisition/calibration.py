@@ -38,6 +38,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Nuclides, labels, activities and their dates.
     results
         Verdicts of all steps, as ``StepResult.to_dict`` gives them.
+    counts
+        What a full calibration was fitted to, as fields of ``PointSourceCount``; empty for a morning's alone.
 
     """
 
@@ -48,6 +50,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ended_at: datetime
     sources: dict[str, Any]
     results: list[dict[str, Any]]
+    counts: list[dict[str, Any]] = []
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,3 +144,21 @@ def load_calibration(path: Path, *, probe: str | None = None, is_simulated: bool
             f"{path}: of {calibration.response.probe}, not of {probe}; run acquire with {probe}"
         )
     return calibration
+
+
+def find_full(path: Path, like: Response, *, identity: str, is_simulated: bool) -> Calibration | None:
+    """Find the full calibration that a file holds of the same probe, nuclide, window and reference distance.
+
+    None where the file is missing, damaged, or of a morning alone: then there is nothing to bring up to date.
+    """
+    try:
+        found = read_calibration(path)
+    except CalibrationError:
+        return None
+    response, provenance = found.response, found.provenance
+    is_same = all(
+        getattr(response, name) == getattr(like, name)
+        for name in ("probe", "nuclide", "window_kev", "reference_distance_mm")
+    )
+    is_its = (provenance.identity, provenance.is_simulated) == (identity, is_simulated)
+    return found if provenance.counts and is_same and is_its else None

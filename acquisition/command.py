@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from acquisition.calibration import Calibration, Provenance, write_calibration
+from acquisition.calibration import Calibration, Provenance, find_full, write_calibration
 from acquisition.counting.bench import told_count
 from acquisition.logbook.logbook import Wanted, open_logbook
 from acquisition.logbook.records import Kept, Kind, Record
@@ -18,11 +18,12 @@ from acquisition.logbook.settings import LogbookSettings
 from acquisition.quality.counts import WallTime
 from acquisition.quality.curves import curves_of
 from acquisition.quality.desk import Desk, keep
-from acquisition.quality.morning import Morning, Round
-from acquisition.quality.response import fit_morning
+from acquisition.quality.morning import Morning, Round, steps_of
+from acquisition.quality.response import fit_morning, renew
 from acquisition.quality.results import StepResult
 from acquisition.quality.screen import TerminalScreen, table_of
 from acquisition.quality.settings import MorningSettings
+from acquisition.quality.spectra import energy_scale_of
 from acquisition.quality.technologist import Technologist
 from acquisition.quality.trend import Follower
 from devices.clock import Clock, monotonic, wall_time
@@ -153,6 +154,7 @@ async def run_morning(
             device=device,
             technologist=technologist,
             settings=settings,
+            steps=steps_of(settings, energy_scale_of(device)),
             nuclides=nuclides,
             follower=Follower(settings, former),
             screen=screen,
@@ -173,16 +175,19 @@ async def run_morning(
         aborted=morning.aborted,
         written=None,
     )
-    response = None
+    response, full = None, None
     if not morning.aborted:
         fit, response = fit_morning(probe=probe, settings=settings, morning=morning, calibrated_at=ended_at)
+        if response is not None:
+            full = find_full(calibration, response, identity=morning.identity, is_simulated=is_simulated)
+            response = renew(full.response, response) if full else response
         outcome = replace(
             outcome, results=(*outcome.results, fit), written=calibration if response is not None else None
         )
     # the record first: no calibration is used whose morning nobody can show
     told = outcome.to_dict() | {
         "background": told_count(morning.known.background) if morning.known.background else None,
-        "sources": _sources(settings, morning),
+        "sources": sources_of(settings, morning),
         "curves": [curve.to_dict() for curve in curves_of(settings, morning, response)],
     }
     record = Record(
@@ -204,8 +209,9 @@ async def run_morning(
             is_simulated=is_simulated,
             started_at=started_at,
             ended_at=ended_at,
-            sources=_sources(settings, morning),
+            sources=sources_of(settings, morning),
             results=[result.to_dict() for result in outcome.results],
+            counts=full.provenance.counts if full else [],
         )
         write_calibration(calibration, Calibration(response=response, provenance=provenance))
     _conclude(outcome, calibration, console)
@@ -221,7 +227,8 @@ def _mornings(logbook: LogbookSettings, probe: str, is_simulated: bool, console:
     return found.records
 
 
-def _sources(settings: MorningSettings, morning: Morning) -> dict[str, Any]:
+def sources_of(settings: MorningSettings, morning: Morning) -> dict[str, Any]:
+    """Tell which sources were used, as a calibration's provenance holds it."""
     assay = morning.known.assay
     return {
         "check": settings.check_source.model_dump(mode="json"),

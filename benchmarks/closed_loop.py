@@ -26,7 +26,8 @@ from navigation.estimation.posterior import Estimator
 from navigation.estimation.prior import Prior
 from navigation.frames import Frame
 from navigation.observations import Observations
-from navigation.probe.response import PointSourceCount, Response
+from navigation.probe.bench import PointSourceCount
+from navigation.probe.response import Response
 from navigation.probe.response_fit import fit_response
 from navigation.steering.advice import HAND_DEG_PER_S, HAND_MM_PER_S, Advice, advise
 from navigation.tissue import HalfSpace

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from navigation.estimation.posterior import Estimator
 from navigation.estimation.prior import Prior
 from navigation.observations import Observations
-from navigation.probe.response import PointSourceCount, Response
+from navigation.probe.bench import PointSourceCount
+from navigation.probe.response import Response
 from navigation.probe.response_fit import fit_response
 from navigation.tissue import HalfSpace
 

@@ -15,12 +15,12 @@ from acquisition.quality.technologist import Unattended
 from acquisition.quality.terminal import Terminal
 from composition.errors import ServiceError
 from composition.hands import Hands
-from composition.morning import SIMULATED_SETTLE_S, named_probe
+from composition.morning import at_pace, named_probe
 from composition.named import Workplace
 from composition.simulated import simulated_logbook
 from config.nuclides import load_nuclides
 from devices.clock import monotonic, wall_time
-from simulators.bench_room import POLL_INTERVAL_S, open_bench
+from simulators.bench_room import SETTLE_S, open_bench
 
 DISTANCE_MM = 30.0
 """Of what is counted from the tip, on the axis."""
@@ -60,7 +60,7 @@ async def open_counting(place: Workplace, probe: str | None, hands: Hands, *, se
         async with open_bench(Path(folder), rng=np.random.default_rng(seed), clock=monotonic) as room:
             yield Bench(
                 probe=name,
-                device=site.probes[name].model_copy(update={"port": room.port, "interval_s": POLL_INTERVAL_S}),
+                device=site.probes[name].model_copy(update=at_pace(room)),
                 nuclide=nuclide,
                 technologist=Unattended(room.bench),
                 logbook=simulated_logbook(),
@@ -69,7 +69,7 @@ async def open_counting(place: Workplace, probe: str | None, hands: Hands, *, se
                 clock=room.clock,
                 wall_time=room.clock.wall_time,
                 is_simulated=True,
-                settle_s=SIMULATED_SETTLE_S,
+                settle_s=SETTLE_S,
             )
 
 

@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -18,10 +19,7 @@ from config.nuclides import load_nuclides
 from config.settings import Site
 from devices.clock import monotonic
 from simulators.bench import BenchFault
-from simulators.bench_room import POLL_INTERVAL_S, open_bench
-
-SIMULATED_SETTLE_S = 10.0
-"""Bench seconds: a host that is busy stamps a reading of the fast bench late by seconds of the bench."""
+from simulators.bench_room import POLL_INTERVAL_S, SETTLE_S, SILENCE_S, BenchRoom, open_bench
 
 
 async def check_probe(
@@ -48,7 +46,8 @@ def named_probe(site: Site, name: str | None) -> str:
     return name or probe_in_hand(site)
 
 
-def _morning_settings(site: Site) -> MorningSettings:
+def morning_settings(site: Site) -> MorningSettings:
+    """Give the morning's sources and limits; ``ServiceError`` where the site file has none."""
     if site.acquire is None:
         raise ServiceError("the site file has no [acquire]: say which check source and which limits hold here")
     return site.acquire
@@ -64,7 +63,7 @@ async def _check_real(site: Site, name: str, hands: Hands) -> Outcome:
         probe=name,
         device=site.probes[name],
         technologist=technologist,
-        settings=_morning_settings(site),
+        settings=morning_settings(site),
         nuclides=load_nuclides(),
         calibration=calibration,
         logbook=site.logbook,
@@ -74,20 +73,26 @@ async def _check_real(site: Site, name: str, hands: Hands) -> Outcome:
     )
 
 
+def at_pace(room: BenchRoom) -> dict[str, Any]:
+    """Give what a probe's entry in the site file is changed to for a simulated bench, which runs fast."""
+    return {"port": room.port, "interval_s": POLL_INTERVAL_S, "silence_s": SILENCE_S}
+
+
+def bench_settings(room: BenchRoom) -> dict[str, Any]:
+    """Give what the settings are changed to: the bench's check source, and time for its sources to move."""
+    return {"check_source": CheckSource.model_validate(room.bench.label()), "settle_s": SETTLE_S}
+
+
 async def _check_simulated(
     site: Site, name: str, hands: Hands, *, fault: BenchFault | None, rng: np.random.Generator
 ) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="radionav-") as folder:
         async with open_bench(Path(folder), rng=rng, clock=monotonic, fault=fault) as room:
-            at_pace = {"port": room.port, "interval_s": POLL_INTERVAL_S}
-            check_source = CheckSource.model_validate(room.bench.label())
             return await run_morning(
                 probe=name,
-                device=site.probes[name].model_copy(update=at_pace),
+                device=site.probes[name].model_copy(update=at_pace(room)),
                 technologist=Unattended(room.bench),
-                settings=_morning_settings(site).model_copy(
-                    update={"check_source": check_source, "settle_s": SIMULATED_SETTLE_S}
-                ),
+                settings=morning_settings(site).model_copy(update=bench_settings(room)),
                 nuclides=load_nuclides(),
                 calibration=simulated_calibration(name),
                 logbook=simulated_logbook(),

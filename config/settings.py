@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from acquisition.calibrating.settings import CalibrationSettings
 from acquisition.logbook.settings import LogbookSettings
 from acquisition.quality.settings import MorningSettings, PointSource
 from acquisition.studies.calibrations import SpectCalibration
@@ -271,6 +272,9 @@ class Site(Section):
     acquire: MorningSettings | None = Field(default=None, description="The morning check's sources and limits.")
     logbook: LogbookSettings = Field(
         default=LogbookSettings(), description="Where every check, calibration and timed count is kept, signed."
+    )
+    calibrate: CalibrationSettings = Field(
+        default=CalibrationSettings(), description="Places and limits of the full calibration."
     )
 
     def beside(self, folder: Path) -> Self:

@@ -61,7 +61,9 @@ class AngularResponse:
         if isinf(width_deg):
             reason = "the rate never falls to one half: the collimator is missing, or the value is stuck"
             return failure(self.name, self.limit, reason, leaking)
-        figures = (Figure(name="FWHM", value=width_deg, unit="°"), leaking)
+        tenth_deg = width_at(self.limits.angles_deg, relative, level=0.1)
+        tenth = () if isinf(tenth_deg) else (Figure(name="FWTM", value=tenth_deg, unit="°"),)
+        figures = (Figure(name="FWHM", value=width_deg, unit="°"), *tenth, leaking)
         if not self.limits.least_width_deg <= width_deg <= self.limits.greatest_width_deg:
             reason = (
                 f"{width_deg:.0f}° wide: the collimator is loose or another one, or the angles were set wrongly"

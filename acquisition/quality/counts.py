@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from acquisition.quality.placements import Exposure
+from acquisition.quality.spectra import Channels, SpectrumRise
 from devices.clock import Clock
 from devices.errors import DeviceError, DeviceTimeout, DeviceUnavailable
 from devices.protocols import Connection
@@ -33,6 +34,8 @@ class Count:
         UTC of the first reading's start.
     is_overloaded
         Whether a reading said that it counted too few.
+    spectrum
+        Events of each channel meanwhile, in the window or not; None where the probe gives no spectrum.
 
     """
 
@@ -42,6 +45,7 @@ class Count:
     dead_time_s: float
     started_at: datetime
     is_overloaded: bool = False
+    spectrum: tuple[int, ...] | None = None
 
     @property
     def middle_at(self) -> datetime:
@@ -115,20 +119,21 @@ class Counter:
         self._device = device
         self._clock = clock
         self._wall_time = wall_time
-        self._readings: asyncio.Queue[CountReading | None] = asyncio.Queue()
+        self._readings: asyncio.Queue[tuple[CountReading, Channels | None] | None] = asyncio.Queue()
         self._is_counting = False
         self._is_over = False
         self._failure: DeviceError = DeviceUnavailable(device, "its readings ended; open it again")
 
     async def receive(self, connection: Connection[CountReading], silence_s: float) -> None:
         """Take the connection's readings until it fails; its error is raised in the count that needs it."""
-        readings = aiter(connection)
+        readings, rise = aiter(connection), SpectrumRise(connection)
         try:
             while True:
                 async with asyncio.timeout(silence_s):
                     reading = await anext(readings)
+                risen = rise.since_last()
                 if self._is_counting:
-                    self._readings.put_nowait(reading)
+                    self._readings.put_nowait((reading, risen))
         except TimeoutError:
             self._failure = DeviceTimeout(
                 self._device, f"no reading for {silence_s:g} s; check that it is switched on and plugged in"
@@ -154,15 +159,19 @@ class Counter:
             raise self._failure
         begin_s = self._clock() + settle_s
         taken: list[CountReading] = []
+        spectrum: Channels | None = None
         counts, live_time_s = 0, 0.0
         self._is_counting = True
         try:
             while (progress := progress_of(counts, live_time_s, exposure)).share < 1:
                 on_progress(_lately(progress, taken))
-                reading = await self._readings.get()
-                if reading is None:
+                received = await self._readings.get()
+                if received is None:
                     raise self._failure
+                reading, risen = received
                 if reading.taken_at_s >= begin_s:
+                    if risen is not None:
+                        spectrum = risen if spectrum is None else spectrum + risen
                     taken.append(reading)
                     counts += reading.counts
                     live_time_s += reading.live_time_s
@@ -179,6 +188,7 @@ class Counter:
             is_overloaded=any(
                 reading.status in (CountStatus.OVERLOAD, CountStatus.SATURATED) for reading in taken
             ),
+            spectrum=None if spectrum is None else tuple(spectrum.tolist()),
         )
 
 

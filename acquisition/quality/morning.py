@@ -1,6 +1,6 @@
 """The morning: each step in order, each asked for, counted, judged, and repeated where it failed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -10,10 +10,13 @@ from acquisition.quality.chi_square import Scatter
 from acquisition.quality.constancy import CheckConstancy
 from acquisition.quality.counts import Count, CountProgress, WallTime, open_counter
 from acquisition.quality.dead_time import TwoSources
+from acquisition.quality.light import LightTightness
+from acquisition.quality.peak import EnergyPeak
 from acquisition.quality.placements import Exposure, Placement
 from acquisition.quality.results import StepResult, failure
 from acquisition.quality.sensitivity import Sensitivity
 from acquisition.quality.settings import MorningSettings
+from acquisition.quality.spectra import EnergyScale
 from acquisition.quality.steps import Assay, Known, Step, judge
 from acquisition.quality.technologist import (
     Choice,
@@ -32,14 +35,25 @@ from navigation.errors import NavigationError
 from navigation.nuclides import Nuclide
 
 
-def steps_of(settings: MorningSettings) -> tuple[Step, ...]:
-    """List the steps in order; the check source stays where it is for chi-square."""
+def steps_of(settings: MorningSettings, scale: EnergyScale | None = None) -> tuple[Step, ...]:
+    """List the steps in order; a source stays where it is for the next step where that allows it.
+
+    ``scale`` is the probe's, where it gives spectra.
+    """
     check = CheckConstancy(limits=settings.constancy, source=settings.check_source)
+    sensitivity = Sensitivity(limits=settings.sensitivity, source=settings.point_source)
     return (
         Background(limits=settings.background),
+        LightTightness(limits=settings.light),
         check,
         Scatter(limits=settings.chi_square, placement=check.exposures[0].placement),
-        Sensitivity(limits=settings.sensitivity, source=settings.point_source),
+        EnergyPeak(
+            limits=settings.peak,
+            source=settings.point_source,
+            scale=scale,
+            placement=sensitivity.exposures[0].placement,
+        ),
+        sensitivity,
         AngularResponse(limits=settings.angular, source=settings.point_source),
         TwoSources(limits=settings.dead_time),
     )
@@ -90,7 +104,7 @@ class Morning:
 
 
 class Round:
-    """One morning with one probe; ``run`` it once.
+    """One morning, or one calibration, with one probe; ``run`` it once.
 
     The probe is opened anew for each step, so that a cable pulled in one step is mended in its repeat.
     """
@@ -102,8 +116,9 @@ class Round:
         device: DeviceSettings[CountReading],
         technologist: Technologist,
         settings: MorningSettings,
+        steps: Sequence[Step],
         nuclides: Mapping[str, Nuclide],
-        follower: Follower,
+        follower: Follower | None = None,
         screen: Screen,
         clock: Clock,
         wall_time: WallTime,
@@ -116,6 +131,7 @@ class Round:
         self._technologist = technologist
         self._settings = settings
         self._follower = follower
+        self._steps = steps
         self._screen = screen
         self._clock = clock
         self._wall_time = wall_time
@@ -139,10 +155,9 @@ class Round:
         async with self._device.connect(self._probe, clock=self._clock) as connection:
             self._identity = connection.identity
         aborted = ""
-        steps = steps_of(self._settings)
         try:
-            for number, step in enumerate(steps, start=1):
-                self._screen.begin(step, number, len(steps))
+            for number, step in enumerate(self._steps, start=1):
+                self._screen.begin(step, number, len(self._steps))
                 await self._settle(step)
         except MorningAborted as exc:
             aborted = str(exc)
@@ -181,7 +196,8 @@ class Round:
 
     def _followed(self, result: StepResult) -> tuple[StepResult, ...]:
         """Note a step's result and what its figures are among those of former mornings."""
-        trends = self._follower.judge(self._identity, result, self._wall_time(self._clock()))
+        now = self._wall_time(self._clock())
+        trends = self._follower.judge(self._identity, result, now) if self._follower else ()
         results = (result, *(replace(each, attempts=result.attempts, remarks=result.remarks) for each in trends))
         for name in self._names.pop(result.name, ()):  # of an attempt before
             del self._results[name]
@@ -224,6 +240,8 @@ class Round:
                 )
             for exposure in step.exposures:
                 await self._place(exposure.placement)
+                if exposure.wait_s:
+                    await self._technologist.wait(exposure.wait_s)
                 for number in range(exposure.times):
 
                     def show(progress: CountProgress, exposure: Exposure = exposure) -> None:

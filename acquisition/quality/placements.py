@@ -13,11 +13,22 @@ class Source(StrEnum):
     FIRST = "first"
     """One of the two that dead time is measured with."""
     SECOND = "second"
+    STRONG = "strong"
+    """One that decays while it is counted again and again."""
+    LAMP = "lamp"
+
+
+class Medium(StrEnum):
+    """What lies before the tip."""
+
+    AIR = "air"
+    WATER = "water"
+    """Its surface all but touches the tip and is square to the axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedSource:
-    """A source and where it stands in air: mm in the probe's TIP frame, +z the way the probe looks."""
+    """A source and where it stands: mm in the probe's TIP frame, +z the way the probe looks."""
 
     source: Source
     position_mm: tuple[float, float, float]
@@ -33,11 +44,14 @@ class Placement:
         Imperative, without a full stop: "Place the Co-57 check source on the axis, 10 mm from the tip".
     sources
         All that are near; every other source is put away.
+    medium
+        What they stand in.
 
     """
 
     instruction: str
     sources: tuple[PlacedSource, ...] = ()
+    medium: Medium = Medium.AIR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +68,8 @@ class Exposure:
         Events after which a count may end; None: it lasts ``longest_s``.
     times
         Number of counts.
+    wait_s
+        Time that must pass before the first of them, for a source to decay, s.
 
     """
 
@@ -61,6 +77,7 @@ class Exposure:
     longest_s: float
     counts_wanted: int | None = None
     times: int = 1
+    wait_s: float = 0.0
 
 
 def around_tip(source: Source, called: str, distance_mm: float, angle_deg: float = 0.0) -> Placement:

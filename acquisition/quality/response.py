@@ -1,6 +1,7 @@
 """The morning's outcome for navigation: one response fitted to all counts of the point source."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from math import sqrt
 
@@ -12,7 +13,8 @@ from acquisition.quality.sensitivity import Sensitivity
 from acquisition.quality.settings import MorningSettings
 from acquisition.quality.steps import Known
 from navigation.errors import NavigationError
-from navigation.probe.response import FITTED, PointSourceCount, Response
+from navigation.probe.bench import PointSourceCount
+from navigation.probe.response import FITTED, Response
 from navigation.probe.response_fit import fit_response
 from navigation.statistics.counting import chance_of
 
@@ -76,6 +78,20 @@ def fit_morning(
         return failure(NAME, limit, reason, *figures), None
     reason = f"explains all counts, with a model error of {quality.model_error:.1%}"
     return StepResult(name=NAME, passed=True, figures=figures, limit=limit, reason=reason), response
+
+
+def renew(full: Response, today: Response) -> Response:
+    """Bring a full calibration up to date: its shape and attenuation stay, which no morning measures as well.
+
+    Sensitivity, background, dead time and date become today's.
+    """
+    return replace(
+        full,
+        sensitivity_cps_per_mbq=today.sensitivity_cps_per_mbq,
+        background_cps=today.background_cps,
+        dead_time_s=today.dead_time_s,
+        calibrated_at=today.calibrated_at,
+    )
 
 
 def _relative_error(response: Response, name: str) -> float:

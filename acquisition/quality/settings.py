@@ -51,6 +51,24 @@ class BackgroundLimits(Section):
     greatest_cps: Positive = 10.0
 
 
+class LightLimits(Section):
+    """A lamp at the tip and no source near: more than this above the background is light that leaks in."""
+
+    count_s: Positive = 20.0
+    greatest_cps: Positive = 3.0
+
+
+class PeakLimits(Section):
+    """Place and width of the photopeak, where the probe gives a spectrum."""
+
+    counts: Annotated[int, Field(ge=1000)] = 10_000
+    longest_s: Positive = 60.0
+    greatest_shift: Share = 0.03
+    """Of the peak from the nuclide's line, over its energy."""
+    greatest_resolution: Share = 0.15
+    """Full width at half maximum over energy: CsI with a photodiode has 0.08 at 140 keV, NaI 0.10."""
+
+
 class ConstancyLimits(Section):
     """Deviation of the check source from what decay has left; 5 % warns, 10 % fails."""
 
@@ -155,8 +173,10 @@ class MorningSettings(Section):
     check_source: CheckSource
     point_source: PointSource = PointSource()
     background: BackgroundLimits = BackgroundLimits()
+    light: LightLimits = LightLimits()
     constancy: ConstancyLimits = ConstancyLimits()
     chi_square: ChiSquareLimits = ChiSquareLimits()
+    peak: PeakLimits = PeakLimits()
     sensitivity: SensitivityLimits
     angular: AngularLimits = AngularLimits()
     dead_time: DeadTimeLimits = DeadTimeLimits()

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from acquisition.quality.chi_square import CHI_SQUARE
-from acquisition.quality.placements import Placement
+from acquisition.quality.placements import Medium, Placement
 from acquisition.quality.results import TREND_OF, StepResult
 from acquisition.quality.settings import PointSource
 from acquisition.quality.steps import Assay
@@ -56,6 +56,9 @@ class Technologist(Protocol):
     async def watch(self) -> NoReturn:
         """Wait, while a count runs, for the technologist to interrupt it."""
 
+    async def wait(self, seconds: float) -> None:
+        """Let so much time pass with everything as it stands, for a source to decay."""
+
     async def assay(self, source: PointSource) -> Assay:
         """Say how active the point source is, within the settings' bounds."""
 
@@ -86,8 +89,13 @@ async def interruptible(counting: Coroutine[Any, Any, Counted], technologist: Te
 class Rig(Protocol):
     """Something that moves sources by itself: a motorised bench."""
 
-    async def stand(self, positions_mm: Mapping[str, tuple[float, float, float]]) -> None:
+    async def stand(
+        self, positions_mm: Mapping[str, tuple[float, float, float]], medium: Medium = Medium.AIR
+    ) -> None:
         """Put these sources at these places (mm, the probe's TIP frame), and every other one away."""
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass, a source that is too strong for the probe put away meanwhile."""
 
     def assay(self) -> tuple[float, datetime]:
         """Activity of the point source, MBq, and when it was measured."""
@@ -120,7 +128,13 @@ class Unattended:
 
     async def place(self, placement: Placement) -> None:
         """Let the rig move."""
-        await self._rig.stand({placed.source: placed.position_mm for placed in placement.sources})
+        await self._rig.stand(
+            {placed.source: placed.position_mm for placed in placement.sources}, placement.medium
+        )
+
+    async def wait(self, seconds: float) -> None:
+        """Let the rig wait."""
+        await self._rig.wait(seconds)
 
     async def watch(self) -> NoReturn:
         """Wait for nobody."""
@@ -155,6 +169,10 @@ class Unasked:
     async def place(self, placement: Placement) -> None:
         """Say what should stand."""
         self._say(placement.instruction)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
 
     async def watch(self) -> NoReturn:
         """Wait for nobody."""

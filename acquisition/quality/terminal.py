@@ -90,6 +90,12 @@ class Terminal:
                 raise MorningAborted("ended by the technologist")
             await self._heed(typed)
 
+    async def wait(self, seconds: float) -> None:
+        """Say until when, and wait; the keyboard is not asked meanwhile."""
+        until = (self._now() + timedelta(seconds=seconds)).astimezone()
+        self._console.print(f"  the source decays: the next count begins at {until:%H:%M}")
+        await asyncio.sleep(seconds)
+
     async def ready(self, instruction: str) -> None:
         """Ask for anything and wait for Enter."""
         await self._ask(f"{instruction}, then press Enter")

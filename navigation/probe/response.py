@@ -39,6 +39,9 @@ FITTED = (
 )
 """What a calibration determines, in the order of ``Response.covariance``; positive, so kept in logarithm."""
 
+COUNTED = ("dead_time_s", "background_cps")
+"""What it determines beside them, in the order of ``Response.counting_covariance``; may be zero: kept as it is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Response:
@@ -90,6 +93,9 @@ class Response:
         (mm), logarithm of net count over expectation, its standard error, 1 in air and 0 in water.
     greatest_distance_mm, greatest_angle_deg
         Farthest source from the tip and widest angle at the tip that the calibration saw.
+    counting_covariance
+        Of what ``COUNTED`` names, in that order and its own units, with the logarithms of ``FITTED`` and then with
+        each other, shape (2, 15); None where the calibration took both as given.
 
     Raises
     ------
@@ -124,6 +130,7 @@ class Response:
     residuals: Array
     greatest_distance_mm: float
     greatest_angle_deg: float
+    counting_covariance: Array | None = None
     _scale: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -137,6 +144,27 @@ class Response:
                 raise NavigationError(f"response of {self.probe}: {name} is {value}, not zero or more")
         if not 0 <= self.window_kev[0] < self.window_kev[1]:
             raise NavigationError(f"response of {self.probe}: window {self.window_kev} keV is no interval")
+        covariance = self._checked_covariance()
+        residuals = np.array(self.residuals, dtype=np.float64).reshape(-1, 5)
+        if not np.isfinite(residuals).all() or (residuals[:, 3] <= 0).any():
+            raise NavigationError(
+                f"response of {self.probe}: the bench's residuals want finite numbers and errors"
+            )
+        for name, array in (
+            ("covariance", covariance),
+            ("residuals", residuals),
+            ("counting_covariance", self._checked_counting(covariance)),
+        ):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        object.__setattr__(self, "_scale", 1.0)
+        reference = self.expected_rate_cps(
+            [[0.0, 0.0, self.reference_distance_mm]], [[0.0, 0.0, 0.0]], [[0.0, 0.0, 1.0]], NoTissue()
+        )
+        object.__setattr__(self, "_scale", self.sensitivity_cps_per_mbq / reference.item())
+
+    def _checked_covariance(self) -> Array:
         covariance = np.array(self.covariance, dtype=np.float64)
         if covariance.shape != (len(FITTED), len(FITTED)) or not np.isfinite(covariance).all():
             raise NavigationError(
@@ -144,19 +172,32 @@ class Response:
             )
         if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance).min() < -1e-9:
             raise NavigationError(f"response of {self.probe}: the covariance is not symmetric and positive")
-        residuals = np.array(self.residuals, dtype=np.float64).reshape(-1, 5)
-        if not np.isfinite(residuals).all() or (residuals[:, 3] <= 0).any():
+        return covariance
+
+    def _checked_counting(self, covariance: Array) -> Array | None:
+        if self.counting_covariance is None:
+            return None
+        counting = np.array(self.counting_covariance, dtype=np.float64)
+        size = len(FITTED)
+        if counting.shape != (len(COUNTED), size + len(COUNTED)) or not np.isfinite(counting).all():
             raise NavigationError(
-                f"response of {self.probe}: the bench's residuals want finite numbers and errors"
+                f"response of {self.probe}: wants a finite {len(COUNTED)} x {size + len(COUNTED)} covariance of "
+                f"{' and '.join(COUNTED)}"
             )
-        for name, array in (("covariance", covariance), ("residuals", residuals)):
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
-        object.__setattr__(self, "_scale", 1.0)
-        reference = self.expected_rate_cps(
-            [[0.0, 0.0, self.reference_distance_mm]], [[0.0, 0.0, 0.0]], [[0.0, 0.0, 1.0]], NoTissue()
-        )
-        object.__setattr__(self, "_scale", self.sensitivity_cps_per_mbq / reference.item())
+        own, cross = counting[:, size:], counting[:, :size]
+        variances = np.diag(own)
+        if not np.allclose(own, own.T, atol=0.0) or (variances <= 0).any():
+            raise NavigationError(
+                f"response of {self.probe}: the covariance of {' and '.join(COUNTED)} is not positive"
+            )
+        # of numbers so different in size only the correlations can be compared with zero
+        spread = np.sqrt(np.concatenate((np.maximum(np.diag(covariance), 1e-30), variances)))
+        whole = np.block([[covariance, cross.T], [cross, own]]) / np.outer(spread, spread)
+        if np.linalg.eigvalsh(whole).min() < -1e-6:
+            raise NavigationError(
+                f"response of {self.probe}: the covariance of {' and '.join(COUNTED)} is none with the rest's"
+            )
+        return counting
 
     @property
     def crystal_depth_mm(self) -> float:
@@ -211,11 +252,9 @@ class Response:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_dict`` reads them back."""
         plain = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
-        return (
-            plain
-            | {"window_kev": list(self.window_kev), "covariance": self.covariance.tolist()}
-            | {"residuals": self.residuals.tolist()}
-        )
+        arrays = ("covariance", "residuals", "counting_covariance")
+        lists = {name: None if plain[name] is None else plain[name].tolist() for name in arrays}
+        return plain | lists | {"window_kev": list(self.window_kev)}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
@@ -228,7 +267,7 @@ class Response:
 
         """
         known = {each.name for each in fields(cls) if each.init}
-        if missing := sorted(known - set(plain)):
+        if missing := sorted(known - {"counting_covariance"} - set(plain)):
             raise NavigationError(f"response: {', '.join(missing)} missing; calibrate the probe again")
         if unknown := sorted(set(plain) - known):
             raise NavigationError(f"response: {', '.join(unknown)} unknown; written by another version")
@@ -236,52 +275,21 @@ class Response:
         try:
             low_kev, high_kev = plain["window_kev"]
             numbers = {
-                name: float(plain[name]) for name in known - texts - {"window_kev", "covariance", "residuals"}
+                name: float(plain[name])
+                for name in known - texts - {"window_kev", "covariance", "residuals", "counting_covariance"}
             }
+            counting = plain.get("counting_covariance")
+            counting_covariance = None if counting is None else np.array(counting, dtype=np.float64)
             covariance = np.array(plain["covariance"], dtype=np.float64)
             residuals = np.array(plain["residuals"], dtype=np.float64).reshape(-1, 5)
             window_kev = (float(low_kev), float(high_kev))
         except (TypeError, ValueError) as exc:
             raise NavigationError(f"response: a value is not of its kind: {exc}") from exc
         words = {name: str(plain[name]) for name in texts}
-        arrays = {"covariance": covariance, "residuals": residuals}
+        arrays = {
+            "covariance": covariance,
+            "residuals": residuals,
+            "counting_covariance": counting_covariance,
+        }
         values: dict[str, Any] = {**words, **numbers, **arrays, "window_kev": window_kev}
         return cls(**values)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointSourceCount:
-    """One count of a point source on the bench.
-
-    The source lies at ``distance_mm`` from the tip in the direction ``angle_deg`` off the axis (about the tip's
-    centre), then ``lateral_mm`` aside. In water the distance is the depth below a flat surface that the tip, on
-    the surface's normal, all but touches.
-
-    Attributes
-    ----------
-    medium
-        ``"air"`` or ``"water"``.
-    distance_mm, lateral_mm, angle_deg
-        As above.
-    activity_mbq
-        At the time of the count.
-    live_time_s
-        Time in which the instrument could count.
-    counts
-        Events in the window, as counted: background in, dead time not corrected.
-
-    """
-
-    medium: str
-    distance_mm: float
-    lateral_mm: float
-    angle_deg: float
-    activity_mbq: float
-    live_time_s: float
-    counts: float
-
-    def __post_init__(self) -> None:
-        if self.medium not in ("air", "water"):
-            raise NavigationError(f"a source is counted in air or water, not in {self.medium!r}")
-        if not (self.live_time_s > 0 and self.activity_mbq > 0 and self.counts >= 0):
-            raise NavigationError("a count of a source needs a positive time and activity, and no negative counts")

@@ -1,7 +1,7 @@
 """A simulated Amptek DP5: makes a spectrum of what its crystal sees and answers requests for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import erf, sqrt
 
 import numpy as np
@@ -64,6 +64,8 @@ class SpectrumShape:
         The window that the given events are counted in, keV.
     scatter_ratio
         Compton events in the crystal for each in the photopeak; they lie below the Compton edge.
+    gain
+        Pulse height over that for which the energy calibration was made: 1 until it drifts.
 
     """
 
@@ -74,10 +76,11 @@ class SpectrumShape:
     resolution: float = 0.08
     window_kev: tuple[float, float] = (126.0, 154.0)
     scatter_ratio: float = 0.6
+    gain: float = 1.0
 
     def shares(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Shares of peak events and of scatter events in each channel, (channels,) each."""
-        edges_kev = self.offset_kev + self.kev_per_channel * (np.arange(self.channels + 1) - 0.5)
+        edges_kev = (self.offset_kev + self.kev_per_channel * (np.arange(self.channels + 1) - 0.5)) / self.gain
         sigma_kev = self.resolution * self.line_kev / 2.3548
         below = [(1 + erf((edge - self.line_kev) / (sqrt(2) * sigma_kev))) / 2 for edge in edges_kev]
         # backscattered photon carries E / (1 + 2 E / 511 keV); the rest is the edge (Knoll, 2.III.B)
@@ -93,7 +96,7 @@ class SpectrumShape:
 
 
 class SimulatedAmptek:
-    """Accumulates a spectrum on its own clock; every event in the window is one that ``events`` gave.
+    """Accumulates a spectrum on its own clock; with its gain at 1 each event in the window is one ``events`` gave.
 
     Parameters
     ----------
@@ -113,6 +116,8 @@ class SimulatedAmptek:
         What it says of itself.
     is_counting
         Whether its MCA is enabled at power-on.
+    is_loss_told
+        Whether its fast channel counts what the slow one loses.
 
     """
 
@@ -127,6 +132,7 @@ class SimulatedAmptek:
         speed: float = 1.0,
         serial_number: int = 12345,
         is_counting: bool = True,
+        is_loss_told: bool = True,
     ) -> None:
         self._events = events
         self._rng = rng
@@ -136,15 +142,19 @@ class SimulatedAmptek:
         self._serial_number = serial_number
         self._powered_at_s = powered_at_s
         self._peak, self._scatter = self._shape.shares()
+        # the events that are given are those of the window while the gain is what it should be
+        undrifted, _ = replace(self._shape, gain=1.0).shares()
         self._is_inside = self._shape.is_inside()
         self.configuration = {"MCAC": str(self._shape.channels), "GAIN": "10.000", "THFA": "20.00"}
         self.analysers = dict.fromkeys(range(1, 17), (0, self._shape.channels - 1))
-        if not (self._peak * self._is_inside).sum() > 0:
+        self._share_given = float((undrifted * self._is_inside).sum())
+        if not self._share_given > 0:
             raise ValueError(f"no event of {self._shape.line_kev} keV falls into {self._shape.window_kev} keV")
         self._heard_s = powered_at_s
         self._has_bad_request = False
         self._requests = self._splitter()
         self._is_counting = is_counting
+        self._is_loss_told = is_loss_told
         self._is_rebooted = True
         self._counted_to_s = powered_at_s
         self._clear()
@@ -201,14 +211,17 @@ class SimulatedAmptek:
             return
         inside = self._events(start_s, self._counted_to_s)
         peak_inside = np.where(self._is_inside, self._peak, 0.0)
-        share_inside = peak_inside.sum()
-        # the given events fall inside the window; those of the same peak that fall beside it come on top
-        drawn = self._rng.multinomial(inside, peak_inside / share_inside)
-        drawn += self._rng.poisson(np.where(self._is_inside, 0.0, self._peak) * inside / share_inside)
-        drawn += self._rng.poisson(self._scatter * (self._shape.scatter_ratio * inside / share_inside))
+        if self._shape.gain == 1.0:
+            # the given events fall inside the window; those of the same peak that fall beside it come on top
+            drawn = self._rng.multinomial(inside, peak_inside / self._share_given)
+        else:
+            drawn = self._rng.poisson(peak_inside * inside / self._share_given)
+        drawn += self._rng.poisson(np.where(self._is_inside, 0.0, self._peak) * inside / self._share_given)
+        drawn += self._rng.poisson(self._scatter * (self._shape.scatter_ratio * inside / self._share_given))
         came = int(drawn.sum())
-        self._channels += self._rng.binomial(drawn, 1 / (1 + came * self._dead_time_s / interval_s))
-        self._fast_counts += came
+        counted = self._rng.binomial(drawn, 1 / (1 + came * self._dead_time_s / interval_s))
+        self._channels += counted
+        self._fast_counts += came if self._is_loss_told else int(counted.sum())
         self._accumulated_s += interval_s
 
     def _answer(self, request: Packet) -> Packet:

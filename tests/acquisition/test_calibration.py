@@ -1,6 +1,7 @@
 """The calibration file: whole or refused, and never a simulated one for a real probe."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -12,11 +13,14 @@ from acquisition.calibration import (
     Calibration,
     CalibrationError,
     Provenance,
+    find_full,
     load_calibration,
     read_calibration,
     write_calibration,
 )
-from navigation.probe.response import PointSourceCount, Response
+from acquisition.quality.response import renew
+from navigation.probe.bench import PointSourceCount
+from navigation.probe.response import Response
 from navigation.probe.response_fit import fit_response
 
 
@@ -151,3 +155,40 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CalibrationError, match="cannot be written"):
         write_calibration(tmp_path / "file" / "gamma.json", calibration())
+
+
+COUNTED = {"medium": "air", "distance_mm": 30.0, "counts": 1000.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_found"),
+    [
+        ({}, True),
+        ({"provenance__counts": []}, False),
+        ({"provenance__identity": "DP5 2"}, False),
+        ({"provenance__is_simulated": True}, False),
+        ({"response__nuclide": "In-111"}, False),
+        ({"response__window_kev": [120.0, 160.0]}, False),
+        ({"version": 2}, False),
+    ],
+)
+def test_a_full_calibration_is_found_only_where_it_is_of_the_same(
+    tmp_path: Path, changes: dict[str, Any], *, is_found: bool
+) -> None:
+    """One of another instrument, nuclide or window, a simulated one, a morning's alone: none of them."""
+    path = tmp_path / "gamma.json"
+    edited(path, **({"provenance__counts": [COUNTED]} | changes))
+    found = find_full(path, response(), identity="DP5 12345", is_simulated=False)
+    assert (found is not None) == is_found
+    assert find_full(tmp_path / "none.json", response(), identity="DP5 12345", is_simulated=False) is None
+
+
+def test_a_morning_renews_a_full_calibration() -> None:
+    """Sensitivity, background and date are today's; shape, attenuation and their covariance stay."""
+    full = response()
+    today = replace(full.scaled({"sensitivity_cps_per_mbq": 0.05, "recess_mm": 0.3}), background_cps=7.0)
+    renewed = renew(full, today)
+    assert renewed.sensitivity_cps_per_mbq == today.sensitivity_cps_per_mbq
+    assert renewed.background_cps == 7.0
+    assert renewed.recess_mm == full.recess_mm
+    assert (renewed.covariance == full.covariance).all()

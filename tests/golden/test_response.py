@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from navigation.errors import NavigationError
-from navigation.probe.response import FITTED, PointSourceCount, Response
+from navigation.probe.bench import PointSourceCount
+from navigation.probe.response import FITTED, Response
 from navigation.tissue import HalfSpace, NoTissue
 
 STATED: dict[str, Any] = {

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navigation.observations import Observations
-from navigation.probe.response import PointSourceCount, Response
+from navigation.probe.bench import PointSourceCount
+from navigation.probe.response import Response
 from navigation.probe.response_fit import FitQuality, fit_response
 from navigation.tissue import HalfSpace
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import io
 import json
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -43,9 +44,9 @@ from devices.probes.mightyohm import Settings as MightyOhmSettings
 from navigation.errors import NavigationError
 from navigation.tissue import NoTissue
 from simulators.bench import Bench, BenchFault, FastClock
+from simulators.bench_room import instrument_of
 from simulators.ports import PtyPort, open_pty_port
 from simulators.probe_physics import ProbePhysics
-from simulators.probes.amptek import SimulatedAmptek
 from simulators.probes.mightyohm import SimulatedMightyOhm
 
 STARTED = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
@@ -110,7 +111,7 @@ async def room(
     instrument = (
         SimulatedMightyOhm(bench.events, powered_at_s=clock.started_s, rng=rng, dead_time_s=5e-6)
         if is_mightyohm
-        else SimulatedAmptek(bench.events, powered_at_s=clock.started_s, rng=rng)
+        else instrument_of(bench, clock, rng, fault)
     )
     async with open_pty_port(instrument, folder / "probe", clock=clock) as port:
         yield Room(
@@ -145,7 +146,9 @@ async def test_a_good_probe_passes_and_is_calibrated(tmp_path: Path, is_mightyoh
     async with room(tmp_path, is_mightyohm=is_mightyohm) as found:
         outcome = await found.morning()
     assert [result.reason for result in outcome.results if not result.passed] == []
-    assert len(outcome.results) == 11
+    assert len(outcome.results) == (13 if is_mightyohm else 14)
+    peak = next(result for result in outcome.results if result.name == "peak")
+    assert ("no spectrum" in peak.reason) == is_mightyohm
     assert outcome.written == found.calibration
     response = load_calibration(found.calibration, is_simulated=True).response
     physics = ProbePhysics()
@@ -165,7 +168,7 @@ async def test_the_outcome_is_told_on_screen_in_json_and_in_the_file(tmp_path: P
     assert "SIMULATED" in found.shown.getvalue()
     assert "gamma passed" in found.shown.getvalue()
     plain = json.loads(json.dumps(outcome.to_dict()))
-    assert (plain["passed"], plain["simulated"], len(plain["steps"])) == (True, True, 11)
+    assert (plain["passed"], plain["simulated"], len(plain["steps"])) == (True, True, 14)
     provenance = read_calibration(found.calibration).provenance
     assert "12345" in provenance.identity
     assert STARTED <= provenance.started_at < provenance.ended_at
@@ -175,10 +178,13 @@ async def test_the_outcome_is_told_on_screen_in_json_and_in_the_file(tmp_path: P
 @pytest.mark.parametrize(
     ("fault", "step", "words", "others"),
     [
-        (BenchFault.DEAD_CRYSTAL, "constancy", "no counts at all", 4),
-        (BenchFault.STUCK_VALUE, "chi-square", "stuck, or smoothed", 4),
+        (BenchFault.DEAD_CRYSTAL, "constancy", "no counts at all", 5),
+        (BenchFault.STUCK_VALUE, "chi-square", "stuck, or smoothed", 5),
         (BenchFault.WRONG_SOURCE, "constancy", "of the expected rate: another source", 0),
         (BenchFault.CONTAMINATED_BENCH, "background", "contaminated", 0),
+        (BenchFault.DRIFTED_PEAK, "peak", r"keV, -(9|10)[.]\d% of 140.5 keV: its gain has drifted", 2),
+        (BenchFault.BROAD_PEAK, "peak", "% wide: the crystal", 0),
+        (BenchFault.LIGHT_LEAK, "light", "light leaks in", 0),
     ],
 )
 async def test_a_fault_fails_for_its_reason(
@@ -189,7 +195,7 @@ async def test_a_fault_fails_for_its_reason(
         found.calibration.write_text("yesterday's")
         outcome = await found.morning()
     reasons = failed(outcome)
-    assert words in reasons.pop(step)
+    assert re.search(words, reasons.pop(step))
     assert len(reasons) - 1 == others
     assert not outcome.passed
     assert found.calibration.read_text() == "yesterday's"

@@ -207,10 +207,13 @@ def at_angles(width_deg: float, leak: float = 5e-4) -> list[float]:
 
 
 def test_angular_response_passes() -> None:
-    """A lobe of 40 degrees and half a per mille of leak pass, and the width is found."""
+    """A lobe of 40 degrees and half a per mille of leak pass; its widths at a half and at a tenth are found."""
     result = verdict(ANGULAR, at_angles(40.0), live_s=60.0)
     assert result.passed
     assert result.figures[0].value == pytest.approx(40.0, abs=1.0)
+    # of a Gaussian FWTM is sqrt(log2(10)) FWHM
+    assert result.figures[1].name == "FWTM"
+    assert result.figures[1].value == pytest.approx(40.0 * 1.823, abs=3.0)
 
 
 @pytest.mark.parametrize(
@@ -298,13 +301,15 @@ def test_the_check_source_is_placed_once_for_two_steps() -> None:
     steps = steps_of(MorningSettings(check_source=CHECK, sensitivity=SENSITIVITY.limits))
     assert [step.name for step in steps] == [
         "background",
+        "light",
         "constancy",
         "chi-square",
+        "peak",
         "sensitivity",
         "angular response",
         "dead time",
     ]
-    assert steps[1].exposures[0].placement == steps[2].exposures[0].placement
+    assert steps[2].exposures[0].placement == steps[3].exposures[0].placement
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from navigation.errors import NavigationError
-from navigation.probe.response import FITTED, PointSourceCount
+from navigation.probe.bench import PointSourceCount
+from navigation.probe.response import FITTED
 from navigation.probe.response_fit import fit_response
 from navigation.tissue import NoTissue
 from tests.navigation.bench import bench_counts, calibrated, plain_rate_cps

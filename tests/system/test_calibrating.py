@@ -1,0 +1,123 @@
+"""A full calibration: shipped driver, real pty, a simulated bench that runs fast, a night that passes at once."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from acquisition.calibrating.command import CalibrationOutcome, run_calibration
+from acquisition.calibrating.settings import CalibrationSettings
+from acquisition.calibration import load_calibration, read_calibration
+from acquisition.logbook.settings import LogbookSettings
+from acquisition.quality.settings import MorningSettings
+from acquisition.quality.technologist import Unattended
+from config.nuclides import load_nuclides
+from devices.clock import monotonic
+from devices.probes.amptek import Settings as AmptekSettings
+from navigation.probe.response import COUNTED, FITTED
+from navigation.tissue import NoTissue
+from simulators.bench import BenchFault
+from simulators.bench_room import POLL_INTERVAL_S, SETTLE_S, open_bench
+from simulators.probe_physics import ProbePhysics
+
+SHORT = CalibrationSettings.model_validate(
+    {
+        "background_s": 60.0,
+        "distances_mm": (5.0, 10.0, 30.0, 50.0, 100.0),
+        "angles_deg": (0.0, 10.0, 20.0, 30.0, 40.0, 60.0, 90.0),
+        "longest_s": 20.0,
+        "counts": 5000,
+        "dead_time_s": 20.0,
+        "scatter": {"depths_mm": (10.0, 20.0, 50.0)},
+        "shield": {"count_s": 30.0},
+        "count_rate": {"counts": 6, "count_s": 20.0},
+        "held_back": {"parts": 2},
+    }
+)
+MORNING = {
+    # wide limits: the host's timing decides which counts are drawn
+    "chi_square": {"count_s": 4.0, "tail": 0.0005},
+    "sensitivity": {"reference_cps_per_mbq": 2000.0},
+    "settle_s": SETTLE_S,
+}
+
+
+async def calibrate(folder: Path, fault: BenchFault | None = None) -> tuple[CalibrationOutcome, str]:
+    """Run it, and give what was shown too."""
+    shown = io.StringIO()
+    rng = np.random.default_rng(2026)
+    async with open_bench(folder, rng=rng, clock=monotonic, fault=fault) as room:
+        outcome = await run_calibration(
+            probe="gamma",
+            device=AmptekSettings(
+                driver="amptek",
+                port=room.port,
+                interval_s=POLL_INTERVAL_S,
+                answer_s=0.2,
+                window_kev=(126, 154),
+                energy_kev_per_channel=1.0,
+            ),
+            technologist=Unattended(room.bench),
+            settings=MorningSettings.model_validate(MORNING | {"check_source": room.bench.label()}),
+            limits=SHORT,
+            nuclides=load_nuclides(),
+            calibration=folder / "gamma.json",
+            logbook=LogbookSettings().beside(folder),
+            place="Hospital, OR 1",
+            person="A. Physicist",
+            console=Console(file=shown, width=160),
+            clock=room.clock,
+            wall_time=room.clock.wall_time,
+            is_simulated=True,
+        )
+    return outcome, shown.getvalue()
+
+
+async def test_a_good_probe_is_calibrated_with_errors_and_a_plot(tmp_path: Path) -> None:
+    """Every test passes; file and plot are written; the response foretells the bench's own physics."""
+    outcome, shown = await calibrate(tmp_path)
+    assert [result.reason for result in outcome.results if not result.passed] == []
+    assert outcome.passed
+    assert outcome.aborted == ""
+    assert "SIMULATED" in shown
+    plain = json.loads(json.dumps(outcome.to_dict()))
+    assert [step["name"] for step in plain["steps"]][-3:] == ["count rate", "response", "held-back counts"]
+    assert outcome.plot is not None
+    assert "SIMULATED: gamma, Tc-99m" in outcome.plot.read_text()
+    response = load_calibration(tmp_path / "gamma.json", is_simulated=True).response
+    physics = ProbePhysics()
+    points_mm = np.array([[0.0, 0.0, 20.0], [5.0, 0.0, 40.0], [0.0, 12.0, 35.0]])
+    expected = response.expected_rate_cps(points_mm, np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]]), NoTissue())[0]
+    seen = 1e6 * physics.photons_per_decay * physics.efficiency * physics.acceptance(points_mm)
+    assert expected == pytest.approx(seen, rel=0.05)
+    assert response.counting_covariance is not None
+    assert response.counting_covariance.shape == (len(COUNTED), len(FITTED) + len(COUNTED))
+    provenance = read_calibration(tmp_path / "gamma.json").provenance
+    assert len(provenance.counts) == 5 + 7 + 4 + 7 + 7
+
+
+@pytest.mark.parametrize(
+    ("fault", "step", "words"),
+    [
+        (BenchFault.LEAKING_SHIELD, "shield", "the shield leaks"),
+        (BenchFault.WIDE_COLLIMATOR, "spatial resolution", "mm wide: the collimator"),
+        (BenchFault.EMPTY_TANK, "sensitivity in scatter", "tank is not full"),
+        (BenchFault.SLOW_ELECTRONICS, "count rate", "too slow"),
+        (BenchFault.DRIFTED_PEAK, "peak", "gain has drifted"),
+    ],
+)
+async def test_a_fault_fails_the_test_that_is_there_to_find_it(
+    tmp_path: Path, fault: BenchFault, step: str, words: str
+) -> None:
+    """Leak, collimator, water, electronics and gain: each is named, nothing is fitted and nothing written."""
+    outcome, shown = await calibrate(tmp_path, fault)
+    reasons = {result.name: result.reason for result in outcome.results if not result.passed}
+    assert re.search(words, reasons[step])
+    assert "not fitted" in reasons["response"]
+    assert not outcome.passed
+    assert not (tmp_path / "gamma.json").exists()
+    assert "is not calibrated" in shown
