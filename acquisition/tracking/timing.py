@@ -216,12 +216,18 @@ def judge_timing(
         Figure(name="counts behind poses", value=1000 * found.delay_s, unit="ms", sigma=1000 * found.sigma_s),
         Figure(name="95 % from", value=1000 * low_s, unit="ms"),
         Figure(name="95 % to", value=1000 * high_s, unit="ms"),
+        Figure(name="uneven by", value=1000 * found.unevenness_s, unit="ms"),
         Figure(name="correlation", value=found.correlation, unit=""),
         Figure(name="passes", value=found.passes, unit=""),
     )
     told = f"counts are {1000 * found.delay_s:.0f} ms behind poses, known to {1000 * found.sigma_s:.1f} ms"
     if 1000 * found.sigma_s > settings.greatest_sigma_ms:
-        return None, failure(NAME, limit, f"{told} only: a stronger source, nearer, or longer", *figures)
+        remedy = "a stronger source, nearer, or longer"
+        if 2000 * found.unevenness_s > settings.greatest_sigma_ms:
+            remedy = (
+                f"they arrive unevenly, by {1000 * found.unevenness_s:.0f} ms: free the computer of other work"
+            )
+        return None, failure(NAME, limit, f"{told} only: {remedy}", *figures)
     return found, StepResult(name=NAME, passed=True, figures=figures, limit=limit, reason=told)
 
 
