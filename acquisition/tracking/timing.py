@@ -19,7 +19,7 @@ from acquisition.quality.counts import WallTime
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.screen import table_of
 from acquisition.quality.technologist import Choice, MorningAborted
-from acquisition.tracking.following import SILENCE_S, Camera, Pose, Progress, open_follower
+from acquisition.tracking.following import SILENCE_S, Camera, Pose, Progress, Screen, open_follower
 from acquisition.tracking.operator import Motion, Move, Operator, ProgressBar
 from acquisition.tracking.settings import TimingSettings
 from acquisition.tracking.tool import say_verdict
@@ -108,10 +108,13 @@ async def run_timing(
     operator: Operator,
     settings: TimingSettings,
     console: Console,
+    screen: Screen | None = None,
     wall_time: WallTime = wall_time,
     is_simulated: bool = False,
 ) -> TimingOutcome:
     """Have the probe moved to and fro over a point source, find the delay, and write the file if it is known.
+
+    ``screen`` shows how far the motion is; None: the console does.
 
     Raises
     ------
@@ -142,7 +145,7 @@ async def run_timing(
                     Frame.TIP,
                     progress=lambda poses: sweep_progress(poses, settings),
                     longest_s=settings.sweep_s + SILENCE_S,
-                    screen=ProgressBar(console),
+                    screen=screen or ProgressBar(console),
                 )
                 counts.check()
                 found, result = await asyncio.to_thread(
