@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -13,6 +14,7 @@ from acquisition.localising import Localiser
 from acquisition.recording import Recorder
 from acquisition.resection.resection import Resection
 from acquisition.synchronise import Synchroniser, TipChain, TrackedCount
+from acquisition.tapping import Tap
 from devices.clock import Clock
 from devices.dicom.client import StorageNode, run_node
 from devices.dicom.settings import NodeSettings
@@ -84,6 +86,8 @@ class Intake:
         self._calibrated = ""
         self._recorder_state = LinkState.CONNECTING
         self._supervisors: dict[str, Supervisor[Any]] = {}
+        self._count_taps: dict[str, Tap[CountReading]] = {}
+        self._pose_taps: dict[str, Tap[PoseReading]] = {}
 
     def navigate(
         self,
@@ -103,6 +107,16 @@ class Intake:
         self._navigators = probe, tracker
         self._calibrated = calibrated
         self.synchroniser = Synchroniser(chain, emit=self._track, longest_gap_s=longest_gap_s, delay_s=delay_s)
+
+    def tap_counts(self, name: str, device: DeviceSettings[CountReading]) -> Tap[CountReading]:
+        """Let a calibration listen to a probe; while it does no count is taken for one of the patient."""
+        identity = partial(self._identity, name)
+        return self._count_taps.setdefault(name, Tap(device, identity=identity, clock=self._clock))
+
+    def tap_poses(self, name: str, device: DeviceSettings[PoseReading]) -> Tap[PoseReading]:
+        """Let a calibration listen to a tracker, likewise."""
+        identity = partial(self._identity, name)
+        return self._pose_taps.setdefault(name, Tap(device, identity=identity, clock=self._clock))
 
     def stranger(self) -> str:
         """Say why the probe in hand is not the one that was calibrated; empty while it is, or cannot say."""
@@ -145,6 +159,8 @@ class Intake:
         self._recorder.count(reading)
         self._tell_recorder()
         self._board.count(reading)
+        if (tap := self._count_taps.get(reading.device)) is not None:
+            tap.take(reading)
         self._resection.take_count(reading)
         if self.synchroniser and self._navigators and reading.device == self._navigators[0]:
             self.synchroniser.add_count(reading, now_s=self._clock())
@@ -153,6 +169,8 @@ class Intake:
         self._recorder.pose(reading)
         self._tell_recorder()
         self._board.pose(reading)
+        if (tap := self._pose_taps.get(reading.device)) is not None:
+            tap.take(reading)
         if self.synchroniser and self._navigators and reading.device == self._navigators[1]:
             self.synchroniser.add_pose(reading, now_s=self._clock())
             self._on_pose()
@@ -168,8 +186,17 @@ class Intake:
 
     def _track(self, tracked: TrackedCount) -> None:
         self._board.tally.tracked_counts += 1
-        if not self.stranger() and self._resection.is_of_patient(tracked.middle_s):
+        if self.stranger() or self._is_calibrating(tracked.middle_s):
+            return
+        if self._resection.is_of_patient(tracked.middle_s):
             self._localiser.take(tracked)
+
+    def _is_calibrating(self, at_s: float) -> bool:
+        taps: tuple[Tap[Any], ...] = (*self._count_taps.values(), *self._pose_taps.values())
+        return any(tap.listened_at(at_s) for tap in taps)
+
+    def _identity(self, name: str) -> str:
+        return self._supervisors[name].identity if name in self._supervisors else ""
 
     async def _receive_studies(self, settings: NodeSettings) -> None:
         """Run the storage node, and start it again if it ends: what it stored it announces anew."""

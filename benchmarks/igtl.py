@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +26,8 @@ import structlog
 from devices.clock import monotonic
 from devices.igtl_server import TIP, IgtlServer, serve_igtl
 from devices.igtl_settings import Settings
-from devices.trackers.igtl import LARGEST_BODY_BYTES
+from devices.trackers.igtl import Decoder
 from devices.trackers.igtl_bodies import Transform
-from devices.trackers.igtl_link import IgtlLink
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 
@@ -109,30 +109,42 @@ async def _send(server: IgtlServer, rate_hz: int, tips: Sequence[RigidTransform]
     return sent_s
 
 
-async def _listen(port: int, count: int, clients: int) -> None:
-    heard = await asyncio.gather(*(_hear(port, count) for _ in range(clients)))
-    _say(heard)
+class _Ear(asyncio.Protocol):
+    """A client: notes when each pose was here whole and its checksum held."""
 
+    def __init__(self, count: int) -> None:
+        self.heard: dict[int, float] = {}
+        self.is_done = asyncio.Event()
+        self.heard_at_s = monotonic()
+        self._last = count - 1
+        self._decoder = Decoder()
 
-async def _hear(port: int, count: int) -> dict[int, float]:
-    """Give when each pose was here whole."""
-    _, link = await asyncio.get_running_loop().create_connection(
-        lambda: IgtlLink(monotonic, largest_body_bytes=LARGEST_BODY_BYTES), "127.0.0.1", port
-    )
-    heard: dict[int, float] = {}
-    try:
-        while count - 1 not in heard:
-            async with asyncio.timeout(GIVE_UP_S):
-                while (arrival := link.take()) is None:
-                    await link.wait()
+    def data_received(self, data: bytes) -> None:
+        """Note what has come whole with these bytes."""
+        self._decoder.feed(data, 0.0)
+        for arrival in self._decoder:
             if arrival.message.kind == Transform.KIND and arrival.message.device_name == TIP:
-                now_s = monotonic()
-                heard[round(Transform.from_bytes(arrival.message.content).elements[9])] = now_s
-    except (TimeoutError, ConnectionError):
-        pass  # what did not come is lost
-    finally:
-        await link.close()
-    return heard
+                self.heard_at_s = monotonic()
+                number = round(Transform.from_bytes(arrival.message.content).elements[9])
+                self.heard[number] = self.heard_at_s
+                if number == self._last:
+                    self.is_done.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it went is all one
+        """Wait for no more."""
+        self.is_done.set()
+
+
+async def _listen(port: int, count: int, clients: int) -> None:
+    loop = asyncio.get_running_loop()
+    links = [await loop.create_connection(lambda: _Ear(count), "127.0.0.1", port) for _ in range(clients)]
+    for transport, ear in links:
+        while not ear.is_done.is_set() and monotonic() - ear.heard_at_s < GIVE_UP_S:
+            with suppress(TimeoutError):  # what does not come any more is lost
+                async with asyncio.timeout(GIVE_UP_S):
+                    await ear.is_done.wait()
+        transport.close()
+    _say([ear.heard for _, ear in links])
 
 
 # --- pyigtl ---------------------------------------------------------------------------------------------------

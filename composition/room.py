@@ -26,7 +26,9 @@ from acquisition.session.worklist import ask_worklists
 from acquisition.studies import Knowledge
 from acquisition.synchronise import SeenTip, TipChain
 from acquisition.tracking.budget import Budgeting
+from acquisition.tracking.desk import Desk
 from acquisition.tracking.joining import Joining
+from composition.calibrating import Calibrating
 from composition.instruments import (
     load_response,
     probe_in_hand,
@@ -177,6 +179,17 @@ class Room:
             session_id=signboard.session_id,
             simulated=is_simulated,
         )
+        self.calibrating: Calibrating | None = None
+        if site.navigation is not None:
+            self.calibrating = Calibrating(
+                desk=Desk(),
+                site=site,
+                navigation=site.navigation,
+                intake=self.intake,
+                archive=archive,
+                note=self._session.note,
+                is_simulated=is_simulated,
+            )
         synchroniser = self.intake.synchroniser
         self.reception = Reception(
             self._session,
@@ -226,6 +239,8 @@ class Room:
         yield "live image", self._imager.run()
         if self._joining is not None:
             yield "what joins tip and patient", self._joining.run()
+        if self.calibrating is not None:
+            yield "calibrations", self.calibrating.desk.run()
         if self.followed_by is not None:
             yield "openigtlink", self.followed_by.run()
         yield from self._stage.jobs()

@@ -77,6 +77,7 @@ async def run_room(
             collector=room.collector(),
             admission=admission,
             reception=room.reception,
+            calibrator=room.calibrating,
             hosts=site.display.names,
         )
         server = _server(app, site)

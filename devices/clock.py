@@ -14,6 +14,11 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def epoch_s(taken_at_s: float, *, clock: Clock = monotonic) -> float:
+    """Seconds since 1970 (UTC) of a monotonic stamp, by the offset that holds now."""
+    return time.time() - (clock() - taken_at_s)
+
+
 def wall_time(taken_at_s: float, *, clock: Clock = monotonic) -> datetime:
     """UTC time of a monotonic stamp, by the offset that holds now."""
-    return datetime.fromtimestamp(time.time() - (clock() - taken_at_s), tz=UTC)
+    return datetime.fromtimestamp(epoch_s(taken_at_s, clock=clock), tz=UTC)

@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 import structlog
 
-from devices.clock import Clock, monotonic, wall_time
+from devices.clock import Clock, epoch_s, monotonic
 from devices.errors import DeviceUnavailable
 from devices.igtl_client import GET_CAPABILITY, GET_STATUS, IgtlClient, Sent
 from devices.igtl_settings import LOOPBACK, Settings
@@ -103,13 +103,19 @@ class IgtlServer:
             return
         pose = RAS_FROM_LPS @ patient_from_tip if self._settings.axes == "RAS" else patient_from_tip
         elements, lasts_s = elements_of(pose), self._lasts_s[TIP]
-        transform = self._sent(Transform.KIND, TIP, Transform(elements=elements).to_bytes(), taken_at_s, lasts_s)
-        tools = (TrackedTool(name=self._prefix + TIP, elements=elements),)
-        frame = self._sent(TrackingFrame.KIND, SENDER, TrackingFrame(tools=tools).to_bytes(), taken_at_s, lasts_s)
+        transform: Sent | None = None
+        frame: Sent | None = None
         for client in self._clients:
             if client.resolution_s is None:
+                if transform is None:
+                    content = Transform(elements=elements).to_bytes()
+                    transform = self._sent(Transform.KIND, TIP, content, taken_at_s, lasts_s)
                 client.send(transform)
             elif taken_at_s - client.framed_at_s >= client.resolution_s - ROUNDING_S:
+                if frame is None:
+                    tools = (TrackedTool(name=self._prefix + TIP, elements=elements),)
+                    content = TrackingFrame(tools=tools).to_bytes()
+                    frame = self._sent(TrackingFrame.KIND, SENDER, content, taken_at_s, lasts_s)
                 client.framed_at_s = taken_at_s
                 client.send(frame)
 
@@ -231,7 +237,7 @@ class IgtlServer:
             kind=kind,
             device_name=self._prefix + name,
             content=content,
-            timestamp=int(wall_time(taken_at_s, clock=self._clock).timestamp() * 2**32),
+            timestamp=int(epoch_s(taken_at_s, clock=self._clock) * 2**32),
             version=self._settings.header_version,
             number=self._number if is_extended else 0,
             metadata=(Metadata(key="TransformStatus", value=b"OK"),) if is_extended and is_pose else (),

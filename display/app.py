@@ -21,6 +21,7 @@ from display.access.gate import Gate
 from display.access.sign_in import SignInRoutes, admit
 from display.asyncapi import describe_feed
 from display.bodies import do
+from display.calibration_routes import CalibrationRoutes, Calibrator
 from display.connection import Connection
 from display.event_messages import TrendList
 from display.events import serve_events
@@ -192,14 +193,16 @@ def create_app(
     collector: Collector | None = None,
     admission: Admission | None = None,
     reception: Reception | None = None,
+    calibrator: Calibrator | None = None,
     hosts: Sequence[str] = LOOPBACK_NAMES,
     page_folder: Path = PAGE_FOLDER,
 ) -> FastAPI:
     """Build the server for one room's displays.
 
     ``collector`` reads the figures for Prometheus, None for none; ``admission`` says who may look and act, None
-    lets whoever is at this machine; ``reception`` takes patients from the worklist, None asks none; ``hosts`` are
-    the names that it answers for.
+    lets whoever is at this machine; ``reception`` takes patients from the worklist, None asks none;
+    ``calibrator`` calibrates and registers before the room's tracker, None where there is none; ``hosts`` are the
+    names that it answers for.
     """
     app = FastAPI(
         title="radionav",
@@ -229,6 +232,14 @@ def create_app(
         desk = WorklistRoutes(reception=reception)
         app.add_api_route("/v1/worklist", desk.worklist)
         app.add_api_route("/v1/procedure/patient", desk.choose, methods=["POST"])
+    if calibrator is not None:
+        bench = CalibrationRoutes(calibrator=calibrator, is_simulated=lambda: exhibits.hello().simulated)
+        app.add_api_route("/v1/calibrations", bench.standing)
+        app.add_api_route("/v1/calibrations/tool", bench.tool, methods=["POST"])
+        app.add_api_route("/v1/calibrations/timing", bench.timing, methods=["POST"])
+        app.add_api_route("/v1/calibrations/register", bench.register, methods=["POST"])
+        app.add_api_route("/v1/calibrations/verify", bench.verify, methods=["POST"])
+        app.add_api_route("/v1/calibrations/{step}/acts", bench.act, methods=["POST"])
     if admission is not None:
         doors = SignInRoutes(admission=admission)
         app.add_api_route("/v1/sign-in", doors.sign_in, methods=["POST"])

@@ -12,6 +12,13 @@ from typing import Any, get_args
 import msgspec
 
 from display.access_messages import Signed, SignIn, SignInRequest
+from display.calibration_messages import (
+    CalibrationAct,
+    CalibrationState,
+    InstallRequest,
+    RegisterRequest,
+    VerifyRequest,
+)
 from display.event_messages import Event, Follow, TrendList
 from display.messages import (
     SUBPROTOCOL,
@@ -59,6 +66,11 @@ CARRIED = (
     SignInRequest,
     Signed,
     TrendList,
+    InstallRequest,
+    RegisterRequest,
+    VerifyRequest,
+    CalibrationAct,
+    CalibrationState,
 )
 """What goes over HTTP."""
 
@@ -237,6 +249,14 @@ _PREFACE = """
     sentence: 409 where it makes no sense now or somebody else has acted meanwhile, 401 and 403 where the
     token does not allow it, 429 where too many came. The server answers pages that it served itself, and
     programs that know its name.
+
+    A person before a display calibrates and registers with the devices that the room has open: `POST
+    /v1/calibrations/tool` and `/v1/calibrations/timing` (the engineer's, an InstallRequest),
+    `/v1/calibrations/register` (a RegisterRequest) and `/v1/calibrations/verify` (a VerifyRequest). One at a
+    time; no count is taken for the patient's meanwhile. `GET /v1/calibrations?after=<seq>` answers a
+    CalibrationState as soon as it is newer, or after ten seconds; a `waiting` one asks for the `instruction` to
+    be followed, a `judging` one what to do after a motion that failed. `POST /v1/calibrations/<step>/acts` takes
+    the person's CalibrationAct.
 
     A hospital's broker gets each `state` too, and the guidance and each device's link on topics of their own:
     see [MQTT](mqtt.md).

@@ -36,28 +36,32 @@ class Instrument(Protocol):
 class _Wire:
     """Carries what an instrument sends, through a fault, in order, to a plug that may be pulled."""
 
-    def __init__(self, instrument: Instrument, *, clock: Clock, fault: Fault, tick_s: float) -> None:
+    def __init__(
+        self, instrument: Instrument, *, clock: Clock, fault: Fault, tick_s: float, answer_s: float = 0.0
+    ) -> None:
         self._instrument = instrument
         self._clock = clock
         self._fault = fault
         self._tick_s = tick_s
+        self._answer_s = answer_s
         self._sent: deque[tuple[float, bytes]] = deque()
         self._is_sent = asyncio.Event()
         self.put: Callable[[bytes], None] = _nowhere
 
     def take(self, sent: bytes) -> None:
-        """Hand the instrument what the host wrote."""
-        self._send(self._instrument.receive(sent, self._clock()))
+        """Hand the instrument what the host wrote; its answer tells what is so when it leaves."""
+        leaves_at_s = asyncio.get_running_loop().time() + self._answer_s
+        self._send(self._instrument.receive(sent, self._clock() + self._answer_s), leaves_at_s)
 
-    def _send(self, sent: bytes) -> None:
+    def _send(self, sent: bytes, leaves_at_s: float) -> None:
         if sent:
-            self._sent.append((asyncio.get_running_loop().time(), sent))
+            self._sent.append((leaves_at_s, sent))
             self._is_sent.set()
 
     async def tick(self) -> None:
         """Let the instrument speak unasked, for ever."""
         while True:
-            self._send(self._instrument.tick(self._clock()))
+            self._send(self._instrument.tick(self._clock()), asyncio.get_running_loop().time())
             await asyncio.sleep(self._tick_s)
 
     async def carry(self) -> None:
@@ -220,9 +224,14 @@ async def open_pty_port(
     clock: Clock = monotonic,
     fault: Fault = intact,
     tick_s: float = TICK_S,
+    answer_s: float = 0.0,
 ) -> AsyncIterator[PtyPort]:
-    """Host an instrument on a pty that ``link`` points to."""
-    wire = _Wire(instrument, clock=clock, fault=fault, tick_s=tick_s)
+    """Host an instrument on a pty that ``link`` points to.
+
+    ``answer_s``, seconds of the host, is how long it takes for an answer. What the answer tells is so when it
+    leaves, however long the host computes at it meanwhile; without it that time makes the answer late.
+    """
+    wire = _Wire(instrument, clock=clock, fault=fault, tick_s=tick_s, answer_s=answer_s)
     port = PtyPort(wire, link)
     port.plug()
     try:

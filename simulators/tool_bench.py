@@ -54,6 +54,9 @@ SOURCE_MM = DIVOT_MM + np.array((0.0, 4.0, 20.0))
 DELAY_S = 0.06
 """How late the simulated probe tells its events."""
 
+ANSWER_S = 0.01
+"""From the probe being asked to its answer leaving: longer than the host computes at it."""
+
 MOTIONS = frozenset({"pivot", "spin", "touch", "sweep", "draw"})
 
 TOUCH_SIGMA_MM = 1.0
@@ -218,6 +221,6 @@ async def open_tool_bench(
             rotation_sigma_deg=ROTATION_SIGMA_DEG,
             clock=clock,
         ) as tracker,
-        open_pty_port(instrument, folder / "probe", clock=clock) as port,
+        open_pty_port(instrument, folder / "probe", clock=clock, answer_s=ANSWER_S) as port,
     ):
         yield ToolBench(hand=hand, tracker=tracker, probe=port.url)

@@ -5,12 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from acquisition.quality.results import Figure, StepResult, failure
-from acquisition.tracking.following import Follower, Pose, Progress
+from acquisition.tracking.following import Follower, Pose, Progress, Screen
 from acquisition.tracking.judging import Found
-from acquisition.tracking.operator import Motion, Move, Operator, ProgressBar
+from acquisition.tracking.operator import Motion, Move, Operator
 from acquisition.tracking.settings import RegistrationSettings
 from navigation.calibration.on_skin import doubt_landmarks
 from navigation.calibration.surface import Evidence, register_surface, thinned
@@ -22,7 +21,7 @@ NAME = "skin"
 
 
 async def draw(
-    follower: Follower, operator: Operator, tool: str, settings: RegistrationSettings, console: Console
+    follower: Follower, operator: Operator, tool: str, settings: RegistrationSettings, screen: Screen
 ) -> NDArray[np.float64]:
     """Have the tip drawn over the skin; returns where it was, frame ``REFERENCE``, shape (N, 3).
 
@@ -45,7 +44,7 @@ async def draw(
         Frame.TIP,
         progress=progress,
         longest_s=settings.draw_s + settings.longest_s,
-        screen=ProgressBar(console),
+        screen=screen,
     )
     return thinned([pose.transform.translation_mm for pose in poses] or np.empty((0, 3)))
 

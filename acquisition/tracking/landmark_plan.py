@@ -71,9 +71,23 @@ def read_plan(path: Path) -> LandmarkPlan:
 
     """
     try:
-        markups = msgspec.json.decode(path.read_bytes(), type=_File).markups
+        raw = path.read_bytes()
     except OSError as exc:
         raise PlanUnusable(f"{path}: no landmarks: {exc.strerror}") from exc
+    return parse_plan(raw, str(path))
+
+
+def parse_plan(raw: bytes, path: str) -> LandmarkPlan:
+    """Read the points of a markups file's content; ``path`` names it in what is said.
+
+    Raises
+    ------
+    PlanUnusable
+        As ``read_plan``.
+
+    """
+    try:
+        markups = msgspec.json.decode(raw, type=_File).markups
     except msgspec.DecodeError as exc:
         raise PlanUnusable(f"{path}: no markups of 3D Slicer: {exc}; save the points as .mrk.json") from exc
     names, places = list[str](), list[NDArray[np.float64]]()

@@ -18,7 +18,7 @@ from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.screen import table_of
 from acquisition.quality.technologist import Choice, MorningAborted
 from acquisition.tracking.drawing import draw, judge_skin
-from acquisition.tracking.following import Camera, Follower, Pose, Progress, open_follower
+from acquisition.tracking.following import Camera, Follower, Pose, Progress, Screen, open_follower
 from acquisition.tracking.judging import Found, judge_registration
 from acquisition.tracking.landmark_plan import LandmarkPlan
 from acquisition.tracking.operator import Motion, Move, Operator, ProgressBar
@@ -121,6 +121,7 @@ async def run_register(
     plan: LandmarkPlan,
     settings: RegistrationSettings,
     console: Console,
+    screen: Screen | None = None,
     points: int | None = None,
     skin: Tissue | None = None,
     wall_time: WallTime = wall_time,
@@ -130,6 +131,7 @@ async def run_register(
     With the ``skin`` of her CT the tip is then drawn over it, and both register her.
 
     ``points`` is how many are touched where they are touched in any order; None: each landmark once, in order.
+    ``screen`` shows how far each motion is; None: the console does.
 
     Raises
     ------
@@ -148,15 +150,20 @@ async def run_register(
         else tuple(f"landmark {n + 1} of {points}, in any order" for n in range(points))
     )
     results, found, aborted = list[StepResult](), None, ""
+    screen = screen or ProgressBar(console)
     try:
         async with open_follower(hand.camera, tool_from_tip=hand.tool_from_tip) as follower:
-            touched, results = await _touch_all(follower, asked, hand, settings, console)
+            touched, results = await _touch_all(
+                follower, asked, hand, settings=settings, console=console, screen=screen
+            )
             if touched:
-                found, result = judge_registration(plan, np.array(touched), settings, tip_mm=touched[-1])
+                found, result = await asyncio.to_thread(
+                    judge_registration, plan, np.array(touched), settings, tip_mm=touched[-1]
+                )
                 say_verdict(result, console)
                 results.append(result)
             if found is not None and skin is not None:
-                drawn_mm = await draw(follower, hand.operator, hand.camera.tool, settings, console)
+                drawn_mm = await draw(follower, hand.operator, hand.camera.tool, settings, screen)
                 found, result = await asyncio.to_thread(judge_skin, found, drawn_mm, skin, settings)
                 say_verdict(result, console)
                 results.append(result)
@@ -176,6 +183,7 @@ async def run_verify(
     name: str,
     settings: RegistrationSettings,
     console: Console,
+    screen: Screen | None = None,
     wall_time: WallTime = wall_time,
 ) -> RegisterOutcome:
     """Have one landmark touched again, and put in the record how far the registration misses it.
@@ -200,7 +208,14 @@ async def run_verify(
     results, written, aborted = list[StepResult](), None, ""
     try:
         async with open_follower(hand.camera, tool_from_tip=hand.tool_from_tip) as follower:
-            touched, results = await _touch_all(follower, (name,), hand, settings, console)
+            touched, results = await _touch_all(
+                follower,
+                (name,),
+                hand,
+                settings=settings,
+                console=console,
+                screen=screen or ProgressBar(console),
+            )
     except MorningAborted as exc:
         aborted, touched = str(exc), []
     if touched:
@@ -219,7 +234,13 @@ async def run_verify(
 
 
 async def _touch_all(
-    follower: Follower, asked: Sequence[str], hand: Hand, settings: RegistrationSettings, console: Console
+    follower: Follower,
+    asked: Sequence[str],
+    hand: Hand,
+    *,
+    settings: RegistrationSettings,
+    console: Console,
+    screen: Screen,
 ) -> tuple[list[Array], list[StepResult]]:
     """Give where each was touched, frame ``REFERENCE``; a touch that failed and was not repeated is left out."""
     touched, failed = list[Array](), list[StepResult]()
@@ -232,7 +253,7 @@ async def _touch_all(
                 Frame.TIP,
                 progress=lambda poses: touch_progress(poses, settings),
                 longest_s=settings.longest_s,
-                screen=ProgressBar(console),
+                screen=screen,
             )
             held = _held(poses, settings)
             if touch_progress(poses, settings).share >= 1:

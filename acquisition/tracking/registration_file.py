@@ -12,6 +12,7 @@ import numpy as np
 
 from acquisition.calibration import CalibrationError
 from acquisition.durable import write_whole
+from acquisition.tracking.landmark_plan import LandmarkPlan
 from navigation.errors import NavigationError
 from navigation.frames import Frame
 from navigation.registration_error import RegistrationError
@@ -172,6 +173,15 @@ def newest_registration(path: Path, *, is_simulated: bool) -> Registration | Non
     if found and found[-1].is_simulated and not is_simulated:
         raise CalibrationError(f"{path}: made with a simulated tracker; run acquire register with the real one")
     return found[-1] if found else None
+
+
+def landmarks_of(registration: Registration) -> LandmarkPlan:
+    """Give the landmarks that it was made by, as a plan to touch them again."""
+    return LandmarkPlan(
+        names=tuple(str(each["name"]) for each in registration.landmarks),
+        patient_mm=np.array([each["patient_mm"] for each in registration.landmarks], dtype=np.float64),
+        targets_mm={},
+    )
 
 
 def add_registration(path: Path, registration: Registration) -> None:

@@ -19,7 +19,7 @@ from acquisition.quality.counts import WallTime
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.screen import table_of
 from acquisition.quality.technologist import Choice, MorningAborted
-from acquisition.tracking.following import SILENCE_S, Camera, Pose, Progress, open_follower
+from acquisition.tracking.following import SILENCE_S, Camera, Pose, Progress, Screen, open_follower
 from acquisition.tracking.operator import Motion, Move, Operator, ProgressBar
 from acquisition.tracking.settings import TimingSettings
 from acquisition.tracking.tool import say_verdict
@@ -108,10 +108,13 @@ async def run_timing(
     operator: Operator,
     settings: TimingSettings,
     console: Console,
+    screen: Screen | None = None,
     wall_time: WallTime = wall_time,
     is_simulated: bool = False,
 ) -> TimingOutcome:
     """Have the probe moved to and fro over a point source, find the delay, and write the file if it is known.
+
+    ``screen`` shows how far the motion is; None: the console does.
 
     Raises
     ------
@@ -142,7 +145,7 @@ async def run_timing(
                     Frame.TIP,
                     progress=lambda poses: sweep_progress(poses, settings),
                     longest_s=settings.sweep_s + SILENCE_S,
-                    screen=ProgressBar(console),
+                    screen=screen or ProgressBar(console),
                 )
                 counts.check()
                 found, result = await asyncio.to_thread(
@@ -216,12 +219,18 @@ def judge_timing(
         Figure(name="counts behind poses", value=1000 * found.delay_s, unit="ms", sigma=1000 * found.sigma_s),
         Figure(name="95 % from", value=1000 * low_s, unit="ms"),
         Figure(name="95 % to", value=1000 * high_s, unit="ms"),
+        Figure(name="uneven by", value=1000 * found.unevenness_s, unit="ms"),
         Figure(name="correlation", value=found.correlation, unit=""),
         Figure(name="passes", value=found.passes, unit=""),
     )
     told = f"counts are {1000 * found.delay_s:.0f} ms behind poses, known to {1000 * found.sigma_s:.1f} ms"
     if 1000 * found.sigma_s > settings.greatest_sigma_ms:
-        return None, failure(NAME, limit, f"{told} only: a stronger source, nearer, or longer", *figures)
+        remedy = "a stronger source, nearer, or longer"
+        if 2000 * found.unevenness_s > settings.greatest_sigma_ms:
+            remedy = (
+                f"they arrive unevenly, by {1000 * found.unevenness_s:.0f} ms: free the computer of other work"
+            )
+        return None, failure(NAME, limit, f"{told} only: {remedy}", *figures)
     return found, StepResult(name=NAME, passed=True, figures=figures, limit=limit, reason=told)
 
 

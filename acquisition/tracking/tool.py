@@ -1,5 +1,6 @@
 """``acquire tool``: where the tip is (pivot), which way the probe looks (spin), and the file that keeps both."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -15,7 +16,7 @@ from acquisition.quality.counts import WallTime
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.screen import table_of
 from acquisition.quality.technologist import Choice, MorningAborted
-from acquisition.tracking.following import Camera, Follower, Pose, Progress, open_follower
+from acquisition.tracking.following import Camera, Follower, Pose, Progress, Screen, open_follower
 from acquisition.tracking.operator import Motion, Move, Operator, ProgressBar
 from acquisition.tracking.settings import TipSettings
 from acquisition.tracking.tip_file import TipCalibration, write_tip
@@ -89,10 +90,13 @@ async def run_tool(
     operator: Operator,
     settings: TipSettings,
     console: Console,
+    screen: Screen | None = None,
     wall_time: WallTime = wall_time,
     is_simulated: bool = False,
 ) -> ToolOutcome:
     """Calibrate a tool's tip and axis, show how, and write the file if both passed.
+
+    ``screen`` shows how far each motion is; None: the console does.
 
     Raises
     ------
@@ -104,7 +108,7 @@ async def run_tool(
     """
     if is_simulated:
         console.print("[bold yellow]SIMULATED: tracker and tool[/bold yellow]")
-    round_ = _Round(camera, operator, settings, console)
+    round_ = _Round(camera, operator, settings, console, screen or ProgressBar(console))
     aborted, found = "", None
     async with open_follower(camera) as follower:
         try:
@@ -144,12 +148,15 @@ async def run_tool(
 class _Round:
     """The two motions, each repeated as long as the operator wants."""
 
-    def __init__(self, camera: Camera, operator: Operator, settings: TipSettings, console: Console) -> None:
+    def __init__(
+        self, camera: Camera, operator: Operator, settings: TipSettings, console: Console, screen: Screen
+    ) -> None:
         self.results: list[StepResult] = []
         self._camera = camera
         self._operator = operator
         self._settings = settings
         self._console = console
+        self._screen = screen
 
     async def run(self, follower: Follower) -> tuple[PivotCalibration, SpinCalibration] | None:
         settings = self._settings
@@ -193,9 +200,9 @@ class _Round:
                 Frame.TOOL,
                 progress=progress,
                 longest_s=self._settings.longest_s,
-                screen=ProgressBar(self._console),
+                screen=self._screen,
             )
-            found, judged = judge(poses)
+            found, judged = await asyncio.to_thread(judge, poses)
             result = replace(judged, attempts=attempts)
             if not poses:
                 unseen = follower.unseen() or self._camera.tool

@@ -41,6 +41,9 @@ ASCII = 3
 UTF_8 = 106
 """IANA MIBenum numbers of the character sets that metadata values come in."""
 
+VERSIONS = (b"\0\1", b"\0\2")
+"""How a header may begin."""
+
 LARGEST_BODY_BYTES = 1 << 20
 """A frame of 1000 tools is 70 kB; what is larger is an image, or no OpenIGTLink."""
 
@@ -178,9 +181,23 @@ class Message:
         header, body = Header.from_bytes(raw[: HEADER.size]), raw[HEADER.size :]
         if len(body) != header.body_bytes:
             raise FrameError(f"{len(body)} bytes of body where the header says {header.body_bytes}", raw)
+        return cls.from_parts(header, body)
+
+    @classmethod
+    def from_parts(cls, header: Header, body: bytes) -> Self:
+        """Open a body of the size that its header says.
+
+        Raises
+        ------
+        FrameError
+            Where the checksum is wrong, or the parts of a version 2 body do not fit into it.
+
+        """
         if crc64.ecma_182(body) != header.crc:
-            raise FrameError(f"the checksum of this {header.kind} is wrong", raw)
-        extended = _Extended(content=body) if header.version == 1 else _Extended.from_bytes(body)
+            raise FrameError(f"the checksum of this {header.kind} is wrong", body)
+        if header.version == 1:
+            return cls(kind=header.kind, device_name=header.device_name, content=body, timestamp=header.timestamp)
+        extended = _Extended.from_bytes(body)
         return cls(
             kind=header.kind,
             device_name=header.device_name,
@@ -197,8 +214,8 @@ class _Extended:
     """A body's parts."""
 
     content: bytes
-    number: int = 0
-    metadata: tuple[Metadata, ...] = ()
+    number: int
+    metadata: tuple[Metadata, ...]
 
     @classmethod
     def from_bytes(cls, body: bytes) -> Self:
@@ -259,6 +276,8 @@ class Decoder:
         self.rejected = 0
         self._largest_body_bytes = largest_body_bytes
         self._buffer = bytearray()
+        self._pending: Header | None = None
+        """Header whose body is not whole yet."""
         self._position = 0  # of the buffer's first byte in the stream
         self._chunks: deque[tuple[int, float]] = deque()  # where in the stream each chunk starts, and its time
 
@@ -278,11 +297,12 @@ class Decoder:
             length = HEADER.size + header.body_bytes
             if len(self._buffer) < length:
                 return
-            raw, taken_at_s = bytes(self._buffer[:length]), self._first_byte_s()
+            body, taken_at_s = bytes(self._buffer[HEADER.size : length]), self._first_byte_s()
             del self._buffer[:length]
             self._position += length
+            self._pending = None
             try:
-                message = Message.from_bytes(raw)
+                message = Message.from_parts(header, body)
             except FrameError:
                 self.rejected += 1
                 continue
@@ -290,17 +310,19 @@ class Decoder:
 
     def _header(self) -> Header | None:
         """Read the next header, None until it is whole; what speaks another protocol is told by two bytes."""
-        version = bytes(self._buffer[:2])
-        if len(version) == 2 and version not in {b"\0\1", b"\0\2"}:
-            raise FrameError(f"it starts with {bytes(self._buffer[:16])!r}", bytes(self._buffer[: HEADER.size]))
-        if len(self._buffer) < HEADER.size:
+        if self._pending is not None or not self._buffer:
+            return self._pending
+        raw = bytes(self._buffer[: HEADER.size])
+        if len(raw) >= 2 and raw[:2] not in VERSIONS:
+            raise FrameError(f"it starts with {raw[:16]!r}", raw)
+        if len(raw) < HEADER.size:
             return None
-        header = Header.from_bytes(bytes(self._buffer[: HEADER.size]))
+        header = Header.from_bytes(raw)
         if header.body_bytes > self._largest_body_bytes:
             raise FrameError(
-                f"a {header.kind} of {header.body_bytes} bytes; at most {self._largest_body_bytes} are taken",
-                bytes(self._buffer[: HEADER.size]),
+                f"a {header.kind} of {header.body_bytes} bytes; at most {self._largest_body_bytes} are taken", raw
             )
+        self._pending = header
         return header
 
     def _first_byte_s(self) -> float:

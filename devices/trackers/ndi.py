@@ -19,7 +19,7 @@ import structlog
 from pydantic import Field, field_validator, model_validator
 
 from devices.clock import Clock, monotonic
-from devices.errors import DeviceFault, DeviceTimeout, FrameError
+from devices.errors import DeviceFault, DeviceTimeout, DeviceUnavailable, FrameError
 from devices.frame_timing import FrameClock, FrameTiming
 from devices.links import PortUrl, open_link
 from devices.readings import PoseReading, PoseStatus
@@ -84,6 +84,24 @@ class NdiTracker:
             await asyncio.sleep(max(0.0, self._asked_at_s + self._settings.interval_s - self._clock()))
             await self._poll()
         return self._pending.popleft()
+
+    async def check(self) -> None:
+        """Ask for the system's status, which no BX2 answer tells: a fault that BX2 told of once stays in it.
+
+        Raises
+        ------
+        DeviceFault
+            Where the hardware has failed.
+        DeviceUnavailable
+            Where the answer is damaged.
+
+        """
+        said = await self._session.set_up("TX", ndi_reports.REPLY_OPTION)
+        try:
+            status = Report.from_tx(said.encode()).system_status
+        except FrameError as exc:
+            raise DeviceUnavailable(self._device, f"its status cannot be read: {exc}") from exc
+        self._check_system(status)
 
     async def _poll(self) -> None:
         self._asked_at_s = self._clock()
@@ -281,7 +299,10 @@ class Settings(TrackerSettings):
                 await session.set_up("TSTART")
                 if self.beep:
                     await session.set_up("BEEP", "1")
-                yield NdiTracker(device, self, session, names, identity=identity, clock=clock)
+                tracker = NdiTracker(device, self, session, names, identity=identity, clock=clock)
+                if self.reply == "BX2":
+                    await tracker.check()
+                yield tracker
             finally:
                 await session.finish(is_serial=self.is_serial, baud_rate=self.baud_rate)
 

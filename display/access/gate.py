@@ -21,6 +21,9 @@ BURST, A_SECOND = 300.0, 100.0
 
 MOST_ADDRESSES = 1000
 
+INSTALLING = ("/v1/calibrations/tool", "/v1/calibrations/timing")
+"""What is done with a probe before there is a patient."""
+
 THIS_MACHINE = Visitor(name="this machine", role=Role.ACT)
 """Who acts where nobody signs in: whoever stands at this machine's own screen."""
 
@@ -55,7 +58,9 @@ def needed_role(path: str, method: str) -> Role | None:
         return Role.ENGINEER
     if path == "/v1/worklist":  # it names patients who are not in this room
         return Role.ACT
-    return Role.VIEW if method in {"GET", "HEAD"} else Role.ACT
+    if method in {"GET", "HEAD"}:
+        return Role.VIEW
+    return Role.ENGINEER if path.startswith(INSTALLING) else Role.ACT
 
 
 def token_of(headers: Mapping[str, str], *, method: str) -> str:

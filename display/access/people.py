@@ -26,7 +26,7 @@ class Role(StrEnum):
     ACT = "act"
     """Look, and do what a person does in the procedure."""
     ENGINEER = "engineer"
-    """Look, and read the room's figures."""
+    """Look, read the room's figures, and calibrate tip and delay."""
 
 
 MAY = {

@@ -3,6 +3,9 @@
 The counts are held against the rate that the probe's response predicts along its track, for every delay: source,
 activity, background and delay are fitted together by Poisson likelihood (deviance residuals, Levenberg-Marquardt).
 Where track and counts go to and fro, place and delay cannot stand for each other.
+
+The delay is that of counts as they arrive. Where some arrive later than others by the lengths of their own
+intervals (a busy host, a converter's buffer), it is not one number, and is known no better than they agree.
 """
 
 from dataclasses import dataclass
@@ -29,6 +32,8 @@ PARTS = 4
 """Into which a counting interval is cut, since the probe moves on in it."""
 
 STARTS_S = (-0.36, -0.18, 0.0, 0.18, 0.36)
+LOOKS = 6
+"""Steps after which it is plain which start leads to the least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,7 +67,9 @@ class TimingCalibration:
     delay_s
         A count that is stamped t was counted where the probe was at ``t - delay_s``.
     sigma_s
-        Its standard error; where the counts scatter more than chance, by so much greater.
+        Its standard error; where the counts scatter more than chance, or arrive unevenly, by so much greater.
+    unevenness_s
+        By how much counts arrived later, on average, than those that were not held up.
     correlation
         Of the counts and those that the fit predicts.
     passes
@@ -72,6 +79,7 @@ class TimingCalibration:
 
     delay_s: float
     sigma_s: float
+    unevenness_s: float
     correlation: float
     passes: int
 
@@ -99,7 +107,8 @@ def calibrate_timing(sweep: Sweep, response: Response) -> TimingCalibration:
     passes = int(np.count_nonzero(np.diff(np.sign(along))))
     if passes < FEWEST_PASSES or np.count_nonzero(kept) < 8 * FEWEST_PASSES:
         raise NavigationError(f"{passes} passes over the source are too few: at least {FEWEST_PASSES}")
-    fit = min((_fit(sweep, kept, response, start_s) for start_s in STARTS_S), key=lambda found: float(found.cost))
+    began = [_fit(sweep, kept, response, start_s, LOOKS) for start_s in STARTS_S]
+    fit = _fit(sweep, kept, response, float(min(began, key=lambda found: float(found.cost)).x[5]), 60)
     expected = _expected(fit.x, sweep, kept, response)
     correlation = float(np.corrcoef(expected, sweep.counts[kept])[0, 1])
     if not correlation >= LEAST_CORRELATION:
@@ -111,9 +120,24 @@ def calibrate_timing(sweep: Sweep, response: Response) -> TimingCalibration:
         raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")
     inflation = max(1.0, 2 * float(fit.cost) / (int(np.count_nonzero(kept)) - 6))
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * inflation
+    unevenness_s = _unevenness_s(sweep)
     return TimingCalibration(
-        delay_s=float(fit.x[5]), sigma_s=float(np.sqrt(covariance[5, 5])), correlation=correlation, passes=passes
+        delay_s=float(fit.x[5]),
+        sigma_s=float(np.hypot(np.sqrt(covariance[5, 5]), unevenness_s)),
+        unevenness_s=unevenness_s,
+        correlation=correlation,
+        passes=passes,
     )
+
+
+def _unevenness_s(sweep: Sweep) -> float:
+    """Mean time by which an interval was told later, by the probe's own clock, than one that came after it.
+
+    A gap between intervals shifts all that come after it, and so is none.
+    """
+    behind_s = sweep.start_s + sweep.real_time_s - np.cumsum(sweep.real_time_s)
+    least_s = np.minimum.accumulate(behind_s[::-1])[::-1]
+    return float(np.mean(behind_s - least_s))
 
 
 def _between_poses(sweep: Sweep) -> NDArray[np.bool_]:
@@ -122,7 +146,7 @@ def _between_poses(sweep: Sweep) -> NDArray[np.bool_]:
     return np.asarray((sweep.start_s >= first) & (sweep.start_s + sweep.real_time_s <= last))
 
 
-def _fit(sweep: Sweep, kept: NDArray[np.bool_], response: Response, start_s: float) -> OptimizeResult:
+def _fit(sweep: Sweep, kept: NDArray[np.bool_], response: Response, start_s: float, most: int) -> OptimizeResult:
     rates = sweep.counts[kept] / sweep.live_time_s[kept]
     middles = (sweep.start_s + sweep.real_time_s / 2)[kept] - start_s
     hot = middles[rates >= np.quantile(rates, 0.9)]
@@ -145,7 +169,7 @@ def _fit(sweep: Sweep, kept: NDArray[np.bool_], response: Response, start_s: flo
     low, high = start - bound, start + bound
     low[5], high[5] = -LONGEST_DELAY_S, LONGEST_DELAY_S
     return least_squares(
-        residuals, start, x_scale=scale, bounds=(low, high), diff_step=np.full(6, 1e-4), max_nfev=60
+        residuals, start, x_scale=scale, bounds=(low, high), diff_step=np.full(6, 1e-4), max_nfev=most
     )
 
 

@@ -29,6 +29,9 @@ from navigation.transforms import RigidTransform
 from simulators.trackers.measuring import Poses, measure
 
 KEEP_ALIVE_S = 0.25
+AHEAD_S = 0.004
+"""A frame is computed so long before it is due."""
+
 UNSENT_LIMIT_BYTES = 1 << 16
 """A client that is so far behind is passed over, and gets the newest pose when it has caught up."""
 
@@ -101,21 +104,25 @@ class SimulatedTracker:
             client.transport.write(raw)
 
     async def stream(self) -> None:
-        """Send for ever, one frame each interval."""
+        """Send for ever, one frame each interval, which tells what is so when it leaves."""
         due_s = self._clock()
         while True:
-            now_s = self._clock()
+            # computed before it is due, so that the time for that makes no pose late
+            await asyncio.sleep(due_s - AHEAD_S - self._clock())
+            at_s = max(due_s, self._clock())
+            frame = self._frame(at_s) if self._clients else b""
+            await asyncio.sleep(at_s - self._clock())
             if not self.is_silent and self._clients:
-                self._send_frame(now_s)
+                self._send(frame, at_s)
             # after a stall go on from now: old poses are of no use
-            due_s = max(due_s + self._interval_s, now_s)
-            await asyncio.sleep(due_s - self._clock())
+            due_s = max(due_s + self._interval_s, self._clock())
 
     def accept(self) -> "_Client":
         """Make the protocol of a new link."""
         return _Client(self._clients, is_started=not self._is_waiting_for_start, now_s=self._clock())
 
-    def _send_frame(self, now_s: float) -> None:
+    def _frame(self, now_s: float) -> bytes:
+        """Encode what is seen at a time."""
         seen = {
             tool: self._measured(pose)
             for tool, pose in self._poses(now_s).items()
@@ -129,7 +136,9 @@ class SimulatedTracker:
                 self._message(self._kind, tool, Transform(elements=elements_of(pose)).to_bytes(), now_s)
                 for tool, pose in seen.items()
             ]
-        frame = b"".join(messages)
+        return b"".join(messages)
+
+    def _send(self, frame: bytes, now_s: float) -> None:
         keep_alive = Message(kind=Status.KIND, device_name="Tracker", content=Status(code=1).to_bytes()).to_bytes()
         for client in self._clients:
             if client.is_started and frame and client.is_due(now_s, self._interval_s):

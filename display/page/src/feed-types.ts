@@ -932,6 +932,70 @@ export interface TrendPoint {
   readonly rate_cps: number | null;
 }
 
+/** Body of ``POST /v1/calibrations/tool`` and ``…/timing``, empty: all stands in the site file. */
+export interface InstallRequest {
+}
+
+/** Body of ``POST /v1/calibrations/register``: the patient of the study in use, by landmarks. */
+export interface RegisterRequest {
+  /** Content of the .mrk.json that 3D Slicer wrote of this study. */
+  readonly landmarks: Readonly<Record<string, unknown>>;
+  /** So many are touched in any order; null: each by its name. */
+  readonly points?: number | null;
+  /** The tip is drawn over the skin of her CT too. */
+  readonly with_skin?: boolean;
+}
+
+/** Body of ``POST /v1/calibrations/verify``: a landmark of the registration in use is touched again. */
+export interface VerifyRequest {
+  readonly landmark: string;
+}
+
+/** Body of ``POST /v1/calibrations/<step>/acts``: what a person says in the one that is under way. */
+export interface CalibrationAct {
+  /** Begin the motion, or go on without it where it failed; make it again; end it all. */
+  readonly act: "continue" | "end" | "repeat";
+}
+
+/** Answer to ``GET /v1/calibrations``: how the newest stands. */
+export interface CalibrationState {
+  /** Grows with each change. */
+  readonly seq: number;
+  readonly simulated: boolean;
+  /** Null before the first. */
+  readonly step: "register" | "timing" | "tool" | "verify" | null;
+  readonly phase: "ended" | "idle" | "judging" | "measuring" | "waiting" | "working";
+  /** What the person is to do; empty for nothing. */
+  readonly instruction: string;
+  /** Of the motion that is made. */
+  readonly share: number;
+  /** How far it is, in words. */
+  readonly words: string;
+  readonly results: readonly Verdict[];
+  /** Null until it has ended. */
+  readonly passed: boolean | null;
+  /** What came of it. */
+  readonly reason: string;
+}
+
+/** What was said of a motion. */
+export interface Verdict {
+  readonly name: string;
+  readonly passed: boolean;
+  readonly figures: readonly VerdictFigure[];
+  readonly limit: string;
+  readonly reason: string;
+  readonly attempts: number;
+}
+
+/** A number that was measured. */
+export interface VerdictFigure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly sigma: number | null;
+}
+
 /** An entry of the procedure's record. They come in the order of their numbers, and none is left out. */
 export interface Event {
   readonly type: "event";

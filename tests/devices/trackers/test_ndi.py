@@ -107,8 +107,8 @@ async def test_tools_are_loaded_and_tracked(tmp_path: Path, reply: str, is_seria
         assert there.instrument.baud_code == ("5" if is_serial else "0")
     names = [command.name for command in there.instrument.asked]
     order = [name for index, name in enumerate(names) if names.index(name) == index and name != "COMM"]
-    started = ["INIT", "VER", "PHSR", "PHRQ", "PVWR", "PINIT", "PENA", "TSTART", "BEEP", reply]
-    assert order == [*started, "TSTOP"]
+    started = ["INIT", "VER", "PHSR", "PHRQ", "PVWR", "PINIT", "PENA", "TSTART", "BEEP"]
+    assert order == [*started, *(["TX"] if reply == "BX2" else []), reply, "TSTOP"]
     assert there.instrument.baud_code == "0", "the next host finds it at 9600"
 
 
@@ -260,6 +260,19 @@ async def test_a_fault_told_by_bx2_ends_it_in_words_and_an_alert_does_not(tmp_pa
         with pytest.raises(DeviceFault, match=r"has failed \(fault 6\): do not navigate with it") as failed:
             await drain(tracker)
         assert failed.value.code == 6
+
+
+async def test_a_fault_that_bx2_told_once_keeps_the_link_from_opening_anew(tmp_path: Path) -> None:
+    """Its answers tell a fault one time: whoever opens the link after that is not given poses all the same."""
+    async with room(tmp_path) as there:
+        there.instrument.system_status = 0x0010
+        there.instrument.alerts = []
+        with pytest.raises(DeviceFault, match="hardware has failed: call NDI's service"):
+            async with there.settings(reply="BX2").connect("camera", clock=monotonic):
+                pytest.fail("it was opened")
+        there.instrument.system_status = 0
+        async with there.settings(reply="BX2").connect("camera", clock=monotonic) as tracker:
+            await take(tracker, "Probe")
 
 
 async def test_a_tracker_that_was_switched_off_and_on_is_named(tmp_path: Path) -> None:

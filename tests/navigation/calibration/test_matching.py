@@ -44,6 +44,21 @@ def test_an_even_triangle_is_ambiguous() -> None:
     assert len(found.rivals) == 5
 
 
+def test_a_pairing_that_fits_nearly_as_well_is_a_rival() -> None:
+    """Legs nearly as long: the other way round leaves 1.3 times as much, and is told."""
+    marked, touched = triangle(100.0, 106.0), TURN.apply(triangle(102.6, 103.4))
+    found = match_landmarks(marked, touched, tolerance_mm=3.1)
+    assert found.fre_mm == pytest.approx(1.97, abs=0.01)
+    assert found.fre_mm > 3.1 / 3, "so that it is not the tolerance that makes it a rival"
+    assert [rival.tolist() for rival in found.rivals] == [[[0, 1], [1, 0], [2, 2]]]
+
+
+def triangle(left_mm: float, right_mm: float) -> np.ndarray:
+    """Two legs on a base of 60 mm."""
+    along_mm = (left_mm**2 - right_mm**2 + 60**2) / 120
+    return np.array([(0.0, 0, 0), (60, 0, 0), (along_mm, np.sqrt(left_mm**2 - along_mm**2), 0)])
+
+
 def test_mirrored_points_are_not_matched_as_they_are() -> None:
     """No proper motion lays all of a mirrored set on its landmarks."""
     points = measured([0, 1, 2, 3, 4]) * (1, 1, -1)

@@ -1,0 +1,228 @@
+"""Calibrations begun over HTTP, with the devices that the room has open, a simulated hand and simulated wires."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+
+from acquisition.recording import record
+from acquisition.tracking.desk import Desk
+from acquisition.tracking.registration_file import read_registrations
+from acquisition.tracking.settings import RegistrationSettings, TimingSettings, TipSettings
+from acquisition.tracking.tip_file import load_tip
+from composition.calibrating import Calibrating
+from composition.simulated import simulated_site
+from config.settings import Site
+from devices.clock import monotonic
+from display.app import create_app
+from simulators.theatre import TOOL_FROM_TIP
+from simulators.tool_bench import HandFault, ToolBench, open_tool_bench, write_markups
+from tests.acquisition.received import received
+from tests.acquisition.test_intake import Door
+from tests.display.test_stage import House
+
+pytestmark = pytest.mark.timeout(400)
+
+CALIBRATION = Path(__file__).parents[2] / "config" / "instruments" / "simulated-gamma.json"
+MOTIONS = {"Press": "pivot", "Hold": "spin", "Move": "sweep", "Touch": "touch"}
+"""What the hand does, by how the instruction begins."""
+
+
+def site(folder: Path, bench: ToolBench, *, is_tip_typed: bool, longest_s: float) -> Site:
+    shipped = simulated_site()
+    assert shipped.navigation is not None
+    at = {"host": bench.tracker.host, "port": bench.tracker.port}
+    up = tuple(TOOL_FROM_TIP.rotation[:, 1].tolist())
+    navigation = shipped.navigation.model_copy(
+        update={
+            "tip": None if is_tip_typed else TipSettings(file=folder / "tip.json", up=up, longest_s=longest_s),
+            "registration": RegistrationSettings(file=folder / "registration.json", longest_s=longest_s),
+            # a busy host shifts simulator and driver against each other
+            "timing": TimingSettings(file=folder / "timing.json", sweep_s=12.0, greatest_sigma_ms=100.0),
+        }
+    )
+    gamma = shipped.probes["gamma"].model_copy(update={"port": bench.probe, "response": CALIBRATION})
+    camera = shipped.trackers["camera"].model_copy(update=at)
+    return shipped.model_copy(
+        update={"probes": {"gamma": gamma}, "trackers": {"camera": camera}, "navigation": navigation}
+    )
+
+
+class Theatre:
+    """A room with a person before its display, whose hand does as the display says."""
+
+    def __init__(self, bench: ToolBench, door: Door, house: House, calibrating: Calibrating) -> None:
+        self.bench = bench
+        self.door = door
+        self.house = house
+        self.noted: list[tuple[str, Any]] = []
+        self.phases: list[str] = []
+        self.words: list[str] = []
+        app = create_app(house.exhibits, calibrator=calibrating)
+        self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1")
+
+    async def begin(self, step: str, **body: object) -> tuple[int, str]:
+        """Ask for a calibration."""
+        answer = await self.client.post(f"/v1/calibrations/{step}", json=body)
+        return answer.status_code, answer.text
+
+    async def act(self, step: str, act: str) -> tuple[int, str]:
+        """Say something in it."""
+        answer = await self.client.post(f"/v1/calibrations/{step}/acts", json={"act": act})
+        return answer.status_code, answer.text
+
+    async def newer(self, seq: int) -> dict[str, Any]:
+        """Wait for how it stands next."""
+        found: dict[str, Any] = (await self.client.get("/v1/calibrations", params={"after": seq})).json()
+        self.phases.append(found["phase"])
+        self.words.append(found["words"])
+        return found
+
+    async def follow(self, step: str, *, until: str = "ended") -> dict[str, Any]:
+        """Do as is asked until it stands so."""
+        seq, obeyed = -1, ""
+        while (standing := await self.newer(seq))["phase"] != until:
+            seq, instruction = standing["seq"], standing["instruction"]
+            if standing["phase"] == "waiting":
+                obeyed = instruction
+                motion = MOTIONS[obeyed.split()[0]]
+                place = obeyed.removeprefix("Touch ").split(" with the tip")[0] if motion == "touch" else ""
+                self.bench.hand.move(motion, place)
+                assert await self.act(step, "continue") == (204, "")
+        return standing
+
+
+@asynccontextmanager
+async def theatre(
+    folder: Path,
+    *,
+    fault: HandFault | None = None,
+    is_tip_typed: bool = False,
+    longest_s: float = 30.0,
+    patience_s: float = 120.0,
+) -> AsyncIterator[Theatre]:
+    rng, house = np.random.default_rng(5), House()
+    async with open_tool_bench(folder, rng=rng, clock=monotonic, fault=fault) as bench:
+        with record(folder / "recordings", simulated=True) as recorder:
+            door, here = Door(recorder), site(folder, bench, is_tip_typed=is_tip_typed, longest_s=longest_s)
+            assert here.navigation is not None
+            noted = list[tuple[str, Any]]()
+            calibrating = Calibrating(
+                desk=Desk(patience_s=patience_s),
+                site=here,
+                navigation=here.navigation,
+                intake=door.intake,
+                archive=house.console.archive,
+                note=lambda kind, told: noted.append((kind, told)),
+                is_simulated=True,
+            )
+            jobs = [
+                asyncio.create_task(job, name=name)
+                for name, job in door.intake.jobs(probes=here.probes, trackers=here.trackers, node=None)
+            ]
+            jobs.append(asyncio.create_task(calibrating.desk.run(), name="calibrations"))
+            found = Theatre(bench, door, house, calibrating)
+            found.noted = noted
+            try:
+                yield found
+            finally:
+                await found.client.aclose()
+                for job in jobs:
+                    job.cancel()
+                outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+            assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes), outcomes
+
+
+async def test_tip_registration_and_check_are_made_before_the_display(tmp_path: Path) -> None:
+    """A person is told what to do, sees how far it is, and the files are those that acquire writes."""
+    async with theatre(tmp_path) as room:
+        assert await room.begin("tool") == (204, "")
+        assert await room.begin("tool") == (409, "tool is under way: end it first")
+        ended = await room.follow("tool")
+        assert (ended["passed"], ended["simulated"]) == (True, True)
+        assert "started again" in ended["reason"]
+        assert [result["name"] for result in ended["results"]] == ["pivot", "spin"]
+        assert {"waiting", "measuring", "ended"} <= set(room.phases)
+        assert any("poses, tilted by" in words for words in room.words)
+        tip = load_tip(tmp_path / "tip.json", tool="Probe", serial="", is_simulated=True)
+        assert np.linalg.norm(tip.transform.translation_mm - TOOL_FROM_TIP.translation_mm) < 0.5
+
+        assert await room.begin("verify", landmark="xiphoid") == (
+            409,
+            "nothing is registered yet: register her first",
+        )
+        write_markups(tmp_path / "landmarks.mrk.json")
+        marked = json.loads((tmp_path / "landmarks.mrk.json").read_text())
+        code, why = await room.begin("register", landmarks=marked)
+        assert (code, "no study is in use" in why) == (409, True)
+        await room.house.console.archive.take(received())
+        code, why = await room.begin("register", landmarks={"markups": []})
+        assert (code, "0 landmarks" in why) == (409, True)
+        assert await room.begin("register", landmarks=marked) == (204, "")
+        ended = await room.follow("register")
+        assert ended["passed"] is True, ended
+        (registration,) = read_registrations(tmp_path / "registration.json")
+        assert (registration.patient_id, registration.frame_of_reference_uid) == ("A-1", "1.2")
+        assert registration.tip_calibrated_at == tip.calibrated_at
+
+        code, why = await room.begin("verify", landmark="nose")
+        assert (code, "there are sternal notch" in why) == (409, True)
+        assert await room.begin("verify", landmark="xiphoid") == (204, "")
+        assert (await room.follow("verify"))["phase"] == "ended"
+        assert [each.name for each in read_registrations(tmp_path / "registration.json")[0].verifications] == [
+            "xiphoid"
+        ]
+        steps = [(kind, told["step"], told["passed"]) for kind, told in room.noted]
+        assert steps[:2] == [("calibrated", "tool", True), ("calibrated", "register", True)]
+
+
+async def test_the_delay_is_found_with_the_counts_that_the_room_receives(tmp_path: Path) -> None:
+    """Neither port is opened twice; what is counted over a source meanwhile is none of the patient."""
+    async with theatre(tmp_path, is_tip_typed=True) as room:
+        assert (await room.begin("timing"))[0] == 204
+        await room.follow("timing", until="waiting")
+        assert room.door.intake._is_calibrating(monotonic())
+        room.bench.hand.move("sweep")
+        assert await room.act("timing", "continue") == (204, "")
+        ended = await room.follow("timing")
+        assert ended["passed"] is True, ended
+        assert (tmp_path / "timing.json").exists()
+        assert not room.door.intake._is_calibrating(monotonic())
+        assert room.door.board.tally.readings > 50
+
+
+async def test_a_motion_that_failed_is_made_again_or_ended(tmp_path: Path) -> None:
+    """A tool held still is named and can be tried again; what is ended writes nothing, and no other is meant."""
+    async with theatre(tmp_path, fault=HandFault.HELD_STILL, longest_s=4.0) as room:
+        assert await room.act("tool", "continue") == (409, "tool waits for nobody now")
+        assert (await room.begin("tool"))[0] == 204
+        judged = await room.follow("tool", until="judging")
+        assert "held still" in judged["results"][0]["reason"]
+        assert await room.act("timing", "repeat") == (409, "timing waits for nobody now")
+        assert await room.act("tool", "repeat") == (204, "")
+        seq = judged["seq"]
+        while (standing := await room.newer(seq))["phase"] != "waiting":
+            seq = standing["seq"]
+        assert await room.act("tool", "repeat") == (409, "nothing was done that could be repeated")
+        assert await room.act("tool", "end") == (204, "")
+        ended = await room.follow("tool")
+        assert (ended["passed"], ended["reason"]) == (False, "it was ended before it had come to anything")
+        assert not (tmp_path / "tip.json").exists()
+        assert (await room.client.post("/v1/calibrations/tool", json={"more": 1})).status_code == 422
+
+
+async def test_a_calibration_does_not_wait_for_ever(tmp_path: Path) -> None:
+    """Where nobody goes on it ends with why, and the counts are the patient's again."""
+    async with theatre(tmp_path, patience_s=0.2) as room:
+        assert (await room.begin("tool"))[0] == 204
+        seq = -1
+        while (standing := await room.newer(seq))["phase"] != "ended":
+            seq = standing["seq"]
+        assert (standing["passed"], standing["reason"]) == (False, "nobody went on for 0.2 s: begin again")
+        assert not room.door.intake._is_calibrating(monotonic())
