@@ -254,7 +254,7 @@ def premises_of(
     left = share_left(study, nuclide, now)
     decided = decided or Decided()
     mapped = [_decay(spot, left) for spot in archived.map.hotspots]
-    drawn = spots_now(decided.drawn, study.activity, left=left, half_life_s=nuclide.half_life_s, now=now)
+    drawn = spots_now(decided.drawn, study, left=left, half_life_s=nuclide.half_life_s, now=now)
     spots = [spot for spot in (*mapped, *drawn) if spot.name not in decided.taken_out]
     prior = Prior.from_hotspots(sorted_spots(spots, decided.sorts))
     return Premises(response=response, prior=prior, tissue=skin, half_life_s=nuclide.half_life_s)

@@ -5,8 +5,8 @@ A CT of 2,000 slices never delays the tone, and a decoder that crashes or eats a
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -16,7 +16,7 @@ from acquisition.studies import Knowledge, Study, read_study
 from acquisition.studies.verdicts import SAME_FRAME
 from acquisition.surfaces import Surface, find_surfaces
 from navigation.errors import NavigationError
-from navigation.hotspots import Hotspot, add_drawn, find_hotspots, propose_organs
+from navigation.hotspots import Hotspot, NamedPlace, add_drawn, find_hotspots, keep_names, propose_organs
 from navigation.routes import Route, shortest_route
 from navigation.skin import SkinSurface
 
@@ -68,6 +68,13 @@ class StudyMap:
     obstacle: str
     routes: Mapping[str, Route] = field(default_factory=dict)
     surfaces: tuple[Surface, ...] = ()
+
+    def named_as(self, named: Collection[NamedPlace]) -> "StudyMap":
+        """Give hot spots the names under which they were in use before: what a person said of them is by name."""
+        spots = keep_names(self.hotspots, named, self.study.frame_of_reference_uid)
+        renamed = {one.name: other.name for one, other in zip(self.hotspots, spots, strict=True)}
+        routes = {renamed[name]: route for name, route in self.routes.items()}
+        return replace(self, hotspots=spots, routes=routes)
 
 
 def read_map(objects: Sequence[Path], knowledge: Knowledge = NOTHING_KNOWN) -> StudyMap:

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from acquisition.reading import StudyMap
+from acquisition.studies import Study
 from navigation.decay import decay_factor
 from navigation.hotspots import Hotspot, add_drawn
 from navigation.outlines import Outline
@@ -41,6 +42,8 @@ class DrawnSpot:
         As a person expected it when she drew it; None where the image is to say.
     at
         When she drew it.
+    frame_of_reference_uid
+        The space that the place is in.
 
     """
 
@@ -49,6 +52,7 @@ class DrawnSpot:
     centre_mm: tuple[float, float, float]
     activity_mbq: float | None
     at: datetime
+    frame_of_reference_uid: str
 
 
 def drawn_of(told: Mapping[str, Any], at: datetime) -> DrawnSpot:
@@ -60,6 +64,7 @@ def drawn_of(told: Mapping[str, Any], at: datetime) -> DrawnSpot:
         centre_mm=(x_mm, y_mm, z_mm),
         activity_mbq=told["activity_mbq"],
         at=at,
+        frame_of_reference_uid=told.get("frame_of_reference_uid", ""),
     )
 
 
@@ -99,13 +104,18 @@ def refuse_drawing(
 
 
 def spots_now(
-    drawn: Sequence[DrawnSpot], activity: Volume | None, *, left: float | None, half_life_s: float, now: datetime
+    drawn: Sequence[DrawnSpot], study: Study, *, left: float | None, half_life_s: float, now: datetime
 ) -> list[Hotspot]:
     """Place drawn spots on the map, each with its activity as it is now; None where nobody and no image says.
 
-    ``left`` is the share of the scan's activity that is left.
+    One that was drawn in another frame of reference than the study's, before objects came that changed it, has no
+    place there. ``left`` is the share of the scan's activity that is left.
     """
-    return [_spot_now(each, activity, left=left, half_life_s=half_life_s, now=now) for each in drawn]
+    return [
+        _spot_now(each, study.activity, left=left, half_life_s=half_life_s, now=now)
+        for each in drawn
+        if each.frame_of_reference_uid == study.frame_of_reference_uid
+    ]
 
 
 def _spot_now(

@@ -52,7 +52,14 @@ def even(unit: str = "Bq/mL") -> Volume:
 
 
 def drawn(*, activity_mbq: float | None, name: str = "drawn target 1") -> DrawnSpot:
-    return DrawnSpot(name=name, kind="target", centre_mm=THERE_MM, activity_mbq=activity_mbq, at=AT)
+    return DrawnSpot(
+        name=name,
+        kind="target",
+        centre_mm=THERE_MM,
+        activity_mbq=activity_mbq,
+        at=AT,
+        frame_of_reference_uid="1.2",
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,7 +78,8 @@ def test_its_activity_is_what_is_left_of_it_now(
     """As a person expects it, else as the image has it, decayed; where neither says, it is not known."""
     now = AT + timedelta(seconds=HALF_LIFE_S)
     spots = [drawn(activity_mbq=expected_mbq)]
-    (spot,) = spots_now(spots, volume, left=left, half_life_s=HALF_LIFE_S, now=now)
+    scanned = replace(study(), activity=volume)
+    (spot,) = spots_now(spots, scanned, left=left, half_life_s=HALF_LIFE_S, now=now)
     assert (spot.name, spot.kind) == ("drawn target 1", "target")
     assert np.allclose(spot.centre_mm, THERE_MM)
     assert spot.activity_mbq == (now_mbq if now_mbq is None else pytest.approx(now_mbq, rel=1e-3))
