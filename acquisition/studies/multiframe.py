@@ -19,7 +19,7 @@ from acquisition.studies.pixels import check_pixels, read_pixels
 from acquisition.studies.plans import Beside, VolumePlan
 from acquisition.studies.scaling import rescale
 from acquisition.studies.times import read_datetime, read_moment
-from acquisition.studies.units import ActivityMapping, find_activity_mapping
+from acquisition.studies.units import MAPPING, ActivityMapping, find_activity_mapping
 from navigation.volume import Volume
 
 Array = NDArray[np.float64]
@@ -75,7 +75,7 @@ def plan_enhanced_pet(objects: Sequence[StoredObject], beside: Beside) -> Volume
     stored, frames = read_one(objects)
     attributes = stored.attributes
     geometry, order = place_frames(attributes, frames)
-    mappings, units = _read_mappings(frames, beside.mappings.get(stored.sop_instance_uid, ()))
+    mappings, words = _read_mappings(frames, beside.mappings.get(stored.sop_instance_uid, ()))
     missing = _missing_correction(attributes) if stored.sop_class_uid.name.startswith("Enhanced PET") else ""
     slopes, intercepts = read_rescale(frames)[:2]
 
@@ -88,15 +88,10 @@ def plan_enhanced_pet(objects: Sequence[StoredObject], beside: Beside) -> Volume
             per_frame = np.array([(one.slope_bq_per_ml, one.intercept_bq_per_ml) for one in mappings]).T
             values = scale_frames(pixels, per_frame[0], per_frame[1])[order]
             volume = Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL")
-            return volume, f"activity concentration in Bq/mL, mapped from {units}"
+            return volume, f"activity concentration in Bq/mL, mapped from {words}"
         values = scale_frames(pixels, slopes, intercepts)[order]
         volume = Volume(geometry=geometry, values=values, quantity="uptake", unit="1")
-        name = attribute_name("RealWorldValueMappingSequence")
-        why = missing or (
-            f"{name} does not cover every stored value"
-            if mappings
-            else f"the unit of {name} is {units or 'not given'}, not activity per volume"
-        )
+        why = missing or (f"{MAPPING} does not cover every stored value" if mappings else words)
         return volume, f"relative values: {why}"
 
     is_activity = bool(mappings) and not missing
@@ -176,15 +171,15 @@ def scale_frames(pixels: NDArray[np.generic], slopes: Array, intercepts: Array) 
 def _read_mappings(
     frames: Sequence[FunctionalGroups], beside: Sequence[Attributes]
 ) -> tuple[tuple[ActivityMapping, ...], str]:
-    """Read each frame's mapping into activity per volume, none where one frame lacks it; and the units found."""
-    mappings, units = [], ""
+    """Read each frame's mapping into activity per volume; none where one frame lacks it, and a sentence on why."""
+    mappings, words = [], ""
     for frame in frames:
         is_own = frame.own.value("RealWorldValueMappingSequence") is not None
-        mapping, units = find_activity_mapping(frame.own if is_own else frame.shared, beside)
+        mapping, words = find_activity_mapping(frame.own if is_own else frame.shared, beside)
         if mapping is None:
-            return (), units
+            return (), words
         mappings.append(mapping)
-    return tuple(mappings), units
+    return tuple(mappings), words
 
 
 def _missing_correction(attributes: Attributes) -> str:

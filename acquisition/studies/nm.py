@@ -25,7 +25,7 @@ from acquisition.studies.pixels import check_pixels, read_pixels
 from acquisition.studies.plans import Beside, VolumePlan
 from acquisition.studies.scaling import rescale
 from acquisition.studies.times import read_moment
-from acquisition.studies.units import ActivityMapping, find_activity_mapping
+from acquisition.studies.units import MAPPING, find_activity_mapping
 from navigation.volume import Volume, VolumeGeometry
 
 SLICE_VECTOR = Tag(0x0054, 0x0080)
@@ -63,7 +63,7 @@ def plan_nm(objects: Sequence[StoredObject], beside: Beside) -> VolumePlan:
     spacing_mm = attributes.number("SpacingBetweenSlices")
     if spacing_mm == 0:
         raise SeriesRefused(f"{attribute_name('SpacingBetweenSlices')} is 0 in {stored.path.name}")
-    mapping, mapped_units = find_activity_mapping(attributes, beside.mappings.get(stored.sop_instance_uid, ()))
+    mapping, words = find_activity_mapping(attributes, beside.mappings.get(stored.sop_instance_uid, ()))
     geometry = build_geometry(
         first_position_mm=first_position_mm,
         slice_step_mm=spacing_mm * directions.normal,
@@ -84,7 +84,7 @@ def plan_nm(objects: Sequence[StoredObject], beside: Beside) -> VolumePlan:
         if mapping and mapping.covers(pixels):
             values = rescale(pixels, mapping.slope_bq_per_ml, mapping.intercept_bq_per_ml)
             volume = Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL")
-            return volume, f"activity concentration in Bq/mL, mapped from {mapped_units}"
+            return volume, f"activity concentration in Bq/mL, mapped from {words}"
         slope = attributes.optional_number("RescaleSlope")
         if slope is not None and slope <= 0:
             raise SeriesRefused(f"{attribute_name('RescaleSlope')} is {slope:g} in {attributes.where}")
@@ -96,7 +96,8 @@ def plan_nm(objects: Sequence[StoredObject], beside: Beside) -> VolumePlan:
             volume = Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL")
             return volume, f"activity concentration in Bq/mL: {calibrated}"
         volume = Volume(geometry=geometry, values=counts, quantity="counts", unit="1")
-        return volume, f"relative counts: {_why_relative(mapping, mapped_units)}; {calibrated}"
+        why = f"{MAPPING} does not cover every stored value" if mapping else words
+        return volume, f"relative counts: {why}; {calibrated}"
 
     return VolumePlan(
         role="activity",
@@ -211,12 +212,3 @@ def _read_placement(attributes: Attributes) -> tuple[Directions, NDArray[np.floa
                 "place the image differently"
             )
     return directions, position_mm
-
-
-def _why_relative(mapping: ActivityMapping | None, mapped_units: str) -> str:
-    name = attribute_name("RealWorldValueMappingSequence")
-    if mapping:
-        return f"{name} does not cover every stored value"
-    if mapped_units:
-        return f"the unit of {name} is {mapped_units}, not activity per volume"
-    return f"no {name}"
