@@ -10,11 +10,9 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from acquisition.reading import StudyMap
-from acquisition.studies import Study
 from navigation.decay import decay_factor
 from navigation.hotspots import Hotspot, add_drawn
 from navigation.outlines import Outline
-from navigation.volume import Volume
 
 NEAR_MM: Final = 5.0
 """So near to another spot it is that one: it is confirmed, not drawn again."""
@@ -104,7 +102,7 @@ def refuse_drawing(
 
 
 def spots_now(
-    drawn: Sequence[DrawnSpot], study: Study, *, left: float | None, half_life_s: float, now: datetime
+    drawn: Sequence[DrawnSpot], found: StudyMap, *, left: float | None, half_life_s: float, now: datetime
 ) -> list[Hotspot]:
     """Place drawn spots on the map, each with its activity as it is now; None where nobody and no image says.
 
@@ -112,16 +110,16 @@ def spots_now(
     place there. ``left`` is the share of the scan's activity that is left.
     """
     return [
-        _spot_now(each, study.activity, left=left, half_life_s=half_life_s, now=now)
+        _spot_now(each, found, left=left, half_life_s=half_life_s, now=now)
         for each in drawn
-        if each.frame_of_reference_uid == study.frame_of_reference_uid
+        if each.frame_of_reference_uid == found.study.frame_of_reference_uid
     ]
 
 
 def _spot_now(
-    drawn: DrawnSpot, activity: Volume | None, *, left: float | None, half_life_s: float, now: datetime
+    drawn: DrawnSpot, found: StudyMap, *, left: float | None, half_life_s: float, now: datetime
 ) -> Hotspot:
-    spot = _in_image(drawn, activity)
+    spot = _in_image(drawn, found)
     if drawn.activity_mbq is not None:
         elapsed_s = (now - drawn.at).total_seconds()
         expected_mbq = drawn.activity_mbq * decay_factor(half_life_s=half_life_s, elapsed_s=elapsed_s)
@@ -130,7 +128,8 @@ def _spot_now(
     return replace(spot, activity_mbq=None if in_image_mbq is None or left is None else in_image_mbq * left)
 
 
-def _in_image(drawn: DrawnSpot, activity: Volume | None) -> Hotspot:
+def _in_image(drawn: DrawnSpot, found: StudyMap) -> Hotspot:
+    activity = found.study.activity
     grid_mm = np.linspace(-RADIUS_MM, RADIUS_MM, 5)
     offsets_mm = np.stack(np.meshgrid(grid_mm, grid_mm, grid_mm), axis=-1).reshape(-1, 3)
     within_mm = offsets_mm[np.linalg.norm(offsets_mm, axis=1) <= RADIUS_MM]
@@ -141,5 +140,5 @@ def _in_image(drawn: DrawnSpot, activity: Volume | None) -> Hotspot:
         frame_of_reference_uid="" if activity is None else activity.geometry.frame_of_reference_uid,
         origin="drawn in the plan",
     )
-    (spot,) = add_drawn((), [ball], activity)
+    (spot,) = add_drawn((), [ball], activity, resolution=found.resolution)
     return replace(spot, kind=drawn.kind)

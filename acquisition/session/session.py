@@ -132,7 +132,7 @@ class Session:
         is_its_own = procedure.study_uid == archived.study.study_uid
         drawn = spots_now(
             tuple(procedure.drawn.values()) if is_its_own else (),
-            archived.study,
+            archived.map,
             left=left,
             half_life_s=self._half_life_s,
             now=self._now(),

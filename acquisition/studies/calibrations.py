@@ -48,6 +48,9 @@ class SpectCalibration(BaseModel):
     nuclide: str = Field(description="As in nuclides.toml.")
     window_kev: tuple[Positive, Positive] = Field(description="Lower and upper limit of the energy window.")
     cps_per_mbq: Positive = Field(description="Counts a second in the reconstruction for each MBq.")
+    resolution_fwhm_mm: Positive | None = Field(
+        default=None, description="Width of a point in such a reconstruction, mm; else what is usual is assumed."
+    )
 
 
 def read_nuclide(attributes: Attributes) -> str | None:

@@ -28,7 +28,7 @@ BQ_PER_ML = {
 """UCUM codes of activity per volume, each with its size in Bq/mL; case tells milli from mega."""
 
 LEAST_BQ_PER_ML, GREATEST_BQ_PER_ML = 1e-3, 1e12
-"""The greatest stored value that a mapping covers must become more than nothing and less than can be."""
+"""What a mapping makes of the greatest stored value is more than nothing and less than can be."""
 
 LARGEST_WHOLE = 65535
 """Of the stored values of an NM or PET."""
@@ -125,17 +125,18 @@ def _read_mapping(item: Attributes) -> tuple[ActivityMapping | None, str]:
     first, last = item.number(f"{prefix}FirstValueMapped"), item.number(f"{prefix}LastValueMapped")
     if slope <= 0:
         raise SeriesRefused(f"{SLOPE} is {slope:g} in {item.where}: activity grows with the stored value")
-    if first >= last:
+    if first > last:
         name = attribute_name(f"{prefix}LastValueMapped")
-        raise SeriesRefused(f"{name} is {last:g} in {item.where}, not above the first, {first:g}")
+        raise SeriesRefused(f"{name} is {last:g} in {item.where}, below the first, {first:g}")
+    # of a frame without activity the range is nothing, and of float pixels often all that a float holds: neither
+    # says what the values become, which is looked at when they are read
     farthest = max(abs(first), abs(last))
-    most = (slope * farthest + abs(intercept)) * BQ_PER_ML[unit]
-    # of float pixels the range is often all that a float holds; what they become is looked at when they are read
+    most = (slope * max(farthest, LARGEST_WHOLE) + abs(intercept)) * BQ_PER_ML[unit]
     likely = (slope * min(farthest, LARGEST_WHOLE) + abs(intercept)) * BQ_PER_ML[unit]
     if most < LEAST_BQ_PER_ML or likely > GREATEST_BQ_PER_ML:
         raise SeriesRefused(
             f"{SLOPE} is {slope:g} and {attribute_name('RealWorldValueIntercept')} {intercept:g} in {item.where}: "
-            f"up to {most:g} Bq/mL in a voxel cannot be"
+            f"values of {likely:g} Bq/mL cannot be"
         )
     mapping = ActivityMapping(
         slope_bq_per_ml=slope * BQ_PER_ML[unit],

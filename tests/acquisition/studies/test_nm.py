@@ -1,6 +1,7 @@
 """Reconstructed NM objects into volumes, and what is refused."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydicom.tag import Tag
 from acquisition.studies import read_study
 from tests.acquisition.studies.written import (
     hottest_mm,
+    in_detector,
     in_mapping,
     map_to,
     nm,
@@ -85,6 +87,21 @@ def test_a_single_window_may_be_numbered(tmp_path: Path) -> None:
         (two_detectors, "Detector Information Sequence (0054,0022)"),
         (nm("SpacingBetweenSlices", None), "Spacing Between Slices (0018,0088) is missing"),
         (nm("SpacingBetweenSlices", 0), "Spacing Between Slices (0018,0088) is 0"),
+        (
+            nm("SpacingBetweenSlices", "1e-12"),
+            "Spacing Between Slices (0018,0088) in nm.dcm makes voxels of 1e-12 mm",
+        ),
+        (
+            nm("SpacingBetweenSlices", "1e9"),
+            "Spacing Between Slices (0018,0088) in nm.dcm makes voxels of 1e+09 mm",
+        ),
+        (nm("PixelSpacing", [2.0, "1e-9"]), "Pixel Spacing (0028,0030) in nm.dcm makes voxels of 1e-09 mm"),
+        (nm("PixelSpacing", [1000.0, 2.0]), "Pixel Spacing (0028,0030) in nm.dcm makes voxels of 1000 mm"),
+        (nm("PixelSpacing", [-2.0, 2.0]), "Pixel Spacing (0028,0030) in nm.dcm is not above zero"),
+        (
+            in_detector("ImagePositionPatient", ["1e30", 0, 0]),
+            "Image Position (Patient) (0020,0032) in nm.dcm is 1e+30",
+        ),
         (nm("RescaleSlope", -2), "Rescale Slope (0028,1053) is -2 in nm.dcm"),
         (nm("SliceVector", None), "Slice Vector (0054,0080) is missing"),
         (nm("SliceVector", [1] * 128), "Slice Vector (0054,0080)"),
@@ -183,7 +200,10 @@ def test_nm_not_mapped_to_activity(tmp_path: Path, edit: Callable[[Dataset], Non
             in_mapping("RealWorldValueLastValueMapped", None),
             "Real World Value Last Value Mapped (0040,9211) is missing",
         ),
-        (map_to("Bq/ml", first=900, last=100), "Real World Value Last Value Mapped (0040,9211) is 100 in nm.dcm"),
+        (
+            map_to("Bq/ml", first=900, last=100),
+            "Real World Value Last Value Mapped (0040,9211) is 100 in nm.dcm, below",
+        ),
     ],
 )
 def test_a_mapping_that_lies_is_refused(tmp_path: Path, edit: Callable[[Dataset], None], words: str) -> None:
@@ -197,3 +217,41 @@ def test_mappings_that_are_the_same_are_one(tmp_path: Path) -> None:
     volume = read_study(write_nm(tmp_path, edit=edit)).activity
     assert volume is not None
     assert volume.unit == "Bq/mL"
+
+
+@pytest.mark.parametrize(
+    ("injected", "taken_at"), [("20261122070000", datetime(2026, 11, 22, 6, 0, tzinfo=UTC)), (None, None)]
+)
+def test_values_of_the_injection_are_of_the_injection(
+    tmp_path: Path, injected: str | None, taken_at: datetime | None
+) -> None:
+    """Corrected to the injection two and a half hours before the scan: not a quarter more activity now."""
+    assert read_study(write_nm(tmp_path)).taken_at == datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+
+    def edit(dataset: Dataset) -> None:
+        agent = Dataset()
+        if injected:
+            agent.RadiopharmaceuticalStartDateTime = injected
+        dataset.RadiopharmaceuticalInformationSequence = Items([agent])
+        dataset.DecayCorrection = "ADMIN"
+
+    study = read_study(write_nm(tmp_path, edit=several_times(map_to("Bq/ml"), edit)))
+    assert study.taken_at == taken_at
+
+
+@pytest.mark.parametrize(
+    ("meaning", "nuclide"), [(["^99m^Technetium"], "Tc-99m"), (["Tc-99m", "^111^Indium"], None), (["Gold"], None)]
+)
+def test_the_nuclide_that_it_names(tmp_path: Path, meaning: list[str], nuclide: str | None) -> None:
+    """One, spelt as the table does; two of them are none, for nobody can say whose activity it is."""
+
+    def edit(dataset: Dataset) -> None:
+        agents = []
+        for each in meaning:
+            code, agent = Dataset(), Dataset()
+            code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "SCT", each
+            agent.RadionuclideCodeSequence = Items([code])
+            agents.append(agent)
+        dataset.RadiopharmaceuticalInformationSequence = Items(agents)
+
+    assert read_study(write_nm(tmp_path, edit=edit)).nuclide == nuclide

@@ -190,6 +190,11 @@ def nm_detector(keyword: str) -> Callable[[Dataset], None]:
     return lambda dataset: delattr(dataset.DetectorInformationSequence[0], keyword)
 
 
+def in_detector(keyword: str, value: Any) -> Callable[[Dataset], None]:
+    """Set an attribute of the detector item."""
+    return lambda dataset: setattr(dataset.DetectorInformationSequence[0], keyword, value)
+
+
 def two_detectors(dataset: Dataset) -> None:
     """Add a second detector that says something else."""
     other = Dataset()
