@@ -59,6 +59,8 @@ def _unread(received: ReceivedStudy, former: ArchivedStudy | None, reason: str) 
         description="",
         taken_at=None,
         half_life_s=None,
+        nuclide=None,
+        resolution=None,
         series=(report,),
         anatomy=None,
         activity=None,

@@ -198,7 +198,8 @@ def is_same_map(one: StudyMap, other: StudyMap) -> bool:
 
     def start(found: StudyMap) -> tuple[object, ...]:
         study = found.study
-        return study.study_uid, study.taken_at, study.half_life_s, found.skin is None, len(found.hotspots)
+        uids = study.study_uid, study.taken_at, study.half_life_s, study.nuclide
+        return *uids, found.skin is None, len(found.hotspots)
 
     return (
         start(one) == start(other)
@@ -254,7 +255,7 @@ def premises_of(
     left = share_left(study, nuclide, now)
     decided = decided or Decided()
     mapped = [_decay(spot, left) for spot in archived.map.hotspots]
-    drawn = spots_now(decided.drawn, study.activity, left=left, half_life_s=nuclide.half_life_s, now=now)
+    drawn = spots_now(decided.drawn, archived.map, left=left, half_life_s=nuclide.half_life_s, now=now)
     spots = [spot for spot in (*mapped, *drawn) if spot.name not in decided.taken_out]
     prior = Prior.from_hotspots(sorted_spots(spots, decided.sorts))
     return Premises(response=response, prior=prior, tissue=skin, half_life_s=nuclide.half_life_s)
@@ -267,6 +268,8 @@ def share_left(study: Study, nuclide: Nuclide, now: datetime) -> float | None:
     and where the scan was of another nuclide: its map still says where, but not how much.
     """
     if study.taken_at is None:
+        return None
+    if study.nuclide is not None and study.nuclide != nuclide.name:
         return None
     if study.half_life_s is not None and abs(study.half_life_s / nuclide.half_life_s - 1) > SAME_HALF_LIFE:
         return None

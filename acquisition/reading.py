@@ -5,8 +5,8 @@ A CT of 2,000 slices never delays the tone, and a decoder that crashes or eats a
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -16,7 +16,15 @@ from acquisition.studies import Knowledge, Study, read_study
 from acquisition.studies.verdicts import SAME_FRAME
 from acquisition.surfaces import Surface, find_surfaces
 from navigation.errors import NavigationError
-from navigation.hotspots import Hotspot, add_drawn, find_hotspots, propose_organs
+from navigation.hotspots import (
+    Hotspot,
+    NamedPlace,
+    Resolution,
+    add_drawn,
+    find_candidates,
+    keep_names,
+    propose_organs,
+)
 from navigation.routes import Route, shortest_route
 from navigation.skin import SkinSurface
 
@@ -53,6 +61,8 @@ class StudyMap:
         Of its activity, as at the scan.
     skin
         Of its CT; None where there is no CT, or none whose skin can be told.
+    resolution
+        How wide a point is taken to be in the activity, by its objects and by what it shows; None without one.
     obstacle
         Why there is no skin; empty where there is one.
     routes
@@ -66,8 +76,16 @@ class StudyMap:
     hotspots: tuple[Hotspot, ...]
     skin: SkinSurface | None
     obstacle: str
+    resolution: Resolution | None = None
     routes: Mapping[str, Route] = field(default_factory=dict)
     surfaces: tuple[Surface, ...] = ()
+
+    def named_as(self, named: Collection[NamedPlace]) -> "StudyMap":
+        """Give hot spots the names under which they were in use before: what a person said of them is by name."""
+        spots = keep_names(self.hotspots, named, self.study.frame_of_reference_uid)
+        renamed = {one.name: other.name for one, other in zip(self.hotspots, spots, strict=True)}
+        routes = {renamed[name]: route for name, route in self.routes.items()}
+        return replace(self, hotspots=spots, routes=routes)
 
 
 def read_map(objects: Sequence[Path], knowledge: Knowledge = NOTHING_KNOWN) -> StudyMap:
@@ -78,8 +96,10 @@ def read_map(objects: Sequence[Path], knowledge: Knowledge = NOTHING_KNOWN) -> S
 def make_map(study: Study) -> StudyMap:
     """Find the hot spots and the skin of a study that was read, and the way in to each spot."""
     sigma_mm = {"": 0.0, SAME_FRAME: SAME_FRAME_SIGMA_MM}.get(study.joined_by, JOINED_SIGMA_MM)
-    found = () if study.activity is None else find_hotspots(study.activity, registration_sigma_mm=sigma_mm)
-    hotspots = add_drawn(found, study.outlines, study.activity, registration_sigma_mm=sigma_mm)
+    found, resolution = _find(study, sigma_mm)
+    hotspots = add_drawn(
+        found, study.outlines, study.activity, resolution=resolution, registration_sigma_mm=sigma_mm
+    )
     skin, routes, obstacle = None, [], "the study has no CT in the activity's space"
     if study.anatomy is not None:
         try:
@@ -93,9 +113,17 @@ def make_map(study: Study) -> StudyMap:
         hotspots=hotspots,
         skin=skin,
         obstacle=obstacle,
+        resolution=resolution,
         surfaces=find_surfaces(study.anatomy, study.activity, hotspots),
         routes={spot.name: route for spot, route in zip(hotspots, routes, strict=False) if route},
     )
+
+
+def _find(study: Study, registration_sigma_mm: float) -> tuple[tuple[Hotspot, ...], Resolution | None]:
+    """Find the hot spots of a study's activity, and the resolution at which they were found."""
+    if study.activity is None or study.resolution is None:
+        return (), None
+    return find_candidates(study.activity, study.resolution, registration_sigma_mm=registration_sigma_mm)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

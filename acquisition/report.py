@@ -48,6 +48,8 @@ def summarise(found: StudyMap, approach: Direction | None = None) -> dict[str, A
         "joined_by": study.joined_by,
         "apart": [{"one_uid": one, "other_uid": other} for one, other in study.apart],
         "half_life_s": study.half_life_s,
+        "nuclide": study.nuclide,
+        "resolution": asdict(found.resolution) if found.resolution else None,
         "skin": found.obstacle or "found",
         "candidates": [_summarise_spot(spot, found, approach) for spot in found.hotspots],
         "series": [

@@ -20,6 +20,7 @@ from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment
 from acquisition.session.frames import confirmed_frames
 from acquisition.session.journal import Journal
+from acquisition.session.names import names_in_use
 from acquisition.session.reception import Reception
 from acquisition.session.session import Session
 from acquisition.session.worklist import ask_worklists
@@ -289,7 +290,8 @@ class Room:
         """Read a study with what the site and persons know of it."""
         same_frames = confirmed_frames(self._journal, received.study_uid)
         knowledge = Knowledge(calibrations=self._site.spect, same_frames=same_frames)
-        return await self._reader.read(received.objects, knowledge)
+        found = await self._reader.read(received.objects, knowledge)
+        return found.named_as(names_in_use(self._journal, received.study_uid))
 
     def _share_tip(self) -> None:
         synchroniser = self.intake.synchroniser

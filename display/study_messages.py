@@ -113,6 +113,14 @@ class CandidateReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ]
 
 
+class ResolutionReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How wide a point is taken to be in the activity: its candidates are found and measured by it."""
+
+    fwhm_mm: Annotated[float, Meta(description="Full width at half maximum.")]
+    sigma_mm: Annotated[float, Meta(description="How well it is known, 1 sigma.")]
+    words: Annotated[str, Meta(description="Where it is from: the site, what the objects name, or the image.")]
+
+
 class StudyReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Answer to ``GET /v1/studies/<study_uid>``: all that was made of a study, 404 where none of it has come.
 
@@ -129,6 +137,8 @@ class StudyReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ]
     apart: Annotated[tuple[FramesApart, ...], Meta(description="What a person might confirm to be one space.")]
     half_life_s: Annotated[float | None, Meta(description="Of the radionuclide as the objects name it.")]
+    nuclide: Annotated[str | None, Meta(description="As the objects name it; null where they name none, or two.")]
+    resolution: Annotated[ResolutionReport | None, Meta(description="Null without an activity.")]
     skin: Annotated[str, Meta(description="``found``, or why there is none.")]
     candidates: tuple[CandidateReport, ...]
     series: tuple[SeriesMade, ...]

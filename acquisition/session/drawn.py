@@ -13,7 +13,6 @@ from acquisition.reading import StudyMap
 from navigation.decay import decay_factor
 from navigation.hotspots import Hotspot, add_drawn
 from navigation.outlines import Outline
-from navigation.volume import Volume
 
 NEAR_MM: Final = 5.0
 """So near to another spot it is that one: it is confirmed, not drawn again."""
@@ -41,6 +40,8 @@ class DrawnSpot:
         As a person expected it when she drew it; None where the image is to say.
     at
         When she drew it.
+    frame_of_reference_uid
+        The space that the place is in.
 
     """
 
@@ -49,6 +50,7 @@ class DrawnSpot:
     centre_mm: tuple[float, float, float]
     activity_mbq: float | None
     at: datetime
+    frame_of_reference_uid: str
 
 
 def drawn_of(told: Mapping[str, Any], at: datetime) -> DrawnSpot:
@@ -60,6 +62,7 @@ def drawn_of(told: Mapping[str, Any], at: datetime) -> DrawnSpot:
         centre_mm=(x_mm, y_mm, z_mm),
         activity_mbq=told["activity_mbq"],
         at=at,
+        frame_of_reference_uid=told.get("frame_of_reference_uid", ""),
     )
 
 
@@ -99,19 +102,24 @@ def refuse_drawing(
 
 
 def spots_now(
-    drawn: Sequence[DrawnSpot], activity: Volume | None, *, left: float | None, half_life_s: float, now: datetime
+    drawn: Sequence[DrawnSpot], found: StudyMap, *, left: float | None, half_life_s: float, now: datetime
 ) -> list[Hotspot]:
     """Place drawn spots on the map, each with its activity as it is now; None where nobody and no image says.
 
-    ``left`` is the share of the scan's activity that is left.
+    One that was drawn in another frame of reference than the study's, before objects came that changed it, has no
+    place there. ``left`` is the share of the scan's activity that is left.
     """
-    return [_spot_now(each, activity, left=left, half_life_s=half_life_s, now=now) for each in drawn]
+    return [
+        _spot_now(each, found, left=left, half_life_s=half_life_s, now=now)
+        for each in drawn
+        if each.frame_of_reference_uid == found.study.frame_of_reference_uid
+    ]
 
 
 def _spot_now(
-    drawn: DrawnSpot, activity: Volume | None, *, left: float | None, half_life_s: float, now: datetime
+    drawn: DrawnSpot, found: StudyMap, *, left: float | None, half_life_s: float, now: datetime
 ) -> Hotspot:
-    spot = _in_image(drawn, activity)
+    spot = _in_image(drawn, found)
     if drawn.activity_mbq is not None:
         elapsed_s = (now - drawn.at).total_seconds()
         expected_mbq = drawn.activity_mbq * decay_factor(half_life_s=half_life_s, elapsed_s=elapsed_s)
@@ -120,7 +128,8 @@ def _spot_now(
     return replace(spot, activity_mbq=None if in_image_mbq is None or left is None else in_image_mbq * left)
 
 
-def _in_image(drawn: DrawnSpot, activity: Volume | None) -> Hotspot:
+def _in_image(drawn: DrawnSpot, found: StudyMap) -> Hotspot:
+    activity = found.study.activity
     grid_mm = np.linspace(-RADIUS_MM, RADIUS_MM, 5)
     offsets_mm = np.stack(np.meshgrid(grid_mm, grid_mm, grid_mm), axis=-1).reshape(-1, 3)
     within_mm = offsets_mm[np.linalg.norm(offsets_mm, axis=1) <= RADIUS_MM]
@@ -131,5 +140,5 @@ def _in_image(drawn: DrawnSpot, activity: Volume | None) -> Hotspot:
         frame_of_reference_uid="" if activity is None else activity.geometry.frame_of_reference_uid,
         origin="drawn in the plan",
     )
-    (spot,) = add_drawn((), [ball], activity)
+    (spot,) = add_drawn((), [ball], activity, resolution=found.resolution)
     return replace(spot, kind=drawn.kind)

@@ -16,6 +16,7 @@ from acquisition.session.checklist import Equipment, Item, time_out
 from acquisition.session.drawn import DrawnKind, DrawnSpot, refuse_drawing, spots_now, unused_name
 from acquisition.session.frames import JOINED, PARTED
 from acquisition.session.journal import Journal
+from acquisition.session.names import note_map
 from acquisition.session.plan import PlannedSource, plan_of
 from acquisition.session.procedure import Procedure, Sort, fold
 from acquisition.session.steps import IMPOSSIBLE_WITHOUT, Need, Step, Transition, transitions_from
@@ -114,6 +115,7 @@ class Session:
         if self.is_open and is_hers and self.procedure.study_uid != study.study_uid:
             # what was sorted and drawn is of the other study's space
             self._add("study", {"study_uid": study.study_uid})
+        note_map(self._journal, archived.map)
         self._resection.lay(archived.map.skin)
         await self._plan(archived)
 
@@ -130,7 +132,7 @@ class Session:
         is_its_own = procedure.study_uid == archived.study.study_uid
         drawn = spots_now(
             tuple(procedure.drawn.values()) if is_its_own else (),
-            archived.study.activity,
+            archived.map,
             left=left,
             half_life_s=self._half_life_s,
             now=self._now(),
@@ -243,8 +245,9 @@ class Session:
         refusal = refuse_drawing(self._in_use.map, self.procedure.drawn, centre_mm, name=name, taken_out=taken_out)
         if refusal is not None:
             return refusal
+        uid = self._in_use.study.frame_of_reference_uid
         told = {"name": name, "as": kind, "centre_mm": list(centre_mm), "activity_mbq": activity_mbq}
-        self._add("drawn", told)
+        self._add("drawn", {**told, "frame_of_reference_uid": uid})
         await self._decide()
         return None
 

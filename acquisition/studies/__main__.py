@@ -65,6 +65,9 @@ def main(
         for report in study.series:
             mark = "yes" if report.accepted else "no "
             typer.echo(f"  {mark}  {report.modality:4} {report.objects:5}  {report.description}  {report.reason}")
+        if found.resolution:
+            width = found.resolution
+            typer.echo(f"  a point is {width.fwhm_mm:.1f} +- {width.sigma_mm:.1f} mm wide: {width.words}")
         for spot in found.hotspots:
             ways = [("by the shortest way", found.routes.get(spot.name))]
             if direction and study.anatomy:

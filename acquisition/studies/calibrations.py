@@ -48,16 +48,19 @@ class SpectCalibration(BaseModel):
     nuclide: str = Field(description="As in nuclides.toml.")
     window_kev: tuple[Positive, Positive] = Field(description="Lower and upper limit of the energy window.")
     cps_per_mbq: Positive = Field(description="Counts a second in the reconstruction for each MBq.")
+    resolution_fwhm_mm: Positive | None = Field(
+        default=None, description="Width of a point in such a reconstruction, mm; else what is usual is assumed."
+    )
 
 
 def read_nuclide(attributes: Attributes) -> str | None:
-    """Read the nuclide of the first radiopharmaceutical as it is written here, ``"Tc-99m"``; None if unclear."""
+    """Read the nuclide as it is written here, ``"Tc-99m"``; None where nothing says one, or it is two."""
+    named: set[str] = set()
     for item in attributes.items("RadiopharmaceuticalInformationSequence"):
         texts = [code.text("CodeMeaning") for code in item.items("RadionuclideCodeSequence")]
-        for text in [*texts, item.text("Radiopharmaceutical")]:
-            if found := spell_nuclide(text):
-                return found
-    return None
+        spelt = [spell_nuclide(text) for text in [*texts, item.text("Radiopharmaceutical")]]
+        named.update(next(([one] for one in spelt if one), []))
+    return named.pop() if len(named) == 1 else None
 
 
 def spell_nuclide(text: str) -> str | None:
@@ -83,21 +86,14 @@ def find_calibration(attributes: Attributes, calibrations: Sequence[SpectCalibra
 
     """
     camera = attributes.text("ManufacturerModelName")
-    collimators = {
-        detector.text(keyword).casefold()
-        for detector in attributes.items("DetectorInformationSequence")
-        for keyword in ("CollimatorGridName", "CollimatorType")
-    } - {""}
+    collimators = read_collimators(attributes)
     nuclide = read_nuclide(attributes)
-    windows = [
-        (limits.number("EnergyWindowLowerLimit"), limits.number("EnergyWindowUpperLimit"))
-        for window in attributes.items("EnergyWindowInformationSequence")
-        for limits in window.items("EnergyWindowRangeSequence")
-    ]
+    windows = _read_windows(attributes)
     for one in calibrations:
         if (
             one.camera.casefold() == camera.casefold()
-            and one.collimator.casefold() in collimators
+            and collimators
+            and all(one.collimator.casefold() in names for names in collimators)
             and one.nuclide == nuclide
             and len(windows) == 1
             and all(
@@ -109,8 +105,36 @@ def find_calibration(attributes: Attributes, calibrations: Sequence[SpectCalibra
     said = ", ".join(f"{low:g}-{high:g} keV" for low, high in windows) or "no window"
     raise SeriesRefused(
         f"the site has no calibration for {camera or 'a camera without a name'}, "
-        f"{'/'.join(sorted(collimators)) or 'no collimator'}, {nuclide or 'no nuclide'}, {said}"
+        f"{'/'.join(sorted({name for names in collimators for name in names})) or 'no collimator'}, "
+        f"{nuclide or 'no one nuclide'}, {said}"
     )
+
+
+def read_collimators(attributes: Attributes) -> tuple[frozenset[str], ...]:
+    """Read of each detector what its collimator is called: Collimator/Grid Name and Type, in small letters."""
+    return tuple(
+        frozenset(detector.text(keyword).casefold() for keyword in ("CollimatorGridName", "CollimatorType")) - {""}
+        for detector in attributes.items("DetectorInformationSequence")
+    )
+
+
+def _read_windows(attributes: Attributes) -> list[tuple[float, float]]:
+    """Read the limits of the energy window that the frames are of, of every window where nothing tells which."""
+    windows = attributes.items("EnergyWindowInformationSequence")
+    pointed = attributes.value("EnergyWindowVector") is not None
+    numbers = set(attributes.integers("EnergyWindowVector")) if pointed else set()
+    if numbers and len(windows) > 1:
+        if not numbers <= set(range(1, len(windows) + 1)):
+            raise SeriesRefused(
+                f"{attribute_name('EnergyWindowVector')} in {attributes.where} points to none of the "
+                f"{len(windows)} windows"
+            )
+        windows = tuple(windows[number - 1] for number in sorted(numbers))
+    return [
+        (limits.number("EnergyWindowLowerLimit"), limits.number("EnergyWindowUpperLimit"))
+        for window in windows
+        for limits in window.items("EnergyWindowRangeSequence")
+    ]
 
 
 def read_duration_s(attributes: Attributes) -> float:

@@ -9,6 +9,12 @@ from acquisition.studies.attributes import Attributes, attribute_name
 from acquisition.studies.errors import SeriesRefused
 from navigation.volume import VolumeGeometry
 
+FINEST_MM, WIDEST_MM = 0.01, 100.0
+"""Distances of neighbouring voxels between which an image of a patient lies."""
+
+FARTHEST_MM = 1e5
+"""No patient lies so far from the origin of her frame of reference."""
+
 COSINE_TOLERANCE = 1e-3
 """How far direction cosines may be from unit length and a right angle: consoles write as few as four digits."""
 
@@ -40,8 +46,13 @@ def read_directions(attributes: Attributes) -> Directions:
 
 
 def read_position_mm(attributes: Attributes) -> NDArray[np.float64]:
-    """Read Image Position (Patient): the centre of the first voxel of the image, LPS mm."""
-    return np.array(attributes.numbers("ImagePositionPatient", 3))
+    """Read Image Position (Patient): the centre of the first voxel of the image, LPS mm; refuse what cannot be."""
+    position_mm = np.array(attributes.numbers("ImagePositionPatient", 3))
+    if (farthest_mm := float(np.abs(position_mm).max())) > FARTHEST_MM:
+        raise SeriesRefused(
+            f"{attribute_name('ImagePositionPatient')} in {attributes.where} is {farthest_mm:g} mm from the origin"
+        )
+    return position_mm
 
 
 def read_pixel_spacing_mm(attributes: Attributes) -> tuple[float, float]:
@@ -49,7 +60,17 @@ def read_pixel_spacing_mm(attributes: Attributes) -> tuple[float, float]:
     row_step_mm, column_step_mm = attributes.numbers("PixelSpacing", 2)
     if row_step_mm <= 0 or column_step_mm <= 0:
         raise SeriesRefused(f"{attribute_name('PixelSpacing')} in {attributes.where} is not above zero")
+    for step_mm in (row_step_mm, column_step_mm):
+        require_likely_step(step_mm, attribute_name("PixelSpacing"), attributes.where)
     return row_step_mm, column_step_mm
+
+
+def require_likely_step(step_mm: float, name: str, where: str) -> None:
+    """Refuse voxels finer or wider than any of a patient, by the name of the attribute that says so."""
+    if not FINEST_MM <= step_mm <= WIDEST_MM:
+        raise SeriesRefused(
+            f"{name} in {where} makes voxels of {step_mm:g} mm: an image has {FINEST_MM:g} to {WIDEST_MM:g} mm"
+        )
 
 
 def build_geometry(

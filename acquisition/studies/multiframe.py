@@ -17,9 +17,10 @@ from acquisition.studies.injection import Reference, try_uptake
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.pixels import check_pixels, read_pixels
 from acquisition.studies.plans import Beside, VolumePlan
+from acquisition.studies.resolution import assume_pet, assume_unknown
 from acquisition.studies.scaling import rescale
 from acquisition.studies.times import read_datetime, read_moment
-from acquisition.studies.units import ActivityMapping, find_activity_mapping
+from acquisition.studies.units import MAPPING, ActivityMapping, find_activity_mapping
 from navigation.volume import Volume
 
 Array = NDArray[np.float64]
@@ -48,7 +49,7 @@ def plan_enhanced_ct(objects: Sequence[StoredObject], _: Beside) -> VolumePlan:
     geometry, order = place_frames(attributes, frames)
 
     def read() -> tuple[Volume, str]:
-        values = scale_frames(read_pixels(stored, frames=len(frames)), slopes, intercepts)[order]
+        values = scale_frames(stored, read_pixels(stored, frames=len(frames)), slopes, intercepts)[order]
         return Volume(geometry=geometry, values=values, quantity="attenuation", unit="HU"), "attenuation in HU"
 
     return VolumePlan(
@@ -75,7 +76,7 @@ def plan_enhanced_pet(objects: Sequence[StoredObject], beside: Beside) -> Volume
     stored, frames = read_one(objects)
     attributes = stored.attributes
     geometry, order = place_frames(attributes, frames)
-    mappings, units = _read_mappings(frames, beside.mappings.get(stored.sop_instance_uid, ()))
+    mappings, words = _read_mappings(frames, beside.mappings.get(stored.sop_instance_uid, ()))
     missing = _missing_correction(attributes) if stored.sop_class_uid.name.startswith("Enhanced PET") else ""
     slopes, intercepts = read_rescale(frames)[:2]
 
@@ -86,29 +87,25 @@ def plan_enhanced_pet(objects: Sequence[StoredObject], beside: Beside) -> Volume
         )
         if is_covered and not missing:
             per_frame = np.array([(one.slope_bq_per_ml, one.intercept_bq_per_ml) for one in mappings]).T
-            values = scale_frames(pixels, per_frame[0], per_frame[1])[order]
+            values = scale_frames(stored, pixels, per_frame[0], per_frame[1])[order]
             volume = Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL")
-            return volume, f"activity concentration in Bq/mL, mapped from {units}"
-        values = scale_frames(pixels, slopes, intercepts)[order]
+            return volume, f"activity concentration in Bq/mL, mapped from {words}"
+        values = scale_frames(stored, pixels, slopes, intercepts)[order]
         volume = Volume(geometry=geometry, values=values, quantity="uptake", unit="1")
-        name = attribute_name("RealWorldValueMappingSequence")
-        why = missing or (
-            f"{name} does not cover every stored value"
-            if mappings
-            else f"the unit of {name} is {units or 'not given'}, not activity per volume"
-        )
+        why = missing or (f"{MAPPING} does not cover every stored value" if mappings else words)
         return volume, f"relative values: {why}"
 
-    is_activity = bool(mappings) and not missing
+    is_activity, is_pet = bool(mappings) and not missing, stored.sop_class_uid.name.startswith("Enhanced PET")
     corrected_to = read_datetime(attributes, "DecayCorrectionDateTime")
     reference = Reference(at=corrected_to, words=attribute_name("DecayCorrectionDateTime"))
     return VolumePlan(
-        role="activity" if is_activity or stored.sop_class_uid.name.startswith("Enhanced PET") else "reference",
+        role="activity" if is_activity or is_pet else "reference",
         geometry=geometry,
         rank=(float(is_activity), float(not missing), -geometry.voxel_volume_ml),
         taken_at=corrected_to or _acquired_at(attributes),
         read=read,
         uptake=try_uptake(attributes, reference) if is_activity else None,
+        resolution=assume_pet(attributes, geometry) if is_pet else assume_unknown(geometry),
     )
 
 
@@ -126,7 +123,7 @@ def plan_enhanced_mr(objects: Sequence[StoredObject], _: Beside) -> VolumePlan:
     slopes, intercepts = read_rescale(frames)[:2]
 
     def read() -> tuple[Volume, str]:
-        values = scale_frames(read_pixels(stored, frames=len(frames)), slopes, intercepts)[order]
+        values = scale_frames(stored, read_pixels(stored, frames=len(frames)), slopes, intercepts)[order]
         return Volume(geometry=geometry, values=values, quantity="signal", unit="1"), "MR signal, relative"
 
     return VolumePlan(
@@ -165,26 +162,29 @@ def read_rescale(frames: Sequence[FunctionalGroups]) -> tuple[Array, Array, set[
     return slopes, intercepts, types
 
 
-def scale_frames(pixels: NDArray[np.generic], slopes: Array, intercepts: Array) -> NDArray[np.float32]:
-    """Scale each frame by its own slope and intercept."""
+def scale_frames(
+    stored: StoredObject, pixels: NDArray[np.generic], slopes: Array, intercepts: Array
+) -> NDArray[np.float32]:
+    """Scale each frame of an object by its own slope and intercept."""
     values = np.empty(pixels.shape, dtype=np.float32)
+    where = stored.path.name
     for number, frame in enumerate(pixels):
-        rescale(frame, float(slopes[number]), float(intercepts[number]), out=values[number])
+        rescale(frame, float(slopes[number]), float(intercepts[number]), where=where, out=values[number])
     return values
 
 
 def _read_mappings(
     frames: Sequence[FunctionalGroups], beside: Sequence[Attributes]
 ) -> tuple[tuple[ActivityMapping, ...], str]:
-    """Read each frame's mapping into activity per volume, none where one frame lacks it; and the units found."""
-    mappings, units = [], ""
+    """Read each frame's mapping into activity per volume; none where one frame lacks it, and a sentence on why."""
+    mappings, words = [], ""
     for frame in frames:
         is_own = frame.own.value("RealWorldValueMappingSequence") is not None
-        mapping, units = find_activity_mapping(frame.own if is_own else frame.shared, beside)
+        mapping, words = find_activity_mapping(frame.own if is_own else frame.shared, beside)
         if mapping is None:
-            return (), units
+            return (), words
         mappings.append(mapping)
-    return tuple(mappings), units
+    return tuple(mappings), words
 
 
 def _missing_correction(attributes: Attributes) -> str:

@@ -5,6 +5,7 @@ Slices says to which side of the first frame the others lie; Slice Vector says w
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,16 @@ from acquisition.studies.grids import (
     read_directions,
     read_pixel_spacing_mm,
     read_position_mm,
+    require_likely_step,
 )
+from acquisition.studies.injection import read_injection_time
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.pixels import check_pixels, read_pixels
 from acquisition.studies.plans import Beside, VolumePlan
+from acquisition.studies.resolution import assume_spect
 from acquisition.studies.scaling import rescale
 from acquisition.studies.times import read_moment
-from acquisition.studies.units import ActivityMapping, find_activity_mapping
+from acquisition.studies.units import MAPPING, find_activity_mapping
 from navigation.volume import Volume, VolumeGeometry
 
 SLICE_VECTOR = Tag(0x0054, 0x0080)
@@ -63,7 +67,8 @@ def plan_nm(objects: Sequence[StoredObject], beside: Beside) -> VolumePlan:
     spacing_mm = attributes.number("SpacingBetweenSlices")
     if spacing_mm == 0:
         raise SeriesRefused(f"{attribute_name('SpacingBetweenSlices')} is 0 in {stored.path.name}")
-    mapping, mapped_units = find_activity_mapping(attributes, beside.mappings.get(stored.sop_instance_uid, ()))
+    require_likely_step(abs(spacing_mm), attribute_name("SpacingBetweenSlices"), stored.path.name)
+    mapping, words = find_activity_mapping(attributes, beside.mappings.get(stored.sop_instance_uid, ()))
     geometry = build_geometry(
         first_position_mm=first_position_mm,
         slice_step_mm=spacing_mm * directions.normal,
@@ -82,21 +87,21 @@ def plan_nm(objects: Sequence[StoredObject], beside: Beside) -> VolumePlan:
         if not np.array_equal(frame_of_slice, np.arange(frames)):
             pixels = pixels[frame_of_slice]
         if mapping and mapping.covers(pixels):
-            values = rescale(pixels, mapping.slope_bq_per_ml, mapping.intercept_bq_per_ml)
+            values = rescale(pixels, mapping.slope_bq_per_ml, mapping.intercept_bq_per_ml, where=attributes.where)
             volume = Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL")
-            return volume, f"activity concentration in Bq/mL, mapped from {mapped_units}"
+            return volume, f"activity concentration in Bq/mL, mapped from {words}"
         slope = attributes.optional_number("RescaleSlope")
         if slope is not None and slope <= 0:
             raise SeriesRefused(f"{attribute_name('RescaleSlope')} is {slope:g} in {attributes.where}")
-        counts = rescale(
-            pixels, 1.0 if slope is None else slope, attributes.optional_number("RescaleIntercept") or 0.0
-        )
+        to_counts = 1.0 if slope is None else slope, attributes.optional_number("RescaleIntercept") or 0.0
         if factor is not None:
-            values = counts * np.float32(factor)
+            values = rescale(pixels, to_counts[0] * factor, to_counts[1] * factor, where=attributes.where)
             volume = Volume(geometry=geometry, values=values, quantity="activity concentration", unit="Bq/mL")
             return volume, f"activity concentration in Bq/mL: {calibrated}"
+        counts = rescale(pixels, *to_counts, where=attributes.where)
         volume = Volume(geometry=geometry, values=counts, quantity="counts", unit="1")
-        return volume, f"relative counts: {_why_relative(mapping, mapped_units)}; {calibrated}"
+        why = f"{MAPPING} does not cover every stored value" if mapping else words
+        return volume, f"relative counts: {why}; {calibrated}"
 
     return VolumePlan(
         role="activity",
@@ -106,9 +111,20 @@ def plan_nm(objects: Sequence[StoredObject], beside: Beside) -> VolumePlan:
             float("ATTN" in attributes.texts("CorrectedImage")),
             -geometry.voxel_volume_ml,
         ),
-        taken_at=read_moment(attributes, "AcquisitionDate", "AcquisitionTime"),
+        taken_at=_true_at(attributes),
         read=read,
+        resolution=assume_spect(attributes, beside.calibrations, geometry),
     )
+
+
+def _true_at(attributes: Attributes) -> datetime | None:
+    """Say when the values were true: at the start of acquisition, or at the injection where they say ADMIN.
+
+    Decay Correction (0054,1102) is none of the NM image's attributes, but quantitative reconstructions carry it.
+    """
+    if attributes.text("DecayCorrection") == "ADMIN":
+        return read_injection_time(attributes, before=None)
+    return read_moment(attributes, "AcquisitionDate", "AcquisitionTime")
 
 
 def _find_factor(attributes: Attributes, beside: Beside, geometry: VolumeGeometry) -> tuple[float | None, str]:
@@ -211,12 +227,3 @@ def _read_placement(attributes: Attributes) -> tuple[Directions, NDArray[np.floa
                 "place the image differently"
             )
     return directions, position_mm
-
-
-def _why_relative(mapping: ActivityMapping | None, mapped_units: str) -> str:
-    name = attribute_name("RealWorldValueMappingSequence")
-    if mapping:
-        return f"{name} does not cover every stored value"
-    if mapped_units:
-        return f"the unit of {name} is {mapped_units}, not activity per volume"
-    return f"no {name}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from acquisition.studies.attributes import attribute_name
+from acquisition.studies.attributes import Attributes, attribute_name
 from acquisition.studies.errors import SeriesRefused
 from acquisition.studies.frames import flatten, place_frames
 from acquisition.studies.multiframe import read_one, read_rescale, scale_frames
@@ -14,6 +14,7 @@ from acquisition.studies.objects import StoredObject
 from acquisition.studies.pet_values import PetValues, read_pet_values
 from acquisition.studies.pixels import read_pixels
 from acquisition.studies.plans import Beside, Reading, VolumePlan
+from acquisition.studies.resolution import assume_pet
 from acquisition.studies.slices import read_stack, stack_slices
 from navigation.volume import Volume, VolumeGeometry
 
@@ -36,7 +37,7 @@ def plan_pet(objects: Sequence[StoredObject], _: Beside) -> VolumePlan:
         read_values = read_stack(stack, factors=values.factors)
         return _make(stack.geometry, values, read_values), values.words
 
-    return _plan(stack.geometry, values, read)
+    return _plan(stack.geometry, stack.objects[0].attributes, values, read)
 
 
 def plan_converted_pet(objects: Sequence[StoredObject], _: Beside) -> VolumePlan:
@@ -56,13 +57,13 @@ def plan_converted_pet(objects: Sequence[StoredObject], _: Beside) -> VolumePlan
 
     def read() -> tuple[Volume, str]:
         pixels = read_pixels(stored, frames=len(frames))
-        scaled = scale_frames(pixels, slopes * values.factors, intercepts * values.factors)
+        scaled = scale_frames(stored, pixels, slopes * values.factors, intercepts * values.factors)
         return _make(geometry, values, scaled[order]), values.words
 
-    return replace(_plan(geometry, values, read), first=flat[0])
+    return replace(_plan(geometry, flat[0], values, read), first=flat[0])
 
 
-def _plan(geometry: VolumeGeometry, values: PetValues, read: Reading) -> VolumePlan:
+def _plan(geometry: VolumeGeometry, first: Attributes, values: PetValues, read: Reading) -> VolumePlan:
     return VolumePlan(
         role="activity",
         geometry=geometry,
@@ -70,6 +71,7 @@ def _plan(geometry: VolumeGeometry, values: PetValues, read: Reading) -> VolumeP
         taken_at=values.reference.at,
         read=read,
         uptake=values.uptake,
+        resolution=assume_pet(first, geometry),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from acquisition.studies.attributes import Attributes
 from acquisition.studies.calibrations import SpectCalibration
 from acquisition.studies.registration import SameFrames
+from navigation.hotspots import Resolution
 from navigation.uptake import UptakeFactors
 from navigation.volume import Volume, VolumeGeometry
 
@@ -79,6 +80,8 @@ class VolumePlan:
         Reads the pixels; gives the volume and a sentence on its values. Raises `SeriesRefused`.
     uptake
         Of a PET.
+    resolution
+        Of an activity: the width of a point in it.
     first
         Attributes of its first frame where the object's own do not hold them, as of a converted one.
 
@@ -90,4 +93,5 @@ class VolumePlan:
     taken_at: datetime | None
     read: Reading
     uptake: Uptake | None = None
+    resolution: Resolution | None = None
     first: Attributes | None = None

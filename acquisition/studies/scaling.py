@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from acquisition.studies.attributes import attribute_name
 from acquisition.studies.errors import SeriesRefused
 
 GREATEST = 1e12
@@ -13,9 +14,16 @@ EXACT_BELOW = 2.0**24
 
 
 def rescale(
-    pixels: NDArray[np.generic], slope: float, intercept: float, *, out: NDArray[np.float32] | None = None
+    pixels: NDArray[np.generic],
+    slope: float,
+    intercept: float,
+    *,
+    where: str,
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Rescale (PS3.3 C.11.1) in double precision, rounded once to float32.
+
+    ``where`` names the object.
 
     Small whole numbers, as of most CT, are scaled in float32 itself: they come out the same, in half the time.
 
@@ -31,11 +39,12 @@ def rescale(
         is_whole and pixels.dtype.itemsize <= 2 and float(slope).is_integer() and float(intercept).is_integer()
     )
     if is_small and abs(slope) * 65536 + abs(intercept) < EXACT_BELOW:
-        if slope == 1:
-            np.add(pixels, np.float32(intercept), out=values)
-            return values
-        np.multiply(pixels, np.float32(slope), out=values)
-        np.add(values, np.float32(intercept), out=values)
+        # a cast, and float32 in place: adding to whole numbers into floats would go through a buffer, bit by bit
+        np.copyto(values, pixels, casting="same_kind")
+        if slope != 1:
+            values *= np.float32(slope)
+        if intercept != 0:
+            values += np.float32(intercept)
         return values
     scaled = pixels.astype(np.float64)
     scaled *= slope
@@ -43,6 +52,9 @@ def rescale(
     if not is_whole or abs(slope) * 2.0 ** (8 * pixels.dtype.itemsize) + abs(intercept) >= GREATEST:
         smallest, largest = float(scaled.min()), float(scaled.max())
         if not (smallest > -GREATEST and largest < GREATEST):  # so that what is not a number is refused too
-            raise SeriesRefused(f"the pixels hold values that cannot be: from {smallest:g} to {largest:g}")
+            raise SeriesRefused(
+                f"{attribute_name('PixelData')} of {where} holds values that cannot be, by a slope of {slope:g} "
+                f"and an intercept of {intercept:g}: from {smallest:g} to {largest:g}"
+            )
     values[...] = scaled
     return values

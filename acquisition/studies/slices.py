@@ -89,7 +89,8 @@ def read_stack(stack: Stack, *, factors: NDArray[np.float64] | None = None) -> N
         if slope <= 0:
             raise SeriesRefused(f"{attribute_name('RescaleSlope')} is {slope:g} in {stored.path.name}")
         factor = 1.0 if factors is None else factors[index]
-        rescale(read_pixels(stored, frames=1)[0], slope * factor, intercept * factor, out=values[index])
+        pixels, where = read_pixels(stored, frames=1)[0], stored.path.name
+        rescale(pixels, slope * factor, intercept * factor, where=where, out=values[index])
     return values
 
 

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from acquisition.studies.attributes import attribute_name
 from acquisition.studies.errors import SeriesRefused
+from acquisition.studies.grids import WIDEST_MM
 
 POSITION_TOLERANCE_MM = 0.1
 """How far a slice may lie from its place on an even grid: twice the rounding of positions given to 0.1 mm."""
@@ -66,6 +67,8 @@ def _even_step_mm(
             f"{POSITION}: two slices lie at the same place, {along_mm[closest]:.2f} mm along the normal "
             "(repeated slices, overlapping beds, or a dynamic or gated series)"
         )
+    if usual_mm > WIDEST_MM:
+        raise SeriesRefused(f"{POSITION}: slices are {usual_mm:g} mm apart: an image has {WIDEST_MM:g} mm at most")
     widest = int(np.argmax(distances_mm))
     if distances_mm[widest] > 1.5 * usual_mm:
         raise SeriesRefused(

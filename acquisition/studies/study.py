@@ -1,14 +1,16 @@
 """The objects of one study into one patient space: an anatomy, an activity, and a word on every series."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
-from acquisition.studies.attributes import attribute_name
+from acquisition.studies.attributes import Attributes, attribute_name
+from acquisition.studies.calibrations import read_nuclide
 from acquisition.studies.errors import ObjectUnreadable, SeriesRefused
 from acquisition.studies.injection import read_half_life_s
 from acquisition.studies.objects import StoredObject, read_object
@@ -16,6 +18,7 @@ from acquisition.studies.plans import Knowledge, Role
 from acquisition.studies.series import Series, SeriesReport, group_series
 from acquisition.studies.times import read_moment
 from acquisition.studies.verdicts import Verdicts
+from navigation.hotspots import Resolution
 from navigation.outlines import Outline
 from navigation.volume import Volume
 
@@ -23,6 +26,7 @@ ROLES_IN_USE: tuple[Role, ...] = ("activity", "anatomy")
 
 log = structlog.get_logger()
 
+Value = TypeVar("Value")
 
 NOTHING = Knowledge()
 
@@ -40,6 +44,10 @@ class Study:
         the study began. With a time zone: the sender's own, this host's where the sender names none.
     half_life_s
         Of the radionuclide that the activity's objects name, None where they name none.
+    nuclide
+        Which it is, spelt as in nuclides.toml; None where they name none, or several.
+    resolution
+        How wide a point is taken to be in the activity, by what its objects say; None without one.
     series
         A report on each series; files that are no DICOM objects come last, in one report.
     anatomy, activity
@@ -61,6 +69,8 @@ class Study:
     description: str
     taken_at: datetime | None
     half_life_s: float | None
+    nuclide: str | None
+    resolution: Resolution | None
     series: tuple[SeriesReport, ...]
     anatomy: Volume | None
     activity: Volume | None
@@ -120,13 +130,16 @@ def _assemble(
     else:
         verdicts.judge(series, knowledge)
     reports = tuple(_report(one, verdicts) for one in series)
+    chosen = verdicts.chosen.get("activity")
     return Study(
         study_uid=Counter(stored.study_uid for stored in objects).most_common(1)[0][0] if objects else "",
         patient_id="" if mixed else _label(objects, "PatientID"),
         patient_name="" if mixed else _label(objects, "PatientName"),
         description=_label(objects, "StudyDescription"),
         taken_at=_taken_at(objects, verdicts),
-        half_life_s=_half_life_s(series, verdicts),
+        half_life_s=_read_first(series, verdicts, read_half_life_s),
+        nuclide=_read_first(series, verdicts, read_nuclide),
+        resolution=verdicts.plans[chosen].resolution if chosen else None,
         series=(*reports, *_report_unreadable(unreadable)),
         anatomy=verdicts.volume("anatomy"),
         activity=verdicts.volume("activity"),
@@ -196,16 +209,18 @@ def _label(objects: Sequence[StoredObject], keyword: str) -> str:
         return ""
 
 
-def _half_life_s(series: Sequence[Series], verdicts: Verdicts) -> float | None:
-    """Radionuclide Half Life (0018,1075) of the first radiopharmaceutical (PS3.3 C.8.9.2, type 3)."""
+def _read_first(
+    series: Sequence[Series], verdicts: Verdicts, read: Callable[[Attributes], Value | None]
+) -> Value | None:
+    """Read something of the activity's first frame; None where it is not there, or not readable."""
     chosen = verdicts.chosen.get("activity")
     if chosen is None:
         return None
     (objects,) = (one.objects for one in series if one.series_uid == chosen)
     try:
-        return read_half_life_s(verdicts.plans[chosen].first or objects[0].attributes)
+        return read(verdicts.plans[chosen].first or objects[0].attributes)
     except SeriesRefused as exc:
-        log.warning("unreadable half-life", reason=str(exc))
+        log.warning("unreadable radiopharmaceutical", reason=str(exc))
         return None
 
 

@@ -13,6 +13,7 @@ from navigation.hotspots.blobs import FWHM_PER_SIGMA, find_blobs
 from navigation.hotspots.masking import masked_within_mm
 from navigation.hotspots.measures import measure
 from navigation.hotspots.recovery import activity_factor
+from navigation.hotspots.resolution import Resolution, sharpen
 from navigation.volume import Volume
 
 Kind = Literal["target", "injection"]
@@ -89,7 +90,7 @@ class Hotspot:
 def find_hotspots(
     volume: Volume,
     *,
-    resolution_fwhm_mm: float = 9.0,
+    resolution: Resolution,
     registration_sigma_mm: float = 0.0,
     least_snr: float = 6.5,
     at_most: int = 32,
@@ -102,8 +103,8 @@ def find_hotspots(
     ----------
     volume
         Activity concentration or relative values, none of them NaN.
-    resolution_fwhm_mm
-        Full width at half maximum of a point source in the volume.
+    resolution
+        Of the volume.
     registration_sigma_mm
         How well the volume lies in the anatomy's space, a standard deviation an axis.
     least_snr
@@ -115,16 +116,14 @@ def find_hotspots(
     Raises
     ------
     NavigationError
-        Where the volume holds values that are not finite, or the resolution is not above zero.
+        Where the volume holds values that are not finite.
 
     """
-    if not (math.isfinite(resolution_fwhm_mm) and resolution_fwhm_mm > 0):
-        raise NavigationError(f"resolution_fwhm_mm is {resolution_fwhm_mm}: wants a width above zero")
     if not np.isfinite(volume.values).all():
         raise NavigationError("the volume holds values that are not finite")
     if not 0 <= registration_sigma_mm < math.inf:
         raise NavigationError(f"registration_sigma_mm is {registration_sigma_mm}: wants 0 or more")
-    sigma_mm = resolution_fwhm_mm / FWHM_PER_SIGMA
+    sigma_mm = resolution.fwhm_mm / FWHM_PER_SIGMA
     blobs = find_blobs(volume, sigma_mm, least_snr, at_most)
     measured = [measure(volume, blob, blobs) for blob in blobs]
     ordered = sorted((one for one in measured if one.content > 0), key=lambda one: -one.content)
@@ -137,8 +136,9 @@ def find_hotspots(
         masked_mm = masked_within_mm(volume, one, sigma_mm, least_snr) if is_injection else None
         located_mm = one.blob.sigma_mm / one.blob.snr
         # a uniform ball has the variance r^2 / 5 along each axis, and the resolution's comes on top
-        diameter_mm = 2 * math.sqrt(5 * max(0.0, one.blob.sigma_mm**2 - sigma_mm**2))
-        factor = activity_factor(diameter_mm, resolution_fwhm_mm)
+        point_mm = resolution.widest_mm / FWHM_PER_SIGMA
+        diameter_mm = 2 * math.sqrt(5 * max(0.0, one.blob.sigma_mm**2 - point_mm**2))
+        factor = activity_factor(diameter_mm, resolution)
         spots.append(
             Hotspot(
                 name="injection" if is_injection else f"target {place + 1 - has_injection}",
@@ -157,6 +157,20 @@ def find_hotspots(
             )
         )
     return tuple(spots)
+
+
+def find_candidates(
+    volume: Volume, assumed: Resolution, *, registration_sigma_mm: float = 0.0
+) -> tuple[tuple[Hotspot, ...], Resolution]:
+    """Find the hot spots at the resolution that is assumed; again where they show that it is finer, and at that.
+
+    Parameters and errors are `find_hotspots`'.
+    """
+    spots = find_hotspots(volume, resolution=assumed, registration_sigma_mm=registration_sigma_mm)
+    shown = sharpen(assumed, volume, [spot.centre_mm for spot in spots])
+    if shown is not assumed:
+        spots = find_hotspots(volume, resolution=shown, registration_sigma_mm=registration_sigma_mm)
+    return spots, shown
 
 
 def _has_injection(volume: Volume, contents: Sequence[float]) -> bool:

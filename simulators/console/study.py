@@ -194,7 +194,7 @@ def _put_acquisition(image: Dataset, slices: int) -> None:
     agent.RadionuclideCodeSequence = Sequence([_code("C-163A8", "SRT", "^99m^Technetium")])
     image.RadiopharmaceuticalInformationSequence = Sequence([agent])
     detector = Dataset()
-    detector.CollimatorType = "PARA"
+    detector.CollimatorGridName, detector.CollimatorType = "LEHR", "PARA"
     detector.FieldOfViewShape = "RECTANGLE"
     detector.ImageOrientationPatient = AXIAL
     detector.ImagePositionPatient = _position_mm(SPECT_GRID, slices - 1)

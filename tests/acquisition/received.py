@@ -73,6 +73,8 @@ def study(
         description="",
         taken_at=None,
         half_life_s=None,
+        nuclide=None,
+        resolution=None,
         series=(report,),
         anatomy=ct(),
         activity=(activity or spect()) if has_map else None,

@@ -32,9 +32,13 @@ HALF_LIFE = timedelta(hours=6.015)
 
 
 def archived(
-    *, taken_at: datetime | None = NOW, half_life_s: float | None = None, activity_mbq: float | None = 1.0
+    *,
+    taken_at: datetime | None = NOW,
+    half_life_s: float | None = None,
+    activity_mbq: float | None = 1.0,
+    nuclide: str | None = None,
 ) -> ArchivedStudy:
-    scanned = replace(study(), taken_at=taken_at, half_life_s=half_life_s)
+    scanned = replace(study(), taken_at=taken_at, half_life_s=half_life_s, nuclide=nuclide)
     return ArchivedStudy(received=received(), map=study_map(scanned, activity_mbq=activity_mbq))
 
 
@@ -54,6 +58,7 @@ def believed_mbq(found: ArchivedStudy) -> float:
 def test_a_scan_of_six_hours_ago_has_half_of_its_activity() -> None:
     """Tc-99m, half-life 6.015 h: what the map says is brought to the theatre's time."""
     assert believed_mbq(archived(taken_at=NOW)) == pytest.approx(1.0)
+    assert believed_mbq(archived(taken_at=NOW, nuclide="Tc-99m")) == pytest.approx(1.0)
     assert believed_mbq(archived(taken_at=NOW - HALF_LIFE)) == pytest.approx(0.5, rel=1e-4)
     assert believed_mbq(archived(taken_at=NOW - 2 * HALF_LIFE)) == pytest.approx(0.25, rel=1e-4)
 
@@ -66,6 +71,7 @@ def test_a_scan_of_six_hours_ago_has_half_of_its_activity() -> None:
         pytest.param(archived(taken_at=NOW + HALF_LIFE), id="a scan in the future"),
         pytest.param(archived(taken_at=NOW - 30 * HALF_LIFE), id="a scan of last week"),
         pytest.param(archived(half_life_s=6586.2), id="a scan of F-18"),
+        pytest.param(archived(nuclide="In-111"), id="a SPECT of In-111, which names no half-life"),
     ],
 )
 def test_an_activity_that_is_not_known_stays_unknown(found: ArchivedStudy) -> None:

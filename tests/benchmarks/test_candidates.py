@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.candidates import draw_scene, judge, run, scan
-from navigation.hotspots import find_hotspots
+from benchmarks.candidates import ASSUMED, draw_scene, judge, run, scan
+from navigation.hotspots import find_candidates
 from simulators.scene import Scene, Source
 
 
@@ -34,7 +34,7 @@ def test_what_is_false_and_what_is_missed() -> None:
     """Candidates of a scan are judged against another truth: one false, one missed, none twice."""
     rng = np.random.default_rng(3)
     scene = Scene(hours_since_scan=0.0, sources=(node(-60, 0.5), node(60, 0.5), node(0, 20.0, "injection")))
-    spots = find_hotspots(scan(scene, rng))
+    spots, _ = find_candidates(scan(scene, rng), ASSUMED)
     findings, wrong = judge(scene, spots)
     assert [one.is_found for one in findings] == [True, True]
     assert wrong == 0

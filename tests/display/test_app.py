@@ -29,7 +29,7 @@ from display.messages import (
 from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
 from display.shelf import Shelf, shelve
-from display.study_messages import FramesApart, FramesRequest, StudyReport
+from display.study_messages import FramesApart, FramesRequest, ResolutionReport, StudyReport
 from display.trend import TrendMemory
 from navigation.volume import Volume, VolumeGeometry
 from tests.display.recorded import UNBEGUN, kept_nowhere, proceed, unjoined, unreported
@@ -222,6 +222,8 @@ def test_a_study_is_reported_or_not_known(exhibits: Exhibits) -> None:
         joined_by="",
         apart=(FramesApart(one_uid="1.3", other_uid="1.4"),),
         half_life_s=None,
+        nuclide="Tc-99m",
+        resolution=ResolutionReport(fwhm_mm=9.0, sigma_mm=2.0, words="usual for a low-energy collimator"),
         skin="found",
         candidates=(),
         series=(),

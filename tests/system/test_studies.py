@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import dcmread
+from pydicom.uid import UID
 
 from display.study_messages import FramesRequest, StudyReport
 from simulators.console.study import make_study
@@ -92,3 +93,33 @@ def test_a_person_joins_two_frames_of_reference(service: Service, tmp_path: Path
         409,
         "these are no two frames of reference of the study that wait for a confirmation",
     )
+
+
+def test_a_spot_keeps_its_name_when_a_late_series_orders_them_otherwise(service: Service, tmp_path: Path) -> None:
+    """In the later reconstruction the node outshines the injection: each is called what it was called before."""
+    files = scanned(tmp_path, seed=13)
+    spect = dcmread(files[-1])
+    study_uid = str(spect.StudyInstanceUID)
+    send(files, port=service.node_port)
+    reported(service, study_uid, lambda report: sum(each.objects for each in report.series) == len(files))
+    service.choose(next(study for study in service.studies() if study.study_uid == study_uid))
+    before = service.report(study_uid)
+    assert before is not None
+    places = {spot.name: spot.centre_mm for spot in before.candidates}
+    assert set(places) == {"injection", "target 1"}
+    detector, pixels = spect.DetectorInformationSequence[0], spect.pixel_array // 12
+    step_mm = np.array([spect.SpacingBetweenSlices, *spect.PixelSpacing], float)
+    offset_mm = np.array(places["target 1"]) - np.array(detector.ImagePositionPatient, float)
+    apart_mm = np.moveaxis(np.indices(pixels.shape), 0, -1) * step_mm - offset_mm[::-1]
+    hot = 30_000 * np.exp(-0.5 * ((apart_mm / 5.0) ** 2).sum(axis=-1))
+    spect.PixelData = (pixels + hot).astype("<u2").tobytes()
+    spect.SOPInstanceUID = spect.file_meta.MediaStorageSOPInstanceUID = UID(f"{spect.SOPInstanceUID}.9")
+    spect.SeriesInstanceUID = UID(f"{spect.SeriesInstanceUID}.9")  # of two that are alike the last is preferred
+    spect.save_as(tmp_path / "late.dcm")
+    send([tmp_path / "late.dcm"], port=service.node_port)
+    after = reported(
+        service, study_uid, lambda report: sum(each.objects for each in report.series) == len(files) + 1
+    )
+    assert [spot.name for spot in after.candidates] == ["target 1", "injection"]
+    for spot in after.candidates:
+        assert np.linalg.norm(np.subtract(spot.centre_mm, places[spot.name])) < 3.0

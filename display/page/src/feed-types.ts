@@ -696,10 +696,24 @@ export interface StudyReport {
   readonly apart: readonly FramesApart[];
   /** Of the radionuclide as the objects name it. */
   readonly half_life_s: number | null;
+  /** As the objects name it; null where they name none, or two. */
+  readonly nuclide: string | null;
+  /** Null without an activity. */
+  readonly resolution: ResolutionReport | null;
   /** ``found``, or why there is none. */
   readonly skin: string;
   readonly candidates: readonly CandidateReport[];
   readonly series: readonly SeriesMade[];
+}
+
+/** How wide a point is taken to be in the activity: its candidates are found and measured by it. */
+export interface ResolutionReport {
+  /** Full width at half maximum. */
+  readonly fwhm_mm: number;
+  /** How well it is known, 1 sigma. */
+  readonly sigma_mm: number;
+  /** Where it is from: the site, what the objects name, or the image. */
+  readonly words: string;
 }
 
 /** A spot that stands out of its surroundings, as at the scan; a proposal for a person to confirm. */

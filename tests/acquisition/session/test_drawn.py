@@ -14,6 +14,7 @@ import pytest
 
 from acquisition.archive import ArchivedStudy
 from acquisition.mapping import Decided, premises_of
+from acquisition.reading import StudyMap
 from acquisition.session.drawn import RADIUS_MM, DrawnSpot, spots_now
 from acquisition.session.journal import Journal, acting_as, open_journal
 from acquisition.session.plan import PlannedSource, plan_of
@@ -21,6 +22,7 @@ from acquisition.session.report import report_of
 from acquisition.session.steps import Step
 from config.nuclides import load_nuclides
 from navigation.estimation.prior import NODE_ACTIVITY_MBQ
+from navigation.hotspots import Resolution
 from navigation.volume import Volume
 from tests.acquisition.received import geometry, received, study, study_map
 from tests.acquisition.resection.test_resection import RESPONSE
@@ -28,7 +30,6 @@ from tests.acquisition.session.test_session import ANNA, SURGEON, Theatre
 
 AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 HALF_LIFE_S = 21_654.0
-BALL_ML = 4 / 3 * pi * RADIUS_MM**3 / 1000
 THERE_MM = (20.0, -20.0, 10.0)
 
 
@@ -52,15 +53,21 @@ def even(unit: str = "Bq/mL") -> Volume:
 
 
 def drawn(*, activity_mbq: float | None, name: str = "drawn target 1") -> DrawnSpot:
-    return DrawnSpot(name=name, kind="target", centre_mm=THERE_MM, activity_mbq=activity_mbq, at=AT)
+    return DrawnSpot(
+        name=name,
+        kind="target",
+        centre_mm=THERE_MM,
+        activity_mbq=activity_mbq,
+        at=AT,
+        frame_of_reference_uid="1.2",
+    )
 
 
 @pytest.mark.parametrize(
     ("expected_mbq", "volume", "left", "now_mbq"),
     [
         (0.4, even(), None, 0.2),  # half a life after it was drawn, whatever is left of the scan's
-        (None, even(), 0.25, 2000.0 * BALL_ML / 1e6 / 4),
-        (None, even(), None, None),
+        (None, even(), 0.25, None),
         (None, even("1"), 0.25, None),
         (None, None, 0.25, None),
     ],
@@ -71,10 +78,35 @@ def test_its_activity_is_what_is_left_of_it_now(
     """As a person expects it, else as the image has it, decayed; where neither says, it is not known."""
     now = AT + timedelta(seconds=HALF_LIFE_S)
     spots = [drawn(activity_mbq=expected_mbq)]
-    (spot,) = spots_now(spots, volume, left=left, half_life_s=HALF_LIFE_S, now=now)
+    (spot,) = spots_now(spots, in_map(volume), left=left, half_life_s=HALF_LIFE_S, now=now)
     assert (spot.name, spot.kind) == ("drawn target 1", "target")
     assert np.allclose(spot.centre_mm, THERE_MM)
     assert spot.activity_mbq == (now_mbq if now_mbq is None else pytest.approx(now_mbq, rel=1e-3))
+
+
+def in_map(volume: Volume | None) -> StudyMap:
+    """A map of this activity alone, seen at 9 mm."""
+    resolution = Resolution(fwhm_mm=9.0, sigma_mm=0.0) if volume else None
+    scanned = replace(study(), activity=volume)
+    return StudyMap(study=scanned, hotspots=(), skin=None, obstacle="", resolution=resolution)
+
+
+def with_a_node(activity_mbq: float) -> Volume:
+    """A ball of the size that is taken to be drawn, blurred by 9 mm, on an even ground."""
+    positions_mm = geometry().positions_mm(np.moveaxis(np.indices((24, 24, 24)), 0, -1))
+    sigma_mm2 = (9.0 / 2.3548) ** 2 + RADIUS_MM**2 / 5
+    blurred = np.exp(-0.5 * ((positions_mm - THERE_MM) ** 2).sum(axis=-1) / sigma_mm2)
+    values = 2000.0 + activity_mbq * 1e9 / (2 * pi * sigma_mm2) ** 1.5 * blurred
+    return replace(even(), values=values.astype(np.float32))
+
+
+@pytest.mark.parametrize(("left", "share"), [(0.25, 0.25), (None, None)])
+def test_the_image_says_what_is_in_it(left: float | None, share: float | None) -> None:
+    """All of a small node, also what the blur has carried out of the ball, decayed; its ground is none of it."""
+    spots = [drawn(activity_mbq=None)]
+    (spot,) = spots_now(spots, in_map(with_a_node(0.08)), left=left, half_life_s=HALF_LIFE_S, now=AT)
+    assert spot.activity_mbq == (None if share is None else pytest.approx(0.08 * share, rel=0.2))
+    assert 1.5 < spot.activity_factor < 2.1
 
 
 async def draw(theatre: Theatre, **changes: object) -> str | None:

@@ -1,5 +1,6 @@
 """Counts of a SPECT into Bq/mL by another object's mapping, or by what the site has measured of the camera."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
+from pydicom.tag import Tag
 
 from acquisition.studies import Knowledge, SpectCalibration, read_study
 from acquisition.studies.calibrations import spell_nuclide
@@ -69,9 +71,45 @@ def other_nuclide(dataset: Dataset) -> None:
     agent.RadionuclideCodeSequence[0].CodeMeaning = "^123^Iodine"
 
 
+def two_nuclides(dataset: Dataset) -> None:
+    """Say a second nuclide beside the first."""
+    describe(dataset)
+    code, agent = Dataset(), Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "C-145A4", "SRT", "^111^Indium"
+    agent.RadionuclideCodeSequence = Items([code])
+    dataset.RadiopharmaceuticalInformationSequence.append(agent)
+
+
+def two_collimators(dataset: Dataset) -> None:
+    """Let the second head have another collimator."""
+    describe(dataset)
+    other = copy.deepcopy(dataset.DetectorInformationSequence[0])
+    other.CollimatorGridName = "MEGP"
+    dataset.DetectorInformationSequence.append(other)
+
+
+def of_window(number: int) -> Callable[[Dataset], None]:
+    """Add a scatter window, and say of which of the two the frames are."""
+
+    def edit(dataset: Dataset) -> None:
+        describe(dataset)
+        limits, scatter = Dataset(), Dataset()
+        limits.EnergyWindowLowerLimit, limits.EnergyWindowUpperLimit = 108.0, 126.0
+        scatter.EnergyWindowRangeSequence = Items([limits])
+        dataset.EnergyWindowInformationSequence.append(scatter)
+        dataset.EnergyWindowVector = [number] * 5
+        dataset.FrameIncrementPointer = [Tag("EnergyWindowVector"), Tag("SliceVector")]
+
+    return edit
+
+
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
+        (two_nuclides, "no one nuclide"),
+        (two_collimators, "lehr/megp"),
+        (of_window(2), "Tc-99m, 108-126 keV"),
+        (of_window(3), "Energy Window Vector (0054,0010) in nm.dcm points to none of the 2 windows"),
         (put("ManufacturerModelName", "Symbia T"), "no calibration for Symbia T, lehr, Tc-99m, 126.45-154.55 keV"),
         (put("CollimatorGridName", "MEGP", of="DetectorInformationSequence"), "no calibration for"),
         (other_nuclide, "I-123"),
@@ -89,6 +127,13 @@ def test_where_the_calibration_does_not_hold_counts_stay_relative(
     assert study.activity is not None
     assert study.activity.unit == "1"
     assert words in study.series[0].reason
+
+
+def test_the_window_of_the_frames_is_the_one_that_counts(tmp_path: Path) -> None:
+    """A scatter window that was measured beside it and is not in the image changes nothing."""
+    study = read_study(write_nm(tmp_path, pixels=ONES, edit=of_window(1)), Knowledge(calibrations=(CALIBRATION,)))
+    assert study.activity is not None
+    assert study.activity.unit == "Bq/mL"
 
 
 @pytest.mark.parametrize(
@@ -111,15 +156,20 @@ def test_nuclides_are_spelt_many_ways(text: str, nuclide: str | None) -> None:
     assert spell_nuclide(text) == nuclide
 
 
-def write_mapping(folder: Path, image: str, unit: str) -> list[Path]:
-    """Write a Real World Value Mapping object for an image."""
+def write_mapping(
+    folder: Path, image: str, unit: str, *, slope: float = 12.5, frames: list[int] | None = None, name: str = "rwv"
+) -> list[Path]:
+    """Write a Real World Value Mapping object for an image, or for some of its frames."""
     dataset = make_object(uid.RealWorldValueMappingStorage, "RWV", "1.2.826.70", 0)
     reference, item = Dataset(), Dataset()
     reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = uid.NuclearMedicineImageStorage, image
+    if frames:
+        reference.ReferencedFrameNumber = frames
     item.ReferencedImageSequence = Items([reference])
-    item.RealWorldValueMappingSequence = Items([mapping(unit)])
+    item.RealWorldValueMappingSequence = Items([mapping(unit, slope=slope)])
     dataset.ReferencedImageRealWorldValueMappingSequence = Items([item])
-    return [save(dataset, folder / "rwv.dcm")]
+    dataset.SOPInstanceUID += f".{len(name)}"
+    return [save(dataset, folder / f"{name}.dcm")]
 
 
 def test_a_mapping_beside_the_image(tmp_path: Path) -> None:
@@ -142,3 +192,37 @@ def test_a_mapping_of_another_image_or_unit_changes_nothing(tmp_path: Path, imag
     is_here = image == "1.2.826.30.1"
     assert study.series[1].accepted == is_here
     assert ("none of which has come" in study.series[1].reason) != is_here
+
+
+def test_a_mapping_beside_that_lies_is_refused_and_costs_the_image_nothing(tmp_path: Path) -> None:
+    """The object with the slope below zero is refused by its tag; the image stays, its counts relative."""
+    study = read_study(
+        [*write_nm(tmp_path, pixels=ONES), *write_mapping(tmp_path, "1.2.826.30.1", "Bq/ml", slope=-1.0)]
+    )
+    image, beside = study.series
+    assert study.activity is not None
+    assert (study.activity.unit, image.accepted, beside.accepted) == ("1", True, False)
+    assert "Real World Value Slope (0040,9225) is -1 in rwv.dcm" in beside.reason
+    assert "no Real World Value Mapping Sequence (0040,9096)" in image.reason
+
+
+def test_a_mapping_of_some_frames_is_none_of_the_image(tmp_path: Path) -> None:
+    """What holds of three slices says nothing of the others."""
+    paths = [*write_nm(tmp_path, pixels=ONES), *write_mapping(tmp_path, "1.2.826.30.1", "Bq/ml", frames=[1, 2, 3])]
+    study = read_study(paths)
+    assert study.activity is not None
+    assert study.activity.unit == "1"
+    assert not study.series[1].accepted
+
+
+def test_two_mappings_beside_that_are_not_the_same_are_not_believed(tmp_path: Path) -> None:
+    """Which of them holds nobody can tell: counts, and said so."""
+    paths = [
+        *write_nm(tmp_path, pixels=ONES),
+        *write_mapping(tmp_path, "1.2.826.30.1", "Bq/ml"),
+        *write_mapping(tmp_path, "1.2.826.30.1", "Bq/ml", slope=13.0, name="other"),
+    ]
+    study = read_study(paths)
+    assert study.activity is not None
+    assert study.activity.unit == "1"
+    assert "holds 2 mappings into activity per volume that are not the same" in study.series[0].reason

@@ -88,7 +88,10 @@ def no_number(keyword: str, text: str = "NaN") -> Edit:
         (no_number("ImagePositionPatient", r"NaN\0\0"), "Image Position (Patient) (0020,0032)"),
         (put("RescaleSlope", 0), "Rescale Slope (0028,1053) is 0"),
         (put("RescaleSlope", -1), "Rescale Slope (0028,1053) is -1"),
-        (put("RescaleSlope", 1e11, only=2), "the pixels hold values that cannot be: from"),
+        (
+            put("RescaleSlope", 1e11, only=2),
+            "Pixel Data (7fe0,0010) of 1.2.826.10.4.2.dcm holds values that cannot be, by a slope of 1e+11",
+        ),
         (put("PixelSpacing", [-2.0, 1.5]), "Pixel Spacing (0028,0030) in 1.2.826.10.0.0.dcm is not above zero"),
         (put("BitsAllocated", 8), "Pixel Data (7fe0,0010) of 1.2.826.10.0.0.dcm holds 84 bytes"),
         (put("BitsAllocated", 12), "Bits Allocated (0028,0100) of 1.2.826.10.0.0.dcm is 12"),

@@ -1,6 +1,7 @@
 """Reconstructed NM objects into volumes, and what is refused."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,13 @@ from pydicom.tag import Tag
 from acquisition.studies import read_study
 from tests.acquisition.studies.written import (
     hottest_mm,
+    in_detector,
+    in_mapping,
     map_to,
     nm,
     nm_detector,
     refused,
+    several_times,
     two_detectors,
     write_nm,
 )
@@ -83,6 +87,21 @@ def test_a_single_window_may_be_numbered(tmp_path: Path) -> None:
         (two_detectors, "Detector Information Sequence (0054,0022)"),
         (nm("SpacingBetweenSlices", None), "Spacing Between Slices (0018,0088) is missing"),
         (nm("SpacingBetweenSlices", 0), "Spacing Between Slices (0018,0088) is 0"),
+        (
+            nm("SpacingBetweenSlices", "1e-12"),
+            "Spacing Between Slices (0018,0088) in nm.dcm makes voxels of 1e-12 mm",
+        ),
+        (
+            nm("SpacingBetweenSlices", "1e9"),
+            "Spacing Between Slices (0018,0088) in nm.dcm makes voxels of 1e+09 mm",
+        ),
+        (nm("PixelSpacing", [2.0, "1e-9"]), "Pixel Spacing (0028,0030) in nm.dcm makes voxels of 1e-09 mm"),
+        (nm("PixelSpacing", [1000.0, 2.0]), "Pixel Spacing (0028,0030) in nm.dcm makes voxels of 1000 mm"),
+        (nm("PixelSpacing", [-2.0, 2.0]), "Pixel Spacing (0028,0030) in nm.dcm is not above zero"),
+        (
+            in_detector("ImagePositionPatient", ["1e30", 0, 0]),
+            "Image Position (Patient) (0020,0032) in nm.dcm is 1e+30",
+        ),
         (nm("RescaleSlope", -2), "Rescale Slope (0028,1053) is -2 in nm.dcm"),
         (nm("SliceVector", None), "Slice Vector (0054,0080) is missing"),
         (nm("SliceVector", [1] * 128), "Slice Vector (0054,0080)"),
@@ -112,7 +131,16 @@ def test_empty_spacing_between_slices_is_refused(tmp_path: Path) -> None:
     assert "Spacing Between Slices (0018,0088) is missing or empty" in refused(write_nm(tmp_path, spacing_mm=None))
 
 
-@pytest.mark.parametrize(("unit", "hottest"), [("Bq/ml", 12_500.0), ("kBq/mL", 12_500_000.0)])
+@pytest.mark.parametrize(
+    ("unit", "hottest"),
+    [
+        ("Bq/ml", 12_500.0),
+        ("kBq/mL", 12_500_000.0),
+        ("Bq/mm3", 12_500_000.0),
+        ("MBq/L", 12_500_000.0),
+        ("nCi/ml", 462_500.0),
+    ],
+)
 def test_nm_mapped_to_activity(tmp_path: Path, unit: str, hottest: float) -> None:
     """A mapping into activity per volume makes the volume quantitative, in Bq/mL."""
     volume = read_study(write_nm(tmp_path, edit=map_to(unit))).activity
@@ -126,7 +154,17 @@ def test_nm_mapped_to_activity(tmp_path: Path, unit: str, hottest: float) -> Non
     [
         (map_to("{counts}"), "is {counts}, not activity per volume"),
         (map_to("{SUVbw}g/ml"), "is {SUVbw}g/ml, not activity per volume"),
+        (map_to("mBq/ml"), "is mBq/ml, not activity per volume"),
+        (map_to("BQ/ML"), "is BQ/ML, not activity per volume"),
+        (map_to("Bq"), "is Bq, not activity per volume"),
+        (map_to("Bq/ml", scheme="99LOCAL"), "is Bq/ml of the coding scheme 99LOCAL, not activity per volume"),
+        (in_mapping("RealWorldValueLUTData", [0.0, 1.0]), "is Bq/ml by a table, not activity per volume"),
         (map_to("Bq/ml", last=900), "does not cover every stored value"),
+        (map_to("Bq/ml", first=1), "does not cover every stored value"),
+        (
+            several_times(map_to("Bq/ml"), map_to("kBq/ml")),
+            "Real World Value Mapping Sequence (0040,9096) holds 2 mappings into activity per volume that are not",
+        ),
     ],
 )
 def test_nm_not_mapped_to_activity(tmp_path: Path, edit: Callable[[Dataset], None], words: str) -> None:
@@ -136,3 +174,84 @@ def test_nm_not_mapped_to_activity(tmp_path: Path, edit: Callable[[Dataset], Non
     assert study.activity.unit == "1"
     assert study.activity.values.max() == 1000
     assert words in study.series[0].reason
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (map_to("Bq/ml", slope=-12.5), "Real World Value Slope (0040,9225) is -12.5 in nm.dcm"),
+        (map_to("Bq/ml", slope=0.0), "Real World Value Slope (0040,9225) is 0 in nm.dcm"),
+        (
+            map_to("Bq/ml", slope=float("nan")),
+            "Real World Value Slope (0040,9225) in nm.dcm holds a value that is not",
+        ),
+        (
+            map_to("Bq/ml", slope=float("inf")),
+            "Real World Value Slope (0040,9225) in nm.dcm holds a value that is not",
+        ),
+        (map_to("Bq/ml", slope=1e9), "Real World Value Slope (0040,9225) is 1e+09 and"),
+        (map_to("Bq/ml", slope=1e-12), "Real World Value Slope (0040,9225) is 1e-12 and"),
+        (map_to("GBq/ml"), "Real World Value Slope (0040,9225) is 12.5 and"),
+        (in_mapping("RealWorldValueSlope", None), "Real World Value Slope (0040,9225) is missing"),
+        (in_mapping("RealWorldValueIntercept", None), "Real World Value Intercept (0040,9224) is missing"),
+        (in_mapping("RealWorldValueIntercept", float("nan")), "Real World Value Intercept (0040,9224) in nm.dcm"),
+        (in_mapping("RealWorldValueIntercept", -1e13), "Real World Value Intercept (0040,9224) -1e+13 in nm.dcm"),
+        (
+            in_mapping("RealWorldValueLastValueMapped", None),
+            "Real World Value Last Value Mapped (0040,9211) is missing",
+        ),
+        (
+            map_to("Bq/ml", first=900, last=100),
+            "Real World Value Last Value Mapped (0040,9211) is 100 in nm.dcm, below",
+        ),
+    ],
+)
+def test_a_mapping_that_lies_is_refused(tmp_path: Path, edit: Callable[[Dataset], None], words: str) -> None:
+    """Activity that falls with the stored value, is nothing, no number or more than can be: refused by its tag."""
+    assert words in refused(write_nm(tmp_path, edit=edit))
+
+
+def test_mappings_that_are_the_same_are_one(tmp_path: Path) -> None:
+    """Written twice, and beside one of counts: there is one answer."""
+    edit = several_times(map_to("{counts}"), map_to("Bq/ml"), map_to("Bq/mL"))
+    volume = read_study(write_nm(tmp_path, edit=edit)).activity
+    assert volume is not None
+    assert volume.unit == "Bq/mL"
+
+
+@pytest.mark.parametrize(
+    ("injected", "taken_at"), [("20261122070000", datetime(2026, 11, 22, 6, 0, tzinfo=UTC)), (None, None)]
+)
+def test_values_of_the_injection_are_of_the_injection(
+    tmp_path: Path, injected: str | None, taken_at: datetime | None
+) -> None:
+    """Corrected to the injection two and a half hours before the scan: not a quarter more activity now."""
+    assert read_study(write_nm(tmp_path)).taken_at == datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+
+    def edit(dataset: Dataset) -> None:
+        agent = Dataset()
+        if injected:
+            agent.RadiopharmaceuticalStartDateTime = injected
+        dataset.RadiopharmaceuticalInformationSequence = Items([agent])
+        dataset.DecayCorrection = "ADMIN"
+
+    study = read_study(write_nm(tmp_path, edit=several_times(map_to("Bq/ml"), edit)))
+    assert study.taken_at == taken_at
+
+
+@pytest.mark.parametrize(
+    ("meaning", "nuclide"), [(["^99m^Technetium"], "Tc-99m"), (["Tc-99m", "^111^Indium"], None), (["Gold"], None)]
+)
+def test_the_nuclide_that_it_names(tmp_path: Path, meaning: list[str], nuclide: str | None) -> None:
+    """One, spelt as the table does; two of them are none, for nobody can say whose activity it is."""
+
+    def edit(dataset: Dataset) -> None:
+        agents = []
+        for each in meaning:
+            code, agent = Dataset(), Dataset()
+            code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "SCT", each
+            agent.RadionuclideCodeSequence = Items([code])
+            agents.append(agent)
+        dataset.RadiopharmaceuticalInformationSequence = Items(agents)
+
+    assert read_study(write_nm(tmp_path, edit=edit)).nuclide == nuclide

@@ -52,4 +52,4 @@ def test_rescaling_rounds_once(slope: float, intercept: float) -> None:
     """Whatever the way, the result is that of double precision rounded to float32."""
     pixels = np.arange(-32768, 32768, dtype=np.int16)
     expected = (pixels.astype(np.float64) * slope + intercept).astype(np.float32)
-    assert np.array_equal(rescale(pixels, slope, intercept), expected)
+    assert np.array_equal(rescale(pixels, slope, intercept, where="ct.dcm"), expected)

@@ -24,7 +24,8 @@ def test_ct_and_spect_of_one_frame_are_joined(tmp_path: Path) -> None:
     assert (study.study_uid, study.patient_id, study.patient_name) == (STUDY, "4711", "Doe^Jane")
     assert study.description == "Sentinel node"
     assert all(report.accepted for report in study.series)
-    (spot,) = find_hotspots(study.activity)
+    assert study.resolution is not None
+    (spot,) = find_hotspots(study.activity, resolution=study.resolution)
     assert spot.centre_mm == pytest.approx([-30 + 42.0, -20 + 50.0, -3 + 88.0], abs=0.3)
 
 

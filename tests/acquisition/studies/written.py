@@ -190,6 +190,11 @@ def nm_detector(keyword: str) -> Callable[[Dataset], None]:
     return lambda dataset: delattr(dataset.DetectorInformationSequence[0], keyword)
 
 
+def in_detector(keyword: str, value: Any) -> Callable[[Dataset], None]:
+    """Set an attribute of the detector item."""
+    return lambda dataset: setattr(dataset.DetectorInformationSequence[0], keyword, value)
+
+
 def two_detectors(dataset: Dataset) -> None:
     """Add a second detector that says something else."""
     other = Dataset()
@@ -197,16 +202,38 @@ def two_detectors(dataset: Dataset) -> None:
     dataset.DetectorInformationSequence.append(other)
 
 
-def map_to(unit: str, *, last: int = 65535) -> Callable[[Dataset], None]:
-    """Add a real-world value mapping with slope 12.5."""
+def map_to(
+    unit: str, *, slope: float = 12.5, first: int = 0, last: int = 65535, scheme: str = "UCUM"
+) -> Callable[[Dataset], None]:
+    """Add a real-world value mapping to those that are there."""
 
     def edit(dataset: Dataset) -> None:
         code, mapping = Dataset(), Dataset()
-        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = unit, "UCUM", unit
+        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = unit, scheme, unit
         mapping.MeasurementUnitsCodeSequence = Items([code])
-        mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = 12.5, 0.0
-        mapping.add_new(0x00409216, "US", 0)
+        mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = slope, 0.0
+        mapping.add_new(0x00409216, "US", first)
         mapping.add_new(0x00409211, "US", last)
-        dataset.RealWorldValueMappingSequence = Items([mapping])
+        dataset.RealWorldValueMappingSequence = Items([*dataset.get("RealWorldValueMappingSequence", ()), mapping])
+
+    return edit
+
+
+def several_times(*edits: Callable[[Dataset], None]) -> Callable[[Dataset], None]:
+    """Make several changes, one after the other."""
+
+    def edit(dataset: Dataset) -> None:
+        for each in edits:
+            each(dataset)
+
+    return edit
+
+
+def in_mapping(keyword: str, value: Any) -> Callable[[Dataset], None]:
+    """Add a mapping into Bq/mL and change one thing in it; None removes it."""
+
+    def edit(dataset: Dataset) -> None:
+        map_to("Bq/ml")(dataset)
+        put(keyword, value)(0, dataset.RealWorldValueMappingSequence[0])
 
     return edit

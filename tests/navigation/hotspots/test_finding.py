@@ -1,20 +1,26 @@
 """Hot spots in volumes whose content is known in closed form."""
 
 import math
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from navigation import hotspots
 from navigation.errors import NavigationError
-from navigation.hotspots import find_hotspots
+from navigation.hotspots import Resolution
 from navigation.hotspots.recovery import activity_factor, peak_recovery
 from navigation.volume import Volume, VolumeGeometry
 
 FWHM_MM = 9.0
 SIGMA_MM = FWHM_MM / 2.3548200450309493
 CENTRE_MM = np.array([12.0, -30.0, 250.0])
+
+KNOWN = Resolution(fwhm_mm=FWHM_MM, sigma_mm=0.0)
+find_hotspots = partial(hotspots.find_hotspots, resolution=KNOWN)
 
 Spot = tuple[tuple[float, float, float], float]
 """Offset from the middle of the volume, LPS mm, and activity, MBq."""
@@ -182,8 +188,6 @@ def test_values_that_are_not_finite_are_refused() -> None:
     values[3, 4, 5] = np.nan
     with pytest.raises(NavigationError, match="not finite"):
         find_hotspots(make_volume(values, SPECT))
-    with pytest.raises(NavigationError, match="resolution_fwhm_mm"):
-        find_hotspots(make_volume(np.zeros(SPECT.shape), SPECT), resolution_fwhm_mm=0.0)
 
 
 @pytest.mark.parametrize("offset_mm", [(10.0, 0.0, 0.0), (0.0, 6.0, 8.0), (5.8, 5.8, 5.8)])
@@ -194,7 +198,7 @@ def test_two_nodes_10_mm_apart_at_8_mm(offset_mm: tuple[float, float, float], se
     truth: list[Spot] = [((0.0, 0.0, 0.0), 0.2), (offset_mm, 0.15)]
     expected = make_values(geometry, truth, background_bq_per_ml=500, fwhm_mm=8.0) * 0.003
     volume = make_volume(np.random.default_rng(seed).poisson(expected) / 0.003, geometry)
-    spots = find_hotspots(volume, resolution_fwhm_mm=8.0)
+    spots = find_hotspots(volume, resolution=replace(KNOWN, fwhm_mm=8.0))
     assert len(spots) == 2
     for place_mm, activity_mbq in truth:
         spot = min(spots, key=lambda one: float(np.linalg.norm(one.centre_mm - CENTRE_MM - place_mm)))
@@ -269,7 +273,7 @@ def test_registration_widens_the_place() -> None:
 def test_recovery_by_size(diameter_mm: float, recovered: float, factor: float) -> None:
     """At 9 mm a ball of 9 mm shows 30 % of its concentration: its activity is known to a factor 1.7."""
     assert peak_recovery(diameter_mm, 9.0) == pytest.approx(recovered, abs=0.01)
-    assert activity_factor(diameter_mm, 9.0) == pytest.approx(factor, abs=0.02)
+    assert activity_factor(diameter_mm, KNOWN) == pytest.approx(factor, abs=0.02)
     if diameter_mm:
         fine_mm = 0.5
         axis_mm = np.arange(-80, 81) * fine_mm

@@ -2,15 +2,20 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from navigation.hotspots import Hotspot, add_drawn, propose_organs
+from navigation import hotspots
+from navigation.hotspots import Hotspot, Resolution, propose_organs
 from navigation.outlines import Outline
 from navigation.volume import Volume, VolumeGeometry
 
 UID = "1.2"
+KNOWN = Resolution(fwhm_mm=9.0, sigma_mm=0.0)
+add_drawn = partial(hotspots.add_drawn, resolution=KNOWN)
 
 
 def spot(name: str, centre_mm: tuple[float, float, float], volume_ml: float = 1.0) -> Hotspot:
@@ -105,15 +110,72 @@ def test_a_drawn_target_names_the_spot_in_it() -> None:
     assert spots[0].activity_mbq == 0.4
 
 
+def blurred_ball(diameter_mm: float, *, background_bq_per_ml: float = 0.0, noise: float = 0.0) -> Volume:
+    """A ball of 50 kBq/mL in the middle of a fine grid, as a camera of 9 mm shows it."""
+    step_mm, sides = 1.0, (80, 80, 80)
+    affine = np.zeros((4, 4))
+    affine[2, 0] = affine[1, 1] = affine[0, 2] = step_mm
+    affine[:3, 3] = -39.5 * step_mm
+    affine[3, 3] = 1.0
+    geometry = VolumeGeometry(patient_from_voxel=affine, shape=sides, frame_of_reference_uid=UID)
+    distance_mm = np.linalg.norm(geometry.positions_mm(np.moveaxis(np.indices(sides), 0, -1)), axis=-1)
+    ball = 5e4 * (distance_mm < diameter_mm / 2)
+    values = background_bq_per_ml + ndimage.gaussian_filter(ball, 9.0 / 2.3548 / step_mm)
+    values += noise * np.random.default_rng(1).normal(size=sides)
+    return Volume(
+        geometry=geometry, values=values.astype(np.float32), quantity="activity concentration", unit="Bq/mL"
+    )
+
+
+def ball_mbq(diameter_mm: float) -> float:
+    """What such a ball holds."""
+    return 5e4 * math.pi / 6 * diameter_mm**3 / 1000 / 1e6
+
+
+@pytest.mark.parametrize("diameter_mm", [8.0, 12.0, 20.0, 30.0])
+@pytest.mark.parametrize("background_bq_per_ml", [0.0, 2000.0])
+def test_a_drawn_target_gets_back_what_the_blur_took(diameter_mm: float, background_bq_per_ml: float) -> None:
+    """A ball of 8 mm shows a sixth of its activity within itself at 9 mm: as drawn it holds all of it."""
+    activity = blurred_ball(diameter_mm, background_bq_per_ml=background_bq_per_ml)
+    (added,) = add_drawn([], [outline("LN", (0, 0, 0), radius_mm=diameter_mm / 2)], activity)
+    assert added.activity_mbq == pytest.approx(ball_mbq(diameter_mm), rel=0.12)
+    assert added.mean < 0.9 * (5e4 + background_bq_per_ml)
+
+
+def test_an_unsure_resolution_makes_a_small_target_less_sure() -> None:
+    """At 9 +- 2 mm a ball of 8 mm is known to a factor 2.1, at 9 mm exactly to 1.75; one of 30 mm hardly less."""
+    unsure = Resolution(fwhm_mm=9.0, sigma_mm=2.0)
+    factors = {}
+    for diameter_mm in (8.0, 30.0):
+        for resolution in (KNOWN, unsure):
+            (added,) = add_drawn(
+                [],
+                [outline("LN", (0, 0, 0), radius_mm=diameter_mm / 2)],
+                blurred_ball(diameter_mm),
+                resolution=resolution,
+            )
+            factors[diameter_mm, resolution.sigma_mm] = added.activity_factor
+    assert factors[8.0, 0.0] == pytest.approx(1.75, abs=0.05)
+    assert factors[8.0, 2.0] == pytest.approx(2.12, abs=0.04)
+    assert factors[30.0, 2.0] == pytest.approx(factors[30.0, 0.0], abs=0.06)
+
+
+def test_a_drawn_target_that_does_not_stand_out_has_no_activity() -> None:
+    """In an even image, and in one whose noise is as high, the image says nothing of how much is in it."""
+    even = blurred_ball(0.0, background_bq_per_ml=5e4)
+    noisy = blurred_ball(8.0, background_bq_per_ml=5e4, noise=2.5e4)
+    for activity in (even, noisy):
+        (added,) = add_drawn([], [outline("LN", (0, 0, 0), radius_mm=4.0)], activity)
+        assert added.activity_mbq is None
+        assert math.isfinite(added.mean)
+
+
 def test_a_drawn_target_without_a_spot_is_added() -> None:
-    """It lies where it was drawn, holds what the activity has there, and its name is its own."""
-    values = np.full((30, 40, 50), 5e4, dtype=np.float32)
-    activity = Volume(geometry=TRUNK.geometry, values=values, quantity="activity concentration", unit="Bq/mL")
-    spots = add_drawn([spot("LN", (60, 0, 0))], [outline("LN", (0, 0, 0))], activity)
+    """It lies where it was drawn, its name is its own."""
+    spots = add_drawn([spot("LN", (60, 0, 0))], [outline("LN", (0, 0, 0))], blurred_ball(12.0))
     added = spots[-1]
     assert added.name == "LN (2)"
     assert added.centre_mm == pytest.approx((0, 0, 0), abs=1e-9)
-    assert added.activity_mbq == pytest.approx(5e4 * added.volume_ml / 1e6)
     assert 1.15 < added.activity_factor < 2.0
 
 

@@ -1,0 +1,37 @@
+"""Under which names the hot spots of a study were in use, and where: what the journal says."""
+
+from acquisition.reading import StudyMap
+from acquisition.session.journal import Entry, Journal
+from navigation.hotspots import NamedPlace
+
+MAPPED = "map in use"
+"""Kind of the entries; each tells of one study, its frame of reference, and its spots by name."""
+
+
+def note_map(journal: Journal, found: StudyMap) -> None:
+    """Enter which spots a map has that comes into use, and where, unless that was entered last of its study."""
+    told = {
+        "study_uid": found.study.study_uid,
+        "frame_of_reference_uid": found.study.frame_of_reference_uid,
+        "spots": {spot.name: [float(part) for part in spot.centre_mm] for spot in found.hotspots},
+    }
+    if [entry.told for entry in _entries_of(journal, found.study.study_uid)][-1:] != [told]:
+        journal.add(MAPPED, told)
+
+
+def names_in_use(journal: Journal, study_uid: str) -> tuple[NamedPlace, ...]:
+    """List every name that a spot of a study was in use under, each with the place it had last."""
+    places = {
+        name: NamedPlace(
+            name=name,
+            centre_mm=(x_mm, y_mm, z_mm),
+            frame_of_reference_uid=entry.told["frame_of_reference_uid"],
+        )
+        for entry in _entries_of(journal, study_uid)
+        for name, (x_mm, y_mm, z_mm) in entry.told["spots"].items()
+    }
+    return tuple(places.values())
+
+
+def _entries_of(journal: Journal, study_uid: str) -> list[Entry]:
+    return [entry for entry in journal.of(MAPPED) if entry.told["study_uid"] == study_uid]
