@@ -117,6 +117,7 @@ const rate = {
   lastOld: (old: string) => `last rate ${old} old`,
   held: (seconds: number) => `HELD – ${seconds} s`,
   moreThan: (cps: number) => `more than ${cps} counts per second`,
+  notLive: (said: string) => `no live rate; the last was ${said}`,
   said: (value: string, error: string) => `${value} plus or minus ${error} counts per second`,
 };
 

@@ -365,6 +365,7 @@ export const ru: Texts = {
     lastOld: (old) => `последнему числу ${old}`,
     held: (seconds) => `УДЕРЖАНО – ${seconds} с`,
     moreThan: (cps) => `больше ${cps} импульсов в секунду`,
+    notLive: (said) => `нет свежего счёта; последний: ${said}`,
     said: (value, error) => `${value} плюс-минус ${error} импульсов в секунду`,
   },
   agreement: {
