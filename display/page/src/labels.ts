@@ -17,15 +17,29 @@ const LINE = 1.25;
 
 export class Labels {
   private taken: Box[] = [];
+  private waiting: (() => void)[] = [];
 
   constructor(private readonly canvas: Canvas) {}
 
-  /** Begin a new picture; what lies here stays free. */
-  clear(...reserved: readonly Box[]): void {
-    this.taken = [...reserved];
+  /** Begin a new picture. */
+  clear(): void {
+    this.taken = [];
+    this.waiting = [];
   }
 
-  /** Write beside what is at `about`; words that are wider than the picture become smaller. */
+  /** Write what was put so far, over everything that was drawn meanwhile. */
+  write(): void {
+    for (const write of this.waiting) write();
+  }
+
+  /** Put words at their own place, their middle at `y`; others leave them room. */
+  fix(words: string, left: number, y: number, size: number, weight = 600): void {
+    const box = { left, top: y - size * 0.6, width: this.canvas.widthOf(words, size, weight), height: size * 1.2 };
+    this.taken.push(box);
+    this.waiting.push(() => this.canvas.text(words, left, y, size, { align: "left", weight }));
+  }
+
+  /** Put words beside what is at `about`; those that are wider than the picture become smaller. */
   put(words: string, about: Box, size: number, colour: string): void {
     const { canvas } = this;
     const room = canvas.width - 2 * MARGIN;
@@ -33,7 +47,7 @@ export class Labels {
     const fitting = size * Math.min(1, room / wanted);
     const box = this.place({ width: wanted * Math.min(1, room / wanted), height: fitting * LINE }, about);
     this.taken.push(box);
-    canvas.text(words, box.left, box.top + box.height / 2, fitting, { colour, align: "left" });
+    this.waiting.push(() => canvas.text(words, box.left, box.top + box.height / 2, fitting, { colour, align: "left" }));
   }
 
   /** On the right of it, on the left, over it or under it; where all that is taken, the nearest free height. */

@@ -144,11 +144,12 @@ export class SliceView {
       ];
     };
     this.drawCrosshair(place(subject.at_mm));
-    this.drawSides();
+    this.nameSides();
     this.drawRuler(scale);
     for (const ball of subject.balls) this.drawBall(ball, subject.at_mm, place, scale);
     for (const target of subject.targets) this.drawTarget(target, subject.at_mm, place, scale);
     if (subject.pose) this.drawProbe(subject.pose, subject.at_mm, place);
+    this.labels.write();
   }
 
   /** Middle of the picture: in the plane of the tip, moved along only when the focus leaves the calm part. */
@@ -272,27 +273,21 @@ export class SliceView {
     this.tell(words, tip, thick * 2, PROBE);
   }
 
-  /** Letters, and the name of the cut; words of what is drawn leave them room. */
-  private drawSides(): void {
-    const { canvas } = this;
+  /** Letters of the sides, and the name of the cut. */
+  private nameSides(): void {
+    const { canvas, labels } = this;
     const { right, down, name } = this.cut;
     const size = canvas.rem * 1.3;
     const inset = size * 0.85;
-    const half = size * 0.6;
     const letters = [
       [sideOf(negate(right)), inset, canvas.height / 2],
       [sideOf(right), canvas.width - inset, canvas.height / 2],
       [sideOf(negate(down)), canvas.width / 2, inset],
       [sideOf(down), canvas.width / 2, canvas.height - inset],
     ] as const;
-    for (const [letter, x, y] of letters) canvas.text(letter, x, y, size);
-    const [words, small, left] = [t.slices.cuts[name], canvas.rem * 0.8, inset * 0.7];
-    const width = canvas.widthOf(words, small, 700);
-    canvas.text(words, left, inset, small, { align: "left", colour: INK, weight: 700 });
-    this.labels.clear(
-      { left, top: inset - small / 2, width, height: small },
-      ...letters.map(([, x, y]) => ({ left: x - half, top: y - half, width: 2 * half, height: 2 * half })),
-    );
+    labels.clear();
+    for (const [letter, x, y] of letters) labels.fix(letter, x - canvas.widthOf(letter, size) / 2, y, size);
+    labels.fix(t.slices.cuts[name], inset * 0.7, inset, canvas.rem * 0.8, 700);
   }
 
   private drawRuler(scale: number): void {
