@@ -33,10 +33,10 @@ export class Labels {
   }
 
   /** Put words at their own place, their middle at `y`; others leave them room. */
-  fix(words: string, left: number, y: number, size: number, weight = 600): void {
-    const box = { left, top: y - size * 0.6, width: this.canvas.widthOf(words, size, weight), height: size * 1.2 };
-    this.taken.push(box);
-    this.waiting.push(() => this.canvas.text(words, left, y, size, { align: "left", weight }));
+  fix(words: string, x: number, y: number, size: number, align: "center" | "left" = "center", weight = 600): void {
+    const width = this.canvas.widthOf(words, size, weight);
+    this.taken.push({ left: align === "left" ? x : x - width / 2, top: y - size * 0.6, width, height: size * 1.2 });
+    this.waiting.push(() => this.canvas.text(words, x, y, size, { align, weight }));
   }
 
   /** Put words beside what is at `about`; those that are wider than the picture become smaller. */

@@ -286,8 +286,8 @@ export class SliceView {
       [sideOf(down), canvas.width / 2, canvas.height - inset],
     ] as const;
     labels.clear();
-    for (const [letter, x, y] of letters) labels.fix(letter, x - canvas.widthOf(letter, size) / 2, y, size);
-    labels.fix(t.slices.cuts[name], inset * 0.7, inset, canvas.rem * 0.8, 700);
+    for (const [letter, x, y] of letters) labels.fix(letter, x, y, size);
+    labels.fix(t.slices.cuts[name], inset * 0.7, inset, canvas.rem * 0.8, "left", 700);
   }
 
   private drawRuler(scale: number): void {
