@@ -112,6 +112,7 @@ export class SlicesPanel {
     if (moment === null || study === null) return "";
     if (this.trouble) return this.trouble;
     if ((study.anatomy && !this.anatomy) || (study.activity && !this.activity)) return t.slices.loading;
+    if (this.drawing.isActive) return ""; // the keys say it: words would lie over what is drawn
     if (this.controls.locked_mm !== null) return t.slices.doesNotFollow;
     return moment.pose === null ? t.slices.throughTarget : "";
   }

@@ -509,7 +509,7 @@ export const ru: Texts = {
   drawing: {
     name: (sort, mm) => `${sort} ${mm} мм`,
     touch: (sort) => `${sort}: коснитесь места на срезе`,
-    placed: (sort, mm) => `${sort}, ${mm} мм: ведите пальцем, чтобы сдвинуть; двумя пальцами, + или − измените размер`,
+    placed: (sort, mm) => `${sort}, ${mm} мм. Сдвиньте пальцем; размер: двумя пальцами, + или −`,
   },
   resection: {
     out: (name) => `${name} удалена`,
