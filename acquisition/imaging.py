@@ -109,8 +109,8 @@ class LiveImage:
 
 
 def _left_out(posterior: Posterior) -> list[TargetEstimate]:
-    """List the injection sites, as well as they are known: beside their light a node would not be seen."""
-    return [each for each in posterior.targets if each.kind == "injection"]
+    """List injection sites and organs, as well as they are known: beside their light a node would not be seen."""
+    return [each for each in posterior.targets if each.kind != "target"]
 
 
 class Imager:

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from display.access_messages import SignIn
 from display.device_messages import ConditionState, TrafficState
 from display.key_messages import KeyState
-from display.measures import Age, Matrix, Point
+from display.measures import Age, Matrix, Point, SourceName
 from display.pose_messages import TipErrorState
 from display.procedure_messages import ProcedureState
 from display.resection_messages import ResectionState
@@ -113,7 +113,7 @@ class TargetState(Struct, frozen=True, kw_only=True):
     """One target: where it is, how sure that is, and where it lies seen from the probe."""
 
     name: str
-    kind: Annotated[Literal["target", "injection"], Meta(description="An injection site is never a target.")]
+    kind: Annotated[SourceName, Meta(description="Injection sites and organs are never targets.")]
     probability: Annotated[float, Meta(ge=0, le=1, description="That it is there at all.")]
     localisable: Annotated[bool, Meta(description="False: the counts cannot tell yet; draw no position.")]
     reason: Annotated[str, Meta(description="Why it is not localisable; empty when it is.")]
@@ -181,14 +181,14 @@ class GuidanceState(Struct, frozen=True, kw_only=True):
 
 
 class ShineState(Struct, frozen=True, kw_only=True):
-    """An injection site that shines into the probe as it is held now, by the estimate."""
+    """An injection site or an organ that shines into the probe as it is held now, by the estimate."""
 
     name: str
-    share: Annotated[float, Meta(ge=0, le=1, description="Of the expected rate that injection sites make.")]
-    expected_cps: Annotated[float, Meta(ge=0, description="Rate that this site makes.")]
+    share: Annotated[float, Meta(ge=0, le=1, description="Of the expected rate that all such sources make.")]
+    expected_cps: Annotated[float, Meta(ge=0, description="Rate that this one makes.")]
     tip_right_mm: Annotated[float, Meta(description="In the tip's frame: to its right.")]
     tip_up_mm: Annotated[float, Meta(description="In the tip's frame: up.")]
-    is_warned: Annotated[bool, Meta(description="True: the probe mostly counts injection sites.")]
+    is_warned: Annotated[bool, Meta(description="True: the probe mostly counts what is no target.")]
 
 
 class AgreementState(Struct, frozen=True, kw_only=True):
@@ -273,7 +273,7 @@ class State(Struct, frozen=True, kw_only=True, tag="state"):
     targets: tuple[TargetState, ...]
     guidance: GuidanceState
     posterior: PosteriorState | None
-    shine: Annotated[ShineState | None, Meta(description="Null where no injection site shines in.")]
+    shine: Annotated[ShineState | None, Meta(description="Null where none shines in.")]
     rejections: Annotated[
         tuple[RejectionState, ...], Meta(description="Counts left out since the estimate was begun, most first.")
     ]

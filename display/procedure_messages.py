@@ -4,10 +4,12 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from acquisition.session.drawn import RADIUS_MM
+from display.measures import Point, SourceName
+
 StepName: TypeAlias = Literal[
     "patient", "plan", "time-out", "skin scan", "incision", "in vivo", "ex vivo", "bed", "ended"
 ]
-ProposedName: TypeAlias = Literal["target", "injection", "neither"]
 SortName: TypeAlias = Literal["target", "injection", "organ", "neither"]
 
 
@@ -24,9 +26,10 @@ class PlannedState(Struct, frozen=True, kw_only=True):
     """A hot spot of the map, for a person to say what it is."""
 
     name: str
-    proposed: Annotated[ProposedName, Meta(description="What it is taken for until somebody says.")]
+    proposed: Annotated[SourceName, Meta(description="What it is taken for until somebody says.")]
     proposal: Annotated[str, Meta(description="What organ it may be instead, and why; empty for none.")] = ""
     confirmed: Annotated[SortName | None, Meta(description="What a person says it is; null: not yet.")]
+    centre_mm: Annotated[Point, Meta(description="Where it is: study's patient axes, LPS.")]
     side: Annotated[Literal["left", "right", "midline"], Meta(description="Of the patient.")]
     depth_mm: Annotated[float | None, Meta(description="Under the skin of the CT.")]
     activity_mbq: Annotated[float | None, Meta(description="Decayed to now.")]
@@ -34,6 +37,7 @@ class PlannedState(Struct, frozen=True, kw_only=True):
     is_drawn: Annotated[bool, Meta(description="A person drew it: it can be erased. Else the map shows it.")] = (
         False
     )
+    radius_mm: Annotated[float | None, Meta(description="Of the ball that was drawn; null where none was.")] = None
 
 
 class CheckState(Struct, frozen=True, kw_only=True):
@@ -74,9 +78,8 @@ class ProcedureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         SortName | None,
         Meta(description="What the hot spot is; an organ takes up tracer. Drawn: target, injection."),
     ] = None
-    place_mm: Annotated[
-        tuple[float, float, float] | None, Meta(description="Where it is drawn: study's patient axes, LPS.")
-    ] = None
+    place_mm: Annotated[Point | None, Meta(description="Where it is drawn: study's patient axes, LPS.")] = None
+    radius_mm: Annotated[float, Meta(ge=2, le=40, description="Of the ball that is drawn there.")] = RADIUS_MM
     activity_mbq: Annotated[
         Annotated[float, Meta(gt=0, le=10_000)] | None,
         Meta(description="Expected in what is drawn, now; null: the image says."),

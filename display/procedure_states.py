@@ -45,11 +45,13 @@ def show_procedure(session: Session) -> ProcedureState:
                 proposed=source.proposed,
                 proposal=source.proposal,
                 confirmed=procedure.sorts.get(source.name),
+                centre_mm=source.centre_mm,
                 side=source.side,
                 depth_mm=source.depth_mm,
                 activity_mbq=source.activity_mbq,
                 skin_rate_cps=source.skin_rate_cps,
                 is_drawn=source.is_drawn,
+                radius_mm=source.drawn_radius_mm,
             )
             for source in session.sources
         ),
@@ -89,9 +91,8 @@ async def act(session: Session, request: ProcedureRequest, newest: State | None)
         case ProcedureRequest(action="sort", name=str(name), sort=str(sort)):
             refusal = await session.sort(name, sort)
         case ProcedureRequest(action="draw", place_mm=(_, _, _) as place_mm, sort="target" | "injection" as kind):
-            refusal = await session.draw(
-                kind, place_mm, name=request.name or "", activity_mbq=request.activity_mbq
-            )
+            name, activity_mbq = request.name or "", request.activity_mbq
+            refusal = await session.draw(kind, place_mm, request.radius_mm, name=name, activity_mbq=activity_mbq)
         case ProcedureRequest(action="erase", name=str(name)):
             refusal = await session.erase(name)
         case ProcedureRequest(action="check", name=str(name)):

@@ -6,6 +6,7 @@ from math import exp, sqrt
 from typing import Any
 
 from acquisition.paper.sheet import Cell, Figure, Section, Sheet, Table, Words, table
+from acquisition.session.drawn import drawn_of
 from acquisition.session.journal import Entry
 from acquisition.session.report import Counted, Found, Report
 from display.report_plot import Share, draw_shares
@@ -187,12 +188,13 @@ def _drawn_table(report: Report) -> Table:
     for entry in sorted((*report.drawn, *report.erased), key=lambda each: each.seq):
         told = entry.told
         if entry.kind == "erased":
-            rows.append(((Words(told["name"], "struck"),), "erased", "", "", _who(entry)))
+            rows.append(((Words(told["name"], "struck"),), "erased", "", "", "", _who(entry)))
             continue
         where = ", ".join(f"{mm:.0f}" for mm in told["centre_mm"])
+        across = f"{2 * drawn_of(told, entry.at).radius_mm:.0f}"
         expected = "as in the image" if told["activity_mbq"] is None else f"{told['activity_mbq']:.2g} MBq"
-        rows.append((told["name"], told["as"], where, expected, _who(entry)))
-    return table(("Name", "As", "Where, mm (LPS)", "Activity expected then", "By"), rows)
+        rows.append((told["name"], told["as"], where, across, expected, _who(entry)))
+    return table(("Name", "As", "Where, mm (LPS)", "Across, mm", "Activity expected then", "By"), rows)
 
 
 def _mark_table(report: Report) -> Table:

@@ -1,4 +1,4 @@
-"""How much of the rate an injection site is expected to make: above a share it hides what is looked for."""
+"""How much of the rate an injection site or an organ is expected to make: above a share it hides a target."""
 
 import numpy as np
 
@@ -12,17 +12,17 @@ BELIEVED_AT = 0.5
 """Probability above which a source is taken to shine."""
 
 WARNED_ABOVE = 0.5
-"""Share of the expected rate above which the probe mostly counts the injection site."""
+"""Share of the expected rate above which the probe mostly counts what is no target."""
 
 
 def show_shine(
     posterior: Posterior | None, response: Response | None, tissue: Tissue | None, tip: RigidTransform | None
 ) -> ShineState | None:
-    """Show where an injection site shines from and how much; None where nothing is expected, or none shines."""
+    """Show where an injection site or an organ shines from and how much; None where none is expected to."""
     if posterior is None or response is None or tissue is None or tip is None or not posterior.is_consistent:
         return None
     shining = [each for each in posterior.targets if each.presence > BELIEVED_AT]
-    if all(each.kind != "injection" for each in shining):
+    if all(each.kind == "target" for each in shining):
         return None
     axis = tip.rotation[:, 2]
     places_mm = np.array([each.centre_mm for each in shining])
@@ -30,9 +30,7 @@ def show_shine(
     per_mbq = response.expected_rate_cps(places_mm, tip.translation_mm[None, :], axis[None, :], tissue)[0]
     rates_cps = per_mbq * activity_mbq
     total_cps = float(rates_cps.sum()) + posterior.background_cps
-    sites = [
-        (float(rate), each) for rate, each in zip(rates_cps, shining, strict=True) if each.kind == "injection"
-    ]
+    sites = [(float(rate), each) for rate, each in zip(rates_cps, shining, strict=True) if each.kind != "target"]
     rate_cps, site = max(sites, key=lambda found: found[0])
     left_mm, up_mm, _ = tip.rotation.T @ (site.centre_mm - tip.translation_mm)
     share = sum(rate for rate, _ in sites) / total_cps if total_cps > 0 else 0.0

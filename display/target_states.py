@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from display.measures import Matrix, Point
+from display.measures import Matrix, Point, SourceName
 from display.messages import TargetState
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.steering.guidance import bearing_of
@@ -33,6 +33,14 @@ def trusted_targets(posterior: Posterior) -> tuple[TargetEstimate, ...]:
     )
 
 
+def _kind_of(estimate: TargetEstimate) -> SourceName:
+    match estimate.kind:
+        case "target" | "organ" as kind:
+            return kind
+        case _:
+            return "injection"
+
+
 def show_target(estimate: TargetEstimate, patient_from_tip: RigidTransform | None) -> TargetState:
     """Show one source; what cannot be located has no position, what has no pose no direction."""
     place = estimate if estimate.is_localisable else None
@@ -41,7 +49,7 @@ def show_target(estimate: TargetEstimate, patient_from_tip: RigidTransform | Non
         bearing = bearing_of(place, patient_from_tip)
     return TargetState(
         name=estimate.name,
-        kind="injection" if estimate.kind == "injection" else "target",
+        kind=_kind_of(estimate),
         probability=estimate.presence,
         localisable=estimate.is_localisable,
         reason=estimate.reason,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
-from math import nan, pi
+from math import ceil, nan, pi
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -18,12 +18,18 @@ NEAR_MM: Final = 5.0
 """So near to another spot it is that one: it is confirmed, not drawn again."""
 
 RADIUS_MM: Final = 5.0
-"""What is taken to be drawn by a touch: a ball of a node's size, in which the image's activity is read."""
+"""Of the ball that is drawn where nobody says how large: a node's."""
+
+STEP_MM: Final = 2.5
+"""Between the points at which the activity in a ball is read, at most: finer than any such image resolves."""
 
 ESTIMATE_FACTOR: Final = 2.0
 """An activity that a person expects is known to a factor of this, 1 sigma."""
 
 DrawnKind = Literal["target", "injection"]
+
+Place = tuple[float, float, float]
+"""LPS mm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,8 @@ class DrawnSpot:
         LPS mm in the study's patient axes.
     activity_mbq
         As a person expected it when she drew it; None where the image is to say.
+    radius_mm
+        Of the ball that it was drawn as, in which the image's activity is read.
     at
         When she drew it.
     frame_of_reference_uid
@@ -47,8 +55,9 @@ class DrawnSpot:
 
     name: str
     kind: DrawnKind
-    centre_mm: tuple[float, float, float]
+    centre_mm: Place
     activity_mbq: float | None
+    radius_mm: float
     at: datetime
     frame_of_reference_uid: str
 
@@ -61,6 +70,7 @@ def drawn_of(told: Mapping[str, Any], at: datetime) -> DrawnSpot:
         kind=told["as"],
         centre_mm=(x_mm, y_mm, z_mm),
         activity_mbq=told["activity_mbq"],
+        radius_mm=told.get("radius_mm", RADIUS_MM),  # older entries have none
         at=at,
         frame_of_reference_uid=told.get("frame_of_reference_uid", ""),
     )
@@ -75,7 +85,7 @@ def unused_name(kind: DrawnKind, names_drawn: Collection[str]) -> str:
 def refuse_drawing(
     found: StudyMap,
     drawn: Mapping[str, DrawnSpot],
-    centre_mm: tuple[float, float, float],
+    centre_mm: Place,
     *,
     name: str,
     taken_out: Collection[str],
@@ -129,14 +139,14 @@ def _spot_now(
 
 
 def _in_image(drawn: DrawnSpot, found: StudyMap) -> Hotspot:
-    activity = found.study.activity
-    grid_mm = np.linspace(-RADIUS_MM, RADIUS_MM, 5)
+    activity, radius_mm = found.study.activity, drawn.radius_mm
+    grid_mm = np.linspace(-radius_mm, radius_mm, 2 * ceil(radius_mm / STEP_MM) + 1)
     offsets_mm = np.stack(np.meshgrid(grid_mm, grid_mm, grid_mm), axis=-1).reshape(-1, 3)
-    within_mm = offsets_mm[np.linalg.norm(offsets_mm, axis=1) <= RADIUS_MM]
+    within_mm = offsets_mm[np.linalg.norm(offsets_mm, axis=1) <= radius_mm]
     ball = Outline(
         name=drawn.name,
         points_mm=np.array(drawn.centre_mm) + within_mm,
-        volume_ml=4 / 3 * pi * RADIUS_MM**3 / 1000,
+        volume_ml=4 / 3 * pi * radius_mm**3 / 1000,
         frame_of_reference_uid="" if activity is None else activity.geometry.frame_of_reference_uid,
         origin="drawn in the plan",
     )

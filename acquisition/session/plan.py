@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import pi
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from acquisition.reading import StudyMap
 from acquisition.session.procedure import Sort
 from navigation.hotspots import Hotspot
+from navigation.hotspots.finding import Kind
 from navigation.probe.response import Response
 from navigation.steering.reach import land
 from navigation.tissue import Tissue
@@ -39,20 +42,28 @@ class PlannedSource:
         Expected with the probe held to the skin straight above it; None without activity, skin or calibration.
     background_cps
         What of it does not decay.
-    is_drawn
-        Whether a person drew it; else the map shows it.
+    centre_mm
+        LPS mm in the study's patient axes.
+    drawn_radius_mm
+        Of the ball that a person drew; None where the map shows it.
 
     """
 
     name: str
-    proposed: Literal["target", "injection"]
+    proposed: Kind
+    centre_mm: tuple[float, float, float]
     side: Literal["left", "right", "midline"]
     depth_mm: float | None
     activity_mbq: float | None
     skin_rate_cps: float | None
     background_cps: float
-    is_drawn: bool
+    drawn_radius_mm: float | None = None
     proposal: str = ""
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether a person drew it; else the map shows it."""
+        return self.drawn_radius_mm is not None
 
     def after(self, share: float) -> "PlannedSource":
         """Say the same once a share of its activity is left."""
@@ -67,11 +78,11 @@ class PlannedSource:
 
 
 def sorted_spots(spots: Sequence[Hotspot], sorts: Mapping[str, Sort]) -> list[Hotspot]:
-    """Give the hot spots as a person sorted them: each of its kind, without organs and those that are neither."""
+    """Give the hot spots as a person sorted them: each of its kind, without those that are none of them."""
     kept = []
     for spot in spots:
         sort = sorts.get(spot.name, spot.kind)
-        if sort == "target" or sort == "injection":  # noqa: PLR1714 - what the types are told by
+        if sort != "neither":
             kept.append(replace(spot, kind=sort))
     return kept
 
@@ -99,8 +110,23 @@ def plan_of(
         corner = np.array(activity.geometry.shape) - 1
         middle_mm = float(activity.geometry.positions_mm(corner[None, :] / 2)[0, 0])
     mapped = [_planned(spot, found.skin, response, left=left, middle_mm=middle_mm) for spot in found.hotspots]
-    added = [_planned(spot, found.skin, response, left=1.0, middle_mm=middle_mm) for spot in drawn]
-    return (*mapped, *(replace(source, is_drawn=True) for source in added))
+    added = [
+        replace(
+            _planned(spot, found.skin, response, left=1.0, middle_mm=middle_mm), drawn_radius_mm=_radius_mm(spot)
+        )
+        for spot in drawn
+    ]
+    return (*mapped, *added)
+
+
+def _radius_mm(spot: Hotspot) -> float:
+    """Of the ball that a spot was drawn as."""
+    return float((3000 * spot.volume_ml / (4 * pi)) ** (1 / 3))
+
+
+def _point(place_mm: NDArray[np.float64]) -> tuple[float, float, float]:
+    x_mm, y_mm, z_mm = (float(value) for value in place_mm)
+    return x_mm, y_mm, z_mm
 
 
 def _planned(
@@ -123,11 +149,11 @@ def _planned(
     return PlannedSource(
         name=spot.name,
         proposed=spot.kind,
+        centre_mm=_point(spot.centre_mm),
         proposal=spot.proposal,
         side=side,
         depth_mm=depth_mm,
         activity_mbq=activity_mbq,
         skin_rate_cps=skin_rate_cps,
         background_cps=response.background_cps if response else 0.0,
-        is_drawn=False,
     )

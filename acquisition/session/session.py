@@ -13,7 +13,7 @@ from acquisition.resection.bed import Decision
 from acquisition.resection.record import Findings, Recorded, read_back
 from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment, Item, time_out
-from acquisition.session.drawn import DrawnKind, DrawnSpot, refuse_drawing, spots_now, unused_name
+from acquisition.session.drawn import DrawnKind, DrawnSpot, Place, refuse_drawing, spots_now, unused_name
 from acquisition.session.frames import JOINED, PARTED
 from acquisition.session.journal import Journal
 from acquisition.session.names import note_map
@@ -230,11 +230,11 @@ class Session:
         return BEING_READ if self.procedure.study_uid in self._being_read else None
 
     async def draw(
-        self, kind: DrawnKind, centre_mm: tuple[float, float, float], *, name: str, activity_mbq: float | None
+        self, kind: DrawnKind, centre_mm: Place, radius_mm: float, *, name: str, activity_mbq: float | None
     ) -> str | None:
         """Add a target or an injection site that the map does not show; returns why not, or None.
 
-        ``activity_mbq`` is what is expected to be in it now; None where the image is to say.
+        ``activity_mbq`` is what is expected in a ball of ``radius_mm`` now; None where the image is to say.
         """
         if refusal := self._refuse_planning("targets are drawn"):
             return refusal
@@ -242,12 +242,12 @@ class Session:
             return "there is no map in use to draw on"
         name = name.strip() or unused_name(kind, self.procedure.names_drawn)
         taken_out = {each.target.name for each in self._resection.removed}
-        refusal = refuse_drawing(self._in_use.map, self.procedure.drawn, centre_mm, name=name, taken_out=taken_out)
-        if refusal is not None:
+        found, drawn = self._in_use.map, self.procedure.drawn
+        if refusal := refuse_drawing(found, drawn, centre_mm, name=name, taken_out=taken_out):
             return refusal
+        told = {"centre_mm": list(centre_mm), "radius_mm": radius_mm, "activity_mbq": activity_mbq}
         uid = self._in_use.study.frame_of_reference_uid
-        told = {"name": name, "as": kind, "centre_mm": list(centre_mm), "activity_mbq": activity_mbq}
-        self._add("drawn", {**told, "frame_of_reference_uid": uid})
+        self._add("drawn", {"name": name, "as": kind, **told, "frame_of_reference_uid": uid})
         await self._decide()
         return None
 

@@ -41,7 +41,7 @@ class Belief:
     log_activity, log_activity_sigma
         Of the natural logarithm of its activity in MBq.
     is_outshone
-        Whether an injection site drowns most of its counts.
+        Whether an injection site or an organ drowns most of its counts.
 
     """
 
@@ -142,8 +142,8 @@ def presence_of(log_odds: float, log_evidence: float, *, is_outshone: bool) -> f
 
 
 def is_outshone(found: Fit, name: str) -> bool:
-    """Whether most of a source's counts come where those of injection sites drown them."""
-    is_site = np.array([each.is_injection for each in found.mixture.priors], dtype=bool)
+    """Whether most of a source's counts come where those of injection sites and organs drown them."""
+    is_site = np.array([not each.is_target for each in found.mixture.priors], dtype=bool)
     own_cps = found.by_source_cps[:, found.mixture.names.index(name)]
     is_drowned = found.by_source_cps[:, is_site].sum(axis=1) > found.rate_cps / 2
     return bool(own_cps[is_drowned].sum() > own_cps.sum() / 2)

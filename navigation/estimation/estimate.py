@@ -20,7 +20,7 @@ class TargetEstimate:
     Attributes
     ----------
     name, kind
-        As on the map, ``"target"`` or ``"injection"``; a source on no map is ``"unmapped 1"`` and a target.
+        As in the prior; a source on no map is ``"unmapped 1"`` and a target.
     presence
         Probability that it is there at all.
     centre_mm, covariance_mm2

@@ -61,7 +61,7 @@ def judge(
         reason = "nothing counted yet"
     elif belief.presence < SHOWN_AT:
         reason = f"the counts do not show it (probability {belief.presence:.0%})"
-    elif not prior.is_injection and belief.log_evidence < LEAST_LOG_EVIDENCE:
+    elif prior.is_target and belief.log_evidence < LEAST_LOG_EVIDENCE:
         reason = "the map says so, the counts do not yet"
     elif semi_axes[0] > GREATEST_SEMI_AXIS_MM:
         reason = f"its region still reaches {semi_axes[0]:.0f} mm"

@@ -24,7 +24,7 @@ _CERTAIN = 1e3
 
 
 def names_by_map(mixture: Mixture, absent: Sequence[SourcePrior], volume_mm3: float) -> tuple[SourcePrior, ...]:
-    """Give each source of a mixture the prior whose name it should have; injection sites are always among them.
+    """Give each source of a mixture the prior whose name it should have; what is no target is always among them.
 
     Parameters
     ----------

@@ -119,7 +119,7 @@ class Estimator:
         self._born: list[SourcePrior] = []
         mixture = self._likelihood.start()
         for each in self._prior.sources:
-            if each.is_injection and each.centre_mm is not None:
+            if not each.is_target and each.centre_mm is not None:
                 mixture = mixture.plus(each, each.centre_mm, each.log_activity_mean)
         self._joint = JointFit(self._likelihood, self._tally, self._lattice, mixture)
         self._newest: Fit | None = None
@@ -153,7 +153,7 @@ class Estimator:
             return self._posterior(None, 0.0, 1.0)
         self._joint.steps = FEW_STEPS if len(observations) <= FEW else STEPS
         fit = self._joint.climb(self._joint.mixture)
-        questions = [*(each for each in (*self._prior.sources, *self._born) if not each.is_injection), None]
+        questions = [*(each for each in (*self._prior.sources, *self._born) if each.is_target), None]
         asked = len(questions) if len(observations) > FEW else 1
         if not len(self._lattice.points_mm):
             asked = 0  # the probe has looked at nothing but air
@@ -300,7 +300,7 @@ class Estimator:
 
     def _estimate(self, prior: SourcePrior, fit: Fit | None, dispersion: float) -> TargetEstimate:
         belief = self._beliefs[prior.name]
-        if fit is not None and prior.is_injection and prior.name in fit.mixture.names:
+        if fit is not None and not prior.is_target and prior.name in fit.mixture.names:
             belief = belief.fitted(fit, prior.name)
         return judge(
             prior,

@@ -69,7 +69,7 @@ class SourcePrior:
     Attributes
     ----------
     name, kind
-        As on the map; kind is ``"target"`` or ``"injection"``.
+        As on the map; kind is ``"target"``, ``"injection"`` or ``"organ"``, which takes up tracer by its nature.
     centre_mm, covariance_mm2
         Normal part of the position's density, shift included, shapes (3,) and (3, 3), patient frame; None where
         the source is on no map.
@@ -80,7 +80,7 @@ class SourcePrior:
     log_activity_mean, log_activity_sigma
         Of the natural logarithm of the activity in MBq.
     presence
-        Probability that it is there at all; 1 for an injection site.
+        Probability that it is there at all; 1 for what is no target.
 
     """
 
@@ -108,6 +108,11 @@ class SourcePrior:
         """Whether it is where the tracer was injected, never a target."""
         return self.kind == "injection"
 
+    @property
+    def is_target(self) -> bool:
+        """Whether it is looked for; else it is known to be there, and explains its own counts."""
+        return self.kind == "target"
+
     def log_density(self, points_mm: Array, volume_mm3: float) -> tuple[Array, NDArray[np.bool_]]:
         """Logarithm of the position's density at points (M, 3), per mm3, and where the map's part rules it."""
         flat = np.full(len(points_mm), math.log(max(self.uniform_share, 1e-300) / volume_mm3))
@@ -121,8 +126,8 @@ class SourcePrior:
 
 def _require_spot(spot: MappedSpot) -> None:
     """Refuse a hotspot that no study can have shown."""
-    if spot.kind not in ("target", "injection"):
-        raise NavigationError(f"prior: {spot.name} is a {spot.kind!r}, neither target nor injection")
+    if spot.kind not in ("target", "injection", "organ"):
+        raise NavigationError(f"prior: {spot.name} is a {spot.kind!r}, no target, injection or organ")
     if not (np.shape(spot.centre_mm) == (3,) and np.isfinite(spot.centre_mm).all()):
         raise NavigationError(f"prior: {spot.name} lies at {spot.centre_mm}: wants three finite millimetres")
     covariance = np.asarray(spot.covariance_mm2, np.float64)
@@ -206,7 +211,7 @@ class Prior:
                     uniform_share=uniform_share,
                     log_activity_mean=math.log(spot.activity_mbq or NODE_ACTIVITY_MBQ),
                     log_activity_sigma=math.log(spot.activity_factor if is_known else NODE_ACTIVITY_FACTOR),
-                    presence=1.0 if spot.kind == "injection" else presence,
+                    presence=presence if spot.kind == "target" else 1.0,
                 )
             )
         return cls(

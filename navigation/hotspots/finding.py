@@ -16,7 +16,7 @@ from navigation.hotspots.recovery import activity_factor
 from navigation.hotspots.resolution import Resolution, sharpen
 from navigation.volume import Volume
 
-Kind = Literal["target", "injection"]
+Kind = Literal["target", "injection", "organ"]
 
 INJECTION_RATIO = 20.0
 """How many times hotter than every other spot the injection site is: nodes take up a per cent or so of it."""

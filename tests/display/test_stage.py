@@ -361,9 +361,17 @@ async def test_a_target_is_drawn_and_erased_by_an_act() -> None:
         place = {"place_mm": (20.0, -20.0, 10.0)}
         for vague in ({"sort": "target"}, place, {"sort": "neither", **place}):
             assert "does not say what" in str(await house.exhibits.proceed(asked("draw", **vague)))
-        done = await house.exhibits.proceed(asked("draw", sort="target", activity_mbq=0.5, **place))
+        done = await house.exhibits.proceed(asked("draw", sort="target", activity_mbq=0.5, radius_mm=8.0, **place))
         assert isinstance(done, int)
-        shown = [(each.name, each.is_drawn, each.confirmed) for each in show_procedure(session).sources]
-        assert shown == [("target 1", False, None), ("drawn target 1", True, "target")]
+        mapped, drawn = show_procedure(session).sources
+        assert (mapped.name, mapped.is_drawn, mapped.confirmed, mapped.radius_mm) == (
+            "target 1",
+            False,
+            None,
+            None,
+        )
+        assert (drawn.name, drawn.is_drawn, drawn.confirmed) == ("drawn target 1", True, "target")
+        assert drawn.centre_mm == place["place_mm"]
+        assert drawn.radius_mm == pytest.approx(8.0)
         assert isinstance(await house.exhibits.proceed(asked("erase", name="drawn target 1")), int)
     assert [each.name for each in show_procedure(session).sources] == ["target 1"]

@@ -223,7 +223,7 @@ async def test_nobody_plans_by_a_study_that_is_being_read_again(
     before = journal.newest_seq
     for refusal in (
         await room.session.sort("target 1", "target"),
-        await room.session.draw("target", (0.0, 0.0, 0.0), name="", activity_mbq=None),
+        await room.session.draw("target", (0.0, 0.0, 0.0), 5.0, name="", activity_mbq=None),
         await room.session.erase("drawn target 1"),
         await room.session.move(Step.TIME_OUT, "for a test"),
         await room.session.confirm_frames(uid, (request.one_uid, OTHER_FRAME), is_same=True, read_again=never),

@@ -2,7 +2,6 @@
 
 import asyncio
 import http.client
-import os
 import re
 import signal
 from io import BytesIO
@@ -19,7 +18,6 @@ from display.messages import State
 from display.page.hatch_build import build_page
 from display.volume_messages import VolumeState
 from simulators.scene import sentinel_node_scene
-from tests.display.page.test_live_image_page import until_hot
 from tests.system.running import PATIENCE_S, Display, Service, finish, looking, running
 from tests.system.test_display import PATIENCE_MS, looking_at
 
@@ -82,14 +80,6 @@ def decisions(display: Display) -> list[str]:
     beds = [each.bed for state in display.states for each in state.resection.removed]
     said: list[str] = [bed.decision for bed in beds if bed is not None]
     return said[:1] + [later for earlier, later in pairwise(said) if later != earlier]
-
-
-async def keep(page: Page, name: str, *, until: str = "") -> None:
-    """Keep a picture for the manual where somebody asks for it, once a canvas is hot."""
-    if asked := os.environ.get("RADIONAV_SCREENSHOTS"):
-        if until:
-            await until_hot(page, until)
-        await page.screenshot(path=Path(asked) / name)
 
 
 async def begin(page: Page) -> None:
@@ -163,7 +153,6 @@ async def test_a_whole_procedure_from_patient_to_report(tmp_path: Path) -> None:
             for step in ("incision", "in vivo"):
                 await go_on(page, step)
             await page.keyboard.press("p")
-            await keep(page, "live-image.png", until="#axial")
             await page.keyboard.press("x")
             await expect(page.get_by_role("button", name="is out")).to_be_visible(timeout=PATIENCE_MS)
             await page.keyboard.press("r")
@@ -227,7 +216,6 @@ async def finish_procedure(page: Page) -> None:
     await expect(card).to_contain_text(re.compile(r"At most \d\s% can be left"))
     await expect(page.locator("#simulated")).to_be_visible()
     await expect(page.locator("#live-image")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
-    await keep(page, "excision.png")
     await page.keyboard.press("x")
     await page.keyboard.press("p")
     for step in ("ex vivo", "bed", "ended"):

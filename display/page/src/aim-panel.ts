@@ -6,7 +6,7 @@ import type { GuidanceState, TargetState } from "./feed-types";
 import { ghostWords } from "./ghost";
 import { t } from "./language";
 import type { Moment } from "./moment";
-import { percent } from "./words";
+import { percent, sourceName } from "./words";
 
 /** Letters that fit into the guidance's two lines at its full size. */
 const TWO_LINES = 84;
@@ -35,7 +35,9 @@ export class AimPanel {
     write(this.probability, target ? t.aim.sure(percent(target.probability)) : "");
     const advice = moment?.advice ?? null;
     const guidance = moment?.state.guidance ?? null;
-    const shine = moment?.pose && moment.estimate ? moment.state.shine : null;
+    const told = moment?.pose && moment.estimate ? moment.state.shine : null;
+    const shining = moment?.state.targets.find(({ name }) => name === told?.name);
+    const shine = told && shining ? { ...told, name: sourceName(shining) } : told;
     this.panel.dataset["shine"] = shine?.is_warned ? "warned" : "none";
     const others = moment?.state.targets.filter((other) => other !== target) ?? [];
     this.bullseye.draw(isAimed && guidance ? { pose, target, others, guidance } : null, advice, shine);

@@ -1,13 +1,14 @@
 /** What the probe would see: where the target lies off its axis, how deep, and where to hold the probe next. */
 
 import { Canvas } from "./canvas";
-import { CROSSHAIR, DIM, FAINT, GROUND, INJECTION, INK, PROBE, TARGET } from "./colours";
+import { colourOf, CROSSHAIR, DIM, FAINT, GROUND, INJECTION, INK, PROBE } from "./colours";
 import { type Depth, drawDepth } from "./depth-bar";
 import { extent, regionOf, shadow } from "./ellipsoid";
 import type { AdviceState, GuidanceState, PoseState, ShineState, TargetState } from "./feed-types";
 import { drawGhost } from "./ghost";
 import { t } from "./language";
 import { column, negate } from "./vectors";
+import { sourceName } from "./words";
 
 /** Half fields, mm; the smallest that holds the target is used. */
 const FIELDS_MM = [20, 40, 80, 160] as const;
@@ -129,7 +130,7 @@ export class Bullseye {
     const shrink = off * scale > radius ? radius / (off * scale) : 1; // beyond the last ring: at the rim, hollow
     const tx = x + target.tip_right_mm * scale * shrink;
     const ty = y - target.tip_up_mm * scale * shrink;
-    const colour = target.kind === "injection" ? INJECTION : TARGET;
+    const colour = colourOf(target.kind);
     canvas.line([[x, y], [tx, ty]], `${CROSSHAIR}cc`, 3, [9, 7]);
     const region = regionOf(target);
     if (region) {
@@ -159,9 +160,9 @@ export class Bullseye {
     const dy = -target.tip_up_mm * scale;
     if (Math.hypot(dx, dy) > radius) return;
     const { rem } = this.canvas;
-    const colour = target.kind === "injection" ? INJECTION : DIM;
+    const colour = target.kind === "target" ? DIM : colourOf(target.kind);
     this.canvas.ring(x + dx, y + dy, rem * 0.45, colour, 3);
-    this.canvas.text(t.service(target.name), x + dx, y + dy - rem, rem * 0.75, { colour });
+    this.canvas.text(sourceName(target), x + dx, y + dy - rem, rem * 0.75, { colour });
   }
 }
 

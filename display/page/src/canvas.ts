@@ -52,6 +52,12 @@ export class Canvas {
     this.context.fill();
   }
 
+  /** Width of text as `text` writes it, its rim included, px. */
+  widthOf(words: string, size: number, weight = 600): number {
+    this.context.font = font(size, weight);
+    return this.context.measureText(words).width + size / 5;
+  }
+
   /** Text with a dark rim, legible on any tissue. */
   text(
     words: string,
@@ -61,7 +67,7 @@ export class Canvas {
     { colour = INK, align = "center", weight = 600 }: { colour?: string; align?: CanvasTextAlign; weight?: number } = {},
   ): void {
     const { context } = this;
-    context.font = `${weight} ${size}px system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif`;
+    context.font = font(size, weight);
     context.textAlign = align;
     context.textBaseline = "middle";
     context.lineJoin = "round";
@@ -91,4 +97,8 @@ export class Canvas {
     this.element.height = Math.max(1, Math.round(this.height * ratio));
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
   }
+}
+
+function font(size: number, weight: number): string {
+  return `${weight} ${size}px system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif`;
 }

@@ -1,5 +1,9 @@
 /** Colours of the canvases (the style sheet has its own) and the colour map of the activity. */
 
+import type { TargetState } from "./feed-types";
+
+type SourceKind = TargetState["kind"];
+
 export const INK = "#e8edf2";
 export const DIM = "#7d8a97";
 export const FAINT = "#2a323b";
@@ -9,6 +13,11 @@ export const CROSSHAIR = "#38bdf8";
 export const HELD = "#7cb8ff";
 export const TARGET = "#ffffff";
 export const INJECTION = "#ffb454";
+
+/** What is looked for is white; injection sites and organs are not looked for. */
+export function colourOf(kind: SourceKind): string {
+  return kind === "target" ? TARGET : INJECTION;
+}
 
 /** Matplotlib's inferno as polynomials of degree 6 (fit by M. Zucker, public domain), red, green, blue. */
 const INFERNO = [

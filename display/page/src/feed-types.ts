@@ -53,7 +53,7 @@ export interface State {
   readonly targets: readonly TargetState[];
   readonly guidance: GuidanceState;
   readonly posterior: PosteriorState | null;
-  /** Null where no injection site shines in. */
+  /** Null where none shines in. */
   readonly shine: ShineState | null;
   /** Counts left out since the estimate was begun, most first. */
   readonly rejections: readonly RejectionState[];
@@ -207,8 +207,8 @@ export interface TipErrorState {
 /** One target: where it is, how sure that is, and where it lies seen from the probe. */
 export interface TargetState {
   readonly name: string;
-  /** An injection site is never a target. */
-  readonly kind: "injection" | "target";
+  /** Injection sites and organs are never targets. */
+  readonly kind: "injection" | "organ" | "target";
   /** That it is there at all. */
   readonly probability: number;
   /** False: the counts cannot tell yet; draw no position. */
@@ -347,18 +347,18 @@ export interface AgreementState {
   readonly verdict: "agrees" | "fewer" | "more";
 }
 
-/** An injection site that shines into the probe as it is held now, by the estimate. */
+/** An injection site or an organ that shines into the probe as it is held now, by the estimate. */
 export interface ShineState {
   readonly name: string;
-  /** Of the expected rate that injection sites make. */
+  /** Of the expected rate that all such sources make. */
   readonly share: number;
-  /** Rate that this site makes. */
+  /** Rate that this one makes. */
   readonly expected_cps: number;
   /** In the tip's frame: to its right. */
   readonly tip_right_mm: number;
   /** In the tip's frame: up. */
   readonly tip_up_mm: number;
-  /** True: the probe mostly counts injection sites. */
+  /** True: the probe mostly counts what is no target. */
   readonly is_warned: boolean;
 }
 
@@ -566,11 +566,13 @@ export interface MoveState {
 export interface PlannedState {
   readonly name: string;
   /** What it is taken for until somebody says. */
-  readonly proposed: "injection" | "neither" | "target";
+  readonly proposed: "injection" | "organ" | "target";
   /** What organ it may be instead, and why; empty for none. */
   readonly proposal?: string;
   /** What a person says it is; null: not yet. */
   readonly confirmed: "injection" | "neither" | "organ" | "target" | null;
+  /** Where it is: study's patient axes, LPS. */
+  readonly centre_mm: readonly [number, number, number];
   /** Of the patient. */
   readonly side: "left" | "midline" | "right";
   /** Under the skin of the CT. */
@@ -581,6 +583,8 @@ export interface PlannedState {
   readonly skin_rate_cps: number | null;
   /** A person drew it: it can be erased. Else the map shows it. */
   readonly is_drawn?: boolean;
+  /** Of the ball that was drawn; null where none was. */
+  readonly radius_mm?: number | null;
 }
 
 /** An item of the time-out. */
@@ -907,6 +911,8 @@ export interface ProcedureRequest {
   readonly sort?: "injection" | "neither" | "organ" | "target" | null;
   /** Where it is drawn: study's patient axes, LPS. */
   readonly place_mm?: readonly [number, number, number] | null;
+  /** Of the ball that is drawn there. */
+  readonly radius_mm?: number;
   /** Expected in what is drawn, now; null: the image says. */
   readonly activity_mbq?: number | null;
 }

@@ -36,7 +36,11 @@ const aim = new AimPanel();
 const slices = new SlicesPanel();
 const resection = new ResectionPanel();
 const studies = new StudiesPanel();
-const procedure = new ProcedurePanel(() => studies.show());
+const procedure = new ProcedurePanel(
+  () => studies.show(),
+  (kind) => slices.drawing.begin(kind),
+);
+slices.drawing.onSet = (ball) => procedure.enter(ball);
 const strip = new TrustStrip(find("trust", HTMLElement));
 
 const sounds = new StatusSounds(tone);
@@ -108,6 +112,11 @@ document.addEventListener("keydown", (event) => {
   if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
   const key = keyOf(event, feed.hello?.keys ?? []);
   if (event.key.length > 1 && key.length === 1) event.preventDefault(); // a pedal's Page Down must not scroll
+  const isOnButton = event.target instanceof HTMLButtonElement && key === "enter"; // which that key presses
+  if (!isOnButton && slices.drawing.press(key)) {
+    event.preventDefault();
+    return;
+  }
   if (key === "m") rate.touchTone();
   if (key === "h") rate.hold(performance.now());
   if (key === "j") rate.forgetPeak();

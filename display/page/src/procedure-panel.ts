@@ -1,6 +1,7 @@
 /** The procedure, step by step: where it stands, what the next step needs, and a reason where something is missing. */
 
 import { act } from "./acts";
+import type { Ball, DrawnKind } from "./ball";
 import { find, make, write } from "./elements";
 import type { CheckState, MoveState, PlannedState, ProcedureRequest, ProcedureState } from "./feed-types";
 import { language, t } from "./language";
@@ -24,8 +25,14 @@ export class ProcedurePanel {
   private overriding: MoveState["to"] | null = null;
   private reason = "";
 
-  /** @param choosePatient opens what a patient is chosen by */
-  constructor(private readonly choosePatient: () => void) {
+  /**
+   * @param choosePatient opens what a patient is chosen by
+   * @param beginDrawing lets a person draw in the slices
+   */
+  constructor(
+    private readonly choosePatient: () => void,
+    private readonly beginDrawing: (kind: DrawnKind) => void,
+  ) {
     this.button.addEventListener("click", () => this.open(this.panel.hidden));
   }
 
@@ -50,6 +57,16 @@ export class ProcedurePanel {
     if (key === "k") this.ask({ action: "mark" });
     const next = this.state.moves.find((move) => move.is_forward);
     if (key === "n" && !this.panel.hidden && next) this.take(next);
+  }
+
+  /** Enter what was drawn in the plan; gives why not, empty where it is in. */
+  async enter({ kind, centre_mm, radius_mm }: Ball): Promise<string> {
+    if (this.state === null) return t.general.noAnswer;
+    const { revision } = this.state;
+    const asked: ProcedureRequest = { revision, action: "draw", sort: kind, place_mm: centre_mm, radius_mm };
+    const { refusal } = await act("/v1/procedure/acts", asked);
+    if (!refusal) this.open(true);
+    return refusal;
   }
 
   close(): void {
@@ -102,7 +119,7 @@ export class ProcedurePanel {
         this.key(t.procedure.choose, "", "patient", () => this.choosePatient()),
       );
     }
-    if (state.step === "plan") work.append(...state.sources.map((source) => this.source(source)));
+    if (state.step === "plan") work.append(...state.sources.map((source) => this.source(source)), this.pencils());
     if (state.step === "time-out") work.append(...state.checklist.map((check) => this.check(check)));
     if (state.step === "ended") work.append(...reportLinks(state.number));
     const hint = t.procedure.steps[state.step].hint;
@@ -111,8 +128,19 @@ export class ProcedurePanel {
     return work;
   }
 
+  /** What the map does not show is drawn in the slices, which this panel covers. */
+  private pencils(): HTMLElement {
+    const pencils = (["target", "injection"] as const).map((kind) =>
+      this.key(t.procedure.draw[kind], "", `draw ${kind}`, () => {
+        this.close();
+        this.beginDrawing(kind);
+      }),
+    );
+    return make("div", "choices", ...pencils);
+  }
+
   private source(source: PlannedState): HTMLElement {
-    const choices = (["target", "injection", "neither"] as const).map((sort) => {
+    const choices = (["target", "injection", "organ", "neither"] as const).map((sort) => {
       const choice = this.key(t.procedure.sorts[sort], "", `sort ${source.name} ${sort}`, () => this.ask({ action: "sort", name: source.name, sort }));
       choice.setAttribute("role", "radio");
       choice.setAttribute("aria-checked", String(source.confirmed === sort));
@@ -123,6 +151,9 @@ export class ProcedurePanel {
     keys.setAttribute("role", "radiogroup");
     keys.setAttribute("aria-label", t.service(source.name));
     const row = make("div", "source", make("b", "", t.service(source.name)), make("span", "", plannedWords(source)), keys);
+    if (source.is_drawn) {
+      keys.after(this.key(t.procedure.erase, "", `erase ${source.name}`, () => this.ask({ action: "erase", name: source.name })));
+    }
     row.dataset["state"] = source.confirmed ?? "open";
     return row;
   }

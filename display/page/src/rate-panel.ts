@@ -84,7 +84,7 @@ export class RatePanel {
     if (this.held && (now_ms > this.held.until_ms || live === null)) this.held = null;
     this.holdButton.setAttribute("aria-pressed", String(this.held !== null));
     const last = live ?? moment?.state.rate ?? null;
-    this.writeNumber(this.held?.rate ?? last);
+    this.writeNumber(this.held?.rate ?? last, live !== null);
     this.writeDetails(last);
     mark(this.panel, live === null ? (last ? "stale" : "none") : this.held ? "held" : live.status);
     write(this.note, this.words(moment, live, now_ms));
@@ -105,18 +105,19 @@ export class RatePanel {
     return live.time_constant_s ? t.rate.smoothed(Math.round(live.time_constant_s)) : "";
   }
 
-  private writeNumber(rate: RateState | null): void {
+  private writeNumber(rate: RateState | null, isLive: boolean): void {
+    const told = (words: string): string => (isLive || rate === null ? words : t.rate.notLive(words));
     if (rate === null || rate.rate_cps === null) {
       this.writeValue(rate === null ? "–" : `> ${spaced(rate.low_cps)}`);
       write(this.error, "");
-      label(this.number, rate === null ? t.rate.none : t.rate.moreThan(Math.round(rate.low_cps)));
+      label(this.number, rate === null ? t.rate.none : told(t.rate.moreThan(Math.round(rate.low_cps))));
       return;
     }
     const half = rate.high_cps === null ? rate.rate_cps - rate.low_cps : (rate.high_cps - rate.low_cps) / 2;
     const { value, error } = withError(rate.rate_cps, half);
     this.writeValue(value);
     write(this.error, `± ${error}`);
-    label(this.number, t.rate.said(value, error));
+    label(this.number, told(t.rate.said(value, error)));
   }
 
   private writeValue(text: string): void {

@@ -1,12 +1,15 @@
 /** One slice through the patient that follows the tip: CT, activity, probe, targets and the patient's sides. */
 
+import type { Ball } from "./ball";
 import { Canvas } from "./canvas";
-import { CROSSHAIR, DIM, INJECTION, INK, PROBE, TARGET } from "./colours";
+import { colourOf, CROSSHAIR, DIM, INK, PROBE } from "./colours";
 import { regionOf, section, shadow } from "./ellipsoid";
 import type { PoseState, TargetState } from "./feed-types";
+import { Labels } from "./labels";
 import { t } from "./language";
 import { paint, type Fusion, type Raster } from "./slice";
 import { along, column, cross, dot, negate, subtract, type Point } from "./vectors";
+import { sourceName } from "./words";
 
 /** A view's name and the directions of the screen in patient axes. */
 export interface Cut {
@@ -33,6 +36,9 @@ export interface Subject {
   readonly at_mm: Point;
   readonly pose: PoseState | null;
   readonly targets: readonly TargetState[];
+  readonly balls: readonly Ball[];
+  /** Somebody draws: the picture keeps still under her finger. */
+  readonly isDrawn: boolean;
 }
 
 /** Patient mm across the shorter side of the smallest view. */
@@ -43,6 +49,7 @@ const COARSENESS = 1.5;
 const FOCUS_MM = 35;
 /** Share of the view in which that point may move before the picture follows: a still picture is easier to read. */
 const CALM = 0.3;
+const CALM_DRAWN = 0.9;
 /** Distance of the tip off the plane from which on it is told. */
 const OFF_PLANE_MM = 1.5;
 const SHAFT_MM = 90;
@@ -62,6 +69,7 @@ export function sideOf(direction: Point): string {
 
 export class SliceView {
   private readonly canvas: Canvas;
+  private readonly labels: Labels;
   private normal: Point;
   private readonly picture = document.createElement("canvas");
   private readonly ink = this.picture.getContext("2d")!;
@@ -78,6 +86,7 @@ export class SliceView {
   ) {
     this.normal = cross(cut.right, cut.down);
     this.canvas = new Canvas(element, () => this.redraw());
+    this.labels = new Labels(this.canvas);
   }
 
   /** Another patient, another picture: the next is centred anew. */
@@ -98,6 +107,19 @@ export class SliceView {
     this.redraw();
   }
 
+  /** The patient's place under a point of the view, px; null where nothing is shown. */
+  placeAt(x: number, y: number): Point | null {
+    if (this.middle_mm === null) return null;
+    const { canvas, scale } = this;
+    const across_mm = along(this.middle_mm, this.cut.right, (x - canvas.width / 2) / scale);
+    return along(across_mm, this.cut.down, (y - canvas.height / 2) / scale);
+  }
+
+  /** Pixels for each mm. */
+  private get scale(): number {
+    return Math.min(this.canvas.width, this.canvas.height) / FIELD_MM;
+  }
+
   private redraw(): void {
     const { canvas, subject } = this;
     if (subject === null) {
@@ -106,8 +128,9 @@ export class SliceView {
       canvas.text(this.absent(), canvas.width / 2, canvas.height / 2, canvas.rem * 1.1, { colour: DIM });
       return;
     }
-    const scale = Math.min(canvas.width, canvas.height) / FIELD_MM;
-    const focus_mm = subject.pose ? along(subject.at_mm, subject.pose.axis, FOCUS_MM) : subject.at_mm;
+    const { scale } = this;
+    const isAhead = subject.pose !== null && !subject.isDrawn;
+    const focus_mm = isAhead ? along(subject.at_mm, subject.pose.axis, FOCUS_MM) : subject.at_mm;
     const middle_mm = this.follow(subject.at_mm, focus_mm, scale);
     this.paintPicture(subject.fusion, middle_mm, scale);
     canvas.context.imageSmoothingEnabled = true;
@@ -121,19 +144,22 @@ export class SliceView {
       ];
     };
     this.drawCrosshair(place(subject.at_mm));
+    this.nameSides();
+    this.drawRuler(scale);
+    for (const ball of subject.balls) this.drawBall(ball, subject.at_mm, place, scale);
     for (const target of subject.targets) this.drawTarget(target, subject.at_mm, place, scale);
     if (subject.pose) this.drawProbe(subject.pose, subject.at_mm, place);
-    this.drawSides();
-    this.drawRuler(scale);
+    this.labels.write();
   }
 
   /** Middle of the picture: in the plane of the tip, moved along only when the focus leaves the calm part. */
   private follow(at_mm: Point, focus_mm: Point, scale: number): Point {
     const { right, down } = this.cut;
+    const share = this.subject?.isDrawn ? CALM_DRAWN : CALM;
     const old = this.middle_mm ?? focus_mm;
     const off = subtract(focus_mm, old);
     const excess = (step: number, side: number): number => {
-      const calm = (side * CALM) / 2 / scale;
+      const calm = (side * share) / 2 / scale;
       return step - Math.max(-calm, Math.min(calm, step));
     };
     let middle = along(old, this.normal, dot(subtract(at_mm, old), this.normal));
@@ -188,10 +214,10 @@ export class SliceView {
     const { right, down } = this.cut;
     const height = dot(subtract(at_mm, target.centre_mm), this.normal);
     const cutting = section(region, right, down, this.normal, height);
-    if (cutting === null && target.kind === "injection") return;
+    if (cutting === null && target.kind !== "target") return;
     const ellipse = cutting ?? shadow(region, right, down);
     const [x, y] = place(target.centre_mm);
-    const colour = target.kind === "injection" ? INJECTION : TARGET;
+    const colour = colourOf(target.kind);
     const centre = [x + ellipse.x * scale, y + ellipse.y * scale] as const;
     const radii = [Math.max(3, ellipse.long * scale), Math.max(3, ellipse.short * scale)] as const;
     for (const [rim, width] of [["rgb(0 0 0 / 60%)", 5], [colour, 2.5]] as const) {
@@ -199,16 +225,35 @@ export class SliceView {
       context.ellipse(...centre, ...radii, ellipse.tilt_rad, 0, 2 * Math.PI);
       this.canvas.stroke(rim, width, cutting ? [] : [5, 6]);
     }
-    const name = t.service(target.name);
+    const name = sourceName(target);
     const side = sideOf(height > 0 ? negate(this.normal) : this.normal);
     const words = cutting ? name : t.slices.off(name, Math.abs(height).toFixed(0), side);
-    const size = this.canvas.rem * 0.85;
-    // beside it where there is room, else as near as the picture's edge lets it be
-    const width = words.length * size * 0.58;
-    const left = Math.max(4, Math.min(centre[0] + radii[0] + 6, this.canvas.width - width - 4));
-    const isClear = left >= centre[0] + radii[0];
-    const above = centre[1] - radii[0] * (isClear ? 0.7 : 1) - (isClear ? 0 : size);
-    this.canvas.text(words, left, above, size, { colour, align: "left" });
+    this.tell(words, centre, Math.max(...radii), colour);
+  }
+
+  /** Filled where the plane cuts it, dashed with the distance to go where it lies off the plane. */
+  private drawBall(ball: Ball, at_mm: Point, place: (mm: Point) => [number, number], scale: number): void {
+    const { context } = this.canvas;
+    const height = dot(subtract(at_mm, ball.centre_mm), this.normal);
+    const left = ball.radius_mm ** 2 - height ** 2;
+    const centre = place(ball.centre_mm);
+    const radius = Math.max(3, Math.sqrt(left > 0 ? left : ball.radius_mm ** 2) * scale);
+    const colour = colourOf(ball.kind);
+    for (const [rim, width] of [["rgb(0 0 0 / 60%)", 6], [colour, ball.isOpen ? 4 : 2.5]] as const) {
+      context.beginPath();
+      context.arc(...centre, radius, 0, 2 * Math.PI);
+      context.fillStyle = `${colour}${ball.isOpen ? "2e" : "00"}`;
+      if (left > 0) context.fill();
+      this.canvas.stroke(rim, width, left > 0 ? [] : [5, 6]);
+    }
+    const side = sideOf(height > 0 ? negate(this.normal) : this.normal);
+    const words = left > 0 ? ball.name : t.slices.off(ball.name, Math.abs(height).toFixed(0), side);
+    this.tell(words, centre, radius, colour);
+  }
+
+  private tell(words: string, [x, y]: readonly [number, number], radius: number, colour: string): void {
+    const about = { left: x - radius, top: y - radius, width: 2 * radius, height: 2 * radius };
+    this.labels.put(words, about, this.canvas.rem * 0.85, colour);
   }
 
   private drawProbe(pose: PoseState, at_mm: Point, place: (mm: Point) => [number, number]): void {
@@ -225,19 +270,24 @@ export class SliceView {
     if (Math.abs(off) < OFF_PLANE_MM) return;
     const side = sideOf(off > 0 ? this.normal : negate(this.normal));
     const words = t.slices.off(t.slices.probe, Math.abs(off).toFixed(0), side);
-    this.canvas.text(words, tip[0] + thick * 2, tip[1] - this.canvas.rem, this.canvas.rem * 0.85, { colour: PROBE, align: "left" });
+    this.tell(words, tip, thick * 2, PROBE);
   }
 
-  private drawSides(): void {
-    const { canvas } = this;
+  /** Letters of the sides, and the name of the cut. */
+  private nameSides(): void {
+    const { canvas, labels } = this;
     const { right, down, name } = this.cut;
     const size = canvas.rem * 1.3;
     const inset = size * 0.85;
-    canvas.text(sideOf(negate(right)), inset, canvas.height / 2, size);
-    canvas.text(sideOf(right), canvas.width - inset, canvas.height / 2, size);
-    canvas.text(sideOf(negate(down)), canvas.width / 2, inset, size);
-    canvas.text(sideOf(down), canvas.width / 2, canvas.height - inset, size);
-    canvas.text(t.slices.cuts[name], inset * 0.7, inset, canvas.rem * 0.8, { align: "left", colour: INK, weight: 700 });
+    const letters = [
+      [sideOf(negate(right)), inset, canvas.height / 2],
+      [sideOf(right), canvas.width - inset, canvas.height / 2],
+      [sideOf(negate(down)), canvas.width / 2, inset],
+      [sideOf(down), canvas.width / 2, canvas.height - inset],
+    ] as const;
+    labels.clear();
+    for (const [letter, x, y] of letters) labels.fix(letter, x, y, size);
+    labels.fix(t.slices.cuts[name], inset * 0.7, inset, canvas.rem * 0.8, "left", 700);
   }
 
   private drawRuler(scale: number): void {

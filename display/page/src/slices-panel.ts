@@ -1,5 +1,7 @@
 /** The three slices of the study in use, following the tip. */
 
+import { ballsOf } from "./ball";
+import { Drawing } from "./drawing";
 import { find, label, mark, write } from "./elements";
 import type { MapShiftState, StudyState, TargetState } from "./feed-types";
 import { t } from "./language";
@@ -33,6 +35,9 @@ export class SlicesPanel {
   private readonly told = find("live-image", HTMLElement);
   private readonly live = new LiveImage();
   readonly overlay = new Overlay();
+  readonly drawing = new Drawing();
+  /** Where the slices stood still before somebody drew; undefined while nobody does. */
+  private lockedBefore: Point | null | undefined = undefined;
   private wanted = "";
   private abort = new AbortController();
   private anatomy: Volume | null = null;
@@ -51,7 +56,10 @@ export class SlicesPanel {
         },
         { passive: false },
       );
+      this.drawing.listen(this.canvases[n]!, (x, y) => view.placeAt(x, y));
     });
+    this.drawing.onNudge = () => this.at_mm;
+    this.drawing.onMove = (centre_mm) => this.goThrough(centre_mm);
     this.controls.onStep = (steps) => this.scroll(CUTS_NORMAL, steps);
     this.controls.onLock = () => this.at_mm;
   }
@@ -66,10 +74,18 @@ export class SlicesPanel {
     if (this.at_mm !== null) this.controls.lock(along(this.at_mm, across, steps * STEP_MM));
   }
 
+  /** Keep the slices where somebody draws; null lets them be as they were before. */
+  private goThrough(centre_mm: Point | null): void {
+    if (this.lockedBefore === undefined) this.lockedBefore = this.controls.locked_mm;
+    this.controls.lock(centre_mm ?? this.lockedBefore);
+    if (centre_mm === null) this.lockedBefore = undefined;
+  }
+
   /** Show what holds now; null where the page knows nothing. */
   draw(moment: Moment | null): void {
     const study = moment?.state.study ?? null;
     this.want(study);
+    if (moment?.state.procedure.step !== "plan") this.drawing.end(); // somebody has gone on meanwhile
     const isLive = this.overlay.layer === "live" && study !== null;
     mark(this.told, isLive ? freshnessOf(moment) : "hidden");
     write(this.told, isLive ? liveImageWords(moment) : "");
@@ -96,6 +112,7 @@ export class SlicesPanel {
     if (moment === null || study === null) return "";
     if (this.trouble) return this.trouble;
     if ((study.anatomy && !this.anatomy) || (study.activity && !this.activity)) return t.slices.loading;
+    if (this.drawing.isActive) return ""; // the keys say it: words would lie over what is drawn
     if (this.controls.locked_mm !== null) return t.slices.doesNotFollow;
     return moment.pose === null ? t.slices.throughTarget : "";
   }
@@ -107,7 +124,9 @@ export class SlicesPanel {
     const target = moment.target;
     const at_mm: Point = this.controls.locked_mm ?? moment.pose?.tip_mm ?? target?.centre_mm ?? target?.mapped_mm ?? centreOf(volume);
     this.at_mm = at_mm;
-    return { fusion: this.fuse(moment), at_mm, pose: moment.pose, targets };
+    const { ball, isActive } = this.drawing;
+    const balls = [...ballsOf(moment.state.procedure), ...(ball ? [ball] : [])];
+    return { fusion: this.fuse(moment), at_mm, pose: moment.pose, targets, balls, isDrawn: isActive };
   }
 
   /** The same object as long as nothing changes, so that a still picture is not painted again. */
@@ -140,6 +159,7 @@ export class SlicesPanel {
     this.live.forget();
     this.trouble = "";
     for (const view of this.views) view.recentre();
+    this.drawing.end(); // its places are the other study's
     this.controls.lock(null);
     if (study) void this.load(study, this.abort.signal);
   }

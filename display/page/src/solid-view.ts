@@ -107,7 +107,7 @@ export class SolidView {
     this.targets.clear();
     for (const { localisable, kind, centre_mm, region_axes, region_semi_axes_mm } of targets) {
       if (!localisable || !centre_mm || !region_axes || !region_semi_axes_mm) continue;
-      const wires = new LineSegments(WIRES, kind === "injection" ? INJECTION_WIRE : TARGET_WIRE);
+      const wires = new LineSegments(WIRES, kind === "target" ? TARGET_WIRE : OTHER_WIRE);
       const [a, b, c] = region_axes.map((axis, n) => new Vector3(...axis).multiplyScalar(Math.max(1, region_semi_axes_mm[n]!)));
       wires.matrixAutoUpdate = false;
       wires.matrix = new Matrix4().makeBasis(a!, b!, c!).setPosition(...centre_mm);
@@ -150,7 +150,7 @@ export class SolidView {
 
 const WIRES = new WireframeGeometry(new SphereGeometry(1, 16, 10));
 const TARGET_WIRE = new LineBasicMaterial({ color: 0xffffff, depthTest: false });
-const INJECTION_WIRE = new LineBasicMaterial({ color: 0xffb454, depthTest: false });
+const OTHER_WIRE = new LineBasicMaterial({ color: 0xffb454, depthTest: false });
 
 async function fetchSurface(state: SurfaceState, signal: AbortSignal): Promise<BufferGeometry> {
   const answer = await fetch(state.url, { signal, headers: authorised({}) });

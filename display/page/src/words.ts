@@ -1,5 +1,6 @@
 /** Numbers and names as the surgeon reads them. */
 
+import type { TargetState } from "./feed-types";
 import { t } from "./language";
 
 const THIN_SPACE = "\u2009";
@@ -55,4 +56,9 @@ export function dateTime(iso: string | null): string {
   const two = (part: number): string => part.toString().padStart(2, "0");
   const day = `${when.getFullYear()}-${two(when.getMonth() + 1)}-${two(when.getDate())}`;
   return `${day} ${two(when.getHours())}:${two(when.getMinutes())}`;
+}
+
+/** What a source is called; an organ says that it is one, whatever the map called it. */
+export function sourceName({ name, kind }: Pick<TargetState, "name" | "kind">): string {
+  return kind === "organ" ? t.aim.organ(t.service(name)) : t.service(name);
 }

@@ -52,12 +52,13 @@ def even(unit: str = "Bq/mL") -> Volume:
     return Volume(geometry=geometry(), values=values, quantity="activity concentration", unit=unit)
 
 
-def drawn(*, activity_mbq: float | None, name: str = "drawn target 1") -> DrawnSpot:
+def drawn(*, activity_mbq: float | None, name: str = "drawn target 1", radius_mm: float = RADIUS_MM) -> DrawnSpot:
     return DrawnSpot(
         name=name,
         kind="target",
         centre_mm=THERE_MM,
         activity_mbq=activity_mbq,
+        radius_mm=radius_mm,
         at=AT,
         frame_of_reference_uid="1.2",
     )
@@ -91,10 +92,10 @@ def in_map(volume: Volume | None) -> StudyMap:
     return StudyMap(study=scanned, hotspots=(), skin=None, obstacle="", resolution=resolution)
 
 
-def with_a_node(activity_mbq: float) -> Volume:
-    """A ball of the size that is taken to be drawn, blurred by 9 mm, on an even ground."""
+def with_a_node(activity_mbq: float, *, radius_mm: float = RADIUS_MM) -> Volume:
+    """A ball, blurred by 9 mm, on an even ground."""
     positions_mm = geometry().positions_mm(np.moveaxis(np.indices((24, 24, 24)), 0, -1))
-    sigma_mm2 = (9.0 / 2.3548) ** 2 + RADIUS_MM**2 / 5
+    sigma_mm2 = (9.0 / 2.3548) ** 2 + radius_mm**2 / 5
     blurred = np.exp(-0.5 * ((positions_mm - THERE_MM) ** 2).sum(axis=-1) / sigma_mm2)
     values = 2000.0 + activity_mbq * 1e9 / (2 * pi * sigma_mm2) ** 1.5 * blurred
     return replace(even(), values=values.astype(np.float32))
@@ -109,19 +110,45 @@ def test_the_image_says_what_is_in_it(left: float | None, share: float | None) -
     assert 1.5 < spot.activity_factor < 2.1
 
 
+@pytest.mark.parametrize("radius_mm", [2.0, 8.0])
+def test_it_is_read_in_all_of_the_ball(radius_mm: float) -> None:
+    """Of the size that it was drawn in; what is in a small one is known less well."""
+    (spot,) = spots_now(
+        [drawn(activity_mbq=None, radius_mm=radius_mm)],
+        in_map(with_a_node(0.3, radius_mm=radius_mm)),
+        left=1.0,
+        half_life_s=HALF_LIFE_S,
+        now=AT,
+    )
+    (node,) = spots_now(
+        [drawn(activity_mbq=None)], in_map(with_a_node(0.3)), left=1.0, half_life_s=HALF_LIFE_S, now=AT
+    )
+    assert spot.volume_ml == pytest.approx(4 / 3 * pi * radius_mm**3 / 1000)
+    assert spot.activity_mbq is not None
+    assert 0.3 / spot.activity_factor < spot.activity_mbq < 0.3 * spot.activity_factor
+    assert (spot.activity_factor > node.activity_factor) == (radius_mm < RADIUS_MM)
+
+
 async def draw(theatre: Theatre, **changes: object) -> str | None:
-    told = {"kind": "target", "centre_mm": THERE_MM, "name": "", "activity_mbq": 0.5} | changes
+    told: dict[str, Any] = {"kind": "target", "centre_mm": THERE_MM, "name": "", "activity_mbq": 0.5} | changes
+    radius_mm = told.pop("radius_mm", RADIUS_MM)
     with acting_as(SURGEON):
-        return await theatre.session.draw(told.pop("kind"), told.pop("centre_mm"), **told)  # type: ignore[arg-type]
+        return await theatre.session.draw(told.pop("kind"), told.pop("centre_mm"), radius_mm, **told)
 
 
 async def test_what_is_drawn_is_planned_recorded_and_believed(theatre: Theatre) -> None:
     """It stands beside the map's spots with side, depth, activity and rate, confirmed, and is believed."""
     await theatre.reach(Step.PLAN)
     assert await draw(theatre) is None
-    assert await draw(theatre, kind="injection", centre_mm=(-20.0, -20.0, 0.0), activity_mbq=20.0) is None
+    assert (
+        await draw(theatre, kind="injection", centre_mm=(-20.0, -20.0, 0.0), activity_mbq=20.0, radius_mm=9.0)
+        is None
+    )
     mapped, target, site = theatre.session.sources
     assert (mapped.is_drawn, target.is_drawn) == (False, True)
+    assert (mapped.drawn_radius_mm, target.centre_mm) == (None, THERE_MM)
+    assert target.drawn_radius_mm == pytest.approx(RADIUS_MM)
+    assert site.drawn_radius_mm == pytest.approx(9.0)
     assert (target.name, target.side) == ("drawn target 1", "left")
     assert (site.name, site.side) == ("drawn site 1", "right")
     assert target.activity_mbq == pytest.approx(0.5, rel=1e-3)
@@ -254,3 +281,13 @@ async def test_of_two_plans_at_once_the_newer_stands(theatre: Theatre, monkeypat
         assert await first is None
     names = [source.name for source in theatre.session.sources]
     assert names == ["target 1", "drawn target 1", "drawn target 2"]
+
+
+async def test_what_was_drawn_before_it_had_a_size_is_read_as_a_node(theatre: Theatre, journal: Journal) -> None:
+    """A record that an older version kept goes on."""
+    await theatre.reach(Step.PLAN)
+    told = {"name": "old", "as": "target", "centre_mm": list(THERE_MM), "activity_mbq": None}
+    with acting_as(SURGEON):
+        journal.add("drawn", told)
+    spot = Theatre(journal).session.procedure.drawn["old"]
+    assert (spot.centre_mm, spot.radius_mm) == (THERE_MM, RADIUS_MM)

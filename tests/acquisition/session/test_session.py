@@ -270,7 +270,7 @@ async def test_the_next_procedure_with_the_same_study_inherits_nothing(theatre: 
     await theatre.reach(Step.PLAN)
     with acting_as(SURGEON):
         await theatre.session.sort("target 1", "organ")
-        await theatre.session.draw("target", (20.0, -20.0, 10.0), name="", activity_mbq=0.5)
+        await theatre.session.draw("target", (20.0, -20.0, 10.0), 5.0, name="", activity_mbq=0.5)
     await theatre.table.resection.remove("node")
     assert theatre.table.taken_out[-1] == frozenset({"node"})
     await theatre.move(Step.ENDED, "called off")

@@ -45,7 +45,7 @@ from display.messages import (
 )
 from display.procedure_messages import ProcedureRequest
 from display.resection_messages import ResectionRequest
-from display.server import Server, listen
+from display.server import Certificate, Server, listen
 from display.shelf import Shelf, ShelvedSurface, ShelvedVolume, shelve, shelve_surface
 from display.study_messages import FramesRequest
 from display.trend import TrendMemory
@@ -506,7 +506,7 @@ class Room:
 
 
 @contextlib.asynccontextmanager
-async def serve(room: Room) -> AsyncIterator[None]:
+async def serve(room: Room, *, tls: Certificate | None = None) -> AsyncIterator[None]:
     """Serve the room until the end of the block, on the port it had before or else a free one."""
     app = create_app(
         Exhibits(
@@ -527,7 +527,7 @@ async def serve(room: Room) -> AsyncIterator[None]:
     )
     with contextlib.closing(listen("127.0.0.1", room.port)) as listening:
         room.port = listening.getsockname()[1]
-        server = Server(app)
+        server = Server(app, tls=tls)
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve(sockets=[listening]), name="server")
             publishing = tasks.create_task(room.keep_publishing(), name="publishing")

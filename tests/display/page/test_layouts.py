@@ -146,6 +146,15 @@ async def test_nothing_is_cut_off_and_nothing_lies_over_anything(room: Room, scr
             small = [each for each in await page.evaluate(TOUCHED) if min(each[1:]) < TOUCH_PX[screen]]
             assert not small, f"smaller than 15 mm: {small}"
             await page.keyboard.press(key)
+        await page.keyboard.press("p")
+        await page.locator('[data-does="draw injection"]').click()
+        for press in ("ArrowRight", "+", "+", "+"):
+            await page.keyboard.press(press)
+        await expect(page.locator("#drawing-words")).to_contain_text("16")
+        faults["drawing"] = await page.evaluate(FAULTS, PANELS)
+        small = [each for each in await page.evaluate(TOUCHED) if min(each[1:]) < TOUCH_PX[screen]]
+        assert not small, f"smaller than 15 mm: {small}"
+        await page.keyboard.press("Escape")
         lost_tracker(room)
         lost_probe(room)
         await expect(page.locator("#rate")).to_have_attribute("data-state", "stale")

@@ -87,23 +87,24 @@ STATES: dict[str, tuple[Callable[[Room], None], str, str]] = {
     "overload": (overloaded, "", "#rate[data-state=overload]"),
     "held": (as_it_is, "h", "#rate[data-state=held]"),
     "plan": (planning, "p", "#procedure .source"),
+    "drawing": (planning, "p [data-does^=draw] ArrowLeft ArrowDown ArrowDown + + +", "#drawing-set:enabled"),
     "time-out": (timing_out, "p", "#procedure .check"),
 }
-"""For each picture: what is so, the key that is pressed, and how it is seen."""
+"""For each picture: what is so, the keys that are pressed or touched, and how it is seen."""
 
 
 @pytest.mark.parametrize("name", STATES)
 async def test_a_state_is_pictured(room: Room, name: str) -> None:
     """In both sizes; SIMULATED stands across each."""
-    change, key, seen = STATES[name]
+    change, keys, seen = STATES[name]
     async with serve(room), look(room) as page:
         await wait_until_live(page)
         await expect(page.locator("#slices-note")).to_be_empty()
         change(room)
         for number, (width, height) in enumerate(SIZES):
             await page.set_viewport_size({"width": width, "height": height})
-            if key and (key == "h" or number == 0):  # a hold ends by itself
-                await page.keyboard.press(key)
+            for press in keys.split() if keys == "h" or number == 0 else ():  # a hold ends by itself
+                await (page.click(press) if press.startswith("[") else page.keyboard.press(press))
             await keep(page, seen, Path(os.environ["RADIONAV_STATES"]) / f"{name}-{width}x{height}.jpg")
 
 

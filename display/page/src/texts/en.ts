@@ -59,6 +59,12 @@ const page = {
   frozen: "PAGE FROZEN",
   reload: "nothing here is live: reload",
   inputs: "Inputs and their ages",
+  drawing: "Draw in the slices",
+  smaller: "Smaller",
+  larger: "Larger",
+  undo: "Undo",
+  set: "Set",
+  cancel: "Cancel",
   readFar: "Large numbers, to be read from 2 m",
   readNear: "Large pictures, to be read from 1 m",
 };
@@ -111,6 +117,7 @@ const rate = {
   lastOld: (old: string) => `last rate ${old} old`,
   held: (seconds: number) => `HELD – ${seconds} s`,
   moreThan: (cps: number) => `more than ${cps} counts per second`,
+  notLive: (said: string) => `no live rate; the last was ${said}`,
   said: (value: string, error: string) => `${value} plus or minus ${error} counts per second`,
 };
 
@@ -150,6 +157,7 @@ const aim = {
   up: "UP",
   behind: "BEHIND",
   shineThrough: "SHINE-THROUGH",
+  organ: (name: string) => `${name} (organ)`,
   from: { skin: "skin", tip: "tip" },
 };
 
@@ -239,7 +247,12 @@ const procedure = {
     ended: { word: "Ended", hint: "" },
   } satisfies Record<ProcedureState["step"], { word: string; hint: string }>,
   reasons: ["Emergency", "Device not available", "Surgeon's judgement", "Done by other means"] as readonly string[],
-  sorts: { target: "Target", injection: "Injection site", neither: "Neither" } satisfies Record<PlannedState["proposed"], string>,
+  sorts: { target: "Target", injection: "Injection site", organ: "Organ", neither: "Neither" } satisfies Record<
+    NonNullable<PlannedState["confirmed"]>,
+    string
+  >,
+  draw: { target: "Draw a target", injection: "Draw an injection site" },
+  erase: "Take back",
   sides: { left: "patient's left", right: "patient's right", midline: "midline" } satisfies Record<PlannedState["side"], string>,
   deep: (mm: number) => `${mm} mm deep`,
   depthUnknown: "depth not known",
@@ -259,6 +272,12 @@ const procedure = {
   goOn: (step: string) => `Go on to ${step}`,
   missing: "This is missing:",
   sayWhy: "To go on all the same, say why; the report names it.",
+};
+
+const drawing = {
+  name: (sort: string, mm: number) => `${sort} ${mm} mm`,
+  touch: (sort: string) => `${sort}: touch where it lies in a slice`,
+  placed: (sort: string, mm: number) => `${sort}, ${mm} mm across: slide to move it; two fingers, + or − to size it`,
 };
 
 const resection = {
@@ -364,7 +383,7 @@ const worklist = {
 const service = (sentence: string): string => sentence;
 
 export const en = {
-  units, page, header, general, rate, agreement, trend, aim, slices, trust, procedure, resection, signIn, studies, frames,
+  units, page, header, general, rate, agreement, trend, aim, slices, trust, procedure, drawing, resection, signIn, studies, frames,
   worklist, service,
 };
 
