@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from devices.clock import monotonic
 from devices.errors import DeviceError, FrameError
 from devices.probes import gammascout, ludlum375, mightyohm
-from devices.probes.sheet import Sheet, SheetError, checksum, read_sheet
+from devices.probes.sheet import Sheet, SheetError, read_sheet
+from devices.probes.sheet_checksum import Rule, checksum
 from devices.probes.sheet_dialogue import Settings, SheetDialogue
 from devices.probes.trying import Trial, show, try_sheet
 from devices.readings import CountStatus
@@ -161,12 +162,63 @@ def test_packets_with_a_checksum_by_sheet() -> None:
 @pytest.mark.parametrize(
     ("rule", "expected"), [("sum8", 0x2E), ("twos8", 0xD2), ("xor8", 0xDE), ("sum16", 0x022E), ("twos16", 0xFDD2)]
 )
-def test_checksum_rules(rule: str, expected: int) -> None:
+def test_checksum_rules(rule: Rule, expected: int) -> None:
     """Each rule over bytes summed by hand: F5 + FA + 3F = 22E, F5 ^ FA ^ 3F = 30, here with EE."""
     body = b"\xf5\xfa\x3f" if rule != "xor8" else b"\xf5\xfa\x3f\xee"
     assert checksum(rule, body) == expected
     assert (sum(b"\xf5\xfa\x01\x01\x00\x00") + checksum("twos16", b"\xf5\xfa\x01\x01\x00\x00")) & 0xFFFF == 0
     assert checksum("twos16", b"\xf5\xfa\x01\x01\x00\x00") == 0xFE0F  # the DP5's status request
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("crc8-smbus", 0xF4),
+        ("crc8-maxim", 0xA1),
+        ("crc16-modbus", 0x4B37),
+        ("crc16-arc", 0xBB3D),
+        ("crc16-ccitt", 0x29B1),
+        ("crc16-xmodem", 0x31C3),
+        ("crc16-kermit", 0x2189),
+    ],
+)
+def test_cyclic_checksums_are_the_catalogued_ones(rule: Rule, expected: int) -> None:
+    """Each gives the catalogue's check value, that of the digits 1 to 9."""
+    assert checksum(rule, b"123456789") == expected
+
+
+def test_a_line_of_nmea() -> None:
+    """NMEA's own example: exclusive or between dollar and star, neither of them covered."""
+    sheet = a_sheet(
+        framing={"kind": "line"},
+        fields={"pattern": r"\$GPGGA,(?P<counts>\d+),.*\*(?P<sum>[0-9A-F]{2})"},
+        checksum={"rule": "xor8", "field": "sum", "covers_from": 1, "omits": 1},
+        marks=[],
+    )
+    line = b"$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,*47"
+    assert sheet.decode(line)["counts"] == "123519"
+    with pytest.raises(FrameError, match="xor8 gives 46"):
+        sheet.decode(line.replace(b"123519", b"123518"))
+    with pytest.raises(FrameError, match="is not 2 hexadecimal digits"):
+        a_sheet(
+            framing={"kind": "line"},
+            fields={"pattern": r"(?P<counts>\d+)\*(?P<sum>.*)"},
+            checksum={"rule": "xor8", "field": "sum"},
+            marks=[],
+        ).decode(b"12*")
+
+
+def test_a_packet_of_modbus() -> None:
+    """A request of Modbus over a serial line: a cyclic checksum, the lower byte first."""
+    sheet = a_sheet(
+        framing={"kind": "packet", "start_hex": "01 03", "length": 8},
+        fields={"struct": ">2xHH2x", "names": ["register", "counts"]},
+        checksum={"rule": "crc16-modbus", "lower_first": True},
+        marks=[],
+    )
+    assert sheet.decode(bytes.fromhex("01 03 00 00 00 0A C5 CD"))["counts"] == 10
+    with pytest.raises(FrameError, match="checksum is CDC5, crc16-modbus gives"):
+        sheet.decode(bytes.fromhex("01 03 00 00 00 0B C5 CD"))
 
 
 def test_a_line_with_its_checksum_in_a_group() -> None:
