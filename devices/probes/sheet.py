@@ -7,13 +7,11 @@ explains each key.
 
 import re
 import struct
-import tomllib
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from devices.errors import FrameError
 from devices.links import Character
@@ -24,10 +22,6 @@ Values: TypeAlias = Mapping[str, int | float | str]
 
 GREATEST: Final = 2.0**64
 """What no instrument counts, and no arithmetic overflows with."""
-
-
-class SheetError(Exception):
-    """Raised where a sheet cannot be used; the message has one line for each fault."""
 
 
 def _checked_pattern(pattern: str) -> str:
@@ -280,7 +274,8 @@ class Sheet(Part):
             else:
                 number = value
         except ValueError as exc:
-            raise FrameError(f"{field} is {value!r}, no number", str(value).encode("latin-1")) from exc
+            wanted = "number" if counting.quantity == "rate" else f"whole number in base {counting.base}"
+            raise FrameError(f"{field} is {value!r}, no {wanted}", str(value).encode("latin-1")) from exc
         if not (-GREATEST < number < GREATEST and abs(number) * counting.cps_per_unit < GREATEST):
             raise FrameError(f"{field} is {value!r}, no number that counts", str(value).encode("latin-1"))
         return number
@@ -300,28 +295,3 @@ class Sheet(Part):
         expected = checksum(rule, body[self.checksum.covers_from : len(body) - self.checksum.omits])
         if found != expected:
             raise FrameError(f"checksum is {found:X}, {rule} gives {expected:X}", raw)
-
-
-def read_sheet(path: Path) -> Sheet:
-    """Read and check a sheet.
-
-    Raises
-    ------
-    SheetError
-        With the file, and for each fault the key and what is wrong.
-
-    """
-    try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise SheetError(f"{path}: cannot be read: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise SheetError(f"{path}: is no TOML: {exc}") from exc
-    try:
-        return Sheet.model_validate(content)
-    except ValidationError as exc:
-        faults = [
-            f"{'.'.join(map(str, fault['loc'])) or 'the sheet'}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in exc.errors()
-        ]
-        raise SheetError("\n".join(f"{path}: {fault}" for fault in faults)) from exc

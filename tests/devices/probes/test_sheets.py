@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from devices.clock import monotonic
 from devices.errors import DeviceError, FrameError
 from devices.probes import gammascout, ludlum375, mightyohm
-from devices.probes.sheet import Sheet, SheetError, read_sheet
+from devices.probes.sheet import Sheet
 from devices.probes.sheet_checksum import Rule, checksum
 from devices.probes.sheet_dialogue import Settings, SheetDialogue
+from devices.probes.sheet_file import SheetError, read_sheet
 from devices.probes.trying import Trial, show, try_sheet
 from devices.readings import CountStatus
 from simulators.faults import Fault, babbling, corrupting, dropping, duplicating, intact, truncating
@@ -353,6 +354,10 @@ def test_what_a_sheet_could_not_do_is_refused_when_it_is_read(parts: dict[str, o
         ("(?P<cps>", "(?P<cps", "is no regular expression over bytes"),
         ('quantity = "counts"', 'quantity = "rate"', "counting: a rate needs time_constant_s"),
         ('kind = "line"', 'kind = "packet"', "framing: a packet needs start_hex"),
+        ('kind = "line"', 'kind = "line"\nstop = "X"', "stop stands above the first [table], beside name"),
+        ('kind = "line"', 'kind = "line"\nlenght = 9', "framing.lenght: no such key: did you mean 'length'?"),
+        ('kind = "line"', 'kind = "line"\nxxxx = 9', "no such key: there are gap_s, greatest_length, kind"),
+        ("pattern = '", 'pattern = "\\d" # \'', "write patterns in 'single quotes'"),
         ("period_s", "perriod_s", "counting.period_s: Field required"),
         ("[fields]", "[fields", "is no TOML"),
         ("baud_rate = 9600", 'baud_rate = "fast"', "baud_rate: "),
@@ -368,6 +373,26 @@ def test_a_mistake_in_a_sheet_is_named(tmp_path: Path, right: str, wrong: str, s
         read_sheet(path)
     assert sentence in str(refused.value)
     assert str(path) in str(refused.value)
+
+
+def test_why_a_packet_is_refused_is_told() -> None:
+    """A wrong checksum rule would else look as if nothing came: each refused packet is told with its reason."""
+    told: list[str] = []
+    dialogue = SheetDialogue("gamma", a_sheet(), port=PORT, on_frame=lambda _, became: told.append(became))
+    dialogue.begin(0.0)
+    dialogue.feed(packet(0, 17)[:-1] + b"\x00", 0.0)
+    assert told == ["refused: checksum is 0, xor8 gives 11"]
+
+
+def test_what_is_no_answer_at_the_opening_is_told_with_what_is() -> None:
+    """Frames before it counts are shown beside the answer that is waited for."""
+    told: list[str] = []
+    greeting = {"send": "ID\r\n", "answer": r"ID (\w+)", "is_identity": True}
+    sheet = a_sheet(framing={"kind": "line"}, start=[greeting])
+    dialogue = SheetDialogue("gamma", sheet, port=PORT, on_frame=lambda _, became: told.append(became))
+    dialogue.begin(0.0)
+    dialogue.feed(b"hello\r\nID 7\r\n", 0.1)
+    assert told == [r"is no answer, which is ID (\w+)", r"answers ID (\w+)"]
 
 
 def test_a_missing_sheet_and_a_short_silence_are_told_of_the_device(tmp_path: Path) -> None:
