@@ -88,10 +88,11 @@ def test_a_sheet_reads_any_stream_as_the_coded_driver_does(name: str, data: st.D
             b"CPS, 3, CPM, 18, uSv/hr, 0.10, SLOW",
             b"CPS, 65535, CPM, 3932100",
             b"CPS, 9, CPM, 8",
+            b"CPS, 65536, CPM, 3932160",
             BANNER,
         ],
         "gammascout": [b"I0002000013", b"S00020000000003", b"I000a000044", b"I0002ffffff"],
-        "ludlum375": [b"0012.3000010", b"1234.0110110", b"0002.0000010", b"0012.30000"],
+        "ludlum375": [b"0012.3000010", b"1234.0110110", b"0002.0000010", b"0012.3000000", b"0012.30000"],
     }[name]
     pieces = data.draw(st.lists(st.sampled_from([*words, b"\r\n", b"\n", b"CPS, ", b"\xff\x00"]), max_size=25))
     both = [CODED[name].dialogue("gamma"), sheet_dialogue(name)]
