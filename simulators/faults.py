@@ -96,3 +96,31 @@ def losing(lost: Iterable[bool]) -> Fault:
             yield 0.0, sent
 
     return carry
+
+
+def mistimed(sent_baud_rate: int, read_baud_rate: int) -> Fault:
+    """Read at another bit rate than was sent: each bit is sampled where the reader believes its middle to be.
+
+    Characters are of 8 bits without parity, one behind the other, and the line rests at 1. What begins as no start
+    bit is waited for; a stop bit that is 0 is passed over, as UARTs do.
+    """
+
+    def carry(sent: bytes) -> Iterable[Piece]:
+        levels = [level for number in sent for level in (0, *((number >> bit) & 1 for bit in range(8)), 1)]
+
+        def level(at: float) -> int:
+            """Level at a time, in bits of the sender."""
+            return levels[int(at)] if 0 <= at < len(levels) else 1
+
+        bit, at, received = sent_baud_rate / read_baud_rate, 0.0, bytearray()
+        while at < len(levels):
+            if level(at):
+                at = float(int(at) + 1)
+                continue
+            received.append(sum(level(at + (1.5 + place) * bit) << place for place in range(8)))
+            at += 9.5 * bit
+            while at < len(levels) and not level(at):
+                at = float(int(at) + 1)
+        yield 0.0, bytes(received)
+
+    return carry

@@ -8,6 +8,7 @@ import asyncio
 import os
 import socket
 import struct
+import termios
 import tty
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -19,6 +20,11 @@ from devices.clock import Clock, monotonic
 from simulators.faults import Fault, intact
 
 TICK_S = 0.01
+SPEEDS = {
+    getattr(termios, f"B{rate}"): rate
+    for rate in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800)
+}
+"""Bits a second by the number that a terminal has for them."""
 LINGER_NOT = struct.pack("ii", 1, 0)
 """SO_LINGER on, 0 s: closing sends a reset."""
 
@@ -112,6 +118,13 @@ class PtyPort:
     def url(self) -> str:
         """What the site file's ``port`` is set to."""
         return str(self._link)
+
+    @property
+    def baud_rate(self) -> int:
+        """Bits a second that whoever opened it has set; 0 where that is no usual rate, or nothing is there."""
+        if self._ends is None:
+            return 0
+        return SPEEDS.get(termios.tcgetattr(self._ends[0])[5], 0)
 
     def plug(self) -> None:
         """Make a pty and put the link on it."""

@@ -7,30 +7,21 @@ explains each key.
 
 import re
 import struct
-import tomllib
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from devices.errors import FrameError
 from devices.links import Character
+from devices.probes.sheet_checksum import Rule, checksum, width
 
 Values: TypeAlias = Mapping[str, int | float | str]
 """Fields of one frame by name: numbers of a struct, text of a line's groups."""
 
-MULTIPLES: Final = {"sum8": 1, "twos8": 1, "xor8": 1, "sum16": 2, "twos16": 2}
-"""Checksum rules, and how many bytes each takes."""
-
-
 GREATEST: Final = 2.0**64
 """What no instrument counts, and no arithmetic overflows with."""
-
-
-class SheetError(Exception):
-    """Raised where a sheet cannot be used; the message has one line for each fault."""
 
 
 def _checked_pattern(pattern: str) -> str:
@@ -97,10 +88,10 @@ class Framing(Part):
 class Checksum(Part):
     """What tells a damaged frame."""
 
-    rule: Literal["sum8", "twos8", "xor8", "sum16", "twos16"] = Field(
-        description="Sum, its two's complement or exclusive or of the bytes; 8 or 16 bits, the higher byte first."
-    )
+    rule: Rule = Field(description="Sum, its two's complement, exclusive or, or a cyclic one: 8 or 16 bits.")
     covers_from: int = Field(default=0, ge=0, description="First byte that it covers; the last is before itself.")
+    omits: int = Field(default=0, ge=0, description="Bytes before itself that it does not cover, as NMEA's star.")
+    lower_first: bool = Field(default=False, description="Of 16 bits the lower byte first, as Modbus has it.")
     field: str = Field(
         default="", description="line: the group that holds it, in hexadecimal. Else it is the frame's last bytes."
     )
@@ -260,7 +251,7 @@ class Sheet(Part):
                 expected = struct.calcsize(self.fields.struct)
                 raise FrameError(f"{len(raw)} bytes, the struct has {expected}", raw)
             values = dict(zip(self.fields.names, struct.unpack(self.fields.struct, raw), strict=True))
-            self._verify(raw, b"")
+            self._verify(raw, None)
         else:
             match = self._pattern.fullmatch(raw)
             if match is None:
@@ -268,8 +259,7 @@ class Sheet(Part):
             values = {name: (text or b"").decode("latin-1") for name, text in match.groupdict().items()}
             if self.checksum is not None:
                 field = self.checksum.field
-                end = match.start(field) if field else len(raw) - MULTIPLES[self.checksum.rule]
-                self._verify(raw[:end] if field else raw, match[field] if field else b"")
+                self._verify(raw[: match.start(field)] if field else raw, match[field] or b"" if field else None)
         for bound in self.bounds:
             if self.number(values, bound.greater) < self.number(values, bound.lesser):
                 raise FrameError(f"{bound.greater} is below {bound.lesser}", raw)
@@ -284,57 +274,24 @@ class Sheet(Part):
             else:
                 number = value
         except ValueError as exc:
-            raise FrameError(f"{field} is {value!r}, no number", str(value).encode("latin-1")) from exc
+            wanted = "number" if counting.quantity == "rate" else f"whole number in base {counting.base}"
+            raise FrameError(f"{field} is {value!r}, no {wanted}", str(value).encode("latin-1")) from exc
         if not (-GREATEST < number < GREATEST and abs(number) * counting.cps_per_unit < GREATEST):
             raise FrameError(f"{field} is {value!r}, no number that counts", str(value).encode("latin-1"))
         return number
 
-    def _verify(self, raw: bytes, written: bytes) -> None:
-        """Compare a checksum: ``written`` in hexadecimal behind ``raw``, or else raw's last bytes."""
+    def _verify(self, raw: bytes, written: bytes | None) -> None:
+        """Compare a checksum: ``written`` in hexadecimal behind ``raw``, or where it is None raw's last bytes."""
         if self.checksum is None:
             return
-        width = MULTIPLES[self.checksum.rule]
-        body = raw if written else raw[:-width]
-        try:
-            found = int(written, 16) if written else int.from_bytes(raw[-width:])
-        except ValueError as exc:
-            raise FrameError(f"checksum {written!r} is not hexadecimal", raw) from exc
-        expected = checksum(self.checksum.rule, body[self.checksum.covers_from :])
+        rule, length = self.checksum.rule, width(self.checksum.rule)
+        if written is None:
+            body, sent = raw[:-length], raw[-length:]
+        elif re.fullmatch(rb"[0-9A-Fa-f]{1,%d}" % (2 * length), written):
+            body, sent = raw, bytes.fromhex(written.decode().zfill(2 * length))
+        else:
+            raise FrameError(f"checksum {written!r} is not {2 * length} hexadecimal digits", raw)
+        found = int.from_bytes(sent, "little" if self.checksum.lower_first else "big")
+        expected = checksum(rule, body[self.checksum.covers_from : len(body) - self.checksum.omits])
         if found != expected:
-            raise FrameError(f"checksum is {found:X}, {self.checksum.rule} gives {expected:X}", raw)
-
-
-def checksum(rule: str, body: bytes) -> int:
-    """Give the checksum of a body by the rule's name."""
-    if rule == "xor8":
-        result = 0
-        for number in body:
-            result ^= number
-        return result
-    total = -sum(body) if rule.startswith("twos") else sum(body)
-    return total % (1 << 8 * MULTIPLES[rule])
-
-
-def read_sheet(path: Path) -> Sheet:
-    """Read and check a sheet.
-
-    Raises
-    ------
-    SheetError
-        With the file, and for each fault the key and what is wrong.
-
-    """
-    try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise SheetError(f"{path}: cannot be read: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise SheetError(f"{path}: is no TOML: {exc}") from exc
-    try:
-        return Sheet.model_validate(content)
-    except ValidationError as exc:
-        faults = [
-            f"{'.'.join(map(str, fault['loc'])) or 'the sheet'}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in exc.errors()
-        ]
-        raise SheetError("\n".join(f"{path}: {fault}" for fault in faults)) from exc
+            raise FrameError(f"checksum is {found:X}, {rule} gives {expected:X}", raw)

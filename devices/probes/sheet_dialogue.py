@@ -15,7 +15,8 @@ from devices.framing import Frame, GapSplitter, LineSplitter, PacketSplitter
 from devices.probes.conversing import Conversation, converse
 from devices.probes.dialogue import Dialogue, Question
 from devices.probes.settings import ProbeSettings
-from devices.probes.sheet import Counting, Sheet, SheetError, Values, read_sheet
+from devices.probes.sheet import Counting, Sheet, Values
+from devices.probes.sheet_file import SheetError, read_sheet
 from devices.probes.smoothing import SmoothedRate
 from devices.readings import CountReading, CountStatus
 
@@ -68,7 +69,7 @@ class SheetDialogue(Dialogue):
         self._counting = sheet.counting
         self._dead_time_s = dead_time_s
         self._on_frame = on_frame
-        self._splitter = _splitter(sheet)
+        self._splitter = self._make_splitter()
         self._ignored = [re.compile(one.encode("latin-1")) for one in sheet.ignore]
         self._restarts = [re.compile(one.encode("latin-1")) for one in sheet.restarts]
         self._rate = (
@@ -79,6 +80,7 @@ class SheetDialogue(Dialogue):
         self._before_s = -inf
         self._since: tuple[int, float] | None = None
         self._asked_at_s = 0.0
+        self._arrived_at_s = 0.0
 
     @property
     def rejected(self) -> int:
@@ -103,11 +105,14 @@ class SheetDialogue(Dialogue):
         return self._sheet.stop.encode("latin-1")
 
     def _cut(self, received: bytes, arrived_at_s: float) -> list[Frame]:
+        self._arrived_at_s = arrived_at_s
         return self._splitter.feed(received, arrived_at_s)
 
     def _hear(self, frame: Frame, now_s: float) -> None:
         if not self.is_open:
-            self._on_frame(frame, "before it counts")
+            answer = self._questions[self._asking].answer
+            is_answer = answer.fullmatch(frame.raw) is not None
+            self._on_frame(frame, f"{'answers' if is_answer else 'is no answer, which is'} {_text(answer)}")
         super()._hear(frame, now_s)
 
     def _opened(self, now_s: float) -> None:
@@ -199,24 +204,33 @@ class SheetDialogue(Dialogue):
             status=status,
         )
 
+    def _make_splitter(self) -> LineSplitter | PacketSplitter | GapSplitter:
+        framing = self._sheet.framing
+        if framing.kind == "line":
+            return LineSplitter(greatest_length=framing.greatest_length)
+        if framing.kind == "burst":
+            longest = max(framing.length, 64) if self._sheet.start else framing.length
+            return GapSplitter(gap_s=framing.gap_s, greatest_length=longest)
+        start = bytes.fromhex(framing.start_hex)
+        return PacketSplitter(
+            sync=start, header_length=len(start), measure=lambda _: framing.length, check=self._check_packet
+        )
+
+    def _check_packet(self, raw: bytes) -> None:
+        """Refuse a packet that is damaged, and tell why: the splitter only counts it."""
+        try:
+            self._sheet.decode(raw)
+        except FrameError as exc:
+            self._on_frame(Frame(raw=raw, began_at_s=self._arrived_at_s), f"refused: {exc}")
+            raise
+
+
+def _text(pattern: re.Pattern[bytes]) -> str:
+    return pattern.pattern.decode("latin-1")
+
 
 def _masked(number: float, counting: Counting) -> int:
     return int(number) & counting.mask if counting.mask is not None else int(number)
-
-
-def _splitter(sheet: Sheet) -> LineSplitter | PacketSplitter | GapSplitter:
-    framing = sheet.framing
-    if framing.kind == "line":
-        return LineSplitter(greatest_length=framing.greatest_length)
-    if framing.kind == "burst":
-        longest = max(framing.length, 64) if sheet.start else framing.length
-        return GapSplitter(gap_s=framing.gap_s, greatest_length=longest)
-    start = bytes.fromhex(framing.start_hex)
-
-    def check(raw: bytes) -> None:
-        sheet.decode(raw)
-
-    return PacketSplitter(sync=start, header_length=len(start), measure=lambda _: framing.length, check=check)
 
 
 class Settings(ProbeSettings):

@@ -8,6 +8,7 @@ from devices.clock import Clock
 from devices.framing import Frame
 from devices.links import Chunk, open_link
 from devices.probes.conversing import Conversation
+from devices.probes.learning.session import Session
 from devices.probes.sheet import Sheet
 from devices.probes.sheet_dialogue import SheetDialogue
 
@@ -87,7 +88,7 @@ async def try_sheet(sheet: Sheet, port: str, *, seconds: float, clock: Clock, sa
     def tell(frame: Frame, became: str) -> None:
         nonlocal frames
         frames += 1
-        say(f"{frame.began_at_s - began_at_s:8.3f} s  {show(frame.raw)}  {became}")
+        say(_line(frame, became, began_at_s))
 
     dialogue = SheetDialogue(sheet.name, sheet, port=port, on_frame=tell)
     readings = 0
@@ -115,6 +116,35 @@ async def try_sheet(sheet: Sheet, port: str, *, seconds: float, clock: Clock, sa
         rejected=dialogue.rejected,
         identity=dialogue.identity,
     )
+
+
+def replay_sheet(sheet: Sheet, session: Session, *, say: Callable[[str], None]) -> Trial:
+    """Read a recorded session by a sheet, and tell each frame with what became of it."""
+    frames = 0
+
+    def tell(frame: Frame, became: str) -> None:
+        nonlocal frames
+        frames += 1
+        say(_line(frame, became, 0.0))
+
+    dialogue = SheetDialogue(sheet.name, sheet, port="the session", on_frame=tell)
+    dialogue.begin(0.0)
+    for chunk in session.chunks:
+        dialogue.feed(chunk.received, chunk.arrived_at_s)
+    received = session.received
+    if received and not frames:
+        say(f"          {show(received)}  no frame")
+    return Trial(
+        received=len(received),
+        frames=frames,
+        readings=len(dialogue.take_readings()),
+        rejected=dialogue.rejected,
+        identity=dialogue.identity,
+    )
+
+
+def _line(frame: Frame, became: str, began_at_s: float) -> str:
+    return f"{frame.began_at_s - began_at_s:8.3f} s  {show(frame.raw)}  {became}"
 
 
 def show(raw: bytes) -> str:

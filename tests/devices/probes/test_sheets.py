@@ -14,8 +14,10 @@ from pydantic import ValidationError
 from devices.clock import monotonic
 from devices.errors import DeviceError, FrameError
 from devices.probes import gammascout, ludlum375, mightyohm
-from devices.probes.sheet import Sheet, SheetError, checksum, read_sheet
+from devices.probes.sheet import Sheet
+from devices.probes.sheet_checksum import Rule, checksum
 from devices.probes.sheet_dialogue import Settings, SheetDialogue
+from devices.probes.sheet_file import SheetError, read_sheet
 from devices.probes.trying import Trial, show, try_sheet
 from devices.readings import CountStatus
 from simulators.faults import Fault, babbling, corrupting, dropping, duplicating, intact, truncating
@@ -86,10 +88,11 @@ def test_a_sheet_reads_any_stream_as_the_coded_driver_does(name: str, data: st.D
             b"CPS, 3, CPM, 18, uSv/hr, 0.10, SLOW",
             b"CPS, 65535, CPM, 3932100",
             b"CPS, 9, CPM, 8",
+            b"CPS, 65536, CPM, 3932160",
             BANNER,
         ],
         "gammascout": [b"I0002000013", b"S00020000000003", b"I000a000044", b"I0002ffffff"],
-        "ludlum375": [b"0012.3000010", b"1234.0110110", b"0002.0000010", b"0012.30000"],
+        "ludlum375": [b"0012.3000010", b"1234.0110110", b"0002.0000010", b"0012.3000000", b"0012.30000"],
     }[name]
     pieces = data.draw(st.lists(st.sampled_from([*words, b"\r\n", b"\n", b"CPS, ", b"\xff\x00"]), max_size=25))
     both = [CODED[name].dialogue("gamma"), sheet_dialogue(name)]
@@ -161,12 +164,63 @@ def test_packets_with_a_checksum_by_sheet() -> None:
 @pytest.mark.parametrize(
     ("rule", "expected"), [("sum8", 0x2E), ("twos8", 0xD2), ("xor8", 0xDE), ("sum16", 0x022E), ("twos16", 0xFDD2)]
 )
-def test_checksum_rules(rule: str, expected: int) -> None:
+def test_checksum_rules(rule: Rule, expected: int) -> None:
     """Each rule over bytes summed by hand: F5 + FA + 3F = 22E, F5 ^ FA ^ 3F = 30, here with EE."""
     body = b"\xf5\xfa\x3f" if rule != "xor8" else b"\xf5\xfa\x3f\xee"
     assert checksum(rule, body) == expected
     assert (sum(b"\xf5\xfa\x01\x01\x00\x00") + checksum("twos16", b"\xf5\xfa\x01\x01\x00\x00")) & 0xFFFF == 0
     assert checksum("twos16", b"\xf5\xfa\x01\x01\x00\x00") == 0xFE0F  # the DP5's status request
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("crc8-smbus", 0xF4),
+        ("crc8-maxim", 0xA1),
+        ("crc16-modbus", 0x4B37),
+        ("crc16-arc", 0xBB3D),
+        ("crc16-ccitt", 0x29B1),
+        ("crc16-xmodem", 0x31C3),
+        ("crc16-kermit", 0x2189),
+    ],
+)
+def test_cyclic_checksums_are_the_catalogued_ones(rule: Rule, expected: int) -> None:
+    """Each gives the catalogue's check value, that of the digits 1 to 9."""
+    assert checksum(rule, b"123456789") == expected
+
+
+def test_a_line_of_nmea() -> None:
+    """NMEA's own example: exclusive or between dollar and star, neither of them covered."""
+    sheet = a_sheet(
+        framing={"kind": "line"},
+        fields={"pattern": r"\$GPGGA,(?P<counts>\d+),.*\*(?P<sum>[0-9A-F]{2})"},
+        checksum={"rule": "xor8", "field": "sum", "covers_from": 1, "omits": 1},
+        marks=[],
+    )
+    line = b"$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,*47"
+    assert sheet.decode(line)["counts"] == "123519"
+    with pytest.raises(FrameError, match="xor8 gives 46"):
+        sheet.decode(line.replace(b"123519", b"123518"))
+    with pytest.raises(FrameError, match="is not 2 hexadecimal digits"):
+        a_sheet(
+            framing={"kind": "line"},
+            fields={"pattern": r"(?P<counts>\d+)\*(?P<sum>.*)"},
+            checksum={"rule": "xor8", "field": "sum"},
+            marks=[],
+        ).decode(b"12*")
+
+
+def test_a_packet_of_modbus() -> None:
+    """A request of Modbus over a serial line: a cyclic checksum, the lower byte first."""
+    sheet = a_sheet(
+        framing={"kind": "packet", "start_hex": "01 03", "length": 8},
+        fields={"struct": ">2xHH2x", "names": ["register", "counts"]},
+        checksum={"rule": "crc16-modbus", "lower_first": True},
+        marks=[],
+    )
+    assert sheet.decode(bytes.fromhex("01 03 00 00 00 0A C5 CD"))["counts"] == 10
+    with pytest.raises(FrameError, match="checksum is CDC5, crc16-modbus gives"):
+        sheet.decode(bytes.fromhex("01 03 00 00 00 0B C5 CD"))
 
 
 def test_a_line_with_its_checksum_in_a_group() -> None:
@@ -301,6 +355,10 @@ def test_what_a_sheet_could_not_do_is_refused_when_it_is_read(parts: dict[str, o
         ("(?P<cps>", "(?P<cps", "is no regular expression over bytes"),
         ('quantity = "counts"', 'quantity = "rate"', "counting: a rate needs time_constant_s"),
         ('kind = "line"', 'kind = "packet"', "framing: a packet needs start_hex"),
+        ('kind = "line"', 'kind = "line"\nstop = "X"', "stop stands above the first [table], beside name"),
+        ('kind = "line"', 'kind = "line"\nlenght = 9', "framing.lenght: no such key: did you mean 'length'?"),
+        ('kind = "line"', 'kind = "line"\nxxxx = 9', "no such key: there are gap_s, greatest_length, kind"),
+        ("pattern = '", 'pattern = "\\d" # \'', "write patterns in 'single quotes'"),
         ("period_s", "perriod_s", "counting.period_s: Field required"),
         ("[fields]", "[fields", "is no TOML"),
         ("baud_rate = 9600", 'baud_rate = "fast"', "baud_rate: "),
@@ -316,6 +374,26 @@ def test_a_mistake_in_a_sheet_is_named(tmp_path: Path, right: str, wrong: str, s
         read_sheet(path)
     assert sentence in str(refused.value)
     assert str(path) in str(refused.value)
+
+
+def test_why_a_packet_is_refused_is_told() -> None:
+    """A wrong checksum rule would else look as if nothing came: each refused packet is told with its reason."""
+    told: list[str] = []
+    dialogue = SheetDialogue("gamma", a_sheet(), port=PORT, on_frame=lambda _, became: told.append(became))
+    dialogue.begin(0.0)
+    dialogue.feed(packet(0, 17)[:-1] + b"\x00", 0.0)
+    assert told == ["refused: checksum is 0, xor8 gives 11"]
+
+
+def test_what_is_no_answer_at_the_opening_is_told_with_what_is() -> None:
+    """Frames before it counts are shown beside the answer that is waited for."""
+    told: list[str] = []
+    greeting = {"send": "ID\r\n", "answer": r"ID (\w+)", "is_identity": True}
+    sheet = a_sheet(framing={"kind": "line"}, start=[greeting])
+    dialogue = SheetDialogue("gamma", sheet, port=PORT, on_frame=lambda _, became: told.append(became))
+    dialogue.begin(0.0)
+    dialogue.feed(b"hello\r\nID 7\r\n", 0.1)
+    assert told == [r"is no answer, which is ID (\w+)", r"answers ID (\w+)"]
 
 
 def test_a_missing_sheet_and_a_short_silence_are_told_of_the_device(tmp_path: Path) -> None:
