@@ -101,7 +101,7 @@ async def test_in_another_space_everything_is_to_be_said_anew(journal: Journal) 
     """A late CT and a registration give the map other axes: neither what was confirmed nor drawn is of them."""
     theatre = await planned(journal)
     with acting_as(SURGEON):
-        drawing = theatre.session.draw("target", (20.0, -20.0, -20.0), name="Drawn", activity_mbq=None)
+        drawing = theatre.session.draw("target", (20.0, -20.0, -20.0), 5.0, name="Drawn", activity_mbq=None)
         assert await drawing is None
     assert [source.name for source in theatre.session.sources] == ["target 1", "target 2", "Drawn"]
     await theatre.session.use(archived(journal, HERE_MM, THERE_MM, frame="1.9"))
