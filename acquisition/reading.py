@@ -80,9 +80,12 @@ class StudyMap:
     routes: Mapping[str, Route] = field(default_factory=dict)
     surfaces: tuple[Surface, ...] = ()
 
-    def named_as(self, named: Collection[NamedPlace]) -> "StudyMap":
-        """Give hot spots the names under which they were in use before: what a person said of them is by name."""
-        spots = keep_names(self.hotspots, named, self.study.frame_of_reference_uid)
+    def named_as(self, named: Collection[NamedPlace], drawn: Collection[str] = ()) -> "StudyMap":
+        """Give hot spots the names under which they were in use before: what a person said of them is by name.
+
+        None gets a name that a person gave to what she drew.
+        """
+        spots = keep_names(self.hotspots, named, self.study.frame_of_reference_uid, drawn=drawn)
         renamed = {one.name: other.name for one, other in zip(self.hotspots, spots, strict=True)}
         routes = {renamed[name]: route for name, route in self.routes.items()}
         return replace(self, hotspots=spots, routes=routes)

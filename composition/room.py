@@ -291,7 +291,8 @@ class Room:
         same_frames = confirmed_frames(self._journal, received.study_uid)
         knowledge = Knowledge(calibrations=self._site.spect, same_frames=same_frames)
         found = await self._reader.read(received.objects, knowledge)
-        return found.named_as(names_in_use(self._journal, received.study_uid))
+        drawn = self._session.procedure.names_drawn
+        return found.named_as(names_in_use(self._journal, received.study_uid), drawn)
 
     def _share_tip(self) -> None:
         synchroniser = self.intake.synchroniser

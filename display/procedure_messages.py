@@ -60,7 +60,7 @@ class ProcedureState(Struct, frozen=True, kw_only=True):
     sources: tuple[PlannedState, ...]
     checklist: Annotated[tuple[CheckState, ...], Meta(description="Empty but at the time-out.")]
     overrides: Annotated[int, Meta(ge=0, description="Steps that were taken with a reason in place of a need.")]
-    trouble: Annotated[str, Meta(description="Why nothing is kept any more; empty while it is.")]
+    trouble: Annotated[str, Meta(description="Nothing is kept any more, or a drawing has no place; else empty.")]
 
 
 class ProcedureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

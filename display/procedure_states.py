@@ -65,7 +65,7 @@ def show_procedure(session: Session) -> ProcedureState:
             for item in (session.items() if is_timing_out else ())
         ),
         overrides=len(procedure.overrides),
-        trouble=session.failure,
+        trouble=session.trouble,
     )
 
 

@@ -1,6 +1,6 @@
 """Targets and injection sites that a person drew in the plan, beside those that the map shows."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
@@ -49,7 +49,7 @@ class DrawnSpot:
     at
         When she drew it.
     frame_of_reference_uid
-        The space that the place is in.
+        The space that the place is in; empty where its entry does not say, which is then the map's.
 
     """
 
@@ -60,6 +60,10 @@ class DrawnSpot:
     radius_mm: float
     at: datetime
     frame_of_reference_uid: str
+
+    def has_place_in(self, found: StudyMap) -> bool:
+        """Whether it was drawn in the space of a map: objects that came later may have changed that."""
+        return self.frame_of_reference_uid in {"", found.study.frame_of_reference_uid}
 
 
 def drawn_of(told: Mapping[str, Any], at: datetime) -> DrawnSpot:
@@ -99,10 +103,10 @@ def refuse_drawing(
     if volume is None or not np.isfinite(volume.sample(place_mm[None, :], outside=nan)).all():
         return "that place lies outside of the study's images"
     others = {spot.name: spot.centre_mm for spot in found.hotspots}
-    others |= {spot.name: np.array(spot.centre_mm) for spot in drawn.values()}
+    others |= {spot.name: np.array(spot.centre_mm) for spot in drawn.values() if spot.has_place_in(found)}
     if name in taken_out:
         return f"{name} was taken out: give this one another name"
-    if name in others:
+    if name in others or name in drawn:
         return f"there is a {name} already: give it another name"
     for other, other_mm in others.items():
         apart_mm = float(np.linalg.norm(other_mm - place_mm))
@@ -111,18 +115,23 @@ def refuse_drawing(
     return None
 
 
+def misplaced(drawn: Iterable[DrawnSpot], found: StudyMap) -> str:
+    """Say which spots have no place in a map, and so are neither believed nor shown; empty where all have."""
+    lost = ", ".join(spot.name for spot in drawn if not spot.has_place_in(found))
+    return f"{lost} was drawn in another space than the map has now and is left out: draw it again" if lost else ""
+
+
 def spots_now(
     drawn: Sequence[DrawnSpot], found: StudyMap, *, left: float | None, half_life_s: float, now: datetime
 ) -> list[Hotspot]:
     """Place drawn spots on the map, each with its activity as it is now; None where nobody and no image says.
 
-    One that was drawn in another frame of reference than the study's, before objects came that changed it, has no
-    place there. ``left`` is the share of the scan's activity that is left.
+    One that has no place in the map is left out. ``left`` is the share of the scan's activity that is left.
     """
     return [
         _spot_now(each, found, left=left, half_life_s=half_life_s, now=now)
         for each in drawn
-        if each.frame_of_reference_uid == found.study.frame_of_reference_uid
+        if each.has_place_in(found)
     ]
 
 

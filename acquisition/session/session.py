@@ -13,7 +13,15 @@ from acquisition.resection.bed import Decision
 from acquisition.resection.record import Findings, Recorded, read_back
 from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment, Item, time_out
-from acquisition.session.drawn import DrawnKind, DrawnSpot, Place, refuse_drawing, spots_now, unused_name
+from acquisition.session.drawn import (
+    DrawnKind,
+    DrawnSpot,
+    Place,
+    misplaced,
+    refuse_drawing,
+    spots_now,
+    unused_name,
+)
 from acquisition.session.frames import JOINED, PARTED
 from acquisition.session.journal import Journal
 from acquisition.session.names import note_map
@@ -125,6 +133,13 @@ class Session:
         elapsed_s = self._clock() - self._planned_at_s
         share = decay_factor(half_life_s=self._half_life_s, elapsed_s=elapsed_s)
         return tuple(source.after(share) for source in self._planned)
+
+    @property
+    def trouble(self) -> str:
+        """What a person must know before she goes on; empty where there is nothing."""
+        if self._in_use is None or self.procedure.study_uid != self._in_use.study.study_uid:
+            return self.failure
+        return self.failure or misplaced(self.procedure.drawn.values(), self._in_use.map)
 
     async def _plan(self, archived: ArchivedStudy) -> None:
         self._planning = ours = object()

@@ -22,7 +22,11 @@ class NamedPlace:
 
 
 def keep_names(
-    spots: Sequence[Hotspot], named: Collection[NamedPlace], frame_of_reference_uid: str
+    spots: Sequence[Hotspot],
+    named: Collection[NamedPlace],
+    frame_of_reference_uid: str,
+    *,
+    drawn: Collection[str] = (),
 ) -> tuple[Hotspot, ...]:
     """Give spots the names that their places had; a spot of no such place gets a name that was never in use.
 
@@ -35,10 +39,12 @@ def keep_names(
         As they were found, each with a name of its own.
     named
         Every name that was ever in use for them, each once.
+    drawn
+        Names that persons gave to what they drew: no spot gets one of these.
 
     """
     kept = _names_at_places(spots, [one for one in named if one.frame_of_reference_uid == frame_of_reference_uid])
-    used = {one.name for one in named}
+    used = {one.name for one in named} | set(drawn)
     for number, spot in enumerate(spots):
         if number not in kept:
             kept[number] = _unused(spot, used)

@@ -547,7 +547,7 @@ export interface ProcedureState {
   readonly checklist: readonly CheckState[];
   /** Steps that were taken with a reason in place of a need. */
   readonly overrides: number;
-  /** Why nothing is kept any more; empty while it is. */
+  /** Nothing is kept any more, or a drawing has no place; else empty. */
   readonly trouble: string;
 }
 

@@ -15,7 +15,7 @@ import pytest
 from acquisition.archive import ArchivedStudy
 from acquisition.mapping import Decided, premises_of
 from acquisition.reading import StudyMap
-from acquisition.session.drawn import RADIUS_MM, DrawnSpot, spots_now
+from acquisition.session.drawn import RADIUS_MM, DrawnSpot, drawn_of, spots_now
 from acquisition.session.journal import Journal, acting_as, open_journal
 from acquisition.session.plan import PlannedSource, plan_of
 from acquisition.session.report import report_of
@@ -291,3 +291,10 @@ async def test_what_was_drawn_before_it_had_a_size_is_read_as_a_node(theatre: Th
         journal.add("drawn", told)
     spot = Theatre(journal).session.procedure.drawn["old"]
     assert (spot.centre_mm, spot.radius_mm) == (THERE_MM, RADIUS_MM)
+
+
+def test_an_entry_that_names_no_space_is_of_the_maps() -> None:
+    """What was drawn before entries told their space is not lost."""
+    told = {"name": "Nodule", "as": "target", "centre_mm": THERE_MM, "activity_mbq": 0.4}
+    (spot,) = spots_now([drawn_of(told, AT)], in_map(even()), left=None, half_life_s=HALF_LIFE_S, now=AT)
+    assert spot.name == "Nodule"

@@ -107,6 +107,11 @@ async def test_in_another_space_everything_is_to_be_said_anew(journal: Journal) 
     await theatre.session.use(archived(journal, HERE_MM, THERE_MM, frame="1.9"))
     assert confirmed(theatre) == {HERE_MM: None, THERE_MM: None}
     assert [source.name for source in theatre.session.sources] == ["target 3", "target 4"]
+    assert theatre.session.trouble.startswith("Drawn was drawn in another space than the map has now")
+    with acting_as(SURGEON):
+        drawing = theatre.session.draw("target", (20.0, -20.0, -20.0), 5.0, name="Anew", activity_mbq=None)
+        assert await drawing is None
+    assert [source.name for source in theatre.session.sources] == ["target 3", "target 4", "Anew"]
     await theatre.session.use(archived(journal, HERE_MM, THERE_MM))
     assert confirmed(theatre) == {HERE_MM: "organ", THERE_MM: "target"}
     assert [source.name for source in theatre.session.sources] == ["target 1", "target 2", "Drawn"]

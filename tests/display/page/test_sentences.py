@@ -25,7 +25,7 @@ SPEAKING = (
     ("display/access/gate.py", {"__call__"}),
     ("acquisition/session/checklist.py", None),
     ("acquisition/session/session.py", {"refuse", "sort", "check", "confirm_frames", "draw", "erase"}),
-    ("acquisition/session/drawn.py", {"refuse_drawing"}),
+    ("acquisition/session/drawn.py", {"refuse_drawing", "misplaced"}),
     ("acquisition/session/reception.py", {"choose_scheduled", "choose_study"}),
     ("acquisition/tracking/joining.py", {"_read", "_of_another", "_beyond_limit"}),
     ("navigation/calibration/on_skin.py", None),
@@ -84,7 +84,8 @@ def said(path: str, functions: set[str] | None) -> Iterator[str]:
     for place in places:
         for statement in place.body:
             for text in literals(ast.Module([statement], [])):
-                if len(re.findall(r"[a-z]{2,}", text)) > 2 and not any(each in text for each in NOT_FOR_PERSONS):
+                is_sentence = " " in text and len(re.findall(r"[a-z]{2,}", text)) > 2
+                if is_sentence and not any(each in text for each in NOT_FOR_PERSONS):
                     yield text
 
 

@@ -51,6 +51,13 @@ def test_a_new_spot_gets_a_name_that_was_never_in_use() -> None:
     assert names(found, [place("target 1", 0, 0, 0), place("target 2", 60, 0, 0)]) == ["target 3", "target 1"]
 
 
+def test_a_name_that_a_person_gave_is_none_of_a_new_spot() -> None:
+    """Two of one name could not be told apart: not in what is counted, and not in what is taken out."""
+    found = [spot("target 1", 0, 0, 0), spot("target 2", 60, 0, 0)]
+    kept = keep_names(found, [place("target 1", 0, 0, 0)], FRAME, drawn={"target 2"})
+    assert [one.name for one in kept] == ["target 1", "target 3"]
+
+
 def test_what_became_an_injection_site_keeps_the_name_it_had() -> None:
     """A name is what a person knows it by, its kind what it is taken for; another site gets a name of its own."""
     named = [place("target 1", 0, 0, 0), place("injection", 90, 0, 0)]

@@ -165,6 +165,8 @@ const SENTENCES: Record<Sentence, string> = {
   "the worklist has nobody of this ID and name today: ask it again":
     "в списке на сегодня нет никого с таким номером и именем: спросите снова",
   "the worklist gives no patient ID: have it corrected there": "в списке нет номера пациента: пусть его там исправят",
+  "{} was drawn in another space than the map has now and is left out: draw it again":
+    "{0}: нарисовано в другой системе координат, чем у нынешней карты, и не учитывается — нарисуйте заново",
   "{} at the step plan, not at {}: go back to it first": "{0} на этапе плана: сначала вернитесь к нему",
   "hot spots are confirmed": "очаги подтверждают",
   "targets are drawn": "мишени рисуют",

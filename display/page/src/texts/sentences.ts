@@ -147,6 +147,7 @@ export const SENTENCES = [
   "the worklist has nobody of this ID and name today: ask it again",
   "the worklist gives no patient ID: have it corrected there",
   "{} at the step plan, not at {}: go back to it first",
+  "{} was drawn in another space than the map has now and is left out: draw it again",
   "hot spots are confirmed",
   "targets are drawn",
   "what was drawn is erased",
