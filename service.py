@@ -30,6 +30,7 @@ from composition.hands import Hands
 from composition.morning import check_probe
 from composition.named import desk, named_site, people, storage_node, workplace
 from composition.reaching import reach_all
+from composition.replaying import add_replay
 from composition.running import serve
 from composition.simulated import simulated_site
 from composition.simulation import serve_simulated
@@ -118,6 +119,7 @@ def schema() -> None:
     print(json.dumps(Site.model_json_schema(), indent=2))
 
 
+add_replay(radionav)
 add_exchange(radionav, storage_node)
 add_upkeep(
     radionav,

@@ -138,9 +138,9 @@ class Intake:
     ) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """Name what runs for ever: one job for each device, and the posterior."""
         for name, probe in probes.items():
-            yield name, self._supervise(name, probe, self._count)
+            yield name, self._supervise(name, probe, self.count)
         for name, tracker in trackers.items():
-            yield name, self._supervise(name, tracker, self._pose)
+            yield name, self._supervise(name, tracker, self.pose)
         if node is not None:
             yield "dicom", self._receive_studies(node)
         yield "posterior", self._localiser.run()
@@ -155,7 +155,8 @@ class Intake:
         self._supervisors[name] = supervisor
         return supervisor.run()
 
-    def _count(self, reading: CountReading) -> None:
+    def count(self, reading: CountReading) -> None:
+        """Take a probe's reading."""
         self._recorder.count(reading)
         self._tell_recorder()
         self._board.count(reading)
@@ -165,7 +166,8 @@ class Intake:
         if self.synchroniser and self._navigators and reading.device == self._navigators[0]:
             self.synchroniser.add_count(reading, now_s=self._clock())
 
-    def _pose(self, reading: PoseReading) -> None:
+    def pose(self, reading: PoseReading) -> None:
+        """Take a tracker's reading."""
         self._recorder.pose(reading)
         self._tell_recorder()
         self._board.pose(reading)

@@ -83,6 +83,8 @@ class _Course:
         self.sieve = Sieve(dead_time_s=premises.response.dead_time_s, tissue=premises.tissue)
         self.cadence = Cadence()
         self.waiting: list[TrackedCount] = []
+        self.kept_back: list[TrackedCount] = []
+        """Those that wait to be released."""
         self.accepted = Observations.empty()
         """Past the sieve and not believed yet, those with a process that ended among them."""
         self.ledger = Ledger()
@@ -106,6 +108,10 @@ class Localiser:
         Host monotonic clock.
     on_accepted
         Takes the counts that the sieve accepted, each once, and what is believed with them.
+    on_asked
+        Called when all that has come until then is being believed.
+    is_paced
+        Whether counts wait until they are released: a replay believes them in the batches of the recording.
     answer_s
         Time after which a process that does not answer is taken for hung.
 
@@ -116,10 +122,14 @@ class Localiser:
         *,
         clock: Clock,
         on_accepted: Callable[[Observations, Posterior], None] = lambda *_: None,
+        on_asked: Callable[[], None] = lambda: None,
+        is_paced: bool = False,
         answer_s: float = ANSWER_S,
     ) -> None:
         self._clock = clock
         self._on_accepted = on_accepted
+        self._on_asked = on_asked
+        self._is_paced = is_paced
         self._answer_s = answer_s
         self._course: _Course | None = None
         self._woken = asyncio.Event()
@@ -154,8 +164,18 @@ class Localiser:
     def take(self, tracked: TrackedCount) -> None:
         """Take a count; one without a trustworthy place says nothing about where the target is."""
         if tracked.status is TrackStatus.OK and self._course is not None:
-            self._course.waiting.append(tracked)
             self._course.cadence.note(tracked)
+            if self._is_paced:
+                self._course.kept_back.append(tracked)
+            else:
+                self._course.waiting.append(tracked)
+                self._woken.set()
+
+    def release(self) -> None:
+        """Let what was kept back be believed, all of it at once."""
+        if self._course is not None:
+            self._course.waiting += self._course.kept_back
+            self._course.kept_back.clear()
             self._woken.set()
 
     def guide(self, patient_from_tip: RigidTransform, track: Track | None = None) -> Guidance | None:
@@ -195,6 +215,7 @@ class Localiser:
                 await companion.idle_until(self._woken)
                 continue
             accepted = course.accepted
+            self._on_asked()
             belief = await self._believe(companion, accepted, before)
             if course is self._course:  # not replaced meanwhile
                 course.accepted = Observations.empty()

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from math import isnan
+from typing import Any
 
 import numpy as np
 import structlog
@@ -57,6 +58,39 @@ class Decided:
     sorts: Mapping[str, Sort] = field(default_factory=dict)
     drawn: tuple[DrawnSpot, ...] = ()
 
+    def told(self) -> dict[str, Any]:
+        """Tell it, for a recording; ``decided_of`` reads it back."""
+        drawn = [
+            {**asdict(spot), "centre_mm": list(spot.centre_mm), "at": spot.at.isoformat()} for spot in self.drawn
+        ]
+        return {
+            "study_uid": self.study_uid,
+            "taken_out": sorted(self.taken_out),
+            "sorts": dict(self.sorts),
+            "drawn": drawn,
+        }
+
+
+def decided_of(told: Mapping[str, Any]) -> Decided:
+    """Read back what ``Decided.told`` told.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        Where it is none.
+
+    """
+    drawn = [
+        DrawnSpot(**{**spot, "centre_mm": tuple(spot["centre_mm"]), "at": datetime.fromisoformat(spot["at"])})
+        for spot in told["drawn"]
+    ]
+    return Decided(
+        study_uid=told["study_uid"],
+        taken_out=frozenset(told["taken_out"]),
+        sorts=told["sorts"],
+        drawn=tuple(drawn),
+    )
+
 
 class MapInUse:
     """Shows the study in use and lets the localiser believe its map, until another map is to be believed.
@@ -73,6 +107,8 @@ class MapInUse:
         Shows a study; None takes the one that is shown away.
     wall_time
         Gives the time now, with its zone: activity decays from the scan to now.
+    on_begin
+        Told just before an estimate begins of what it begins with; of no study where there is no map any more.
 
     """
 
@@ -85,6 +121,7 @@ class MapInUse:
         nuclide: Nuclide,
         show: Callable[[ArchivedStudy | None], Awaitable[None]],
         wall_time: Callable[[], datetime],
+        on_begin: Callable[[Decided], None] = lambda _: None,
     ) -> None:
         self._localiser = localiser
         self._imager = imager
@@ -92,6 +129,7 @@ class MapInUse:
         self._nuclide = nuclide
         self._show = show
         self._wall_time = wall_time
+        self._on_begin = on_begin
         self._in_use: ArchivedStudy | None = None
         self._believed: StudyMap | None = None
         self._decided = Decided()
@@ -126,9 +164,15 @@ class MapInUse:
             if is_sorted_anew or _drawn_kinds(former) != _drawn_kinds(self._decided):
                 await self._begin_anew()
 
-    def resume(self, decided: "Decided") -> None:
+    def resume(self, decided: Decided) -> None:
         """Go on, after a restart, with what was decided before about a study that is yet to come into use."""
         self._decided = decided
+
+    async def begin_as(self, decided: Decided) -> None:
+        """Forget what was counted, and begin again from the map in use with what was decided about it."""
+        async with self._beginning:
+            self._decided = decided
+            await self._begin_anew()
 
     async def _begin_anew(self) -> None:
         if self._in_use is not None:
@@ -148,7 +192,9 @@ class MapInUse:
             return
         self._forget()
         await self._show(archived)
-        if archived is not None:
+        if archived is None:
+            self._on_begin(self._decided)
+        else:
             await self._begin(archived)
 
     def _forget(self) -> None:
@@ -158,6 +204,7 @@ class MapInUse:
         self._imager.begin(None)
 
     async def _begin(self, archived: ArchivedStudy) -> None:
+        self._on_begin(self._decided)
         if self._response is None:
             return
         response, now = self._response, self._wall_time()

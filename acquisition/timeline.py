@@ -74,12 +74,18 @@ class PoseTimeline:
         gap_s = after.taken_at_s - before.taken_at_s
         if gap_s > self._longest_gap_s:
             raise PoseGap(f"no pose for {gap_s:.2f} s", gap_s=gap_s)
-        fraction = (at_s - before.taken_at_s) / gap_s if gap_s > 0 else 0.0
-        return interpolate(before.tracker_from_tool, after.tracker_from_tool, fraction)
+        if gap_s <= 0:
+            return before.tracker_from_tool
+        return interpolate(before.tracker_from_tool, after.tracker_from_tool, (at_s - before.taken_at_s) / gap_s)
 
     def _around(self, at_s: float) -> tuple[PoseReading, PoseReading]:
-        after = next((reading for reading in self._readings if reading.taken_at_s >= at_s), None)
-        before = next((reading for reading in reversed(self._readings) if reading.taken_at_s <= at_s), None)
+        before = after = None
+        for reading in reversed(self._readings):  # what is asked for is nearly always among the newest
+            if reading.taken_at_s >= at_s:
+                after = reading
+            if reading.taken_at_s <= at_s:
+                before = reading
+                break
         if before is None or after is None:
             raise PoseGap("no pose on either side of that time", gap_s=float("inf"))
         return before, after

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -74,7 +75,7 @@ class Calibrating:
             return "the site file has no [navigation.timing]: name the file that the delay goes to"
         try:
             calibration = load_response(self.site, is_simulated=self.is_simulated)
-            chain = tip_chain(self.site, self.navigation, is_simulated=self.is_simulated)
+            chain = tip_chain(self.site, self.navigation, is_simulated=self.is_simulated, now=datetime.now(tz=UTC))
         except ServiceError as exc:
             return str(exc)
         if calibration is None:
@@ -138,7 +139,7 @@ class Calibrating:
         frame_of_reference_uid: str = "",
     ) -> str | None:
         try:
-            chain = tip_chain(self.site, self.navigation, is_simulated=self.is_simulated)
+            chain = tip_chain(self.site, self.navigation, is_simulated=self.is_simulated, now=datetime.now(tz=UTC))
             tip = tip_of(self.site, self.navigation, is_simulated=self.is_simulated)
         except ServiceError as exc:
             return str(exc)

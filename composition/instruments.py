@@ -1,17 +1,25 @@
 """What the site file says of the instruments: calibration, tip, delay, chain of frames, and how they are shown."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from acquisition.archive import StudyArchive
 from acquisition.calibration import Calibration, CalibrationError, load_calibration
-from acquisition.synchronise import TipChain
+from acquisition.session.checklist import Equipment
+from acquisition.synchronise import SeenTip, Synchroniser, TipChain
+from acquisition.tracking.budget import Budgeting
+from acquisition.tracking.joining import Joining
 from acquisition.tracking.timing import Timing, load_timing
 from acquisition.tracking.tip_file import TipCalibration, load_tip
 from composition.errors import ServiceError
 from config.settings import NavigationSettings, Site
+from devices.readings import DeviceHealth
 from display.composition import ShownDevice
+from navigation.error_budget import ErrorBudget
 from navigation.frames import Frame
 from navigation.registration_error import RegistrationError
 from navigation.transforms import RigidTransform
@@ -50,8 +58,8 @@ def load_response(site: Site, *, is_simulated: bool) -> Calibration | None:
     return calibration
 
 
-def tip_chain(site: Site, navigation: NavigationSettings, *, is_simulated: bool) -> TipChain:
-    """Give the chain from the tip to the patient as the site file and the tip's calibration have it.
+def tip_chain(site: Site, navigation: NavigationSettings, *, is_simulated: bool, now: datetime) -> TipChain:
+    """Give the chain from the tip to the patient as the site file and the tip's calibration have it now.
 
     Raises
     ------
@@ -62,7 +70,7 @@ def tip_chain(site: Site, navigation: NavigationSettings, *, is_simulated: bool)
     rows, tool, doubt = navigation.patient_from_reference, site.probes[navigation.probe].tool or "", ""
     tool_from_tip = RigidTransform.from_matrix(navigation.tool_from_tip, to=Frame.TOOL, from_=Frame.TIP)
     if (calibration := tip_of(site, navigation, is_simulated=is_simulated)) is not None:
-        tool_from_tip, doubt = calibration.transform, calibration.doubt(datetime.now(tz=UTC))
+        tool_from_tip, doubt = calibration.transform, calibration.doubt(now)
     return TipChain(
         tool=tool,
         reference=navigation.reference_tool,
@@ -111,6 +119,91 @@ def timing_of(site: Site, *, is_simulated: bool) -> Timing | None:
         raise ServiceError(str(exc)) from exc
 
 
+def budgeting(
+    site: Site, *, is_simulated: bool, timing: Timing | None, registration: Callable[[], RegistrationError | None]
+) -> Callable[[SeenTip, TipChain], ErrorBudget] | None:
+    """Give what says how far a tip that was seen may be wrong; None where nothing navigates."""
+    navigation = site.navigation
+    if navigation is None:
+        return None
+    tip = tip_of(site, navigation, is_simulated=is_simulated)
+    measured = {"delay_sigma_s": timing.sigma_s} if timing else {}
+    return Budgeting(
+        navigation.accuracy.model_copy(update=measured),
+        tip_covariance_mm2=tip.covariance_mm2 if tip else None,
+        registration=registration,
+    ).of
+
+
+def files_of(site: Site) -> Mapping[str, Path]:
+    """Name the files of measurements that the room navigates by, by what they tell."""
+    navigation = site.navigation
+    if navigation is None:
+        return {}
+    named: dict[str, Path | None] = {
+        "response": site.probes[navigation.probe].response,
+        "tip": navigation.tip.file if navigation.tip else None,
+        "registration": navigation.registration.file if navigation.registration else None,
+        "timing": navigation.timing.file if navigation.timing else None,
+    }
+    return {role: path for role, path in named.items() if path is not None}
+
+
+def join(
+    site: Site,
+    synchroniser: Synchroniser | None,
+    archive: StudyArchive,
+    *,
+    is_simulated: bool,
+    note: Callable[[str, Mapping[str, Any]], None],
+    on_registered: Callable[[], Awaitable[None]],
+    now: Callable[[], datetime],
+) -> Joining | None:
+    """Give what keeps tip and patient joined as the site's files say; None where nothing navigates."""
+    navigation = site.navigation
+    if synchroniser is None or navigation is None:
+        return None
+    return Joining(
+        synchroniser,
+        tip=tip_of(site, navigation, is_simulated=is_simulated),
+        settings=navigation.registration,
+        error=registration_error(site),
+        is_simulated=is_simulated,
+        patient_id=lambda: archive.in_use.study.patient_id if archive.in_use else "",
+        space_uid=lambda: archive.in_use.study.frame_of_reference_uid if archive.in_use else "",
+        skin=lambda: archive.in_use.map.skin if archive.in_use else None,
+        note=note,
+        on_registered=on_registered,
+        now=now,
+    )
+
+
+def equipment(
+    site: Site,
+    *,
+    calibration: Calibration | None,
+    stranger: str,
+    health: Mapping[str, DeviceHealth],
+    synchroniser: Synchroniser | None,
+) -> Equipment:
+    """Say what the room works with now, for the time-out."""
+    probe = probe_in_hand(site)
+    tracker = site.navigation.tracker if site.navigation else ""
+    seen = synchroniser.newest_tip() if synchroniser else None
+    chain = synchroniser.chain if synchroniser else None
+    return Equipment(
+        nuclide=site.nuclide,
+        window_kev=site.window_kev(probe),
+        calibration=calibration,
+        stranger=stranger,
+        probe=health.get(probe),
+        tracker=health.get(tracker),
+        tracker_error_mm=seen.error_mm if seen else None,
+        is_registered=bool(chain and chain.patient_from_reference),
+        doubt=(chain.tip_doubt or chain.registration_doubt) if chain else "",
+    )
+
+
 def registration_error(site: Site) -> RegistrationError | None:
     """Predict the error of a registration whose landmarks stand in the site file."""
     navigation = site.navigation
@@ -119,8 +212,8 @@ def registration_error(site: Site) -> RegistrationError | None:
     return RegistrationError.of_residual(np.array(navigation.landmarks_mm), fre_mm=navigation.fre_mm)
 
 
-def shown_devices(site: Site) -> Mapping[str, ShownDevice]:
-    """Say how the display names each device, and after how long each counts as silent."""
+def shown_devices(site: Site, *, is_replayed: bool) -> Mapping[str, ShownDevice]:
+    """Say how the display names each device, and after how long it counts as silent; a replay is not recorded."""
     navigation = site.navigation
     primary = {navigation.probe, navigation.tracker} if navigation else set(site.probes)
     shown: dict[str, ShownDevice] = {}
@@ -134,7 +227,8 @@ def shown_devices(site: Site) -> Mapping[str, ShownDevice]:
         )
     if site.dicom is not None:
         shown["dicom"] = ShownDevice(kind="dicom", label="Scanner", primary=False, stale_after_s=None)
-    shown["recorder"] = ShownDevice(kind="recorder", label="Recording", primary=False, stale_after_s=None)
+    if not is_replayed:
+        shown["recorder"] = ShownDevice(kind="recorder", label="Recording", primary=False, stale_after_s=None)
     if site.mqtt is not None:
         shown["mqtt"] = ShownDevice(kind="mqtt", label="Hospital broker", primary=False, stale_after_s=None)
     return shown

@@ -1,8 +1,10 @@
 """One operating room: what comes in, what is believed, what is shown, joined as the site file says."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +18,9 @@ from acquisition.localising import Localiser
 from acquisition.mapping import Decided, MapInUse, share_left
 from acquisition.reading import StudyMap, StudyReader
 from acquisition.recording import Recorder
+from acquisition.replay.black_box import Recording
+from acquisition.replay.clock import ReplayClock
+from acquisition.replay.player import Played, Player
 from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment
 from acquisition.session.frames import confirmed_frames
@@ -25,19 +30,18 @@ from acquisition.session.reception import Reception
 from acquisition.session.session import Session
 from acquisition.session.worklist import ask_worklists
 from acquisition.studies import Knowledge
-from acquisition.synchronise import SeenTip, TipChain
-from acquisition.tracking.budget import Budgeting
 from acquisition.tracking.desk import Desk
-from acquisition.tracking.joining import Joining
 from composition.calibrating import Calibrating
 from composition.instruments import (
+    budgeting,
+    equipment,
+    files_of,
+    join,
     load_response,
     probe_in_hand,
-    registration_error,
     shown_devices,
     timing_of,
     tip_chain,
-    tip_of,
 )
 from config.nuclides import load_nuclides
 from config.settings import Site
@@ -54,7 +58,6 @@ from display.metrics import RoomCollector
 from display.procedure_states import ProcedureView
 from display.sharing import share
 from display.stage import Signboard, Stage
-from navigation.error_budget import ErrorBudget
 from navigation.estimation.estimate import Posterior
 from navigation.observations import Observations
 from navigation.registration_error import RegistrationError
@@ -72,25 +75,33 @@ class Room:
         journal: Journal,
         followed_by: IgtlServer | None,
         rng: np.random.Generator,
+        now: Callable[[], datetime],
+        replay: ReplayClock | None = None,
     ) -> None:
+        clock = replay or monotonic
         self._site = site
+        self._replay = replay
+        self._player: Player | None = None
         self._recorder = recorder
         self.followed_by = followed_by
         self._calibration = load_response(site, is_simulated=is_simulated)
         response = self._calibration.response if self._calibration else None
         self._timing = timing_of(site, is_simulated=is_simulated)
         nuclide, session_id = load_nuclides()[site.nuclide], uuid4().hex
-        self._localiser = Localiser(clock=monotonic, on_accepted=self._follow)
-        self._imager = Imager(clock=monotonic)
+        self._localiser = Localiser(
+            clock=clock, on_accepted=self._follow, on_asked=recorder.asked, is_paced=replay is not None
+        )
+        self._imager = Imager(clock=clock)
         self._reader = StudyReader()
         self.board = Board()
-        map_in_use = MapInUse(
+        self._map_in_use = map_in_use = MapInUse(
             self._localiser,
             self._imager,
             response=response,
             nuclide=nuclide,
             show=self._show,
-            wall_time=lambda: datetime.now(tz=UTC),
+            wall_time=now,
+            on_begin=lambda decided: recorder.map(decided.told()),
         )
         self._resection = Resection(
             self._localiser,
@@ -99,7 +110,7 @@ class Room:
             half_life_s=nuclide.half_life_s,
             take_out=map_in_use.take_out,
             record=self._record_resection,
-            clock=monotonic,
+            clock=clock,
         )
         self._session = Session(
             journal,
@@ -108,10 +119,10 @@ class Room:
             equipment=self._equipment,
             response=response,
             half_life_s=nuclide.half_life_s,
-            share_left=lambda archived: share_left(archived.study, nuclide, datetime.now(tz=UTC)),
+            share_left=lambda archived: share_left(archived.study, nuclide, now()),
             sort=map_in_use.sort,
-            clock=monotonic,
-            now=lambda: datetime.now(tz=UTC),
+            clock=clock,
+            now=now,
         )
         self._journal = journal
         self._session.note("started", {"session_id": session_id, "simulated": is_simulated})
@@ -126,7 +137,7 @@ class Room:
                     drawn=tuple(procedure.drawn.values()),
                 )
             )
-        archive = StudyArchive(
+        self._archive = archive = StudyArchive(
             patient_id=procedure.patient_id or site.procedure.patient_id,
             patient_name=procedure.patient_name,
             awaited=procedure.study_uid or None,
@@ -141,19 +152,28 @@ class Room:
             resection=self._resection,
             on_health=self._tell,
             on_pose=self._share_tip,
-            clock=monotonic,
+            clock=clock,
             jitter=rng.random,
         )
         if site.navigation is not None:
             self.intake.navigate(
                 site.navigation.probe,
                 site.navigation.tracker,
-                tip_chain(site, site.navigation, is_simulated=is_simulated),
+                tip_chain(site, site.navigation, is_simulated=is_simulated, now=now()),
                 longest_gap_s=site.navigation.longest_gap_s,
                 calibrated=self._calibration.provenance.identity if self._calibration else "",
                 delay_s=self._timing.delay_s if self._timing else 0.0,
             )
-        self._joining = self._join(site, map_in_use, archive, is_simulated=is_simulated)
+        self._joining = join(
+            site,
+            self.intake.synchroniser,
+            archive,
+            is_simulated=is_simulated,
+            note=self._note_joining,
+            on_registered=map_in_use.begin_anew,
+            now=now,
+        )
+        self._record_files(*files_of(site))
         signboard = Signboard(
             site=site.site.name,
             room=site.site.room,
@@ -162,23 +182,27 @@ class Room:
             stale_after_s=site.display.stale_after_s,
             language=site.display.language,
             keys=tuple(KeyState(key=key, act=act) for key, act in site.display.keys.items()),
+            replayed=replay is not None,
         )
         composer = Composer(
             board=self.board,
             localiser=self._localiser,
             synchroniser=self.intake.synchroniser,
             archive=archive,
-            devices=shown_devices(site),
+            devices=shown_devices(site, is_replayed=replay is not None),
             probe=probe_in_hand(site),
             resection=self._resection,
             procedure=ProcedureView(self._session),
             response=response,
             registration=self._registration_error,
-            budget=self._budgeting(site, is_simulated=is_simulated),
+            budget=budgeting(
+                site, is_simulated=is_simulated, timing=self._timing, registration=self._registration_error
+            ),
             stranger=self.intake.stranger,
             integration_s=site.display.integration_s,
             session_id=signboard.session_id,
             simulated=is_simulated,
+            replayed=replay is not None,
         )
         self.calibrating: Calibrating | None = None
         if site.navigation is not None:
@@ -192,12 +216,7 @@ class Room:
                 is_simulated=is_simulated,
             )
         synchroniser = self.intake.synchroniser
-        self.reception = Reception(
-            self._session,
-            archive,
-            ask=partial(ask_worklists, site.dicom),
-            now=lambda: datetime.now(tz=UTC),
-        )
+        self.reception = Reception(self._session, archive, ask=partial(ask_worklists, site.dicom), now=now)
         self._stage = Stage(
             signboard,
             board=self.board,
@@ -211,7 +230,7 @@ class Room:
             advance=lambda now_s: synchroniser.advance(now_s=now_s) if synchroniser else None,
             publisher=MqttPublisher(site.mqtt, on_health=self._tell, jitter=rng.random) if site.mqtt else None,
             on_state=self._share_state,
-            clock=monotonic,
+            clock=clock,
         )
 
     @property
@@ -235,7 +254,11 @@ class Room:
 
     def jobs(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """Name everything that runs for ever."""
-        yield from self.intake.jobs(probes=self._site.probes, trackers=self._site.trackers, node=self._site.dicom)
+        if self._replay is None:
+            site = self._site
+            yield from self.intake.jobs(probes=site.probes, trackers=site.trackers, node=site.dicom)
+        else:
+            yield from self.intake.jobs(probes={}, trackers={}, node=None)
         yield "reader", self._reader.run()
         yield "live image", self._imager.run()
         if self._joining is not None:
@@ -246,53 +269,46 @@ class Room:
             yield "openigtlink", self.followed_by.run()
         yield from self._stage.jobs()
 
-    def _join(
-        self, site: Site, map_in_use: MapInUse, archive: StudyArchive, *, is_simulated: bool
-    ) -> Joining | None:
-        synchroniser, navigation = self.intake.synchroniser, site.navigation
-        if synchroniser is None or navigation is None:
-            return None
-        return Joining(
-            synchroniser,
-            tip=tip_of(site, navigation, is_simulated=is_simulated),
-            settings=navigation.registration,
-            error=registration_error(site),
-            is_simulated=is_simulated,
-            patient_id=lambda: archive.in_use.study.patient_id if archive.in_use else "",
-            space_uid=lambda: archive.in_use.study.frame_of_reference_uid if archive.in_use else "",
-            skin=lambda: archive.in_use.map.skin if archive.in_use else None,
-            note=self._session.note,
-            on_registered=map_in_use.begin_anew,
-            now=lambda: datetime.now(tz=UTC),
+    def player(self, recording: Recording, *, studies: Path | None, say: Callable[[str], None]) -> Player:
+        """Make what plays a recording into this room, whose studies are in a folder."""
+        if self._replay is None:
+            raise RuntimeError("a room that is live")
+        site = self._site
+        parts = Played(
+            intake=self.intake,
+            localiser=self._localiser,
+            archive=self._archive,
+            map_in_use=self._map_in_use,
+            resection=self._resection,
+            journal=self._journal,
+            joining=self._joining,
+            silence_s={name: each.silence_s for name, each in (*site.probes.items(), *site.trackers.items())},
+            studies=studies,
+            registration=files_of(site).get("registration"),
+            on_health=self._tell,
         )
+        self._player = Player(recording, self._replay, parts, say=say)
+        return self._player
 
     def _registration_error(self) -> RegistrationError | None:
         return self._joining.error if self._joining else None
 
-    def _budgeting(self, site: Site, *, is_simulated: bool) -> Callable[[SeenTip, TipChain], ErrorBudget] | None:
-        navigation = site.navigation
-        if navigation is None:
-            return None
-        tip = tip_of(site, navigation, is_simulated=is_simulated)
-        measured = {"delay_sigma_s": self._timing.sigma_s} if self._timing else {}
-        return Budgeting(
-            navigation.accuracy.model_copy(update=measured),
-            tip_covariance_mm2=tip.covariance_mm2 if tip else None,
-            registration=self._registration_error,
-        ).of
-
     def _follow(self, accepted: Observations, posterior: Posterior) -> None:
         """Hand on what the estimate accepted."""
+        self._recorder.estimate(posterior)
         self._imager.take(accepted, posterior)
         self._resection.take(accepted, posterior)
+        if self._player is not None:
+            self._player.believed(posterior)
 
     async def _read_study(self, received: ReceivedStudy) -> StudyMap:
         """Read a study with what the site and persons know of it."""
         same_frames = confirmed_frames(self._journal, received.study_uid)
+        names = names_in_use(self._journal, received.study_uid)
+        self._recorder.reading(received, same_frames, names)
         knowledge = Knowledge(calibrations=self._site.spect, same_frames=same_frames)
         found = await self._reader.read(received.objects, knowledge)
-        drawn = self._session.procedure.names_drawn
-        return found.named_as(names_in_use(self._journal, received.study_uid), drawn)
+        return found.named_as(names, self._session.procedure.names_drawn)
 
     def _share_tip(self) -> None:
         synchroniser = self.intake.synchroniser
@@ -316,6 +332,8 @@ class Room:
         await self._stage.show(archived)
 
     def _tell(self, health: DeviceHealth) -> None:
+        if self._replay is not None and health.device == "recorder":
+            return  # a replay is not recorded for anybody
         former = self.board.health.get(health.device)
         self.board.link(health)
         self._stage.tell(health)
@@ -323,24 +341,26 @@ class Room:
             told = {"device": health.device, "state": health.state.value, "detail": health.detail}
             self._session.note("alert", told)
 
+    def _note_joining(self, kind: str, told: Mapping[str, Any]) -> None:
+        self._session.note(kind, told)
+        if kind == "registered":
+            self._record_files("registration")
+
+    def _record_files(self, *roles: str) -> None:
+        """Record the files that the room navigates by; one that is not there yet says nothing."""
+        for role in roles:
+            with suppress(OSError):
+                self._recorder.file(role, files_of(self._site)[role].read_text())
+
     def _record_resection(self, at_s: float, event: Mapping[str, Any]) -> None:
         self._recorder.resection(at_s, event)
         self._session.record(at_s, event)
 
     def _equipment(self) -> Equipment:
-        site, synchroniser = self._site, self.intake.synchroniser
-        probe = probe_in_hand(site)
-        tracker = site.navigation.tracker if site.navigation else ""
-        seen = synchroniser.newest_tip() if synchroniser else None
-        chain = synchroniser.chain if synchroniser else None
-        return Equipment(
-            nuclide=site.nuclide,
-            window_kev=site.window_kev(probe),
+        return equipment(
+            self._site,
             calibration=self._calibration,
             stranger=self.intake.stranger(),
-            probe=self.board.health.get(probe),
-            tracker=self.board.health.get(tracker),
-            tracker_error_mm=seen.error_mm if seen else None,
-            is_registered=bool(chain and chain.patient_from_reference),
-            doubt=(chain.tip_doubt or chain.registration_doubt) if chain else "",
+            health=self.board.health,
+            synchroniser=self.intake.synchroniser,
         )

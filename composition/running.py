@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
 from acquisition.recording import record
+from acquisition.replay.clock import ReplayClock
 from acquisition.session.journal import JournalUnusable, open_journal
 from composition.errors import ServiceError
 from composition.instruments import probe_in_hand
@@ -30,6 +31,11 @@ from display.server import AddressInUse, Certificate, Server, listen
 from display.summary import sum_up
 
 
+def utc_now() -> datetime:
+    """Give the time of day."""
+    return datetime.now(tz=UTC)
+
+
 async def run_room(
     site: Site,
     *,
@@ -37,8 +43,9 @@ async def run_room(
     stop: asyncio.Event,
     rng: np.random.Generator,
     on_ready: Callable[[Room, str], Coroutine[Any, Any, None]],
+    replay: ReplayClock | None = None,
 ) -> Room:
-    """Run a room until ``stop`` is set.
+    """Run a room until ``stop`` is set; on the time of a recording where one is played into it.
 
     Raises
     ------
@@ -54,12 +61,17 @@ async def run_room(
         # more threads cost more than they give: matrices are small, the event loop waits
         stack.enter_context(threadpool_limits(limits=1))
         stack.enter_context(contextlib.closing(listener))
+        now = replay.now if replay else utc_now
         try:
-            recorder = stack.enter_context(record(site.recordings, simulated=is_simulated))
+            recorder = stack.enter_context(
+                record(
+                    site.recordings, simulated=is_simulated, replayed=replay is not None, clock=replay or monotonic
+                )
+            )
         except OSError as exc:
             raise ServiceError(f"recordings: {site.recordings} cannot be written: {exc.strerror}") from exc
         try:
-            journal = stack.enter_context(open_journal(site.procedure.database, now=lambda: datetime.now(tz=UTC)))
+            journal = stack.enter_context(open_journal(site.procedure.database, now=now))
         except JournalUnusable as exc:
             raise ServiceError(str(exc)) from exc
         followed_by = await stack.enter_async_context(_follow_by_igtl(site, is_simulated=is_simulated))
@@ -70,14 +82,17 @@ async def run_room(
             journal=journal,
             followed_by=followed_by,
             rng=rng,
+            now=now,
+            replay=replay,
         )
         admission = _admission(site)
         app = create_app(
             room.exhibits(),
-            collector=room.collector(),
+            # neither figures nor a worklist are of a recording
+            collector=None if replay else room.collector(),
             admission=admission,
-            reception=room.reception,
-            calibrator=room.calibrating,
+            reception=None if replay else room.reception,
+            calibrator=None if replay else room.calibrating,
             hosts=site.display.names,
         )
         server = _server(app, site)

@@ -22,6 +22,9 @@ from simulators.scene import Scene
 from simulators.theatre import DESCRIPTION, Theatre, open_theatre
 from simulators.truth import compare
 
+STUDIES = "studies"
+"""Where the studies lie in the folder of a simulated room."""
+
 
 def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
     """Fill in where the simulated devices are; nothing else changes."""
@@ -38,7 +41,7 @@ def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
         navigation = navigation.model_copy(update={"registration": registration})
     place = {"host": theatre.tracker.host, "port": theatre.tracker.port}
     trackers = {name: tracker.model_copy(update=place) for name, tracker in site.trackers.items()}
-    dicom = site.dicom and site.dicom.model_copy(update={"folder": folder / "studies"})
+    dicom = site.dicom and site.dicom.model_copy(update={"folder": folder / STUDIES})
     procedure = site.procedure.model_copy(update={"database": folder / "procedures.sqlite"})
     update = {
         "probes": probes,

@@ -128,7 +128,7 @@ async def register(
     elif navigation is None or navigation.registration is None:
         raise ServiceError("the site file has no [navigation.registration]: name the file that it goes to")
     else:
-        chain = tip_chain(site, navigation, is_simulated=False)
+        chain = tip_chain(site, navigation, is_simulated=False, now=datetime.now(tz=UTC))
         if chain.tip_doubt:
             raise ServiceError(chain.tip_doubt)
         tool_from_tip, settings = chain.tool_from_tip, navigation.registration
@@ -184,7 +184,7 @@ async def find_delay(place: Workplace, *, yes: bool, fault: HandFault | None, se
     navigation, calibration = site.navigation, load_response(site, is_simulated=place.is_simulated)
     if navigation is None or calibration is None:
         raise ServiceError(f"probes.{name}.response names no calibration: run acquire first")
-    chain = tip_chain(site, navigation, is_simulated=place.is_simulated)
+    chain = tip_chain(site, navigation, is_simulated=place.is_simulated, now=datetime.now(tz=UTC))
     probe = SweptProbe(
         name=name, device=site.probes[name], response=calibration.response, tool_from_tip=chain.tool_from_tip
     )

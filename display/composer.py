@@ -79,8 +79,12 @@ class Composer:
     _seq: int = -1
     _trail: Trail = field(default_factory=Trail)
 
-    def compose(self, *, now_s: float) -> State:
-        """Make the next frame."""
+    def compose(self, *, now_s: float, sent_s: float | None = None) -> State:
+        """Make the next frame, of what is so at ``now_s``.
+
+        It is stamped with ``sent_s``: another time only where a recording is played, which has a clock of its own.
+        """
+        sent_s = now_s if sent_s is None else sent_s
         self._seq += 1
         seen = self.synchroniser.newest_tip() if self.synchroniser else None
         fresh = seen if seen and self._is_fresh(seen, now_s=now_s) else None
@@ -95,8 +99,8 @@ class Composer:
             replayed=self.replayed,
             calibrated_at=self.response.calibrated_at[:10] if self.response else None,
             registered=bool(self.synchroniser and self.synchroniser.chain.patient_from_reference),
-            server_monotonic_s=now_s,
-            server_time_utc=wall_time(now_s).isoformat(),
+            server_monotonic_s=sent_s,
+            server_time_utc=wall_time(sent_s).isoformat(),
             spared=0,
             devices=tuple(
                 show_device(name, device, self.board, now_s=now_s) for name, device in self.devices.items()
@@ -118,7 +122,7 @@ class Composer:
             rejections=show_rejections(self.localiser.rejections),
             study=self.study,
             live_image=show_live_image(self.live_image, now_s=now_s),
-            resection=show_resection(self.resection),
+            resection=show_resection(self.resection, clock=lambda: now_s),
             procedure=self.procedure.show(now_s=now_s),
             studies_revision=self.archive.revision,
         )

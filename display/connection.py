@@ -110,7 +110,7 @@ class Connection:
             state = await self._hub.newer_than(max(asked.last_seq, self._last_sent))
             spared = state.seq - self._last_sent - 1 if self._last_sent >= 0 else 0
             self._last_sent = self._drawn_before_next = state.seq
-            await self._send(msgspec.structs.replace(state, spared=spared))
+            await self._send_text(self._hub.text_of(state, spared=spared))
             if self._asked.empty():
                 self._drawn_before_next = -1
 
@@ -122,9 +122,12 @@ class Connection:
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _send(self, message: ServerMessage) -> None:
+        await self._send_text(msgspec.json.encode(message).decode())
+
+    async def _send_text(self, text: str) -> None:
         async with self._sending:
             try:
-                await self._websocket.send_text(msgspec.json.encode(message).decode())
+                await self._websocket.send_text(text)
             except RuntimeError as exc:
                 # what starlette and uvicorn raise where the other speaker, or the closing server, was quicker
                 raise WebSocketDisconnect(CLOSE_GONE) from exc

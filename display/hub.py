@@ -2,7 +2,12 @@
 
 import asyncio
 
+import msgspec
+
 from display.messages import State
+
+SPARED = '"spared":0'
+"""Where a frame says how many its display was spared: no text before it can hold a quotation mark as it stands."""
 
 
 class Hub:
@@ -15,6 +20,7 @@ class Hub:
     def __init__(self) -> None:
         self._newest: State | None = None
         self._waiting: set[asyncio.Future[State]] = set()
+        self._written: tuple[State, str, str] | None = None
         self.displays = 0
         """How many look at it now."""
 
@@ -29,6 +35,15 @@ class Hub:
         for future in self._waiting:
             if not future.done():
                 future.set_result(state)
+
+    def text_of(self, state: State, *, spared: int) -> str:
+        """Write a state for a display that was spared so many frames: once for all, but for that number."""
+        if self._written is None or self._written[0] is not state:
+            text = msgspec.json.encode(msgspec.structs.replace(state, spared=0)).decode()
+            before, _, after = text.partition(SPARED)
+            self._written = state, before, after
+        _, before, after = self._written
+        return f'{before}"spared":{spared}{after}'
 
     async def newer_than(self, seq: int) -> State:
         """Wait for a state with a greater sequence number than ``seq``."""

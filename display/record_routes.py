@@ -45,18 +45,18 @@ class RecordRoutes:
             return PlainTextResponse(f"a picture is a PNG of at most {GREATEST_PICTURE} bytes", status_code=422)
         if self.journal.find(seq) is None:
             return PlainTextResponse(f"there is no entry {seq}", status_code=404)
-        if self.journal.picture(seq) is not None:
+        if self.journal.has_picture(seq):
             return PlainTextResponse(f"entry {seq} has its picture already", status_code=409)
         self.journal.add_picture(seq, body)
         return Response(status_code=204)
 
     async def report(self, number: int = 0) -> Response:
         """Give the report of a procedure, the last one where no number is given, as one HTML file."""
-        sheet = self._lay_out(number)
-        if sheet is None:
-            return PlainTextResponse(NO_PROCEDURE, status_code=404)
         async with self._writing:
-            written = await asyncio.to_thread(write_page, sheet)
+            sheet = await asyncio.to_thread(self._lay_out, number, self.place())
+            written = await asyncio.to_thread(write_page, sheet) if sheet else None
+        if written is None:
+            return PlainTextResponse(NO_PROCEDURE, status_code=404)
         return Response(
             written,
             media_type="text/html; charset=utf-8",
@@ -65,15 +65,16 @@ class RecordRoutes:
 
     async def report_pdf(self, number: int = 0) -> Response:
         """Give the same report as PDF/A."""
-        sheet = self._lay_out(number)
-        if sheet is None:
-            return PlainTextResponse(NO_PROCEDURE, status_code=404)
         async with self._writing:
-            written = await asyncio.to_thread(write_pdf, sheet, at=datetime.now(tz=UTC))
+            sheet = await asyncio.to_thread(self._lay_out, number, self.place())
+            written = await asyncio.to_thread(write_pdf, sheet, at=datetime.now(tz=UTC)) if sheet else None
+        if sheet is None or written is None:
+            return PlainTextResponse(NO_PROCEDURE, status_code=404)
         named = f'inline; filename="{sheet.name}.pdf"'
         return Response(written, media_type="application/pdf", headers={"content-disposition": named})
 
-    def _lay_out(self, number: int) -> Sheet | None:
+    def _lay_out(self, number: int, place: str) -> Sheet | None:
+        """Read it from the record: pictures of megabytes, for a thread."""
         number = number or self.journal.newest_of("begun")
         report = report_of(self.journal, number) if number else None
-        return None if report is None else lay_out(report, place=self.place(), picture=self.journal.picture)
+        return None if report is None else lay_out(report, place=place, picture=self.journal.picture)

@@ -6,7 +6,7 @@ from typing import Literal
 from acquisition.resection.bed import LONGEST_S, BedCount, Look
 from acquisition.resection.resection import Resection
 from acquisition.resection.specimen import COUNTED_S, BenchCount, Comparison, Specimen
-from devices.clock import wall_time
+from devices.clock import Clock, monotonic, wall_time
 from display.resection_messages import (
     BedState,
     CountingState,
@@ -25,8 +25,8 @@ Rule = Literal["hottest", "hot", "cold", "undecided"]
 RULES: dict[Verdict, Rule] = {Verdict.ABOVE: "hot", Verdict.BELOW: "cold", Verdict.UNDECIDED: "undecided"}
 
 
-def show_resection(resection: Resection) -> ResectionState:
-    """Show all of it."""
+def show_resection(resection: Resection, *, clock: Clock = monotonic) -> ResectionState:
+    """Show all of it; ``clock`` is what its times are by."""
     background = resection.background
     return ResectionState(
         revision=resection.revision,
@@ -34,7 +34,7 @@ def show_resection(resection: Resection) -> ResectionState:
             RemovedState(
                 number=each.number,
                 name=each.target.name,
-                marked_at_utc=wall_time(each.marked_at_s).isoformat(),
+                marked_at_utc=wall_time(each.marked_at_s, clock=clock).isoformat(),
                 bed=_show_look(resection.looks.get(each.number)),
             )
             for each in resection.removed

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import msgspec
@@ -15,7 +15,7 @@ from acquisition.resection.resection import Resection
 from acquisition.session.journal import Journal
 from acquisition.session.reception import Reception
 from acquisition.session.session import Session
-from devices.clock import Clock, wall_time
+from devices.clock import Clock, monotonic, wall_time
 from devices.mqtt import MqttPublisher
 from devices.readings import DeviceHealth
 from display.app import Exhibits
@@ -71,6 +71,10 @@ class Signboard:
     replayed: bool = False
 
 
+async def _refuse(_: object) -> str:
+    return "this is a replay of a recording: nothing is done in it"
+
+
 class Stage:
     """Makes frames for the displays and the broker.
 
@@ -93,7 +97,9 @@ class Stage:
     on_state
         Called with each frame.
     clock
-        Host monotonic clock.
+        Of what came in: the host's monotonic clock, or that of a recording.
+    feed_clock
+        Host monotonic clock, by which frames are stamped.
 
     """
 
@@ -113,6 +119,7 @@ class Stage:
         publisher: MqttPublisher | None,
         on_state: Callable[[State], None],
         clock: Clock,
+        feed_clock: Clock = monotonic,
     ) -> None:
         self._signboard = signboard
         self._board = board
@@ -127,6 +134,7 @@ class Stage:
         self._publisher = publisher
         self._on_state = on_state
         self._clock = clock
+        self._feed_clock = feed_clock
         self._hub = Hub()
         self._shelf = Shelf()
         self._trend = TrendMemory()
@@ -134,7 +142,7 @@ class Stage:
 
     def exhibits(self) -> Exhibits:
         """Name what the display's server shows."""
-        return Exhibits(
+        shown = Exhibits(
             hub=self._hub,
             shelf=self._shelf,
             hello=self._hello,
@@ -146,8 +154,11 @@ class Stage:
             proceed=lambda request: act_in_procedure(self._session, request, self._hub.newest),
             journal=self._journal,
             trend=self._trend,
-            clock=self._clock,
+            clock=self._feed_clock,
         )
+        if self._signboard.replayed:
+            return replace(shown, choose=_refuse, frames=_refuse, resect=_refuse, proceed=_refuse)
+        return shown
 
     def jobs(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """Name what runs for ever."""
@@ -194,7 +205,7 @@ class Stage:
         )
 
     def _hello(self) -> Hello:
-        now_s = self._clock()
+        now_s = self._feed_clock()
         return Hello(
             version=VERSION,
             session_id=self._signboard.session_id,
@@ -203,7 +214,7 @@ class Stage:
             site=self._signboard.site,
             room=self._signboard.room,
             server_monotonic_s=now_s,
-            server_time_utc=self._utc(now_s),
+            server_time_utc=wall_time(now_s, clock=self._feed_clock).isoformat(),
             stale_after_s=self._signboard.stale_after_s,
             language=self._signboard.language,
             keys=self._signboard.keys,
@@ -234,10 +245,10 @@ class Stage:
         """Make a frame of each count as soon as it is there, and others between."""
         is_due_to_count = True
         while True:
-            now_s = self._clock()
+            now_s, sent_s = self._clock(), self._feed_clock()
             self._board.counted.clear()
             self._advance(now_s)
-            state = self._composer.compose(now_s=now_s)
+            state = self._composer.compose(now_s=now_s, sent_s=sent_s)
             self._board.tally.frames += 1
             self._hub.publish(state)
             self._trend.note(state)
@@ -254,7 +265,7 @@ class Stage:
                 self._publisher.publish_latest("state", msgspec.json.encode(state), retain=True)
                 self._publisher.publish_latest("guidance", msgspec.json.encode(notice))
             interval_s = FRAME_INTERVAL_S if is_due_to_count else LONGEST_INTERVAL_S
-            is_due_to_count = await self._count_within(now_s + interval_s - self._clock())
+            is_due_to_count = await self._count_within(sent_s + interval_s - self._feed_clock())
 
     async def _count_within(self, wait_s: float) -> bool:
         """Wait for a count; false where none comes in this time."""

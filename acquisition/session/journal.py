@@ -83,7 +83,7 @@ class Entry:
 
 
 class Journal:
-    """The open record; used by one event loop.
+    """The open record; written by one event loop, and read by threads too: SQLite lets in one at a time.
 
     A disk that is full ends the record and never the room: ``failure`` says so from then on.
     """
@@ -135,6 +135,10 @@ class Journal:
             (json.dumps(kinds),),
         )
         return [_entry(row) for row in rows]
+
+    def has_picture(self, seq: int) -> bool:
+        """Whether a picture belongs to an entry."""
+        return self._database.execute("SELECT 1 FROM picture WHERE seq = ?", (seq,)).fetchone() is not None
 
     def picture(self, seq: int) -> bytes | None:
         """Find the picture that belongs to an entry, None where there is none."""
@@ -198,7 +202,7 @@ def open_journal(path: Path, *, now: Callable[[], datetime]) -> Iterator[Journal
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(path, timeout=0)
+        database = sqlite3.connect(path, timeout=0, check_same_thread=False)
     except (OSError, sqlite3.Error) as exc:
         raise JournalUnusable(f"{path}: the procedure's record cannot be opened: {exc}") from exc
     try:

@@ -123,8 +123,8 @@ async def test_a_reading_is_recorded_before_anybody_uses_it(tmp_path: Path) -> N
 
     with record(tmp_path, simulated=True) as plain:
         door = Door(WatchedRecorder(plain._writer, stream=plain._stream))
-        door.intake._count(count("gamma", 1.0))
-        door.intake._pose(pose("camera", 1.05))
+        door.intake.count(count("gamma", 1.0))
+        door.intake.pose(pose("camera", 1.05))
     assert known == [(0, 0), (1, 0)]
     assert (door.board.tally.readings, door.board.tally.poses) == (1, 1)
     assert [topic for topic, _, _ in messages(only_file(tmp_path))] == ["/counts/gamma", "/poses/camera/Probe"]
@@ -140,9 +140,9 @@ async def test_what_is_counted_on_the_bench_is_not_believed_of_the_patient(tmp_p
             if bench:
                 assert door.resection.count_bench("specimen") is None
             at_s = monotonic() + number
-            door.intake._pose(pose("camera", at_s))
-            door.intake._count(count("gamma", at_s))
-            door.intake._pose(pose("camera", at_s + 0.15))
+            door.intake.pose(pose("camera", at_s))
+            door.intake.count(count("gamma", at_s))
+            door.intake.pose(pose("camera", at_s + 0.15))
             if bench:
                 assert door.resection.counting is not None
                 assert door.resection.counting.counts == 3
@@ -158,12 +158,12 @@ async def test_only_the_probe_in_hand_and_its_tracker_are_joined(tmp_path: Path)
         door = Door(recorder)
         door.intake.navigate("gamma", "camera", CHAIN, longest_gap_s=0.2, calibrated="")
         for camera in ("camera", "other"):
-            door.intake._pose(pose(camera, 1.0))
-        door.intake._count(count("monitor", 1.0))
-        door.intake._pose(pose("other", 1.1))
+            door.intake.pose(pose(camera, 1.0))
+        door.intake.count(count("monitor", 1.0))
+        door.intake.pose(pose("other", 1.1))
         assert door.board.tally.tracked_counts == 0
-        door.intake._count(count("gamma", 1.0))
-        door.intake._pose(pose("camera", 1.1))
+        door.intake.count(count("gamma", 1.0))
+        door.intake.pose(pose("camera", 1.1))
     assert door.board.tally.tracked_counts == 1
     assert (door.board.tally.readings, door.board.tally.poses) == (2, 4)
     assert door.poses == [1, 4], "others follow the tracker that navigates"
@@ -253,10 +253,10 @@ async def test_a_failed_recording_is_told_once(tmp_path: Path) -> None:
     """The recording is shown as live with its first reading, and as lost when it fails."""
     with record(tmp_path, simulated=True) as recorder:
         door = Door(recorder)
-        door.intake._count(count("gamma", 1.0))
+        door.intake.count(count("gamma", 1.0))
         recorder.failure = "nothing is recorded any more"
-        door.intake._count(count("gamma", 1.1))
-        door.intake._count(count("gamma", 1.2))
+        door.intake.count(count("gamma", 1.1))
+        door.intake.count(count("gamma", 1.2))
     assert [(health.device, health.state) for health in door.healths] == [
         ("recorder", LinkState.LIVE),
         ("recorder", LinkState.LOST),

@@ -137,6 +137,32 @@ def is_asked(localiser: Localiser) -> bool:
     return course is not None and not course.waiting and len(course.accepted) > 0
 
 
+async def test_a_replay_believes_counts_in_the_batches_that_it_is_given() -> None:
+    """Paced, counts wait until they are released, and those that were released together are believed together."""
+    sizes: list[int] = []
+    asked: list[int] = []
+    localiser = Localiser(
+        clock=monotonic,
+        on_accepted=lambda accepted, _: sizes.append(len(accepted)),
+        on_asked=lambda: asked.append(len(sizes)),
+        is_paced=True,
+    )
+    localiser.begin(premises())
+    async with running(localiser):
+        await process_of(localiser)
+        for batch in ((0, 1, 2), (3,), (4, 5)):
+            before = len(asked)
+            for number in batch:
+                localiser.take(tracked(0.1 * number, x_mm=number))
+                for _ in range(20):  # as often as anybody else may have the loop
+                    await asyncio.sleep(0)
+            assert len(asked) == before, "believed before it was released"
+            localiser.release()
+            await until_counted(localiser, batch[-1] + 1)
+    assert sizes == [3, 1, 2]
+    assert asked == [0, 1, 2], "it is said each time before it is believed"
+
+
 async def test_what_a_replaced_estimate_answers_is_dropped() -> None:
     """A belief about the former patient's map, still being computed as the map changes, never comes up."""
     sizes: list[int] = []

@@ -1,5 +1,6 @@
 """A study's map as the estimator starts from it."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,8 +13,9 @@ import pytest
 from acquisition.archive import ArchivedStudy
 from acquisition.imaging import Imager
 from acquisition.localising import Localiser
-from acquisition.mapping import MapInUse, premises_of
+from acquisition.mapping import Decided, MapInUse, decided_of, premises_of
 from acquisition.reading import StudyMap
+from acquisition.session.drawn import DrawnSpot
 from acquisition.studies import SeriesReport
 from config.nuclides import load_nuclides
 from devices.clock import monotonic
@@ -102,6 +104,7 @@ class Table:
         self.localiser = Localiser(clock=monotonic)
         self.imager = Imager(clock=monotonic)
         self.shown: list[ArchivedStudy | None] = []
+        self.begun: list[Decided] = []
         self._middles_s = (0.1 * number for number in count())
         self.map_in_use = MapInUse(
             self.localiser,
@@ -110,6 +113,7 @@ class Table:
             nuclide=TC99M,
             show=self._show,
             wall_time=lambda: NOW,
+            on_begin=self.begun.append,
         )
 
     async def _show(self, shown: ArchivedStudy | None) -> None:
@@ -292,3 +296,30 @@ async def test_a_hot_spot_that_was_taken_out_is_no_prior_any_more() -> None:
 def with_another_uid() -> ArchivedStudy:
     """Another study of the same patient."""
     return ArchivedStudy(received=received("1.9"), map=study_map(study("1.9")))
+
+
+async def test_what_each_estimate_begins_from_is_told() -> None:
+    """Of which study, without what was taken out; of none where there is no map. It reads back the same."""
+    async with counting() as table:
+        await table.map_in_use.take_out(frozenset({"node"}))
+        await table.map_in_use.use(archived())
+        spot = DrawnSpot(
+            name="drawn 1",
+            kind="target",
+            centre_mm=(1.0, -2.0, 0.1),
+            activity_mbq=None,
+            at=NOW,
+            radius_mm=4.0,
+            frame_of_reference_uid="1.9",
+        )
+        decided = Decided(study_uid="1.1", sorts={"node": "neither"}, drawn=(spot,))
+        await table.map_in_use.begin_as(decided)
+        await table.map_in_use.use(None)
+    uid = archived().study.study_uid
+    assert table.begun == [
+        Decided(study_uid=uid),
+        Decided(study_uid=uid, taken_out=frozenset({"node"})),
+        decided,
+        Decided(),
+    ]
+    assert [decided_of(json.loads(json.dumps(each.told()))) for each in table.begun] == table.begun

@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from devices.dicom.study import ReceivedStudy
 from devices.readings import CountReading, PoseReading, PoseStatus
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
+from tests.display.test_composer import estimate
+from tests.display.test_sentences import KNOWN
 
 POSE = RigidTransform.from_quaternion((0.5, 0.5, 0.5, 0.5), (1.25, -2.5, 3.75), to=Frame.TRACKER, from_=Frame.TOOL)
 
@@ -97,6 +100,7 @@ def test_all_that_came_is_read_back_in_its_order(tmp_path: Path) -> None:
     assert np.allclose(back.matrix, POSE.matrix, atol=1e-12)
     assert (seen["error_mm"], seen["status"]) == (0.2, "ok")
     assert (missing["quaternion_wxyz"], missing["translation_mm"], missing["status"]) == (None, None, "missing")
+    assert found[3][2].pop("at_s") > 0
     assert found[3][2] == {"study_uid": "1.1", "calling_ae": "CT1", "reason": "complete", "objects": 2}
 
 
@@ -119,7 +123,7 @@ def test_a_simulated_recording_says_so(tmp_path: Path, simulated: bool, kind: st
     assert path.name.startswith(f"{kind}-")
     with path.open("rb") as stream:
         (metadata,) = make_reader(stream).iter_metadata()
-    assert metadata.metadata == {"simulated": str(simulated).lower()}
+    assert metadata.metadata == {"simulated": str(simulated).lower(), "replayed": "false"}
 
 
 def test_a_crash_costs_one_chunk_at_most(tmp_path: Path) -> None:
@@ -179,3 +183,21 @@ def test_what_a_person_marks_is_recorded_with_its_time(tmp_path: Path) -> None:
     _, (topic, _, marked) = messages(only_file(tmp_path))
     assert topic == "/resection"
     assert marked == {"at_s": 1.2, "event": "removed", "target": "node"}
+
+
+def test_an_estimate_is_recorded_whatever_its_numbers(tmp_path: Path) -> None:
+    """What is no number is null: the recording goes on, and so does the room."""
+    with record(tmp_path, simulated=False) as recorder:
+        recorder.asked()
+        recorder.estimate(replace(KNOWN, background_cps=np.inf))
+        nowhere = replace(estimate(), centre_mm=np.full(3, np.nan), presence=np.nan)
+        recorder.estimate(replace(KNOWN, targets=(nowhere,)))
+        recorder.count(count(1.0))
+    asked, one, other, counted = messages(only_file(tmp_path))
+    assert [topic for topic, _, _ in (asked, one, other, counted)] == [
+        "/asked", "/estimates", "/estimates", "/counts/gamma",
+    ]  # fmt: skip
+    assert one[2]["background_cps"] is None
+    assert one[2]["targets"][0]["centre_mm"] == KNOWN.targets[0].centre_mm.tolist()
+    (target,) = other[2]["targets"]
+    assert (target["centre_mm"], target["presence"]) == (None, None)

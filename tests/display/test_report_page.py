@@ -1,5 +1,7 @@
 """The report as a page: what was found, with counts, limits, times and persons; no script, no name is markup."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +12,9 @@ from acquisition.paper.page import write_page
 from acquisition.patient import Patient
 from acquisition.session.journal import Journal, open_journal
 from acquisition.session.steps import Step
+from display.record_routes import RecordRoutes
 from tests.acquisition.session.test_session import SURGEON, Theatre
-from tests.display.reported import reported, sheet
+from tests.display.reported import PLACE, reported, sheet
 
 
 @pytest.fixture
@@ -63,3 +66,23 @@ async def test_words_from_outside_are_text(journal: Journal) -> None:
     page = written(journal, theatre.session.procedure.number)
     assert "<img src=x" not in page
     assert page.count("&lt;img src=x") >= 5
+
+
+async def test_pictures_are_read_while_all_else_goes_on(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that takes its time with the report's pictures delays no frame, and no entry."""
+    await reported(journal)
+    reading, may_go_on, read = threading.Event(), threading.Event(), journal.picture
+
+    def read_slowly(seq: int) -> bytes | None:
+        reading.set()
+        assert may_go_on.wait(30.0), "the loop waits for the picture"
+        return read(seq)
+
+    monkeypatch.setattr(journal, "picture", read_slowly)
+    routes = RecordRoutes(journal=journal, place=lambda: PLACE)
+    async with asyncio.TaskGroup() as tasks:
+        answer = tasks.create_task(routes.report())
+        assert await asyncio.to_thread(reading.wait, 30.0)
+        assert journal.add("alert", {"device": "gamma", "state": "lost", "detail": ""})
+        may_go_on.set()
+    assert b"data:image/png;base64,iVBOR" in answer.result().body

@@ -38,6 +38,8 @@ SPEAKING = (
         {"remove", "restore", "count_bed", "label", "discard", "_begin", "_end"},
     ),
     ("devices/supervision.py", {"_open", "_silence"}),
+    ("acquisition/replay/player.py", {"_watch"}),
+    ("display/stage.py", {"_refuse"}),
 )
 """Where what a person reads is said: modules, and the functions of them."""
 

@@ -222,6 +222,8 @@ const SENTENCES: Record<Sentence, string> = {
 
   "being opened": "открывается",
   "open, waiting for its first reading": "открыт, ждёт первого показания",
+  "no reading for {} s in the recording": "в записи нет показаний {0} с",
+  "this is a replay of a recording: nothing is done in it": "это повтор записи: в нём ничего не делают",
   "no reading for {} s: check that it is switched on and its cable is whole":
     "нет показаний {0} с: проверьте питание и кабель",
   "no reading for {} s, though bytes come: check its baud rate and that it is the model in the site file":

@@ -178,6 +178,8 @@ export const SENTENCES = [
   // devices
   "being opened",
   "open, waiting for its first reading",
+  "no reading for {} s in the recording",
+  "this is a replay of a recording: nothing is done in it",
   "no reading for {} s: check that it is switched on and its cable is whole",
   "no reading for {} s, though bytes come: check its baud rate and that it is the model in the site file",
   "could not be opened within {} s: check its cable and power",

@@ -1,0 +1,1 @@
+"""A recording played again: the same room, on its own time, never live."""
