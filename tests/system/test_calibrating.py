@@ -39,6 +39,7 @@ SHORT = CalibrationSettings.model_validate(
     }
 )
 MORNING = {
+    "battery": {"bias_v": (450.0, 550.0)},
     # wide limits: the host's timing decides which counts are drawn
     "chi_square": {"count_s": 4.0, "tail": 0.0005},
     "sensitivity": {"reference_cps_per_mbq": 2000.0},
@@ -108,12 +109,13 @@ async def test_a_good_probe_is_calibrated_with_errors_and_a_plot(tmp_path: Path)
         (BenchFault.EMPTY_TANK, "sensitivity in scatter", "tank is not full"),
         (BenchFault.SLOW_ELECTRONICS, "count rate", "too slow"),
         (BenchFault.DRIFTED_PEAK, "peak", "gain has drifted"),
+        (BenchFault.FLAT_BATTERY, "battery", "bias 340 V, less than 450 V"),
     ],
 )
 async def test_a_fault_fails_the_test_that_is_there_to_find_it(
     tmp_path: Path, fault: BenchFault, step: str, words: str
 ) -> None:
-    """Leak, collimator, water, electronics and gain: each is named, nothing is fitted and nothing written."""
+    """Leak, collimator, water, electronics, gain, supply: each is named, nothing is fitted or written."""
     outcome, shown = await calibrate(tmp_path, fault)
     reasons = {result.name: result.reason for result in outcome.results if not result.passed}
     assert re.search(words, reasons[step])
