@@ -194,6 +194,7 @@ def equipment(
     return Equipment(
         nuclide=site.nuclide,
         window_kev=site.window_kev(probe),
+        window_said=site.probes[probe].window_said,
         calibration=calibration,
         stranger=stranger,
         probe=health.get(probe),

@@ -89,6 +89,8 @@ class BenchFault(StrEnum):
     """A collimator of another probe is on it."""
     SLOW_ELECTRONICS = "slow-electronics"
     """Dead time of 80 us, and no fast channel that would tell."""
+    FLAT_BATTERY = "flat-battery"
+    """What feeds the instrument is nearly empty: its detector's bias has fallen."""
     EMPTY_TANK = "empty-tank"
     """What is said to stand in water stands in air."""
 

@@ -12,13 +12,15 @@ from devices.clock import Clock
 from simulators.bench import Bench, BenchFault, FastClock
 from simulators.ports import open_pty_port
 from simulators.probe_physics import ProbePhysics
-from simulators.probes.amptek import SimulatedAmptek, SpectrumShape
+from simulators.probes.amptek import BIAS_V, SimulatedAmptek, SpectrumShape
 
 SPEED = 100.0
 """Bench seconds in each second of the host."""
 
 DRIFTED_GAIN = 0.9
 SLOW_S = 80e-6
+SAGGING_BIAS_V = 340.0
+"""Of a detector whose supply is nearly empty."""
 
 SETTLE_S = 3.0
 """Bench seconds after which what comes is surely of the sources that stand now: thrice what a host may be late."""
@@ -80,4 +82,5 @@ def instrument_of(
         shape=shape,
         dead_time_s=SLOW_S if is_slow else ProbePhysics().dead_time_s,
         is_loss_told=not is_slow,
+        high_voltage_v=SAGGING_BIAS_V if fault is BenchFault.FLAT_BATTERY else BIAS_V,
     )

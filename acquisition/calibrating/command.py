@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from acquisition.calibrating.curves import curves_of_calibration
 from acquisition.calibrating.fitting import Fitted, fit_calibration
 from acquisition.calibrating.plan import plan_of
 from acquisition.calibrating.plot import draw_calibration
@@ -180,7 +181,13 @@ async def run_calibration(
         person=person,
         is_simulated=is_simulated,
         passed=outcome.passed,
-        told=outcome.to_dict() | {"sources": sources_of(settings, measured)},
+        told=outcome.to_dict()
+        | {
+            "sources": sources_of(settings, measured),
+            "curves": [
+                curve.to_dict() for curve in curves_of_calibration(settings, plan, measured, fitted.response)
+            ],
+        },
     )
     if await keep(Desk(logbook=logbook, settings=settings, place=place), record, console) is None:
         outcome = replace(outcome, written=None, plot=None)

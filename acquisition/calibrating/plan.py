@@ -11,6 +11,7 @@ from acquisition.calibrating.shield import ShieldLeak
 from acquisition.calibrating.water import SensitivityInScatter, SpatialResolution
 from acquisition.quality.angular import AngularResponse
 from acquisition.quality.background import Background
+from acquisition.quality.battery import Battery
 from acquisition.quality.chi_square import Scatter
 from acquisition.quality.constancy import CheckConstancy
 from acquisition.quality.counts import Count
@@ -96,6 +97,7 @@ def plan_of(
     dead_time = TwoSources(limits=morning.dead_time.model_copy(update={"count_s": settings.dead_time_s}))
     background = Background(limits=morning.background.model_copy(update={"count_s": settings.background_s}))
     steps: list[Step] = [
+        Battery(limits=morning.battery, background=background),
         background,
         LightTightness(limits=morning.light),
         check,

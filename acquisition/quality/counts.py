@@ -10,8 +10,9 @@ from acquisition.quality.placements import Exposure
 from acquisition.quality.spectra import Channels, SpectrumRise
 from devices.clock import Clock
 from devices.errors import DeviceError, DeviceTimeout, DeviceUnavailable
-from devices.protocols import Connection
+from devices.protocols import Accounted, Connection
 from devices.readings import CountReading, CountStatus
+from devices.traffic import Condition
 from navigation.statistics.counting import Rate, gross_rate, true_rate
 
 WallTime = Callable[[float], datetime]
@@ -36,6 +37,8 @@ class Count:
         Whether a reading said that it counted too few.
     spectrum
         Events of each channel meanwhile, in the window or not; None where the probe gives no spectrum.
+    condition
+        What the instrument said of itself by the end, since it was opened; None where it said nothing.
 
     """
 
@@ -46,6 +49,7 @@ class Count:
     started_at: datetime
     is_overloaded: bool = False
     spectrum: tuple[int, ...] | None = None
+    condition: Condition | None = None
 
     @property
     def middle_at(self) -> datetime:
@@ -122,6 +126,7 @@ class Counter:
         self._readings: asyncio.Queue[tuple[CountReading, Channels | None] | None] = asyncio.Queue()
         self._is_counting = False
         self._is_over = False
+        self._condition: Condition | None = None
         self._failure: DeviceError = DeviceUnavailable(device, "its readings ended; open it again")
 
     async def receive(self, connection: Connection[CountReading], silence_s: float) -> None:
@@ -132,6 +137,7 @@ class Counter:
                 async with asyncio.timeout(silence_s):
                     reading = await anext(readings)
                 risen = rise.since_last()
+                self._condition = connection.condition if isinstance(connection, Accounted) else None
                 if self._is_counting:
                     self._readings.put_nowait((reading, risen))
         except TimeoutError:
@@ -189,6 +195,7 @@ class Counter:
                 reading.status in (CountStatus.OVERLOAD, CountStatus.SATURATED) for reading in taken
             ),
             spectrum=None if spectrum is None else tuple(spectrum.tolist()),
+            condition=self._condition,
         )
 
 

@@ -74,9 +74,10 @@ def curves_in(told: Any) -> tuple[Curve, ...]:
 def curves_of(settings: MorningSettings, morning: Morning, response: Response | None) -> tuple[Curve, ...]:
     """Draw what a morning counted, as far as it came, beside the response where one was fitted."""
     curves: list[Curve] = []
+    nuclide = settings.point_source.nuclide
     sensitivity = Sensitivity(limits=settings.sensitivity, source=settings.point_source)
     distances_mm = settings.sensitivity.distances_mm
-    if points := _relative(settings, morning, sensitivity.name, distances_mm):
+    if points := net_per_mbq(morning, nuclide, sensitivity.name, distances_mm):
         along_mm = np.geomspace(distances_mm[0], distances_mm[-1], LINE_POINTS)
         curves.append(
             Curve(
@@ -90,7 +91,7 @@ def curves_of(settings: MorningSettings, morning: Morning, response: Response | 
         )
     angular = AngularResponse(limits=settings.angular, source=settings.point_source)
     angles_deg, distance_mm = settings.angular.angles_deg, settings.angular.distance_mm
-    if points := _relative(settings, morning, angular.name, angles_deg):
+    if points := net_per_mbq(morning, nuclide, angular.name, angles_deg):
         along_deg = np.linspace(angles_deg[0], angles_deg[-1], LINE_POINTS)
         sine, cosine = np.sin(np.radians(along_deg)), np.cos(np.radians(along_deg))
         curves.append(
@@ -132,15 +133,18 @@ def curves_of(settings: MorningSettings, morning: Morning, response: Response | 
     return tuple(curves)
 
 
-def _relative(
-    settings: MorningSettings, morning: Morning, step: str, at: Sequence[float]
+def net_per_mbq(
+    morning: Morning, nuclide: str, step: str, at: Sequence[float]
 ) -> tuple[tuple[float, float, float], ...]:
-    """Give the net rates of a step, a MBq each; none where it was not counted, or cannot be told."""
+    """Give the net rates of a step in cps/MBq with their errors, each with its x of ``at``.
+
+    None where it was not counted, or cannot be told.
+    """
     points = []
     known = morning.known
     for x, count in zip(at, morning.counts.get(step, ()), strict=False):
         try:
-            activity_mbq = known.activity_mbq(settings.point_source.nuclide, count.middle_at)
+            activity_mbq = known.activity_mbq(nuclide, count.middle_at)
             rate = per_mbq(known.net(count), activity_mbq)
         except (NavigationError, ValueError):
             return ()

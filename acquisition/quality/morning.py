@@ -6,6 +6,7 @@ from typing import Protocol
 
 from acquisition.quality.angular import AngularResponse
 from acquisition.quality.background import Background
+from acquisition.quality.battery import Battery
 from acquisition.quality.chi_square import Scatter
 from acquisition.quality.constancy import CheckConstancy
 from acquisition.quality.counts import Count, CountProgress, WallTime, open_counter
@@ -42,8 +43,10 @@ def steps_of(settings: MorningSettings, scale: EnergyScale | None = None) -> tup
     """
     check = CheckConstancy(limits=settings.constancy, source=settings.check_source)
     sensitivity = Sensitivity(limits=settings.sensitivity, source=settings.point_source)
+    background = Background(limits=settings.background)
     return (
-        Background(limits=settings.background),
+        Battery(limits=settings.battery, background=background),
+        background,
         LightTightness(limits=settings.light),
         check,
         Scatter(limits=settings.chi_square, placement=check.exposures[0].placement),

@@ -6,6 +6,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Span = tuple[Finite, Finite]
+"""Least and greatest value that pass."""
 
 
 class Section(BaseModel):
@@ -41,6 +44,28 @@ class PointSource(Section):
     def _ordered(self) -> Self:
         if self.window_kev[0] >= self.window_kev[1] or self.least_mbq >= self.greatest_mbq:
             raise ValueError("window_kev and least_mbq, greatest_mbq want the lower value first")
+        return self
+
+
+class BatteryLimits(Section):
+    """What the instrument says of its supply; a value without a limit here is told and not judged."""
+
+    count_s: Positive = 5.0
+    least_battery_v: Positive | None = None
+    """Voltage of its battery. An instrument that itself says that it is low fails without a limit, too."""
+    bias_v: Span | None = None
+    """Size of its detector's bias, whatever its sign: it falls when what feeds it does."""
+    board_degc: Span | None = None
+    """Temperature of its electronics."""
+    detector_degc: Span | None = None
+    """Temperature of a detector that is cooled."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name in ("bias_v", "board_degc", "detector_degc"):
+            span: Span | None = getattr(self, name)
+            if span is not None and span[0] >= span[1]:
+                raise ValueError(f"{name} wants the lower value first")
         return self
 
 
@@ -172,6 +197,7 @@ class MorningSettings(Section):
 
     check_source: CheckSource
     point_source: PointSource = PointSource()
+    battery: BatteryLimits = BatteryLimits()
     background: BackgroundLimits = BackgroundLimits()
     light: LightLimits = LightLimits()
     constancy: ConstancyLimits = ConstancyLimits()

@@ -50,7 +50,9 @@ class Equipment:
     Attributes
     ----------
     nuclide, window_kev
-        In use by the site file; no window for a probe that has no energies.
+        In use by the site file; no window in keV for a probe that has no energies.
+    window_said
+        The window in words, where it is set in channels; empty where there is none, or it is in keV.
     calibration
         Of the probe in hand; None without one.
     stranger
@@ -75,6 +77,7 @@ class Equipment:
     tracker_error_mm: float | None
     is_registered: bool
     doubt: str = ""
+    window_said: str = ""
 
 
 def time_out(
@@ -103,10 +106,16 @@ def _nuclide(equipment: Equipment) -> tuple[bool, str]:
 
 
 def _window(equipment: Equipment) -> tuple[bool, str]:
-    if equipment.window_kev is None:
-        return True, "all energies: this probe has no window"
-    low, high = equipment.window_kev
     calibrated = equipment.calibration.response.window_kev if equipment.calibration else None
+    if equipment.window_kev is None:
+        if not equipment.window_said:
+            return True, "all energies: this probe has no window"
+        if calibrated is None:
+            return False, f"{equipment.window_said}, and no calibration for it"
+        # which keV its channels are, no site file says: whoever confirms it knows, or looks at the instrument
+        low, high = calibrated
+        return True, f"{equipment.window_said}; calibrated for {low:g} to {high:g} keV, see that they are the same"
+    low, high = equipment.window_kev
     return calibrated == equipment.window_kev, f"{low:g} to {high:g} keV"
 
 

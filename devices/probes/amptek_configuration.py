@@ -102,6 +102,14 @@ class ConfiguredSettings(ProbeSettings):
         return range(max(math.ceil(low), 0), math.floor(high) + 1)
 
     @property
+    def window_said(self) -> str:
+        """The window in channels, or the instrument's own analyser that makes it; empty where it is in keV."""
+        if self.window_channels is not None:
+            first, last = self.window_channels
+            return f"channels {first} to {last}"
+        return f"its own analyser {self.window_sca}" if self.window_kev is None else ""
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """Settings that are to be read back; none where the site file wants none."""
         analyser = () if self.window_sca is None else (f"SCAI={self.window_sca}", "SCAL", "SCAH")

@@ -172,6 +172,14 @@ class Settings(ProbeSettings):
                 raise ValueError("window_channels holds no channel: its first number must be the lower one")
         return self
 
+    @property
+    def window_said(self) -> str:
+        """The window in channels; empty where every event counts."""
+        if self.window_channels is None:
+            return ""
+        first, last = self.window_channels
+        return f"channels {first} to {last}"
+
     def dialogue(self, device: str) -> OpenGamma:
         """Give the talk with it, without a wire."""
         return OpenGamma(device, self)

@@ -38,6 +38,11 @@ class ProbeSettings(BaseModel):
     response: Path | None = None
 
     @property
+    def window_said(self) -> str:
+        """The window in words, where it is set in other numbers than keV; empty where it is not."""
+        return ""
+
+    @property
     def opening_s(self) -> float:
         """Longest time to open the link and learn who answers, s."""
         return 5.0

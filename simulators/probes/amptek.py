@@ -44,6 +44,8 @@ COUNTER_RANGE = 1 << 32
 ACCUMULATION_RANGE_MS = 100 << 24
 """Milliseconds after which the accumulation time begins again: 24 bits of 100 ms."""
 ELECTRON_KEV = 511.0
+BIAS_V = 500.0
+"""Of its detector, with a good supply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,8 @@ class SimulatedAmptek:
         Whether its MCA is enabled at power-on.
     is_loss_told
         Whether its fast channel counts what the slow one loses.
+    high_voltage_v
+        Bias of its detector that it tells, V.
 
     """
 
@@ -133,6 +137,7 @@ class SimulatedAmptek:
         serial_number: int = 12345,
         is_counting: bool = True,
         is_loss_told: bool = True,
+        high_voltage_v: float = BIAS_V,
     ) -> None:
         self._events = events
         self._rng = rng
@@ -155,6 +160,7 @@ class SimulatedAmptek:
         self._requests = self._splitter()
         self._is_counting = is_counting
         self._is_loss_told = is_loss_told
+        self._high_voltage_v = high_voltage_v
         self._is_rebooted = True
         self._counted_to_s = powered_at_s
         self._clear()
@@ -272,7 +278,7 @@ class SimulatedAmptek:
             build=0,
             fpga=(6, 3),
             serial_number=self._serial_number,
-            high_voltage_v=500.0,
+            high_voltage_v=self._high_voltage_v,
             detector_k=253.0,
             board_degc=31,
             is_mca_enabled=self._is_counting,

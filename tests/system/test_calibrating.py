@@ -4,15 +4,21 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import typer
+from pypdf import PdfReader
 from rich.console import Console
+from typer.testing import CliRunner
 
 from acquisition.calibrating.command import CalibrationOutcome, run_calibration
 from acquisition.calibrating.settings import CalibrationSettings
 from acquisition.calibration import load_calibration, read_calibration
+from acquisition.commands.logbook import add_logbook
 from acquisition.logbook.settings import LogbookSettings
+from acquisition.quality.desk import Desk
 from acquisition.quality.settings import MorningSettings
 from acquisition.quality.technologist import Unattended
 from config.nuclides import load_nuclides
@@ -39,6 +45,7 @@ SHORT = CalibrationSettings.model_validate(
     }
 )
 MORNING = {
+    "battery": {"bias_v": (450.0, 550.0)},
     # wide limits: the host's timing decides which counts are drawn
     "chi_square": {"count_s": 4.0, "tail": 0.0005},
     "sensitivity": {"reference_cps_per_mbq": 2000.0},
@@ -98,6 +105,37 @@ async def test_a_good_probe_is_calibrated_with_errors_and_a_plot(tmp_path: Path)
     assert response.counting_covariance.shape == (len(COUNTED), len(FITTED) + len(COUNTED))
     provenance = read_calibration(tmp_path / "gamma.json").provenance
     assert len(provenance.counts) == 5 + 7 + 4 + 7 + 7
+    found = run(tmp_path, "history", "--json")
+    peak = next(trend for trend in found["trends"]["gamma"] if trend["name"] == "peak")
+    assert [value["value"] for value in peak["values"]] == [pytest.approx(140.5, rel=0.03)]
+    words, images = reported(tmp_path)
+    for drawn in ("Rate on the axis against distance", "Rate against angle", "What the response leaves"):
+        assert drawn.replace(" ", "") in words, drawn
+    assert "deepinwater" in words
+    assert images == 8
+
+
+def run(folder: Path, *arguments: str) -> Any:
+    """Run an acquire command on the logbook of a folder, and read what it prints."""
+    desk = Desk(
+        logbook=LogbookSettings().beside(folder),
+        settings=MorningSettings.model_validate(
+            MORNING | {"check_source": {"reference_at": "2026-11-22T12:00:00Z", "reference_cps": 1000.0}}
+        ),
+        place="Hospital, OR 1",
+    )
+    app = typer.Typer()
+    add_logbook(app, lambda _context, _config, _simulate: desk)
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def reported(folder: Path) -> tuple[str, int]:
+    """Write the report of the newest calibration: the words of its PDF without blanks, and the page's drawings."""
+    told = run(folder, "report", "--kind", "calibration", "--to", str(folder / "signed"), "--json")
+    words = "".join(page.extract_text() for page in PdfReader(told["pdf"], strict=True).pages)
+    return "".join(words.split()), Path(told["html"]).read_text().count("data:image/svg+xml")
 
 
 @pytest.mark.parametrize(
@@ -108,12 +146,13 @@ async def test_a_good_probe_is_calibrated_with_errors_and_a_plot(tmp_path: Path)
         (BenchFault.EMPTY_TANK, "sensitivity in scatter", "tank is not full"),
         (BenchFault.SLOW_ELECTRONICS, "count rate", "too slow"),
         (BenchFault.DRIFTED_PEAK, "peak", "gain has drifted"),
+        (BenchFault.FLAT_BATTERY, "battery", "bias 340 V, less than 450 V"),
     ],
 )
 async def test_a_fault_fails_the_test_that_is_there_to_find_it(
     tmp_path: Path, fault: BenchFault, step: str, words: str
 ) -> None:
-    """Leak, collimator, water, electronics and gain: each is named, nothing is fitted and nothing written."""
+    """Leak, collimator, water, electronics, gain, supply: each is named, nothing is fitted or written."""
     outcome, shown = await calibrate(tmp_path, fault)
     reasons = {result.name: result.reason for result in outcome.results if not result.passed}
     assert re.search(words, reasons[step])

@@ -55,6 +55,7 @@ SECONDS = 50.0
 PERSON = "A. Berg"
 
 AT_A_PACE = {
+    "battery": {"bias_v": (450.0, 550.0)},
     "background": {"count_s": 40.0},
     "constancy": {"counts": 2500, "longest_s": 15.0},
     # wide limits: the host's timing decides which counts are drawn, so that one set in ten would fail by chance
@@ -146,9 +147,12 @@ async def test_a_good_probe_passes_and_is_calibrated(tmp_path: Path, is_mightyoh
     async with room(tmp_path, is_mightyohm=is_mightyohm) as found:
         outcome = await found.morning()
     assert [result.reason for result in outcome.results if not result.passed] == []
-    assert len(outcome.results) == (13 if is_mightyohm else 14)
+    assert len(outcome.results) == (14 if is_mightyohm else 15)
     peak = next(result for result in outcome.results if result.name == "peak")
     assert ("no spectrum" in peak.reason) == is_mightyohm
+    battery = next(result for result in outcome.results if result.name == "battery")
+    assert ("tells neither battery nor bias" in battery.reason) == is_mightyohm
+    assert [str(figure) for figure in battery.figures][:1] == ([] if is_mightyohm else ["bias 500 V"])
     assert outcome.written == found.calibration
     response = load_calibration(found.calibration, is_simulated=True).response
     physics = ProbePhysics()
@@ -168,7 +172,7 @@ async def test_the_outcome_is_told_on_screen_in_json_and_in_the_file(tmp_path: P
     assert "SIMULATED" in found.shown.getvalue()
     assert "gamma passed" in found.shown.getvalue()
     plain = json.loads(json.dumps(outcome.to_dict()))
-    assert (plain["passed"], plain["simulated"], len(plain["steps"])) == (True, True, 14)
+    assert (plain["passed"], plain["simulated"], len(plain["steps"])) == (True, True, 15)
     provenance = read_calibration(found.calibration).provenance
     assert "12345" in provenance.identity
     assert STARTED <= provenance.started_at < provenance.ended_at
@@ -185,6 +189,7 @@ async def test_the_outcome_is_told_on_screen_in_json_and_in_the_file(tmp_path: P
         (BenchFault.DRIFTED_PEAK, "peak", r"keV, -(9|10)[.]\d% of 140.5 keV: its gain has drifted", 2),
         (BenchFault.BROAD_PEAK, "peak", "% wide: the crystal", 0),
         (BenchFault.LIGHT_LEAK, "light", "light leaks in", 0),
+        (BenchFault.FLAT_BATTERY, "battery", "bias 340 V, less than 450 V: the battery or the supply", 0),
     ],
 )
 async def test_a_fault_fails_for_its_reason(
@@ -252,7 +257,7 @@ async def test_a_morning_that_is_ended_early_writes_nothing(tmp_path: Path) -> N
     """What was judged so far is told, and the probe has not passed."""
     async with room(tmp_path) as found:
         outcome = await found.morning(Clumsy(found, ends_before="check source"))
-    assert [result.name for result in outcome.results] == ["background", "trend of background"]
+    assert [result.name for result in outcome.results] == ["battery", "background", "trend of background", "light"]
     assert outcome.aborted == "ended by the technologist"
     assert not outcome.passed
     assert not found.calibration.exists()
@@ -264,8 +269,10 @@ async def test_a_failed_step_is_told_when_its_repeat_is_ended(tmp_path: Path) ->
     async with room(tmp_path, fault=BenchFault.DEAD_CRYSTAL) as found:
         outcome = await found.morning(Weary(found.bench))
     assert [(result.name, result.passed) for result in outcome.results] == [
+        ("battery", True),
         ("background", True),
         ("trend of background", True),
+        ("light", True),
         ("constancy", False),
     ]
 
@@ -389,9 +396,9 @@ async def test_a_step_is_repeated_or_left_out_with_a_reason(tmp_path: Path) -> N
     async with room(tmp_path) as found:
         outcome = await found.morning(Interrupting(found, decisions))
     by_name = {result.name: result for result in outcome.results}
-    background, dead_time = by_name["background"], by_name["dead time"]
-    assert (background.passed, background.attempts) == (True, 2)
-    assert background.remarks == ("repeat: door was open",)
+    battery, dead_time = by_name["battery"], by_name["dead time"]
+    assert (battery.passed, battery.attempts) == (True, 2)
+    assert battery.remarks == ("repeat: door was open",)
     assert (dead_time.passed, dead_time.remarks) == (False, ("leave out: no second source today",))
     assert "no second source today" in dead_time.reason
     assert not outcome.passed

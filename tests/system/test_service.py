@@ -1,5 +1,6 @@
 """The whole service on simulated devices: one run of a minute that several tests look at, and short runs."""
 
+import json
 import os
 import select
 import socket
@@ -307,6 +308,18 @@ def test_a_dead_crystal_fails_the_morning(tmp_path: Path) -> None:
     assert code == 1
     assert "no counts at all" in " ".join(complaints.replace("│", " ").split())
     assert not (tmp_path / "var").exists()
+
+
+def test_a_flat_battery_fails_the_morning(tmp_path: Path) -> None:
+    """``acquire --simulate --yes --fault flat-battery`` exits 1 for that reason, and writes no calibration."""
+    code, output, complaints = finish(
+        "--simulate", "--yes", "--json", "--fault", "flat-battery", folder=tmp_path, name="acquire"
+    )
+    assert code == 1
+    assert "bias 340 V, less than 450 V" in " ".join(complaints.replace("│", " ").split())
+    failed = {step["name"]: step["reason"] for step in json.loads(output)["steps"] if not step["passed"]}
+    assert set(failed) == {"battery", "response"}
+    assert not list(tmp_path.glob("var/*.json"))
 
 
 def test_a_minute_finds_the_node(minute: Minute) -> None:

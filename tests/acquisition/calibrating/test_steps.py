@@ -221,9 +221,10 @@ def test_each_place_is_told_to_the_fit_as_it_was_asked() -> None:
 
 
 def test_the_plan_holds_every_test_and_fits_all_counts_of_the_point_source() -> None:
-    """Thirteen steps, the night last and only where it is wanted; five of them make the response."""
+    """Fourteen steps, the night last and only where it is wanted; five of them make the response."""
     plan = plan_of(MORNING, CalibrationSettings(), None, with_decay=True)
     assert [step.name for step in plan.steps] == [
+        "battery",
         "background",
         "light",
         "constancy",
@@ -241,7 +242,7 @@ def test_the_plan_holds_every_test_and_fits_all_counts_of_the_point_source() -> 
     known = Known(nuclides=load_nuclides(), assay=Assay(activity_mbq=1.0, measured_at=NOON))
     counts = {step.name: [count(10.0)] * sum(exposure.times for exposure in step.exposures) for step in plan.steps}
     assert len(plan.points(counts, known, "Tc-99m")) == 7 + 14 + 6 + 7 + 7
-    assert len(plan_of(MORNING, CalibrationSettings(), None, with_decay=False).steps) == 12
+    assert len(plan_of(MORNING, CalibrationSettings(), None, with_decay=False).steps) == 13
 
 
 @pytest.mark.parametrize(

@@ -300,6 +300,7 @@ def test_the_check_source_is_placed_once_for_two_steps() -> None:
     """Chi-square counts the source that constancy left in the fixture."""
     steps = steps_of(MorningSettings(check_source=CHECK, sensitivity=SENSITIVITY.limits))
     assert [step.name for step in steps] == [
+        "battery",
         "background",
         "light",
         "constancy",
@@ -309,7 +310,7 @@ def test_the_check_source_is_placed_once_for_two_steps() -> None:
         "angular response",
         "dead time",
     ]
-    assert steps[2].exposures[0].placement == steps[3].exposures[0].placement
+    assert steps[3].exposures[0].placement == steps[4].exposures[0].placement
 
 
 @pytest.mark.parametrize(

@@ -201,6 +201,11 @@ async def test_what_is_missing_is_overridden_with_a_reason_alone(theatre: Theatr
         ("probe", {"stranger": "of another probe"}, "of another probe"),
         ("probe", {"probe": link("gamma", LinkState.LOST)}, "gone"),
         ("window", {"window_kev": (100.0, 200.0)}, "100 to 200 keV"),
+        (
+            "window",
+            {"window_kev": None, "window_said": "channels 126 to 154", "calibration": None},
+            "channels 126 to 154, and no calibration",
+        ),
         ("quality check", {"calibration": calibrated(datetime(2026, 1, 5, 8, tzinfo=UTC))}, "not today"),
         ("quality check", {"calibration": None}, "run acquire"),
         ("tracker", {"tracker": None}, "not there"),
@@ -219,6 +224,26 @@ async def test_what_is_wrong_cannot_be_confirmed(
     assert said in found.said
     assert said in str(await theatre.session.check(item))
     assert "give a reason" in str(await theatre.move(Step.SKIN_SCAN))
+
+
+@pytest.mark.parametrize(
+    ("window_said", "words"),
+    [
+        ("", "all energies: this probe has no window"),
+        ("channels 126 to 154", "channels 126 to 154; calibrated for {:g} to {:g} keV"),
+        ("its own analyser 3", "its own analyser 3; calibrated for {:g} to {:g} keV"),
+    ],
+)
+async def test_a_window_in_channels_is_told_for_a_person_to_compare(
+    theatre: Theatre, window_said: str, words: str
+) -> None:
+    """Only a probe that counts all energies is said to have no window."""
+    await theatre.reach(Step.TIME_OUT)
+    theatre.equipment = replace(theatre.equipment, window_kev=None, window_said=window_said)
+    (found,) = (each for each in theatre.session.items() if each.name == "window")
+    assert found.is_good
+    assert found.said.startswith(words.format(*RESPONSE.window_kev))
+    assert await theatre.session.check("window") is None
 
 
 async def test_a_time_out_is_held_anew_after_a_return_to_it(theatre: Theatre) -> None:

@@ -154,3 +154,18 @@ def test_settings_that_cannot_be_are_named(changes: dict[str, Any], words: str) 
     assert Settings.model_validate(good).keys == ()
     with pytest.raises(ValidationError, match=words):
         Settings.model_validate(good | changes)
+
+
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [
+        (WINDOW, ""),
+        (WINDOW | {"window_sca": 3}, ""),
+        ({"window_channels": (126, 154)}, "channels 126 to 154"),
+        ({"window_channels": (126, 154), "window_sca": 3}, "channels 126 to 154"),
+        ({"window_sca": 3}, "its own analyser 3"),
+    ],
+)
+def test_a_window_that_is_not_in_kev_is_told_in_words(window: dict[str, Any], said: str) -> None:
+    """Whoever reads the time-out list learns of channels and analyser what the site file says."""
+    assert Settings.model_validate({"driver": "amptek", "port": "/dev/ttyUSB0", **window}).window_said == said

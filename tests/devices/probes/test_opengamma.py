@@ -133,6 +133,12 @@ def test_geiger_mode_counts_all_events() -> None:
         Settings(driver="opengamma", port="/dev/ttyACM0", window_channels=(2, 1))
 
 
+def test_its_window_is_told_in_words() -> None:
+    """Channels where the site file names some, nothing where every event counts."""
+    assert SETTINGS.window_said == ""
+    assert SETTINGS.model_copy(update={"window_channels": (354, 449)}).window_said == "channels 354 to 449"
+
+
 def test_the_true_rate_comes_back() -> None:
     """With a tenth of the events lost, live time makes up for them."""
     counted = counter(steady(10_000.0, np.random.default_rng(4)), dead_time_s=10e-6)
