@@ -30,5 +30,5 @@ def test_a_short_run_sees_slices_cut() -> None:
     assert found["updates_per_s"] > 0
     assert 0 < found["kept"] <= 1
     assert 0 < found["frame_ms_median"] <= found["frame_ms_p99"]
-    assert 0 < found["slices_per_update"] <= 4
+    assert found["slices_per_update"] > 0
     assert found["thread_ms"] > 0

@@ -61,7 +61,7 @@ def _located(response: Response) -> Posterior:
         ({"activity_factor": np.nan}, "factor above 1"),
         ({"activity_factor": np.inf}, "factor above 1"),
         ({"activity_factor": 1.0}, "factor above 1"),
-        ({"kind": "lymph node"}, "neither target nor injection"),
+        ({"kind": "lymph node"}, "no target, injection or organ"),
     ],
 )
 def test_a_hotspot_that_cannot_be_makes_no_prior(changes: dict[str, Any], match: str) -> None:
