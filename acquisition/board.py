@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from devices.readings import CountReading, DeviceHealth, PoseReading
 
@@ -37,6 +37,8 @@ class Board:
     health: dict[str, DeviceHealth] = field(default_factory=dict)
     delivered_s: dict[str, float] = field(default_factory=dict)
     """When each device's newest reading was taken, host monotonic clock, s."""
+    tools: dict[str, dict[str, PoseReading]] = field(default_factory=dict)
+    """The newest reading of each tracker's tools; what it says is why it is not used, where it is not."""
     counted: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by each probe's reading; whoever waits for one clears it before."""
     _counts: dict[str, deque[CountReading]] = field(default_factory=dict)
@@ -52,9 +54,13 @@ class Board:
             kept.popleft()
         self.counted.set()
 
-    def pose(self, reading: PoseReading) -> None:
-        """Take a tracker's reading; one that does not see its tool keeps nothing fresh."""
+    def pose(self, reading: PoseReading, *, against: str = "") -> None:
+        """Take a tracker's reading; one that does not see its tool keeps nothing fresh.
+
+        ``against`` says why it is not used, whatever the tracker says of it.
+        """
         self.tally.poses += 1
+        self.tools.setdefault(reading.device, {})[reading.tool] = replace(reading, said=against or reading.said)
         if reading.tracker_from_tool is not None:
             self.delivered_s[reading.device] = reading.taken_at_s
 

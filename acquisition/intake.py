@@ -170,12 +170,23 @@ class Intake:
         """Take a tracker's reading."""
         self._recorder.pose(reading)
         self._tell_recorder()
-        self._board.pose(reading)
+        self._board.pose(reading, against=self._namesake(reading))
         if (tap := self._pose_taps.get(reading.device)) is not None:
             tap.take(reading)
         if self.synchroniser and self._navigators and reading.device == self._navigators[1]:
             self.synchroniser.add_pose(reading, now_s=self._clock())
             self._on_pose()
+
+    def _namesake(self, reading: PoseReading) -> str:
+        """Say that another tracker sends a tool by which this room navigates; empty where it does not."""
+        if self.synchroniser is None or self._navigators is None or reading.device == self._navigators[1]:
+            return ""
+        if reading.tracker_from_tool is None or reading.tool not in self.synchroniser.chain.tools:
+            return ""
+        return (
+            f"{self._navigators[1]} navigates by a tool of the same name, so this one is not used: "
+            "give one of the two another name"
+        )
 
     def _tell_recorder(self) -> None:
         """Tell when the recording begins and when it fails; readings go on either way."""

@@ -81,6 +81,7 @@ class Recorder:
                 "quaternion_wxyz": None if pose is None else pose.quaternion_wxyz.tolist(),
                 "translation_mm": None if pose is None else pose.translation_mm.tolist(),
                 "error_mm": reading.error_mm,
+                "said": reading.said,
             },
         )
 

@@ -96,6 +96,11 @@ class TipChain:
     registration_doubt: str = ""
     doubt_at: Callable[[RigidTransform], str] = trusted_everywhere
 
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """Names of the tracked tools that it rests on."""
+        return (self.tool,) if self.reference is None else (self.tool, self.reference)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenTip:
@@ -160,8 +165,7 @@ class Synchroniser:
         self._patience_s = patience_s
         self._delay_s = delay_s
         self._waiting: deque[CountReading] = deque()
-        tools = [chain.tool] if chain.reference is None else [chain.tool, chain.reference]
-        self._timelines = {tool: PoseTimeline(longest_gap_s=longest_gap_s) for tool in tools}
+        self._timelines = {tool: PoseTimeline(longest_gap_s=longest_gap_s) for tool in chain.tools}
         self._chain, self._graph = chain, self._graph_of(chain)
 
     @property

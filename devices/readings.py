@@ -121,6 +121,9 @@ class PoseReading:
         Why there is none, or ``OK``.
     error_mm
         The tracker's own residual, mm RMS, where it sends one.
+    said
+        Why there is no pose, or what is amiss though there is one, and what to do, in words; empty where the
+        tracker does not say.
 
     """
 
@@ -130,6 +133,7 @@ class PoseReading:
     tracker_from_tool: RigidTransform | None
     status: PoseStatus = PoseStatus.OK
     error_mm: float | None = None
+    said: str = ""
 
     def __post_init__(self) -> None:
         if (self.tracker_from_tool is None) == (self.status is PoseStatus.OK):

@@ -86,6 +86,7 @@ class Composer:
         """
         sent_s = now_s if sent_s is None else sent_s
         self._seq += 1
+        tools = self.synchroniser.chain.tools if self.synchroniser else ()
         seen = self.synchroniser.newest_tip() if self.synchroniser else None
         fresh = seen if seen and self._is_fresh(seen, now_s=now_s) else None
         doubt, track = self._doubt(fresh), self._trail.follow(fresh)
@@ -103,7 +104,8 @@ class Composer:
             server_time_utc=wall_time(sent_s).isoformat(),
             spared=0,
             devices=tuple(
-                show_device(name, device, self.board, now_s=now_s) for name, device in self.devices.items()
+                show_device(name, device, self.board, now_s=now_s, tools=tools)
+                for name, device in self.devices.items()
             ),
             rate=show_rate(
                 self.board,

@@ -1,5 +1,6 @@
 """What a display shows, put together from what is known now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
@@ -10,9 +11,9 @@ from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
 from acquisition.rates import MeasuredRate, measure_rate
 from devices.frame_timing import FrameTiming
-from devices.readings import DeviceHealth, LinkState
+from devices.readings import DeviceHealth, LinkState, PoseReading
 from devices.traffic import Condition
-from display.device_messages import ConditionState, TrafficState
+from display.device_messages import ConditionState, ToolState, TrafficState
 from display.messages import (
     DeviceLink,
     DeviceState,
@@ -61,8 +62,10 @@ def show_link(name: str, device: ShownDevice, health: DeviceHealth | None) -> De
     )
 
 
-def show_device(name: str, device: ShownDevice, board: Board, *, now_s: float) -> DeviceState:
-    """Show one device, with the age of what it delivered."""
+def show_device(
+    name: str, device: ShownDevice, board: Board, *, now_s: float, tools: tuple[str, ...] = ()
+) -> DeviceState:
+    """Show one device, with the age of what it delivered, and what it says of the tools of navigation."""
     delivered_s, health = board.delivered_s.get(name), board.health.get(name)
     return DeviceState(
         **msgspec.structs.asdict(show_link(name, device, health)),
@@ -71,6 +74,16 @@ def show_device(name: str, device: ShownDevice, board: Board, *, now_s: float) -
         timing=_show_timing(health.timing) if health and health.timing else None,
         traffic=_show_traffic(health) if health else None,
         condition=_show_condition(health.condition, now_s) if health and health.condition else None,
+        tools=_show_tools(board.tools.get(name, {}), tools) if health and health.state is LinkState.LIVE else (),
+    )
+
+
+def _show_tools(newest: Mapping[str, PoseReading], tools: tuple[str, ...]) -> tuple[ToolState, ...]:
+    of_navigation = [newest[tool] for tool in tools if tool in newest]
+    return tuple(
+        ToolState(name=reading.tool, is_seen=reading.tracker_from_tool is not None, said=reading.said)
+        for reading in of_navigation
+        if reading.said
     )
 
 

@@ -16,6 +16,14 @@ class TrafficState(Struct, frozen=True, kw_only=True):
     reconnects: Annotated[int, Meta(ge=0, description="How often the link was opened again.")]
 
 
+class ToolState(Struct, frozen=True, kw_only=True):
+    """A tool by which the room navigates, and what its tracker has to say of it."""
+
+    name: Annotated[str, Meta(description="The tool's name, as its tracker has it.")]
+    is_seen: Annotated[bool, Meta(description="Whether its newest reading has a pose.")]
+    said: Annotated[str, Meta(description="Why there is no pose, or what is amiss with it, and what to do.")]
+
+
 class ConditionState(Struct, frozen=True, kw_only=True):
     """What a device says of itself; null where it does not say."""
 

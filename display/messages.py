@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from display.access_messages import SignIn
-from display.device_messages import ConditionState, TrafficState
+from display.device_messages import ConditionState, ToolState, TrafficState
 from display.key_messages import KeyState
 from display.measures import Age, Matrix, Point, SourceName
 from display.pose_messages import TipErrorState
@@ -68,6 +68,10 @@ class DeviceState(DeviceLink, frozen=True, kw_only=True):
         TrafficState | None, Meta(description="Null for a device that gives no account of its link.")
     ] = None
     condition: Annotated[ConditionState | None, Meta(description="Null where it says nothing of itself.")] = None
+    tools: Annotated[
+        tuple[ToolState, ...],
+        Meta(description="While live: tools of navigation that it says something of, the probe's first."),
+    ] = ()
 
 
 class RateState(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 from devices.clock import Clock
+from devices.errors import DeviceUnavailable
 from devices.trackers.igtl import HEADER, Arrival, Decoder, Message
 
 CLOSING_S = 0.5
@@ -95,3 +96,41 @@ class IgtlLink(asyncio.Protocol):
         except TimeoutError:
             self._transport.abort()
             await self._closed.wait()
+
+
+async def open_igtl_link(
+    device: str, host: str, port: int, *, timeout_s: float, largest_body_bytes: int, clock: Clock
+) -> IgtlLink:
+    """Connect to a server; ``device`` is its name in the site file.
+
+    Raises
+    ------
+    DeviceUnavailable
+        Where the host is unknown, refuses, or does not answer within ``timeout_s``.
+
+    """
+    address = f"{host}:{port}"
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, link = await loop.create_connection(
+                lambda: IgtlLink(clock, largest_body_bytes=largest_body_bytes), host, port
+            )
+    except TimeoutError as exc:
+        raise DeviceUnavailable(
+            device,
+            f"{address} does not answer within {timeout_s:g} s. "
+            "Check that the tracker's computer is on and its firewall lets us in",
+        ) from exc
+    except socket.gaierror as exc:
+        raise DeviceUnavailable(
+            device, f"the network does not know the host {host!r} ({exc.strerror}). Check its name"
+        ) from exc
+    except ConnectionRefusedError as exc:
+        raise DeviceUnavailable(
+            device,
+            f"nothing listens at {address}. Start the tracker's OpenIGTLink server, or check the port",
+        ) from exc
+    except OSError as exc:
+        raise DeviceUnavailable(device, f"cannot reach {address} ({exc.strerror or exc})") from exc
+    return link

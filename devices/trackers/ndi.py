@@ -4,7 +4,7 @@ The host asks again and again; each answer carries the camera's frame number, so
 gives one reading. Its time is that of the line through the numbers of frames and the times at which their answers
 began to come (``frame_timing``). A tool that is missing, out of the volume
 or unplugged gives a ``MISSING`` reading with each frame, and never its last pose; why it is so is told in words,
-in the log, whenever it changes.
+in each reading, and in the log whenever it changes.
 """
 
 import asyncio
@@ -192,6 +192,7 @@ class NdiTracker:
                 taken_at_s=taken_at_s,
                 tracker_from_tool=tracker_from_tool,
                 error_mm=pose.error_mm,
+                said=tool.words,
             )
         )
 
@@ -199,7 +200,12 @@ class NdiTracker:
         self._say(name, words)
         self._pending.append(
             PoseReading(
-                device=self._device, tool=name, taken_at_s=taken_at_s, tracker_from_tool=None, status=status
+                device=self._device,
+                tool=name,
+                taken_at_s=taken_at_s,
+                tracker_from_tool=None,
+                status=status,
+                said=words,
             )
         )
 

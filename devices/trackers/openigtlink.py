@@ -14,11 +14,12 @@ OpenIGTLink has no field for "not seen", so each way that trackers say it become
 - nothing new of the tool for ``lost_after_s`` (a pose sent again is not new) while the tracker is heard, if only
   by the STATUS keep-alive of PLUS: then, and again each ``lost_after_s`` as long as that lasts.
 
+A tool that comes in two streams, as of two trackers behind one server, gives ``REFUSED`` readings until the link
+is opened anew: neither is believed (``igtl_streams``).
+
 A tracker that is not heard at all gives no reading: that is silence, which the supervisor watches for.
 """
 
-import asyncio
-import socket
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -45,10 +46,11 @@ from devices.trackers.igtl_bodies import (
     Transform,
     pose_of,
 )
-from devices.trackers.igtl_link import IgtlLink
+from devices.trackers.igtl_link import IgtlLink, open_igtl_link
 from devices.trackers.igtl_quaternions import Position, QuaternionFrame, QuaternionTool, elements_of_quaternion
 from devices.trackers.igtl_remarks import Remark, Remarks
 from devices.trackers.igtl_repeats import Repeats
+from devices.trackers.igtl_streams import Streams
 from devices.trackers.settings import TrackerSettings
 from navigation.errors import NavigationError
 
@@ -76,6 +78,7 @@ class OpenIgtLinkTracker:
         self._frame_tools: dict[str, set[str]] = {}
         self._remarks = Remarks(device)
         self._repeats = Repeats(device)
+        self._streams = Streams()
 
     @property
     def identity(self) -> str:
@@ -141,10 +144,10 @@ class OpenIgtLinkTracker:
                 self._read_position(message, arrival.taken_at_s)
             case TrackingFrame.KIND:
                 tools = TrackingFrame.from_bytes(message.content).tools
-                self._read_frame(message.device_name, tools, arrival.taken_at_s)
+                self._read_frame(message, tools, arrival.taken_at_s)
             case QuaternionFrame.KIND:
                 turned = QuaternionFrame.from_bytes(message.content).tools
-                self._read_frame(message.device_name, turned, arrival.taken_at_s)
+                self._read_frame(message, turned, arrival.taken_at_s)
             case Status.KIND:
                 self._read_status(message, arrival.taken_at_s)
             case TrackingAnswer.KIND:
@@ -173,12 +176,20 @@ class OpenIgtLinkTracker:
     def _read_single(self, message: Message, elements: Elements, taken_at_s: float) -> None:
         if message.device_name not in self._told_at_s:
             return
-        if message.metadatum("TransformStatus") in {None, *SEEN_STATUSES}:
+        self._streams.hear((message.device_name,), message.kind)
+        status = message.metadatum("TransformStatus")
+        if status in {None, *SEEN_STATUSES}:
             self._tell(message.device_name, taken_at_s, elements)
         else:
-            self._tell(message.device_name, taken_at_s, None)
+            said = f"the tracker says: {status}"
+            self._give(message.device_name, taken_at_s, PoseStatus.MISSING, said)
 
-    def _read_frame(self, sender: str, tools: Sequence[TrackedTool | QuaternionTool], taken_at_s: float) -> None:
+    def _read_frame(
+        self, message: Message, tools: Sequence[TrackedTool | QuaternionTool], taken_at_s: float
+    ) -> None:
+        sender = message.device_name
+        named = [tool.name for tool in tools if tool.name in self._told_at_s]
+        self._streams.hear(named, f"{message.kind} of {sender or 'a nameless sender'}")
         for tool in tools:
             if tool.name not in self._told_at_s:
                 continue
@@ -186,11 +197,10 @@ class OpenIgtLinkTracker:
                 self._tell(tool.name, taken_at_s, tool.elements)
             else:
                 self._refuse(tool.name, taken_at_s, f"tool type {tool.kind} does not know its turn about its axis")
-        seen = {tool.name for tool in tools} & self._told_at_s.keys()
         known = self._frame_tools.setdefault(sender, set())
-        for tool_name in sorted(known - seen):
+        for tool_name in sorted(known - set(named)):
             self._tell(tool_name, taken_at_s, None)
-        known |= seen
+        known |= set(named)
 
     def _read_status(self, message: Message, taken_at_s: float) -> None:
         status = Status.from_bytes(message.content)
@@ -215,6 +225,9 @@ class OpenIgtLinkTracker:
         return bool(lost)
 
     def _tell(self, tool: str, taken_at_s: float, elements: Elements | None) -> None:
+        if against := self._streams.against(tool):
+            self._refuse(tool, taken_at_s, against)
+            return
         if elements is None or elements in NOTHING_SEEN:
             self._give(tool, taken_at_s, PoseStatus.MISSING)
             return
@@ -233,13 +246,18 @@ class OpenIgtLinkTracker:
     def _refuse(self, tool: str, taken_at_s: float, reason: str) -> None:
         if self._status[tool] is not PoseStatus.REFUSED:
             log.warning("pose_refused", device=self._device, tool=tool, reason=reason)
-        self._give(tool, taken_at_s, PoseStatus.REFUSED)
+        self._give(tool, taken_at_s, PoseStatus.REFUSED, reason)
 
-    def _give(self, tool: str, taken_at_s: float, status: PoseStatus) -> None:
+    def _give(self, tool: str, taken_at_s: float, status: PoseStatus, said: str = "") -> None:
         self._told_at_s[tool], self._status[tool] = taken_at_s, status
         self._pending.append(
             PoseReading(
-                device=self._device, tool=tool, taken_at_s=taken_at_s, tracker_from_tool=None, status=status
+                device=self._device,
+                tool=tool,
+                taken_at_s=taken_at_s,
+                tracker_from_tool=None,
+                status=status,
+                said=said,
             )
         )
 
@@ -310,7 +328,14 @@ class Settings(TrackerSettings):
             Where the host is unknown, refuses, or does not answer within ``connect_timeout_s``.
 
         """
-        link = await self._open(device, clock)
+        link = await open_igtl_link(
+            device,
+            self.host,
+            self.port,
+            timeout_s=self.connect_timeout_s,
+            largest_body_bytes=self.largest_body_bytes,
+            clock=clock,
+        )
         try:
             if self.stt_tdata_resolution_ms is not None:
                 request = StartTracking(resolution_ms=self.stt_tdata_resolution_ms)
@@ -320,29 +345,3 @@ class Settings(TrackerSettings):
                 link.send(Message(kind=STOP_TRACKING, device_name=""))
         finally:
             await link.close()
-
-    async def _open(self, device: str, clock: Clock) -> IgtlLink:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self.connect_timeout_s):
-                _, link = await loop.create_connection(
-                    lambda: IgtlLink(clock, largest_body_bytes=self.largest_body_bytes), self.host, self.port
-                )
-        except TimeoutError as exc:
-            raise DeviceUnavailable(
-                device,
-                f"{self.address} does not answer within {self.connect_timeout_s:g} s. "
-                "Check that the tracker's computer is on and its firewall lets us in",
-            ) from exc
-        except socket.gaierror as exc:
-            raise DeviceUnavailable(
-                device, f"the network does not know the host {self.host!r} ({exc.strerror}). Check its name"
-            ) from exc
-        except ConnectionRefusedError as exc:
-            raise DeviceUnavailable(
-                device,
-                f"nothing listens at {self.address}. Start the tracker's OpenIGTLink server, or check the port",
-            ) from exc
-        except OSError as exc:
-            raise DeviceUnavailable(device, f"cannot reach {self.address} ({exc.strerror or exc})") from exc
-        return link

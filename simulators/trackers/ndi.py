@@ -74,6 +74,8 @@ class SimulatedNdi:
         What it says of itself in TX and BX.
     port_bits
         Bits of a tool's port status that are on besides (out of volume, switches).
+    states
+        Why a tool is not measured, as BX2 numbers it: it is then missing, in the other answers too.
     alerts
         What BX2 tells once.
     damages
@@ -100,6 +102,7 @@ class SimulatedNdi:
         self.first_frame = 0
         self.system_status = 0
         self.port_bits: dict[str, int] = {}
+        self.states: dict[str, int] = {}
         self.alerts: list[tuple[int, int]] = []
         self.damages = 0
         self.asked: deque[Command] = deque(maxlen=1000)
@@ -259,10 +262,13 @@ class SimulatedNdi:
             return ToolReport(handle=handle, pose=None, status=port.status, frame=self._frame, is_disabled=True)
         return ToolReport(
             handle=handle,
-            pose=None if port.tool in self._dropped else self._seen.get(port.tool),
+            pose=self._unless_lost(port.tool, self._seen),
             status=port.status | self.port_bits.get(port.tool, 0),
             frame=self._frame,
         )
+
+    def _unless_lost(self, tool: str, seen: Mapping[str, NdiPose]) -> NdiPose | None:
+        return None if tool in self._dropped or tool in self.states else seen.get(tool)
 
     def _frames(self) -> CameraFrames:
         alerts, self.alerts = tuple(self.alerts), []
@@ -272,7 +278,7 @@ class SimulatedNdi:
         for frame, seen in untold:
             for handle, port in self._handles.ports.items():
                 if port.is_enabled:
-                    pose = None if port.tool in self._dropped else seen.get(port.tool)
-                    state = 0 if pose is not None else TOO_FEW_MARKERS
+                    pose = self._unless_lost(port.tool, seen)
+                    state = 0 if pose is not None else self.states.get(port.tool, TOO_FEW_MARKERS)
                     tools.append(FrameTool(handle=handle, pose=pose, status=state, frame=frame))
         return CameraFrames(tools=tuple(tools), alerts=alerts)

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from devices.dicom.settings import NodeSettings
 from devices.dicom.study import ReceivedStudy
 from devices.errors import DeviceUnavailable
 from devices.probes.amptek import Settings as Amptek
-from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading
+from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading, PoseStatus
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 from simulators.console.sender import send_study
@@ -128,6 +129,35 @@ async def test_a_reading_is_recorded_before_anybody_uses_it(tmp_path: Path) -> N
     assert known == [(0, 0), (1, 0)]
     assert (door.board.tally.readings, door.board.tally.poses) == (1, 1)
     assert [topic for topic, _, _ in messages(only_file(tmp_path))] == ["/counts/gamma", "/poses/camera/Probe"]
+
+
+async def test_a_tool_of_another_tracker_is_named_and_not_used(tmp_path: Path) -> None:
+    """The tip stays where the configured tracker sees it; the other one's tool says why it is not used."""
+    with record(tmp_path, simulated=True) as recorder:
+        door = Door(recorder)
+        door.intake.navigate("gamma", "camera", CHAIN, longest_gap_s=0.2, calibrated="")
+        elsewhere = RigidTransform(
+            to=Frame.TRACKER, from_=Frame.TOOL, rotation=np.eye(3), translation_mm=np.array([500.0, 0.0, 0.0])
+        )
+        door.intake._pose(pose("camera", 1.0))
+        door.intake._pose(replace(pose("spare", 1.01), tracker_from_tool=elsewhere))
+        assert door.intake.synchroniser is not None
+        tip = door.intake.synchroniser.newest_tip()
+        assert tip is not None
+        assert (tip.tracker, tip.patient_from_tip.translation_mm.tolist()) == ("camera", [0.0, 0.0, 0.0])
+        assert door.board.tools["spare"]["Probe"].said == (
+            "camera navigates by a tool of the same name, so this one is not used: "
+            "give one of the two another name"
+        )
+        assert not door.board.tools["camera"]["Probe"].said
+        # the configured tracker loses it: the other one does not stand in for it
+        blind = replace(pose("camera", 1.02), tracker_from_tool=None, status=PoseStatus.MISSING)
+        door.intake._pose(blind)
+        door.intake._pose(replace(pose("spare", 1.03), tracker_from_tool=elsewhere))
+        assert door.intake.synchroniser.newest_tip() is None
+        # what no part of navigation is called by is nobody's namesake
+        door.intake._pose(replace(pose("spare", 1.04), tool="Pointer"))
+        assert not door.board.tools["spare"]["Pointer"].said
 
 
 async def test_what_is_counted_on_the_bench_is_not_believed_of_the_patient(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading,
 from devices.traffic import Condition, Traffic
 from display.composer import Composer
 from display.composition import ShownDevice, show_rate
-from display.device_messages import ConditionState, TrafficState
+from display.device_messages import ConditionState, ToolState, TrafficState
 from display.messages import State, TimingState
 from display.procedure_states import ProcedureView
 from navigation.error_budget import ErrorBudget, round_error
@@ -188,6 +188,43 @@ def test_before_anything_came_all_is_null() -> None:
     ]
     assert frame.guidance.expected_rate_cps is None
     assert frame.simulated
+
+
+def test_what_a_tracker_says_of_a_tool_is_shown_while_it_is_live() -> None:
+    """Of the tools of navigation alone, the probe's first; with a lost link it is no longer of now."""
+    console = Console(reference="Patient")
+    live = DeviceHealth(device="camera", state=LinkState.LIVE, since_s=1.0, detail="")
+    console.board.link(live)
+    lost = PoseReading(
+        device="camera",
+        tool="Patient",
+        taken_at_s=9.0,
+        tracker_from_tool=None,
+        status=PoseStatus.MISSING,
+        said="outside the volume: move the camera, or the tool into its volume",
+    )
+    half = PoseReading(
+        device="camera",
+        tool="Probe",
+        taken_at_s=9.0,
+        tracker_from_tool=RigidTransform.identity(Frame.TRACKER, Frame.TOOL),
+        said="partly outside the volume: move the camera",
+    )
+    for reading in (lost, half, replace(lost, tool="Pointer")):
+        console.board.pose(reading)
+
+    def tools() -> tuple[ToolState, ...]:
+        return console.frame(9.1).devices[1].tools
+
+    assert tools() == (
+        ToolState(name="Probe", is_seen=True, said=half.said),
+        ToolState(name="Patient", is_seen=False, said=lost.said),
+    )
+    console.board.link(replace(live, state=LinkState.LOST, detail="unplugged"))
+    assert tools() == ()
+    console.board.link(live)
+    console.see(9.2, tool="Patient")
+    assert [tool.name for tool in tools()] == ["Probe"]
 
 
 def test_frames_are_numbered() -> None:

@@ -92,6 +92,8 @@ export interface DeviceState {
   readonly traffic?: TrafficState | null;
   /** Null where it says nothing of itself. */
   readonly condition?: ConditionState | null;
+  /** While live: tools of navigation that it says something of, the probe's first. */
+  readonly tools?: readonly ToolState[];
 }
 
 /** How well the times of a device's numbered frames are known: a line through when they came. */
@@ -140,6 +142,16 @@ export interface ConditionState {
   readonly detector_degc: number | null;
   /** Bias of its detector. */
   readonly high_voltage_v: number | null;
+}
+
+/** A tool by which the room navigates, and what its tracker has to say of it. */
+export interface ToolState {
+  /** The tool's name, as its tracker has it. */
+  readonly name: string;
+  /** Whether its newest reading has a pose. */
+  readonly is_seen: boolean;
+  /** Why there is no pose, or what is amiss with it, and what to do. */
+  readonly said: string;
 }
 
 /** Count rate of the probe in hand, over the newest readings that fill the integration time. */

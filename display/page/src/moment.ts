@@ -1,6 +1,6 @@
 /** What holds now: the newest state, with every age counted on by the page's own clock. */
 
-import type { AdviceState, DeviceState, PoseState, PosteriorState, RateState, TargetState } from "./feed-types";
+import type { AdviceState, DeviceState, PoseState, PosteriorState, RateState, TargetState, ToolState } from "./feed-types";
 import type { Received } from "./feed";
 import { t } from "./language";
 
@@ -103,6 +103,8 @@ export class Moment {
   /** Why there is no live pose, in words. */
   get poseTrouble(): string {
     if (this.seen?.doubt) return t.service(this.seen.doubt);
+    const lost = this.trackers.flatMap(({ tools }) => tools ?? []).find((tool) => !tool.is_seen);
+    if (lost) return toolWords(lost);
     const bad = this.trackers.find((tracker) => !this.isDelivering(tracker));
     if (bad) return t.service(bad.detail) || t.aim.noPoses(bad.label);
     return this.trackers.length === 0 ? t.aim.noTracker : t.aim.unseen;
@@ -116,6 +118,11 @@ export class Moment {
 /** Whether a device sends readings all the time, so that silence means something. */
 export function streams(device: DeviceState): boolean {
   return device.kind === "probe" || device.kind === "tracker";
+}
+
+/** What a tracker says of a tool, after the tool's name. */
+export function toolWords({ name, said }: ToolState): string {
+  return `${name}: ${t.service(said)}`;
 }
 
 function rank(target: TargetState): number {

@@ -4,7 +4,7 @@ import { label, make, mark, write } from "./elements";
 import { estimateOf } from "./estimate-item";
 import type { DeviceState } from "./feed-types";
 import { t } from "./language";
-import { type Moment, streams } from "./moment";
+import { type Moment, streams, toolWords } from "./moment";
 import { age, fixed } from "./words";
 
 /** Registration error above which a distance of a few millimetres means little. */
@@ -82,7 +82,7 @@ function itemsOf(moment: Moment): Item[] {
       title: titleOf(device),
       state,
       word: [t.trust.state[state], old].filter(Boolean).join(" "),
-      detail: t.service(device.detail) || residual || batteryOf(device, moment),
+      detail: t.service(device.detail) || (device.tools ?? []).map(toolWords).join("; ") || residual || batteryOf(device, moment),
     };
   });
   const picture: Item = {

@@ -20,6 +20,7 @@ from devices.reaching import reach
 from devices.readings import DeviceHealth, LinkState, PoseReading, PoseStatus
 from devices.supervision import Supervisor
 from devices.trackers.ndi import NdiTracker, Settings
+from devices.trackers.ndi_words import TOOL_STATES, tool_words
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 from simulators.ports import PtyPort, TcpPort, open_pty_port, open_tcp_port
@@ -143,7 +144,44 @@ async def test_a_tool_outside_the_volume_is_not_believed(tmp_path: Path) -> None
     async with room(tmp_path) as there, there.settings().connect("camera", clock=monotonic) as tracker:
         await take(tracker, "Probe")
         there.instrument.port_bits["Probe"] = 0x40
-        await take(tracker, "Probe", PoseStatus.MISSING)
+        assert (await take(tracker, "Probe", PoseStatus.MISSING)).said == tool_words(9)
+
+
+@pytest.mark.parametrize("reply", ["TX", "BX", "BX2"])
+async def test_a_tool_that_is_not_seen_says_so(tmp_path: Path, reply: str) -> None:
+    """The reading itself says why there is no pose, as well as the answer tells; one that is seen says nothing."""
+    async with (
+        room(tmp_path) as there,
+        there.settings(reply=reply).connect("camera", clock=monotonic) as tracker,
+    ):
+        assert not (await take(tracker, "Probe")).said
+        there.instrument.drop("Probe")
+        lost = await take(tracker, "Probe", PoseStatus.MISSING)
+        assert lost.said == tool_words(13 if reply == "BX2" else 31)
+        there.instrument.restore("Probe")
+        assert not (await take(tracker, "Probe")).said
+
+
+@pytest.mark.parametrize("state", [3, 9, 13, 14, 17, 33])
+async def test_why_a_tool_is_lost_is_told_with_its_reading(tmp_path: Path, state: int) -> None:
+    """BX2 numbers the reasons: volume, markers, infrared, a wrong definition, a plug; each has its own words."""
+    async with room(tmp_path) as there, there.settings(reply="BX2").connect("camera", clock=monotonic) as tracker:
+        await take(tracker, "Probe")
+        there.instrument.states["Probe"] = state
+        lost = await take(tracker, "Probe", PoseStatus.MISSING)
+        assert lost.said == ": ".join(TOOL_STATES[state])
+        assert not (await take(tracker, "Patient")).said
+
+
+async def test_a_tool_half_outside_the_volume_is_believed_and_says_so(tmp_path: Path) -> None:
+    """Its pose was measured; that it will soon be gone is told before it is."""
+    async with room(tmp_path) as there, there.settings().connect("camera", clock=monotonic) as tracker:
+        await take(tracker, "Probe")
+        there.instrument.port_bits["Probe"] = 0x80
+        async for reading in tracker:
+            if reading.tool == "Probe" and reading.said:
+                assert (reading.status, reading.said) == (PoseStatus.OK, tool_words(3))
+                break
 
 
 @pytest.mark.parametrize("reply", ["TX", "BX", "BX2"])

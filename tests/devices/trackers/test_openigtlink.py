@@ -262,8 +262,6 @@ async def test_tools_of_two_senders_do_not_miss_each_other() -> None:
         (transform((*QUARTER_TURN, math.inf, 0, 0)), PoseStatus.REFUSED),
         (transform((0.0, -1.0, *QUARTER_TURN[2:], 0, 0, 0)), PoseStatus.REFUSED),
         (transform((0.0, 2.0, *QUARTER_TURN[2:], 0, 0, 0)), PoseStatus.REFUSED),
-        (frame("Probe", kind=3), PoseStatus.REFUSED),
-        (frame("Probe", kind=4), PoseStatus.REFUSED),
     ],
 )
 async def test_what_is_not_seen_or_no_pose_says_so(raw: bytes, expected: PoseStatus) -> None:
@@ -275,6 +273,16 @@ async def test_what_is_not_seen_or_no_pose_says_so(raw: bytes, expected: PoseSta
         assert tracker.rejected == 0
     assert [reading.status for reading in readings] == [PoseStatus.OK, expected, PoseStatus.OK, PoseStatus.OK]
     assert readings[1].tracker_from_tool is None
+
+
+@pytest.mark.parametrize("kind", [3, 4])
+async def test_a_tool_that_does_not_know_its_turn_is_refused(kind: int) -> None:
+    """A TDATA tool of type 3D or 5D has no pose, and says why; the next message of a whole one has."""
+    async with tracker_that_sends(frame("Probe"), frame("Probe", kind=kind), frame("Probe")) as tracker:
+        readings = await take(tracker, 3)
+        assert tracker.rejected == 0
+    assert [reading.status for reading in readings] == [PoseStatus.OK, PoseStatus.REFUSED, PoseStatus.OK]
+    assert readings[1].said == f"tool type {kind} does not know its turn about its axis"
 
 
 @pytest.mark.parametrize("kind", ["TRANSFORM", "TDATA"])
@@ -592,19 +600,15 @@ async def test_quaternions_are_the_same_poses() -> None:
     """POSITION and QTDATA give the pose that TRANSFORM gives; a tool that QTDATA leaves out is missing."""
     tool = QuaternionTool(name="Probe", position_mm=TURNED.position_mm, xyzw=(0.0, 0.0, ROOT, ROOT))
     both = QuaternionFrame(tools=(tool,)).to_bytes()
-    sent = (
-        transform(),
-        message("POSITION", "Probe", TURNED.to_bytes()),
-        message("QTDATA", "Tracker", both),
-        message("QTDATA", "Tracker", b""),
-    )
-    async with tracker_that_sends(*sent) as tracker:
-        first, *others, missing = await take(tracker, 4)
-    assert first.tracker_from_tool is not None
-    for other in others:
-        assert other.tracker_from_tool is not None
-        np.testing.assert_allclose(other.tracker_from_tool.matrix, first.tracker_from_tool.matrix, atol=1e-6)
-    assert missing.status is PoseStatus.MISSING
+    quaternions = (message("QTDATA", "Tracker", both), message("QTDATA", "Tracker", b""))
+    poses = []
+    for sent in ((transform(),), (message("POSITION", "Probe", TURNED.to_bytes()),), quaternions):
+        async with tracker_that_sends(*sent) as tracker:
+            first, *others = await take(tracker, len(sent))
+        assert first.tracker_from_tool is not None
+        assert [other.status for other in others] == [PoseStatus.MISSING] * (len(sent) - 1)
+        poses.append(first.tracker_from_tool.matrix)
+    np.testing.assert_allclose(poses[1:], [poses[0], poses[0]], atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from acquisition.session.steps import Need
+from devices.trackers.ndi_words import tool_words
+from display.device_messages import ToolState
 from display.guidance_states import show_nothing
 from display.messages import GuidanceState, RejectionState, SeriesEntry, ShineState
 from display.procedure_messages import CheckState, MoveState
@@ -131,6 +133,12 @@ def lost(room: Room) -> None:
     room.now["guidance"] = show_nothing("The tracker does not see the probe")
 
 
+def unseen(room: Room) -> None:
+    room.change_device("tracker", tools=(ToolState(name="Зонд", is_seen=False, said=tool_words(9)),))
+    room.now["pose"] = None
+    room.now["guidance"] = show_nothing("The tracker does not see the probe")
+
+
 def unlocated(room: Room) -> None:
     room.change_target(localisable=False, reason="its region still reaches 31 mm")
     rate = make_rate(48_000.0)
@@ -198,6 +206,7 @@ STATES: dict[str, tuple[Callable[[Room], None], str, str]] = {
     "shine-through": (shining, "", "#aim[data-shine=warned]"),
     "advice": (advised, "", "#aim[data-advice=shown]"),
     "lost": (lost, "", "#rate[data-state=none]"),
+    "tool-unseen": (unseen, "", "#aim[data-state=no-pose]"),
     "not-located": (unlocated, "", "#aim[data-state=unlocated]"),
     "no-study": (without_study, "", "#study[data-state=none]"),
     "plan": (planning, "p", "#procedure .source"),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from playwright.async_api import Page, expect
 
+from display.device_messages import ToolState
 from display.guidance_states import show_nothing
 from display.hub import Hub
 from display.messages import StudyChoice
@@ -219,6 +220,24 @@ async def test_a_lost_tracker_leaves_no_direction(room: Room, page: Page) -> Non
     await state_of(page, "#guidance", "stale")
     await state_of(page, "#rate", "ok")
     assert len(await pixels(page, "#bullseye", WHITE)) == 0
+
+
+async def test_why_the_tracker_does_not_see_the_probe_is_told(room: Room, page: Page) -> None:
+    """In place of the direction and in the list of inputs, from the tracker's own words; gone when it is seen."""
+    outside = "outside the volume: move the camera, or the tool into its volume"
+    pose, strip = room.now["pose"], page.locator("[data-key='device tracker'] .detail")
+    room.now["pose"] = None
+    room.change_device("tracker", tools=(ToolState(name="Probe", is_seen=False, said=outside),))
+    await state_of(page, "#bullseye", "no-pose")
+    await expect(page.locator("#no-aim")).to_have_text(f"Probe: {outside}")
+    await expect(strip).to_have_text(f"Probe: {outside}")
+    partly = ToolState(name="Probe", is_seen=True, said="partly outside the volume: move the camera")
+    room.change_device("tracker", tools=(partly,))
+    room.now["pose"] = pose
+    await expect(page.locator("#no-aim")).to_be_hidden()
+    await expect(strip).to_have_text("Probe: partly outside the volume: move the camera")
+    room.change_device("tracker", tools=())
+    await expect(strip).not_to_contain_text("outside")
 
 
 async def test_an_unlocated_target_is_not_drawn(room: Room, page: Page) -> None:

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from acquisition.session.steps import Need
+from devices.trackers.ndi_words import IN_PORT, INITIALISED, TOOL_STATES, port_words, tool_words
 from display.composer import Composer
 from navigation.screening.sieve import Reason
+
+UNKNOWN = 99
+"""State of a tool that no manual has."""
 
 ROOT = Path(__file__).parents[3]
 ROOMS = ("navigation", "acquisition", "devices", "display")
@@ -32,7 +36,8 @@ SPEAKING = (
     ("acquisition/tracking/registration_file.py", {"doubt"}),
     ("acquisition/tracking/tip_file.py", {"doubt"}),
     ("acquisition/archive.py", {"choose"}),
-    ("acquisition/intake.py", {"stranger"}),
+    ("acquisition/intake.py", {"stranger", "_namesake"}),
+    ("devices/trackers/igtl_streams.py", {"hear"}),
     (
         "acquisition/resection/resection.py",
         {"remove", "restore", "count_bed", "label", "discard", "_begin", "_end"},
@@ -97,12 +102,23 @@ def fixed_parts(sentence: str) -> list[str]:
     return [part for part in parts if len(part) > 5]
 
 
+def of_tools() -> set[str]:
+    """Give what an NDI tracker's driver puts together of a tool that it does not see well."""
+    states = {tool_words(state) for state in (*TOOL_STATES.keys() - {0}, UNKNOWN)}
+    return states | {port_words(status) for status in (0, IN_PORT, IN_PORT | INITIALISED)}
+
+
 @pytest.mark.parametrize(("path", "functions"), SPEAKING, ids=[path for path, _ in SPEAKING])
 def test_every_sentence_is_listed(path: str, functions: set[str] | None) -> None:
     """A sentence that the page's texts do not list would stay English everywhere."""
     known = "\n".join(listed())
     missing = [text for text in said(path, functions) if any(part not in known for part in fixed_parts(text))]
     assert not missing, f"add to {LISTED.name}, and to each language: {missing}"
+
+
+def test_what_a_tracker_says_of_a_tool_is_listed() -> None:
+    """Each state of a tool and of its port, and one that we do not know: as whole sentences."""
+    assert {each.replace(str(UNKNOWN), "{}") for each in of_tools()} <= set(listed())
 
 
 @pytest.mark.parametrize("words", [Need, Reason])
@@ -120,5 +136,6 @@ def test_no_sentence_is_listed_that_nobody_says() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
+    spoken += "\n".join(of_tools())
     dead = [each for each in listed() if any(part not in spoken for part in fixed_parts(each))]
     assert not dead

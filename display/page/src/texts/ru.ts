@@ -244,6 +244,49 @@ const SENTENCES: Record<Sentence, string> = {
     "по адресу {0} никто не отвечает. Запустите сервер трекера или проверьте порт",
   "cannot reach {} ({})": "нет связи с {0} ({1})",
   "the tracker says: {}": "трекер сообщает: {0}",
+  "partly outside the volume: move the camera so that all of the tool is inside":
+    "частично вне рабочего объёма: передвиньте камеру, чтобы инструмент был в нём целиком",
+  "averaged over fewer frames than asked: hold it still for a moment":
+    "усреднено по меньшему числу кадров: подержите неподвижно",
+  "outside the volume: move the camera, or the tool into its volume":
+    "вне рабочего объёма: передвиньте камеру или внесите инструмент в её объём",
+  "too few of its markers are seen: clear the line of sight, clean or renew the spheres":
+    "видно слишком мало маркеров: освободите обзор, протрите или смените сферы",
+  "infrared disturbs it: turn lamps and reflecting things away from the camera":
+    "мешает инфракрасный свет: отверните от камеры лампы и блестящие предметы",
+  "its markers do not fit its definition: clean or renew the spheres, and check the tool's .rom file in the site file":
+    "маркеры не подходят к его описанию: протрите или смените сферы, проверьте описание инструмента в файле площадки",
+  "there is too much for the tracker's buffer: take reflecting things out of its sight":
+    "буфер трекера переполнен: уберите из его обзора блестящие предметы",
+  "there is too much for the tracker's computation: take reflecting things out of its sight":
+    "трекер не успевает вычислять: уберите из его обзора блестящие предметы",
+  "the tracker fell behind: take tools out of the site file":
+    "трекер отстал: уберите лишние инструменты из файла площадки",
+  "the camera's sensors are out of step: switch the tracker off and on; if it comes again, call NDI's service":
+    "датчики камеры рассогласованы: выключите и включите трекер; если повторится, вызовите сервис изготовителя",
+  "the tracker failed over it: switch the tracker off and on; if it comes again, call NDI's service":
+    "сбой трекера: выключите и включите его; если повторится, вызовите сервис изготовителя",
+  "not in sight: clear the line of sight between tool and camera":
+    "не виден: освободите обзор между инструментом и камерой",
+  "tracking it is not enabled: end other programs that use the tracker; it is opened again by itself":
+    "слежение за ним не включено: закройте другие программы, занявшие трекер; он откроется снова сам",
+  "unplugged: check the tool's plug": "отсоединён: проверьте разъём инструмента",
+  "not in its port: check the tool's plug": "не в своём порту: проверьте разъём инструмента",
+  "not initialised: end other programs that use the tracker; it is opened again by itself":
+    "не инициализирован: закройте другие программы, занявшие трекер; он откроется снова сам",
+  "not enabled: end other programs that use the tracker; it is opened again by itself":
+    "не включён: закройте другие программы, занявшие трекер; он откроется снова сам",
+  "in a state that we do not know ({}): switch the tracker off and on; if it comes again, call NDI's service":
+    "в неизвестном состоянии ({0}): выключите и включите трекер; если повторится, вызовите сервис изготовителя",
+  "a quaternion of length {} is no rotation": "кватернион длины {0} не задаёт поворота",
+  "a POSITION of 12 bytes does not say how the tool is turned": "положение пришло без поворота инструмента",
+  "tool type {} does not know its turn about its axis": "инструмент вида {0} не знает поворота вокруг своей оси",
+  "it is in {} twice: give each tool its own name at the sender":
+    "дважды в одном потоке ({0}): дайте у отправителя каждому инструменту своё имя",
+  "it comes both in {} and in {}: give each tool its own name at the sender":
+    "приходит в двух потоках ({0}; {1}): дайте у отправителя каждому инструменту своё имя",
+  "{} navigates by a tool of the same name, so this one is not used: give one of the two another name":
+    "инструмент с тем же именем ведёт {0}, поэтому этот не используется: дайте одному из двух другое имя",
 
   "target {}": "мишень {0}",
   injection: "введение",
