@@ -139,8 +139,8 @@ async def test_a_tool_of_another_tracker_is_named_and_not_used(tmp_path: Path) -
         elsewhere = RigidTransform(
             to=Frame.TRACKER, from_=Frame.TOOL, rotation=np.eye(3), translation_mm=np.array([500.0, 0.0, 0.0])
         )
-        door.intake._pose(pose("camera", 1.0))
-        door.intake._pose(replace(pose("spare", 1.01), tracker_from_tool=elsewhere))
+        door.intake.pose(pose("camera", 1.0))
+        door.intake.pose(replace(pose("spare", 1.01), tracker_from_tool=elsewhere))
         assert door.intake.synchroniser is not None
         tip = door.intake.synchroniser.newest_tip()
         assert tip is not None
@@ -152,11 +152,11 @@ async def test_a_tool_of_another_tracker_is_named_and_not_used(tmp_path: Path) -
         assert not door.board.tools["camera"]["Probe"].said
         # the configured tracker loses it: the other one does not stand in for it
         blind = replace(pose("camera", 1.02), tracker_from_tool=None, status=PoseStatus.MISSING)
-        door.intake._pose(blind)
-        door.intake._pose(replace(pose("spare", 1.03), tracker_from_tool=elsewhere))
+        door.intake.pose(blind)
+        door.intake.pose(replace(pose("spare", 1.03), tracker_from_tool=elsewhere))
         assert door.intake.synchroniser.newest_tip() is None
         # what no part of navigation is called by is nobody's namesake
-        door.intake._pose(replace(pose("spare", 1.04), tool="Pointer"))
+        door.intake.pose(replace(pose("spare", 1.04), tool="Pointer"))
         assert not door.board.tools["spare"]["Pointer"].said
 
 
