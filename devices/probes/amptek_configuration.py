@@ -125,6 +125,12 @@ class ConfiguredSettings(ProbeSettings):
                 )
         if self.window_sca is None:
             return ""
+        named = told.get("SCAI", "not named")
+        if not is_same_value(str(self.window_sca), named):
+            return (
+                f"it tells the window of analyser {named} where {self.window_sca} was asked for: give window_sca "
+                "a number that its firmware has, or window_channels instead"
+            )
         passed, window = self.analysed(told), self.window()
         if passed is None:
             return f"its analyser {self.window_sca} has no window (SCAL, SCAH): set it with DPPMCA"

@@ -5,8 +5,8 @@ serial chip, 8N1, 115200 baud as delivered; a GMC-300 up to firmware 3 has 57600
 bytes::
 
     <GETVER>>                  "GMC-300Re 2.10"     14 bytes and more, some with a NUL within
-    <GETSERIAL>>               7 bytes
     <GETVOLT>>                 RFC1201  1 byte, tenths of a volt; RFC1801  "3.97v"; some send a NUL behind it
+    <GETSERIAL>>               7 bytes
     <HEARTBEAT1>>              each second the counts of that second:
                                RFC1201  2 bytes, big-endian; the two highest bits mean something else
                                RFC1801  4 bytes, big-endian
@@ -15,11 +15,17 @@ bytes::
 Any byte can be any part of a count, so nothing in the stream says where one begins. A second's bytes come together
 and the line is silent for the rest of it: a count is a burst of just the right length between two pauses, and a
 burst of another length is refused whole. What a flipped bit makes of a count cannot be found out.
+
+A voltage of one byte and a NUL looks like a count of thousands, however late it comes. So the voltage is asked
+for before the serial number, whose 7 bytes are no count: answers come in the order of the commands, and once the
+serial number is there every voltage has come that will. Nor is a burst a count that comes sooner behind the start
+than half the second which it would have to hold.
 """
 
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import inf
 from typing import Final, Literal, TypeAlias
 
 from pydantic import Field
@@ -48,12 +54,13 @@ ASK_SERIAL: Final = b"<GETSERIAL>>"
 ASK_VOLTAGE: Final = b"<GETVOLT>>"
 VERSION: Final = re.compile(rb"(GMC-(\d{3})[\x00\x20-\x7e]{3,24})")
 VOLTAGE: Final = re.compile(rb"(?P<volts>\d\.\d{1,2}) ?[vV]\x00?|(?P<tenths>[\x01-\x7f])\x00?")
-SERIAL_NUMBER: Final = re.compile(rb"(.{7})", re.DOTALL)
+SERIAL_NUMBER: Final = re.compile(rb"(?!\d\.\d\d [vV]\x00)(.{7})", re.DOTALL)
+"""Any 7 bytes but the one form of a voltage that is as long."""
 QUESTIONS: Final = (
     Question(request=STOP + ASK_VERSION, answer=VERSION),
-    Question(request=ASK_SERIAL, answer=SERIAL_NUMBER),
-    # before the heartbeat only: between its beats one byte and a NUL would be a count
+    # never last: its answer may come after the patience, and between the beats would be a count
     Question(request=ASK_VOLTAGE, answer=VOLTAGE, tries=2),
+    Question(request=ASK_SERIAL, answer=SERIAL_NUMBER),
 )
 
 Protocol: TypeAlias = Literal["rfc1201", "rfc1801"]
@@ -81,6 +88,7 @@ class Gmc(Dialogue):
         self._settings = settings
         self._splitter = GapSplitter(gap_s=GAP_S, greatest_length=64)
         self._protocol: Protocol = "rfc1201"
+        self._started_s = inf
 
     @property
     def rejected(self) -> int:
@@ -105,7 +113,7 @@ class Gmc(Dialogue):
     def _cut(self, received: bytes, arrived_at_s: float) -> list[Frame]:
         return self._splitter.feed(received, arrived_at_s)
 
-    def _opened(self, now_s: float) -> None:  # noqa: ARG002 - the counter keeps its own time
+    def _opened(self, now_s: float) -> None:
         version, serial_number = self._answers
         words = version[1].replace(b"\x00", b" ").decode().strip()
         self.identity = f"{words}, serial number {serial_number[1].hex()}"
@@ -120,6 +128,7 @@ class Gmc(Dialogue):
         else:
             self._protocol = self._settings.protocol
         self._outgoing += START
+        self._started_s = now_s
 
     def _hear_aside(self, match: re.Match[bytes], now_s: float) -> None:
         volts = float(match["volts"]) if match["volts"] else match["tenths"][0] / 10
@@ -130,7 +139,8 @@ class Gmc(Dialogue):
         counts = int.from_bytes(raw)
         if self._protocol == "rfc1201":
             counts &= COUNT_MASK
-        if len(raw) != length or counts > GREATEST_CPS:
+        is_too_soon = frame.began_at_s < self._started_s + PERIOD_S / 2
+        if len(raw) != length or counts > GREATEST_CPS or is_too_soon:
             self._refused += 1
             return
         is_full = self._protocol == "rfc1201" and counts == COUNT_MASK

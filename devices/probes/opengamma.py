@@ -9,9 +9,14 @@ baud rate will do. A shell of lines, whose answers begin with ``[#] `` or, refus
     read info                 [#] Average Dead Time: \t10 µs        and a dozen other lines
 
 Then each second one line, ended by CR LF, of all events since the last: their channels of 4096, a semicolon
-behind each, ``389;874;359;``; in Geiger mode ``0;`` for each. A second without any event has no line: that is
-silence, and no count of zero. There is no checksum: a line must be nothing but channels and come at once, a second
-after the one before. A digit changed in it makes another channel, which cannot be found out.
+behind each, ``389;874;359;``; in Geiger mode ``0;`` for each. A second without any event has no line
+(``dataOutput`` prints only where ``event_position > 0``): that is silence, and no count of zero. Silence alone may
+be a detector that is gone. With the next line it is known that it counted all the while, so that line's reading
+holds the silent seconds too: to leave them out would be to count only where there is something to count.
+
+There is no checksum: a line must be nothing but channels and come at once, a second after the one before. A digit
+changed in it makes another channel, which cannot be found out. Nor does a line that is lost whole leave a trace,
+but silence between two lines of many events is no empty second.
 
 Dead time is of all events, in the window or not, so it is taken off the live time.
 """
@@ -19,7 +24,7 @@ Dead time is of all events, in the window or not, so it is taken off the live ti
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from math import inf
+from math import inf, isfinite
 from typing import Annotated, Final, Literal, Self
 
 import structlog
@@ -42,8 +47,16 @@ EVENT_BUFFER: Final = 50_000
 """Events of a second that the firmware has room for; behind the last it begins anew and forgets them all."""
 GREATEST_LINE: Final = 5 * EVENT_BUFFER
 GREATEST_LOST: Final = 0.5
+NEVER_SILENT: Final = 14
+"""Events a second beside which a second without any is a lost line: Poisson has one in a million (exp(-14))."""
 SHELL: Final = (b"[#] ", b"[!] ")
 GEIGER: Final = b"[#] Switched to geiger mode."
+INTERRUPTED: Final = (
+    GEIGER,
+    b"[#] Switched to energy measuring mode.",
+    b"[#] Welcome to the Open Gamma Detector!",
+)
+"""What it says unasked when it has thrown events away."""
 EVENTS: Final = re.compile(rb"(?:\d{1,4};)+")
 ASK_INFO: Final = b"read info\n"
 DEAD_TIME: Final = re.compile(rb"\[#\] Average Dead Time: *\t*(?P<us>\d{1,4}|n/a) .{1,4}s")
@@ -90,6 +103,7 @@ class OpenGamma(Dialogue):
         self._dead_time_s = settings.dead_time_s
         self._splitter = LineSplitter(greatest_length=GREATEST_LINE)
         self._before_s = -inf
+        self._events_before = 0
 
     @property
     def rejected(self) -> int:
@@ -103,7 +117,7 @@ class OpenGamma(Dialogue):
         """Say whether a line tells something: at the opening the answer, then what is no text of the shell."""
         if not self.is_open:
             return self._questions[self._asking].answer.fullmatch(raw) is not None
-        return raw == GEIGER or not raw.startswith(SHELL)
+        return raw in INTERRUPTED or not raw.startswith(SHELL)
 
     def _opened(self, now_s: float) -> None:  # noqa: ARG002 - the detector keeps its own time
         *_, info = self._answers
@@ -124,18 +138,31 @@ class OpenGamma(Dialogue):
         if not is_whole or (self._settings.mode == "energy" and len(channels) > 2 and not any(channels)):
             self._refused += 1
             return
-        self._before_s = frame.began_at_s
-        self._readings.append(self._read(channels, frame.began_at_s))
+        real_time_s = PERIOD_S + self._silent_s(frame.began_at_s, len(channels))
+        self._before_s, self._events_before = frame.began_at_s, len(channels)
+        self._readings.append(self._read(channels, frame.began_at_s, real_time_s))
 
-    def _read(self, channels: list[int], began_at_s: float) -> CountReading:
+    def _silent_s(self, began_at_s: float, events: int) -> float:
+        """Give the time before a line's own second that is known to have been empty, s."""
+        since_s = began_at_s - self._before_s
+        if not isfinite(since_s) or self.rejected > self._refused_before:
+            return 0.0
+        silent_s = max(round(since_s / PERIOD_S) - 1, 0) * PERIOD_S
+        if silent_s and min(self._events_before, events) >= NEVER_SILENT:
+            self._has_gap = True
+            return 0.0
+        return silent_s
+
+    def _read(self, channels: list[int], began_at_s: float, real_time_s: float) -> CountReading:
         first, last = self._settings.window_channels or (0, CHANNELS - 1)
+        # all its events are of the last second, and so is their dead time
         lost = min(len(channels) * self._dead_time_s / PERIOD_S, 0.99)
         is_too_many = lost > GREATEST_LOST or len(channels) >= EVENT_BUFFER - 1
         return CountReading(
             device=self.device,
-            taken_at_s=began_at_s - PERIOD_S,
-            real_time_s=PERIOD_S,
-            live_time_s=PERIOD_S * (1 - lost),
+            taken_at_s=began_at_s - real_time_s,
+            real_time_s=real_time_s,
+            live_time_s=real_time_s - PERIOD_S * lost,
             counts=sum(first <= channel <= last for channel in channels),
             status=self._continue(CountStatus.OVERLOAD if is_too_many else CountStatus.OK),
         )
@@ -153,8 +180,9 @@ class Settings(ProbeSettings):
     dead_time_s
         Of all events; 0: the average that it says itself at the opening.
     silence_s
-        A second whose events are all missing has no line, so a rate of a few counts a second is silent now and
-        then: it monitors a room, and never navigates.
+        A second without any event has no line, so a rate of a few counts a second is silent now and then: it
+        monitors a room, and never navigates. At less than about two a second a count of a minute is refused for
+        silence, more often than not.
 
     """
 

@@ -17,7 +17,7 @@ from devices.errors import DeviceError, DeviceFault, FrameError
 from devices.probes.amptek import Amptek, Settings
 from devices.probes.amptek_configuration import ask_settings, is_same_value, read_settings
 from devices.probes.amptek_packets import ASK_SETTINGS, SETTINGS, Packet, answer_splitter
-from simulators.faults import Fault, corrupting, intact
+from simulators.faults import Fault, Piece, corrupting, intact
 from simulators.ports import open_pty_port
 from simulators.probes.amptek import SimulatedAmptek
 
@@ -118,6 +118,30 @@ async def test_an_analyser_beside_a_window_must_pass_the_same(tmp_path: Path) ->
     instrument.analysers[1] = (154, 100)
     with pytest.raises(DeviceError, match=r"analyser 1 has no window \(SCAL, SCAH\)"):
         async with connected(instrument, tmp_path, window_sca=1):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [(b"SCAI=1;SCAL=300;SCAH=900;", "analyser 1 where 2"), (b"SCAL=300;SCAH=900;", "analyser not named where 2")],
+)
+def test_the_window_of_another_analyser_is_refused(answer: bytes, named: str) -> None:
+    """Told the channels of an analyser that was not asked for, the driver would count another thing."""
+    alone = Settings.model_validate({"driver": "amptek", "port": "/dev/ttyUSB0", "window_sca": 2})
+    assert named in alone.refuse(read_settings(answer))
+    assert alone.refuse(read_settings(b"SCAI=2;SCAL=300;SCAH=900;")) == ""
+    assert alone.refuse(read_settings(b"SCAI=02;SCAL=300;SCAH=900;")) == ""
+
+
+async def test_an_analyser_that_it_does_not_have_is_refused(tmp_path: Path) -> None:
+    """An instrument that answers for its first analyser instead does not count."""
+
+    def answer_for_the_first(said: bytes) -> list[Piece]:
+        answered = said.startswith(bytes.fromhex("f5 fa 82 07"))
+        return [(0.0, Packet(pid=SETTINGS, payload=b"SCAI=1;SCAL=300;SCAH=900;").to_bytes() if answered else said)]
+
+    with pytest.raises(DeviceError, match="the window of analyser 1 where 2 was asked for"):
+        async with connected(simulated(), tmp_path, fault=answer_for_the_first, window_sca=2):
             pass
 
 

@@ -26,7 +26,7 @@ def opened(version: bytes = b"GMC-300Re 2.10", settings: Settings = SETTINGS, *,
     dialogue = settings.dialogue("gamma")
     dialogue.begin(0.0)
     serial_number = bytes.fromhex("00230000003e9a")
-    for step, answer in enumerate((version, version, serial_number, serial_number, battery, battery)):
+    for step, answer in enumerate((version, version, battery, battery, serial_number, serial_number)):
         dialogue.feed(answer, step * 0.2)
         dialogue.wake(step * 0.2 + GAP_S)
     return dialogue
@@ -40,7 +40,7 @@ def test_golden_conversation() -> None:
     assert bytes.fromhex("3c4745545645523e3e") in b"<HEARTBEAT0>><GETVER>>"
     dialogue = opened()
     assert dialogue.identity == "GMC-300Re 2.10, serial number 00230000003e9a"
-    assert dialogue.take_outgoing().endswith(b"<GETSERIAL>><GETVOLT>><GETVOLT>><HEARTBEAT1>>")
+    assert dialogue.take_outgoing().endswith(b"<GETVOLT>><GETVOLT>><GETSERIAL>><GETSERIAL>><HEARTBEAT1>>")
     assert dialogue.condition is not None
     assert dialogue.condition.battery_v == 9.8
     assert dialogue.farewell() == b"<HEARTBEAT0>>"
@@ -74,6 +74,35 @@ def test_without_a_battery_it_counts_all_the_same(answer: bytes) -> None:
     assert running.run(5.0)
     assert running.dialogue.condition is None
     assert running.dialogue.traffic.timeouts == 2
+
+
+@pytest.mark.parametrize("late_s", [0.29, 0.35, 0.5, 0.7, 1.1, 1.6])
+@pytest.mark.parametrize("answer", [b"\x62\x00", b"\x62", b"3.97 V\x00"])
+def test_a_voltage_that_comes_late_is_no_count(answer: bytes, late_s: float) -> None:
+    """A byte and a NUL are as long as a count: however late they come, nothing is read that was not counted."""
+
+    def slow_voltage(said: bytes) -> list[Piece]:
+        return [(late_s, answer)] if said == b"\x62" else [(0.0, said)]
+
+    numbers = Given(least=100)
+    running = Talk(SETTINGS.dialogue("gamma"), SimulatedGmc(counter(numbers)), fault=slow_voltage)
+    readings = running.run(12.0)
+    assert len(readings) >= 6
+    assert [reading.counts for reading in readings] == numbers.numbers[: len(readings)]
+    assert running.dialogue.identity.endswith("serial number 00230000003e9a")
+
+
+def test_a_burst_just_behind_the_start_is_no_count() -> None:
+    """Less than half a second after the start there is no second to be told of; later there may be."""
+    dialogue = opened()
+    started_s = 5 * 0.2 + GAP_S
+    for after_s in (0.45, 0.6):
+        dialogue.feed(b"\x62\x00", started_s + after_s)
+        dialogue.wake(started_s + after_s + GAP_S)
+    (reading,) = dialogue.take_readings()
+    assert reading.taken_at_s == pytest.approx(started_s - 0.4)
+    assert reading.status is CountStatus.RESYNCED
+    assert dialogue.rejected == 1
 
 
 @pytest.mark.parametrize(("version", "named"), VERSIONS.items())

@@ -68,6 +68,52 @@ def test_a_second_without_a_line_is_no_zero() -> None:
     assert running.dialogue.is_open
 
 
+@pytest.mark.parametrize("rate_cps", [0.5, 2.0])
+def test_a_weak_rate_comes_back_with_its_silent_seconds(rate_cps: float) -> None:
+    """Only seconds with events have lines; to count those alone would make 1.3 cps of 0.5."""
+    events = counter(steady(rate_cps, np.random.default_rng(8)))
+    running = Talk(SETTINGS.dialogue("gamma"), SimulatedOpenGamma(events), tick_s=0.25)
+    readings = running.run(8000.0)
+    assert {reading.status for reading in readings} == {CountStatus.OK}
+    assert sum(reading.real_time_s for reading in readings) == pytest.approx(8000.0, rel=0.01)
+    told_cps = sum(reading.counts for reading in readings) / sum(reading.live_time_s for reading in readings)
+    assert told_cps == pytest.approx(rate_cps, rel=0.06)
+
+
+def test_a_reading_holds_the_silence_before_it() -> None:
+    """A line three seconds after the one before is three seconds' worth, and the neighbour of the one before."""
+    dialogue = opened()
+    dialogue.feed(b"389;\r\n", 10.0)
+    dialogue.feed(b"389;874;\r\n", 13.02)
+    _, reading = dialogue.take_readings()
+    assert (reading.counts, reading.real_time_s, reading.status) == (2, 3.0, CountStatus.OK)
+    assert reading.taken_at_s == pytest.approx(10.02)
+    assert reading.live_time_s == pytest.approx(3 - 2 * 10e-6)
+
+
+@pytest.mark.parametrize(
+    "between", [b"874;87\x01;\r\n", b"[#] Welcome to the Open Gamma Detector!\r\n"], ids=["damaged", "restarted"]
+)
+def test_silence_that_is_not_known_to_be_empty_is_no_time(between: bytes) -> None:
+    """A refused line, or a restart, between two lines: the second is of its own second only, and says so."""
+    dialogue = opened()
+    dialogue.feed(b"389;\r\n", 10.0)
+    dialogue.feed(between, 11.0)
+    dialogue.feed(b"389;874;\r\n", 13.0)
+    _, reading = dialogue.take_readings()
+    assert (reading.counts, reading.real_time_s, reading.status) == (2, 1.0, CountStatus.RESYNCED)
+
+
+def test_lines_that_were_lost_are_no_empty_seconds() -> None:
+    """Silence between lines of 14 events is none of the detector's; beside a line of 13 it may be."""
+    for beside, real_time_s, status in ((14, 1.0, CountStatus.RESYNCED), (13, 2.0, CountStatus.OK)):
+        dialogue = opened()
+        dialogue.feed(write_events([700] * beside), 10.0)
+        dialogue.feed(write_events([700] * 14), 12.0)
+        _, reading = dialogue.take_readings()
+        assert (reading.real_time_s, reading.status) == (real_time_s, status)
+
+
 def test_every_event_is_counted_once() -> None:
     """Over a minute the readings hold what the crystal saw, second by second."""
     numbers = Given()
