@@ -108,6 +108,10 @@ const SENTENCES: Record<Sentence, string> = {
   joined: "совмещено",
   "none: no direction": "нет: без направления",
   "{}, and no calibration for it": "{0}, и калибровки для него нет",
+  "channels {} to {}": "каналы {0}–{1}",
+  "its own analyser {}": "собственный анализатор {0}",
+  "{}; calibrated for {} to {} keV, see that they are the same":
+    "{0}; откалибровано для {1}–{2} кэВ, убедитесь, что это одно и то же",
   "all energies: this probe has no window": "все энергии: у этого зонда нет окна",
   "{} to {} keV": "от {0} до {1} кэВ",
   "not done: run acquire": "не проведён: проведите калибровку",
