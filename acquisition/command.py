@@ -19,7 +19,7 @@ from acquisition.quality.counts import WallTime
 from acquisition.quality.curves import curves_of
 from acquisition.quality.desk import Desk, keep
 from acquisition.quality.morning import Morning, Round, steps_of
-from acquisition.quality.response import fit_morning, renew
+from acquisition.quality.response import fit_morning, judge_shape, renew
 from acquisition.quality.results import StepResult
 from acquisition.quality.screen import TerminalScreen, table_of
 from acquisition.quality.settings import MorningSettings
@@ -47,7 +47,7 @@ class Outcome:
     started_at, ended_at
         UTC.
     results
-        Verdicts of all steps that were run, the fit of the response last.
+        Verdicts of all steps that were run, then of the fit of the response, and of a full calibration's shape.
     aborted
         Why it ended early, or the empty string.
     written
@@ -180,10 +180,12 @@ async def run_morning(
         fit, response = fit_morning(probe=probe, settings=settings, morning=morning, calibrated_at=ended_at)
         if response is not None:
             full = find_full(calibration, response, identity=morning.identity, is_simulated=is_simulated)
-            response = renew(full.response, response) if full else response
-        outcome = replace(
-            outcome, results=(*outcome.results, fit), written=calibration if response is not None else None
-        )
+        verdicts = [fit]
+        if response is not None and full is not None:
+            response = renew(full.response, response, morning.known.counted_background)
+            verdicts.append(judge_shape(response, settings, morning))
+        is_fit = response is not None and all(verdict.passed for verdict in verdicts)
+        outcome = replace(outcome, results=(*outcome.results, *verdicts), written=calibration if is_fit else None)
     # the record first: no calibration is used whose morning nobody can show
     told = outcome.to_dict() | {
         "background": told_count(morning.known.background) if morning.known.background else None,

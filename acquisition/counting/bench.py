@@ -9,10 +9,13 @@ from math import ceil
 from typing import Any, Final
 
 from rich.console import Console
+from rich.markup import escape
 
 from acquisition.logbook.logbook import Wanted, open_logbook
 from acquisition.logbook.records import Kept, Kind, Record
+from acquisition.logbook.seal import LogbookUnusable
 from acquisition.logbook.settings import LogbookSettings
+from acquisition.quality.background import BACKGROUND
 from acquisition.quality.counts import Count, Counter, CountProgress, WallTime, open_counter
 from acquisition.quality.placements import Exposure
 from acquisition.quality.screen import TerminalScreen
@@ -106,15 +109,8 @@ class Bench:
         found = [count for each in records if (count := background_in(each)) is not None]
         return found[-1] if found else None
 
-    async def record(self, kind: Kind, identity: str, *, passed: bool | None, told: dict[str, Any]) -> Kept:
-        """Write what came of it into the logbook.
-
-        Raises
-        ------
-        LogbookUnusable
-            Where that cannot be done.
-
-        """
+    async def record(self, kind: Kind, identity: str, *, passed: bool | None, told: dict[str, Any]) -> Kept | None:
+        """Write what came of it into the logbook, and say so; None, and said, where the logbook refuses."""
         record = Record(
             kind=kind,
             at=self.now(),
@@ -125,7 +121,13 @@ class Bench:
             passed=passed,
             told=told,
         )
-        return await asyncio.to_thread(self._add, record)
+        try:
+            kept = await asyncio.to_thread(self._add, record)
+        except LogbookUnusable as exc:
+            self.console.print(f"[red]Not recorded, so that it did not pass.[/red] {escape(str(exc))}")
+            return None
+        self.console.print(f"Record {kept.number} in the logbook, signed by {escape(self.person)}")
+        return kept
 
     def _add(self, record: Record) -> Kept:
         with open_logbook(self.logbook) as logbook:
@@ -207,9 +209,9 @@ def told_count(count: Count) -> dict[str, Any]:
 
 
 def background_in(kept: Kept) -> Count | None:
-    """Read the background that a record tells; None where it tells none, or one that is not to be trusted."""
+    """Read the background that a record tells; None where it tells none that passed and can be trusted."""
     told = kept.record.told.get("background")
-    if not isinstance(told, dict) or told.get("overloaded"):
+    if not isinstance(told, dict) or told.get("overloaded") or not _is_clean(kept.record):
         return None
     try:
         return Count(
@@ -221,3 +223,13 @@ def background_in(kept: Kept) -> Count | None:
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _is_clean(record: Record) -> bool:
+    """Whether the background in a record passed; a morning's does so by its own step."""
+    if record.kind is not Kind.MORNING:
+        return record.passed is True
+    steps = record.told.get("steps")
+    return isinstance(steps, list) and any(
+        isinstance(step, dict) and step.get("name") == BACKGROUND and step.get("passed") is True for step in steps
+    )

@@ -123,7 +123,10 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExVivoOutcome:
-    """What the specimens came to; those that the technologist left out are in ``left_out``, with the reason."""
+    """What the specimens came to; those that the technologist left out are in ``left_out``, with the reason.
+
+    ``number`` is of its record; ``is_refused`` where the logbook did not take it.
+    """
 
     probe: str
     identity: str
@@ -133,11 +136,13 @@ class ExVivoOutcome:
     counted: tuple[Counted, ...]
     left_out: tuple[str, ...]
     number: int | None = None
+    is_refused: bool = False
 
     @property
     def passed(self) -> bool:
-        """Whether each specimen could be compared."""
-        return bool(self.counted) and all(each.share is not None or each.said == HOTTEST for each in self.counted)
+        """Whether each specimen could be compared, and the logbook took it."""
+        is_compared = all(each.share is not None or each.said == HOTTEST for each in self.counted)
+        return bool(self.counted) and is_compared and not self.is_refused
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -166,8 +171,8 @@ async def run_exvivo(bench: Bench, asked: ExVivo) -> ExVivoOutcome:
 
     Raises
     ------
-    DeviceError, MorningAborted, LogbookUnusable
-        Where the probe fails, the technologist ends it, or it cannot be recorded.
+    DeviceError, MorningAborted
+        Where the probe fails, or the technologist ends it.
     LeftOut
         Where the background is left out: nothing can be compared without it.
 
@@ -186,10 +191,10 @@ async def run_exvivo(bench: Bench, asked: ExVivo) -> ExVivoOutcome:
         counted=counted,
         left_out=left_out,
     )
-    kept = await bench.record(Kind.EX_VIVO, at.identity, passed=None, told=outcome.to_dict())
+    # the table first: the specimens may be gone when the logbook refuses
     bench.console.print(_table(counted))
-    bench.console.print(f"Record {kept.number} in the logbook, signed by {escape(bench.person)}")
-    return replace(outcome, number=kept.number)
+    kept = await bench.record(Kind.EX_VIVO, at.identity, passed=None, told=outcome.to_dict())
+    return replace(outcome, number=kept.number) if kept else replace(outcome, is_refused=True)
 
 
 async def _count_all(at: OpenBench, asked: ExVivo) -> tuple[list[tuple[str, Count]], tuple[str, ...]]:

@@ -45,8 +45,8 @@ class CountOutcome:
         In a sentence.
     result
         The verdict, where one was asked for.
-    number
-        Of its record.
+    number, is_refused
+        Of its record; whether the logbook did not take it.
 
     """
 
@@ -60,11 +60,12 @@ class CountOutcome:
     said: str
     result: StepResult | None = None
     number: int | None = None
+    is_refused: bool = False
 
     @property
     def passed(self) -> bool:
-        """Whether there is a count to be relied on, and it passed where a verdict was asked for."""
-        is_counted = self.count is not None and not self.count.is_overloaded
+        """Whether there is a recorded count to be relied on, and it passed where a verdict was asked for."""
+        is_counted = self.count is not None and not self.count.is_overloaded and not self.is_refused
         return is_counted and (self.result is None or self.result.passed)
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,8 +94,10 @@ async def run_count(bench: Bench, exposure: Exposure, *, label: str) -> CountOut
 
     Raises
     ------
-    DeviceError, MorningAborted, LogbookUnusable
-        Where the probe fails, the technologist ends it, or it cannot be recorded.
+    DeviceError, MorningAborted
+        Where the probe fails, or the technologist ends it.
+    LogbookUnusable
+        Where the background of the day cannot be read, before anything is counted.
 
     """
     async with bench.open() as at:
@@ -124,7 +127,7 @@ async def run_background(bench: Bench, limits: BackgroundLimits) -> CountOutcome
 
     Raises
     ------
-    DeviceError, MorningAborted, LogbookUnusable
+    DeviceError, MorningAborted
         As ``run_count``.
 
     """
@@ -157,15 +160,14 @@ async def _recorded(bench: Bench, kind: Kind, outcome: CountOutcome, *, passed: 
     told = outcome.to_dict()
     if kind is Kind.BACKGROUND:
         told["background"] = told["count"]
-    kept = await bench.record(kind, outcome.identity, passed=passed, told=told)
     table = Table(show_header=False)
     for figure in outcome.figures:
         table.add_row(escape(str(figure)))
     bench.console.print(table if outcome.figures else "")
     colour = "green" if outcome.passed else "red"
     bench.console.print(f"[{colour}]{escape(outcome.said)}[/{colour}]")
-    bench.console.print(f"Record {kept.number} in the logbook, signed by {escape(bench.person)}")
-    return replace(outcome, number=kept.number)
+    kept = await bench.record(kind, outcome.identity, passed=passed, told=told)
+    return replace(outcome, number=kept.number) if kept else replace(outcome, is_refused=True)
 
 
 def tell(count: Count, background: Count | None, *, half_life_s: float) -> tuple[str, tuple[Figure, ...]]:

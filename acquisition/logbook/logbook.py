@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import URL, Engine, RowMapping, insert, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -15,6 +16,8 @@ from acquisition.logbook.seal import FIRST, Head, LogbookUnusable, SealKey
 from acquisition.logbook.settings import LogbookSettings
 from acquisition.logbook.tables import VERSION, about, metadata, records
 from devices.databases import DRIVER_MISSING, make_engine, plain, postgresql_url, say, sqlite_url
+
+log = structlog.get_logger()
 
 CHANGED = "it was changed after it was sealed"
 FOREIGN = "another machine's key sealed it, so that nobody can tell here whether it was changed"
@@ -129,7 +132,10 @@ class Logbook:
                 }
                 seal = self._key.seal(_sealed(row))
                 connection.execute(insert(records).values(**row, seal=seal))
-            self._key.note_head(Head(head.number + 1, seal))
+            try:
+                self._key.note_head(Head(head.number + 1, seal))
+            except LogbookUnusable as exc:  # the record stands, and the next one goes on after it
+                log.warning("logbook.head_not_noted", number=head.number + 1, reason=str(exc))
         return Kept(number=head.number + 1, key_id=self._key.key_id, record=record, seal=seal)
 
     def read(self, wanted: Wanted | None = None) -> Findings:
@@ -142,13 +148,14 @@ class Logbook:
 
         """
         wanted, chain, found = wanted or Wanted(), _Chain(), list[Kept]()
-        with self._in_words(), self._engine.connect() as connection:
-            ordered = select(records).order_by(records.c.key_id, records.c.number)
-            for row in connection.execution_options(yield_per=100).execute(ordered).mappings():
-                kept = self._judged(row, chain)
-                if kept is not None and wanted.holds(kept.record):
-                    found.append(kept)
-        head = self._key.head()
+        with self._key.alone():  # nobody adds a record between the rows and the note of the newest
+            with self._in_words(), self._engine.connect() as connection:
+                ordered = select(records).order_by(records.c.key_id, records.c.number)
+                for row in connection.execution_options(yield_per=100).execute(ordered).mappings():
+                    kept = self._judged(row, chain)
+                    if kept is not None and wanted.holds(kept.record):
+                        found.append(kept)
+            head = self._key.head()
         if head.number > chain.number:
             chain.faults.append(_missing(chain.number + 1, head.number))
         elif head.number == chain.number and head.seal not in chain.seals:

@@ -10,6 +10,8 @@ from acquisition.quality.settings import BackgroundLimits
 from acquisition.quality.steps import Known
 from navigation.statistics.counting import detection_limit, poisson_interval
 
+BACKGROUND = "background"
+
 SHOWN_S = 10.0
 """Count that the detection limit is stated for: the usual timed count of a probe console."""
 
@@ -19,7 +21,7 @@ class Background:
     """Count with no source near; contamination and forgotten sources show."""
 
     limits: BackgroundLimits
-    name: str = "background"
+    name: str = BACKGROUND
     needs_assay: bool = False
 
     @property

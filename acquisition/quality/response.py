@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from math import sqrt
 
+import numpy as np
+
 from acquisition.quality.angular import AngularResponse
 from acquisition.quality.counts import Count
 from acquisition.quality.morning import Morning
@@ -14,11 +16,13 @@ from acquisition.quality.settings import MorningSettings
 from acquisition.quality.steps import Known
 from navigation.errors import NavigationError
 from navigation.probe.bench import PointSourceCount
-from navigation.probe.response import FITTED, Response
+from navigation.probe.prediction import predict
+from navigation.probe.response import COUNTED, FITTED, Response
 from navigation.probe.response_fit import fit_response
 from navigation.statistics.counting import chance_of
 
 NAME = "response"
+SHAPE = "shape"
 ATTENUATION_SIGMA = 0.1
 """Relative error of narrow-beam attenuation for what a window sees in tissue, as no count here is in water."""
 
@@ -80,18 +84,54 @@ def fit_morning(
     return StepResult(name=NAME, passed=True, figures=figures, limit=limit, reason=reason), response
 
 
-def renew(full: Response, today: Response) -> Response:
+def renew(full: Response, today: Response, background: Count) -> Response:
     """Bring a full calibration up to date: its shape and attenuation stay, which no morning measures as well.
 
-    Sensitivity, background, dead time and date become today's.
+    Sensitivity, background, dead time and date become today's, with today's errors of sensitivity and background,
+    which no error of the full calibration's goes along with any more. The dead time, given today, keeps its error.
     """
+    at, size = FITTED.index("sensitivity_cps_per_mbq"), len(FITTED)
+    covariance = full.covariance.copy()
+    covariance[at, :] = covariance[:, at] = 0.0
+    covariance[at, at] = today.covariance[at, at]
+    counting = None
+    if full.counting_covariance is not None:
+        counting = np.zeros_like(full.counting_covariance)
+        dead_time, rate = COUNTED.index("dead_time_s"), COUNTED.index("background_cps")
+        counting[dead_time, size + dead_time] = full.counting_covariance[dead_time, size + dead_time]
+        # no counts at all still leave a background of about one
+        counting[rate, size + rate] = max(background.counts, 1) / background.live_time_s**2
     return replace(
         full,
         sensitivity_cps_per_mbq=today.sensitivity_cps_per_mbq,
         background_cps=today.background_cps,
         dead_time_s=today.dead_time_s,
         calibrated_at=today.calibrated_at,
+        covariance=covariance,
+        counting_covariance=counting,
     )
+
+
+def judge_shape(renewed: Response, settings: MorningSettings, morning: Morning) -> StepResult:
+    """Judge whether a renewed calibration foretells the morning's own counts of the point source.
+
+    It does not where the collimator is another, or has come loose, since the full calibration.
+    """
+    limits = settings.response
+    limit = f"within {limits.shape_sigmas:g} of their errors, {limits.shape_granted:.0%} granted beyond"
+    points = _points(settings, morning.counts, morning.known)
+    foretold = predict(renewed, points)
+    off = foretold.off_by([each.counts for each in points], granted=limits.shape_granted)
+    worst = int(off.argmax())
+    figures = (Figure(name="farthest off", value=float(off[worst]), unit="errors"),)
+    at = points[worst]
+    told = f"{at.counts:.0f} counts at {at.distance_mm:g} mm, {at.angle_deg:g}° where it foretells"
+    told += f" {foretold.counts[worst]:.0f}"
+    if off[worst] > limits.shape_sigmas:
+        reason = f"its shape is not that of the full calibration ({told}): calibrate anew"
+        return failure(SHAPE, limit, reason, *figures)
+    reason = f"the full calibration's still, within {off[worst]:.1f} errors ({told})"
+    return StepResult(name=SHAPE, passed=True, figures=figures, limit=limit, reason=reason)
 
 
 def _relative_error(response: Response, name: str) -> float:

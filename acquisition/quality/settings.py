@@ -179,6 +179,10 @@ class ResponseLimits(Section):
 
     greatest_model_error: Share = 0.05
     """Relative error that must be added to Poisson's for response and counts to agree."""
+    shape_sigmas: Annotated[float, Field(gt=0)] = 4.0
+    """How many errors a count may lie off what the full calibration foretells, once brought up to date."""
+    shape_granted: Share = 0.05
+    """Share of a count that it may lie off beyond that, as sources do not stand quite where they should."""
 
 
 class TrendLimits(Section):

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from acquisition.calibration import (
@@ -18,6 +19,7 @@ from acquisition.calibration import (
     read_calibration,
     write_calibration,
 )
+from acquisition.quality.counts import Count
 from acquisition.quality.response import renew
 from navigation.probe.bench import PointSourceCount
 from navigation.probe.response import Response
@@ -184,11 +186,25 @@ def test_a_full_calibration_is_found_only_where_it_is_of_the_same(
 
 
 def test_a_morning_renews_a_full_calibration() -> None:
-    """Sensitivity, background and date are today's; shape, attenuation and their covariance stay."""
-    full = response()
-    today = replace(full.scaled({"sensitivity_cps_per_mbq": 0.05, "recess_mm": 0.3}), background_cps=7.0)
-    renewed = renew(full, today)
+    """Sensitivity, background and date are today's with today's errors; shape, attenuation and theirs stay."""
+    counting = np.zeros((2, 15))
+    counting[0, 13], counting[1, 14], counting[0, 1] = 1e-14, 4.0, 1e-10
+    full = replace(response(), counting_covariance=counting)
+    today = replace(
+        full.scaled({"sensitivity_cps_per_mbq": 0.05, "recess_mm": 0.3}),
+        background_cps=7.0,
+        covariance=4 * full.covariance,
+    )
+    at = datetime(2026, 11, 23, 7, tzinfo=UTC)
+    background = Count(counts=420, live_time_s=60.0, real_time_s=60.0, dead_time_s=0.0, started_at=at)
+    renewed = renew(full, today, background)
     assert renewed.sensitivity_cps_per_mbq == today.sensitivity_cps_per_mbq
     assert renewed.background_cps == 7.0
     assert renewed.recess_mm == full.recess_mm
-    assert (renewed.covariance == full.covariance).all()
+    assert (renewed.covariance[1:, 1:] == full.covariance[1:, 1:]).all()
+    assert renewed.covariance[0, 0] == today.covariance[0, 0]
+    assert not renewed.covariance[0, 1:].any()
+    assert renewed.counting_covariance is not None
+    assert renewed.counting_covariance[0, 13] == 1e-14
+    assert renewed.counting_covariance[1, 14] == pytest.approx(420 / 3600)
+    assert np.count_nonzero(renewed.counting_covariance) == 2

@@ -154,6 +154,22 @@ async def test_specimens_are_compared_with_the_hottest(counting: Counting) -> No
         assert words in counting.shown.getvalue()
 
 
+async def test_what_was_counted_is_shown_where_the_logbook_refuses(counting: Counting, tmp_path: Path) -> None:
+    """The specimens may be gone by then: the table stands, it is said to be not recorded, and nothing passed."""
+    full = LogbookSettings().beside(tmp_path / "full")
+    full.database.mkdir(parents=True)
+    bench = replace(counting.bench, logbook=full)
+    async with asyncio.timeout(SECONDS):
+        specimens = await run_exvivo(bench, ExVivo(specimens=Listed(["first", "second"]), placed=placed))
+        background = await run_background(bench, BackgroundLimits(count_s=10.0))
+    assert len(specimens.counted) == 2
+    assert (specimens.passed, specimens.number) == (False, None)
+    assert (background.passed, background.number) == (False, None)
+    shown = counting.shown.getvalue()
+    assert shown.count("Not recorded, so that it did not pass") == 2
+    assert shown.index("the hottest") < shown.index("Not recorded")
+
+
 class Interrupting(Unattended):
     """Interrupts the first count of what an instruction names."""
 

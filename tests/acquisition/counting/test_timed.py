@@ -107,6 +107,35 @@ def test_an_error_that_is_none_is_refused(error: float) -> None:
         counts_for(error)
 
 
+@pytest.mark.parametrize(
+    ("kind", "passed", "steps", "is_read"),
+    [
+        (Kind.BACKGROUND, True, [], True),
+        (Kind.BACKGROUND, False, [], False),
+        (Kind.BACKGROUND, None, [], False),
+        (Kind.MORNING, False, [{"name": "background", "passed": True}, {"name": "peak", "passed": False}], True),
+        (Kind.MORNING, True, [{"name": "background", "passed": False}, {"name": "peak", "passed": True}], False),
+        (Kind.MORNING, True, [], False),
+        (Kind.MORNING, True, None, False),
+    ],
+)
+def test_a_background_that_did_not_pass_is_taken_off_nothing(
+    kind: Kind, *, passed: bool | None, steps: object, is_read: bool
+) -> None:
+    """One of a contaminated bench would hide a node; a morning's counts where its own step passed."""
+    record = Record(
+        kind=kind,
+        at=NOON,
+        probe="gamma",
+        identity="",
+        person="A. Berg",
+        is_simulated=False,
+        passed=passed,
+        told={"background": told_count(count(300, 60.0)), "steps": steps},
+    )
+    assert (background_in(Kept(number=1, key_id="", record=record, seal="")) is not None) == is_read
+
+
 def test_a_background_is_read_back_unless_it_is_not_to_be_trusted() -> None:
     """Through a record and back; of an overloaded one, or one that somebody wrote, nothing."""
     found = count(300, 60.0, dead_time_s=5e-6)

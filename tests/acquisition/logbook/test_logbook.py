@@ -5,6 +5,7 @@ import stat
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -210,6 +211,41 @@ def test_a_power_cut_between_record_and_note_loses_nothing(settings: LogbookSett
         assert logbook.read().faults == ()
         assert logbook.add(record(3)).number == 4
     assert read(settings).faults == ()
+
+
+def test_a_note_that_cannot_be_written_leaves_the_record(settings: LogbookSettings) -> None:
+    """What is sealed in the database is recorded: said to be refused, it would be added a second time."""
+    written(settings, 1)
+    settings.key.with_name(".quality.key.head.new").mkdir()  # where the note is written before it is put in place
+    with open_logbook(settings) as logbook:
+        assert [logbook.add(record(number)).number for number in (1, 2)] == [2, 3]
+    found = read(settings)
+    assert [each.record for each in found.records] == [record(number) for number in range(3)]
+    assert found.faults == ()
+
+
+def test_a_record_that_is_added_meanwhile_is_not_called_missing(settings: LogbookSettings) -> None:
+    """Rows and the note of the newest are read as one: between them nobody adds."""
+    written(settings, 2)
+
+    def add() -> None:
+        with open_logbook(settings) as logbook:
+            logbook.add(record(2))
+
+    adding = Thread(target=add)
+
+    class Meanwhile(Wanted):
+        def holds(self, _record: Record) -> bool:
+            if adding.ident is None:
+                adding.start()
+                adding.join(2.0)  # to its end where nothing keeps it waiting
+            return True
+
+    with open_logbook(settings) as logbook:
+        found = logbook.read(Meanwhile())
+    adding.join()
+    assert found.faults == ()
+    assert [each.number for each in read(settings).records] == [1, 2, 3]
 
 
 def test_the_key_is_for_its_owner(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from acquisition.quality.counts import Count
 from acquisition.quality.morning import Morning
-from acquisition.quality.response import fit_morning
+from acquisition.quality.response import fit_morning, judge_shape, renew
 from acquisition.quality.results import StepResult, failure
 from acquisition.quality.settings import CheckSource, MorningSettings, SensitivityLimits
 from acquisition.quality.steps import Assay, Known
@@ -72,6 +72,35 @@ def test_good_counts_give_a_response() -> None:
     assert response.background_cps == 5.0
     assert response.calibrated_at == NOON.isoformat()
     assert response.window_kev == SETTINGS.point_source.window_kev
+
+
+def of_aperture(radius_mm: float) -> Callable[[float, float], float]:
+    """Give the rate behind a collimator whose opening has a radius."""
+    physics = ProbePhysics(background_cps=0.0, aperture_radius_mm=radius_mm)
+
+    def rate_cps(distance_mm: float, angle_deg: float) -> float:
+        angle_rad = np.deg2rad(angle_deg)
+        position_mm = distance_mm * np.array([[np.sin(angle_rad), 0.0, np.cos(angle_rad)]])
+        return physics.rate_cps(position_mm, np.ones(1), np.zeros(1))
+
+    return rate_cps
+
+
+def test_another_collimator_than_the_full_calibrations_is_found() -> None:
+    """Its full width of 33 degrees passes every step beside the full one's 42; its shape does not."""
+    _, full = fit(morning())
+    assert full is not None
+    for counted, is_same in (
+        (morning(), True),
+        (morning(of_aperture(4.2)), False),
+        (morning(of_aperture(6.2)), False),
+    ):
+        result, today = fit(counted)
+        assert result.passed
+        assert today is not None
+        shape = judge_shape(renew(full, today, counted.known.counted_background), SETTINGS, counted)
+        assert shape.passed == is_same, shape.reason
+        assert ("calibrate anew" in shape.reason) != is_same
 
 
 def test_counts_that_no_probe_makes_are_refused() -> None:
