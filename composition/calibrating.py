@@ -12,6 +12,7 @@ from rich.console import Console
 from acquisition.archive import StudyArchive
 from acquisition.calibration import CalibrationError
 from acquisition.intake import Intake
+from acquisition.resection.resection import Resection
 from acquisition.tracking.desk import Desk, Outcome, Run
 from acquisition.tracking.following import Camera, Screen
 from acquisition.tracking.landmark_plan import PlanUnusable, parse_plan
@@ -22,6 +23,7 @@ from acquisition.tracking.settings import RegistrationSettings
 from acquisition.tracking.timing import SweptProbe, run_timing
 from acquisition.tracking.tool import run_tool
 from composition.errors import ServiceError
+from composition.in_use import InUse
 from composition.instruments import load_response, tip_chain, tip_of
 from config.settings import NavigationSettings, Site
 from devices.clock import monotonic
@@ -40,10 +42,14 @@ class Calibrating:
         Runs it.
     site, navigation
         What the site file says.
+    in_use
+        By which tip the room goes: a patient is registered and verified by no other.
     intake
         Has the devices open.
     archive
         Knows the study in use.
+    resection
+        Knows what is being counted: the counts of a calibration are none of a specimen.
     note
         Enters what came of it in the procedure's record.
     is_simulated
@@ -54,8 +60,10 @@ class Calibrating:
     desk: Desk
     site: Site
     navigation: NavigationSettings
+    in_use: InUse
     intake: Intake
     archive: StudyArchive
+    resection: Resection
     note: Callable[[str, Mapping[str, Any]], None]
     is_simulated: bool
 
@@ -75,7 +83,7 @@ class Calibrating:
             return "the site file has no [navigation.timing]: name the file that the delay goes to"
         try:
             calibration = load_response(self.site, is_simulated=self.is_simulated)
-            chain = tip_chain(self.site, self.navigation, is_simulated=self.is_simulated, now=datetime.now(tz=UTC))
+            tip = tip_of(self.site, self.navigation, is_simulated=self.is_simulated)
         except ServiceError as exc:
             return str(exc)
         if calibration is None:
@@ -84,7 +92,7 @@ class Calibrating:
             name=name,
             device=self.intake.tap_counts(name, self.site.probes[name]),
             response=calibration.response,
-            tool_from_tip=chain.tool_from_tip,
+            tool_from_tip=tip_chain(self.site, self.navigation, tip, now=datetime.now(tz=UTC)).tool_from_tip,
         )
         run = partial(run_timing, camera=replace(self._camera(), reference=None), probe=probe, settings=settings)
         return self._begin("timing", run, told=LATER.format(settings.file))
@@ -138,13 +146,11 @@ class Calibrating:
         patient_id: str,
         frame_of_reference_uid: str = "",
     ) -> str | None:
-        try:
-            chain = tip_chain(self.site, self.navigation, is_simulated=self.is_simulated, now=datetime.now(tz=UTC))
-            tip = tip_of(self.site, self.navigation, is_simulated=self.is_simulated)
-        except ServiceError as exc:
-            return str(exc)
-        if chain.tip_doubt:
-            return chain.tip_doubt
+        tip = self.in_use.tip
+        chain = tip_chain(self.site, self.navigation, tip, now=datetime.now(tz=UTC))
+        superseded = self.in_use.superseded(self.site, is_simulated=self.is_simulated)
+        if superseded or chain.tip_doubt:
+            return superseded or chain.tip_doubt
 
         async def with_hand(*, operator: Operator, **shown: Any) -> Outcome:
             hand = Hand(
@@ -164,6 +170,9 @@ class Calibrating:
         return self._begin(step, with_hand, told=f"written to {settings.file}: this room goes by it")
 
     def _begin(self, step: str, run: Callable[..., Any], *, told: str) -> str | None:
+        if self.resection.counting is not None:
+            return "something is being counted: stop that first"
+
         async def noted(operator: Operator, screen: Screen) -> Outcome:
             outcome: Outcome = await run(
                 operator=operator, screen=screen, console=Console(quiet=True), is_simulated=self.is_simulated

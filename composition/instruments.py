@@ -58,19 +58,14 @@ def load_response(site: Site, *, is_simulated: bool) -> Calibration | None:
     return calibration
 
 
-def tip_chain(site: Site, navigation: NavigationSettings, *, is_simulated: bool, now: datetime) -> TipChain:
-    """Give the chain from the tip to the patient as the site file and the tip's calibration have it now.
-
-    Raises
-    ------
-    ServiceError
-        Where the tip's calibration cannot be read, or is another tool's.
-
-    """
+def tip_chain(
+    site: Site, navigation: NavigationSettings, tip: TipCalibration | None, *, now: datetime
+) -> TipChain:
+    """Give the chain from the tip to the patient as the site file and the tip's calibration, if any, have it."""
     rows, tool, doubt = navigation.patient_from_reference, site.probes[navigation.probe].tool or "", ""
     tool_from_tip = RigidTransform.from_matrix(navigation.tool_from_tip, to=Frame.TOOL, from_=Frame.TIP)
-    if (calibration := tip_of(site, navigation, is_simulated=is_simulated)) is not None:
-        tool_from_tip, doubt = calibration.transform, calibration.doubt(now)
+    if tip is not None:
+        tool_from_tip, doubt = tip.transform, tip.doubt(now)
     return TipChain(
         tool=tool,
         reference=navigation.reference_tool,
@@ -120,13 +115,16 @@ def timing_of(site: Site, *, is_simulated: bool) -> Timing | None:
 
 
 def budgeting(
-    site: Site, *, is_simulated: bool, timing: Timing | None, registration: Callable[[], RegistrationError | None]
+    site: Site,
+    *,
+    tip: TipCalibration | None,
+    timing: Timing | None,
+    registration: Callable[[], RegistrationError | None],
 ) -> Callable[[SeenTip, TipChain], ErrorBudget] | None:
     """Give what says how far a tip that was seen may be wrong; None where nothing navigates."""
     navigation = site.navigation
     if navigation is None:
         return None
-    tip = tip_of(site, navigation, is_simulated=is_simulated)
     measured = {"delay_sigma_s": timing.sigma_s} if timing else {}
     return Budgeting(
         navigation.accuracy.model_copy(update=measured),
@@ -154,6 +152,8 @@ def join(
     synchroniser: Synchroniser | None,
     archive: StudyArchive,
     *,
+    tip: TipCalibration | None,
+    superseded: Callable[[], str],
     is_simulated: bool,
     note: Callable[[str, Mapping[str, Any]], None],
     on_registered: Callable[[], Awaitable[None]],
@@ -165,7 +165,8 @@ def join(
         return None
     return Joining(
         synchroniser,
-        tip=tip_of(site, navigation, is_simulated=is_simulated),
+        tip=tip,
+        superseded=superseded,
         settings=navigation.registration,
         error=registration_error(site),
         is_simulated=is_simulated,

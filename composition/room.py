@@ -32,6 +32,7 @@ from acquisition.session.worklist import ask_worklists
 from acquisition.studies import Knowledge
 from acquisition.tracking.desk import Desk
 from composition.calibrating import Calibrating
+from composition.in_use import read_in_use
 from composition.instruments import (
     budgeting,
     equipment,
@@ -40,7 +41,6 @@ from composition.instruments import (
     load_response,
     probe_in_hand,
     shown_devices,
-    timing_of,
     tip_chain,
 )
 from config.nuclides import load_nuclides
@@ -86,14 +86,14 @@ class Room:
         self.followed_by = followed_by
         self._calibration = load_response(site, is_simulated=is_simulated)
         response = self._calibration.response if self._calibration else None
-        self._timing = timing_of(site, is_simulated=is_simulated)
+        self._in_use = read_in_use(site, is_simulated=is_simulated)
         nuclide, session_id = load_nuclides()[site.nuclide], uuid4().hex
         self._localiser = Localiser(
             clock=clock, on_accepted=self._follow, on_asked=recorder.asked, is_paced=replay is not None
         )
         self._imager = Imager(clock=clock)
         self._reader = StudyReader()
-        self.board = Board()
+        self.board, desk = Board(), Desk()
         self._map_in_use = map_in_use = MapInUse(
             self._localiser,
             self._imager,
@@ -111,6 +111,7 @@ class Room:
             take_out=map_in_use.take_out,
             record=self._record_resection,
             clock=clock,
+            is_calibrating=lambda: desk.is_running,
         )
         self._session = Session(
             journal,
@@ -159,15 +160,17 @@ class Room:
             self.intake.navigate(
                 site.navigation.probe,
                 site.navigation.tracker,
-                tip_chain(site, site.navigation, is_simulated=is_simulated, now=now()),
+                tip_chain(site, site.navigation, self._in_use.tip, now=now()),
                 longest_gap_s=site.navigation.longest_gap_s,
                 calibrated=self._calibration.provenance.identity if self._calibration else "",
-                delay_s=self._timing.delay_s if self._timing else 0.0,
+                delay_s=self._in_use.timing.delay_s if self._in_use.timing else 0.0,
             )
         self._joining = join(
             site,
             self.intake.synchroniser,
             archive,
+            tip=self._in_use.tip,
+            superseded=partial(self._in_use.superseded, site, is_simulated=is_simulated),
             is_simulated=is_simulated,
             note=self._note_joining,
             on_registered=map_in_use.begin_anew,
@@ -196,9 +199,10 @@ class Room:
             response=response,
             registration=self._registration_error,
             budget=budgeting(
-                site, is_simulated=is_simulated, timing=self._timing, registration=self._registration_error
+                site, tip=self._in_use.tip, timing=self._in_use.timing, registration=self._registration_error
             ),
             stranger=self.intake.stranger,
+            is_calibrating=lambda: desk.is_running,
             integration_s=site.display.integration_s,
             session_id=signboard.session_id,
             simulated=is_simulated,
@@ -207,11 +211,13 @@ class Room:
         self.calibrating: Calibrating | None = None
         if site.navigation is not None:
             self.calibrating = Calibrating(
-                desk=Desk(),
+                desk=desk,
                 site=site,
                 navigation=site.navigation,
+                in_use=self._in_use,
                 intake=self.intake,
                 archive=archive,
+                resection=self._resection,
                 note=self._session.note,
                 is_simulated=is_simulated,
             )

@@ -128,11 +128,11 @@ async def register(
     elif navigation is None or navigation.registration is None:
         raise ServiceError("the site file has no [navigation.registration]: name the file that it goes to")
     else:
-        chain = tip_chain(site, navigation, is_simulated=False, now=datetime.now(tz=UTC))
+        tip = tip_of(site, navigation, is_simulated=False)
+        chain = tip_chain(site, navigation, tip, now=datetime.now(tz=UTC))
         if chain.tip_doubt:
             raise ServiceError(chain.tip_doubt)
         tool_from_tip, settings = chain.tool_from_tip, navigation.registration
-        tip = tip_of(site, navigation, is_simulated=False)
         serial = navigation.tip.serial if navigation.tip else ""
     patient = patient_id or site.procedure.patient_id
     async with contextlib.AsyncExitStack() as stack:
@@ -184,7 +184,8 @@ async def find_delay(place: Workplace, *, yes: bool, fault: HandFault | None, se
     navigation, calibration = site.navigation, load_response(site, is_simulated=place.is_simulated)
     if navigation is None or calibration is None:
         raise ServiceError(f"probes.{name}.response names no calibration: run acquire first")
-    chain = tip_chain(site, navigation, is_simulated=place.is_simulated, now=datetime.now(tz=UTC))
+    tip = tip_of(site, navigation, is_simulated=place.is_simulated)
+    chain = tip_chain(site, navigation, tip, now=datetime.now(tz=UTC))
     probe = SweptProbe(
         name=name, device=site.probes[name], response=calibration.response, tool_from_tip=chain.tool_from_tip
     )

@@ -256,7 +256,8 @@ _PREFACE = """
     time; no count is taken for the patient's meanwhile. `GET /v1/calibrations?after=<seq>` answers a
     CalibrationState as soon as it is newer, or after ten seconds; a `waiting` one asks for the `instruction` to
     be followed, a `judging` one what to do after a motion that failed. `POST /v1/calibrations/<step>/acts` takes
-    the person's CalibrationAct.
+    the person's CalibrationAct, with the `seq` of the state that is answered: of two answers to one question the
+    second is refused. Whoever may act in theatre may `end` the engineer's, no more.
 
     A hospital's broker gets each `state` too, and the guidance and each device's link on topics of their own:
     see [MQTT](mqtt.md).

@@ -38,6 +38,10 @@ class CalibrationAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Literal["continue", "repeat", "end"],
         Meta(description="Begin the motion, or go on without it where it failed; make it again; end it all."),
     ]
+    seq: Annotated[
+        int | None,
+        Meta(description="Of the CalibrationState that is answered; refused where it asks something else by now."),
+    ] = None
 
 
 class VerdictFigure(Struct, frozen=True, kw_only=True):

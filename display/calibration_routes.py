@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from acquisition.quality.results import StepResult
 from acquisition.quality.technologist import Choice
 from acquisition.tracking.desk import Desk, Standing
+from display.access.gate import may_go_on
 from display.bodies import do
 from display.calibration_messages import (
     CalibrationAct,
@@ -78,7 +79,11 @@ class CalibrationRoutes:
         desk = self.calibrator.desk
 
         async def obey(said: CalibrationAct) -> str | None:
-            return desk.end(step) if said.act == "end" else desk.answer(step, Choice(said.act))
+            if said.act == "end":
+                return desk.end(step)
+            if not may_go_on(step, request.state.visitor):
+                return "only an engineer goes on with this: end it, or sign in as one"
+            return desk.answer(step, Choice(said.act), seq=said.seq)
 
         return await do(request, CalibrationAct, obey)
 

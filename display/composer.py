@@ -55,6 +55,8 @@ class Composer:
         Says how far a tip that was seen may be wrong; None where nobody does.
     stranger
         Says why the probe in hand is not the one that was calibrated; empty while it is.
+    is_calibrating
+        Whether a calibration is under way: no count is then taken for one of the patient.
 
     """
 
@@ -76,6 +78,7 @@ class Composer:
     registration: Callable[[], RegistrationError | None] = field(default=lambda: None)
     budget: Callable[[SeenTip, TipChain], ErrorBudget] | None = None
     stranger: Callable[[], str] = field(default=lambda: "")
+    is_calibrating: Callable[[], bool] = field(default=lambda: False)
     _seq: int = -1
     _trail: Trail = field(default_factory=Trail)
 
@@ -166,6 +169,7 @@ class Composer:
         stranger, untold = self.stranger(), self.localiser.obstacle
         is_on_bench = isinstance(self.resection.counting, BenchCount)
         obstacles = (
+            (self.is_calibrating(), "Calibrating: the patient is not looked at meanwhile"),
             (is_on_bench, "Counting on the bench: the patient is not looked at meanwhile"),
             (not is_registered, "Not registered to the patient: count rate only"),
             (bool(doubt), f"Position not trusted: {doubt}"),

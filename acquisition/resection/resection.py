@@ -46,6 +46,8 @@ class Resection:
         Writes an event of a time (host monotonic clock, s) to the session's recording.
     clock
         Host monotonic clock.
+    is_calibrating
+        Whether a calibration has the probe: its source is nothing that was taken out.
 
     """
 
@@ -59,6 +61,7 @@ class Resection:
         take_out: Callable[[frozenset[str]], Awaitable[None]],
         record: Callable[[float, Mapping[str, Any]], None],
         clock: Clock,
+        is_calibrating: Callable[[], bool],
     ) -> None:
         self._localiser = localiser
         self._probe = probe
@@ -67,6 +70,7 @@ class Resection:
         self._take_out = take_out
         self._record = record
         self._clock = clock
+        self._is_calibrating = is_calibrating
         self._patient_id: str | None = None
         self._woken = asyncio.Event()
         self._is_changed = False
@@ -240,6 +244,8 @@ class Resection:
     def _begin(self, counting: BedCount | BenchCount, **told: object) -> str | None:
         if self.counting is not None:
             return "something is being counted: stop that first"
+        if self._is_calibrating():
+            return "a calibration is under way: end it first"
         self.counting, self.trouble = counting, ""
         self._note("counting", what="bed" if isinstance(counting, BedCount) else counting.kind, **told)
         return None

@@ -110,6 +110,7 @@ class Desk:
         self._begun: asyncio.Queue[tuple[str, Run, str, Context]] = asyncio.Queue()
         self._working: asyncio.Task[Outcome] | None = None
         self._answer: asyncio.Future[Choice] | None = None
+        self._asked = 0
 
     @property
     def is_running(self) -> bool:
@@ -125,10 +126,15 @@ class Desk:
         self._begun.put_nowait((step, run, told, copy_context()))
         return None
 
-    def answer(self, step: str, choice: Choice) -> str | None:
-        """Go on with the motion that is waited for, or after one that failed; ``REPEAT`` has it made again."""
+    def answer(self, step: str, choice: Choice, *, seq: int | None) -> str | None:
+        """Go on with the motion that is waited for, or after one that failed; ``REPEAT`` has it made again.
+
+        ``seq`` is of the standing that she answers: one who saw another question, or none, is asked to look again.
+        """
         if self.standing.step != step or self._answer is None or self._answer.done():
             return f"{step} waits for nobody now"
+        if seq is None or not self._asked <= seq <= self.standing.seq:
+            return f"{step} asks something else by now: look again"
         if self.standing.phase is Phase.WAITING and choice is Choice.REPEAT:
             return "nothing was done that could be repeated"
         self._answer.set_result(choice)
@@ -183,7 +189,7 @@ class Desk:
             self._tell(**done, results=outcome.results, passed=outcome.passed, reason=reason)
 
     async def _ask(self) -> Choice:
-        self._answer = asyncio.get_running_loop().create_future()
+        self._answer, self._asked = asyncio.get_running_loop().create_future(), self.standing.seq
         try:
             async with asyncio.timeout(self._patience_s):
                 return await self._answer

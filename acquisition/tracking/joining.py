@@ -36,6 +36,8 @@ class Joining:
         Whose chain it is; as it begins, of what the site file says by hand.
     tip
         The tip's calibration; None where the site file has a matrix.
+    superseded
+        Says that the files of tip and delay hold others than the room goes by; empty while they do not.
     settings
         Of the registration; None where the site file has a matrix.
     error
@@ -62,6 +64,7 @@ class Joining:
         synchroniser: Synchroniser,
         *,
         tip: TipCalibration | None,
+        superseded: Callable[[], str],
         settings: RegistrationSettings | None,
         error: RegistrationError | None,
         is_simulated: bool,
@@ -74,6 +77,7 @@ class Joining:
     ) -> None:
         self._synchroniser = synchroniser
         self._tip = tip
+        self._superseded = superseded
         self._settings = settings
         self._is_simulated = is_simulated
         self._patient_id = patient_id
@@ -128,7 +132,8 @@ class Joining:
 
     def _doubts(self) -> tuple[str, str]:
         now = self._now()
-        return self._tip.doubt(now) if self._tip else "", self._doubt(self._registration, now)
+        tip_doubt = self._superseded() or (self._tip.doubt(now) if self._tip else "")
+        return tip_doubt, self._doubt(self._registration, now)
 
     def _read(self, settings: RegistrationSettings) -> None:
         state = _state_of(settings.file)

@@ -196,13 +196,16 @@ async def run_verify(
     DeviceError
         Where the tracker cannot be opened, or fails.
     CalibrationError
-        Where nothing is registered, no landmark has that name, or the file cannot be written.
+        Where nothing is registered, it was with another calibration of the tip, no landmark has that name, or the
+        file cannot be written.
 
     """
     _say_simulated(hand, console)
     registration = newest_registration(settings.file, is_simulated=hand.is_simulated)
     if registration is None:
         raise CalibrationError(f"{settings.file}: nothing is registered yet; run acquire register")
+    if registration.tip_calibrated_at != hand.tip_calibrated_at:
+        raise CalibrationError(f"{settings.file}: registered with another calibration of the tip: register again")
     if name not in plan.names:
         raise CalibrationError(f"no landmark is called {name!r}: there are {', '.join(plan.names)}")
     results, written, aborted = list[StepResult](), None, ""

@@ -21,8 +21,11 @@ BURST, A_SECOND = 300.0, 100.0
 
 MOST_ADDRESSES = 1000
 
-INSTALLING = ("/v1/calibrations/tool", "/v1/calibrations/timing")
-"""What is done with a probe before there is a patient."""
+INSTALLING = ("tool", "timing")
+"""Calibrations of a probe before there is a patient."""
+
+INSTALLING_PATHS = tuple(f"/v1/calibrations/{step}" for step in INSTALLING)
+INSTALLING_ACTS = {f"{path}/acts" for path in INSTALLING_PATHS}
 
 THIS_MACHINE = Visitor(name="this machine", role=Role.ACT)
 """Who acts where nobody signs in: whoever stands at this machine's own screen."""
@@ -50,17 +53,24 @@ class Allowance:
         return is_allowed
 
 
-def needed_role(path: str, method: str) -> Role | None:
-    """Say which role a request needs; None for none."""
+def needed_roles(path: str, method: str) -> frozenset[Role]:
+    """Say of which roles a request needs one; none at all for a request that is answered to everybody."""
     if path in FREE or not path.startswith(("/v1/", "/metrics")):
-        return None
+        return frozenset()
     if path.startswith("/metrics"):
-        return Role.ENGINEER
+        return frozenset({Role.ENGINEER})
     if path == "/v1/worklist":  # it names patients who are not in this room
-        return Role.ACT
+        return frozenset({Role.ACT})
     if method in {"GET", "HEAD"}:
-        return Role.VIEW
-    return Role.ENGINEER if path.startswith(INSTALLING) else Role.ACT
+        return frozenset({Role.VIEW})
+    if path in INSTALLING_ACTS:  # whoever acts in theatre may end what keeps the patient from being looked at
+        return frozenset({Role.ACT, Role.ENGINEER})
+    return frozenset({Role.ENGINEER if path.startswith(INSTALLING_PATHS) else Role.ACT})
+
+
+def may_go_on(step: str, visitor: Visitor) -> bool:
+    """Whether somebody may do more with a calibration that is under way than end it."""
+    return step not in INSTALLING or visitor is THIS_MACHINE or visitor.may(Role.ENGINEER)
 
 
 def token_of(headers: Mapping[str, str], *, method: str) -> str:
@@ -101,15 +111,15 @@ class Gate:
             refused = PlainTextResponse("too many requests: wait a second", 429, {"retry-after": "1"})
             await refused(scope, receive, send)
             return
-        method, needed = scope["method"], needed_role(scope["path"], scope["method"])
+        method, needed = scope["method"], needed_roles(scope["path"], scope["method"])
         visitor: Visitor | None = THIS_MACHINE
         if self._admission is not None:
             visitor = self._admission.visitor(token_of(Headers(scope=scope), method=method))
-            if needed is not None and visitor is None:
+            if needed and visitor is None:
                 refused = PlainTextResponse("sign in first", 401, {"www-authenticate": "Bearer"})
                 await refused(scope, receive, send)
                 return
-            if needed is not None and visitor is not None and not visitor.may(needed):
+            if needed and visitor is not None and not any(visitor.may(role) for role in needed):
                 await PlainTextResponse(f"{visitor.name} may not do this: sign in as somebody who may", 403)(
                     scope, receive, send
                 )

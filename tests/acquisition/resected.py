@@ -1,6 +1,6 @@
 """What the surgeon marks and counts, in a room that records nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from acquisition.localising import Localiser
@@ -17,7 +17,12 @@ def drop(_at_s: float, _event: Mapping[str, Any]) -> None:
     """Record nothing."""
 
 
-def resection(localiser: Localiser, response: Response | None = None) -> Resection:
+def resection(
+    localiser: Localiser,
+    response: Response | None = None,
+    *,
+    is_calibrating: Callable[[], bool] = lambda: False,
+) -> Resection:
     """One in which nothing was taken out yet."""
     return Resection(
         localiser,
@@ -27,4 +32,5 @@ def resection(localiser: Localiser, response: Response | None = None) -> Resecti
         take_out=take_out,
         record=drop,
         clock=monotonic,
+        is_calibrating=is_calibrating,
     )

@@ -48,14 +48,14 @@ CHAIN = TipChain(
 class Door:
     """An intake and what went through it."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, *, is_calibrating: Callable[[], bool] = lambda: False) -> None:
         self.board = Board()
         self.healths: list[DeviceHealth] = []
         self.poses: list[int] = []
         self.used: list[ArchivedStudy | None] = []
         self.archive = StudyArchive(patient_id="SIM-0001", read=self._read, on_use=self._use)
         localiser = Localiser(clock=monotonic)
-        self.resection = resection(localiser)
+        self.resection = resection(localiser, is_calibrating=is_calibrating)
         self.localiser = localiser
         self.intake = Intake(
             board=self.board,

@@ -4,19 +4,24 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import numpy as np
 import pytest
 
+from acquisition.durable import write_whole
 from acquisition.recording import record
 from acquisition.tracking.desk import Desk
 from acquisition.tracking.registration_file import read_registrations
 from acquisition.tracking.settings import RegistrationSettings, TimingSettings, TipSettings
-from acquisition.tracking.tip_file import load_tip
+from acquisition.tracking.timing import Timing
+from acquisition.tracking.tip_file import TipCalibration, load_tip, write_tip
 from composition.calibrating import Calibrating
+from composition.in_use import read_in_use
 from composition.simulated import simulated_site
 from config.settings import Site
 from devices.clock import monotonic
@@ -30,6 +35,7 @@ from tests.display.test_stage import House
 pytestmark = pytest.mark.timeout(400)
 
 CALIBRATION = Path(__file__).parents[2] / "config" / "instruments" / "simulated-gamma.json"
+YESTERDAY = datetime.now(tz=UTC) - timedelta(days=1)
 MOTIONS = {"Press": "pivot", "Hold": "spin", "Move": "sweep", "Touch": "touch"}
 """What the hand does, by how the instruction begins."""
 
@@ -54,6 +60,35 @@ def site(folder: Path, bench: ToolBench, *, is_tip_typed: bool, longest_s: float
     )
 
 
+def landmarks(folder: Path) -> Any:
+    """Give the landmarks as 3D Slicer writes them."""
+    write_markups(folder / "landmarks.mrk.json")
+    return json.loads((folder / "landmarks.mrk.json").read_text())
+
+
+def lay_down(folder: Path) -> None:
+    """Write the tip and the delay that a room starts with, unless they are there."""
+    if not (folder / "tip.json").exists():
+        tip = TipCalibration(
+            tool="Probe",
+            serial="",
+            tracker="camera",
+            tracker_identity="",
+            is_simulated=True,
+            calibrated_at=YESTERDAY,
+            expires_at=YESTERDAY + timedelta(days=30),
+            tool_from_tip=TOOL_FROM_TIP.matrix.tolist(),
+            tip_covariance_mm2=(0.01 * np.eye(3)).tolist(),
+            results=[{"name": "pivot", "passed": True}],
+        )
+        write_tip(folder / "tip.json", tip)
+    if not (folder / "timing.json").exists():
+        timing = Timing(
+            probe="gamma", tracker="camera", is_simulated=True, calibrated_at=YESTERDAY, delay_s=0.0, sigma_s=0.01
+        )
+        write_whole(folder / "timing.json", timing)
+
+
 class Theatre:
     """A room with a person before its display, whose hand does as the display says."""
 
@@ -61,6 +96,7 @@ class Theatre:
         self.bench = bench
         self.door = door
         self.house = house
+        self.calibrating = calibrating
         self.noted: list[tuple[str, Any]] = []
         self.phases: list[str] = []
         self.words: list[str] = []
@@ -72,9 +108,9 @@ class Theatre:
         answer = await self.client.post(f"/v1/calibrations/{step}", json=body)
         return answer.status_code, answer.text
 
-    async def act(self, step: str, act: str) -> tuple[int, str]:
-        """Say something in it."""
-        answer = await self.client.post(f"/v1/calibrations/{step}/acts", json={"act": act})
+    async def act(self, step: str, act: str, seq: int | None = None) -> tuple[int, str]:
+        """Say something in it, to what it asked at ``seq``."""
+        answer = await self.client.post(f"/v1/calibrations/{step}/acts", json={"act": act, "seq": seq})
         return answer.status_code, answer.text
 
     async def newer(self, seq: int) -> dict[str, Any]:
@@ -94,7 +130,7 @@ class Theatre:
                 motion = MOTIONS[obeyed.split()[0]]
                 place = obeyed.removeprefix("Touch ").split(" with the tip")[0] if motion == "touch" else ""
                 self.bench.hand.move(motion, place)
-                assert await self.act(step, "continue") == (204, "")
+                assert await self.act(step, "continue", seq) == (204, "")
         return standing
 
 
@@ -110,15 +146,20 @@ async def theatre(
     rng, house = np.random.default_rng(5), House()
     async with open_tool_bench(folder, rng=rng, clock=monotonic, fault=fault) as bench:
         with record(folder / "recordings", simulated=True) as recorder:
-            door, here = Door(recorder), site(folder, bench, is_tip_typed=is_tip_typed, longest_s=longest_s)
+            here = site(folder, bench, is_tip_typed=is_tip_typed, longest_s=longest_s)
+            desk = Desk(patience_s=patience_s)
             assert here.navigation is not None
+            door = Door(recorder, is_calibrating=lambda: desk.is_running)
+            lay_down(folder)
             noted = list[tuple[str, Any]]()
             calibrating = Calibrating(
-                desk=Desk(patience_s=patience_s),
+                desk=desk,
                 site=here,
                 navigation=here.navigation,
+                in_use=read_in_use(here, is_simulated=True),
                 intake=door.intake,
                 archive=house.console.archive,
+                resection=door.resection,
                 note=lambda kind, told: noted.append((kind, told)),
                 is_simulated=True,
             )
@@ -151,14 +192,15 @@ async def test_tip_registration_and_check_are_made_before_the_display(tmp_path: 
         assert {"waiting", "measuring", "ended"} <= set(room.phases)
         assert any("poses, tilted by" in words for words in room.words)
         tip = load_tip(tmp_path / "tip.json", tool="Probe", serial="", is_simulated=True)
+        assert tip.calibrated_at > YESTERDAY
         assert np.linalg.norm(tip.transform.translation_mm - TOOL_FROM_TIP.translation_mm) < 0.5
 
+    async with theatre(tmp_path) as room:
         assert await room.begin("verify", landmark="xiphoid") == (
             409,
             "nothing is registered yet: register her first",
         )
-        write_markups(tmp_path / "landmarks.mrk.json")
-        marked = json.loads((tmp_path / "landmarks.mrk.json").read_text())
+        marked = landmarks(tmp_path)
         code, why = await room.begin("register", landmarks=marked)
         assert (code, "no study is in use" in why) == (409, True)
         await room.house.console.archive.take(received())
@@ -179,20 +221,54 @@ async def test_tip_registration_and_check_are_made_before_the_display(tmp_path: 
             "xiphoid"
         ]
         steps = [(kind, told["step"], told["passed"]) for kind, told in room.noted]
-        assert steps[:2] == [("calibrated", "tool", True), ("calibrated", "register", True)]
+        assert steps[0] == ("calibrated", "register", True)
+
+
+async def test_a_new_tip_neither_registers_nor_verifies_in_a_room_that_goes_by_the_old_one(tmp_path: Path) -> None:
+    """Nor does it vouch, after a restart, for what was registered with the old one."""
+    async with theatre(tmp_path) as room:
+        await room.house.console.archive.take(received())
+        marked, file = landmarks(tmp_path), tmp_path / "registration.json"
+        assert await room.begin("register", landmarks=marked) == (204, "")
+        assert (await room.follow("register"))["passed"] is True
+        assert room.calibrating.in_use.tip is not None
+        tip = msgspec.structs.replace(room.calibrating.in_use.tip, calibrated_at=YESTERDAY + timedelta(hours=1))
+        write_tip(tmp_path / "tip.json", tip)
+        refused = (409, "a new calibration of the tip waits: restart radionav")
+        assert await room.begin("verify", landmark="xiphoid") == refused
+        assert await room.begin("register", landmarks=marked) == refused
+    async with theatre(tmp_path) as room:
+        assert await room.begin("verify", landmark="xiphoid") == (204, "")
+        ended = await room.follow("verify")
+        assert (ended["passed"], "with another calibration of the tip" in ended["reason"]) == (False, True)
+        assert read_registrations(file)[0].verifications == []
+
+
+async def test_what_is_counted_is_not_calibrated_meanwhile_nor_the_other_way(tmp_path: Path) -> None:
+    """The source that the delay is measured over is no specimen."""
+    async with theatre(tmp_path) as room:
+        assert room.door.resection.count_bench("specimen") is None
+        for step in ("tool", "timing"):
+            assert await room.begin(step) == (409, "something is being counted: stop that first")
+        room.door.resection.stop()
+        assert await room.begin("timing") == (204, "")
+        assert room.door.resection.count_bench("specimen") == "a calibration is under way: end it first"
+        assert await room.act("timing", "end") in {(204, ""), (409, "timing is not under way")}
 
 
 async def test_the_delay_is_found_with_the_counts_that_the_room_receives(tmp_path: Path) -> None:
     """Neither port is opened twice; what is counted over a source meanwhile is none of the patient."""
     async with theatre(tmp_path, is_tip_typed=True) as room:
         assert (await room.begin("timing"))[0] == 204
-        await room.follow("timing", until="waiting")
+        asked = await room.follow("timing", until="waiting")
         assert room.door.intake._is_calibrating(monotonic())
         room.bench.hand.move("sweep")
-        assert await room.act("timing", "continue") == (204, "")
+        assert await room.act("timing", "continue", asked["seq"]) == (204, "")
         ended = await room.follow("timing")
         assert ended["passed"] is True, ended
-        assert (tmp_path / "timing.json").exists()
+        calibrating = room.calibrating
+        waits = calibrating.in_use.superseded(calibrating.site, is_simulated=True)
+        assert waits == "a new delay of the counts waits: restart radionav"
         assert not room.door.intake._is_calibrating(monotonic())
         assert room.door.board.tally.readings > 50
 
@@ -205,15 +281,26 @@ async def test_a_motion_that_failed_is_made_again_or_ended(tmp_path: Path) -> No
         judged = await room.follow("tool", until="judging")
         assert "held still" in judged["results"][0]["reason"]
         assert await room.act("timing", "repeat") == (409, "timing waits for nobody now")
-        assert await room.act("tool", "repeat") == (204, "")
+        assert await room.act("tool", "repeat") == (409, "tool asks something else by now: look again")
+        assert await room.act("tool", "repeat", judged["seq"]) == (204, "")
         seq = judged["seq"]
         while (standing := await room.newer(seq))["phase"] != "waiting":
             seq = standing["seq"]
-        assert await room.act("tool", "repeat") == (409, "nothing was done that could be repeated")
+        # two people answer one question: the second answer is none to what is asked next
+        assert await room.act("tool", "continue", judged["seq"]) == (
+            409,
+            "tool asks something else by now: look again",
+        )
+        assert room.calibrating.desk.standing.phase == "waiting"
+        assert await room.act("tool", "repeat", standing["seq"]) == (
+            409,
+            "nothing was done that could be repeated",
+        )
         assert await room.act("tool", "end") == (204, "")
         ended = await room.follow("tool")
         assert (ended["passed"], ended["reason"]) == (False, "it was ended before it had come to anything")
-        assert not (tmp_path / "tip.json").exists()
+        tip = load_tip(tmp_path / "tip.json", tool="Probe", serial="", is_simulated=True)
+        assert tip.calibrated_at == YESTERDAY
         assert (await room.client.post("/v1/calibrations/tool", json={"more": 1})).status_code == 422
 
 

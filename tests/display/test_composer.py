@@ -424,6 +424,11 @@ async def test_each_obstacle_has_its_sentence() -> None:
     guidance = console.frame(10.1).guidance
     assert (guidance.target, guidance.sentence.rstrip(".")) == (None, "The calibration is of another probe")
 
+    console = await ready()
+    console.composer.is_calibrating = lambda: True
+    guidance = console.frame(10.1).guidance
+    assert (guidance.target, guidance.sentence) == (None, "Calibrating: the patient is not looked at meanwhile")
+
 
 async def test_a_map_without_a_count_asks_for_a_sweep() -> None:
     """With everything in place and nothing counted yet the surgeon is told to begin."""

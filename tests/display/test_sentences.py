@@ -17,6 +17,7 @@ OBSTACLES: dict[str, Callable[[Console], None]] = {
     ),
     "not calibrated": lambda console: setattr(console.composer, "response", None),
     "failed": lambda console: console.localiser.begin(None, obstacle="the study has no CT"),
+    "calibrating": lambda console: setattr(console.composer, "is_calibrating", lambda: True),
     "probe not seen": lambda console: console.see(10.05, is_seen=False),
     "nothing counted": lambda console: setattr(console.localiser, "newest", None),
 }

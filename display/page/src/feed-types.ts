@@ -987,6 +987,8 @@ export interface VerifyRequest {
 export interface CalibrationAct {
   /** Begin the motion, or go on without it where it failed; make it again; end it all. */
   readonly act: "continue" | "end" | "repeat";
+  /** Of the CalibrationState that is answered; refused where it asks something else by now. */
+  readonly seq?: number | null;
 }
 
 /** Answer to ``GET /v1/calibrations``: how the newest stands. */

@@ -30,7 +30,7 @@ class Table:
     """An operating table where one node is located, with a clock that a test moves."""
 
     def __init__(self, response: Response | None = RESPONSE) -> None:
-        self.now_s = 1000.0
+        self.now_s, self.is_calibrating = 1000.0, False
         self.events: list[Mapping[str, Any]] = []
         self.taken_out: list[frozenset[str]] = []
         self.localiser = Localiser(clock=lambda: self.now_s)
@@ -44,6 +44,7 @@ class Table:
             take_out=self._take_out,
             record=self._record,
             clock=lambda: self.now_s,
+            is_calibrating=lambda: self.is_calibrating,
         )
         self.resection.serve("A-1")
 
@@ -234,6 +235,19 @@ async def test_counts_on_the_bench_are_none_of_the_patient() -> None:
     table.now_s += 5
     assert not table.resection.is_of_patient(ended_s - 0.6)
     assert table.resection.is_of_patient(ended_s + 0.1)
+
+
+async def test_nothing_is_counted_while_a_calibration_has_the_probe() -> None:
+    """Its source would be taken for a specimen, and no count of a bed would come through."""
+    table = Table()
+    await table.resection.remove("node")
+    table.is_calibrating = True
+    refused = "a calibration is under way: end it first"
+    assert table.resection.count_bench("background") == refused
+    assert table.resection.count_bed(1) == refused
+    assert table.resection.counting is None
+    table.is_calibrating = False
+    assert table.resection.count_bed(1) is None
 
 
 async def test_a_specimen_that_was_not_counted_says_why() -> None:

@@ -49,7 +49,7 @@ class Room:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "registration.json"
-        self.now = NOW
+        self.now, self.superseded = NOW, ""
         self.patient_id = ""
         self.space_uid = ""
         self.skin: HalfSpace | None = None
@@ -65,6 +65,7 @@ class Room:
         self.joining = Joining(
             self.synchroniser,
             tip=None,
+            superseded=lambda: self.superseded,
             settings=SETTINGS.model_copy(update={"file": self.path, "verify_within_min": 30.0}),
             error=None,
             is_simulated=False,
@@ -104,6 +105,17 @@ async def test_a_registration_made_while_it_runs_is_taken_and_the_former_recorde
     kind, told = room.noted[-1]
     assert kind == "registered"
     assert told["in place of"]["patient_from_reference"][0][3] == 5.0
+
+
+async def test_a_tip_that_waits_for_a_restart_is_a_doubt(tmp_path: Path) -> None:
+    """No position is trusted by the former tip from the next look on, and the record says since when."""
+    room = Room(tmp_path)
+    await room.joining.look()
+    assert room.synchroniser.chain.tip_doubt == ""
+    room.superseded = "a new calibration of the tip waits: restart radionav"
+    await room.joining.look()
+    assert room.synchroniser.chain.tip_doubt == room.superseded
+    assert room.noted[-1] == ("trust", {"tip": room.superseded, "registration": ""})
 
 
 async def test_what_speaks_against_it_is_doubted_until_it_is_mended(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ async def registered(
     skipped: str = "",
     tool: str = "Probe",
     longest_s: float = 60.0,
+    tip_calibrated_at: datetime | None = None,
 ) -> tuple[RegisterOutcome, str]:
     shown = io.StringIO()
     settings = SETTINGS.model_copy(
@@ -71,6 +72,7 @@ async def registered(
             serial="TM-17",
             operator=Hasty(bench, skipped),
             patient_id="A-1",
+            tip_calibrated_at=tip_calibrated_at,
             is_simulated=True,
         )
         console = Console(file=shown, width=200)
@@ -149,6 +151,14 @@ async def test_a_check_holds_and_a_slip_is_found(tmp_path: Path) -> None:
     assert not slipped.passed
     assert "the reference has slipped" in slipped.results[-1].reason
     assert "slipped" in read_registrations(path)[-1].doubt(NOW, **due)
+
+
+async def test_another_tip_does_not_vouch_for_a_registration(tmp_path: Path) -> None:
+    """A touch with a tip that was calibrated since says nothing of where the former one is."""
+    await registered(tmp_path, tip_calibrated_at=NOW - timedelta(days=2))
+    with pytest.raises(CalibrationError, match="with another calibration of the tip: register again"):
+        await registered(tmp_path, verify="xiphoid", tip_calibrated_at=NOW - timedelta(days=1))
+    assert read_registrations(tmp_path / "registration.json")[-1].verifications == []
 
 
 async def test_a_check_without_a_registration_is_refused(tmp_path: Path) -> None:

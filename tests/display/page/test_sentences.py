@@ -16,7 +16,7 @@ UNKNOWN = 99
 """State of a tool that no manual has."""
 
 ROOT = Path(__file__).parents[3]
-ROOMS = ("navigation", "acquisition", "devices", "display")
+ROOMS = ("navigation", "acquisition", "devices", "display", "composition")
 
 LISTED = ROOT / "display/page/src/texts/sentences.ts"
 
@@ -35,6 +35,7 @@ SPEAKING = (
     ("navigation/calibration/on_skin.py", None),
     ("acquisition/tracking/registration_file.py", {"doubt"}),
     ("acquisition/tracking/tip_file.py", {"doubt"}),
+    ("composition/in_use.py", {"superseded"}),
     ("acquisition/archive.py", {"choose"}),
     ("acquisition/intake.py", {"stranger", "_namesake"}),
     ("devices/trackers/igtl_streams.py", {"hear"}),

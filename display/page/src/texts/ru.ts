@@ -18,6 +18,7 @@ function sides(right: number, up: number, unit: string): string {
 
 const SENTENCES: Record<Sentence, string> = {
   "No tracker in the site file: count rate only": "Трекер не задан в файле площадки: только скорость счёта",
+  "Calibrating: the patient is not looked at meanwhile": "Калибровка: пациента пока не измеряют",
   "Counting on the bench: the patient is not looked at meanwhile": "Счёт на столике: пациента пока не измеряют",
   "Not registered to the patient: count rate only": "Не совмещено с пациентом: только скорость счёта",
   "The probe is not calibrated: run acquire": "Зонд не откалиброван: проведите калибровку",
@@ -150,6 +151,8 @@ const SENTENCES: Record<Sentence, string> = {
     "точки отмечены на другом снимке: отметьте их на этом и зарегистрируйте заново",
   "registered with another calibration of the tip than this room navigates by: restart radionav":
     "регистрация сделана с другой калибровкой кончика: перезапустите radionav",
+  "a new calibration of the tip waits: restart radionav": "ждёт новая калибровка кончика: перезапустите radionav",
+  "a new delay of the counts waits: restart radionav": "ждёт новая задержка счёта: перезапустите radionav",
   "the registration was made with other tools than the site file names: register again":
     "регистрация сделана другими инструментами, чем в файле настроек: зарегистрируйте заново",
   "the landmarks lie on the skin only with x and y turned: they are RAS where LPS was said":
@@ -195,6 +198,7 @@ const SENTENCES: Record<Sentence, string> = {
   "sign in first": "сначала войдите",
   "{} may not do this: sign in as somebody who may": "{0}: нет права на это действие: войдите под другим именем",
 
+  "a calibration is under way: end it first": "идёт калибровка: сначала завершите её",
   "something is being counted: stop that first": "идёт счёт: сначала остановите его",
   "nothing is estimated yet: there is no target to be taken out": "оценки ещё нет: удалять нечего",
   "there is no target {}": "нет мишени {0}",

@@ -9,6 +9,7 @@
 export const SENTENCES = [
   // what keeps from navigating
   "No tracker in the site file: count rate only",
+  "Calibrating: the patient is not looked at meanwhile",
   "Counting on the bench: the patient is not looked at meanwhile",
   "Not registered to the patient: count rate only",
   "The probe is not calibrated: run acquire",
@@ -35,6 +36,8 @@ export const SENTENCES = [
   "the landmarks were marked in another scan than the study: mark them in this one, register again",
   "registered with another calibration of the tip than this room navigates by: restart radionav",
   "the registration was made with other tools than the site file names: register again",
+  "a new calibration of the tip waits: restart radionav",
+  "a new delay of the counts waits: restart radionav",
   "the landmarks lie on the skin only with x and y turned: they are RAS where LPS was said",
   "the landmarks lie {} mm from the skin of the study: they were marked in another one",
   // guidance
@@ -158,6 +161,7 @@ export const SENTENCES = [
   "the study is being read again by what was said of it: wait until it has been",
   // after the excision
   "something is being counted: stop that first",
+  "a calibration is under way: end it first",
   "nothing is estimated yet: there is no target to be taken out",
   "there is no target {}",
   "{} is not located ({}): nobody could say whether it is gone from a place that is not known",
