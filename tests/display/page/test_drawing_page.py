@@ -108,6 +108,7 @@ async def test_a_finger_slides_it_and_the_picture_keeps_still(room: Room, page: 
     await page.mouse.click(coronal["x"] + coronal["width"] / 2, coronal["y"] + coronal["height"] / 4)
     await page.keyboard.press("Enter")
     moved = place_of(await asked(room, 3))
+    await expect(page.locator("#drawing-refusal")).to_have_text("not yet")  # no finger draws while it is asked
     assert moved[1] == pytest.approx(places[1][1])
     await page.mouse.click(coronal["x"] + coronal["width"] / 2, coronal["y"] + coronal["height"] / 2)
     await page.keyboard.press("Enter")
