@@ -131,6 +131,15 @@ class SeenTip:
     velocity_mm_s: NDArray[np.float64] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Newest:
+    """What was found of the newest tip, and of which reading and time."""
+
+    reading: PoseReading
+    at_s: float
+    tip: SeenTip | None
+
+
 class Synchroniser:
     """Joins one probe's counts with its tip's poses and hands each on once.
 
@@ -167,6 +176,7 @@ class Synchroniser:
         self._waiting: deque[CountReading] = deque()
         self._timelines = {tool: PoseTimeline(longest_gap_s=longest_gap_s) for tool in chain.tools}
         self._chain, self._graph = chain, self._graph_of(chain)
+        self._newest: _Newest | None = None
 
     @property
     def chain(self) -> TipChain:
@@ -175,7 +185,7 @@ class Synchroniser:
 
     @chain.setter
     def chain(self, chain: TipChain) -> None:
-        self._chain, self._graph = chain, self._graph_of(chain)
+        self._chain, self._graph, self._newest = chain, self._graph_of(chain), None
 
     def add_count(self, reading: CountReading, *, now_s: float) -> None:
         """Take a count; it is handed on as soon as its poses are known."""
@@ -207,6 +217,13 @@ class Synchroniser:
         if len(times_s) < len(self._timelines):
             return None
         at_s = min(times_s)
+        # asked for with each pose of either tool and with each frame: for most it is the one before
+        newest = self._newest
+        if newest is None or newest.reading is not reading or newest.at_s != at_s:
+            newest = self._newest = _Newest(reading=reading, at_s=at_s, tip=self._see(reading, at_s))
+        return newest.tip
+
+    def _see(self, reading: PoseReading, at_s: float) -> SeenTip | None:
         tip = self._tip(at_s)
         if tip is None or tip.transform is None:
             return None

@@ -75,11 +75,13 @@ class FrameGraph:
 
     def __init__(self) -> None:
         self._edges: dict[tuple[Frame, Frame], Edge] = {}
+        self._paths: dict[tuple[Frame, Frame], tuple[tuple[Frame, Frame], ...]] = {}
 
     def join(self, to: Frame, from_: Frame, edge: Edge) -> None:
         """Add the edge that maps ``from_`` into ``to``; it takes the place of one between the same two."""
         self._edges.pop((from_, to), None)
         self._edges[to, from_] = edge
+        self._paths.clear()
 
     def at(self, to: Frame, from_: Frame, at_s: float) -> EdgeState:
         """Map ``from_`` into ``to`` by the fewest edges, all of them looked at for the time ``at_s``.
@@ -91,7 +93,10 @@ class FrameGraph:
 
         """
         whole = EdgeState(transform=RigidTransform.identity(to, to))
-        for left, right in self._path(to, from_):
+        path = self._paths.get((to, from_))
+        if path is None:
+            path = self._paths[to, from_] = self._path(to, from_)
+        for left, right in path:
             state = self._state(left, right, at_s)
             worst = max((whole, state), key=lambda each: each.status)  # the first of equals
             joined = None
@@ -117,7 +122,7 @@ class FrameGraph:
             said=back.said,
         )
 
-    def _path(self, to: Frame, from_: Frame) -> list[tuple[Frame, Frame]]:
+    def _path(self, to: Frame, from_: Frame) -> tuple[tuple[Frame, Frame], ...]:
         came = self._reached(to)
         if from_ not in came:
             raise MissingEdge(came, self._reached(from_))
@@ -126,7 +131,7 @@ class FrameGraph:
         while (left := came[frame]) is not None:
             path.append((left, frame))
             frame = left
-        return path[::-1]
+        return tuple(reversed(path))
 
     def _reached(self, start: Frame) -> dict[Frame, Frame | None]:
         """Give every frame that edges lead to, with the one before it on the shortest way."""

@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from navigation.errors import FrameMismatch, NavigationError
 from navigation.frames import Frame
+from navigation.quaternions import part_of_turn, wxyz_of
 
 ORTHONORMAL_TOLERANCE = 1e-5
 """Largest allowed deviation of ``R @ R.T`` from identity: float32 wire formats stay below 1e-6."""
@@ -96,7 +97,7 @@ class RigidTransform:
     @property
     def quaternion_wxyz(self) -> NDArray[np.float64]:
         """The rotation as a unit quaternion (w, x, y, z) with w >= 0."""
-        return Rotation.from_matrix(self.rotation).as_quat(canonical=True, scalar_first=True)
+        return np.array(wxyz_of(self.rotation))
 
     @property
     def inverse(self) -> Self:
@@ -156,10 +157,9 @@ def interpolate(before: RigidTransform, after: RigidTransform, fraction: float) 
         raise FrameMismatch(f"{before.to}_from_{before.from_}", f"{after.to}_from_{after.from_}")
     if not 0.0 <= fraction <= 1.0:
         raise NavigationError(f"fraction {fraction} is outside [0, 1]: a pose is never extrapolated")
-    arc = Rotation.from_matrix(after.rotation @ before.rotation.T).as_rotvec()
     return RigidTransform(
         to=before.to,
         from_=before.from_,
-        rotation=Rotation.from_rotvec(fraction * arc).as_matrix() @ before.rotation,
+        rotation=part_of_turn(after.rotation @ before.rotation.T, fraction) @ before.rotation,
         translation_mm=(1 - fraction) * before.translation_mm + fraction * after.translation_mm,
     )

@@ -3,11 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import gammainc
+from scipy.special import erf
 
 Array = NDArray[np.float64]
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
+
+_ALONG2 = ((_NODES + 1) / 2)[:, None] ** 2
+_COS2 = np.cos(np.pi / 4 * (_NODES + 1))[None] ** 2
+"""Squared direction cosines of the nodes, of one octant: with the third axis, and about it with the first."""
 
 
 def probability_within(covariance_mm2: Array, radius_mm: float) -> float:
@@ -17,12 +21,7 @@ def probability_within(covariance_mm2: Array, radius_mm: float) -> float:
     that it is the mean of P(chi2_3 < radius^2 / n' C n) over directions n (Deak, 1980, Numer. Math. 35, 35,
     section 2). By symmetry one octant is enough: 24 by 24 Gauss-Legendre nodes about the principal axes.
     """
-    values = np.maximum(np.linalg.eigvalsh(covariance_mm2), 1e-12)
-    along = ((_NODES + 1) / 2)[:, None]
-    turn = (np.pi / 4 * (_NODES + 1))[None]
-    across = values[0] * np.cos(turn) ** 2 + values[1] * np.sin(turn) ** 2
-    variance = values[2] * along**2 + across * (1 - along**2)
-    return float(_WEIGHTS @ gammainc(1.5, radius_mm**2 / (2 * variance)) @ _WEIGHTS / 4)
+    return _mean_within(_variances_mm2(covariance_mm2), radius_mm)
 
 
 def radius_within_mm(covariance_mm2: Array, probability: float = 0.95) -> float:
@@ -30,7 +29,27 @@ def radius_within_mm(covariance_mm2: Array, probability: float = 0.95) -> float:
     rms_mm = float(np.sqrt(max(np.trace(covariance_mm2), 0.0)))
     if rms_mm == 0:
         return 0.0
+    variances_mm2 = _variances_mm2(covariance_mm2)
     # one axis alone at five standard deviations leaves out less than a millionth
     return float(
-        brentq(lambda radius_mm: probability_within(covariance_mm2, radius_mm) - probability, 0, 5 * rms_mm)
+        brentq(
+            lambda radius_mm: _mean_within(variances_mm2, radius_mm) - probability,
+            0,
+            5 * rms_mm,
+            xtol=1e-7 * rms_mm,
+        )
     )
+
+
+def _variances_mm2(covariance_mm2: Array) -> Array:
+    """Variances along the nodes' directions, shape (24, 24)."""
+    one, two, three = np.maximum(np.linalg.eigvalsh(covariance_mm2), 1e-12)
+    across = one * _COS2 + two * (1 - _COS2)
+    return np.asarray(three * _ALONG2 + across * (1 - _ALONG2))
+
+
+def _mean_within(variances_mm2: Array, radius_mm: float) -> float:
+    """Mean of P(chi2_3 < radius^2 / variance), in its closed form: Maxwell's distribution of speeds."""
+    reduced = radius_mm / np.sqrt(2 * variances_mm2)
+    within = erf(reduced) - 2 / np.sqrt(np.pi) * reduced * np.exp(-(reduced**2))
+    return float(_WEIGHTS @ within @ _WEIGHTS / 4)

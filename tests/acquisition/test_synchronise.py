@@ -180,6 +180,29 @@ def test_the_newest_tip_has_its_velocity() -> None:
     assert np.allclose(seen.velocity_mm_s, (0, 60, 0))
 
 
+def test_the_newest_tip_is_of_the_newest_poses_and_the_newest_chain() -> None:
+    """Asked again it moves with the reference's next pose, with a new registration, and is gone with its tool."""
+    made, _ = synchroniser(replace(CHAIN, reference="Patient"))
+    for at_s in (1.0, 1.02):
+        made.add_pose(pose(at_s, 0, 5, 0), now_s=at_s)
+        made.add_pose(pose(at_s, 0, 0, 0, tool="Patient"), now_s=at_s)
+    seen = made.newest_tip()
+    assert seen is not None
+    assert np.allclose(seen.patient_from_tip.translation_mm, (1000, 5, 100))
+    made.add_pose(pose(1.04, 0, 5, 0), now_s=1.04)
+    made.add_pose(pose(1.04, 0, 2, 0, tool="Patient"), now_s=1.04)
+    seen = made.newest_tip()
+    assert seen is not None
+    assert np.allclose(seen.patient_from_tip.translation_mm, (1000, 3, 100))
+    made.chain = replace(made.chain, patient_from_reference=shift(Frame.PATIENT, Frame.REFERENCE, 2000, 0, 0))
+    seen = made.newest_tip()
+    assert seen is not None
+    assert np.allclose(seen.patient_from_tip.translation_mm, (2000, 3, 100))
+    lost = replace(pose(1.06, 0, 0, 0), tracker_from_tool=None, status=PoseStatus.MISSING)
+    made.add_pose(lost, now_s=1.06)
+    assert made.newest_tip() is None
+
+
 def test_counts_that_are_late_get_the_pose_of_when_they_were_counted() -> None:
     """Where counts are 40 ms behind poses, one stamped 1.05 s is placed where the tip was at 1.01 s."""
     emitted: list[TrackedCount] = []
