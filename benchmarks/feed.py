@@ -1,9 +1,10 @@
 """How old a count is when a display has it: from its first byte on the serial port to the frame in the client.
 
 The whole service runs, as ``radionav --simulate`` does: a probe on a real pseudo-terminal, tracker, posterior,
-page, storage node. Displays are WebSocket clients in another process on the same clock; of each reading the first
-frame that carries it counts. Then the same while a study of 2,000 slices comes in over DICOM, sent by DCMTK's
-``dcmsend``. The limit is a bare ``websockets`` broadcast of as many bytes, from the call to the client.
+page, storage node. The simulated devices are in a process of their own, and displays are WebSocket clients in
+another on the same clock; of each reading the first frame that carries it counts. Then the same while a study of
+2,000 slices comes in over DICOM, sent by DCMTK's ``dcmsend``. The limit is a bare ``websockets`` broadcast of as
+many bytes, from the call to the client.
 
     python -m benchmarks.feed --seconds 20
 
@@ -150,32 +151,51 @@ def _said(log: Path, pattern: str) -> str:
     raise RuntimeError(f"{pattern!r} was not said, but:\n{log.read_text()}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A process of ours: the file that what it says goes to, and what it listens to."""
+
+    log: Path
+    process: subprocess.Popen[str]
+
+    def tell(self, line: str) -> None:
+        """Write a line to its standard input."""
+        print(line, file=self.process.stdin, flush=True)
+
+
 @contextmanager
-def _running(arguments: Sequence[str], folder: Path) -> Iterator[Path]:
-    """Run Python with arguments in a folder; gives the file that what it says goes to."""
-    log = folder / "said"
+def _running(folder: Path, *arguments: str) -> Iterator[_Running]:
+    """Run one of our modules in a folder."""
+    log = folder / f"{'-'.join(arguments[:2])}.log"
     with log.open("w") as said:
         process = subprocess.Popen(  # noqa: S603 - our own commands
-            [sys.executable, *arguments],
+            [sys.executable, "-m", *arguments],
             cwd=folder,
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+            stdin=subprocess.PIPE,
             stdout=said,
             stderr=said,
+            text=True,
         )
-    try:
-        yield log
-    finally:
-        process.terminate()
-        process.wait(START_TIME_S)
+    with process:
+        try:
+            yield _Running(log, process)
+        finally:
+            process.terminate()
+            process.wait(START_TIME_S)
 
 
 @contextmanager
 def service(folder: Path) -> Iterator[tuple[str, int]]:
-    """Run the service on free ports; gives its feed's address and its node's port."""
-    program = ["-c", "import service; service.radionav()", "--simulate", "--port", "0", "--dicom-port", "0"]
-    with _running(program, folder) as log:
-        address = _said(log, r"the display is at http://(\S+)/")
-        yield f"ws://{address}/v1/feed", int(_said(log, r"the DICOM node listens at \S+:(\d+)"))
+    """Run devices and service on free ports; gives its feed's address and its node's port."""
+    theatre = "benchmarks.peers.theatre"
+    with _running(folder, theatre, "devices", str(folder)) as devices:
+        _said(devices.log, "(ready)")
+        with _running(folder, theatre, "room", str(folder)) as room:
+            address = _said(room.log, r"the display is at http://(\S+)/")
+            port = int(_said(room.log, r"the DICOM node listens at \S+:(\d+)"))
+            devices.tell(str(port))
+            yield f"ws://{address}/v1/feed", port
 
 
 async def _broadcast(size: int) -> None:
@@ -196,8 +216,8 @@ async def _broadcast(size: int) -> None:
 @contextmanager
 def bare(size: int, folder: Path) -> Iterator[str]:
     """Run the bare broadcast in a process of its own; gives its address."""
-    with _running(["-m", "benchmarks.feed", "--broadcast", str(size)], folder) as log:
-        yield "ws://127.0.0.1:" + _said(log, r"^(\d+)\n")
+    with _running(folder, "benchmarks.feed", "--broadcast", str(size)) as broadcasting:
+        yield "ws://127.0.0.1:" + _said(broadcasting.log, r"^(\d+)\n")
 
 
 @contextmanager

@@ -19,17 +19,17 @@ from display.summary import sum_up
 from navigation.estimation.estimate import TargetEstimate
 from simulators.happenings import Excision, Unplugging
 from simulators.scene import Scene
-from simulators.theatre import DESCRIPTION, Theatre, open_theatre
+from simulators.theatre import DESCRIPTION, Addresses, open_theatre
 from simulators.truth import compare
 
 STUDIES = "studies"
 """Where the studies lie in the folder of a simulated room."""
 
 
-def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
-    """Fill in where the simulated devices are; nothing else changes."""
+def connect(site: Site, addresses: Addresses, folder: Path) -> Site:
+    """Fill in where the simulated devices are, and a folder for all that is kept; nothing else changes."""
     probes = {
-        name: probe.model_copy(update={"port": theatre.ports[name].url}) for name, probe in site.probes.items()
+        name: probe.model_copy(update={"port": addresses.ports[name]}) for name, probe in site.probes.items()
     }
     for name, probe in probes.items():
         if simulated_calibration(name).exists():
@@ -39,7 +39,7 @@ def _connect(site: Site, theatre: Theatre, folder: Path) -> Site:
         navigation = navigation.model_copy(update={"tip": tip})
     if navigation is not None and registration.file.exists():
         navigation = navigation.model_copy(update={"registration": registration})
-    place = {"host": theatre.tracker.host, "port": theatre.tracker.port}
+    place = {"host": addresses.tracker_host, "port": addresses.tracker_port}
     trackers = {name: tracker.model_copy(update=place) for name, tracker in site.trackers.items()}
     dicom = site.dicom and site.dicom.model_copy(update={"folder": folder / STUDIES})
     procedure = site.procedure.model_copy(update={"database": folder / "procedures.sqlite"})
@@ -89,7 +89,7 @@ async def serve_simulated(
                 await asyncio.gather(*(each.happen(theatre) for each in happenings))
 
             room = await run_room(
-                _connect(site, theatre, keep or folder),
+                connect(site, theatre.addresses, keep or folder),
                 is_simulated=True,
                 stop=stop,
                 rng=rng,

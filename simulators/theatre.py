@@ -58,6 +58,24 @@ def _tracker_from_reference(now_s: float) -> RigidTransform:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where its devices are.
+
+    Attributes
+    ----------
+    ports
+        Of the instruments, as pyserial opens them, by the names of simulated.toml.
+    tracker_host, tracker_port
+        Of the OpenIGTLink server.
+
+    """
+
+    ports: Mapping[str, str]
+    tracker_host: str
+    tracker_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Theatre:
     """The running room.
 
@@ -102,6 +120,15 @@ class Theatre:
     def ports(self) -> Mapping[str, PtyPort]:
         """The instruments' ports by the names of simulated.toml."""
         return {"gamma": self.probe, "monitor": self.monitor}
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where a service finds them."""
+        return Addresses(
+            ports={name: port.url for name, port in self.ports.items()},
+            tracker_host=self.tracker.host,
+            tracker_port=self.tracker.port,
+        )
 
     async def send_study(self, host: str, port: int, *, called_ae: str) -> None:
         """Scan the patient, some hours ago, and send the study as a console does."""
