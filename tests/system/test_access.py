@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from display.access.people import Role, change_person
+from display.access.people import Role, change_person, read_people
 from display.access_messages import SignIn
 from display.event_messages import Event, Follow
 from display.messages import SUBPROTOCOL, Hello, ServerMessage
@@ -154,7 +154,8 @@ def the_room_is_closed_but_to_persons(site: Path) -> None:
             return time.time()
 
         def add_and_sign_in() -> str:
-            change_person(people, SURGEON, role=Role.ACT, secret=SECRET)
+            if SURGEON not in read_people(people):  # changed while she signs in, she would rightly be refused
+                change_person(people, SURGEON, role=Role.ACT, secret=SECRET)
             deadline_s = time.monotonic() + PATIENCE_S
             while front.ask("POST", "/v1/sign-in", {"name": SURGEON, "secret": SECRET})[0] != 200:
                 assert time.monotonic() < deadline_s
