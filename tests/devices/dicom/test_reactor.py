@@ -34,6 +34,7 @@ def association() -> Iterator[Association]:
     """An association with pynetdicom's own verification service."""
     acceptor = AE("PEER")
     acceptor.add_supported_context(Verification)
+    acceptor.network_timeout = acceptor.acse_timeout = 5.0  # or its end may wait a minute for a peer that has gone
     server = acceptor.start_server(
         ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_ECHO, lambda _: 0x0000)]
     )
