@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import re
 import signal
+import time
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +24,7 @@ from tests.system.test_display import PATIENCE_MS, looking_at
 
 NODE_MM = sentinel_node_scene().sources[0].centre_mm
 VOXEL_MM = 4.0
+PICTURE = b"data:image/png"
 DECIDED_WITHIN_MS = 150_000.0
 """Until a bed is decided or given up."""
 
@@ -135,6 +137,18 @@ def report_of(service: Service, kind: str = "") -> bytes:
         connection.close()
 
 
+def reports_of(service: Service) -> tuple[str, bytes]:
+    """Fetch both reports of the last procedure, once no page sends a picture between the one and the other."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    report = report_of(service)
+    while True:
+        pdf, later = report_of(service, ".pdf"), report_of(service)
+        if later.count(PICTURE) == report.count(PICTURE):
+            return later.decode(), pdf
+        assert time.monotonic() < deadline_s, "the report gets picture after picture"
+        report = later
+
+
 @pytest.mark.peer("chromium")
 @pytest.mark.timeout(600)
 async def test_a_whole_procedure_from_patient_to_report(tmp_path: Path) -> None:
@@ -181,8 +195,7 @@ async def test_a_whole_procedure_from_patient_to_report(tmp_path: Path) -> None:
                 await asyncio.to_thread(restarted.said, "SIMULATED excision: node is out")
                 await finish_procedure(page)
                 await asyncio.to_thread(later.until, lambda state: state.procedure.step == "ended")
-                report = (await asyncio.to_thread(report_of, restarted)).decode()
-                pdf = await asyncio.to_thread(report_of, restarted, ".pdf")
+                report, pdf = await asyncio.to_thread(reports_of, restarted)
                 restarted.terminate()
                 assert await asyncio.to_thread(restarted.ended) == 0
                 assert "Traceback" not in restarted.complaints
@@ -194,7 +207,7 @@ def judge(report: str, pdf: bytes) -> None:
     """Look whether both reports tell of the procedure: in words, and by their pictures."""
     for words in ("SIMULATED", "removed: less than a tenth is left", "Device not available", "this machine, "):
         assert words in report, words
-    pictures = report.count("data:image/png")
+    pictures = report.count(PICTURE.decode())
     assert pictures >= 5
     assert report.count("<td>started</td>") == 2
     pages = PdfReader(BytesIO(pdf)).pages
