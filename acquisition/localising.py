@@ -209,6 +209,7 @@ class Localiser:
         before = course.ledger.restarts
         await self._recount(course, companion, before)
         while course is self._course:
+            await _let_frames_go()
             began_s = self._clock()
             self._screen(course)
             if not len(course.accepted):
@@ -308,6 +309,12 @@ class Localiser:
     def _give_up(self, course: _Course, reason: str) -> None:
         if course is self._course:
             self.begin(None, obstacle=f"{reason}: choose the study again to start afresh")
+
+
+async def _let_frames_go() -> None:
+    """Wait two rounds of the event loop: in one a frame of the same count is made, in the next it is sent."""
+    for _ in range(2):
+        await asyncio.sleep(0)
 
 
 async def _answered(companion: Companion, question: Question, *, within_s: float) -> Any:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import erf
+from scipy.special import chdtri, erf, ndtri
 
 Array = NDArray[np.float64]
 
@@ -26,17 +26,18 @@ def probability_within(covariance_mm2: Array, radius_mm: float) -> float:
 
 def radius_within_mm(covariance_mm2: Array, probability: float = 0.95) -> float:
     """Radius, mm, that a centred normal vector (covariance (3, 3), mm2) keeps within with this probability."""
-    rms_mm = float(np.sqrt(max(np.trace(covariance_mm2), 0.0)))
-    if rms_mm == 0:
+    sigma_mm = float(np.sqrt(max(np.linalg.eigvalsh(covariance_mm2)[-1], 0.0)))
+    if sigma_mm == 0:
         return 0.0
     variances_mm2 = _variances_mm2(covariance_mm2)
-    # one axis alone at five standard deviations leaves out less than a millionth
+    # no nearer than if it erred along its longest axis alone, no further than if as much along all three
+    least_mm, most_mm = sigma_mm * ndtri((1 + probability) / 2), sigma_mm * np.sqrt(chdtri(3, 1 - probability))
     return float(
         brentq(
             lambda radius_mm: _mean_within(variances_mm2, radius_mm) - probability,
-            0,
-            5 * rms_mm,
-            xtol=1e-7 * rms_mm,
+            0.98 * least_mm,
+            1.02 * most_mm,
+            xtol=1e-6 * sigma_mm,
         )
     )
 
