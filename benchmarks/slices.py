@@ -1,8 +1,9 @@
 """How many updates a second the page keeps while its slices follow the tip, in Chromium without a graphics card.
 
 The whole service runs, as ``radionav --simulate`` does, and makes a state twenty times a second; the page is open
-on a screen of 1920 x 1080 and draws with Chromium's software rendering. It is the page as it is shipped: what is
-measured is put around it from outside (``requestAnimationFrame``, the socket's ``send``, ``putImageData``).
+on a screen of 1920 x 1080 and draws with Chromium's own software rendering, which it takes by itself where there
+is no graphics card. It is the page as it is shipped: what is measured is put around it from outside
+(``requestAnimationFrame``, the socket's ``send``, ``putImageData``).
 
     python -m benchmarks.slices --seconds 20
 
@@ -31,7 +32,7 @@ WIDTH, HEIGHT = 1920, 1080
 PATIENCE_S = 120.0
 """Until the simulated study has come, been read and is shown."""
 
-FLAGS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--autoplay-policy=no-user-gesture-required")
+FLAGS = ("--no-sandbox", "--autoplay-policy=no-user-gesture-required")
 
 INSTRUMENTS = """
 window.drawn = [];
