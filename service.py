@@ -23,11 +23,10 @@ from acquisition.commands.exchange import add_exchange
 from acquisition.commands.instrument import instrument_commands
 from acquisition.commands.logbook import add_logbook
 from acquisition.commands.upkeep import add_upkeep
-from composition.calibration import calibrate_probe
 from composition.counting_commands import add_counting
 from composition.errors import ServiceError
+from composition.guided import calibrate_probe, check_probe
 from composition.hands import Hands
-from composition.morning import check_probe
 from composition.named import desk, named_site, people, storage_node, workplace
 from composition.reaching import reach_all
 from composition.replaying import add_replay

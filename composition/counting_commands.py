@@ -52,8 +52,8 @@ def _count(
         )
 
         async def run() -> CountOutcome:
-            async with open_counting(place, probe, hands, seed=seed) as bench:
-                return await run_count(bench, exposure, label=label)
+            async with open_counting(place, probe, hands, seed=seed) as counting:
+                return await run_count(counting, exposure, label=label)
 
         outcome = asyncio.run(run())
     conclude(outcome, as_json=as_json)
@@ -78,8 +78,8 @@ def _background(
         limits = acquire.background if acquire else BackgroundLimits()
 
         async def run() -> CountOutcome:
-            async with open_counting(place, probe, hands, seed=seed) as bench:
-                return await run_background(bench, limits.model_copy(update={"count_s": seconds}))
+            async with open_counting(place, probe, hands, seed=seed) as counting:
+                return await run_background(counting, limits.model_copy(update={"count_s": seconds}))
 
         outcome = asyncio.run(run())
     conclude(outcome, as_json=as_json)
@@ -108,15 +108,15 @@ def _exvivo(
         rule = TenPercentRule(fraction=fraction)
 
         async def run() -> ExVivoOutcome:
-            async with open_counting(place, probe, hands, seed=seed) as bench:
+            async with open_counting(place, probe, hands, seed=seed) as counting:
                 asked = ExVivo(
-                    specimens=specimens_of(specimen or [], bench),
+                    specimens=specimens_of(specimen or [], counting.bench),
                     placed=SpecimenPlaces(is_simulated=place.is_simulated),
                     count_s=seconds,
                     background_s=background,
                     rule=rule,
                 )
-                return await run_exvivo(bench, asked)
+                return await run_exvivo(counting, asked)
 
         try:
             outcome = asyncio.run(run())
