@@ -1,8 +1,8 @@
 """What ``acquire`` counts at a bench, real or simulated."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from acquisition.counting.bench import Counting
 from acquisition.counting.exvivo import Listed, Specimens
@@ -16,6 +16,8 @@ from composition.named import Workplace
 from config.nuclides import load_nuclides
 from simulators.bench_room import SETTLE_S
 
+Measured = TypeVar("Measured")
+
 DISTANCE_MM = 30.0
 """Of what is counted from the tip, on the axis."""
 
@@ -23,11 +25,15 @@ SIMULATED_SPECIMENS = (Source.FIRST, Source.POINT, Source.CHECK)
 """What the simulated bench puts in place of specimens, one after the other: hot, a quarter of it, hardly warm."""
 
 
-@asynccontextmanager
-async def open_counting(
-    place: Workplace, probe: str | None, hands: Hands, *, seed: int
-) -> AsyncIterator[Counting]:
-    """Give what counts need, with a probe by its name or else the one that navigates.
+async def count_at(
+    place: Workplace,
+    probe: str | None,
+    hands: Hands,
+    measure: Callable[[Counting], Awaitable[Measured]],
+    *,
+    seed: int,
+) -> Measured:
+    """Have counts made as ``measure`` does, with a probe by its name or else the one that navigates.
 
     Raises
     ------
@@ -38,7 +44,7 @@ async def open_counting(
     nuclide = load_nuclides()[place.site.nuclide]
     async with bench_of(place, named_probe(place.site, probe), hands, seed=seed) as (bench, _):
         counting = Counting(bench=bench, nuclide=nuclide)
-        yield replace(counting, settle_s=SETTLE_S) if bench.is_simulated else counting
+        return await measure(replace(counting, settle_s=SETTLE_S) if bench.is_simulated else counting)
 
 
 def placed_for_count(label: str, *, is_simulated: bool) -> Placement:
