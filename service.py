@@ -8,27 +8,15 @@ from typing import Annotated
 
 import typer
 
-from acquisition.commands.ending import (
-    AsJson,
-    Person,
-    ProbeName,
-    Seed,
-    SiteFile,
-    Yes,
-    conclude,
-    fail,
-    log_to_stderr,
-)
+from acquisition.commands.ending import SiteFile, fail, log_to_stderr
 from acquisition.commands.exchange import add_exchange
 from acquisition.commands.instrument import instrument_commands
 from acquisition.commands.logbook import add_logbook
 from acquisition.commands.upkeep import add_upkeep
-from composition.calibration import calibrate_probe
 from composition.counting_commands import add_counting
 from composition.errors import ServiceError
-from composition.hands import Hands
-from composition.morning import check_probe
-from composition.named import desk, named_site, people, storage_node, workplace
+from composition.guided_commands import add_guided
+from composition.named import desk, named_site, people, storage_node
 from composition.reaching import reach_all
 from composition.replaying import add_replay
 from composition.running import serve
@@ -38,7 +26,6 @@ from composition.tracking_commands import add_tracking
 from config.settings import Site
 from config.site import SiteFileError, read_site
 from display.access.command import add_person
-from simulators.bench import BenchFault
 from simulators.happenings import Excision, ImpossibleHappening, Unplugging
 from simulators.scene import sentinel_node_scene
 
@@ -136,61 +123,7 @@ acquire = typer.Typer(
 )
 
 
-@acquire.callback(invoke_without_command=True)
-def _acquire(
-    context: typer.Context,
-    config: SiteFile = None,
-    *,
-    simulate: Annotated[
-        bool, typer.Option("--simulate", help="With a simulated probe on a simulated bench.")
-    ] = False,
-    probe: ProbeName = None,
-    person: Person = None,
-    yes: Yes = False,
-    activity: Annotated[
-        float | None, typer.Option(min=0.0, help="With --yes: MBq of the point source, as measured just now.")
-    ] = None,
-    as_json: AsJson = False,
-    fault: Annotated[BenchFault | None, typer.Option(help="With --simulate: what is wrong this morning.")] = None,
-    seed: Seed = 1,
-) -> None:
-    """Check and calibrate a probe; exit status 0 only if it passed."""
-    if context.invoked_subcommand is not None:
-        return
-    with workplace(context, config, simulate=simulate) as place:
-        hands = Hands(person=person, is_unasked=yes, activity_mbq=activity)
-        outcome = asyncio.run(check_probe(place, probe, hands=hands, fault=fault, seed=seed))
-    conclude(outcome, as_json=as_json)
-
-
-@acquire.command("calibrate")
-def _calibrate(
-    context: typer.Context,
-    config: SiteFile = None,
-    *,
-    simulate: Annotated[
-        bool, typer.Option("--simulate", help="With a simulated probe on a simulated bench.")
-    ] = False,
-    probe: ProbeName = None,
-    person: Person = None,
-    yes: Yes = False,
-    activity: Annotated[
-        float | None, typer.Option(min=0.0, help="With --yes: MBq of the point source, as measured just now.")
-    ] = None,
-    decay: Annotated[
-        bool, typer.Option(help="Count a decaying source through the night at the end, for the count rate.")
-    ] = True,
-    as_json: AsJson = False,
-    fault: Annotated[BenchFault | None, typer.Option(help="With --simulate: what is wrong at the bench.")] = None,
-    seed: Seed = 1,
-) -> None:
-    """Calibrate a probe for nuclide and window by every test of acceptance; exit status 0 only if it passed."""
-    with workplace(context, config, simulate=simulate) as place:
-        hands = Hands(person=person, is_unasked=yes, activity_mbq=activity)
-        outcome = asyncio.run(calibrate_probe(place, probe, hands=hands, with_decay=decay, fault=fault, seed=seed))
-    conclude(outcome, as_json=as_json)
-
-
+add_guided(acquire)
 add_tracking(acquire)
 add_counting(acquire)
 add_logbook(acquire, desk)

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from acquisition.paper.drawing import COLOURS, STYLE
 from benchmarks.figures import COVERED, GOALS, Goal, Series, covered, read_series, table
 from benchmarks.localisation import TIMES_S, quantile_mm
 
@@ -25,23 +26,10 @@ DOCS = Path("docs")
 BEGIN, END = "<!-- tables: written by benchmarks.plots -->", "<!-- end of tables -->"
 """Marks of the page between which tables stand."""
 
-COLOURS = ("#0b6fa4", "#c2570c", "#3f7d3a", "#7a4ea3", "#555555")
 BOUND_COLOUR = "#111111"
 SHARES: tuple[tuple[float, Literal["-", "--"], str], ...] = ((0.5, "-", "median"), (0.9, "--", "90th percentile"))
 """Quantiles of the error, and how each is drawn."""
 
-STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "radionav",
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "figure.facecolor": "white",
-}
 _PANELS_A_ROW = 4
 
 

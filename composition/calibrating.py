@@ -25,7 +25,8 @@ from acquisition.tracking.tool import run_tool
 from composition.errors import ServiceError
 from composition.in_use import InUse
 from composition.instruments import load_response, tip_chain, tip_of
-from config.settings import NavigationSettings, Site
+from config.navigation import NavigationSettings
+from config.settings import Site
 from devices.clock import monotonic
 from display.calibration_messages import InstallRequest, RegisterRequest, VerifyRequest
 

@@ -1,26 +1,22 @@
-"""The bench at which ``acquire`` counts, real or simulated."""
+"""What ``acquire`` counts at a bench, real or simulated."""
 
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
 
-import numpy as np
-from rich.console import Console
-
-from acquisition.counting.bench import Bench
+from acquisition.counting.bench import Counting
 from acquisition.counting.exvivo import Listed, Specimens
+from acquisition.quality.bench import Bench
 from acquisition.quality.placements import PlacedSource, Placement, Source
-from acquisition.quality.technologist import Unattended
 from acquisition.quality.terminal import Terminal
+from composition.bench import bench_of, named_probe
 from composition.errors import ServiceError
 from composition.hands import Hands
-from composition.morning import at_pace, named_probe
 from composition.named import Workplace
-from composition.simulated import simulated_logbook
 from config.nuclides import load_nuclides
-from devices.clock import monotonic, wall_time
-from simulators.bench_room import SETTLE_S, open_bench
+from simulators.bench_room import SETTLE_S
+
+Measured = TypeVar("Measured")
 
 DISTANCE_MM = 30.0
 """Of what is counted from the tip, on the axis."""
@@ -29,9 +25,15 @@ SIMULATED_SPECIMENS = (Source.FIRST, Source.POINT, Source.CHECK)
 """What the simulated bench puts in place of specimens, one after the other: hot, a quarter of it, hardly warm."""
 
 
-@asynccontextmanager
-async def open_counting(place: Workplace, probe: str | None, hands: Hands, *, seed: int) -> AsyncIterator[Bench]:
-    """Give the bench with a probe, by its name or else the one that navigates.
+async def count_at(
+    place: Workplace,
+    probe: str | None,
+    hands: Hands,
+    measure: Callable[[Counting], Awaitable[Measured]],
+    *,
+    seed: int,
+) -> Measured:
+    """Have counts made as ``measure`` does, with a probe by its name or else the one that navigates.
 
     Raises
     ------
@@ -39,38 +41,10 @@ async def open_counting(place: Workplace, probe: str | None, hands: Hands, *, se
         Where the site file has no such probe.
 
     """
-    site, name, console = place.site, named_probe(place.site, probe), Console(stderr=True)
-    nuclide = load_nuclides()[site.nuclide]
-    if not place.is_simulated:
-        technologist, person = await hands.technologist(console)
-        yield Bench(
-            probe=name,
-            device=site.probes[name],
-            nuclide=nuclide,
-            technologist=technologist,
-            logbook=site.logbook,
-            person=person,
-            console=console,
-            clock=monotonic,
-            wall_time=wall_time,
-            is_simulated=False,
-        )
-        return
-    with tempfile.TemporaryDirectory(prefix="radionav-") as folder:
-        async with open_bench(Path(folder), rng=np.random.default_rng(seed), clock=monotonic) as room:
-            yield Bench(
-                probe=name,
-                device=site.probes[name].model_copy(update=at_pace(room)),
-                nuclide=nuclide,
-                technologist=Unattended(room.bench),
-                logbook=simulated_logbook(),
-                person=hands.signature,
-                console=console,
-                clock=room.clock,
-                wall_time=room.clock.wall_time,
-                is_simulated=True,
-                settle_s=SETTLE_S,
-            )
+    nuclide = load_nuclides()[place.site.nuclide]
+    async with bench_of(place, named_probe(place.site, probe), hands, seed=seed) as (bench, _):
+        counting = Counting(bench=bench, nuclide=nuclide)
+        return await measure(replace(counting, settle_s=SETTLE_S) if bench.is_simulated else counting)
 
 
 def placed_for_count(label: str, *, is_simulated: bool) -> Placement:

@@ -1,22 +1,22 @@
 """The commands ``acquire count``, ``background`` and ``exvivo``."""
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from acquisition.commands.ending import AsJson, Person, ProbeName, Seed, SiteFile, Yes, conclude, fail
-from acquisition.counting.bench import LeftOut, counts_for
+from acquisition.commands.ending import AsJson, AtBench, Person, ProbeName, Seed, SiteFile, Yes, conclude, fail
+from acquisition.counting.bench import Counting, LeftOut, counts_for
 from acquisition.counting.exvivo import ExVivo, ExVivoOutcome, run_exvivo
-from acquisition.counting.timed import CountOutcome, run_background, run_count
+from acquisition.counting.timed import run_background, run_count
 from acquisition.quality.placements import Exposure
 from acquisition.quality.settings import BackgroundLimits
-from composition.counting import SpecimenPlaces, open_counting, placed_for_count, specimens_of
+from composition.counting import SpecimenPlaces, count_at, placed_for_count, specimens_of
 from composition.hands import Hands
 from composition.named import workplace
 from navigation.resection.specimens import TenPercentRule
 
-Simulate = Annotated[bool, typer.Option("--simulate", help="With a simulated probe on a simulated bench.")]
 Seconds = Annotated[float, typer.Option(min=0.5, max=86400.0, help="How long; the longest with --error.")]
 
 
@@ -35,7 +35,7 @@ def _count(
     error: Annotated[
         float | None, typer.Option(help="End as soon as the relative standard error is so small, as 0.01.")
     ] = None,
-    simulate: Simulate = False,
+    simulate: AtBench = False,
     probe: ProbeName = None,
     person: Person = None,
     yes: Yes = False,
@@ -50,12 +50,8 @@ def _count(
             longest_s=seconds,
             counts_wanted=None if error is None else counts_for(error),
         )
-
-        async def run() -> CountOutcome:
-            async with open_counting(place, probe, hands, seed=seed) as bench:
-                return await run_count(bench, exposure, label=label)
-
-        outcome = asyncio.run(run())
+        measure = partial(run_count, exposure=exposure, label=label)
+        outcome = asyncio.run(count_at(place, probe, hands, measure, seed=seed))
     conclude(outcome, as_json=as_json)
 
 
@@ -64,7 +60,7 @@ def _background(
     config: SiteFile = None,
     *,
     seconds: Seconds = 60.0,
-    simulate: Simulate = False,
+    simulate: AtBench = False,
     probe: ProbeName = None,
     person: Person = None,
     yes: Yes = False,
@@ -76,12 +72,8 @@ def _background(
         hands = Hands(person=person, is_unasked=yes)
         acquire = place.site.acquire
         limits = acquire.background if acquire else BackgroundLimits()
-
-        async def run() -> CountOutcome:
-            async with open_counting(place, probe, hands, seed=seed) as bench:
-                return await run_background(bench, limits.model_copy(update={"count_s": seconds}))
-
-        outcome = asyncio.run(run())
+        measure = partial(run_background, limits=limits.model_copy(update={"count_s": seconds}))
+        outcome = asyncio.run(count_at(place, probe, hands, measure, seed=seed))
     conclude(outcome, as_json=as_json)
 
 
@@ -95,7 +87,7 @@ def _exvivo(
     seconds: Seconds = 10.0,
     background: Annotated[float, typer.Option(min=1.0, max=3600.0, help="Seconds of the bench's count.")] = 30.0,
     fraction: Annotated[float, typer.Option(help="Of the hottest, above which one is hot.")] = 0.1,
-    simulate: Simulate = False,
+    simulate: AtBench = False,
     probe: ProbeName = None,
     person: Person = None,
     yes: Yes = False,
@@ -107,19 +99,18 @@ def _exvivo(
         hands = Hands(person=person, is_unasked=yes)
         rule = TenPercentRule(fraction=fraction)
 
-        async def run() -> ExVivoOutcome:
-            async with open_counting(place, probe, hands, seed=seed) as bench:
-                asked = ExVivo(
-                    specimens=specimens_of(specimen or [], bench),
-                    placed=SpecimenPlaces(is_simulated=place.is_simulated),
-                    count_s=seconds,
-                    background_s=background,
-                    rule=rule,
-                )
-                return await run_exvivo(bench, asked)
+        async def measure(counting: Counting) -> ExVivoOutcome:
+            asked = ExVivo(
+                specimens=specimens_of(specimen or [], counting.bench),
+                placed=SpecimenPlaces(is_simulated=place.is_simulated),
+                count_s=seconds,
+                background_s=background,
+                rule=rule,
+            )
+            return await run_exvivo(counting, asked)
 
         try:
-            outcome = asyncio.run(run())
+            outcome = asyncio.run(count_at(place, probe, hands, measure, seed=seed))
         except LeftOut as exc:
             fail(f"the background was left out, and nothing can be compared without it: {exc}")
     conclude(outcome, as_json=as_json)

@@ -16,7 +16,8 @@ from acquisition.tracking.joining import Joining
 from acquisition.tracking.timing import Timing, load_timing
 from acquisition.tracking.tip_file import TipCalibration, load_tip
 from composition.errors import ServiceError
-from config.settings import NavigationSettings, Site
+from config.navigation import NavigationSettings
+from config.settings import Site
 from devices.readings import DeviceHealth
 from display.composition import ShownDevice
 from navigation.error_budget import ErrorBudget

@@ -21,7 +21,8 @@ from composition.room import Room
 from composition.running import run_room, stop_on_signals
 from composition.simulated import simulated_registration, simulated_site, simulated_timing, simulated_tip
 from composition.simulation import STUDIES
-from config.settings import NavigationSettings, Site
+from config.navigation import NavigationSettings
+from config.settings import Site
 from config.site import SiteFileError, read_site
 from display.summary import sum_up
 

@@ -17,6 +17,12 @@ Landmarks: TypeAlias = Annotated[
     Path | None, typer.Option(help="Landmarks marked in the study: markups of 3D Slicer, .mrk.json.")
 ]
 
+SimulatedPatient: TypeAlias = Annotated[
+    bool, typer.Option("--simulate", help="With a simulated hand and patient.")
+]
+
+Fault: TypeAlias = Annotated[HandFault | None, typer.Option(help="With --simulate: what the hand does wrongly.")]
+
 
 def add_tracking(app: typer.Typer) -> None:
     """Add ``tool``, ``register``, ``verify`` and ``timing``."""
@@ -31,7 +37,7 @@ def _tool(
     simulate: Annotated[bool, typer.Option("--simulate", help="With a simulated hand before a tracker.")] = False,
     yes: Yes = False,
     as_json: AsJson = False,
-    fault: Annotated[HandFault | None, typer.Option(help="With --simulate: what the hand does wrongly.")] = None,
+    fault: Fault = None,
     seed: Seed = 1,
 ) -> None:
     """Find where the probe's tip is on its marker and which way it looks; exit status 0 only if both passed."""
@@ -52,10 +58,10 @@ def _register(
     points: Annotated[
         int | None, typer.Option(min=3, max=12, help="Touch so many in any order, instead of each by its name.")
     ] = None,
-    simulate: Annotated[bool, typer.Option("--simulate", help="With a simulated hand and patient.")] = False,
+    simulate: SimulatedPatient = False,
     yes: Yes = False,
     as_json: AsJson = False,
-    fault: Annotated[HandFault | None, typer.Option(help="With --simulate: what the hand does wrongly.")] = None,
+    fault: Fault = None,
     seed: Seed = 1,
 ) -> None:
     """Register the patient on the table by landmarks; exit status 0 only if it is good enough."""
@@ -83,10 +89,10 @@ def _verify(
     config: SiteFile = None,
     *,
     landmarks: Landmarks = None,
-    simulate: Annotated[bool, typer.Option("--simulate", help="With a simulated hand and patient.")] = False,
+    simulate: SimulatedPatient = False,
     yes: Yes = False,
     as_json: AsJson = False,
-    fault: Annotated[HandFault | None, typer.Option(help="With --simulate: what the hand does wrongly.")] = None,
+    fault: Fault = None,
     seed: Seed = 2,
 ) -> None:
     """Touch a landmark again: does the registration still hold? Exit status 0 only if it does."""
@@ -113,7 +119,7 @@ def _timing(
     simulate: Annotated[bool, typer.Option("--simulate", help="With a simulated hand over a source.")] = False,
     yes: Yes = False,
     as_json: AsJson = False,
-    fault: Annotated[HandFault | None, typer.Option(help="With --simulate: what the hand does wrongly.")] = None,
+    fault: Fault = None,
     seed: Seed = 1,
 ) -> None:
     """Find how late counts are behind poses; exit status 0 only if that is known well enough."""

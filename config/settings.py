@@ -2,17 +2,18 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from acquisition.calibrating.settings import CalibrationSettings
 from acquisition.logbook.settings import LogbookSettings
 from acquisition.quality.settings import MorningSettings, PointSource
 from acquisition.studies.calibrations import SpectCalibration
-from acquisition.tracking.settings import AccuracySettings, RegistrationSettings, TimingSettings, TipSettings
+from config.display import DisplaySettings
+from config.navigation import NavigationSettings
 from config.nuclides import load_nuclides
+from config.section import Section
 from devices.dicom.settings import NodeSettings
 from devices.igtl_settings import Settings as IgtlServerSettings
 from devices.mqtt_broker import Settings as MqttSettings
@@ -28,13 +29,6 @@ from devices.probes.radpro import Settings as RadProSettings
 from devices.probes.sheet_dialogue import Settings as SheetSettings
 from devices.trackers.ndi import Settings as NdiSettings
 from devices.trackers.openigtlink import Settings as OpenIgtLinkSettings
-from navigation.errors import NavigationError
-from navigation.frames import Frame
-from navigation.registration_error import RegistrationError
-from navigation.transforms import RigidTransform
-
-Row = tuple[float, float, float, float]
-Rows = tuple[Row, Row, Row, Row]
 
 DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """Letters, digits, ``-`` and ``_``: a name is a level of an MQTT topic too."""
@@ -56,172 +50,6 @@ TrackerSettings = Annotated[NdiSettings | OpenIgtLinkSettings, Field(discriminat
 
 LONGEST_SILENCE_S = 0.9
 """Silence of a device that navigation depends on is on the page within a second."""
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-def _checked_matrix(rows: Rows) -> Rows:
-    try:
-        RigidTransform.from_matrix(rows, to=Frame.PATIENT, from_=Frame.REFERENCE)
-    except NavigationError as exc:
-        raise ValueError(str(exc).partition(": ")[2]) from exc
-    return rows
-
-
-Matrix = Annotated[Rows, AfterValidator(_checked_matrix)]
-"""A rigid motion as four rows of a homogeneous matrix, mm."""
-
-IDENTITY: Rows = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
-
-
-class Section(BaseModel):
-    """A table of the site file: unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DisplayTls(Section):
-    """The certificate that the display's server shows."""
-
-    certificate: Path = Field(description="Certificate and its chain, PEM.")
-    key: Path = Field(description="Its private key, PEM.")
-
-
-class AccessSettings(Section):
-    """Who may look and who may act; without it whoever is at this machine may do both."""
-
-    view_token: Path = Field(description="File with the token of displays, 32 characters or more, on one line.")
-    people: Path = Field(description="File of the persons who may sign in: written by `radionav person`.")
-    engineer_token: Path | None = Field(
-        default=None, description="File with the token of programs that read the metrics. None: persons only."
-    )
-
-
-PedalAct = Literal[
-    "sound", "hold", "peak", "background", "mark", "procedure", "next step", "excision", "out", "bed", "specimen",
-    "undo", "live image", "window", "colours", "lock", "head", "feet", "distance",
-]  # fmt: skip
-"""What a key of a pedal can do on the page: the same as the key that docs/display.md names for it."""
-
-
-class DisplaySettings(Section):
-    """The server of the page and the feed."""
-
-    host: str = Field(
-        default="127.0.0.1",
-        description="Address to listen on; another than this machine's own wants tls, access and names.",
-    )
-    names: tuple[str, ...] = Field(
-        default=LOOPBACK, min_length=1, description="Names that it answers for, as they stand in URLs."
-    )
-    tls: DisplayTls | None = Field(default=None, description="Speak HTTPS. None: HTTP, on this machine only.")
-    access: AccessSettings | None = Field(default=None, description="Tokens and persons. None: nobody signs in.")
-    language: Literal["en", "ru"] = Field(default="en", description="Of the page, until somebody chooses.")
-    keys: dict[str, PedalAct] = Field(
-        default={},
-        description="What further keys do, as a pedal sends them: names of `KeyboardEvent.key` or `.code`.",
-    )
-    port: int = Field(default=8750, ge=0, le=65535, description="TCP port; 0 takes any free one.")
-    integration_s: float = Field(default=1.0, gt=0, le=5, description="Counting time of the rate shown.")
-    stale_after_s: float = Field(
-        default=0.5, gt=0, le=1, description="Silence after which the display stops looking live."
-    )
-
-    def beside(self, folder: Path) -> Self:
-        """Take relative paths as relative to ``folder``."""
-        tls, access = self.tls, self.access
-        return self.model_copy(
-            update={
-                "tls": tls and DisplayTls(certificate=folder / tls.certificate, key=folder / tls.key),
-                "access": access
-                and AccessSettings(
-                    view_token=folder / access.view_token,
-                    people=folder / access.people,
-                    engineer_token=access.engineer_token and folder / access.engineer_token,
-                ),
-            }
-        )
-
-    @model_validator(mode="after")
-    def _stay_on_this_machine(self) -> Self:
-        if self.host in LOOPBACK:
-            return self
-        missing = [name for name in ("tls", "access") if getattr(self, name) is None]
-        if set(self.names) <= set(LOOPBACK):
-            missing.append("names")
-        if missing:
-            raise ValueError(
-                f"host {self.host!r} would open the feed to the network: it wants {', '.join(missing)} too; "
-                "or keep 127.0.0.1 and show the page on this machine's own screens"
-            )
-        return self
-
-
-class NavigationSettings(Section):
-    """Which probe and tracker navigate, and what joins them to the patient."""
-
-    probe: str = Field(description="Name of the probe in the surgeon's hand.")
-    tracker: str = Field(description="Name of the tracker that sees it.")
-    reference_tool: str | None = Field(
-        default=None,
-        description="The tracker's name for the tool fixed to the patient; none: the tracker stands still.",
-    )
-    tool_from_tip: Matrix = Field(
-        default=IDENTITY, description="Where the probe's tip is in its tool, where acquire tool does not say."
-    )
-    tip: TipSettings | None = Field(
-        default=None, description="Where the probe's tip is in its tool, measured by acquire tool."
-    )
-    patient_from_reference: Matrix | None = Field(
-        default=None, description="Where the reference is in the study: from registration. None: not yet known."
-    )
-    registration: RegistrationSettings | None = Field(
-        default=None, description="The same by acquire register, for the patient on the table."
-    )
-    timing: TimingSettings | None = Field(
-        default=None, description="How late counts are behind poses, measured by acquire timing. None: not at all."
-    )
-    accuracy: AccuracySettings = Field(
-        default=AccuracySettings(), description="What the error that is told at the tip rests on."
-    )
-    landmarks_mm: tuple[tuple[float, float, float], ...] | None = Field(
-        default=None, description="Landmarks that it was registered by, in the study: tells its error at the tip."
-    )
-    fre_mm: float | None = Field(
-        default=None, gt=0, description="RMS distance that the registration left at them; goes with landmarks_mm."
-    )
-    longest_gap_s: float = Field(
-        default=0.1, gt=0, le=1, description="Poses further apart are not joined to a count between them."
-    )
-
-    def beside(self, folder: Path) -> Self:
-        """Take relative paths as relative to ``folder``."""
-        tip, registration, timing = self.tip, self.registration, self.timing
-        update = {
-            "tip": tip and tip.beside(folder),
-            "registration": registration and registration.beside(folder),
-            "timing": timing and timing.beside(folder),
-        }
-        return self.model_copy(update=update)
-
-    @model_validator(mode="after")
-    def _said_once(self) -> Self:
-        if self.tip is not None and "tool_from_tip" in self.model_fields_set:
-            raise ValueError("tip and tool_from_tip both say where the tip is: keep the one that was measured")
-        if self.registration is not None and self.patient_from_reference is not None:
-            raise ValueError("registration and patient_from_reference both register the patient: keep one")
-        return self
-
-    @model_validator(mode="after")
-    def _knows_its_error_or_not(self) -> Self:
-        if (self.landmarks_mm is None) != (self.fre_mm is None):
-            raise ValueError("landmarks_mm and fre_mm go together: both tell the registration's error at the tip")
-        if self.landmarks_mm is not None and self.fre_mm is not None:
-            try:
-                RegistrationError.of_residual(np.array(self.landmarks_mm), fre_mm=self.fre_mm)
-            except NavigationError as exc:
-                raise ValueError(str(exc)) from exc
-        return self
 
 
 class ProcedureSettings(Section):

@@ -27,13 +27,13 @@ from display.event_messages import TrendList
 from display.events import serve_events
 from display.guard import Guard
 from display.hub import Hub
-from display.messages import SUBPROTOCOL, Hello, StudyChoice, StudyList
+from display.messages import SUBPROTOCOL, Hello
 from display.metrics import MEDIA_TYPE, expose
 from display.procedure_messages import ProcedureRequest
 from display.record_routes import RecordRoutes
 from display.resection_messages import ResectionRequest
 from display.shelf import Shelf
-from display.study_messages import FramesRequest, StudyReport
+from display.study_messages import FramesRequest, StudyChoice, StudyList, StudyReport
 from display.trend import TrendMemory
 from display.worklist_routes import WorklistRoutes
 

@@ -29,12 +29,10 @@ from display.messages import (
     Refusal,
     ServerMessage,
     State,
-    StudyChoice,
-    StudyList,
 )
 from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
-from display.study_messages import FramesRequest, StudyReport
+from display.study_messages import FramesRequest, StudyChoice, StudyList, StudyReport
 from display.worklist_messages import PatientChoice, Worklist
 
 JsonObject = dict[str, Any]

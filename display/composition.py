@@ -14,16 +14,8 @@ from devices.frame_timing import FrameTiming
 from devices.readings import DeviceHealth, LinkState, PoseReading
 from devices.traffic import Condition
 from display.device_messages import ConditionState, ToolState, TrafficState
-from display.messages import (
-    DeviceLink,
-    DeviceState,
-    RateState,
-    SeriesEntry,
-    StudyEntry,
-    StudyList,
-    TimingState,
-)
-from display.study_messages import FramesApart
+from display.messages import DeviceLink, DeviceState, RateState, TimingState
+from display.study_messages import FramesApart, SeriesEntry, StudyEntry, StudyList
 from display.volume_messages import StudyState, SurfaceState, VolumeState
 
 Kind = Literal["probe", "tracker", "dicom", "recorder", "mqtt"]

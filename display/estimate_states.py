@@ -4,7 +4,7 @@ import numpy as np
 
 from acquisition.agreement import Agreement
 from acquisition.localising import Localisation
-from display.messages import AgreementState, MapShiftState, PosteriorState, RejectionState
+from display.estimate_messages import AgreementState, MapShiftState, PosteriorState, RejectionState
 from display.target_states import point
 from navigation.estimation.shift import MapShift
 from navigation.probe.response import Response

@@ -12,12 +12,12 @@ from msgspec import Meta, Struct
 
 from display.access_messages import SignIn
 from display.device_messages import ConditionState, ToolState, TrafficState
+from display.estimate_messages import PosteriorState, RejectionState, TargetState
 from display.key_messages import KeyState
-from display.measures import Age, Matrix, Point, SourceName
+from display.measures import Age, Matrix, Point
 from display.pose_messages import TipErrorState
 from display.procedure_messages import ProcedureState
 from display.resection_messages import ResectionState
-from display.study_messages import FramesApart
 from display.volume_messages import LiveImageState, StudyState
 
 VERSION = "1.0"
@@ -113,28 +113,6 @@ class PoseState(Struct, frozen=True, kw_only=True):
     age_s: Age
 
 
-class TargetState(Struct, frozen=True, kw_only=True):
-    """One target: where it is, how sure that is, and where it lies seen from the probe."""
-
-    name: str
-    kind: Annotated[SourceName, Meta(description="Injection sites and organs are never targets.")]
-    probability: Annotated[float, Meta(ge=0, le=1, description="That it is there at all.")]
-    localisable: Annotated[bool, Meta(description="False: the counts cannot tell yet; draw no position.")]
-    reason: Annotated[str, Meta(description="Why it is not localisable; empty when it is.")]
-    centre_mm: Annotated[Point | None, Meta(description="Posterior mean; null when not localisable.")]
-    covariance_mm2: Annotated[Matrix | None, Meta(description="Posterior covariance.")]
-    region_semi_axes_mm: Annotated[Point | None, Meta(description="95 % ellipsoid, longest first.")]
-    region_axes: Annotated[Matrix | None, Meta(description="Its unit axes, one a row, same order.")]
-    mapped_mm: Annotated[Point | None, Meta(description="Where the preoperative study showed it.")]
-    activity_mbq: Annotated[float | None, Meta(description="Posterior median.")]
-    tip_right_mm: Annotated[float | None, Meta(description="In the tip's frame: to its right.")]
-    tip_up_mm: Annotated[float | None, Meta(description="In the tip's frame: up.")]
-    tip_ahead_mm: Annotated[float | None, Meta(description="In the tip's frame: ahead; the depth if on axis.")]
-    distance_mm: Annotated[float | None, Meta(description="From the tip to the centre.")]
-    distance_half_width_mm: Annotated[float | None, Meta(description="Half the 95 % interval of it.")]
-    off_axis_deg: Annotated[float | None, Meta(description="Angle between the look direction and the target.")]
-
-
 class AdviceState(Struct, frozen=True, kw_only=True):
     """Where to hold the probe next, seen from where it is now: a pose on the skin, the target located or not."""
 
@@ -193,53 +171,6 @@ class ShineState(Struct, frozen=True, kw_only=True):
     tip_right_mm: Annotated[float, Meta(description="In the tip's frame: to its right.")]
     tip_up_mm: Annotated[float, Meta(description="In the tip's frame: up.")]
     is_warned: Annotated[bool, Meta(description="True: the probe mostly counts what is no target.")]
-
-
-class AgreementState(Struct, frozen=True, kw_only=True):
-    """Newest counts against what the estimate expects of them, at the same poses: one of the two may be wrong."""
-
-    measured_cps: Annotated[float, Meta(description="As counted, dead time not corrected.")]
-    expected_cps: Annotated[float, Meta(gt=0, description="Likewise, by the estimate.")]
-    low: Annotated[float, Meta(description="Lower end of the 99.7 % interval of measured over expected.")]
-    high: Annotated[float, Meta(description="Upper end of it.")]
-    live_time_s: Annotated[float, Meta(description="Live time that was compared.")]
-    verdict: Annotated[
-        Literal["agrees", "more", "fewer"],
-        Meta(description="Whether chance and the calibration's error explain the difference."),
-    ]
-
-
-class MapShiftState(Struct, frozen=True, kw_only=True):
-    """How far the map has moved as a whole since the scan."""
-
-    shift_mm: Annotated[Point, Meta(description="From the map to the patient as she lies now.")]
-    distance_mm: Annotated[float, Meta(ge=0, description="Length of it.")]
-    half_width_mm: Annotated[float, Meta(description="Half the 95 % interval of the length.")]
-
-
-class RejectionState(Struct, frozen=True, kw_only=True):
-    """Tracked counts that were left out for one reason since the estimate was begun."""
-
-    reason: Annotated[str, Meta(description="In words.")]
-    readings: Annotated[int, Meta(gt=0, description="How many.")]
-
-
-class PosteriorState(Struct, frozen=True, kw_only=True):
-    """What the estimate rests on."""
-
-    readings: Annotated[int, Meta(ge=0, description="Tracked counts used so far.")]
-    age_s: Age
-    update_ms: Annotated[float, Meta(description="Time that the newest update took.")]
-    response: Annotated[str, Meta(description="Calibration in use: probe, nuclide, date.")]
-    consistent: Annotated[bool, Meta(description="False: the counts fit no position; trust no target.")]
-    within_calibration: Annotated[
-        bool, Meta(description="False: a target was seen from no distance and angle that was calibrated.")
-    ]
-    restarts: Annotated[
-        int, Meta(ge=0, description="How often counts contradicted the estimate until it began anew.")
-    ]
-    map_shift: Annotated[MapShiftState | None, Meta(description="Null where no mapped source tells.")]
-    agreement: Annotated[AgreementState | None, Meta(description="Null where nothing is expected yet.")]
 
 
 class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
@@ -346,56 +277,3 @@ class HealthNotice(Notice, frozen=True, kw_only=True, tag="health"):
 
 ServerMessage: TypeAlias = Hello | State | Heartbeat | Pong | Refusal
 ClientMessage: TypeAlias = Next | Ping | SignIn
-
-
-class SeriesEntry(Struct, frozen=True, kw_only=True):
-    """What was made of one received series."""
-
-    series_uid: str
-    modality: str
-    description: str
-    objects: int
-    accepted: Annotated[bool, Meta(description="Whether it became a volume.")]
-    reason: Annotated[str, Meta(description="Why not, with the DICOM tag; empty when accepted.")]
-
-
-class StudyEntry(Struct, frozen=True, kw_only=True):
-    """A received study and what was made of it."""
-
-    study_uid: str
-    patient_id: str
-    patient_name: str
-    description: str
-    taken_at_utc: str | None
-    received_from: Annotated[str, Meta(description="Calling AE title.")]
-    objects: int
-    conflicts: Annotated[
-        int, Meta(ge=0, description="UIDs that several different objects have; all are kept, one is used.")
-    ]
-    in_use: bool
-    usable: Annotated[bool, Meta(description="Whether it holds a map to navigate by.")]
-    joined_by: Annotated[
-        str, Meta(description="Why its CT and activity are in one space; empty where they are not both there.")
-    ] = ""
-    apart: Annotated[
-        tuple[FramesApart, ...], Meta(description="What a person might confirm to be one space.")
-    ] = ()
-    series: tuple[SeriesEntry, ...]
-
-
-class StudyList(Struct, frozen=True, kw_only=True):
-    """Answer to ``GET /v1/studies``, newest first."""
-
-    revision: int
-    studies: tuple[StudyEntry, ...]
-
-
-class StudyChoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of ``POST /v1/procedure``: a person confirmed both identifiers of the patient on the table."""
-
-    study_uid: str
-    patient_id: str
-    patient_name: str
-    revision: Annotated[
-        int | None, Meta(description="Of the list that the person saw; a study came into use since: 409.")
-    ] = None

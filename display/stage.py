@@ -24,10 +24,11 @@ from display.composition import list_studies, show_link, show_study
 from display.hub import Hub
 from display.key_messages import KeyState
 from display.live_image_states import ShelvedImage
-from display.messages import VERSION, DeviceLink, GuidanceNotice, HealthNotice, Hello, State, StudyChoice
+from display.messages import VERSION, DeviceLink, GuidanceNotice, HealthNotice, Hello, State
 from display.procedure_states import act as act_in_procedure
 from display.resection_states import act
 from display.shelf import Shelf, shelve, shelve_surface
+from display.study_messages import StudyChoice
 from display.study_states import act as act_on_frames
 from display.study_states import report_study
 from display.trend import TrendMemory

@@ -142,3 +142,56 @@ class StudyReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     skin: Annotated[str, Meta(description="``found``, or why there is none.")]
     candidates: tuple[CandidateReport, ...]
     series: tuple[SeriesMade, ...]
+
+
+class SeriesEntry(Struct, frozen=True, kw_only=True):
+    """What was made of one received series."""
+
+    series_uid: str
+    modality: str
+    description: str
+    objects: int
+    accepted: Annotated[bool, Meta(description="Whether it became a volume.")]
+    reason: Annotated[str, Meta(description="Why not, with the DICOM tag; empty when accepted.")]
+
+
+class StudyEntry(Struct, frozen=True, kw_only=True):
+    """A received study and what was made of it."""
+
+    study_uid: str
+    patient_id: str
+    patient_name: str
+    description: str
+    taken_at_utc: str | None
+    received_from: Annotated[str, Meta(description="Calling AE title.")]
+    objects: int
+    conflicts: Annotated[
+        int, Meta(ge=0, description="UIDs that several different objects have; all are kept, one is used.")
+    ]
+    in_use: bool
+    usable: Annotated[bool, Meta(description="Whether it holds a map to navigate by.")]
+    joined_by: Annotated[
+        str, Meta(description="Why its CT and activity are in one space; empty where they are not both there.")
+    ] = ""
+    apart: Annotated[
+        tuple[FramesApart, ...], Meta(description="What a person might confirm to be one space.")
+    ] = ()
+    series: tuple[SeriesEntry, ...]
+
+
+class StudyList(Struct, frozen=True, kw_only=True):
+    """Answer to ``GET /v1/studies``, newest first."""
+
+    revision: int
+    studies: tuple[StudyEntry, ...]
+
+
+class StudyChoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of ``POST /v1/procedure``: a person confirmed both identifiers of the patient on the table."""
+
+    study_uid: str
+    patient_id: str
+    patient_name: str
+    revision: Annotated[
+        int | None, Meta(description="Of the list that the person saw; a study came into use since: 409.")
+    ] = None

@@ -10,23 +10,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from acquisition.paper.drawing import COLOURS, STYLE
 from navigation.probe.bench import PointSourceCount, bench_of, expected_counts
 from navigation.probe.prediction import angular_table, predict
 from navigation.probe.response import Response
 
-COLOURS = ("#0b6fa4", "#c2570c", "#3f7d3a", "#7a4ea3", "#555555", "#8a6d00")
-STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "radionav",
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "figure.facecolor": "white",
-}
 AIR_DISTANCE_MM = 30.0
 
 

@@ -22,6 +22,10 @@ Person: TypeAlias = Annotated[
     str | None, typer.Option(help="Who signs the record. Else asked for; with --yes the account's name.")
 ]
 
+AtBench: TypeAlias = Annotated[
+    bool, typer.Option("--simulate", help="With a simulated probe on a simulated bench.")
+]
+
 
 class Concluded(Protocol):
     """What a measuring command came to."""

@@ -8,21 +8,17 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any, Final
 
-from rich.console import Console
 from rich.markup import escape
 
 from acquisition.logbook.logbook import Wanted, open_logbook
 from acquisition.logbook.records import Kept, Kind, Record
 from acquisition.logbook.seal import LogbookUnusable
-from acquisition.logbook.settings import LogbookSettings
 from acquisition.quality.background import BACKGROUND
-from acquisition.quality.counts import Count, Counter, CountProgress, WallTime, open_counter
+from acquisition.quality.bench import Bench
+from acquisition.quality.counts import Count, Counter, CountProgress, open_counter
 from acquisition.quality.placements import Exposure
 from acquisition.quality.screen import TerminalScreen
-from acquisition.quality.technologist import Choice, StepInterrupted, Technologist, interruptible
-from devices.clock import Clock
-from devices.protocols import DeviceSettings
-from devices.readings import CountReading
+from acquisition.quality.technologist import Choice, StepInterrupted, interruptible
 from navigation.errors import NavigationError
 from navigation.nuclides import Nuclide
 
@@ -35,40 +31,22 @@ class LeftOut(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class Counting:
     """What counts at a bench need.
 
     Attributes
     ----------
-    probe, device
-        Name and entry of the probe in the site file.
+    bench
+        Where, with which probe.
     nuclide
         Whose decay is reckoned with.
-    technologist
-        Who places what is counted.
-    logbook, person
-        Where it is recorded, and in whose name.
-    console
-        Where progress goes.
-    clock, wall_time
-        As in ``run_morning``.
-    is_simulated
-        Whether probe and sources are simulated.
     settle_s
         Readings that begin earlier than this after a placement are not used.
 
     """
 
-    probe: str
-    device: DeviceSettings[CountReading]
+    bench: Bench
     nuclide: Nuclide
-    technologist: Technologist
-    logbook: LogbookSettings
-    person: str
-    console: Console
-    clock: Clock
-    wall_time: WallTime
-    is_simulated: bool
     settle_s: float = 0.5
 
     @asynccontextmanager
@@ -81,27 +59,23 @@ class Bench:
             Where it cannot be opened.
 
         """
-        if self.is_simulated:
-            self.console.print("[bold yellow]SIMULATED: probe, sources and bench[/bold yellow]")
-        screen = TerminalScreen(self.console)
+        bench = self.bench
+        bench.warn_if_simulated()
+        screen = TerminalScreen(bench.console)
         try:
             async with (
-                self.device.connect(self.probe, clock=self.clock) as connection,
+                bench.device.connect(bench.probe, clock=bench.clock) as connection,
                 open_counter(
-                    self.probe,
+                    bench.probe,
                     connection,
-                    silence_s=self.device.silence_s,
-                    clock=self.clock,
-                    wall_time=self.wall_time,
+                    silence_s=bench.device.silence_s,
+                    clock=bench.clock,
+                    wall_time=bench.wall_time,
                 ) as counter,
             ):
                 yield OpenBench(self, connection.identity, counter, screen)
         finally:
             screen.close()
-
-    def now(self) -> datetime:
-        """UTC."""
-        return self.wall_time(self.clock())
 
     async def background(self, identity: str) -> Count | None:
         """Find what this instrument last counted without a source, within a day; None where it did not."""
@@ -111,46 +85,38 @@ class Bench:
 
     async def record(self, kind: Kind, identity: str, *, passed: bool | None, told: dict[str, Any]) -> Kept | None:
         """Write what came of it into the logbook, and say so; None, and said, where the logbook refuses."""
-        record = Record(
-            kind=kind,
-            at=self.now(),
-            probe=self.probe,
-            identity=identity,
-            person=self.person,
-            is_simulated=self.is_simulated,
-            passed=passed,
-            told=told,
-        )
+        bench = self.bench
+        record = bench.record_of(kind, at=bench.now(), identity=identity, passed=passed, told=told)
         try:
             kept = await asyncio.to_thread(self._add, record)
         except LogbookUnusable as exc:
-            self.console.print(f"[red]Not recorded, so that it did not pass.[/red] {escape(str(exc))}")
+            bench.console.print(f"[red]Not recorded, so that it did not pass.[/red] {escape(str(exc))}")
             return None
-        self.console.print(f"Record {kept.number} in the logbook, signed by {escape(self.person)}")
+        bench.console.print(f"Record {kept.number} in the logbook, signed by {escape(bench.person)}")
         return kept
 
     def _add(self, record: Record) -> Kept:
-        with open_logbook(self.logbook) as logbook:
+        with open_logbook(self.bench.logbook) as logbook:
             return logbook.add(record)
 
     def _recent(self, identity: str) -> Sequence[Kept]:
         wanted = Wanted(
             kinds=(Kind.BACKGROUND, Kind.MORNING),
-            probe=self.probe,
-            since=self.now() - BACKGROUND_HOLDS,
-            is_simulated=self.is_simulated,
+            probe=self.bench.probe,
+            since=self.bench.now() - BACKGROUND_HOLDS,
+            is_simulated=self.bench.is_simulated,
         )
-        with open_logbook(self.logbook) as logbook:
+        with open_logbook(self.bench.logbook) as logbook:
             found = logbook.read(wanted).records
         return [each for each in found if not each.doubt and each.record.identity == identity]
 
 
 class OpenBench:
-    """A bench whose probe is open; made by ``Bench.open``."""
+    """A bench whose probe is open; made by ``Counting.open``."""
 
-    def __init__(self, bench: Bench, identity: str, counter: Counter, screen: TerminalScreen) -> None:
+    def __init__(self, counting: Counting, identity: str, counter: Counter, screen: TerminalScreen) -> None:
         self.identity = identity
-        self._bench = bench
+        self._counting = counting
         self._counter = counter
         self._screen = screen
 
@@ -167,7 +133,7 @@ class OpenBench:
         """
         while True:
             try:
-                await self._bench.technologist.place(exposure.placement)
+                await self._counting.bench.technologist.place(exposure.placement)
                 return await self._interruptible(exposure)
             except StepInterrupted as exc:
                 self._screen.close()
@@ -178,8 +144,9 @@ class OpenBench:
         def show(progress: CountProgress) -> None:
             self._screen.show(exposure, 0, 1, progress)
 
-        counting = self._counter.count(exposure, settle_s=self._bench.settle_s, on_progress=show)
-        return await interruptible(counting, self._bench.technologist, f"{self._bench.probe} count")
+        bench = self._counting.bench
+        count = self._counter.count(exposure, settle_s=self._counting.settle_s, on_progress=show)
+        return await interruptible(count, bench.technologist, f"{bench.probe} count")
 
 
 def counts_for(error: float) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 from rich.markup import escape
 from rich.table import Table
 
-from acquisition.counting.bench import Bench, LeftOut, OpenBench, told_count
+from acquisition.counting.bench import Counting, LeftOut, OpenBench, told_count
 from acquisition.counting.timed import OVERLOADED
 from acquisition.logbook.records import Kind
 from acquisition.quality.counts import Count
@@ -166,7 +166,7 @@ NOT_COMPARED: Final = "not compared: another one could not be counted, and may b
 EMPTY_BENCH: Final = "Put every specimen and source away and point the probe at the empty bench"
 
 
-async def run_exvivo(bench: Bench, asked: ExVivo) -> ExVivoOutcome:
+async def run_exvivo(counting: Counting, asked: ExVivo) -> ExVivoOutcome:
     """Count the bench and each specimen, compare them, show and record it.
 
     Raises
@@ -177,23 +177,23 @@ async def run_exvivo(bench: Bench, asked: ExVivo) -> ExVivoOutcome:
         Where the background is left out: nothing can be compared without it.
 
     """
-    async with bench.open() as at:
+    async with counting.open() as at:
         empty = Exposure(placement=Placement(instruction=EMPTY_BENCH), longest_s=asked.background_s)
         background = await at.count(empty)
         specimens, left_out = await _count_all(at, asked)
-    counted = compare(specimens, background, half_life_s=bench.nuclide.half_life_s, rule=asked.rule)
+    counted = compare(specimens, background, half_life_s=counting.nuclide.half_life_s, rule=asked.rule)
     outcome = ExVivoOutcome(
-        probe=bench.probe,
+        probe=counting.bench.probe,
         identity=at.identity,
-        person=bench.person,
-        is_simulated=bench.is_simulated,
+        person=counting.bench.person,
+        is_simulated=counting.bench.is_simulated,
         background=background,
         counted=counted,
         left_out=left_out,
     )
     # the table first: the specimens may be gone when the logbook refuses
-    bench.console.print(_table(counted))
-    kept = await bench.record(Kind.EX_VIVO, at.identity, passed=None, told=outcome.to_dict())
+    counting.bench.console.print(_table(counted))
+    kept = await counting.record(Kind.EX_VIVO, at.identity, passed=None, told=outcome.to_dict())
     return replace(outcome, number=kept.number) if kept else replace(outcome, is_refused=True)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from rich.markup import escape
 from rich.table import Table
 
-from acquisition.counting.bench import Bench, LeftOut, told_count
+from acquisition.counting.bench import Counting, LeftOut, told_count
 from acquisition.logbook.records import Kind
 from acquisition.quality.background import Background
 from acquisition.quality.counts import Count
@@ -89,7 +89,7 @@ class CountOutcome:
         }
 
 
-async def run_count(bench: Bench, exposure: Exposure, *, label: str) -> CountOutcome:
+async def run_count(counting: Counting, exposure: Exposure, *, label: str) -> CountOutcome:
     """Count what is placed, for a time or to a number of counts, say what that tells, and record it.
 
     Raises
@@ -100,29 +100,29 @@ async def run_count(bench: Bench, exposure: Exposure, *, label: str) -> CountOut
         Where the background of the day cannot be read, before anything is counted.
 
     """
-    async with bench.open() as at:
-        background = await bench.background(at.identity)
+    async with counting.open() as at:
+        background = await counting.background(at.identity)
         count, said, figures = None, "", tuple[Figure, ...]()
         try:
             count = await at.count(exposure)
         except LeftOut as exc:
             said = f"left out: {exc}"
     if count is not None:
-        said, figures = tell(count, background, half_life_s=bench.nuclide.half_life_s)
+        said, figures = tell(count, background, half_life_s=counting.nuclide.half_life_s)
     outcome = CountOutcome(
-        probe=bench.probe,
+        probe=counting.bench.probe,
         identity=at.identity,
-        person=bench.person,
-        is_simulated=bench.is_simulated,
+        person=counting.bench.person,
+        is_simulated=counting.bench.is_simulated,
         label=label,
         count=count,
         figures=figures,
         said=said,
     )
-    return await _recorded(bench, Kind.COUNT, outcome, passed=None)
+    return await _recorded(counting, Kind.COUNT, outcome, passed=None)
 
 
-async def run_background(bench: Bench, limits: BackgroundLimits) -> CountOutcome:
+async def run_background(counting: Counting, limits: BackgroundLimits) -> CountOutcome:
     """Count with every source away, judge it, and record it for the counts of the day.
 
     Raises
@@ -133,7 +133,7 @@ async def run_background(bench: Bench, limits: BackgroundLimits) -> CountOutcome
     """
     step = Background(limits=limits)
     (exposure,) = step.exposures
-    async with bench.open() as at:
+    async with counting.open() as at:
         count, result, said = None, None, ""
         try:
             count = await at.count(exposure)
@@ -143,30 +143,30 @@ async def run_background(bench: Bench, limits: BackgroundLimits) -> CountOutcome
         result = judge(step, [count], Known(nuclides={}))
         said = result.reason
     outcome = CountOutcome(
-        probe=bench.probe,
+        probe=counting.bench.probe,
         identity=at.identity,
-        person=bench.person,
-        is_simulated=bench.is_simulated,
+        person=counting.bench.person,
+        is_simulated=counting.bench.is_simulated,
         label="background",
         count=count,
         figures=result.figures if result else (),
         said=said,
         result=result,
     )
-    return await _recorded(bench, Kind.BACKGROUND, outcome, passed=outcome.passed)
+    return await _recorded(counting, Kind.BACKGROUND, outcome, passed=outcome.passed)
 
 
-async def _recorded(bench: Bench, kind: Kind, outcome: CountOutcome, *, passed: bool | None) -> CountOutcome:
+async def _recorded(counting: Counting, kind: Kind, outcome: CountOutcome, *, passed: bool | None) -> CountOutcome:
     told = outcome.to_dict()
     if kind is Kind.BACKGROUND:
         told["background"] = told["count"]
     table = Table(show_header=False)
     for figure in outcome.figures:
         table.add_row(escape(str(figure)))
-    bench.console.print(table if outcome.figures else "")
+    counting.bench.console.print(table if outcome.figures else "")
     colour = "green" if outcome.passed else "red"
-    bench.console.print(f"[{colour}]{escape(outcome.said)}[/{colour}]")
-    kept = await bench.record(kind, outcome.identity, passed=passed, told=told)
+    counting.bench.console.print(f"[{colour}]{escape(outcome.said)}[/{colour}]")
+    kept = await counting.record(kind, outcome.identity, passed=passed, told=told)
     return replace(outcome, number=kept.number) if kept else replace(outcome, is_refused=True)
 
 

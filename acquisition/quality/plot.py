@@ -10,22 +10,12 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from acquisition.paper import drawing
 from acquisition.quality.curves import Curve
 from acquisition.quality.trend import Trend
 from navigation.statistics.control import ACTION, WARNING
 
-STYLE: Final[dict[Any, Any]] = {
-    "svg.hashsalt": "radionav",
-    "svg.fonttype": "none",  # words stay words, to be read aloud and searched
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.unicode_minus": False,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "figure.facecolor": "white",
-}
+STYLE: Final = {**drawing.STYLE, "axes.unicode_minus": False}
 
 MEASURED: Final = "#0b6fa4"
 EXPLAINED: Final = "#c2570c"

@@ -34,10 +34,9 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Literal, Self
+from typing import Literal
 
 import structlog
-from pydantic import Field, model_validator
 
 from devices.clock import Clock
 from devices.errors import NOT_ITS_WORDS, DeviceError, DeviceFault, DeviceTimeout, DeviceUnavailable, FrameError
@@ -329,28 +328,14 @@ class Settings(ConfiguredSettings):
     baud_rate
         As set in the instrument: 115200 by default.
     interval_s
-        Time from poll to poll, s. At 115200 baud 256 channels take 74 ms, 1024 take 273 ms (section 3.4).
+        At 115200 baud 256 channels take 74 ms, 1024 take 273 ms (section 3.4).
     answer_s
-        Longest silence on the line after a request, s; then it is asked again. With ``interval_s`` it stays
-        below ``silence_s``, so that an answer lost on the line is asked for again before the probe counts as
-        silent and is opened, and so cleared, anew.
+        Longest silence on the line after a request, s.
 
     """
 
     driver: Literal["amptek"]
     baud_rate: Literal[115200, 57600, 19200] = 115200
-    interval_s: float = Field(default=0.1, gt=0, le=10)
-    answer_s: float = Field(default=0.25, gt=0)
-
-    @model_validator(mode="after")
-    def _asked_again_before_silent(self) -> Self:
-        if self.interval_s + self.answer_s >= self.silence_s:
-            raise ValueError(
-                f"interval_s + answer_s ({self.interval_s:g} + {self.answer_s:g} s) must be below silence_s "
-                f"({self.silence_s:g} s), or a lost answer looks like a probe that is gone before it is asked "
-                "for again: shorten one of them"
-            )
-        return self
 
     @asynccontextmanager
     async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[Amptek]:

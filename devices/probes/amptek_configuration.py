@@ -18,7 +18,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from devices.errors import FrameError
 from devices.probes.amptek_packets import GREATEST_REQUEST
-from devices.probes.settings import ProbeSettings
+from devices.probes.settings import PolledSettings
 
 VALUE: Final = re.compile(r"([A-Z0-9]{4})=([^;=]*)")
 GREATEST_CHANNEL: Final = 8191
@@ -50,7 +50,7 @@ def is_same_value(wanted: str, told: str) -> bool:
         return wanted.strip().upper() == told.strip().upper()
 
 
-class ConfiguredSettings(ProbeSettings):
+class ConfiguredSettings(PolledSettings):
     """What of an Amptek's entry in the site file tells its window and how it must be set up.
 
     Attributes

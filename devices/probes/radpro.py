@@ -17,15 +17,13 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from math import inf
-from typing import Final, Literal, Self
-
-from pydantic import Field, model_validator
+from typing import Final, Literal
 
 from devices.clock import Clock
 from devices.framing import Frame, LineSplitter
 from devices.probes.conversing import Conversation, converse
 from devices.probes.dialogue import Dialogue, Question
-from devices.probes.settings import ProbeSettings
+from devices.probes.settings import PolledSettings
 from devices.readings import CountReading
 from devices.traffic import Condition
 
@@ -165,32 +163,17 @@ class RadPro(Dialogue):
         )
 
 
-class Settings(ProbeSettings):
+class Settings(PolledSettings):
     """A counter with Rad Pro in the site file.
 
     Attributes
     ----------
-    interval_s
-        Time from poll to poll, s.
-    answer_s
-        Longest wait for an answer, s; then it is asked again.
     dead_time_s
         0: what the counter's own setting "dead-time compensation" says; its count is not corrected for it.
 
     """
 
     driver: Literal["radpro"]
-    interval_s: float = Field(default=0.1, gt=0, le=10)
-    answer_s: float = Field(default=0.25, gt=0)
-
-    @model_validator(mode="after")
-    def _asked_again_before_silent(self) -> Self:
-        if self.interval_s + self.answer_s >= self.silence_s:
-            raise ValueError(
-                f"interval_s + answer_s ({self.interval_s:g} + {self.answer_s:g} s) must be below silence_s "
-                f"({self.silence_s:g} s), or a lost answer looks like a probe that is gone: shorten one of them"
-            )
-        return self
 
     def dialogue(self, device: str) -> RadPro:
         """Give the talk with it, without a wire."""

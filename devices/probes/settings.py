@@ -1,8 +1,9 @@
 """What every probe's entry in the site file has."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from devices.links import PortUrl
 
@@ -46,3 +47,31 @@ class ProbeSettings(BaseModel):
     def opening_s(self) -> float:
         """Longest time to open the link and learn who answers, s."""
         return 5.0
+
+
+class PolledSettings(ProbeSettings):
+    """What a probe's entry has besides where it is asked for each reading.
+
+    Attributes
+    ----------
+    interval_s
+        Time from poll to poll, s.
+    answer_s
+        Longest wait for an answer, s; then it is asked again. With ``interval_s`` it stays below ``silence_s``, so
+        that an answer lost on the line is asked for again before the probe counts as silent and is opened, and so
+        cleared, anew.
+
+    """
+
+    interval_s: float = Field(default=0.1, gt=0, le=10)
+    answer_s: float = Field(default=0.25, gt=0)
+
+    @model_validator(mode="after")
+    def _asked_again_before_silent(self) -> Self:
+        if self.interval_s + self.answer_s >= self.silence_s:
+            raise ValueError(
+                f"interval_s + answer_s ({self.interval_s:g} + {self.answer_s:g} s) must be below silence_s "
+                f"({self.silence_s:g} s), or a lost answer looks like a probe that is gone before it is asked "
+                "for again: shorten one of them"
+            )
+        return self

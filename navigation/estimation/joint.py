@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from navigation.estimation.lattice import Lattice
-from navigation.estimation.likelihood import NUISANCES, Likelihood
-from navigation.estimation.mixture import Fit, Mixture
+from navigation.estimation.likelihood import Likelihood
+from navigation.estimation.mixture import NUISANCES, Fit, Mixture
 from navigation.estimation.prior import SourcePrior
 from navigation.estimation.tally import Tally
 

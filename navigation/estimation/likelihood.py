@@ -19,40 +19,18 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from navigation.errors import NavigationError
-from navigation.estimation.mixture import Expectation, Fit, Mixture
-from navigation.estimation.shift import displacement_mm, joint_precision
+from navigation.estimation.mixture import CORRECTIONS, NUISANCES, Expectation, Fit, Mixture
+from navigation.estimation.mixture_prior import MixturePrior
 from navigation.estimation.tally import Tally
 from navigation.probe import extent
-from navigation.probe.correction import COMPONENTS, Correction
+from navigation.probe.correction import Correction
 from navigation.probe.response import FITTED, Response
 from navigation.tissue import Tissue
 
 Array = NDArray[np.float64]
 
-FARTHEST_PRECISION = 1e-4
-"""Precision (per mm2) that a position has where nothing else holds it: 100 mm."""
-
-LEAST_DEPTH_MM = 3.0
-"""Sources lie at least so deep: below the skin's own thickness."""
-
-DEPTH_SIGMA_MM = 2.0
-"""How sharply that is held: the skin out of a CT is no better known."""
-
 UNSTRUCTURED = 1.0
 """Error of a single reading that the smooth correction does not follow, over the error at the field's edge."""
-
-WIDTH_DOUBT, ATTENUATION_DOUBT, LEAK_DOUBT = 0.05, 0.05, 0.7
-"""How far field of view, attenuation and leak may be from the calibration's in theatre, in logarithm.
-
-Another holder, another cover, another day's window and a patient who is not water: the bench's errors know of
-none.
-"""
-
-CORRECTIONS = slice(len(FITTED), len(FITTED) + COMPONENTS)
-"""Which nuisances are the components of the response's correction."""
-
-NUISANCES = len(FITTED) + COMPONENTS + 1
-"""What is estimated besides the sources: response, its correction, last the extent of the injection sites."""
 
 SETTLED = 0.01
 """Gain of log posterior still to be had below which a climb ends: a seventh of a standard deviation."""
@@ -68,15 +46,8 @@ _FAINTEST_CPS = 1e-4
 """Added to the rate of 1 MBq before its logarithm is differenced: fainter than this does not count."""
 
 
-def _doubt() -> Array:
-    """Covariance of the logarithms of ``FITTED`` that is added to the bench's: both radii go together."""
-    width = WIDTH_DOUBT * np.array([name in {"crystal_radius_mm", "aperture_radius_mm"} for name in FITTED])
-    own = {"attenuation_per_mm": ATTENUATION_DOUBT, "leak": LEAK_DOUBT}
-    return np.outer(width, width) + np.diag([own.get(name, 1e-4) ** 2 for name in FITTED])
-
-
 class Likelihood:
-    """The model of the counts: response, background's prior and what is held for speed.
+    """The model of the counts: response, what is held before any count, and what is kept for speed.
 
     The sensitivities of the rate to the response's parameters change little from update to update, so the
     caller keeps them and says when they are renewed.
@@ -100,27 +71,17 @@ class Likelihood:
             if not (math.isfinite(value) and value > 0):
                 raise NavigationError(f"{name} is {value}: wants a finite standard deviation of more than 0")
         self.response = response
-        self._tissue = tissue
         self._tip_sigma_mm = tip_sigma_mm
         self._axis_sigma_rad = axis_sigma_rad
-        self._log_background = float(np.log(max(response.background_cps, 1e-3)))
-        self._background_precision = background_log_sigma**-2
         self.correction = Correction(response)
-        self._expected_response = np.concatenate((np.zeros(len(FITTED)), self.correction.mean, [extent.EXPECTED]))
-        self._precision = np.eye(NUISANCES)
-        self._precision[: len(FITTED), : len(FITTED)] = np.linalg.inv(response.covariance + _doubt())
-        self._precision[-1, -1] = extent.DOUBT**-2
+        self._prior = MixturePrior(
+            response, self.correction.mean, tissue, background_log_sigma=background_log_sigma
+        )
         self._moved = tuple(response.scaled({name: _LOG_STEP}) for name in FITTED)
 
     def start(self) -> Mixture:
         """No sources, the calibrated background and response."""
-        return Mixture(
-            priors=(),
-            position_mm=np.zeros((0, 3)),
-            log_activity=np.zeros(0),
-            log_background=self._log_background,
-            log_response=self._expected_response,
-        )
+        return self._prior.start()
 
     def sensitivities(self, mixture: Mixture, tally: Tally, rows: slice) -> Array:
         """Return d log f / d nuisance for some rows, and what log f is with none, shape (n, K, ``NUISANCES`` + 1).
@@ -230,7 +191,7 @@ class Likelihood:
         gradient = here.jacobian.T @ (weight * (tally.counts / expected - 1))
         information = here.jacobian.T @ (here.jacobian * (weight / expected)[:, None])
         log_likelihood = float(weight @ (tally.counts * np.log(expected) - expected - gammaln(tally.counts + 1)))
-        log_prior = self._add_prior(here.mixture, gradient, information, volume_mm3)
+        log_prior = self._prior.add(here.mixture, gradient, information, volume_mm3)
         fit = Fit(
             mixture=here.mixture,
             expected=expected,
@@ -243,61 +204,6 @@ class Likelihood:
             covariance=np.zeros((0, 0)),
         )
         return fit, gradient, information
-
-    def _add_prior(self, mixture: Mixture, gradient: Array, information: Array, volume_mm3: float) -> float:
-        size = len(mixture)
-        total = self._keep_inside(mixture.position_mm, gradient, information)
-        rows = np.arange(3 * size).reshape(size, 3)
-        information[rows.ravel(), rows.ravel()] += FARTHEST_PRECISION
-        total += self._hold_to_map(mixture, gradient, information, volume_mm3)
-        for number, prior in enumerate(mixture.priors):
-            row = 3 * size + number
-            off = (mixture.log_activity[number] - prior.log_activity_mean) / prior.log_activity_sigma
-            total -= 0.5 * float(off**2) + float(np.log(prior.log_activity_sigma * np.sqrt(2 * np.pi)))
-            gradient[row] -= off / prior.log_activity_sigma
-            information[row, row] += prior.log_activity_sigma**-2
-        row = 4 * size
-        off_background = mixture.log_background - self._log_background
-        total -= 0.5 * self._background_precision * off_background**2
-        gradient[row] -= self._background_precision * off_background
-        information[row, row] += self._background_precision
-        off_response = mixture.log_response - self._expected_response
-        pull = self._precision @ off_response
-        total -= 0.5 * float(off_response @ pull)
-        gradient[row + 1 :] -= pull
-        information[row + 1 :, row + 1 :] += self._precision
-        return total
-
-    @staticmethod
-    def _hold_to_map(mixture: Mixture, gradient: Array, information: Array, volume_mm3: float) -> float:
-        """Draw the sources that the map's part of their prior rules to the map, shifted as a whole."""
-        total, mapped = 0.0, []
-        for number, prior in enumerate(mixture.priors):
-            log_density, is_mapped = prior.log_density(mixture.position_mm[number][None], volume_mm3)
-            if is_mapped[0]:
-                mapped.append(number)
-                total += math.log1p(-prior.uniform_share)
-            else:
-                total += float(log_density[0])
-        if not mapped:
-            return total
-        priors = tuple(mixture.priors[number] for number in mapped)
-        rows = (3 * np.array(mapped)[:, None] + np.arange(3)).reshape(-1)
-        precision, log_norm = joint_precision(priors)
-        off_mm = displacement_mm(priors, mixture.position_mm[mapped])
-        gradient[rows] -= precision @ off_mm
-        information[np.ix_(rows, rows)] += precision
-        return total + log_norm - 0.5 * float(off_mm @ precision @ off_mm)
-
-    def _keep_inside(self, position_mm: Array, gradient: Array, information: Array) -> float:
-        """Hold sources in the body: a parabola from ``LEAST_DEPTH_MM`` below the skin outward."""
-        skin = self._tissue.skin_at(position_mm)
-        above = np.where(np.isfinite(skin.height_mm), np.maximum(skin.height_mm + LEAST_DEPTH_MM, 0.0), 0.0)
-        for number, (height, normal) in enumerate(zip(above, skin.normal, strict=True)):
-            rows = slice(3 * number, 3 * number + 3)
-            gradient[rows] -= height / DEPTH_SIGMA_MM**2 * normal
-            information[rows, rows] += (height > 0) / DEPTH_SIGMA_MM**2 * np.outer(normal, normal)
-        return -0.5 * float(np.square(above / DEPTH_SIGMA_MM).sum())
 
     def maximise(
         self,

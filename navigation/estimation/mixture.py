@@ -8,8 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navigation.estimation.prior import SourcePrior
+from navigation.probe.correction import COMPONENTS
+from navigation.probe.response import FITTED
 
 Array = NDArray[np.float64]
+
+CORRECTIONS = slice(len(FITTED), len(FITTED) + COMPONENTS)
+"""Which nuisances are the components of the response's correction."""
+
+NUISANCES = len(FITTED) + COMPONENTS + 1
+"""What is estimated besides the sources: response, its correction, last the extent of the injection sites."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

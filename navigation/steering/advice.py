@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from navigation.estimation.estimate import Posterior, TargetEstimate, region_of
 from navigation.estimation.judgement import SHOWN_AT
 from navigation.estimation.lattice import REACH_MM
-from navigation.estimation.likelihood import CORRECTIONS, NUISANCES
-from navigation.estimation.mixture import Fit
+from navigation.estimation.mixture import CORRECTIONS, NUISANCES, Fit
 from navigation.estimation.posterior import Estimator
 from navigation.estimation.tally import Tally
 from navigation.frames import Frame

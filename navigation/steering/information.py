@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from navigation.estimation.likelihood import CORRECTIONS, UNSTRUCTURED, Likelihood
-from navigation.estimation.mixture import Fit
+from navigation.estimation.likelihood import UNSTRUCTURED, Likelihood
+from navigation.estimation.mixture import CORRECTIONS, Fit
 from navigation.estimation.tally import Tally
 
 Array = NDArray[np.float64]

@@ -15,21 +15,18 @@ from acquisition.session.journal import acting
 from display.app import Exhibits, create_app
 from display.guidance_states import show_nothing
 from display.hub import Hub
-from display.messages import (
-    SUBPROTOCOL,
-    Heartbeat,
-    Hello,
-    Pong,
-    Refusal,
-    ServerMessage,
-    State,
-    StudyChoice,
-    StudyList,
-)
+from display.messages import SUBPROTOCOL, Heartbeat, Hello, Pong, Refusal, ServerMessage, State
 from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
 from display.shelf import Shelf, shelve
-from display.study_messages import FramesApart, FramesRequest, ResolutionReport, StudyReport
+from display.study_messages import (
+    FramesApart,
+    FramesRequest,
+    ResolutionReport,
+    StudyChoice,
+    StudyList,
+    StudyReport,
+)
 from display.trend import TrendMemory
 from navigation.volume import Volume, VolumeGeometry
 from tests.display.recorded import UNBEGUN, kept_nowhere, proceed, unjoined, unreported

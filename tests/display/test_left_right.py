@@ -15,7 +15,7 @@ from acquisition.synchronise import Synchroniser, TipChain, TrackedCount
 from devices.readings import PoseReading
 from devices.trackers.igtl_link import IgtlLink
 from devices.trackers.openigtlink import OpenIgtLinkTracker, Settings
-from display.messages import TargetState
+from display.estimate_messages import TargetState
 from display.target_states import show_target
 from navigation.estimation.estimate import TargetEstimate, region_of
 from navigation.frames import Frame

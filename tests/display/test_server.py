@@ -13,9 +13,10 @@ from websockets.typing import Subprotocol
 from devices.clock import monotonic
 from display.app import Exhibits, create_app
 from display.hub import Hub
-from display.messages import SUBPROTOCOL, Hello, ServerMessage, StudyList
+from display.messages import SUBPROTOCOL, Hello, ServerMessage
 from display.server import AddressInUse, Server, listen
 from display.shelf import Shelf
+from display.study_messages import StudyList
 from display.trend import TrendMemory
 from tests.display.recorded import kept_nowhere, proceed, unjoined, unreported
 from tests.display.resected import refuse

@@ -21,11 +21,12 @@ from devices.mqtt import MqttPublisher
 from devices.mqtt_broker import Settings
 from devices.readings import DeviceHealth, LinkState
 from devices.traffic import Traffic
-from display.messages import HealthNotice, State, StudyChoice
+from display.messages import HealthNotice, State
 from display.procedure_messages import ProcedureRequest
 from display.procedure_states import show_procedure
 from display.resection_messages import ResectionRequest
 from display.stage import FRAME_INTERVAL_S, Signboard, Stage
+from display.study_messages import StudyChoice
 from navigation.volume import Volume, VolumeGeometry
 from tests.acquisition.received import received, spect, study, study_map
 from tests.display.test_composer import Console

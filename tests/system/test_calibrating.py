@@ -18,7 +18,9 @@ from acquisition.calibrating.settings import CalibrationSettings
 from acquisition.calibration import load_calibration, read_calibration
 from acquisition.commands.logbook import add_logbook
 from acquisition.logbook.settings import LogbookSettings
+from acquisition.quality.bench import Bench
 from acquisition.quality.desk import Desk
+from acquisition.quality.guided import Guided
 from acquisition.quality.settings import MorningSettings
 from acquisition.quality.technologist import Unattended
 from config.nuclides import load_nuclides
@@ -58,7 +60,7 @@ async def calibrate(folder: Path, fault: BenchFault | None = None) -> tuple[Cali
     shown = io.StringIO()
     rng = np.random.default_rng(2026)
     async with open_bench(folder, rng=rng, clock=monotonic, fault=fault) as room:
-        outcome = await run_calibration(
+        bench = Bench(
             probe="gamma",
             device=AmptekSettings(
                 driver="amptek",
@@ -69,18 +71,21 @@ async def calibrate(folder: Path, fault: BenchFault | None = None) -> tuple[Cali
                 energy_kev_per_channel=1.0,
             ),
             technologist=Unattended(room.bench),
-            settings=MorningSettings.model_validate(MORNING | {"check_source": room.bench.label()}),
-            limits=SHORT,
-            nuclides=load_nuclides(),
-            calibration=folder / "gamma.json",
             logbook=LogbookSettings().beside(folder),
-            place="Hospital, OR 1",
             person="A. Physicist",
             console=Console(file=shown, width=160),
             clock=room.clock,
             wall_time=room.clock.wall_time,
             is_simulated=True,
         )
+        guided = Guided(
+            bench=bench,
+            settings=MorningSettings.model_validate(MORNING | {"check_source": room.bench.label()}),
+            nuclides=load_nuclides(),
+            calibration=folder / "gamma.json",
+            place="Hospital, OR 1",
+        )
+        outcome = await run_calibration(guided, limits=SHORT)
     return outcome, shown.getvalue()
 
 

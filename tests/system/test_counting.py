@@ -6,18 +6,19 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from acquisition.counting.bench import Bench, LeftOut
+from acquisition.counting.bench import Counting, LeftOut
 from acquisition.counting.exvivo import HOTTEST, ExVivo, Listed, run_exvivo
 from acquisition.counting.timed import exposure_of, run_background, run_count
 from acquisition.logbook.logbook import open_logbook
 from acquisition.logbook.records import Kind
 from acquisition.logbook.settings import LogbookSettings
+from acquisition.quality.bench import Bench
 from acquisition.quality.placements import PlacedSource, Placement, Source
 from acquisition.quality.settings import BackgroundLimits
 from acquisition.quality.technologist import Choice, Decision, StepInterrupted, Unattended
@@ -31,37 +32,41 @@ SECONDS = 60.0
 NODE = PlacedSource(source=Source.POINT, position_mm=(0.0, 0.0, 30.0))
 
 
-class Counting:
+class CountingRoom:
     """A bench to count at, and what its console showed."""
 
-    def __init__(self, room: BenchRoom, folder: Path) -> None:
+    def __init__(self, bench_room: BenchRoom, folder: Path) -> None:
         self.shown = io.StringIO()
-        self.room = room
-        self.technologist: Unattended = Unattended(room.bench)
+        self.bench_room = bench_room
+        self.technologist: Unattended = Unattended(bench_room.bench)
         self._logbook = LogbookSettings().beside(folder)
 
     @property
-    def bench(self) -> Bench:
-        """The bench."""
-        return Bench(
+    def counting(self) -> Counting:
+        """What counts there need."""
+        bench = Bench(
             probe="gamma",
             device=AmptekSettings(
                 driver="amptek",
-                port=self.room.port,
+                port=self.bench_room.port,
                 interval_s=0.01,
                 window_kev=(126, 154),
                 energy_kev_per_channel=1.0,
             ),
-            nuclide=load_nuclides()["Tc-99m"],
             technologist=self.technologist,
             logbook=self._logbook,
             person="A. Berg",
             console=Console(file=self.shown, width=160),
-            clock=self.room.clock,
-            wall_time=self.room.clock.wall_time,
+            clock=self.bench_room.clock,
+            wall_time=self.bench_room.clock.wall_time,
             is_simulated=True,
-            settle_s=50.0,  # of a fast bench: half a second of a host that may be busy
         )
+        # of a fast bench: half a second of a host that may be busy
+        return Counting(bench=bench, nuclide=load_nuclides()["Tc-99m"], settle_s=50.0)
+
+    def on(self, **changed: Any) -> Counting:
+        """Give the same with another logbook, or another probe."""
+        return replace(self.counting, bench=replace(self.counting.bench, **changed))
 
     def records(self) -> list[tuple[Kind, bool | None]]:
         """What the logbook has."""
@@ -72,46 +77,46 @@ class Counting:
 
 
 @pytest.fixture
-async def counting(tmp_path: Path) -> AsyncIterator[Counting]:
+async def room(tmp_path: Path) -> AsyncIterator[CountingRoom]:
     """Set up a bench."""
-    async with open_bench(tmp_path, rng=np.random.default_rng(4), clock=monotonic) as room:
-        yield Counting(room, tmp_path)
+    async with open_bench(tmp_path, rng=np.random.default_rng(4), clock=monotonic) as bench_room:
+        yield CountingRoom(bench_room, tmp_path)
 
 
-async def test_a_count_stands_over_the_background_of_the_day(counting: Counting) -> None:
+async def test_a_count_stands_over_the_background_of_the_day(room: CountingRoom) -> None:
     """Before there is one it says so; afterwards a node of 1 MBq stands 2,000 cps over it."""
     async with asyncio.timeout(SECONDS):
         exposure = exposure_of("Place the node", seconds=10.0, counts=None, sources=[NODE])
-        alone = await run_count(counting.bench, exposure, label="node")
+        alone = await run_count(room.counting, exposure, label="node")
         assert "acquire background" in alone.said
-        background = await run_background(counting.bench, BackgroundLimits(count_s=60.0))
+        background = await run_background(room.counting, BackgroundLimits(count_s=60.0))
         assert background.passed
-        found = await run_count(counting.bench, exposure, label="node")
-        empty = await run_count(counting.bench, exposure_of("Empty", seconds=20.0, counts=None), label="nothing")
+        found = await run_count(room.counting, exposure, label="node")
+        empty = await run_count(room.counting, exposure_of("Empty", seconds=20.0, counts=None), label="nothing")
     net = {each.name: each.value for each in found.figures}["net rate"]
     assert net == pytest.approx(2000, rel=0.05)
     assert empty.passed
-    assert counting.records() == [
+    assert room.records() == [
         (Kind.COUNT, None),
         (Kind.BACKGROUND, True),
         (Kind.COUNT, None),
         (Kind.COUNT, None),
     ]
     assert json.loads(json.dumps(found.to_dict()))["count"]["counts"] > 10_000
-    assert "SIMULATED" in counting.shown.getvalue()
+    assert "SIMULATED" in room.shown.getvalue()
 
 
-async def test_a_count_ends_at_its_relative_error(counting: Counting) -> None:
+async def test_a_count_ends_at_its_relative_error(room: CountingRoom) -> None:
     """Two per cent want 2,500 counts, which a node of 1 MBq gives in little more than a second."""
     async with asyncio.timeout(SECONDS):
         exposure = exposure_of("Place the node", seconds=600.0, counts=2500, sources=[NODE])
-        found = await run_count(counting.bench, exposure, label="node")
+        found = await run_count(room.counting, exposure, label="node")
     assert found.count is not None
     assert found.count.counts >= 2500
     assert found.count.live_time_s < 60.0
 
 
-async def test_a_contaminated_bench_fails_its_background(counting: Counting) -> None:
+async def test_a_contaminated_bench_fails_its_background(room: CountingRoom) -> None:
     """A source that was left there is no background."""
 
     class Forgetful(Unattended):
@@ -119,12 +124,12 @@ async def test_a_contaminated_bench_fails_its_background(counting: Counting) -> 
             forgotten = PlacedSource(source=Source.POINT, position_mm=(0.0, 0.0, 60.0))
             await super().place(replace(placement, sources=(forgotten,)))
 
-    counting.technologist = Forgetful(counting.room.bench)
+    room.technologist = Forgetful(room.bench_room.bench)
     async with asyncio.timeout(SECONDS):
-        outcome = await run_background(counting.bench, BackgroundLimits(count_s=10.0))
+        outcome = await run_background(room.counting, BackgroundLimits(count_s=10.0))
     assert not outcome.passed
     assert "contaminated" in outcome.said
-    assert counting.records() == [(Kind.BACKGROUND, False)]
+    assert room.records() == [(Kind.BACKGROUND, False)]
 
 
 SPECIMENS = {"first": Source.FIRST, "second": Source.POINT, "third": Source.CHECK}
@@ -138,10 +143,10 @@ def placed(name: str) -> Placement:
     )
 
 
-async def test_specimens_are_compared_with_the_hottest(counting: Counting) -> None:
+async def test_specimens_are_compared_with_the_hottest(room: CountingRoom) -> None:
     """Of 4 MBq, 1 MBq and hardly anything: a quarter is hot, two per cent are not."""
     async with asyncio.timeout(SECONDS):
-        outcome = await run_exvivo(counting.bench, ExVivo(specimens=Listed(list(SPECIMENS)), placed=placed))
+        outcome = await run_exvivo(room.counting, ExVivo(specimens=Listed(list(SPECIMENS)), placed=placed))
     assert outcome.passed
     first, second, third = outcome.counted
     assert first.said == HOTTEST
@@ -149,23 +154,23 @@ async def test_specimens_are_compared_with_the_hottest(counting: Counting) -> No
     assert second.share is not None
     assert second.share.ratio.best == pytest.approx(0.25, rel=0.1)
     assert third.said == "less than 10% of the hottest"
-    assert counting.records() == [(Kind.EX_VIVO, None)]
+    assert room.records() == [(Kind.EX_VIVO, None)]
     for words in ("first", "the hottest", "Record 1 in the logbook, signed by A. Berg"):
-        assert words in counting.shown.getvalue()
+        assert words in room.shown.getvalue()
 
 
-async def test_what_was_counted_is_shown_where_the_logbook_refuses(counting: Counting, tmp_path: Path) -> None:
+async def test_what_was_counted_is_shown_where_the_logbook_refuses(room: CountingRoom, tmp_path: Path) -> None:
     """The specimens may be gone by then: the table stands, it is said to be not recorded, and nothing passed."""
     full = LogbookSettings().beside(tmp_path / "full")
     full.database.mkdir(parents=True)
-    bench = replace(counting.bench, logbook=full)
+    counting = room.on(logbook=full)
     async with asyncio.timeout(SECONDS):
-        specimens = await run_exvivo(bench, ExVivo(specimens=Listed(["first", "second"]), placed=placed))
-        background = await run_background(bench, BackgroundLimits(count_s=10.0))
+        specimens = await run_exvivo(counting, ExVivo(specimens=Listed(["first", "second"]), placed=placed))
+        background = await run_background(counting, BackgroundLimits(count_s=10.0))
     assert len(specimens.counted) == 2
     assert (specimens.passed, specimens.number) == (False, None)
     assert (background.passed, background.number) == (False, None)
-    shown = counting.shown.getvalue()
+    shown = room.shown.getvalue()
     assert shown.count("Not recorded, so that it did not pass") == 2
     assert shown.index("the hottest") < shown.index("Not recorded")
 
@@ -173,8 +178,8 @@ async def test_what_was_counted_is_shown_where_the_logbook_refuses(counting: Cou
 class Interrupting(Unattended):
     """Interrupts the first count of what an instruction names."""
 
-    def __init__(self, counting: Counting, words: str, decision: Decision) -> None:
-        super().__init__(counting.room.bench)
+    def __init__(self, room: CountingRoom, words: str, decision: Decision) -> None:
+        super().__init__(room.bench_room.bench)
         self._words, self._decision = words, decision
         self._placed = ""
         self.placements = 0
@@ -193,27 +198,27 @@ class Interrupting(Unattended):
         await super().watch()
 
 
-async def test_a_specimen_is_counted_again_or_left_out(counting: Counting) -> None:
+async def test_a_specimen_is_counted_again_or_left_out(room: CountingRoom) -> None:
     """Left out with its reason in the record, or counted again; without a background nothing is compared."""
     listed = ExVivo(specimens=Listed(list(SPECIMENS)), placed=placed, background_s=10.0)
     async with asyncio.timeout(SECONDS):
         left = Decision(choice=Choice.LEAVE_OUT, reason="fell down")
-        counting.technologist = Interrupting(counting, "second", left)
-        outcome = await run_exvivo(counting.bench, listed)
+        room.technologist = Interrupting(room, "second", left)
+        outcome = await run_exvivo(room.counting, listed)
         assert [each.name for each in outcome.counted] == ["first", "third"]
         assert outcome.left_out == ("second: fell down",)
-        again = Interrupting(counting, "second", Decision(choice=Choice.REPEAT, reason="moved"))
-        counting.technologist = again
-        assert len((await run_exvivo(counting.bench, listed)).counted) == 3
+        again = Interrupting(room, "second", Decision(choice=Choice.REPEAT, reason="moved"))
+        room.technologist = again
+        assert len((await run_exvivo(room.counting, listed)).counted) == 3
         assert again.placements == 5
-        counting.technologist = Interrupting(counting, "empty bench", left)
+        room.technologist = Interrupting(room, "empty bench", left)
         with pytest.raises(LeftOut, match="fell down"):
-            await run_exvivo(counting.bench, listed)
+            await run_exvivo(room.counting, listed)
 
 
-async def test_a_probe_that_is_not_there_is_said(counting: Counting, tmp_path: Path) -> None:
+async def test_a_probe_that_is_not_there_is_said(room: CountingRoom, tmp_path: Path) -> None:
     """Nothing is counted, and nothing recorded."""
     device = AmptekSettings(driver="amptek", port=str(tmp_path / "nothing"), window_channels=(100, 200))
     with pytest.raises(DeviceUnavailable, match="gamma"):
-        await run_background(replace(counting.bench, device=device), BackgroundLimits())
-    assert counting.records() == []
+        await run_background(room.on(device=device), BackgroundLimits())
+    assert room.records() == []

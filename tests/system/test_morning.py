@@ -8,7 +8,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -18,11 +18,13 @@ import pytest
 from rich.console import Console
 
 from acquisition.calibration import CalibrationError, load_calibration, read_calibration
-from acquisition.command import Outcome, run_morning
+from acquisition.command import MorningOutcome, run_morning
 from acquisition.logbook.logbook import open_logbook
 from acquisition.logbook.records import Kind, Record
 from acquisition.logbook.seal import LogbookUnusable
 from acquisition.logbook.settings import LogbookSettings
+from acquisition.quality.bench import Bench
+from acquisition.quality.guided import Guided
 from acquisition.quality.placements import Placement
 from acquisition.quality.results import Figure, StepResult
 from acquisition.quality.settings import MorningSettings, PointSource
@@ -43,7 +45,8 @@ from devices.probes.amptek import Settings as AmptekSettings
 from devices.probes.mightyohm import Settings as MightyOhmSettings
 from navigation.errors import NavigationError
 from navigation.tissue import NoTissue
-from simulators.bench import Bench, BenchFault, FastClock
+from simulators.bench import Bench as SimulatedBench
+from simulators.bench import BenchFault, FastClock
 from simulators.bench_room import instrument_of
 from simulators.ports import PtyPort, open_pty_port
 from simulators.probe_physics import ProbePhysics
@@ -72,7 +75,7 @@ AT_A_PACE = {
 class Room:
     """A bench with a probe on a pty."""
 
-    bench: Bench
+    bench: SimulatedBench
     clock: FastClock
     port: PtyPort
     device: AmptekSettings | MightyOhmSettings
@@ -81,24 +84,31 @@ class Room:
     logbook: LogbookSettings
     shown: io.StringIO
 
-    async def morning(self, technologist: Technologist | None = None) -> Outcome:
+    def guided(self, technologist: Technologist | None = None) -> Guided:
+        """Give what the morning goes by."""
+        bench = Bench(
+            probe="gamma",
+            device=self.device,
+            technologist=technologist or Unattended(self.bench),
+            logbook=self.logbook,
+            person=PERSON,
+            console=Console(file=self.shown, width=160),
+            clock=self.clock,
+            wall_time=self.clock.wall_time,
+            is_simulated=True,
+        )
+        return Guided(
+            bench=bench,
+            settings=self.settings,
+            nuclides=load_nuclides(),
+            calibration=self.calibration,
+            place="General hospital, OR 3",
+        )
+
+    async def morning(self, technologist: Technologist | None = None) -> MorningOutcome:
         """Run it."""
         async with asyncio.timeout(SECONDS):
-            return await run_morning(
-                probe="gamma",
-                device=self.device,
-                technologist=technologist or Unattended(self.bench),
-                settings=self.settings,
-                nuclides=load_nuclides(),
-                calibration=self.calibration,
-                logbook=self.logbook,
-                place="General hospital, OR 3",
-                person=PERSON,
-                console=Console(file=self.shown, width=160),
-                clock=self.clock,
-                wall_time=self.clock.wall_time,
-                is_simulated=True,
-            )
+            return await run_morning(self.guided(technologist))
 
 
 @asynccontextmanager
@@ -108,7 +118,7 @@ async def room(
     """Set up a bench with an Amptek, or with a MightyOhm counter of the same dead time."""
     rng = np.random.default_rng(2026)
     clock = FastClock(monotonic, SPEED, STARTED)
-    bench = Bench(started_at=STARTED, started_s=clock.started_s, rng=rng, fault=fault)
+    bench = SimulatedBench(started_at=STARTED, started_s=clock.started_s, rng=rng, fault=fault)
     instrument = (
         SimulatedMightyOhm(bench.events, powered_at_s=clock.started_s, rng=rng, dead_time_s=5e-6)
         if is_mightyohm
@@ -136,7 +146,7 @@ async def room(
         )
 
 
-def failed(outcome: Outcome) -> dict[str, str]:
+def failed(outcome: MorningOutcome) -> dict[str, str]:
     """Give the reasons of the steps that failed, without the fit, which fails with each of them."""
     return {result.name: result.reason for result in outcome.results if not result.passed} | {"response": ""}
 
@@ -292,7 +302,7 @@ async def test_every_morning_stands_in_the_logbook(tmp_path: Path) -> None:
     assert (first.number, second.number) == (1, 2)
     record = kept.records[0].record
     assert record.is_simulated
-    assert record.identity == first.identity
+    assert record.identity == first.ran.measured.identity
     assert record.told["calibration"] == str(found.calibration)
     assert record.told["sources"]["point"]["activity_mbq"] == 1.0
     assert [step["name"] for step in record.told["steps"]] == [result.name for result in first.results]
@@ -340,7 +350,7 @@ def former_mornings(found: Room, identity: str, rate_cps: float, *, days: int = 
 async def test_a_trend_out_of_its_lines_fails_by_its_name(tmp_path: Path) -> None:
     """A background of 5 cps passes its limit of 10, but not after twenty mornings of 1 cps; repeated once."""
     async with room(tmp_path) as found:
-        identity = (await found.morning(Clumsy(found, ends_before="check source"))).identity
+        identity = (await found.morning(Clumsy(found, ends_before="check source"))).ran.measured.identity
         former_mornings(found, identity, 1.0)
         outcome = await found.morning(Clumsy(found, ends_before="check source"))
     by_name = {result.name: result for result in outcome.results}
@@ -417,20 +427,9 @@ async def test_a_probe_that_is_not_there_is_said_at_once(tmp_path: Path) -> None
 async def test_an_unknown_nuclide_is_said_at_once(tmp_path: Path) -> None:
     """A nuclide that no table has is named before the first step."""
     async with room(tmp_path) as found:
-        source = PointSource(nuclide="Tc-99")
+        settings = found.settings.model_copy(update={"point_source": PointSource(nuclide="Tc-99")})
         with pytest.raises(NavigationError, match=r"'Tc-99' is unknown; known are Ac-225, .*Co-57"):
-            await run_morning(
-                probe="gamma",
-                device=found.device,
-                technologist=Unattended(found.bench),
-                settings=found.settings.model_copy(update={"point_source": source}),
-                nuclides=load_nuclides(),
-                calibration=found.calibration,
-                logbook=found.logbook,
-                place="General hospital, OR 3",
-                person=PERSON,
-                console=Console(file=found.shown),
-            )
+            await run_morning(replace(found.guided(), settings=settings))
 
 
 async def test_the_bench_knows_every_source(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from display.messages import Heartbeat, Hello, State, StudyEntry
+from display.messages import Heartbeat, Hello, State
+from display.study_messages import StudyEntry
 from tests.system.running import (
     PATIENCE_S,
     Display,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from devices.dicom.services.commands import STATUS, Command
-from devices.dicom.upper_layer.association import Association
+from devices.dicom.upper_layer.user import Channel
 
 
 class Answers:
@@ -15,7 +15,7 @@ class Answers:
 
     async def ask(
         self,
-        association: Association,
+        association: Channel,
         context_id: int,
         request: Callable[[int], bytes],
         data_set: bytes,

@@ -25,10 +25,9 @@ from devices.dicom.services.commitment import (
 )
 from devices.dicom.services.events import Listing
 from devices.dicom.services.negotiation import EXPLICIT, IMPLICIT, STORAGE_COMMITMENT
-from devices.dicom.services.provider import Provider
+from devices.dicom.services.provider import Provider, Served
 from devices.dicom.services.request import Respond
 from devices.dicom.services.requestor import CallFailed, call
-from devices.dicom.services.session import Session
 from devices.dicom.settings import Sender
 from devices.dicom.storage.durability import write_durably
 from devices.dicom.storage.part10 import (
@@ -215,7 +214,7 @@ class CommitmentDesk:
                 return await self._report(session, session.commitment_context, transaction)
         return False
 
-    async def _report(self, session: Session, context_id: int, transaction: Transaction) -> bool:
+    async def _report(self, session: Served, context_id: int, transaction: Transaction) -> bool:
         event, data_set = encode_report(transaction, transfer_syntax=session.transfer_syntaxes[context_id])
         status = await session.ask(context_id, lambda message_id: _request(event, message_id), data_set)
         return status == Status.SUCCESS

@@ -1,9 +1,10 @@
 """What the services of a node share, whichever association they serve."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from devices.dicom.services.commands import Status
 from devices.dicom.services.commitment import Transaction
@@ -11,11 +12,47 @@ from devices.dicom.services.events import Notify
 from devices.dicom.services.querying import Lookup
 from devices.dicom.settings import NodeSettings
 from devices.dicom.storage.store import ObjectStore
-from devices.dicom.upper_layer.association import Association
-from devices.dicom.upper_layer.user import Work
+from devices.dicom.upper_layer.user import Channel, Work
 
-if TYPE_CHECKING:
-    from devices.dicom.services.session import Session
+
+class Served(Protocol):
+    """A console's association with the node, as what serves them all sees it.
+
+    Attributes
+    ----------
+    number
+        What the node calls it, in whichever process it is served.
+    calling_ae, address
+        What the console calls itself, empty until it asks for the association, and where it is.
+    acknowledged
+        Objects answered with Success, by study.
+    transfer_syntaxes
+        Of each accepted presentation context.
+    commitment_context
+        That for storage commitment; None where that was not accepted.
+
+    """
+
+    number: int
+    calling_ae: str
+    address: str
+    acknowledged: Counter[str]
+    transfer_syntaxes: dict[int, str]
+    commitment_context: int | None
+
+    @property
+    def is_between_messages(self) -> bool:
+        """Whether nothing of a message has come and waits for the rest."""
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether a report of commitment may be sent now."""
+
+    async def ask(self, context_id: int, request: Callable[[int], bytes], data_set: bytes) -> int | None:
+        """Send a request of ours, made for a message ID, and wait for its status; None where there is none."""
+
+    def ended(self, *, was_released: bool, reason: str) -> None:
+        """Learn that it has ended, wherever it was served."""
 
 
 class Desk(Protocol):
@@ -31,7 +68,7 @@ class Desk(Protocol):
 class Crew(Protocol):
     """Takes associations over."""
 
-    def offer(self, session: "Session", association: Association) -> None:
+    def offer(self, session: Served, association: Channel) -> None:
         """Take one, if it may be, when what is under way is done; from then on the crew tells of it."""
 
 
@@ -63,7 +100,7 @@ class Provider:
     settings: NodeSettings
     store: ObjectStore
     notify: Notify
-    sessions: list["Session"] = field(default_factory=list)
+    sessions: list[Served] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)
     lookup: Lookup | None = None
     desk: Desk | None = None

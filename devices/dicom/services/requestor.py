@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from devices.clock import Clock
 from devices.dicom.services.commands import LONGEST_COMMAND_BYTES, Command, MalformedCommand, decode_command
 from devices.dicom.upper_layer.associate import AssociateAccept, AssociateReject, AssociateRequest
-from devices.dicom.upper_layer.association import Association
 from devices.dicom.upper_layer.fragments import Fragment
 from devices.dicom.upper_layer.loop_connection import LoopConnection
 from devices.dicom.upper_layer.timing import Timing
+from devices.dicom.upper_layer.user import Channel
 
 
 class CallFailed(Exception):
@@ -32,7 +32,7 @@ class Call:
         self._accept: asyncio.Future[AssociateAccept] = loop.create_future()
         self._over: asyncio.Future[str] = loop.create_future()
         self._answers: dict[int, asyncio.Future[Command]] = {}
-        self._association: Association | None = None
+        self._association: Channel | None = None
         self._command = bytearray()
 
     def transfer_syntax(self, context_id: int) -> str | None:
@@ -82,17 +82,17 @@ class Call:
         """Wait for the association's end."""
         await asyncio.wait((self._over,))
 
-    def answer(self, association: Association, request: AssociateRequest) -> AssociateReject:  # noqa: ARG002 - the user's signature
+    def answer(self, association: Channel, request: AssociateRequest) -> AssociateReject:  # noqa: ARG002 - the user's signature
         """Not asked: we opened it."""
         return AssociateReject(result=1, source=1, reason=1)
 
-    def accepted(self, association: Association, accept: AssociateAccept) -> None:
+    def accepted(self, association: Channel, accept: AssociateAccept) -> None:
         """Begin."""
         self._association = association
         if not self._accept.done():
             self._accept.set_result(accept)
 
-    def established(self, association: Association) -> None:
+    def established(self, association: Channel) -> None:
         """Not asked: the peer accepts."""
 
     def rejected(self, reject: AssociateReject) -> None:

@@ -25,9 +25,8 @@ from devices.dicom.services.storage import Storing
 from devices.dicom.settings import Sender
 from devices.dicom.storage.placement import Kept, OnConflict, StoredObject
 from devices.dicom.upper_layer.associate import AssociateAccept, AssociateReject, AssociateRequest
-from devices.dicom.upper_layer.association import Association
 from devices.dicom.upper_layer.fragments import Fragment
-from devices.dicom.upper_layer.user import Unacceptable, Work
+from devices.dicom.upper_layer.user import Channel, Unacceptable, Work
 
 HEAD_START_S = 0.5
 """From our acceptance to a report of ours: pynetdicom as requestor aborts on one that comes with it."""
@@ -47,14 +46,8 @@ class Session:
 
     Attributes
     ----------
-    calling_ae
-        What it calls itself; empty until it asks for the association.
-    acknowledged
-        Objects answered with Success, by study.
-    transfer_syntaxes
-        Of each accepted presentation context.
-    commitment_context
-        That for storage commitment; None where that was not accepted.
+    calling_ae, acknowledged, transfer_syntaxes, commitment_context
+        As ``Served`` says.
 
     """
 
@@ -67,7 +60,7 @@ class Session:
         self.commitment_context: int | None = None
         self._on_conflict = OnConflict.KEEP_FIRST
         self._provider = provider
-        self._association: Association | None = None
+        self._association: Channel | None = None
         self._answers = Answers()
         self._command = bytearray()
         self._request: Request | None = None
@@ -84,7 +77,7 @@ class Session:
 
     # --- the association --------------------------------------------------------------------------------------
 
-    def answer(self, association: Association, request: AssociateRequest) -> AssociateAccept | AssociateReject:
+    def answer(self, association: Channel, request: AssociateRequest) -> AssociateAccept | AssociateReject:
         """Let in who is on the list, from where he may come, while there is room."""
         self.calling_ae = request.calling_ae
         sender = self._provider.settings.find_sender(request.calling_ae)
@@ -107,13 +100,13 @@ class Session:
         self._join(association, sender)
         return accept
 
-    def accepted(self, association: Association, accept: AssociateAccept) -> None:
+    def accepted(self, association: Channel, accept: AssociateAccept) -> None:
         """Not asked: the console opened the association."""
 
     def rejected(self, reject: AssociateReject) -> None:
         """Not asked: the console opened the association."""
 
-    def established(self, association: Association) -> None:
+    def established(self, association: Channel) -> None:
         """Let another process serve it, if it may; commitment is reported and queries are answered from here."""
         if self.commitment_context is not None and self._provider.desk is not None:
             asyncio.get_running_loop().call_later(HEAD_START_S, self._settle)
@@ -121,7 +114,7 @@ class Session:
         if self._provider.crew is not None and not is_bound:
             self._provider.crew.offer(self, association)
 
-    def resume(self, association: Association, calling_ae: str, transfer_syntaxes: Mapping[int, str]) -> None:
+    def resume(self, association: Channel, calling_ae: str, transfer_syntaxes: Mapping[int, str]) -> None:
         """Take over an association that was accepted elsewhere."""
         self.calling_ae = calling_ae
         self.transfer_syntaxes = dict(transfer_syntaxes)
@@ -193,7 +186,7 @@ class Session:
             return f"{own} associations of {self.calling_ae!r} are open already"
         return ""
 
-    def _join(self, association: Association, sender: Sender | None) -> None:
+    def _join(self, association: Channel, sender: Sender | None) -> None:
         self._association = association
         self._on_conflict = self._on_conflict if sender is None else sender.on_conflict
         self._provider.sessions.append(self)

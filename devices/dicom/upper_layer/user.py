@@ -1,13 +1,10 @@
 """Whoever uses an association."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from devices.dicom.upper_layer.associate import AssociateAccept, AssociateReject, AssociateRequest
 from devices.dicom.upper_layer.fragments import Fragment
-
-if TYPE_CHECKING:
-    from devices.dicom.upper_layer.association import Association
 
 Conclusion: TypeAlias = Callable[[], None]
 
@@ -19,19 +16,36 @@ class Unacceptable(ValueError):
     """Raised by the user for what cannot be answered, so that the association is aborted."""
 
 
+class Channel(Protocol):
+    """An association, as its user sees it."""
+
+    @property
+    def peer_maximum_bytes(self) -> int:
+        """Longest PDU that the peer takes; 0 for any."""
+
+    def send(self, context_id: int, command: bytes, data_set: bytes | None = None) -> None:
+        """Send a DIMSE message; nothing where the association has ended meanwhile."""
+
+    def detach(self, *, longest_pending: int) -> tuple[int, bytes] | None:
+        """Give away the connection while nothing is under way: its descriptor, and what was read of the next PDU.
+
+        None where it cannot be given away; else the association is over here without anybody being told.
+        """
+
+
 class User(Protocol):
     """Decides on an association, takes what comes, learns of its end."""
 
-    def answer(self, association: "Association", request: AssociateRequest) -> AssociateAccept | AssociateReject:
+    def answer(self, association: Channel, request: AssociateRequest) -> AssociateAccept | AssociateReject:
         """Decide on a request that the peer makes."""
 
-    def accepted(self, association: "Association", accept: AssociateAccept) -> None:
+    def accepted(self, association: Channel, accept: AssociateAccept) -> None:
         """Learn that our request was accepted."""
 
     def rejected(self, reject: AssociateReject) -> None:
         """Learn that our request was rejected."""
 
-    def established(self, association: "Association") -> None:
+    def established(self, association: Channel) -> None:
         """Learn that our acceptance was sent."""
 
     def take(self, fragment: Fragment) -> Work | None:

@@ -18,8 +18,8 @@ import structlog
 
 from devices.clock import Clock
 from devices.dicom.services.events import Ending, Event, Notify
-from devices.dicom.services.session import Session
-from devices.dicom.upper_layer.association import Association
+from devices.dicom.services.provider import Served
+from devices.dicom.upper_layer.user import Channel
 from devices.dicom.workers.foreman import Foreman, Hand
 from devices.dicom.workers.handover import LONGEST_BYTES, Handover, decode_event, encode
 
@@ -85,7 +85,7 @@ class Crew:
         self._short_of = short_of
         self._clock = clock
         self._replacing = replacing or Replacing()
-        self._sessions: dict[Hand, dict[int, Session]] = {}
+        self._sessions: dict[Hand, dict[int, Served]] = {}
         self._since_s: dict[Hand, float] = {}
         self._wait_s = 0.0
         self._timers: set[asyncio.TimerHandle] = set()
@@ -113,11 +113,11 @@ class Crew:
                 self._drop(hand)
         self._foreman.close()
 
-    def offer(self, session: Session, association: Association) -> None:
+    def offer(self, session: Served, association: Channel) -> None:
         """Hand an association to the worker that has the fewest, once its acceptance is sent and if it may be."""
         asyncio.get_running_loop().call_soon(self._hand_over, session, association)
 
-    def _hand_over(self, session: Session, association: Association) -> None:
+    def _hand_over(self, session: Served, association: Channel) -> None:
         if not self._sessions or not session.is_between_messages:
             return
         hand = min(self._sessions, key=lambda one: len(self._sessions[one]))

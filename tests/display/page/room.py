@@ -23,31 +23,16 @@ from acquisition.surfaces import find_surfaces
 from devices.clock import monotonic
 from display.access.admission import Admission
 from display.app import Exhibits, create_app
+from display.estimate_messages import AgreementState, PosteriorState, TargetState
 from display.hub import Hub
 from display.key_messages import KeyState
 from display.measures import Matrix, Point
-from display.messages import (
-    VERSION,
-    AdviceState,
-    AgreementState,
-    DeviceState,
-    GuidanceState,
-    Hello,
-    PoseState,
-    PosteriorState,
-    RateState,
-    SeriesEntry,
-    State,
-    StudyChoice,
-    StudyEntry,
-    StudyList,
-    TargetState,
-)
+from display.messages import VERSION, AdviceState, DeviceState, GuidanceState, Hello, PoseState, RateState, State
 from display.procedure_messages import ProcedureRequest
 from display.resection_messages import ResectionRequest
 from display.server import Certificate, Server, listen
 from display.shelf import Shelf, ShelvedSurface, ShelvedVolume, shelve, shelve_surface
-from display.study_messages import FramesRequest
+from display.study_messages import FramesRequest, SeriesEntry, StudyChoice, StudyEntry, StudyList
 from display.trend import TrendMemory
 from display.volume_messages import StudyState
 from navigation.volume import Volume, VolumeGeometry

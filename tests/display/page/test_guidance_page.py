@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from playwright.async_api import Page, expect
 
-from display.messages import AdviceState, MapShiftState, RejectionState
+from display.estimate_messages import MapShiftState, RejectionState
+from display.messages import AdviceState
 from tests.display.page.room import Room, make_advice, make_agreement, state_of
 from tests.display.page.test_page import WHITE, pixels
 

@@ -14,9 +14,11 @@ from playwright.async_api import Page, expect
 from acquisition.session.steps import Need
 from devices.trackers.ndi_words import tool_words
 from display.device_messages import ToolState
+from display.estimate_messages import RejectionState
 from display.guidance_states import show_nothing
-from display.messages import GuidanceState, RejectionState, SeriesEntry, ShineState
+from display.messages import GuidanceState, ShineState
 from display.procedure_messages import CheckState, MoveState
+from display.study_messages import SeriesEntry
 from navigation.screening.sieve import Reason
 from tests.display.page.room import (
     NODE_MM,

@@ -14,9 +14,8 @@ from playwright.async_api import Page, expect
 from display.device_messages import ToolState
 from display.guidance_states import show_nothing
 from display.hub import Hub
-from display.messages import StudyChoice
 from display.shelf import shelve
-from display.study_messages import FramesApart, FramesRequest
+from display.study_messages import FramesApart, FramesRequest, StudyChoice
 from navigation.volume import Volume
 from tests.display.page.room import (
     Room,

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from playwright.async_api import expect
 
-from config.settings import PedalAct
+from config.display import PedalAct
 from display.key_messages import ActName, KeyState
 from display.procedure_messages import ProcedureRequest
 from tests.display.page.room import Room, look, serve, state_of, wait_until_live

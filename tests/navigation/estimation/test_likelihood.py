@@ -5,8 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from navigation.errors import NavigationError
-from navigation.estimation.likelihood import CORRECTIONS, LEAST_DEPTH_MM, NUISANCES, Likelihood
-from navigation.estimation.mixture import Fit, Mixture
+from navigation.estimation.likelihood import Likelihood
+from navigation.estimation.mixture import CORRECTIONS, NUISANCES, Fit, Mixture
+from navigation.estimation.mixture_prior import LEAST_DEPTH_MM
 from navigation.estimation.prior import Prior
 from navigation.estimation.tally import Tally
 from navigation.probe.correction import COMPONENTS

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.recordings import Spot
-from navigation.estimation.likelihood import NUISANCES, Likelihood
+from navigation.estimation.likelihood import Likelihood
+from navigation.estimation.mixture import NUISANCES
 from navigation.estimation.posterior import Estimator
 from navigation.estimation.prior import Prior
 from navigation.estimation.tally import Tally

@@ -22,6 +22,7 @@ from devices.dicom.upper_layer.fragments import Fragment, encode_message
 from devices.dicom.upper_layer.pdus import ASSOCIATE_PDU_BYTES
 from devices.dicom.upper_layer.states import TRANSITIONS, Action, Event, State
 from devices.dicom.upper_layer.timing import Timing
+from devices.dicom.upper_layer.user import Channel
 
 BROKEN = Path(__file__).parents[3] / "wire" / "dicom"
 """Inputs that once broke what reads them."""
@@ -93,7 +94,7 @@ class Listener:
         self.taken: list[bytes] = []
         self.ends: list[tuple[bool, str]] = []
 
-    def answer(self, association: Association, request: AssociateRequest) -> AssociateAccept:  # noqa: ARG002
+    def answer(self, association: Channel, request: AssociateRequest) -> AssociateAccept:  # noqa: ARG002
         """Accept every context."""
         return AssociateAccept(
             contexts=tuple(
@@ -104,13 +105,13 @@ class Listener:
             implementation_version="X",
         )
 
-    def accepted(self, association: Association, accept: AssociateAccept) -> None:
+    def accepted(self, association: Channel, accept: AssociateAccept) -> None:
         """Go on."""
 
     def rejected(self, reject: AssociateReject) -> None:
         """Go on."""
 
-    def established(self, association: Association) -> None:
+    def established(self, association: Channel) -> None:
         """Go on."""
 
     def take(self, fragment: Fragment) -> None:

@@ -5,11 +5,10 @@ import socket
 
 from devices.clock import monotonic
 from devices.dicom.upper_layer.associate import AcceptedContext, AssociateAccept, AssociateReject, AssociateRequest
-from devices.dicom.upper_layer.association import Association
 from devices.dicom.upper_layer.fragments import Fragment
 from devices.dicom.upper_layer.loop_connection import LoopConnection
 from devices.dicom.upper_layer.timing import Timing
-from devices.dicom.upper_layer.user import Work
+from devices.dicom.upper_layer.user import Channel, Work
 from tests.devices.dicom.conftest import associate_request
 
 PIECE = bytes(60_000)
@@ -19,11 +18,11 @@ class Fountain:
     """Whatever it is told, it says something without end."""
 
     def __init__(self) -> None:
-        self.association: Association | None = None
+        self.association: Channel | None = None
         self.said = 0
         self.end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    def answer(self, association: Association, request: AssociateRequest) -> AssociateAccept:
+    def answer(self, association: Channel, request: AssociateRequest) -> AssociateAccept:
         """Accept."""
         self.association = association
         contexts = tuple(
@@ -33,13 +32,13 @@ class Fountain:
             contexts=contexts, roles=(), implementation_class_uid="1.2", implementation_version="X"
         )
 
-    def accepted(self, association: Association, accept: AssociateAccept) -> None:
+    def accepted(self, association: Channel, accept: AssociateAccept) -> None:
         """Not asked."""
 
     def rejected(self, reject: AssociateReject) -> None:
         """Not asked."""
 
-    def established(self, association: Association) -> None:
+    def established(self, association: Channel) -> None:
         """Wait to be told something."""
 
     def take(self, fragment: Fragment) -> Work:  # noqa: ARG002 - the user's signature
