@@ -23,7 +23,7 @@ from acquisition.quality.response import fit_morning, judge_shape, renew
 from acquisition.quality.results import StepResult
 from acquisition.quality.screen import TerminalScreen, table_of
 from acquisition.quality.settings import MorningSettings
-from acquisition.quality.spectra import energy_scale_of
+from acquisition.quality.spectra import energy_scale_of, window_of
 from acquisition.quality.technologist import Technologist
 from acquisition.quality.trend import Follower
 from devices.clock import Clock, monotonic, wall_time
@@ -189,6 +189,7 @@ async def run_morning(
     # the record first: no calibration is used whose morning nobody can show
     told = outcome.to_dict() | {
         "background": told_count(morning.known.background) if morning.known.background else None,
+        "window": window_of(device),
         "sources": sources_of(settings, morning),
         "curves": [curve.to_dict() for curve in curves_of(settings, morning, response)],
     }

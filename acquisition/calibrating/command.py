@@ -24,7 +24,7 @@ from acquisition.quality.morning import Round
 from acquisition.quality.results import StepResult
 from acquisition.quality.screen import TerminalScreen, table_of
 from acquisition.quality.settings import MorningSettings
-from acquisition.quality.spectra import energy_scale_of
+from acquisition.quality.spectra import energy_scale_of, window_of
 from acquisition.quality.technologist import Technologist
 from devices.clock import Clock, monotonic, wall_time
 from devices.protocols import DeviceSettings
@@ -183,6 +183,7 @@ async def run_calibration(
         passed=outcome.passed,
         told=outcome.to_dict()
         | {
+            "window": window_of(device),
             "sources": sources_of(settings, measured),
             "curves": [
                 curve.to_dict() for curve in curves_of_calibration(settings, plan, measured, fitted.response)

@@ -197,7 +197,7 @@ class Logbook:
     def _in_words(self) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as exc:
+        except (SQLAlchemyError, ValueError) as exc:  # a column may hold what is none of its kind, as a time
             raise LogbookUnusable(f"the logbook cannot be used: {say(self._place, exc)}") from exc
 
 
@@ -211,7 +211,11 @@ def _sealed(row: Any) -> dict[str, Any]:
 
 
 def _record(row: RowMapping) -> Record | None:
+    """Read a row; None where somebody wrote what we never write."""
     try:
+        told = json.loads(row["told"])
+        if not isinstance(told, dict):
+            return None
         return Record(
             kind=Kind(row["kind"]),
             at=row["at"],
@@ -220,9 +224,9 @@ def _record(row: RowMapping) -> Record | None:
             person=row["person"],
             is_simulated=row["simulated"],
             passed=row["passed"],
-            told=json.loads(row["told"]),
+            told=told,
         )
-    except ValueError:  # somebody wrote what we never write
+    except ValueError:
         return None
 
 

@@ -178,13 +178,23 @@ def test_a_record_that_was_exchanged_is_said(settings: LogbookSettings) -> None:
     assert {each.number: each.doubt for each in found.records}[3] == CHANGED
 
 
-def test_what_we_never_write_costs_its_record_alone(settings: LogbookSettings) -> None:
-    """A row that is no JSON is told of, and all others are read."""
+@pytest.mark.parametrize("told", ["{", "[1]", "7", "null"])
+def test_what_we_never_write_costs_its_record_alone(settings: LogbookSettings, told: str) -> None:
+    """A row that is no JSON, or no object, is told of, and all others are read."""
     written(settings)
-    meddle(settings, lambda at: at.execute(update(records).where(records.c.number == 2).values(told="{")))
+    meddle(settings, lambda at: at.execute(update(records).where(records.c.number == 2).values(told=told)))
     found = read(settings)
     assert [each.number for each in found.records] == [1, 3, 4]
     assert "record 2 cannot be read any more" in found.faults
+
+
+def test_a_time_that_is_none_is_named(tmp_path: Path) -> None:
+    """SQLite takes any text for a time: the database is named, and that it cannot be read."""
+    settings = LogbookSettings().beside(tmp_path)
+    written(settings)
+    meddle(settings, lambda at: at.execute(text("UPDATE quality_records SET at = 'yesterday' WHERE number = 2")))
+    with pytest.raises(LogbookUnusable, match=r"quality\.sqlite: .*yesterday"):
+        read(settings)
 
 
 def test_two_machines_share_a_database(settings: LogbookSettings, tmp_path: Path) -> None:
