@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -134,8 +134,12 @@ def budgeting(
     ).of
 
 
+ROLES: Final = frozenset({"response", "tip", "registration", "timing"})
+"""What the files of measurements tell that a room navigates by."""
+
+
 def files_of(site: Site) -> Mapping[str, Path]:
-    """Name the files of measurements that the room navigates by, by what they tell."""
+    """Name the files of measurements that the room navigates by, each by its one of ``ROLES``."""
     navigation = site.navigation
     if navigation is None:
         return {}

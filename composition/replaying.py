@@ -16,7 +16,7 @@ from acquisition.replay.black_box import Recording, RecordingUnusable
 from acquisition.replay.clock import ReplayClock
 from acquisition.replay.player import Player
 from composition.errors import ServiceError
-from composition.instruments import probe_in_hand
+from composition.instruments import ROLES, probe_in_hand
 from composition.room import Room
 from composition.running import run_room, stop_on_signals
 from composition.simulated import simulated_registration, simulated_site, simulated_timing, simulated_tip
@@ -131,9 +131,10 @@ def _say(sentence: str) -> None:
 
 def _as_recorded(site: Site, texts: Mapping[str, str], folder: Path, *, is_simulated: bool) -> Site:
     """Let a site navigate by the files of then, keep its record apart, and reach nobody."""
-    probe, written = probe_in_hand(site), {role: folder / f"{role}.json" for role in texts}
-    for role, text in texts.items():
-        written[role].write_text(text)
+    # a recording from elsewhere may name anything: a role becomes a file's name
+    probe, written = probe_in_hand(site), {role: folder / f"{role}.json" for role in ROLES & texts.keys()}
+    for role, path in written.items():
+        path.write_text(texts[role])
     navigation = site.navigation
     if navigation is not None:
         navigation = _navigating_by(navigation, written, folder, is_simulated=is_simulated)

@@ -106,6 +106,7 @@ class RoomCollector(Collector):
         yield from (states, rejected, ages)
         yield from self._timings()
         yield from _of_links(self._board.health)
+        yield from _of_conditions(self._board.health, now_s=self._clock())
 
     def _timings(self) -> Iterator[Metric]:
         jitters = GaugeMetricFamily(
@@ -147,6 +148,21 @@ def _of_links(healths: Mapping[str, DeviceHealth]) -> Iterator[Metric]:
             if health.traffic is not None:
                 counter.add_metric((device,), of(health.traffic))
         yield counter
+
+
+def _of_conditions(healths: Mapping[str, DeviceHealth], *, now_s: float) -> Iterator[Metric]:
+    """Give what live devices say of themselves, and how old that is; of one that is gone it holds no longer."""
+    told = {
+        device: health.condition
+        for device, health in healths.items()
+        if health.condition is not None and health.state is LinkState.LIVE
+    }
+    ages = GaugeMetricFamily(
+        "radionav_device_condition_age_seconds", "How long ago a device said how it is.", labels=("device",)
+    )
+    for device, condition in told.items():
+        ages.add_metric((device,), now_s - condition.told_at_s)
+    yield ages
     for name, said, of in (
         ("battery_volts", "Voltage of a device's battery.", attrgetter("battery_v")),
         ("battery_low", "1 where a device asks for another battery.", attrgetter("is_battery_low")),
@@ -155,8 +171,8 @@ def _of_links(healths: Mapping[str, DeviceHealth]) -> Iterator[Metric]:
         ("bias_volts", "Bias of a device's detector.", attrgetter("high_voltage_v")),
     ):
         gauge = GaugeMetricFamily(f"radionav_device_{name}", said, labels=("device",))
-        for device, health in healths.items():
-            if health.condition is not None and (value := of(health.condition)) is not None:
+        for device, condition in told.items():
+            if (value := of(condition)) is not None:
                 gauge.add_metric((device,), value)
         yield gauge
 

@@ -45,9 +45,8 @@ class RecordRoutes:
             return PlainTextResponse(f"a picture is a PNG of at most {GREATEST_PICTURE} bytes", status_code=422)
         if self.journal.find(seq) is None:
             return PlainTextResponse(f"there is no entry {seq}", status_code=404)
-        if self.journal.has_picture(seq):
-            return PlainTextResponse(f"entry {seq} has its picture already", status_code=409)
-        self.journal.add_picture(seq, body)
+        if refusal := await self.journal.add_picture(seq, body):
+            return PlainTextResponse(refusal, status_code=409)
         return Response(status_code=204)
 
     async def report(self, number: int = 0) -> Response:

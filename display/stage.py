@@ -26,6 +26,7 @@ from display.key_messages import KeyState
 from display.live_image_states import ShelvedImage
 from display.messages import VERSION, DeviceLink, GuidanceNotice, HealthNotice, Hello, State
 from display.procedure_states import act as act_in_procedure
+from display.resection_messages import ResectionRequest
 from display.resection_states import act
 from display.shelf import Shelf, shelve, shelve_surface
 from display.study_messages import StudyChoice
@@ -151,7 +152,7 @@ class Stage:
             choose=self._choose,
             report=lambda study_uid, approach: report_study(self._archive, study_uid, approach),
             frames=lambda request: act_on_frames(self._archive, self._session, self._journal, request),
-            resect=lambda request: act(self._resection, request),
+            resect=self._resect,
             proceed=lambda request: act_in_procedure(self._session, request, self._hub.newest),
             journal=self._journal,
             trend=self._trend,
@@ -160,6 +161,13 @@ class Stage:
         if self._signboard.replayed:
             return replace(shown, choose=_refuse, frames=_refuse, resect=_refuse, proceed=_refuse)
         return shown
+
+    async def _resect(self, request: ResectionRequest) -> str | None:
+        """Do what is asked after an excision; once it is answered its entry is on the disk."""
+        refusal = await act(self._resection, request)
+        if refusal is None:
+            await self._journal.settle()
+        return refusal
 
     def jobs(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """Name what runs for ever."""

@@ -18,6 +18,7 @@ from acquisition.quality.bench import Bench
 from acquisition.quality.counts import Count, Counter, CountProgress, open_counter
 from acquisition.quality.placements import Exposure
 from acquisition.quality.screen import TerminalScreen
+from acquisition.quality.spectra import window_of
 from acquisition.quality.technologist import Choice, StepInterrupted, interruptible
 from navigation.errors import NavigationError
 from navigation.nuclides import Nuclide
@@ -78,9 +79,10 @@ class Counting:
             screen.close()
 
     async def background(self, identity: str) -> Count | None:
-        """Find what this instrument last counted without a source, within a day; None where it did not."""
+        """Find what this instrument last counted in this window without a source, within a day, or None."""
         records = await asyncio.to_thread(self._recent, identity)
-        found = [count for each in records if (count := background_in(each)) is not None]
+        window = window_of(self.bench.device)
+        found = [count for each in records if (count := background_in(each, window)) is not None]
         return found[-1] if found else None
 
     async def record(self, kind: Kind, identity: str, *, passed: bool | None, told: dict[str, Any]) -> Kept | None:
@@ -175,10 +177,12 @@ def told_count(count: Count) -> dict[str, Any]:
     }
 
 
-def background_in(kept: Kept) -> Count | None:
-    """Read the background that a record tells; None where it tells none that passed and can be trusted."""
+def background_in(kept: Kept, window: str) -> Count | None:
+    """Read the background that a record tells; None where it tells none that passed, in this window."""
     told = kept.record.told.get("background")
     if not isinstance(told, dict) or told.get("overloaded") or not _is_clean(kept.record):
+        return None
+    if kept.record.told.get("window") != window:
         return None
     try:
         return Count(

@@ -19,10 +19,7 @@ from navigation.decay import decay_within
 from navigation.errors import NavigationError
 from navigation.statistics.counting import Rate, critical_level, detection_limit, net_rate, poisson_interval
 from navigation.statistics.dead_time import DeadTimeModel
-from navigation.statistics.detection import critical_over_counted, over_counted
-
-MANY: Final = 1000
-"""Background counts from which on Currie's normal formulas differ from the exact ones by less than a count."""
+from navigation.statistics.detection import MOST_COUNTS, critical_over_counted, over_counted
 
 OVERLOADED: Final = "the instrument says that it counts too few: move it farther away and count again"
 
@@ -215,7 +212,7 @@ def _above(count: Count, true: Rate, background: Count, *, half_life_s: float) -
     net = net_rate(true, background.true_rate)
     left = decay_within(half_life_s=half_life_s, counting_s=count.real_time_s)
     ratio = count.live_time_s / background.live_time_s
-    if background.counts > MANY:
+    if background.counts > MOST_COUNTS:
         critical = int(background.counts * ratio + critical_level(background.counts, time_ratio=ratio))
         limit = detection_limit(background.counts, time_ratio=ratio)
     else:

@@ -160,6 +160,10 @@ class Logbook:
             chain.faults.append(_missing(chain.number + 1, head.number))
         elif head.number == chain.number and head.seal not in chain.seals:
             chain.faults.append(f"record {head.number} is another than the one that was added last")
+        elif head.number == 0 and chain.number > 1:  # the first record's note may have come to a power cut
+            chain.faults.append(
+                f"the note beside the key is gone: whether {chain.number} is the last, nobody can tell"
+            )
         found.sort(key=lambda each: (each.record.at, each.key_id, each.number))
         return Findings(records=tuple(found), faults=tuple(chain.faults))
 
@@ -197,7 +201,7 @@ class Logbook:
     def _in_words(self) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as exc:
+        except (SQLAlchemyError, ValueError) as exc:  # a column may hold what is none of its kind, as a time
             raise LogbookUnusable(f"the logbook cannot be used: {say(self._place, exc)}") from exc
 
 
@@ -211,7 +215,11 @@ def _sealed(row: Any) -> dict[str, Any]:
 
 
 def _record(row: RowMapping) -> Record | None:
+    """Read a row; None where somebody wrote what we never write."""
     try:
+        told = json.loads(row["told"])
+        if not isinstance(told, dict):
+            return None
         return Record(
             kind=Kind(row["kind"]),
             at=row["at"],
@@ -220,9 +228,9 @@ def _record(row: RowMapping) -> Record | None:
             person=row["person"],
             is_simulated=row["simulated"],
             passed=row["passed"],
-            told=json.loads(row["told"]),
+            told=told,
         )
-    except ValueError:  # somebody wrote what we never write
+    except ValueError:
         return None
 
 
@@ -237,9 +245,15 @@ def open_logbook(settings: LogbookSettings) -> Iterator[Logbook]:
     Raises
     ------
     LogbookUnusable
-        Where key or database cannot be used, or it is a logbook of another version.
+        Where key or database cannot be used, it is a logbook of another version, or its key is gone: with a new
+        one every record would be another machine's, and no change of it be told.
 
     """
+    if settings.url is None and settings.database.exists() and not settings.key.exists():
+        raise LogbookUnusable(
+            f"{settings.key}: the key is gone that the logbook {settings.database} is sealed with: bring back its "
+            "copy, or name another database in [logbook]"
+        )
     key = SealKey.open(settings.key)
     if settings.url is None:
         try:

@@ -9,6 +9,7 @@ from rich.console import Console
 from acquisition.logbook.records import Kind, Record
 from acquisition.logbook.settings import LogbookSettings
 from acquisition.quality.counts import WallTime
+from acquisition.quality.spectra import window_of
 from acquisition.quality.technologist import Technologist
 from devices.clock import Clock, monotonic, wall_time
 from devices.protocols import DeviceSettings
@@ -58,7 +59,7 @@ class Bench:
     def record_of(
         self, kind: Kind, *, at: datetime, identity: str, passed: bool | None, told: dict[str, Any]
     ) -> Record:
-        """Make a record of what was measured here, for the logbook; ``identity`` is what the probe said it is."""
+        """Make a record of what was measured here, in which window; ``identity`` is what the probe said it is."""
         return Record(
             kind=kind,
             at=at,
@@ -67,5 +68,5 @@ class Bench:
             person=self.person,
             is_simulated=self.is_simulated,
             passed=passed,
-            told=told,
+            told=told | {"window": window_of(self.device)},
         )

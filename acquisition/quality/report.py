@@ -110,6 +110,8 @@ def _head(kept: Kept, place: str) -> Table:
         ("By", record.person),
         ("Verdict", (Words(verdict, "bold"),)),
     ]
+    if window := record.told.get("window"):
+        rows.insert(3, ("Window", str(window)))
     if calibration := record.told.get("calibration"):
         rows.append(("Calibration written to", str(calibration)))
     return table((), rows)

@@ -1,4 +1,4 @@
-"""Spectra of probes that give them, and what they are to the keV."""
+"""Spectra of probes that give them, what they are to the keV, and in which window a probe counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +40,24 @@ class EnergyCalibrated(Protocol):
         """Energy of channel 0, keV."""
 
 
+@runtime_checkable
+class Windowed(Protocol):
+    """A probe's entry in the site file that says, if not in keV, in which window it counts."""
+
+    @property
+    def window_said(self) -> str:
+        """In words; empty where there is none, or where it is in keV."""
+
+
+@runtime_checkable
+class EnergyWindowed(Protocol):
+    """One that says so in keV."""
+
+    @property
+    def window_kev(self) -> tuple[float, float] | None:
+        """Lowest and highest energy that counts, keV; None where it is said otherwise."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyScale:
     """Channel n holds the energy ``offset_kev + n * kev_per_channel``."""
@@ -57,6 +75,14 @@ def energy_scale_of(device: object) -> EnergyScale | None:
     if isinstance(device, EnergyCalibrated) and device.energy_kev_per_channel is not None:
         return EnergyScale(kev_per_channel=device.energy_kev_per_channel, offset_kev=device.energy_offset_kev)
     return None
+
+
+def window_of(device: object) -> str:
+    """Say in which window a probe counts by its entry in the site file; empty where every event counts."""
+    if isinstance(device, EnergyWindowed) and device.window_kev is not None:
+        low_kev, high_kev = device.window_kev
+        return f"{low_kev:g} to {high_kev:g} keV"
+    return device.window_said if isinstance(device, Windowed) else ""
 
 
 class SpectrumRise:

@@ -156,7 +156,7 @@ class Recording:
             is_simulated=is_simulated,
             starts_at_s=first.at_s,
             utc_at_start=datetime.fromtimestamp(log_time_ns / 1e9, tz=UTC),
-            files={each.told["role"]: each.told["text"] for each in reversed(messages) if each.topic == "/files"},
+            files=_files(messages),
             probes=_devices(messages, COUNTS),
             trackers=_devices(messages, POSES),
         )
@@ -213,7 +213,14 @@ def _pose_of(topic: str, told: Mapping[str, Any]) -> PoseReading:
         tracker_from_tool=pose,
         status=PoseStatus(told["status"]),
         error_mm=told["error_mm"],
+        said=told.get("said", ""),  # older recordings have none
     )
+
+
+def _files(messages: list[Recorded]) -> dict[str, str]:
+    """Give the first text of each role; what is none is left out."""
+    told = [(each.told.get("role"), each.told.get("text")) for each in messages if each.topic == "/files"]
+    return {role: text for role, text in reversed(told) if isinstance(role, str) and isinstance(text, str)}
 
 
 def _devices(messages: list[Recorded], prefix: str) -> frozenset[str]:

@@ -10,9 +10,7 @@ JOINED, PARTED = "frames joined", "frames parted"
 def confirmed_frames(journal: Journal, study_uid: str) -> tuple[SameFrames, ...]:
     """List what is confirmed of a study and was not taken back, with who confirmed it and when."""
     confirmed: dict[frozenset[str], SameFrames] = {}
-    for entry in journal.of(JOINED, PARTED):
-        if entry.told["study_uid"] != study_uid:
-            continue
+    for entry in journal.of(JOINED, PARTED, study_uid=study_uid):
         one, other = entry.told["frames"]
         confirmed.pop(frozenset((one, other)), None)
         if entry.kind == JOINED:

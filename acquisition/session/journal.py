@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -83,8 +84,9 @@ class Entry:
 
 
 class Journal:
-    """The open record; written by one event loop, and read by threads too: SQLite lets in one at a time.
+    """The open record; entries are written by one event loop, pictures by threads, and threads read it too.
 
+    SQLite lets in one at a time; a transaction is whoever's who began it, so that only one writes at a time.
     A disk that is full ends the record and never the room: ``failure`` says so from then on.
     """
 
@@ -92,6 +94,7 @@ class Journal:
         self.failure = ""
         self._database = database
         self._log = path.with_name(path.name + "-wal")
+        self._writing = threading.Lock()
         self._now = now
         self._grown = asyncio.Event()
 
@@ -99,11 +102,25 @@ class Journal:
         """Add an entry of the person who is acting; its number, 0 where it could not be written."""
         at = at or self._now()
         row = (at.isoformat(), acting.get(), kind, json.dumps(told, allow_nan=False))
-        return self._write("INSERT INTO entry (at_utc, person, kind, told) VALUES (?, ?, ?, ?)", row)
+        seq = self._write("INSERT INTO entry (at_utc, person, kind, told) VALUES (?, ?, ?, ?)", row)
+        if seq:
+            grown, self._grown = self._grown, asyncio.Event()
+            grown.set()
+        return seq
 
-    def add_picture(self, seq: int, png: bytes) -> None:
-        """Keep a picture of what a display showed with an entry."""
-        self._write("INSERT INTO picture (seq, png) VALUES (?, ?)", (seq, png))
+    async def add_picture(self, seq: int, png: bytes) -> str | None:
+        """Keep a picture of what a display showed with an entry, on the disk; returns why not, or None.
+
+        Megabytes take a disk its time: a thread writes them.
+        """
+        try:
+            kept = await asyncio.to_thread(self._write, "INSERT INTO picture (seq, png) VALUES (?, ?)", (seq, png))
+        except sqlite3.IntegrityError:
+            return f"entry {seq} has its picture already"
+        if not kept:
+            return self.failure
+        await self.settle()
+        return None
 
     async def settle(self) -> None:
         """Wait until everything that was added is on the disk."""
@@ -127,18 +144,14 @@ class Journal:
             yield from found
             seq = found[-1].seq
 
-    def of(self, *kinds: str) -> list[Entry]:
-        """Give all entries of some kinds, oldest first."""
+    def of(self, *kinds: str, study_uid: str | None = None) -> list[Entry]:
+        """Give all entries of some kinds, oldest first; of one study alone, where each tells of one."""
         rows = self._database.execute(
-            "SELECT seq, at_utc, person, kind, told FROM entry WHERE kind IN (SELECT value FROM json_each(?)) "
-            "ORDER BY seq",
-            (json.dumps(kinds),),
+            "SELECT seq, at_utc, person, kind, told FROM entry WHERE kind IN (SELECT value FROM json_each(?1)) "
+            "AND (?2 IS NULL OR json_extract(told, '$.study_uid') = ?2) ORDER BY seq",
+            (json.dumps(kinds), study_uid),
         )
         return [_entry(row) for row in rows]
-
-    def has_picture(self, seq: int) -> bool:
-        """Whether a picture belongs to an entry."""
-        return self._database.execute("SELECT 1 FROM picture WHERE seq = ?", (seq,)).fetchone() is not None
 
     def picture(self, seq: int) -> bytes | None:
         """Find the picture that belongs to an entry, None where there is none."""
@@ -161,17 +174,20 @@ class Journal:
         while self.newest_seq <= seq:
             await self._grown.wait()
 
+    def close(self) -> None:
+        """Close it, once nothing is being written."""
+        with self._writing:
+            self._database.close()
+
     def _write(self, statement: str, values: tuple[object, ...]) -> int:
+        """Add a row; its number, 0 where it could not be written."""
         try:
-            with self._database:
-                seq = self._database.execute(statement, values).lastrowid or 0
+            with self._writing, self._database:
+                return self._database.execute(statement, values).lastrowid or 0
         except sqlite3.OperationalError as exc:
             self.failure = f"the procedure is not recorded any more ({exc}): make room on the disk and start again"
             log.error("journal failed", reason=str(exc))  # noqa: TRY400 - a full disk needs no trace
             return 0
-        grown, self._grown = self._grown, asyncio.Event()
-        grown.set()
-        return seq
 
 
 def _entry(row: tuple[int, str, str, str, str]) -> Entry:
@@ -205,11 +221,12 @@ def open_journal(path: Path, *, now: Callable[[], datetime]) -> Iterator[Journal
         database = sqlite3.connect(path, timeout=0, check_same_thread=False)
     except (OSError, sqlite3.Error) as exc:
         raise JournalUnusable(f"{path}: the procedure's record cannot be opened: {exc}") from exc
+    journal = Journal(database, path, now=now)
     try:
         _prepare(database, path)
-        yield Journal(database, path, now=now)
+        yield journal
     finally:
-        database.close()
+        journal.close()
 
 
 def _prepare(database: sqlite3.Connection, path: Path) -> None:

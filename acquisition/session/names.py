@@ -1,7 +1,7 @@
 """Under which names the hot spots of a study were in use, and where: what the journal says."""
 
 from acquisition.reading import StudyMap
-from acquisition.session.journal import Entry, Journal
+from acquisition.session.journal import Journal
 from navigation.hotspots import NamedPlace
 
 MAPPED = "map in use"
@@ -15,7 +15,7 @@ def note_map(journal: Journal, found: StudyMap) -> None:
         "frame_of_reference_uid": found.study.frame_of_reference_uid,
         "spots": {spot.name: [float(part) for part in spot.centre_mm] for spot in found.hotspots},
     }
-    if [entry.told for entry in _entries_of(journal, found.study.study_uid)][-1:] != [told]:
+    if [entry.told for entry in journal.of(MAPPED, study_uid=found.study.study_uid)][-1:] != [told]:
         journal.add(MAPPED, told)
 
 
@@ -27,11 +27,7 @@ def names_in_use(journal: Journal, study_uid: str) -> tuple[NamedPlace, ...]:
             centre_mm=(x_mm, y_mm, z_mm),
             frame_of_reference_uid=entry.told["frame_of_reference_uid"],
         )
-        for entry in _entries_of(journal, study_uid)
+        for entry in journal.of(MAPPED, study_uid=study_uid)
         for name, (x_mm, y_mm, z_mm) in entry.told["spots"].items()
     }
     return tuple(places.values())
-
-
-def _entries_of(journal: Journal, study_uid: str) -> list[Entry]:
-    return [entry for entry in journal.of(MAPPED) if entry.told["study_uid"] == study_uid]

@@ -8,6 +8,7 @@ in each reading, and in the log whenever it changes.
 """
 
 import asyncio
+import math
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -191,7 +192,7 @@ class NdiTracker:
                 tool=name,
                 taken_at_s=taken_at_s,
                 tracker_from_tool=tracker_from_tool,
-                error_mm=pose.error_mm,
+                error_mm=pose.error_mm if 0 <= pose.error_mm < math.inf else None,
                 said=tool.words,
             )
         )

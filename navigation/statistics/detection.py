@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import bdtrc, gammainccinv, pdtr
 from scipy.stats import poisson
@@ -82,13 +83,27 @@ def critical_over_counted(background_counts: int, *, time_ratio: float = 1.0, fa
 
     """
     _require(background_counts, false_alarm, 0.05)
+    return int(_criticals(np.array([background_counts]), time_ratio, false_alarm)[0])
+
+
+def _criticals(background_counts: NDArray[np.int64], time_ratio: float, false_alarm: float) -> NDArray[np.int64]:
+    """Give the critical count over each of several backgrounds, by bisection: they may be of thousands."""
     require_positive(time_ratio=time_ratio)
     share = time_ratio / (1 + time_ratio)
-    gross = 0
-    # P(gross and more of gross + background) falls as gross rises
-    while bdtrc(gross, gross + 1 + background_counts, share) > false_alarm:
-        gross += 1
-    return gross
+
+    def is_enough(gross: NDArray[np.int64]) -> NDArray[np.bool_]:
+        # P(more than gross of gross + 1 + background) falls as gross rises
+        return np.asarray(bdtrc(gross, gross + 1 + background_counts, share) <= false_alarm)
+
+    low = np.full(background_counts.shape, -1)
+    high = np.ceil(2 * background_counts * time_ratio + 16).astype(np.int64)
+    while not is_enough(high).all():
+        high *= 2
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        enough = is_enough(middle)
+        high, low = np.where(enough, middle, high), np.where(enough, low, middle)
+    return np.asarray(high, dtype=np.int64)
 
 
 def over_counted(
@@ -126,9 +141,7 @@ def over_counted(
     last = int(poisson.isf(NEGLIGIBLE, background_counts)) if background_counts else 0
     came = np.arange(max(first, 0), last + 1)
     chances = poisson.pmf(came, background_counts)
-    criticals = np.array(
-        [critical_over_counted(int(one), time_ratio=time_ratio, false_alarm=false_alarm) for one in came]
-    )
+    criticals = _criticals(came, time_ratio, false_alarm)
     below = background_counts * time_ratio
 
     def missed(net: float) -> float:

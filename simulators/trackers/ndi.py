@@ -76,6 +76,8 @@ class SimulatedNdi:
         Bits of a tool's port status that are on besides (out of volume, switches).
     states
         Why a tool is not measured, as BX2 numbers it: it is then missing, in the other answers too.
+    residual_mm
+        Of the poses that it measures from now on.
     alerts
         What BX2 tells once.
     damages
@@ -103,6 +105,7 @@ class SimulatedNdi:
         self.system_status = 0
         self.port_bits: dict[str, int] = {}
         self.states: dict[str, int] = {}
+        self.residual_mm = RESIDUAL_MM
         self.alerts: list[tuple[int, int]] = []
         self.damages = 0
         self.asked: deque[Command] = deque(maxlen=1000)
@@ -254,7 +257,7 @@ class SimulatedNdi:
         return NdiPose(
             wxyz=tuple(seen.quaternion_wxyz.tolist()),
             position_mm=tuple(seen.translation_mm.tolist()),
-            error_mm=RESIDUAL_MM,
+            error_mm=self.residual_mm,
         )
 
     def _report(self, handle: int, port: Port) -> ToolReport:

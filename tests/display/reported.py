@@ -39,7 +39,7 @@ async def reported(journal: Journal, *, reason: str = "for a test", patient_name
     for step in (Step.TIME_OUT, Step.SKIN_SCAN, Step.INCISION, Step.IN_VIVO):
         await theatre.move(step, reason)
     mark = await session.mark(rate_cps=1243.2, tip_mm=(72.0, -84.0, 20.0))
-    journal.add_picture(mark, screenshot())
+    await journal.add_picture(mark, screenshot())
     async with running(table):
         await table.resection.remove("node")
         for counts in (500, 3, 20):

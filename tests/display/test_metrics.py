@@ -141,9 +141,24 @@ def test_a_links_account_and_the_devices_condition_are_read() -> None:
     assert read["radionav_device_battery_volts", "gamma"] == 1.42
     assert read["radionav_device_battery_low", "gamma"] == 1
     assert read["radionav_device_board_celsius", "gamma"] == 31.0
+    assert read["radionav_device_condition_age_seconds", "gamma"] > 0.0
     assert ("radionav_device_detector_celsius", "gamma") not in read
     assert ("radionav_device_received_bytes_total", "camera") not in read
     assert read["radionav_device_reconnects_total", "camera"] == 0
+
+
+def test_what_a_device_said_of_itself_is_no_figure_once_it_is_gone() -> None:
+    """The last voltage of a probe that is silent or lost is not of now; what went over its link stays counted."""
+    board = Board()
+    condition = Condition(told_at_s=1.0, battery_v=1.42, high_voltage_v=500.0)
+    for gone in (LinkState.SILENT, LinkState.LOST, LinkState.CONNECTING):
+        board.link(
+            DeviceHealth(device="gamma", state=gone, since_s=0.0, traffic=Traffic(frames=20), condition=condition)
+        )
+        read = _read(board, Hub(), None)
+        assert read["radionav_device_frames_total", "gamma"] == 20
+        told = ("battery_volts", "bias_volts", "condition_age_seconds")
+        assert not [name for name in told if (f"radionav_device_{name}", "gamma") in read]
 
 
 def test_the_nodes_account_is_read() -> None:

@@ -135,7 +135,7 @@ async def test_a_broken_picture_costs_the_picture(journal: Journal) -> None:
     vast = BytesIO()
     Image.new("1", (8000, 6000)).save(vast, "PNG")
     for png in (screenshot()[:-30], b"\x89PNG\r\n\x1a\n" + bytes(20), vast.getvalue(), screenshot()):
-        journal.add_picture(await theatre.session.mark(rate_cps=None, tip_mm=None), png)
+        await journal.add_picture(await theatre.session.mark(rate_cps=None, tip_mm=None), png)
     reader = read(journal, theatre.session.procedure.number)
     assert said(reader).count("is broken or too large") == 3
     assert sum(len(page.images) for page in reader.pages) == 1

@@ -1,10 +1,12 @@
 """What the displays of a room see: frames on time, the study in use, and the broker told of every link."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -299,6 +301,24 @@ async def test_a_person_who_has_not_seen_the_newest_is_refused() -> None:
     assert "on the bench" in state.guidance.sentence
     stop = ResectionRequest(revision=1, action="stop")
     assert await house.exhibits.resect(stop) is None
+
+
+async def test_an_excision_is_answered_once_it_is_on_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut takes nothing that somebody was told is kept; what is refused waits for no disk."""
+    house, asked, may_go_on = House(), threading.Event(), threading.Event()
+
+    def synchronise_slowly(_: Path) -> None:
+        asked.set()
+        assert may_go_on.wait(60.0)
+
+    monkeypatch.setattr("acquisition.session.journal._sync", synchronise_slowly)
+    start = ResectionRequest(revision=0, action="count_specimen")
+    answer = asyncio.ensure_future(house.exhibits.resect(start))
+    assert await asyncio.to_thread(asked.wait, 20.0), "it is answered before it is on the disk"
+    assert not answer.done()
+    assert "acted meanwhile" in (await house.exhibits.resect(start) or "")
+    may_go_on.set()
+    assert await answer is None
 
 
 async def test_an_action_without_its_object_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from navigation.errors import NavigationError
 from navigation.statistics.counting import critical_level, detection_limit, poisson_interval
@@ -41,6 +42,29 @@ def test_a_known_background(background: float, critical: int, limit: float) -> N
 def test_a_counted_background(background: int, critical: int) -> None:
     """Critical gross counts by sums of binomial coefficients made by hand."""
     assert critical_over_counted(background) == critical
+
+
+@pytest.mark.parametrize(("background", "time_ratio"), [(0, 1e-3), (3, 0.1), (300, 60.0), (900, 1440.0)])
+def test_the_critical_count_is_the_least_that_keeps_its_promise(background: int, time_ratio: float) -> None:
+    """By scipy's binomial test, of seconds over a minute and of a day over one: one less would not keep it."""
+    critical, share = critical_over_counted(background, time_ratio=time_ratio), time_ratio / (1 + time_ratio)
+
+    def chance(more_than: int) -> float:
+        gross = more_than + 1
+        return float(binomtest(gross, gross + background, share, alternative="greater").pvalue)
+
+    assert chance(critical) <= 0.05
+    assert critical == 0 or chance(critical - 1) > 0.05
+
+
+def test_a_day_over_a_minute_of_background_is_told_at_once() -> None:
+    """Half a million counts happen by the background alone: their sums take no minutes, and no count is lost."""
+    rng, background, time_ratio = np.random.default_rng(7), 300, 1440.0
+    limit = over_counted(background, time_ratio=time_ratio).limit_counts
+    blanks = rng.poisson(background, 2000)
+    bounds = np.array([critical_over_counted(int(one), time_ratio=time_ratio) for one in blanks])
+    assert (rng.poisson(background * time_ratio, 2000) > bounds).mean() <= 0.065
+    assert (rng.poisson(background * time_ratio + limit, 2000) <= bounds).mean() == pytest.approx(0.05, abs=0.02)
 
 
 @pytest.mark.parametrize("background", [0.3, 1.0, 4.0, 12.0])

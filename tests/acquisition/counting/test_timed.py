@@ -131,16 +131,16 @@ def test_a_background_that_did_not_pass_is_taken_off_nothing(
         person="A. Berg",
         is_simulated=False,
         passed=passed,
-        told={"background": told_count(count(300, 60.0)), "steps": steps},
+        told={"background": told_count(count(300, 60.0)), "steps": steps, "window": ""},
     )
-    assert (background_in(Kept(number=1, key_id="", record=record, seal="")) is not None) == is_read
+    assert (background_in(Kept(number=1, key_id="", record=record, seal=""), "") is not None) == is_read
 
 
 def test_a_background_is_read_back_unless_it_is_not_to_be_trusted() -> None:
-    """Through a record and back; of an overloaded one, or one that somebody wrote, nothing."""
-    found = count(300, 60.0, dead_time_s=5e-6)
+    """Through a record and back; of an overloaded one, another window, or one that somebody wrote, nothing."""
+    found, window = count(300, 60.0, dead_time_s=5e-6), "126 to 154 keV"
 
-    def kept(background: object) -> Kept:
+    def kept(background: object, **told: str) -> Kept:
         record = Record(
             kind=Kind.BACKGROUND,
             at=NOON,
@@ -149,10 +149,13 @@ def test_a_background_is_read_back_unless_it_is_not_to_be_trusted() -> None:
             person="A. Berg",
             is_simulated=False,
             passed=True,
-            told={"background": background},
+            told={"background": background, **told},
         )
         return Kept(number=1, key_id="", record=record, seal="")
 
-    assert background_in(kept(told_count(found))) == found
+    assert background_in(kept(told_count(found), window=window), window) == found
     for bad in (None, {}, told_count(replace(found, is_overloaded=True)), told_count(found) | {"counts": "x"}):
-        assert background_in(kept(bad)) is None
+        assert background_in(kept(bad, window=window), window) is None
+    for other in ({}, {"window": ""}, {"window": "100 to 180 keV"}):
+        assert background_in(kept(told_count(found), **other), window) is None
+    assert background_in(kept(told_count(found)), "") is None, "of a record that does not say, nobody knows"

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError
 
 from acquisition.logbook.logbook import CHANGED, FOREIGN, Findings, Wanted, open_logbook
 from acquisition.logbook.records import Kind, Record
-from acquisition.logbook.seal import LogbookUnusable
+from acquisition.logbook.seal import LogbookUnusable, SealKey
 from acquisition.logbook.settings import LogbookSettings
 from acquisition.logbook.tables import about, records
 from devices.databases import make_engine, postgresql_url, sqlite_url
@@ -178,19 +178,30 @@ def test_a_record_that_was_exchanged_is_said(settings: LogbookSettings) -> None:
     assert {each.number: each.doubt for each in found.records}[3] == CHANGED
 
 
-def test_what_we_never_write_costs_its_record_alone(settings: LogbookSettings) -> None:
-    """A row that is no JSON is told of, and all others are read."""
+@pytest.mark.parametrize("told", ["{", "[1]", "7", "null"])
+def test_what_we_never_write_costs_its_record_alone(settings: LogbookSettings, told: str) -> None:
+    """A row that is no JSON, or no object, is told of, and all others are read."""
     written(settings)
-    meddle(settings, lambda at: at.execute(update(records).where(records.c.number == 2).values(told="{")))
+    meddle(settings, lambda at: at.execute(update(records).where(records.c.number == 2).values(told=told)))
     found = read(settings)
     assert [each.number for each in found.records] == [1, 3, 4]
     assert "record 2 cannot be read any more" in found.faults
+
+
+def test_a_time_that_is_none_is_named(tmp_path: Path) -> None:
+    """SQLite takes any text for a time: the database is named, and that it cannot be read."""
+    settings = LogbookSettings().beside(tmp_path)
+    written(settings)
+    meddle(settings, lambda at: at.execute(text("UPDATE quality_records SET at = 'yesterday' WHERE number = 2")))
+    with pytest.raises(LogbookUnusable, match=r"quality\.sqlite: .*yesterday"):
+        read(settings)
 
 
 def test_two_machines_share_a_database(settings: LogbookSettings, tmp_path: Path) -> None:
     """Each numbers and seals its own; of the other's it says that it cannot tell."""
     written(settings, 2)
     other = settings.model_copy(update={"key": tmp_path / "other" / "quality.key"})
+    SealKey.open(other.key)
     written(other, 1)
     found = read(other)
     assert [(each.number, each.doubt) for each in found.records] == [(1, ""), (1, FOREIGN), (2, FOREIGN)] or [
@@ -277,6 +288,33 @@ def test_a_database_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     away = settings.model_copy(update={"url": f"postgresql://radionav@/none?host={tmp_path}"})
     with pytest.raises(LogbookUnusable, match="cannot be opened"), open_logbook(away):
         pass
+
+
+def test_a_key_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    """With another one every record would be another machine's, and a change of it be no fault."""
+    settings = LogbookSettings().beside(tmp_path)
+    written(settings)
+    kept = settings.key.rename(tmp_path / "kept.key")
+    with (
+        pytest.raises(LogbookUnusable, match=r"quality\.key: the key is gone .*quality\.sqlite"),
+        open_logbook(settings),
+    ):
+        pass
+    assert not settings.key.exists()
+    kept.rename(settings.key)
+    assert read(settings).faults == ()
+
+
+def test_a_note_that_is_gone_is_said(settings: LogbookSettings) -> None:
+    """Without it rows could be cut off at the end; the first record alone may be there before its note."""
+    head = settings.key.with_name("quality.key.head")
+    written(settings, 1)
+    head.unlink()
+    assert read(settings).faults == ()
+    written(settings, 2)
+    head.unlink()
+    meddle(settings, lambda at: at.execute(delete(records).where(records.c.number == 3)))
+    assert read(settings).faults == ("the note beside the key is gone: whether 2 is the last, nobody can tell",)
 
 
 def test_a_number_that_is_none_is_refused(tmp_path: Path) -> None:

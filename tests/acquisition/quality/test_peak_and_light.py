@@ -12,7 +12,7 @@ from acquisition.quality.peak import EnergyPeak
 from acquisition.quality.placements import Placement
 from acquisition.quality.results import StepResult
 from acquisition.quality.settings import LightLimits, PeakLimits, PointSource
-from acquisition.quality.spectra import EnergyScale, SpectrumRise, energy_scale_of
+from acquisition.quality.spectra import EnergyScale, SpectrumRise, energy_scale_of, window_of
 from acquisition.quality.steps import Known, judge
 from config.nuclides import load_nuclides
 from devices.probes.amptek import Settings
@@ -89,6 +89,18 @@ def test_the_energy_scale_stands_in_the_site_file() -> None:
     assert scale is not None
     assert scale.energies_kev(3).tolist() == [0.0, 0.5, 1.0]
     assert energy_scale_of(MightyOhmSettings(driver="mightyohm", port="/dev/x")) is None
+
+
+def test_the_window_is_told_as_the_site_file_sets_it() -> None:
+    """In keV, in channels, or by the instrument's own analyser; a counter without energies has none."""
+
+    def amptek(**window: object) -> Settings:
+        return Settings.model_validate({"driver": "amptek", "port": "/dev/x", **window})
+
+    assert window_of(amptek(window_kev=(126, 154), energy_kev_per_channel=0.5)) == "126 to 154 keV"
+    assert window_of(amptek(window_channels=(120, 160))) == "channels 120 to 160"
+    assert window_of(amptek(window_sca=2)) == "its own analyser 2"
+    assert window_of(MightyOhmSettings(driver="mightyohm", port="/dev/x")) == ""
 
 
 @dataclass

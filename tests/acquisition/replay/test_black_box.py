@@ -1,6 +1,7 @@
 """A recording read back: the very readings that were recorded, up to where it is damaged, and nothing else."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_readings_come_back_as_they_were(tmp_path: Path) -> None:
     given: list[CountReading | PoseReading] = [
         count(1.0),
         pose(1.05),
-        pose(1.1, is_seen=False),
+        replace(pose(1.1, is_seen=False), said="outside the volume: move the camera, or the tool into its volume"),
         count(0.1 + 1.0 / 3.0),
     ]
     with record(tmp_path, simulated=True) as recorder:
@@ -54,6 +55,16 @@ def test_readings_come_back_as_they_were(tmp_path: Path) -> None:
     assert (head.is_simulated, head.probes, head.trackers) == (True, frozenset({"gamma"}), frozenset({"camera"}))
     assert head.files == {"response": "{}"}
     assert recording.damage == ""
+
+
+def test_a_file_that_is_none_is_left_out_of_the_head(tmp_path: Path) -> None:
+    """A role or text that is none, as another program may write: the first that is one stands."""
+    with record(tmp_path, simulated=True) as recorder:
+        for told in ({"role": ["tip"], "text": "{}"}, {"role": "tip"}, {"role": "tip", "text": 7}):
+            recorder._write_now("/files", told)
+        recorder.file("response", "{}")
+        recorder.file("response", "[]")
+    assert Recording(only_file(tmp_path)).head.files == {"response": "{}"}
 
 
 def test_a_torn_recording_is_read_to_its_tear(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from acquisition.session.journal import JournalUnusable, acting_as, open_journal
+from acquisition.session.journal import Journal, JournalUnusable, acting_as, open_journal
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
@@ -124,10 +126,96 @@ def test_a_full_disk_is_said_and_ends_nothing(tmp_path: Path) -> None:
         assert 0 < len(list(journal.all_after(0))) < 50
 
 
-def test_a_picture_belongs_to_an_entry(tmp_path: Path) -> None:
-    """It is found by that number, and there is none of other entries."""
+def test_entries_are_found_by_their_study(tmp_path: Path) -> None:
+    """Years of other patients' entries are not read for one study's; those of another kind are none of them."""
+    with open_journal(tmp_path / "record.sqlite", now=now) as journal:
+        for study_uid in ("1.2", "1.23", "1.2"):
+            journal.add("map in use", {"study_uid": study_uid})
+        journal.add("study", {"study_uid": "1.2"})
+        journal.add("map in use", {})
+        assert [entry.seq for entry in journal.of("map in use", study_uid="1.2")] == [1, 3]
+        assert [entry.seq for entry in journal.of("map in use", "study", study_uid="1.2")] == [1, 3, 4]
+        assert [entry.seq for entry in journal.of("map in use", study_uid="")] == []
+        assert [entry.seq for entry in journal.of("map in use")] == [1, 2, 3, 5]
+
+
+async def test_a_picture_belongs_to_an_entry(tmp_path: Path) -> None:
+    """It is found by that number, and there is none of other entries; a second one is refused in words."""
     with open_journal(tmp_path / "record.sqlite", now=now) as journal:
         seq = journal.add("marked", {})
-        journal.add_picture(seq, b"\x89PNG")
+        assert await journal.add_picture(seq, b"\x89PNG") is None
         assert journal.picture(seq) == b"\x89PNG"
         assert journal.picture(seq + 1) is None
+        assert await journal.add_picture(seq, b"another") == f"entry {seq} has its picture already"
+        assert journal.picture(seq) == b"\x89PNG"
+        assert not journal.failure
+
+
+async def test_a_disk_that_is_slow_with_a_picture_delays_nobody(tmp_path: Path) -> None:
+    """While it is being written the loop goes on with frames and readings."""
+    started, may_go_on = threading.Event(), threading.Event()
+
+    def write_slowly() -> None:
+        started.set()
+        assert may_go_on.wait(60.0), "the loop waits for the picture"
+
+    with open_journal(tmp_path / "record.sqlite", now=now) as journal:
+        seq = journal.add("marked", {})
+        journal._database.create_function("write_slowly", 0, write_slowly)
+        journal._database.execute(
+            "CREATE TEMP TRIGGER slow BEFORE INSERT ON picture BEGIN SELECT write_slowly(); END"
+        )
+        keeping = asyncio.ensure_future(journal.add_picture(seq, b"\x89PNG"))
+        assert await asyncio.to_thread(started.wait, 60.0)
+        assert not keeping.done()
+        may_go_on.set()
+        assert await keeping is None
+        assert journal.picture(seq) == b"\x89PNG"
+
+
+class Paused(sqlite3.Connection):
+    """Stops between an entry's row and its commit."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, check_same_thread=False)
+        self.has_row, self.may_go_on = threading.Event(), threading.Event()
+
+    def execute(self, statement: str, values: Any = ()) -> sqlite3.Cursor:
+        """Stop behind an entry's row."""
+        found = super().execute(statement, values)
+        if statement.startswith("INSERT INTO entry"):
+            self.has_row.set()
+            assert self.may_go_on.wait(60.0)
+        return found
+
+
+async def test_a_picture_that_is_refused_takes_no_entry_with_it(tmp_path: Path) -> None:
+    """What is rolled back is the picture, never an entry that was acknowledged."""
+    path = tmp_path / "record.sqlite"
+    with open_journal(path, now=now) as journal:
+        seq = journal.add("marked", {})
+        assert await journal.add_picture(seq, b"\x89PNG") is None
+    paused = Paused(path)
+    journal = Journal(paused, path, now=now)
+    try:
+        adding = asyncio.ensure_future(asyncio.to_thread(journal.add, "alert", {"device": "gamma"}))
+        assert await asyncio.to_thread(paused.has_row.wait, 60.0)
+        refused = asyncio.ensure_future(journal.add_picture(seq, b"another"))
+        await asyncio.wait({refused}, timeout=0.5)  # to its end where nothing keeps it waiting
+        paused.may_go_on.set()
+        entry = journal.find(await adding)
+        assert await refused == f"entry {seq} has its picture already"
+        assert entry is not None
+        assert entry.told == {"device": "gamma"}
+        assert [found.kind for found in journal.of("alert")] == ["alert"]
+    finally:
+        journal.close()
+
+
+async def test_a_picture_that_a_full_disk_does_not_take_is_not_said_to_be_kept(tmp_path: Path) -> None:
+    """Whoever sent it is told why."""
+    with open_journal(tmp_path / "record.sqlite", now=now) as journal:
+        seq = journal.add("marked", {})
+        journal._database.execute("PRAGMA max_page_count = 9")
+        assert "make room on the disk" in (await journal.add_picture(seq, bytes(200_000)) or "")
+        assert journal.picture(seq) is None

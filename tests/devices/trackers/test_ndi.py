@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from acquisition.recording import record
 from acquisition.timeline import PoseTimeline
 from devices.clock import monotonic
 from devices.errors import DeviceFault, DeviceTimeout, DeviceUnavailable
@@ -111,6 +113,18 @@ async def test_tools_are_loaded_and_tracked(tmp_path: Path, reply: str, is_seria
     started = ["INIT", "VER", "PHSR", "PHRQ", "PVWR", "PINIT", "PENA", "TSTART", "BEEP"]
     assert order == [*started, *(["TX"] if reply == "BX2" else []), reply, "TSTOP"]
     assert there.instrument.baud_code == "0", "the next host finds it at 9600"
+
+
+@pytest.mark.parametrize("residual_mm", [math.nan, math.inf, -1.0])
+async def test_a_residual_that_is_no_number_is_not_known(tmp_path: Path, residual_mm: float) -> None:
+    """Four bytes of BX may be anything: the pose stands, and can be recorded, which refuses what is no number."""
+    async with room(tmp_path) as there, there.settings().connect("camera", clock=monotonic) as tracker:
+        there.instrument.residual_mm = residual_mm
+        with record(tmp_path / "recordings", simulated=True) as recorder:
+            while (reading := await take(tracker, "Probe")).error_mm is not None:
+                recorder.pose(reading)
+            recorder.pose(reading)
+    assert reading.tracker_from_tool is not None
 
 
 async def test_definition_files_arrive_whole(tmp_path: Path) -> None:
