@@ -134,6 +134,17 @@ class AuditTrail:
             described=f"other bytes came under a UID that is there; both are kept, {use}",
         )
 
+    def shared(self, calling_ae: str, object_uid: str, study_uid: str, other_study_uid: str) -> None:
+        """Note an object whose UID is that of one in another study too."""
+        instances = [{"NumberOfInstances": 1, "Instance": [{"UID": object_uid}]}]
+        self._write(
+            INSTANCES_TRANSFERRED,
+            action="C",
+            source=(calling_ae, ""),
+            about=[_study(study_uid, 1) | {"SOPClass": instances}, _study(other_study_uid, 1)],
+            described="one UID in two studies: both objects are kept, each in use in its study",
+        )
+
     def disclosed(self, reader: str, address: str, studies: Mapping[str, int], *, is_query: bool) -> None:
         """Note who was given objects, or what is known of them: of which studies, of how many."""
         about = [_study(study_uid, objects) for study_uid, objects in studies.items()]
@@ -261,16 +272,10 @@ class AuditTrail:
         participants = [{"UserID": self._ae_title, "UserIsRequestor": is_ours, "RoleIDCode": _coded(own)}]
         for other, role in ((source, SOURCE_ROLE), (destination, DESTINATION_ROLE)):
             if other is not None:
-                calling_ae, address = other
-                participants.append(
-                    {
-                        "UserID": calling_ae,
-                        "UserIsRequestor": not is_ours,
-                        "RoleIDCode": _coded(role),
-                        "NetworkAccessPointTypeCode": 2,
-                        "NetworkAccessPointID": address,
-                    }
-                )
+                title, address = other
+                named = {"UserID": title, "UserIsRequestor": not is_ours, "RoleIDCode": _coded(role)}
+                place = {"NetworkAccessPointTypeCode": 2, "NetworkAccessPointID": address} if address else {}
+                participants.append(named | place)
         if person:
             participants.append({"UserID": person, "UserIsRequestor": True})
         message = {

@@ -107,6 +107,12 @@ class StudyLedger:
         self._sending[sender] = study
         self._unannounced[study_uid] = study
 
+    def conflicting(self, study_uid: str, object_uid: str) -> None:
+        """Note that an object has the UID of one in another study."""
+        study = self._studies.get(study_uid)
+        if study is not None:
+            study.conflicting.add(object_uid)
+
     def listed(self, object_uids: frozenset[str]) -> None:
         """Take what a sender says that it has sent: the studies that some of it is of want all of it."""
         concerned = [study for study in self._studies.values() if not object_uids.isdisjoint(study.objects)]

@@ -157,7 +157,7 @@ more has come for `quiet_s`. It opens associations to report on storage commitme
 | asynchronous operations | declined: one operation at a time |
 | extended negotiation | declined, but for role selection |
 | user identity | not looked at |
-| silent connections from one address | {SILENT_CONNECTIONS} |
+| silent connections from one address | {SILENT_CONNECTIONS}; for one more the oldest is closed |
 
 The state machine is that of PS3.8 section 9.2, with its ARTIM timer.
 

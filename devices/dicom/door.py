@@ -5,7 +5,7 @@ import errno
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from devices.dicom.upper_layer.user import User
 BACKLOG = 128
 
 SILENT_CONNECTIONS = 8
-"""Connections from one address that have not yet asked for an association."""
+"""Connections from one address that have not yet asked for an association; the oldest makes room for one more."""
 
 WAITING_CONNECTIONS = 64
 """Connections from anywhere without an association, beside those with one; the oldest silent one makes room."""
@@ -64,17 +64,29 @@ class _Visitor:
         self.socket = connection
         self.address = address
         self.connection: LoopConnection | None = None
+        self.beginning: asyncio.Task[None] | None = None
 
     @property
     def is_silent(self) -> bool:
+        """Whether it has not asked for an association."""
         silent = {State.IDLE, State.AWAITING_REQUEST}
         return self.connection is None or self.connection.association.state in silent
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether all that it has said so far was read: it may have asked while the node was busy."""
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK)
+        except OSError:  # nothing is there to be read, or it is closed
+            return True
 
     def leave(self, reason: str) -> None:
         if self.connection is not None:
             self.connection.association.abort(reason)
         else:
             self.socket.close()
+        if self.beginning is not None:  # a TLS handshake ends with it
+            self.beginning.cancel()
 
 
 class Door:
@@ -107,25 +119,28 @@ class Door:
                             log.warning("a connection could not be accepted", reason=str(exc))
                             continue
                         self._admission.report("", f"no room for one more connection: {exc}")
-                        self._make_room()
+                        self._make_room(self._visitors)
                         await asyncio.sleep(EXHAUSTED_PAUSE_S)
                         continue
                     visitor = self._admit(connection, _plain_address(str(place[0])))
                     if visitor is not None:
-                        tasks.create_task(self._begin(visitor, tls), name=f"dicom connection {visitor.address}")
+                        name = f"dicom connection {visitor.address}"
+                        visitor.beginning = tasks.create_task(self._begin(visitor, tls), name=name)
         finally:
             for visitor in list(self._visitors):
                 visitor.leave("the node ends")
 
     def _admit(self, connection: socket.socket, address: str) -> _Visitor | None:
-        silent = sum(visitor.address == address and visitor.is_silent for visitor in self._visitors)
         reason = ""
         if not self._admission.is_expected_from(address):
             reason = "nobody may send from there"
-        elif silent >= SILENT_CONNECTIONS:
-            reason = f"{silent} connections from there say nothing: one more was dropped"
-        elif len(self._visitors) >= self._admission.connections and not self._make_room():
-            reason = f"{len(self._visitors)} connections are open already"
+        else:
+            silent = [visitor for visitor in self._visitors if visitor.address == address and visitor.is_silent]
+            # whoever means it speaks at once, also from where others say nothing
+            if len(silent) >= SILENT_CONNECTIONS:
+                self._make_room(silent, f"{len(silent)} connections from there say nothing")
+            if len(self._visitors) >= self._admission.connections and not self._make_room(self._visitors):
+                reason = f"{len(self._visitors)} connections are open already"
         if reason:
             connection.close()
             self._admission.report(address, reason)
@@ -134,12 +149,15 @@ class Door:
         self._visitors.append(visitor)
         return visitor
 
-    def _make_room(self) -> bool:
-        oldest = next((visitor for visitor in self._visitors if visitor.is_silent), None)
-        if oldest is not None:
-            oldest.leave("another connection needed the room")
-            self._forget(oldest)
-        return oldest is not None
+    def _make_room(self, visitors: Iterable[_Visitor], reason: str = "another connection needed the room") -> bool:
+        oldest = next((visitor for visitor in visitors if visitor.is_silent and visitor.is_heard), None)
+        if oldest is None:
+            return False
+        if oldest.connection is None:  # else its user tells
+            self._admission.report(oldest.address, f"{reason}: connection dropped")
+        oldest.leave(reason)
+        self._forget(oldest)
+        return True
 
     def _forget(self, visitor: _Visitor) -> None:
         if visitor in self._visitors:

@@ -4,7 +4,7 @@ The settings go the other way, as the one line of JSON on its standard input tha
 """
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -32,10 +32,14 @@ class Listening(Struct, frozen=True, kw_only=True, tag="listening", tag_field="e
     web_port: int | None = None
 
 
+IN_ANOTHER_STUDY: Final = "in another study"
+
+
 class Conflict(Struct, frozen=True, kw_only=True, tag="conflict", tag_field="event"):
     """Two objects with other bytes under one UID are on the disk; what is stored in peace is not told singly.
 
-    ``kept`` is ``conflict`` (the one that came is aside) or ``replaced`` (it is in use, the one before it aside).
+    ``kept`` is ``conflict`` (the one that came is aside), ``replaced`` (it is in use, the one before it aside) or
+    ``IN_ANOTHER_STUDY`` (both are in use, each in its study).
     """
 
     study_uid: str

@@ -108,6 +108,7 @@ async def serve(
             settings.index,
             audit=audit,
             tell=lambda reason: emit(Impaired(what=Need.INDEX, reason=reason)),
+            notify=lambda twin: reporter.take(twin),  # noqa: PLW0108 - it is made below
         )
         space = SpaceWatch(store, tell=lambda reason: emit(Impaired(what=Need.DISK, reason=reason)))
         reporter = Reporter(settings, audit, note=registrar.note, space=space, clock=clock)

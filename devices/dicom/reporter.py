@@ -8,8 +8,8 @@ from devices.clock import Clock
 from devices.dicom.account import Account
 from devices.dicom.audit import AuditTrail
 from devices.dicom.completion import StudyLedger
-from devices.dicom.messages import Conflict, NodeMessage, Refused, to_line
-from devices.dicom.services.events import Arrival, Disclosure, Ending, Event, Listing, Refusal
+from devices.dicom.messages import IN_ANOTHER_STUDY, Conflict, NodeMessage, Refused, to_line
+from devices.dicom.services.events import Arrival, Disclosure, Ending, Event, Listing, Refusal, Twin
 from devices.dicom.settings import NodeSettings
 from devices.dicom.storage.placement import Kept, StoredObject
 from devices.dicom.storage.space import SpaceWatch
@@ -91,6 +91,8 @@ class Reporter:
             case Listing():
                 self._ledger.listed(happened.object_uids)
                 self._changed.set()
+            case Twin():
+                self._tell_twin(happened)
             case Arrival() if happened.stored.kept is not Kept.REJECTED:
                 self._note(happened)
                 if (due_s := self._ledger.next_due_s) is not None and due_s <= self._clock():
@@ -126,6 +128,19 @@ class Reporter:
                     kept=stored.kept,
                 )
             )
+
+    def _tell_twin(self, twin: Twin) -> None:
+        self._ledger.conflicting(twin.study_uid, twin.object_uid)
+        self._audit.shared(twin.calling_ae, twin.object_uid, twin.study_uid, twin.other_study_uid)
+        emit(
+            Conflict(
+                study_uid=twin.study_uid,
+                object_uid=twin.object_uid,
+                calling_ae=twin.calling_ae,
+                path=twin.path,
+                kept=IN_ANOTHER_STUDY,
+            )
+        )
 
     async def run(self) -> None:
         """Tell of each study when it is complete, for ever."""

@@ -52,6 +52,16 @@ class Entry:
         """The file, relative to the node's folder."""
         return str(self.object["path"])
 
+    @property
+    def object_uid(self) -> str:
+        """SOP Instance UID."""
+        return str(self.object["object_uid"])
+
+    @property
+    def study_uid(self) -> str:
+        """Study Instance UID."""
+        return str(self.object["study_uid"])
+
 
 def received_at(modified_ns: int) -> datetime:
     """When an object was received: the time at which its file was written, to the microsecond."""

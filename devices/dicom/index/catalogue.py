@@ -100,16 +100,22 @@ class Catalogue:
 
     # --- writing ----------------------------------------------------------------------------------------------
 
-    def add(self, entries: Sequence[Entry]) -> None:
-        """Write the rows of files, in place of those that were there; studies and series that are known stay."""
+    def add(self, entries: Sequence[Entry]) -> list[tuple[Entry, str]]:
+        """Write the rows of files, in place of those that were there; studies and series that are known stay.
+
+        Gives those whose UID an object of another study has, with that study's UID.
+        """
+        shared: list[tuple[Entry, str]] = []
         with self._engine.begin() as connection:
             for start in range(0, len(entries), BATCH):
                 some = entries[start : start + BATCH]
+                shared += _shared_with_others(connection, some)
                 _add_missing(connection, studies, [entry.study for entry in some])
                 _add_missing(connection, series, [entry.series for entry in some])
                 rows = {entry.path: entry.object for entry in some}
                 connection.execute(delete(objects).where(objects.c.path.in_(rows)))
                 connection.execute(insert(objects), list(rows.values()))
+        return shared
 
     def describe(self, study_uid: str, read: Callable[[str], Entry]) -> None:
         """Describe a study, and each series in it, anew by the first of its objects in use.
@@ -202,6 +208,22 @@ present = objects.c.gone_at.is_(None)
 
 held = present & (objects.c.path == objects.c.study_uid + "/" + objects.c.object_uid + ".dcm")
 """Leaves out those aside as well: of several files under one UID the one with the plain name is in use."""
+
+
+def _shared_with_others(connection: Connection, entries: Iterable[Entry]) -> list[tuple[Entry, str]]:
+    """Pair entries, which have no rows yet, with each other study that has an object of their UID."""
+    chosen = select(objects.c.object_uid, objects.c.study_uid).where(
+        objects.c.object_uid.in_({entry.object_uid for entry in entries}), present
+    )
+    known: dict[str, set[str]] = {}
+    for row in connection.execute(chosen):
+        known.setdefault(row.object_uid, set()).add(row.study_uid)
+    shared = []
+    for entry in entries:
+        studies_with_it = known.setdefault(entry.object_uid, set())
+        shared += [(entry, study_uid) for study_uid in sorted(studies_with_it - {entry.study_uid})]
+        studies_with_it.add(entry.study_uid)
+    return shared
 
 
 def _shared_uids() -> Subquery:

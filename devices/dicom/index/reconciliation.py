@@ -35,6 +35,8 @@ class Difference:
         Rows that have lost their file.
     unreadable
         Why a file could not be read, by path; it is left as it is, without a row.
+    shared
+        Files added whose UID an object of another study has, with that study's UID.
 
     """
 
@@ -43,6 +45,7 @@ class Difference:
     added: int = 0
     gone: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
+    shared: list[tuple[Entry, str]] = field(default_factory=list)
 
 
 def study_uids(catalogue: Catalogue, folder: Path) -> list[str]:
@@ -105,7 +108,7 @@ def describe(catalogue: Catalogue, folder: Path, study_uid: str) -> None:
 
 
 def _add(catalogue: Catalogue, entries: list[Entry], found: Difference) -> None:
-    catalogue.add(entries)
+    found.shared += catalogue.add(entries)
     found.added += len(entries)
     entries.clear()
 

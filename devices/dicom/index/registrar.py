@@ -22,6 +22,7 @@ from devices.dicom.index.attributes import Entry, read_entry
 from devices.dicom.index.catalogue import Catalogue
 from devices.dicom.index.database import IndexUnavailable
 from devices.dicom.index.reconciliation import Difference, describe, reconcile, restore_audit, study_uids
+from devices.dicom.services.events import Notify, Twin
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.part10 import UnreadableFile
 from devices.dicom.storage.placement import Kept, StoredObject
@@ -65,14 +66,19 @@ class Registrar:
         Told what is missing.
     tell
         Called with a sentence when the index cannot be written, and with an empty one when it can again.
+    notify
+        Told of each object that came whose UID is one of another study's objects too.
 
     """
 
-    def __init__(self, folder: Path, url: str | None, *, audit: AuditTrail, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, url: str | None, *, audit: AuditTrail, tell: Callable[[str], None], notify: Notify
+    ) -> None:
         self._folder = folder
         self._url = url
         self._audit = audit
         self._tell = tell
+        self._notify = notify
         self._told = ""
         self._waiting: list[str] = []
         self._replaced: set[str] = set()
@@ -157,6 +163,8 @@ class Registrar:
             await self._apart(
                 partial(reconcile, catalogue, self._folder, study_uid, found, on_gone=self._miss, at=_now())
             )
+            self._tell_shared(found.shared)
+            found.shared.clear()
             await self._write(catalogue)
         for name, reason in found.unreadable.items():
             log.warning("a file is not in the index", path=name, reason=reason)
@@ -175,14 +183,29 @@ class Registrar:
         if len(waiting) > MOST_WAITING:
             raise _FellBehind
         if waiting:
-            await self._apart(lambda: self._enter(catalogue, waiting, replaced))
+            self._tell_shared(await self._apart(lambda: self._enter(catalogue, waiting, replaced)))
 
-    def _enter(self, catalogue: Catalogue, waiting: Sequence[str], replaced: Iterable[str]) -> None:
-        reading = self._read(waiting)
+    def _enter(
+        self, catalogue: Catalogue, waiting: Sequence[str], replaced: Iterable[str]
+    ) -> list[tuple[Entry, str]]:
+        reading, shared = self._read(waiting), list[tuple[Entry, str]]()
         while entries := list(islice(reading, MOST_AT_ONCE)):
-            catalogue.add(entries)
+            shared += catalogue.add(entries)
         for study_uid in replaced:
             describe(catalogue, self._folder, study_uid)
+        return shared
+
+    def _tell_shared(self, shared: Iterable[tuple[Entry, str]]) -> None:
+        for entry, other_study_uid in shared:
+            self._notify(
+                Twin(
+                    calling_ae=str(entry.object["calling_ae"]),
+                    object_uid=entry.object_uid,
+                    study_uid=entry.study_uid,
+                    other_study_uid=other_study_uid,
+                    path=str(self._folder / entry.path),
+                )
+            )
 
     def _read(self, paths: Iterable[str]) -> Iterator[Entry]:
         for path in paths:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -60,6 +61,13 @@ class Retrying:
 
     first_s: float = 5.0
     longest_s: float = 600.0
+
+
+class _Outcome(Enum):
+    DELIVERED = auto()
+    BUSY = auto()
+    """The sender has an association, and is in the middle of a message or has just begun."""
+    FAILED = auto()
 
 
 def look_into(store: ObjectStore, transaction: Transaction) -> Transaction:
@@ -127,6 +135,7 @@ class CommitmentDesk:
         self._arrived: asyncio.Queue[Transaction] = asyncio.Queue()
         self._pending: set[Path] = set()
         self._opened = asyncio.Event()
+        self._paused = asyncio.Event()
 
     @property
     def waiting(self) -> int:
@@ -164,9 +173,15 @@ class CommitmentDesk:
         self._arrived.put_nowait(transaction)
 
     def opened(self) -> None:
-        """Note that a sender is reachable on its own association."""
+        """Note that a sender has an association on which it is reachable."""
         opened, self._opened = self._opened, asyncio.Event()
         opened.set()
+        self.paused()
+
+    def paused(self) -> None:
+        """Note that a sender is between two messages on such an association."""
+        paused, self._paused = self._paused, asyncio.Event()
+        paused.set()
 
     async def run(self) -> None:
         """Deal with what an earlier end left, and with what comes, for ever."""
@@ -185,12 +200,13 @@ class CommitmentDesk:
             await self._on_disk(lambda: self._write(transaction))
         wait_s = self._retrying.first_s
         while True:
-            opened = self._opened
-            if await self._deliver(transaction):
+            opened, paused = self._opened, self._paused
+            outcome = await self._deliver(transaction)
+            if outcome is _Outcome.DELIVERED:
                 break
             try:
                 async with asyncio.timeout(wait_s):
-                    await opened.wait()
+                    await (paused if outcome is _Outcome.BUSY else opened).wait()
             except TimeoutError:
                 wait_s = min(2 * wait_s, self._retrying.longest_s)
         path = self._path(transaction)
@@ -204,15 +220,20 @@ class CommitmentDesk:
             failures=len(transaction.failures or ()),
         )
 
-    async def _deliver(self, transaction: Transaction) -> bool:
+    async def _deliver(self, transaction: Transaction) -> _Outcome:
         sender = self._provider.settings.find_sender(transaction.calling_ae)
         if sender is not None and sender.commitment_host is not None:
-            return await self._call(sender, sender.commitment_host, transaction)
+            is_heard = await self._call(sender, sender.commitment_host, transaction)
+            return _Outcome.DELIVERED if is_heard else _Outcome.FAILED
+        outcome = _Outcome.FAILED
         for session in list(self._provider.sessions):
-            is_hers = session.calling_ae == transaction.calling_ae and session.is_reachable
-            if is_hers and session.commitment_context is not None:
-                return await self._report(session, session.commitment_context, transaction)
-        return False
+            if session.calling_ae != transaction.calling_ae or session.commitment_context is None:
+                continue
+            if session.is_reachable:
+                is_heard = await self._report(session, session.commitment_context, transaction)
+                return _Outcome.DELIVERED if is_heard else _Outcome.FAILED
+            outcome = _Outcome.BUSY
+        return outcome
 
     async def _report(self, session: Served, context_id: int, transaction: Transaction) -> bool:
         event, data_set = encode_report(transaction, transfer_syntax=session.transfer_syntaxes[context_id])

@@ -38,6 +38,16 @@ class Arrival(Struct, frozen=True, kw_only=True, tag="arrival"):
     took_s: float
 
 
+class Twin(Struct, frozen=True, kw_only=True, tag="twin"):
+    """An object that was stored has the UID of one in another study; both stay in use. ``path`` is its file."""
+
+    calling_ae: str
+    object_uid: str
+    study_uid: str
+    other_study_uid: str
+    path: str
+
+
 class Refusal(Struct, frozen=True, kw_only=True, tag="refusal"):
     """A connection, an association or an object was not accepted."""
 
@@ -72,6 +82,6 @@ class Disclosure(Struct, frozen=True, kw_only=True, tag="disclosure"):
     is_query: bool = False
 
 
-Event: TypeAlias = Arrival | Refusal | Ending | Listing | Disclosure
+Event: TypeAlias = Arrival | Twin | Refusal | Ending | Listing | Disclosure
 
 Notify: TypeAlias = Callable[[Event], None]

@@ -62,7 +62,10 @@ class Desk(Protocol):
         """Take a transaction durably, by work, and answer."""
 
     def opened(self) -> None:
-        """Note that a sender is reachable on its own association."""
+        """Note that a sender has an association on which it is reachable."""
+
+    def paused(self) -> None:
+        """Note that a sender is between two messages on such an association."""
 
 
 class Crew(Protocol):

@@ -89,14 +89,11 @@ class Session:
         self.transfer_syntaxes = {
             context.context_id: context.transfer_syntax for context in accept.contexts if context.reason == 0
         }
-        commitment = (one for one in request.contexts if one.abstract_syntax == negotiation.STORAGE_COMMITMENT)
-        accepted = (one.context_id for one in commitment if one.context_id in self.transfer_syntaxes)
-        self.commitment_context = next(accepted, None)
-        self._query_models = {
-            one.context_id: one.abstract_syntax
-            for one in request.contexts
-            if one.abstract_syntax in negotiation.QUERY_MODELS and one.context_id in self.transfer_syntaxes
-        }
+        asked = {one.context_id: one.abstract_syntax for one in request.contexts}
+        served = {number: asked[number] for number in self.transfer_syntaxes}
+        commitment = (number for number, syntax in served.items() if syntax == negotiation.STORAGE_COMMITMENT)
+        self.commitment_context = next(commitment, None)
+        self._query_models = {one: named for one, named in served.items() if named in negotiation.QUERY_MODELS}
         self._join(association, sender)
         return accept
 
@@ -322,6 +319,8 @@ class Session:
         if self._association is not None:
             said = encode_response(command, status, has_data_set=data_set is not None, comment=comment)
             self._association.send(context_id, said, data_set)
+            if self.is_reachable and self._provider.desk is not None:
+                self._provider.desk.paused()
 
     # --- reports of commitment --------------------------------------------------------------------------------
 

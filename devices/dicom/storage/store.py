@@ -175,14 +175,22 @@ class ObjectStore:
 
         """
         checked_uid(meta.object_uid, name="SOP Instance UID (0008,0018)")
-        study = self._studies.get(study_uid)
-        if study is None:
-            study = self._folder / checked_uid(study_uid, name="Study Instance UID (0020,000D)")
-            # also where it is there already: whoever made it may not have come to this yet
-            study.mkdir(mode=0o700, exist_ok=True)
-            synchronise_folder(self._folder)
-            self._studies[study_uid] = study
-        return place_object(written, meta, study, on_conflict=on_conflict)
+        study = self._studies.get(study_uid) or self._make(study_uid)
+        try:
+            return place_object(written, meta, study, on_conflict=on_conflict)
+        except FileNotFoundError:
+            if study.is_dir():
+                raise
+            # somebody has removed the folder since
+            return place_object(written, meta, self._make(study_uid), on_conflict=on_conflict)
+
+    def _make(self, study_uid: str) -> Path:
+        study = self._folder / checked_uid(study_uid, name="Study Instance UID (0020,000D)")
+        # synchronised also where it is there already: whoever made it may not have come to this yet
+        study.mkdir(mode=0o700, exist_ok=True)
+        synchronise_folder(self._folder)
+        self._studies[study_uid] = study
+        return study
 
 
 def _delete(left: Path) -> None:

@@ -55,6 +55,16 @@ def test_conflicts_are_counted_by_their_uid() -> None:
     assert (complete.conflicts, complete.objects) == (2, ("c", "a"))
 
 
+def test_a_uid_of_another_study_counts_as_a_conflict() -> None:
+    """It is told with the study that it came in."""
+    ledger = StudyLedger(quiet_s=2.0)
+    _stored(ledger, "a", now_s=0.0)
+    ledger.conflicting("1.2", "1.9.a")
+    ledger.conflicting("1.3", "1.9.a")
+    ledger.ended(1, was_released=True, now_s=0.0)
+    assert [study.conflicts for study in ledger.due(2.0)] == [1]
+
+
 def test_a_late_object_opens_the_study_again() -> None:
     """The second announcement holds every object and says how many are new."""
     ledger = StudyLedger(quiet_s=1.0)

@@ -202,7 +202,7 @@ async def test_silence(settings: Any, thing: Any, console: Any) -> None:
 
 
 async def test_five_hundred_silent_connections(settings: Any, thing: Any, console: Any) -> None:
-    """From many addresses at once they make room for whoever speaks, and take little memory."""
+    """From many addresses they make room for whoever speaks, also from one of those, and take little memory."""
     chosen = settings()
     async with run_node(chosen) as node:
         await is_staffed(node, chosen.crew_size)
@@ -211,10 +211,24 @@ async def test_five_hundred_silent_connections(settings: Any, thing: Any, consol
             await asyncio.open_connection("127.0.0.1", node.port, local_addr=(f"127.0.{number % 100}.9", 0))
             for number in range(500)
         ]
-        await serves(node, thing, console, from_address="127.0.0.2")
+        await serves(node, thing, console, from_address="127.0.7.9")
         assert resident_kb(node) - before_kb < 20_000
         for _, writer in silent:
             writer.close()
+
+
+async def test_who_asked_while_the_node_was_busy_is_not_silent(settings: Any, console: Any) -> None:
+    """Twenty consoles at one address that ask at once are all let in, though nobody heard them for a while."""
+    async with run_node(settings(maximum_associations=20)) as node, AsyncExitStack() as consoles:
+        os.kill(node.process_id, signal.SIGSTOP)
+        try:
+            every = [await consoles.enter_async_context(console(node.port)) for _ in range(20)]
+            asking = [asyncio.create_task(raw.associate(f"C{number}")) for number, raw in enumerate(every)]
+            await asyncio.sleep(0)  # each has asked
+        finally:
+            os.kill(node.process_id, signal.SIGCONT)
+        async with asyncio.timeout(20):
+            assert await asyncio.gather(*asking) == [ACCEPT] * 20
 
 
 async def test_what_is_no_dicom_at_all(settings: Any, thing: Any, console: Any) -> None:

@@ -202,13 +202,14 @@ async def test_connections_that_go_away_do_not_keep_others_out(settings: Any, co
 
 
 async def test_silent_connections_do_not_keep_others_out(settings: Any, thing: Any, console: Any) -> None:
-    """Fifty connections that say nothing from one address leave room for a console at another."""
+    """Fifty connections that say nothing from one address leave room for a console at another, and at the same."""
     async with run_node(settings()) as node:
         silent = [await asyncio.open_connection("127.0.0.1", node.port) for _ in range(50)]
         assert "say nothing" in await _refused(node)
-        async with console(node.port, from_address="127.0.0.2") as raw:
-            assert await raw.associate() == 2
-            assert await raw.store(thing()) == 0x0000
+        for address in ("127.0.0.2", "127.0.0.1"):
+            async with console(node.port, from_address=address) as raw:
+                assert await raw.associate() == 2
+                assert await raw.store(thing()) == 0x0000
         for _, writer in silent:
             writer.close()
 

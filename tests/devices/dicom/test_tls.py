@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,22 @@ async def test_both_sides_show_a_certificate(settings: Any, run: Any, thing: Any
         assert code != 0, "plain DICOM on the port for TLS"
         code, output = await run("echoscu", "-aec", "RADIONAV", "127.0.0.1", node.port)
         assert code == 0, output
+
+
+async def test_handshakes_that_say_nothing_do_not_keep_others_out(settings: Any, run: Any, tmp_path: Path) -> None:
+    """Of fifty from one address that begin no TLS all but a few are closed at once, and a console is served."""
+    key, certificate = await asyncio.to_thread(certify, tmp_path, "node")
+    tls = {"port": 0, "certificate": certificate, "key": key}
+    async with run_node(settings(tls=tls, request_time_s=60)) as node, asyncio.timeout(40):
+        silent = [await asyncio.open_connection("127.0.0.1", node.tls_port) for _ in range(50)]
+        for reader, _ in silent[:42]:
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+        trusting = ("+tla", "+cf", certificate, "-aec", "RADIONAV")
+        code, output = await run("echoscu", *trusting, "127.0.0.1", node.tls_port)
+        assert code == 0, output
+        for _, writer in silent:
+            writer.close()
 
 
 async def test_old_tls_is_refused(settings: Any, run: Any, tmp_path: Path) -> None:

@@ -111,6 +111,22 @@ async def test_a_conflict_is_recorded_with_what_it_is(
     assert len(conflicts["1.2.3.4.5"]) == 2
 
 
+async def test_one_uid_in_two_studies_is_told(
+    settings: Any, thing: Any, console: Any, database: str | None
+) -> None:
+    """Both objects are kept, each in its study; the trail names the UID and the two studies, once."""
+    chosen = settings(index=database)
+    async with run_node(chosen) as node:
+        assert await store(node, console, thing(), thing(object_uid="1.9"), thing(study_uid="1.2.4")) == [0, 0, 0]
+        async with asyncio.timeout(30):
+            while not (found := [one for one in trail(chosen.folder) if "one UID in two studies" in str(one)]):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    (message,) = found
+    newcomer, other = message["ParticipantObjectIdentification"]
+    assert newcomer["SOPClass"][0]["Instance"] == [{"UID": "1.2.3.4.5"}]
+    assert [newcomer["ParticipantObjectID"], other["ParticipantObjectID"]] == ["1.2.4", "1.2.3"]
+
+
 async def test_the_start_makes_up_for_what_happened_meanwhile(
     settings: Any, thing: Any, console: Any, database: str | None
 ) -> None:

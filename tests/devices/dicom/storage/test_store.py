@@ -1,4 +1,5 @@
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,15 @@ def test_the_same_bytes_again_are_kept_once(tmp_path: Path, thing: Any) -> None:
         again = put(store, one)
     assert (again.kept, again.path) == (Kept.AGAIN, first.path)
     assert list(first.path.parent.iterdir()) == [first.path]
+
+
+def test_a_study_whose_folder_was_removed_is_taken_again(tmp_path: Path, thing: Any) -> None:
+    """Somebody who makes room by hand while the node runs does not keep the study out from then on."""
+    with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
+        shutil.rmtree(put(store, thing()).path.parent)
+        again = put(store, thing())
+    assert again.kept is Kept.NEW
+    assert again.path.read_bytes().endswith(thing().data_set)
 
 
 def test_other_bytes_under_the_same_uid_are_kept_beside_the_first(tmp_path: Path, thing: Any) -> None:

@@ -49,8 +49,8 @@ class Site:
         return await self.http.post(url, content=in_parts(*objects), headers={"content-type": KIND})
 
     async def search(self, path: str, **keys: str) -> list[dict[str, dict[str, object]]]:
-        """Search, again until the index has what is stored, at most five seconds."""
-        async with asyncio.timeout(5):
+        """Search, again until the index has what is stored."""
+        async with asyncio.timeout(60):
             while True:
                 response = await self.http.get(f"{self.url}/{path}", params=keys)
                 if response.status_code == 200:

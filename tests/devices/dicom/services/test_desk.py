@@ -1,0 +1,55 @@
+"""When a report of storage commitment is sent, told on a node within the test, whose retries take an hour."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from devices.clock import monotonic
+from devices.dicom.door import Admission, Door, listen
+from devices.dicom.services.desk import CommitmentDesk, Retrying
+from devices.dicom.services.provider import Provider
+from devices.dicom.services.session import Session
+from devices.dicom.storage.store import ObjectStore
+from tests.devices.dicom.services.test_commitment import PUSH_MODEL, RAW_ACTION, RAW_REQUEST
+
+
+async def test_a_sender_in_mid_object_is_told_after_it(settings: Any, thing: Any, console: Any) -> None:
+    """A report for which its sender has no time comes with the next answer, not when it would be tried again."""
+    chosen = settings()
+    with ExitStack() as closing:
+        store = closing.enter_context(ObjectStore.open(chosen.folder, free_floor_mb=0))
+        disk = closing.enter_context(ThreadPoolExecutor(1))
+        listener = closing.enter_context(listen("127.0.0.1", 0))
+        provider = Provider(settings=chosen, store=store, notify=lambda _: None)
+        patient = Retrying(first_s=3600.0, longest_s=3600.0)
+        provider.desk = desk = CommitmentDesk(
+            provider, chosen.folder, disk=disk, timing=chosen.timing, clock=monotonic, retrying=patient
+        )
+        admission = Admission(
+            is_expected_from=lambda _: True,
+            connections=1,
+            timing=chosen.timing,
+            disk=disk,
+            make_user=lambda address: Session(provider, address),
+            report=lambda _, reason: pytest.fail(reason),
+        )
+        serving = [asyncio.create_task(Door(admission, clock=monotonic).serve(listener))]
+        serving.append(asyncio.create_task(desk.run()))
+        async with asyncio.timeout(60), console(listener.getsockname()[1]) as raw:
+            assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+            raw.send(RAW_ACTION, control=3)
+            raw.send(RAW_REQUEST, control=2)
+            raw.begin_store(thing())
+            assert raw.status(await raw.answer()) == 0x0000
+            (pending,) = (chosen.folder / ".commitments").glob("*.json")
+            while b'"failures":null' in pending.read_bytes():  # noqa: ASYNC110 - the desk replaces it
+                await asyncio.sleep(0.01)
+            raw.send(thing().data_set, control=2)
+            assert raw.status(await raw.answer()) == 0x0000
+            assert (await raw.answer())[0] == 0x04  # the report
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
