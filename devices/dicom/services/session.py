@@ -71,9 +71,9 @@ class Session:
 
     @property
     def is_between_messages(self) -> bool:
-        """Whether nothing of a message has come and waits for the rest."""
+        """Whether nothing of a message has come and waits for the rest or for its answer."""
         is_idle = self._request is None and self._finding is None and not self._command
-        return self._association is not None and is_idle
+        return self._association is not None and self._association.work is None and is_idle
 
     # --- the association --------------------------------------------------------------------------------------
 

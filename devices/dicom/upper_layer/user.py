@@ -23,6 +23,10 @@ class Channel(Protocol):
     def peer_maximum_bytes(self) -> int:
         """Longest PDU that the peer takes; 0 for any."""
 
+    @property
+    def work(self) -> Work | None:
+        """What the user waits for; nothing more is taken until it is concluded."""
+
     def send(self, context_id: int, command: bytes, data_set: bytes | None = None) -> None:
         """Send a DIMSE message; nothing where the association has ended meanwhile."""
 
