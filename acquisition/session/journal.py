@@ -87,7 +87,7 @@ class Journal:
     """The open record; entries are written by one event loop, pictures by threads, and threads read it too.
 
     SQLite lets in one at a time; a transaction is whoever's who began it, so that only one writes at a time.
-    A disk that is full ends the record and never the room: ``failure`` says so from then on.
+    A disk that is full, or damages it, ends the record and never the room: ``failure`` says so from then on.
     """
 
     def __init__(self, database: sqlite3.Connection, path: Path, *, now: Callable[[], datetime]) -> None:
@@ -184,10 +184,14 @@ class Journal:
         try:
             with self._writing, self._database:
                 return self._database.execute(statement, values).lastrowid or 0
+        except sqlite3.IntegrityError:
+            raise
         except sqlite3.OperationalError as exc:
             self.failure = f"the procedure is not recorded any more ({exc}): make room on the disk and start again"
-            log.error("journal failed", reason=str(exc))  # noqa: TRY400 - a full disk needs no trace
-            return 0
+        except sqlite3.DatabaseError as exc:
+            self.failure = f"the procedure is not recorded any more ({exc}): move its file away and start again"
+        log.error("journal failed", reason=self.failure)
+        return 0
 
 
 def _entry(row: tuple[int, str, str, str, str]) -> Entry:

@@ -350,6 +350,8 @@ class Session:
 
     def _add(self, kind: str, told: Mapping[str, Any], *, at: datetime | None = None) -> int:
         seq = self._journal.add(kind, told, at=at)
+        if not seq:
+            return 0  # a record that cannot be written may not be readable either
         for entry in self._journal.all_after(self._seen):
             self.procedure = self.procedure.with_entry(entry)
             self._seen = entry.seq

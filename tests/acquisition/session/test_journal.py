@@ -126,6 +126,20 @@ def test_a_full_disk_is_said_and_ends_nothing(tmp_path: Path) -> None:
         assert 0 < len(list(journal.all_after(0))) < 50
 
 
+def test_a_record_that_a_disk_damaged_is_said_and_ends_nothing(tmp_path: Path) -> None:
+    """As with a full disk: what happens next in the room is not entered, and the room goes on."""
+    path = tmp_path / "record.sqlite"
+    with open_journal(path, now=now) as journal:
+        for _ in range(50):
+            journal.add("marked", {"words": "x" * 1000})
+    with open_journal(path, now=now) as journal:
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * (path.stat().st_size - 4096))
+        assert journal.add("marked", {}) == 0
+        assert "move its file away" in journal.failure
+
+
 def test_entries_are_found_by_their_study(tmp_path: Path) -> None:
     """Years of other patients' entries are not read for one study's; those of another kind are none of them."""
     with open_journal(tmp_path / "record.sqlite", now=now) as journal:

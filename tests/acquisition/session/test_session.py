@@ -305,6 +305,23 @@ async def test_the_next_procedure_with_the_same_study_inherits_nothing(theatre: 
     assert theatre.table.taken_out[-1] == frozenset()
 
 
+async def test_a_record_that_a_disk_damaged_ends_no_procedure(
+    theatre: Theatre, journal: Journal, tmp_path: Path
+) -> None:
+    """What the room notices next is not entered, nor read back: the room is told, and goes on."""
+    await theatre.begin()
+    for _ in range(50):
+        theatre.session.note("estimate", {"words": "x" * 1000})
+    journal._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    journal._database.execute("PRAGMA shrink_memory")
+    path = tmp_path / "record.sqlite"
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+    theatre.session.note("estimate", {})
+    assert "move its file away" in theatre.session.failure
+
+
 async def test_a_restart_in_mid_procedure_loses_nothing(theatre: Theatre, journal: Journal) -> None:
     """Another process, another clock: step, plan, node, bed, specimens and their labels are as they were."""
     table = theatre.table

@@ -189,6 +189,8 @@ const SENTENCES: Record<Sentence, string> = {
   "{}; {}": "{0}; {1}",
   "the procedure is not recorded any more ({}): make room on the disk and start again":
     "операция больше не записывается ({0}): освободите место на диске и запустите снова",
+  "the procedure is not recorded any more ({}): move its file away and start again":
+    "операция больше не записывается ({0}): уберите файл записи и запустите снова",
   "no such study has come in": "такое исследование не поступало",
   "the study is of another patient: ID and name must both be those in the study":
     "исследование другого пациента: номер и имя должны совпадать с исследованием",

@@ -137,6 +137,7 @@ export const SENTENCES = [
   "not yet so: {}. To go on all the same, give a reason",
   "{}; {}",
   "the procedure is not recorded any more ({}): make room on the disk and start again",
+  "the procedure is not recorded any more ({}): move its file away and start again",
   "no such study has come in",
   "the study is of another patient: ID and name must both be those in the study",
   "the study holds no map: it has no SPECT or PET that could be placed in the patient",
