@@ -42,7 +42,7 @@ class Served(Protocol):
 
     @property
     def is_between_messages(self) -> bool:
-        """Whether nothing of a message has come and waits for the rest."""
+        """Whether nothing of a message has come and waits for the rest or for its answer."""
 
     @property
     def is_reachable(self) -> bool:
