@@ -72,6 +72,21 @@ def test_an_organ_is_no_target_and_hides_none(response: Response, seen: Observat
         assert chosen.name == "target 1"
 
 
+@pytest.mark.parametrize("sigma_mm", [12.0, 20.0])
+def test_an_organ_centimetres_wide_makes_no_target(response: Response, sigma_mm: float) -> None:
+    """Where it is spread evenly, what a point cannot explain of it is taken for no node; the node is found."""
+    rng = np.random.default_rng(78)
+    within = ORGAN_MM + sigma_mm * rng.standard_normal((1500, 3))
+    within[:, 2] = np.minimum(within[:, 2], -4.0)  # in the body
+    activity_mbq = np.concatenate(([0.1], np.full(len(within), 4.0 / len(within))))
+    seen = sweep(np.concatenate((NODE_MM[None], within)), activity_mbq, rng, seconds=30.0)
+    node, organ = spot("target 1", "target", NODE_MM, 0.1), spot("target 2", "organ", ORGAN_MM, 4.0)
+    posterior = believed(response, [node, organ], seen)
+    (target,) = [each for each in posterior.targets if each.kind == "target" and each.presence > 0.5]
+    assert target.name == "target 1"
+    assert np.linalg.norm(target.centre_mm - NODE_MM) < 6.0
+
+
 def test_left_out_of_the_map_it_would_be_found_as_a_target(response: Response, seen: Observations) -> None:
     """Its counts are there: who leaves an organ out altogether is led to it."""
     posterior = believed(response, [spot("target 1", "target", NODE_MM, 0.1)], seen)
