@@ -7,6 +7,7 @@ as many nearly as well makes it ambiguous: geometry alone does not tell, so it i
 
 from dataclasses import dataclass
 from itertools import combinations, permutations
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,7 @@ from navigation.calibration.landmarks import fit_motion, residuals_mm
 from navigation.errors import NavigationError
 
 Array = NDArray[np.float64]
+Pairs: TypeAlias = tuple[tuple[int, int], ...]
 
 MOST_POINTS = 12
 """On either side: the triples grow with the sixth power."""
@@ -75,13 +77,16 @@ def match_landmarks(patient_mm: ArrayLike, measured_mm: ArrayLike, *, tolerance_
     for called, points in (("landmarks", patient), ("measured points", measured)):
         if not 3 <= len(points) <= MOST_POINTS:
             raise NavigationError(f"{len(points)} {called}: 3 to {MOST_POINTS} can be matched")
-    found: dict[tuple[tuple[int, int], ...], float] = {}
-    for ours, theirs in _triangles(patient, measured, tolerance_mm):
-        motion = fit_motion(patient[list(ours)], measured[list(theirs)])
-        pairs = _claimed(patient, measured, motion, tolerance_mm)
-        if len(pairs) >= 3:
-            key = tuple((int(one), int(other)) for one, other in pairs)
-            found.setdefault(key, _fre_mm(patient, measured, pairs))
+    found: dict[Pairs, float] = {}
+    refined = set[Pairs]()
+    for triangles in _triangles(patient, measured, tolerance_mm):
+        pairs = _claimed(patient, measured, tuple(zip(*triangles, strict=True)), tolerance_mm)
+        if pairs in refined or len(pairs) < 3:
+            continue
+        refined.add(pairs)  # most triangles of a right pairing claim the same
+        pairs = _claimed(patient, measured, pairs, tolerance_mm)
+        if pairs not in found and len(pairs) >= 3:
+            found[pairs] = _fre_mm(patient, measured, pairs)
     if not found:
         raise NavigationError("no three of the measured points fit three landmarks: are they of this study?")
     most = max(len(key) for key in found)
@@ -110,23 +115,21 @@ def _triangles(
     return found
 
 
-def _claimed(
-    patient: Array, measured: Array, motion: tuple[Array, Array], tolerance_mm: float
-) -> NDArray[np.intp]:
-    """Pairs that a motion explains, of least squared distance in all; fitted again to them once."""
-    pairs = np.empty((0, 2), dtype=np.intp)
-    for _ in range(2):
-        rotation, translation_mm = motion
-        away_mm = cdist(patient, measured @ rotation.T + translation_mm)
-        ours, theirs = linear_sum_assignment(np.minimum(away_mm, tolerance_mm) ** 2)
-        is_near = away_mm[ours, theirs] < tolerance_mm
-        pairs = np.stack((ours[is_near], theirs[is_near]), axis=1).astype(np.intp)
-        if len(pairs) < 3:
-            break
-        motion = fit_motion(patient[pairs[:, 0]], measured[pairs[:, 1]])
-    return pairs
+def _claimed(patient: Array, measured: Array, pairs: Pairs, tolerance_mm: float) -> Pairs:
+    """Pairs that the best motion of some pairs explains, of least squared distance in all."""
+    rotation, translation_mm = _motion(patient, measured, pairs)
+    away_mm = cdist(patient, measured @ rotation.T + translation_mm)
+    ours, theirs = linear_sum_assignment(np.minimum(away_mm, tolerance_mm) ** 2)
+    is_near = away_mm[ours, theirs] < tolerance_mm
+    return tuple(zip(ours[is_near].tolist(), theirs[is_near].tolist(), strict=True))
 
 
-def _fre_mm(patient: Array, measured: Array, pairs: NDArray[np.intp]) -> float:
-    ours, theirs = patient[pairs[:, 0]], measured[pairs[:, 1]]
-    return float(np.sqrt(np.mean(residuals_mm(ours, theirs, *fit_motion(ours, theirs)) ** 2)))
+def _motion(patient: Array, measured: Array, pairs: Pairs) -> tuple[Array, Array]:
+    ours, theirs = np.array(pairs, dtype=np.intp).T
+    return fit_motion(patient[ours], measured[theirs])
+
+
+def _fre_mm(patient: Array, measured: Array, pairs: Pairs) -> float:
+    ours, theirs = np.array(pairs, dtype=np.intp).T
+    left_mm = residuals_mm(patient[ours], measured[theirs], *_motion(patient, measured, pairs))
+    return float(np.sqrt(np.mean(left_mm**2)))

@@ -14,7 +14,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from acquisition.calibrating.command import CalibrationOutcome, run_calibration
-from acquisition.calibrating.settings import CalibrationSettings
+from acquisition.calibrating.settings import CalibrationSettings, CountRateLimits
 from acquisition.calibration import load_calibration, read_calibration
 from acquisition.commands.logbook import add_logbook
 from acquisition.logbook.settings import LogbookSettings
@@ -46,6 +46,18 @@ SHORT = CalibrationSettings.model_validate(
         "held_back": {"parts": 2},
     }
 )
+HASTY = SHORT.model_copy(
+    update={
+        "background_s": 30.0,
+        "angles_deg": (0.0, 20.0, 40.0, 90.0),
+        "longest_s": 10.0,
+        "counts": 2000,
+        "dead_time_s": 10.0,
+        "count_rate": CountRateLimits(counts=4, count_s=20.0),
+    }
+)
+"""For a fault that needs no more counts to show; a good probe passes it too."""
+
 MORNING = {
     "battery": {"bias_v": (450.0, 550.0)},
     # wide limits: the host's timing decides which counts are drawn
@@ -55,7 +67,9 @@ MORNING = {
 }
 
 
-async def calibrate(folder: Path, fault: BenchFault | None = None) -> tuple[CalibrationOutcome, str]:
+async def calibrate(
+    folder: Path, fault: BenchFault | None = None, *, limits: CalibrationSettings = SHORT
+) -> tuple[CalibrationOutcome, str]:
     """Run it, and give what was shown too."""
     shown = io.StringIO()
     rng = np.random.default_rng(2026)
@@ -85,7 +99,7 @@ async def calibrate(folder: Path, fault: BenchFault | None = None) -> tuple[Cali
             calibration=folder / "gamma.json",
             place="Hospital, OR 1",
         )
-        outcome = await run_calibration(guided, limits=SHORT)
+        outcome = await run_calibration(guided, limits=limits)
     return outcome, shown.getvalue()
 
 
@@ -158,7 +172,7 @@ async def test_a_fault_fails_the_test_that_is_there_to_find_it(
     tmp_path: Path, fault: BenchFault, step: str, words: str
 ) -> None:
     """Leak, collimator, water, electronics, gain, supply: each is named, nothing is fitted or written."""
-    outcome, shown = await calibrate(tmp_path, fault)
+    outcome, shown = await calibrate(tmp_path, fault, limits=HASTY)
     reasons = {result.name: result.reason for result in outcome.results if not result.passed}
     assert re.search(words, reasons[step])
     assert "not fitted" in reasons["response"]
