@@ -259,6 +259,12 @@ class Settings(ProbeSettings):
     silence_s: float = Field(default=2.8, gt=2.5, le=3.0)
 
     @model_validator(mode="after")
+    def _loses_as_it_says(self) -> Self:
+        if self.extending_dead_time_s:
+            raise ValueError("its live time is made of its own, non-extending dead time: set dead_time_s instead")
+        return self
+
+    @model_validator(mode="after")
     def _window_holds_something(self) -> Self:
         if self.window_channels is not None:
             if self.mode == "geiger":
@@ -282,5 +288,5 @@ class Settings(ProbeSettings):
     @asynccontextmanager
     async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[Conversation]:
         """Open the port and set its output; ``DeviceError`` with what to do."""
-        async with converse(self.dialogue(device), self.port, baud_rate=BAUD_RATE, clock=clock) as probe:
+        async with converse(self.dialogue(device), self, baud_rate=BAUD_RATE, clock=clock) as probe:
             yield probe
