@@ -231,7 +231,7 @@ def _above(
     else:
         critical = critical_over_counted(background.counts, time_ratio=ratio)
     limit_cps = least_detected(background.counts, time_ratio=ratio) / count.live_time_s
-    figures = (
+    figures: tuple[Figure, ...] = (
         Figure(name="background", value=background.rate.rate_cps, unit="cps", sigma=background.rate.sigma_cps),
         Figure(name="net rate", value=net.rate_cps, unit="cps", sigma=net.sigma_cps),
         Figure(name="net rate when it began", value=net.rate_cps / left, unit="cps", sigma=net.sigma_cps / left),

@@ -73,8 +73,8 @@ def fit_morning(
         Figure(name="sensitivity", value=response.sensitivity_cps_per_mbq, unit="cps/MBq", sigma=sigma),
         Figure(name="model error", value=100 * quality.model_error, unit="%"),
         Figure(name="chi2 per degree", value=quality.chi2 / quality.degrees, unit=""),
+        detects(response),
     )
-    figures += (detects(response),)
     is_chance = chance_of(quality.chi2, quality.degrees) > LEAST_CHANCE
     if quality.model_error > settings.response.greatest_model_error and not is_chance:
         reason = (

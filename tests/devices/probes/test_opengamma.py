@@ -103,9 +103,9 @@ def test_no_pulse_from_answer_to_answer_is_a_zero() -> None:
     dialogue.feed(b"389;\r\n", 13.0)
     _, first, second, line = dialogue.take_readings()
     assert [reading.counts for reading in (first, second, line)] == [0, 0, 1]
-    assert (first.taken_at_s, first.real_time_s) == (10.0, pytest.approx(1.65))
-    assert (second.taken_at_s, second.real_time_s) == (pytest.approx(11.65), pytest.approx(0.5))
-    assert (line.taken_at_s, line.real_time_s) == (pytest.approx(12.15), pytest.approx(0.85))
+    assert (first.taken_at_s, first.real_time_s) == pytest.approx((10.0, 1.65))
+    assert (second.taken_at_s, second.real_time_s) == pytest.approx((11.65, 0.5))
+    assert (line.taken_at_s, line.real_time_s) == pytest.approx((12.15, 0.85))
     assert {reading.status for reading in (first, second, line)} == {CountStatus.OK}
 
 
@@ -138,7 +138,7 @@ def test_behind_lines_that_were_lost_a_zero_is_of_its_own_second() -> None:
     dialogue.feed(info(61.65, 1500), 11.66)
     _, reading = dialogue.take_readings()
     assert (reading.counts, reading.status) == (0, CountStatus.RESYNCED)
-    assert (reading.taken_at_s, reading.real_time_s) == (11.16, pytest.approx(0.49))
+    assert (reading.taken_at_s, reading.real_time_s) == pytest.approx((11.16, 0.49))
 
 
 @pytest.mark.parametrize("rate_cps", [0.02, 0.5, 2.0])
