@@ -4,6 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from rich.markup import escape
+
+from acquisition.calibration import Calibration
 from acquisition.counting.bench import Counting
 from acquisition.counting.exvivo import Listed, Specimens
 from acquisition.quality.bench import Bench
@@ -12,7 +15,9 @@ from acquisition.quality.terminal import Terminal
 from composition.bench import bench_of, named_probe
 from composition.errors import ServiceError
 from composition.hands import Hands
+from composition.instruments import load_calibration_of
 from composition.named import Workplace
+from composition.simulated import simulated_calibration
 from config.nuclides import load_nuclides
 from simulators.bench_room import SETTLE_S
 
@@ -43,8 +48,24 @@ async def count_at(
     """
     nuclide = load_nuclides()[place.site.nuclide]
     async with bench_of(place, named_probe(place.site, probe), hands, seed=seed) as (bench, _):
-        counting = Counting(bench=bench, nuclide=nuclide)
+        calibration = _calibration(place, bench)
+        counting = Counting(bench=bench, nuclide=nuclide, calibration=calibration)
         return await measure(replace(counting, settle_s=SETTLE_S) if bench.is_simulated else counting)
+
+
+def _calibration(place: Workplace, bench: Bench) -> Calibration | None:
+    """Read the probe's calibration for the nuclide and window in use; None, and said, where there is none."""
+    path, written = place.site.probes[bench.probe].response, simulated_calibration(bench.probe)
+    if place.is_simulated and written.exists():
+        path = written
+    try:
+        if path is not None:
+            return load_calibration_of(place.site, bench.probe, path, is_simulated=place.is_simulated)
+        why = f"probes.{bench.probe}.response names none"
+    except ServiceError as exc:
+        why = str(exc)
+    bench.console.print(f"[dim]no calibration, so no activity is told: {escape(why)}[/dim]")
+    return None
 
 
 def placed_for_count(label: str, *, is_simulated: bool) -> Placement:

@@ -44,8 +44,11 @@ def load_response(site: Site, *, is_simulated: bool) -> Calibration | None:
         return None
     probe = site.navigation.probe
     path = site.probes[probe].response
-    if path is None:
-        return None
+    return None if path is None else load_calibration_of(site, probe, path, is_simulated=is_simulated)
+
+
+def load_calibration_of(site: Site, probe: str, path: Path, *, is_simulated: bool) -> Calibration:
+    """Load the calibration of a probe for the nuclide and window in use; raises as ``load_response`` does."""
     try:
         calibration = load_calibration(path, probe=probe, is_simulated=is_simulated)
     except CalibrationError as exc:

@@ -10,11 +10,15 @@ from acquisition.quality.placements import Exposure, Source, around_tip
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.settings import PointSource
 from acquisition.quality.steps import Known
+from navigation.decay import decay_factor
 from navigation.statistics.count_rate import CountRate, DecayingCount, fit_decaying_source
 from navigation.statistics.counting import chance_of
 
 GREATEST_LOST = 20.0
 """True events in a dead time, above which no decay could be seen in the counts."""
+
+GREATEST_OFF = 0.05
+"""Share by which the strongest count, corrected, may miss what the decay says of it."""
 
 LEAST_CHANCE = 1e-4
 """Below this probability no dead time of either kind explains the counts."""
@@ -73,8 +77,16 @@ class CountRateCapability:
             background_cps=known.counted_background.rate.rate_cps,
         )
 
+    def _off(self, found: CountRate, counts: Sequence[Count], known: Known) -> float:
+        """Give by what share the strongest count, corrected as readings are, misses what the decay says of it."""
+        strongest = max(counts, key=lambda count: count.counts / count.real_time_s)
+        elapsed_s = (strongest.middle_at - counts[0].started_at).total_seconds()
+        left = decay_factor(half_life_s=known.nuclides[self.source.nuclide].half_life_s, elapsed_s=elapsed_s)
+        expected_cps = found.start_cps * left + known.counted_background.true_rate.rate_cps
+        return strongest.true_rate.rate_cps / expected_cps - 1
+
     def evaluate(self, counts: Sequence[Count], known: Known) -> StepResult:
-        """Judge what is counted where a fifth is lost; raises as ``measure`` does."""
+        """Judge what is counted where a fifth is lost, and the correction; raises as ``measure`` does."""
         found = self.measure(counts, known)
         loss_cps, highest_cps = found.loss_counted_cps, max(count.counts / count.real_time_s for count in counts)
         kind = ("extending" if found.is_extending else "non-extending") if found.is_told else "of either kind"
@@ -100,5 +112,15 @@ class CountRateCapability:
         if highest_cps < self.limits.least_cps:
             reason = f"{highest_cps:.0f} cps at most: too weak a source to tell; take a stronger one"
             return failure(self.name, self.limit, reason, *figures)
-        reason = f"{shown}: 20% are lost at {loss_cps:.0f} cps counted"
+        off = self._off(found, counts, known)
+        figures.append(Figure(name="corrected rate off", value=100 * off, unit="%"))
+        if abs(off) > GREATEST_OFF:
+            key = "extending_dead_time_s" if found.is_extending else "dead_time_s"
+            reason = (
+                f"{shown}, but what is corrected for leaves the rate {off:+.0%} off at {highest_cps:.0f} cps: set "
+                f"{key} = {found.dead_time_s:.2g} in the site file, and no other; where the instrument measures "
+                "its live time, its fast threshold is wrong"
+            )
+            return failure(self.name, self.limit, reason, *figures)
+        reason = f"{shown}: 20% are lost at {loss_cps:.0f} cps counted, and the rate is corrected for it"
         return StepResult(name=self.name, passed=True, figures=tuple(figures), limit=self.limit, reason=reason)

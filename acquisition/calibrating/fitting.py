@@ -11,7 +11,7 @@ import numpy as np
 from acquisition.calibrating.plan import CalibrationPlan
 from acquisition.calibrating.settings import CalibrationSettings, HeldBackLimits
 from acquisition.quality.morning import Morning
-from acquisition.quality.response import ATTENUATION_SIGMA, LEAST_CHANCE, NAME
+from acquisition.quality.response import ATTENUATION_SIGMA, LEAST_CHANCE, NAME, detects
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.settings import MorningSettings
 from navigation.errors import NavigationError
@@ -106,6 +106,7 @@ def _judge_fit(response: Response, quality: FitQuality, limit: str, greatest: fl
         Figure(name="background", value=response.background_cps, unit="cps", sigma=errors["background_cps"]),
         Figure(name="model error", value=100 * quality.model_error, unit="%"),
         Figure(name="chi2 per degree", value=quality.chi2 / quality.degrees, unit=""),
+        detects(response),
     )
     if quality.model_error > greatest and chance_of(quality.chi2, quality.degrees) < LEAST_CHANCE:
         reason = (

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rich.markup import escape
 
+from acquisition.calibration import Calibration
 from acquisition.logbook.logbook import Wanted, open_logbook
 from acquisition.logbook.records import Kept, Kind, Record
 from acquisition.logbook.seal import LogbookUnusable
@@ -22,6 +23,7 @@ from acquisition.quality.spectra import window_of
 from acquisition.quality.technologist import Choice, StepInterrupted, interruptible
 from navigation.errors import NavigationError
 from navigation.nuclides import Nuclide
+from navigation.probe.response import Response
 
 BACKGROUND_HOLDS: Final = timedelta(hours=24)
 """A background that was counted longer ago says nothing of today."""
@@ -43,12 +45,15 @@ class Counting:
         Whose decay is reckoned with.
     settle_s
         Readings that begin earlier than this after a placement are not used.
+    calibration
+        Of this probe, nuclide and window; None where there is none.
 
     """
 
     bench: Bench
     nuclide: Nuclide
     settle_s: float = 0.5
+    calibration: Calibration | None = None
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["OpenBench"]:
@@ -77,6 +82,11 @@ class Counting:
                 yield OpenBench(self, connection.identity, counter, screen)
         finally:
             screen.close()
+
+    def response_of(self, identity: str) -> Response | None:
+        """Give the calibrated response of the instrument that answers; None where it is not this one's."""
+        is_its = self.calibration is not None and self.calibration.provenance.identity == identity
+        return self.calibration.response if self.calibration is not None and is_its else None
 
     async def background(self, identity: str) -> Count | None:
         """Find what this instrument last counted in this window without a source, within a day, or None."""

@@ -11,15 +11,17 @@ from acquisition.counting.bench import Counting, LeftOut, told_count
 from acquisition.logbook.records import Kind
 from acquisition.quality.background import Background
 from acquisition.quality.counts import Count
+from acquisition.quality.detectable import SHOWN_S, detectable, detects_in_shown_cps
 from acquisition.quality.placements import Exposure, Placement
 from acquisition.quality.results import Figure, StepResult
 from acquisition.quality.settings import BackgroundLimits
 from acquisition.quality.steps import Known, judge
 from navigation.decay import decay_within
 from navigation.errors import NavigationError
-from navigation.statistics.counting import Rate, critical_level, detection_limit, net_rate, poisson_interval
+from navigation.probe.response import Response
+from navigation.statistics.counting import Rate, critical_level, net_rate, poisson_interval
 from navigation.statistics.dead_time import DeadTimeModel
-from navigation.statistics.detection import MOST_COUNTS, critical_over_counted, over_counted
+from navigation.statistics.detection import MOST_COUNTS, critical_over_counted, least_detected
 
 OVERLOADED: Final = "the instrument says that it counts too few: move it farther away and count again"
 
@@ -105,7 +107,8 @@ async def run_count(counting: Counting, exposure: Exposure, *, label: str) -> Co
         except LeftOut as exc:
             said = f"left out: {exc}"
     if count is not None:
-        said, figures = tell(count, background, half_life_s=counting.nuclide.half_life_s)
+        half_life_s, response = counting.nuclide.half_life_s, counting.response_of(at.identity)
+        said, figures = tell(count, background, half_life_s=half_life_s, response=response)
     outcome = CountOutcome(
         probe=counting.bench.probe,
         identity=at.identity,
@@ -131,14 +134,18 @@ async def run_background(counting: Counting, limits: BackgroundLimits) -> CountO
     step = Background(limits=limits)
     (exposure,) = step.exposures
     async with counting.open() as at:
-        count, result, said = None, None, ""
+        count, result, said, figures = None, None, "", tuple[Figure, ...]()
         try:
             count = await at.count(exposure)
         except LeftOut as exc:
             said = f"left out: {exc}"
     if count is not None:
         result = judge(step, [count], Known(nuclides={}))
-        said = result.reason
+        said, response = result.reason, counting.response_of(at.identity)
+        figures = result.figures
+        if response is not None:
+            limit_cps = detects_in_shown_cps(count.rate.rate_cps)
+            figures += (detectable(response, limit_cps, during=f"{SHOWN_S:g} s"),)
     outcome = CountOutcome(
         probe=counting.bench.probe,
         identity=at.identity,
@@ -146,7 +153,7 @@ async def run_background(counting: Counting, limits: BackgroundLimits) -> CountO
         is_simulated=counting.bench.is_simulated,
         label="background",
         count=count,
-        figures=result.figures if result else (),
+        figures=figures,
         said=said,
         result=result,
     )
@@ -167,7 +174,9 @@ async def _recorded(counting: Counting, kind: Kind, outcome: CountOutcome, *, pa
     return replace(outcome, number=kept.number) if kept else replace(outcome, is_refused=True)
 
 
-def tell(count: Count, background: Count | None, *, half_life_s: float) -> tuple[str, tuple[Figure, ...]]:
+def tell(
+    count: Count, background: Count | None, *, half_life_s: float, response: Response | None = None
+) -> tuple[str, tuple[Figure, ...]]:
     """Say what a count tells.
 
     Parameters
@@ -178,12 +187,15 @@ def tell(count: Count, background: Count | None, *, half_life_s: float) -> tuple
         Counted without a source; None: unknown, and then nothing is said of a net rate.
     half_life_s
         Of the nuclide.
+    response
+        The probe's calibration; None: none is known, and then nothing is said of an activity.
 
     Returns
     -------
     tuple
         A sentence and its figures: the gross rate with its exact 95 % limits, the rate without dead time, above
-        background, and as it was when the count began; and what would be detected in as long a count.
+        background, and as it was when the count began; and what rate, and what activity at the calibration's
+        distance, would be detected in as long a count.
 
     """
     low, high = (bound / count.live_time_s for bound in poisson_interval(count.counts))
@@ -204,33 +216,36 @@ def tell(count: Count, background: Count | None, *, half_life_s: float) -> tuple
         figures.append(Figure(name="without dead time", value=true.rate_cps, unit="cps", sigma=true.sigma_cps))
     if background is None:
         return "no background of today is known: acquire background", tuple(figures)
-    said, above = _above(count, true, background, half_life_s=half_life_s)
+    said, above = _above(count, true, background, half_life_s=half_life_s, response=response)
     return said, (*figures, *above)
 
 
-def _above(count: Count, true: Rate, background: Count, *, half_life_s: float) -> tuple[str, Sequence[Figure]]:
+def _above(
+    count: Count, true: Rate, background: Count, *, half_life_s: float, response: Response | None
+) -> tuple[str, Sequence[Figure]]:
     net = net_rate(true, background.true_rate)
     left = decay_within(half_life_s=half_life_s, counting_s=count.real_time_s)
     ratio = count.live_time_s / background.live_time_s
     if background.counts > MOST_COUNTS:
         critical = int(background.counts * ratio + critical_level(background.counts, time_ratio=ratio))
-        limit = detection_limit(background.counts, time_ratio=ratio)
     else:
         critical = critical_over_counted(background.counts, time_ratio=ratio)
-        limit = over_counted(background.counts, time_ratio=ratio).limit_counts
-    figures = (
+    limit_cps = least_detected(background.counts, time_ratio=ratio) / count.live_time_s
+    figures: tuple[Figure, ...] = (
         Figure(name="background", value=background.rate.rate_cps, unit="cps", sigma=background.rate.sigma_cps),
         Figure(name="net rate", value=net.rate_cps, unit="cps", sigma=net.sigma_cps),
         Figure(name="net rate when it began", value=net.rate_cps / left, unit="cps", sigma=net.sigma_cps / left),
         Figure(name="critical counts (5 %)", value=critical, unit=""),
-        Figure(name="detects in this time", value=limit / count.live_time_s, unit="cps"),
+        Figure(name="detects in this time", value=limit_cps, unit="cps"),
     )
+    if response is not None:
+        figures += (detectable(response, limit_cps, during="this time"),)
     if count.counts > critical:
         said = f"{net.rate_cps:.1f} ± {net.sigma_cps:.1f} cps above the background"
     else:
         said = (
             f"no more than background: {count.counts} counts, of which up to {critical} happen without a source; "
-            f"{limit / count.live_time_s:.1f} cps would be found in 19 of 20 counts"
+            f"{limit_cps:.1f} cps would be found in 19 of 20 counts"
         )
     return said, figures
 

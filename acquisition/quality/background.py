@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acquisition.quality.counts import Count
+from acquisition.quality.detectable import SHOWN_S, detects_in_shown_cps
 from acquisition.quality.placements import Exposure, Placement
 from acquisition.quality.results import Figure, StepResult
 from acquisition.quality.settings import BackgroundLimits
 from acquisition.quality.steps import Known
-from navigation.statistics.counting import detection_limit, poisson_interval
+from navigation.statistics.counting import poisson_interval
 
 BACKGROUND = "background"
-
-SHOWN_S = 10.0
-"""Count that the detection limit is stated for: the usual timed count of a probe console."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +38,7 @@ class Background:
         (count,) = counts
         least_cps = poisson_interval(count.counts)[0] / count.live_time_s
         passed = least_cps <= self.limits.greatest_cps
-        found_cps = detection_limit(count.rate.rate_cps * SHOWN_S) / SHOWN_S
+        found_cps = detects_in_shown_cps(count.rate.rate_cps)
         rate = f"{count.rate.rate_cps:.1f} cps"
         if not passed:
             reason = f"{rate} with every source away: probe or bench is contaminated, or a source was left near"
@@ -53,7 +51,7 @@ class Background:
             passed=passed,
             figures=(
                 Figure(name="rate", value=count.rate.rate_cps, unit="cps", sigma=count.rate.sigma_cps),
-                Figure(name="detects in 10 s", value=found_cps, unit="cps"),
+                Figure(name=f"detects in {SHOWN_S:g} s", value=found_cps, unit="cps"),
             ),
             limit=self.limit,
             reason=reason,

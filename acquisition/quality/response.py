@@ -9,6 +9,7 @@ import numpy as np
 
 from acquisition.quality.angular import AngularResponse
 from acquisition.quality.counts import Count
+from acquisition.quality.detectable import SHOWN_S, detectable, detects_in_shown_cps
 from acquisition.quality.morning import Morning
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.sensitivity import Sensitivity
@@ -72,6 +73,7 @@ def fit_morning(
         Figure(name="sensitivity", value=response.sensitivity_cps_per_mbq, unit="cps/MBq", sigma=sigma),
         Figure(name="model error", value=100 * quality.model_error, unit="%"),
         Figure(name="chi2 per degree", value=quality.chi2 / quality.degrees, unit=""),
+        detects(response),
     )
     is_chance = chance_of(quality.chi2, quality.degrees) > LEAST_CHANCE
     if quality.model_error > settings.response.greatest_model_error and not is_chance:
@@ -82,6 +84,12 @@ def fit_morning(
         return failure(NAME, limit, reason, *figures), None
     reason = f"explains all counts, with a model error of {quality.model_error:.1%}"
     return StepResult(name=NAME, passed=True, figures=figures, limit=limit, reason=reason), response
+
+
+def detects(response: Response) -> Figure:
+    """Tell what activity a calibrated probe finds over its background."""
+    limit_cps = detects_in_shown_cps(response.background_cps)
+    return detectable(response, limit_cps, during=f"{SHOWN_S:g} s")
 
 
 def renew(full: Response, today: Response, background: Count) -> Response:

@@ -78,6 +78,15 @@ class ConfiguredSettings(PolledSettings):
     configuration: dict[Key, str] = Field(default={}, max_length=GREATEST_REQUEST // 5)
 
     @model_validator(mode="after")
+    def _measures_what_it_loses(self) -> Self:
+        if self.extending_dead_time_s:
+            raise ValueError(
+                "extending_dead_time_s: an Amptek measures what it loses, of either kind, and its live time "
+                "holds it; leave it out, and see that the fast threshold (THFA) lies above the noise"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_window(self) -> Self:
         if self.window_kev is not None and self.window_channels is not None:
             raise ValueError("give either window_kev or window_channels")

@@ -10,6 +10,8 @@ from devices.clock import Clock
 from devices.errors import DeviceUnavailable
 from devices.links import Character, Chunk, Link, open_link
 from devices.probes.dialogue import Dialogue
+from devices.probes.extending import take_off
+from devices.probes.settings import ProbeSettings
 from devices.readings import CountReading
 from devices.traffic import Condition, Traffic
 
@@ -30,12 +32,21 @@ class Conversation:
         The one that stamps the link's chunks.
     on_chunk
         Sees each chunk before the dialogue does.
+    extending_dead_time_s
+        Taken off the live time of each reading, s.
 
     """
 
     def __init__(
-        self, link: Link, dialogue: Dialogue, *, clock: Clock, on_chunk: Callable[[Chunk], None] | None = None
+        self,
+        link: Link,
+        dialogue: Dialogue,
+        *,
+        clock: Clock,
+        on_chunk: Callable[[Chunk], None] | None = None,
+        extending_dead_time_s: float = 0.0,
     ) -> None:
+        self._extending_s = extending_dead_time_s
         self._on_chunk = on_chunk
         self._link = link
         self._dialogue = dialogue
@@ -86,8 +97,11 @@ class Conversation:
     async def __anext__(self) -> CountReading:
         while not self._readings:
             await self._step()
-            self._readings.extend(self._dialogue.take_readings())
+            self._readings.extend(self._corrected(each) for each in self._dialogue.take_readings())
         return self._readings.popleft()
+
+    def _corrected(self, reading: CountReading) -> CountReading:
+        return take_off(reading, self._extending_s) if self._extending_s else reading
 
     async def _step(self) -> None:
         """Send what is to be sent, then take bytes or let the time pass, whichever comes first."""
@@ -112,12 +126,16 @@ class Conversation:
 
 @asynccontextmanager
 async def converse(
-    dialogue: Dialogue, port: str, *, baud_rate: int, character: Character = "8N1", clock: Clock
+    dialogue: Dialogue, settings: ProbeSettings, *, baud_rate: int, character: Character = "8N1", clock: Clock
 ) -> AsyncIterator[Conversation]:
-    """Open a port and hold a dialogue over it; ``DeviceUnavailable`` or ``DeviceFault`` with what to do."""
+    """Open a probe's port and hold a dialogue there; ``DeviceUnavailable`` or ``DeviceFault`` with what to do."""
     device = dialogue.device
-    async with open_link(port, device=device, baud_rate=baud_rate, character=character, clock=clock) as link:
-        conversation = Conversation(link, dialogue, clock=clock)
+    async with open_link(
+        settings.port, device=device, baud_rate=baud_rate, character=character, clock=clock
+    ) as link:
+        conversation = Conversation(
+            link, dialogue, clock=clock, extending_dead_time_s=settings.extending_dead_time_s
+        )
         try:
             await conversation.open()
             yield conversation

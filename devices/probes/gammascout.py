@@ -109,5 +109,5 @@ class Settings(ProbeSettings):
     async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[Conversation]:
         """Open the port and put it online; ``DeviceUnavailable`` where it does not answer."""
         dialogue = self.dialogue(device)
-        async with converse(dialogue, self.port, baud_rate=self.baud_rate, character="7E1", clock=clock) as probe:
+        async with converse(dialogue, self, baud_rate=self.baud_rate, character="7E1", clock=clock) as probe:
             yield probe

@@ -239,5 +239,5 @@ class Settings(PolledSettings):
     @asynccontextmanager
     async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[Conversation]:
         """Open the port and ask; ``DeviceError`` with what to do."""
-        async with converse(self.dialogue(device), self.port, baud_rate=self.baud_rate, clock=clock) as probe:
+        async with converse(self.dialogue(device), self, baud_rate=self.baud_rate, clock=clock) as probe:
             yield probe

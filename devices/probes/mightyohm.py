@@ -171,5 +171,5 @@ class Settings(ProbeSettings):
     @asynccontextmanager
     async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[Conversation]:
         """Open the port and listen; ``DeviceUnavailable`` if it cannot be opened."""
-        async with converse(self.dialogue(device), self.port, baud_rate=BAUD_RATE, clock=clock) as probe:
+        async with converse(self.dialogue(device), self, baud_rate=BAUD_RATE, clock=clock) as probe:
             yield probe

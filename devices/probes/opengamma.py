@@ -11,8 +11,13 @@ baud rate will do. A shell of lines, whose answers begin with ``[#] `` or, refus
 Then each second one line, ended by CR LF, of all events since the last: their channels of 4096, a semicolon
 behind each, ``389;874;359;``; in Geiger mode ``0;`` for each. A second without any event has no line
 (``dataOutput`` prints only where ``event_position > 0``): that is silence, and no count of zero. Silence alone may
-be a detector that is gone. With the next line it is known that it counted all the while, so that line's reading
-holds the silent seconds too: to leave them out would be to count only where there is something to count.
+be a detector that is gone. So it is asked, and tells how many pulses it has had since it was switched on::
+
+    read info                 [#] Runtime: \t\t12.34 s    and, further down, [#] Total Pulses: \t1500
+
+Two answers that hold the same number of pulses, half a second apart, have none between them: a zero that was
+received. With the next line, or the first such zero, it is known that it counted all the while, so that reading
+holds the silent seconds before it too: to leave them out would be to count only where there is something to count.
 
 There is no checksum: a line must be nothing but channels and come at once, a second after the one before. A digit
 changed in it makes another channel, which cannot be found out. Nor does a line that is lost whole leave a trace,
@@ -59,6 +64,14 @@ INTERRUPTED: Final = (
 """What it says unasked when it has thrown events away."""
 EVENTS: Final = re.compile(rb"(?:\d{1,4};)+")
 ASK_INFO: Final = b"read info\n"
+RUNTIME: Final = re.compile(rb"\[#\] Runtime: *\t*(?P<seconds>\d{1,8}\.\d{2}) s")
+PULSES: Final = re.compile(rb"\[#\] Total Pulses: *\t*(?P<pulses>\d{1,10})")
+ASK_AFTER_S: Final = 1.15
+"""Without a line for so long, it is asked: behind the moment at which one would have come."""
+ASK_EVERY_S: Final = 0.5
+"""And again: half a second, so that either two answers are alike, or a line comes, before it looks silent."""
+SHORTEST_S: Final = 0.25
+"""Least time that is given to a line: where it follows a zero, part of its second has been told already."""
 DEAD_TIME: Final = re.compile(rb"\[#\] Average Dead Time: *\t*(?P<us>\d{1,4}|n/a) .{1,4}s")
 OUTPUT: Final = Question(
     request=b"set out events\n", answer=re.compile(rb"\[#\] Set serial output mode to events\."), times=1
@@ -104,6 +117,11 @@ class OpenGamma(Dialogue):
         self._splitter = LineSplitter(greatest_length=GREATEST_LINE)
         self._before_s = -inf
         self._events_before = 0
+        self._told_to_s = -inf
+        self._is_told_empty = False
+        self._asked_at_s = inf
+        self._runtime_s: float | None = None
+        self._pulses: tuple[int, float, float] | None = None
 
     @property
     def rejected(self) -> int:
@@ -117,15 +135,30 @@ class OpenGamma(Dialogue):
         """Say whether a line tells something: at the opening the answer, then what is no text of the shell."""
         if not self.is_open:
             return self._questions[self._asking].answer.fullmatch(raw) is not None
-        return raw in INTERRUPTED or not raw.startswith(SHELL)
+        is_told = RUNTIME.fullmatch(raw) or PULSES.fullmatch(raw)
+        return raw in INTERRUPTED or is_told is not None or not raw.startswith(SHELL)
 
-    def _opened(self, now_s: float) -> None:  # noqa: ARG002 - the detector keeps its own time
+    def _opened(self, now_s: float) -> None:
         *_, info = self._answers
         if not self._dead_time_s and info["us"].isdigit():
             self._dead_time_s = int(info["us"]) * 1e-6
+        self._act_at_s = now_s + ASK_AFTER_S
         log.info("probe connected", device=self.device, dead_time_s=self._dead_time_s)
 
+    def _act(self, now_s: float) -> None:
+        """Ask what it has had: no line came when one was due."""
+        self._timeouts += isfinite(self._asked_at_s)
+        self._outgoing += ASK_INFO
+        self._asked_at_s, self._runtime_s = now_s, None
+        self._act_at_s = now_s + ASK_EVERY_S
+
     def _take(self, frame: Frame, now_s: float) -> None:
+        if runtime := RUNTIME.fullmatch(frame.raw):
+            self._runtime_s = float(runtime["seconds"])
+            return
+        if pulses := PULSES.fullmatch(frame.raw):
+            self._hear_pulses(int(pulses["pulses"]), now_s)
+            return
         if frame.raw == GEIGER and self._settings.mode == "energy":
             raise DeviceError(self.device, "its button was pressed and switched it to Geiger mode: press it again")
         try:
@@ -138,9 +171,43 @@ class OpenGamma(Dialogue):
         if not is_whole or (self._settings.mode == "energy" and len(channels) > 2 and not any(channels)):
             self._refused += 1
             return
-        real_time_s = PERIOD_S + self._silent_s(frame.began_at_s, len(channels))
+        if self._is_told_empty:
+            real_time_s = max(frame.began_at_s - self._told_to_s, SHORTEST_S)
+        else:
+            real_time_s = PERIOD_S + self._silent_s(frame.began_at_s, len(channels))
         self._before_s, self._events_before = frame.began_at_s, len(channels)
+        self._told_to_s, self._is_told_empty, self._pulses = frame.began_at_s, False, None
+        self._asked_at_s, self._act_at_s = inf, frame.began_at_s + ASK_AFTER_S
         self._readings.append(self._read(channels, frame.began_at_s, real_time_s))
+
+    def _hear_pulses(self, pulses: int, now_s: float) -> None:
+        """Take the answer to a question in silence; the same as the one before it is a zero."""
+        asked_at_s, self._asked_at_s = self._asked_at_s, inf
+        runtime_s, self._runtime_s = self._runtime_s, None
+        if runtime_s is None or not isfinite(asked_at_s):
+            return  # of the opening, or one that came twice
+        before, self._pulses = self._pulses, (pulses, runtime_s, now_s)
+        if before is None or before[0] != pulses or runtime_s - before[1] < ASK_EVERY_S / 2:
+            return
+        # the answer may have waited: it is no newer than the detector's own clock says
+        until_s = min(asked_at_s, before[2] + runtime_s - before[1])
+        began_s = self._told_to_s
+        if not self._is_told_empty and (
+            not isfinite(began_s) or self.rejected > self._refused_before or self._events_before >= NEVER_SILENT
+        ):
+            self._has_gap |= isfinite(began_s)
+            began_s = before[2]
+        self._told_to_s, self._is_told_empty = until_s, True
+        self._readings.append(
+            CountReading(
+                device=self.device,
+                taken_at_s=began_s,
+                real_time_s=until_s - began_s,
+                live_time_s=until_s - began_s,
+                counts=0,
+                status=self._continue(),
+            )
+        )
 
     def _silent_s(self, began_at_s: float, events: int) -> float:
         """Give the time before a line's own second that is known to have been empty, s."""
@@ -156,13 +223,14 @@ class OpenGamma(Dialogue):
     def _read(self, channels: list[int], began_at_s: float, real_time_s: float) -> CountReading:
         first, last = self._settings.window_channels or (0, CHANNELS - 1)
         # all its events are of the last second, and so is their dead time
-        lost = min(len(channels) * self._dead_time_s / PERIOD_S, 0.99)
+        own_s = min(real_time_s, PERIOD_S)
+        lost = min(len(channels) * self._dead_time_s / own_s, 0.99)
         is_too_many = lost > GREATEST_LOST or len(channels) >= EVENT_BUFFER - 1
         return CountReading(
             device=self.device,
             taken_at_s=began_at_s - real_time_s,
             real_time_s=real_time_s,
-            live_time_s=real_time_s - PERIOD_S * lost,
+            live_time_s=real_time_s - own_s * lost,
             counts=sum(first <= channel <= last for channel in channels),
             status=self._continue(CountStatus.OVERLOAD if is_too_many else CountStatus.OK),
         )
@@ -180,16 +248,21 @@ class Settings(ProbeSettings):
     dead_time_s
         Of all events; 0: the average that it says itself at the opening.
     silence_s
-        A second without any event has no line, so a rate of a few counts a second is silent now and then: it
-        monitors a room, and never navigates. At less than about two a second a count of a minute is refused for
-        silence, more often than not.
+        Above the time in which either a line comes or two answers are alike: it monitors a room, and never
+        navigates.
 
     """
 
     driver: Literal["opengamma"]
     mode: Literal["energy", "geiger"] = "energy"
     window_channels: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(lt=CHANNELS)]] | None = None
-    silence_s: float = Field(default=2.8, gt=PERIOD_S, le=3.0)
+    silence_s: float = Field(default=2.8, gt=2.5, le=3.0)
+
+    @model_validator(mode="after")
+    def _loses_as_it_says(self) -> Self:
+        if self.extending_dead_time_s:
+            raise ValueError("its live time is made of its own, non-extending dead time: set dead_time_s instead")
+        return self
 
     @model_validator(mode="after")
     def _window_holds_something(self) -> Self:
@@ -215,5 +288,5 @@ class Settings(ProbeSettings):
     @asynccontextmanager
     async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[Conversation]:
         """Open the port and set its output; ``DeviceError`` with what to do."""
-        async with converse(self.dialogue(device), self.port, baud_rate=BAUD_RATE, clock=clock) as probe:
+        async with converse(self.dialogue(device), self, baud_rate=BAUD_RATE, clock=clock) as probe:
             yield probe

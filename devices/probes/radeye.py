@@ -231,5 +231,5 @@ class Settings(ProbeSettings):
     async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[Conversation]:
         """Open the port, wake it and let it send; ``DeviceError`` with what to do."""
         dialogue = self.dialogue(device)
-        async with converse(dialogue, self.port, baud_rate=BAUD_RATE, character="7E2", clock=clock) as probe:
+        async with converse(dialogue, self, baud_rate=BAUD_RATE, character="7E2", clock=clock) as probe:
             yield probe

@@ -182,5 +182,5 @@ class Settings(PolledSettings):
     @asynccontextmanager
     async def connect(self, device: str, *, clock: Clock) -> AsyncIterator[Conversation]:
         """Open the port and learn who answers; ``DeviceUnavailable`` where nobody does."""
-        async with converse(self.dialogue(device), self.port, baud_rate=BAUD_RATE, clock=clock) as open_probe:
+        async with converse(self.dialogue(device), self, baud_rate=BAUD_RATE, clock=clock) as open_probe:
             yield open_probe

@@ -24,6 +24,9 @@ class ProbeSettings(BaseModel):
         Name of the tracked tool that carries the probe; none for a probe that is not tracked.
     dead_time_s
         Non-paralysable dead time per event that the instrument does not correct for, s.
+    extending_dead_time_s
+        Paralysable dead time per event that it does not correct for, s; behind the other where there are both.
+        ``acquire calibrate`` finds which kind a probe has.
     response
         Calibration file that ``acquire`` wrote for this probe.
 
@@ -36,6 +39,7 @@ class ProbeSettings(BaseModel):
     silence_s: float = Field(default=0.8, gt=0, le=0.9)
     tool: str | None = None
     dead_time_s: float = Field(default=0.0, ge=0)
+    extending_dead_time_s: float = Field(default=0.0, ge=0)
     response: Path | None = None
 
     @property

@@ -258,7 +258,7 @@ class Settings(ProbeSettings):
         """Open the port and talk as the sheet says; ``DeviceError`` with what to do."""
         sheet, dialogue = self._read(device), self.dialogue(device)
         async with converse(
-            dialogue, self.port, baud_rate=sheet.baud_rate, character=sheet.character, clock=clock
+            dialogue, self, baud_rate=sheet.baud_rate, character=sheet.character, clock=clock
         ) as probe:
             yield probe
 

@@ -22,6 +22,7 @@ from scipy.special import bdtrc, gammainccinv, pdtr
 from scipy.stats import poisson
 
 from navigation.errors import NavigationError
+from navigation.statistics.counting import detection_limit
 from navigation.statistics.limits import require_positive
 
 NEGLIGIBLE = 1e-9
@@ -156,6 +157,13 @@ def over_counted(
         ),
         limit_counts=float(brentq(missed, 0.0, most)),
     )
+
+
+def least_detected(background_counts: float, *, time_ratio: float = 1.0) -> float:
+    """Net counts that are found in 19 of 20 counts over a counted background: L_D, exact up to ``MOST_COUNTS``."""
+    if background_counts > MOST_COUNTS:
+        return detection_limit(background_counts, time_ratio=time_ratio)
+    return over_counted(background_counts, time_ratio=time_ratio).limit_counts
 
 
 def _require(background_counts: float, false_alarm: float, miss: float) -> None:

@@ -39,6 +39,10 @@ class Counter:
         """Give the instrument's clock, s."""
         return self.powered_at_s + (now_s - self.powered_at_s) * self.speed
 
+    def elapsed_s(self, now_s: float) -> float:
+        """Give the time on its clock since it was counted last, s."""
+        return self.instrument_s(now_s) - self._counted_to_s
+
     def is_over(self, period_s: float, now_s: float) -> bool:
         """Say whether another period has passed on its clock."""
         return self._counted_to_s + period_s <= self.instrument_s(now_s)

@@ -10,7 +10,8 @@ from simulators.probes.counting import Counter
 
 INFO: Final = (
     "[#] =========================\r\n[#] -- Open Gamma Detector --\r\n[#] Firmware Version: 4.2.0\r\n"
-    "[#] Average Dead Time: \t{dead_time_us} µs\r\n[#] Temperature: \t31.5 °C\r\n"
+    "[#] Runtime: \t\t{runtime_s:.2f} s\r\n[#] Average Dead Time: \t{dead_time_us} µs\r\n"
+    "[#] Total Dead Time: \t0.01 %\r\n[#] Total Pulses: \t{pulses}\r\n[#] Temperature: \t31.5 °C\r\n"
 )
 
 
@@ -34,6 +35,9 @@ class SimulatedOpenGamma:
         self._is_sending = False
         self._is_geiger = False
         self._is_pressed = False
+        self._pulses = 0
+        self._pending = 0
+        self._left_s = PERIOD_S
 
     def press(self) -> None:
         """Press its button: the other mode, until it is pressed again."""
@@ -41,8 +45,10 @@ class SimulatedOpenGamma:
         self._is_pressed = True
 
     def receive(self, sent: bytes, now_s: float) -> bytes:
-        """Answer each whole line."""
-        return b"".join(self._answer(frame.raw, now_s) for frame in self._requests.feed(sent, now_s))
+        """Answer each whole line, behind what was due before."""
+        return self.tick(now_s) + b"".join(
+            self._answer(frame.raw, now_s) for frame in self._requests.feed(sent, now_s)
+        )
 
     def tick(self, now_s: float) -> bytes:
         """Give a line for each second that is over and had an event."""
@@ -51,11 +57,21 @@ class SimulatedOpenGamma:
             self._is_pressed = False
             mode = "geiger mode" if self._is_geiger else "energy measuring mode"
             sent += f"[#] Switched to {mode}.\r\n".encode()
-        while self._counter.is_over(PERIOD_S, now_s):
-            counts = self._counter.count_period(PERIOD_S) % EVENT_BUFFER
+        while self._counter.is_over(self._left_s, now_s):
+            counted = self._counter.count_period(self._left_s)
+            self._pulses += counted
+            counts = (self._pending + counted) % EVENT_BUFFER
+            self._pending, self._left_s = 0, PERIOD_S
             if self._is_sending and counts:
                 sent += write_events(self._channels(counts))
         return sent
+
+    def _count_to(self, now_s: float) -> None:
+        """Count the second in hand up to now; its pulses wait for its line."""
+        self._left_s -= self._counter.elapsed_s(now_s)
+        counted = self._counter.count(now_s)
+        self._pulses += counted
+        self._pending += counted
 
     def _channels(self, counts: int) -> list[int]:
         if self._is_geiger:
@@ -68,6 +84,7 @@ class SimulatedOpenGamma:
             case b"set out events":
                 if not self._is_sending:
                     self._counter.skip(now_s)
+                    self._pending, self._left_s = 0, PERIOD_S
                 self._is_sending = True
                 answer = "[#] Set serial output mode to events.\r\n"
             case b"set mode energy":
@@ -77,7 +94,12 @@ class SimulatedOpenGamma:
                 self._is_geiger = True
                 answer = "[#] Enabled geiger mode.\r\n"
             case _ if request == ASK_INFO.strip():
-                answer = INFO.format(dead_time_us=round(self._counter.dead_time_s * 1e6))
+                self._count_to(now_s)
+                answer = INFO.format(
+                    runtime_s=self._counter.instrument_s(now_s) - self._counter.powered_at_s,
+                    dead_time_us=round(self._counter.dead_time_s * 1e6),
+                    pulses=self._pulses,
+                )
             case _:
                 answer = f"[!] Command '{request.decode('ascii', 'replace')}' not found.\r\n"
         return answer.encode()

@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 
 from navigation.errors import NavigationError
 from navigation.statistics.counting import critical_level, detection_limit, poisson_interval
-from navigation.statistics.detection import critical_over_counted, over_counted, over_known
+from navigation.statistics.detection import critical_over_counted, least_detected, over_counted, over_known
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,8 @@ def test_many_counts_agree_with_the_normal_formulas() -> None:
     found = over_counted(400.0)
     assert found.critical_counts - 400 == pytest.approx(critical_level(400.0), abs=2.0)
     assert found.limit_counts == pytest.approx(detection_limit(400.0), rel=0.05)
+    assert least_detected(400.0) == found.limit_counts
+    assert least_detected(1e6, time_ratio=0.5) == detection_limit(1e6, time_ratio=0.5)
 
 
 @pytest.mark.parametrize(

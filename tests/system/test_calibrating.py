@@ -23,14 +23,18 @@ from acquisition.quality.desk import Desk
 from acquisition.quality.guided import Guided
 from acquisition.quality.settings import MorningSettings
 from acquisition.quality.technologist import Unattended
+from composition import named
+from composition.simulated import simulated_site
 from config.nuclides import load_nuclides
 from devices.clock import monotonic
 from devices.probes.amptek import Settings as AmptekSettings
 from navigation.probe.response import COUNTED, FITTED
 from navigation.tissue import NoTissue
+from service import acquire
 from simulators.bench import BenchFault
 from simulators.bench_room import POLL_INTERVAL_S, SETTLE_S, open_bench
 from simulators.probe_physics import ProbePhysics
+from tests.system.running import looking, running
 
 SHORT = CalibrationSettings.model_validate(
     {
@@ -65,6 +69,15 @@ MORNING = {
     "sensitivity": {"reference_cps_per_mbq": 2000.0},
     "settle_s": SETTLE_S,
 }
+
+BRIEF = {
+    "background": {"count_s": 40.0},
+    "constancy": {"counts": 2500, "longest_s": 15.0},
+    "sensitivity": {"reference_cps_per_mbq": 2000.0, "longest_s": 20.0},
+    "angular": {"longest_s": 20.0},
+    "dead_time": {"count_s": 15.0},
+}
+"""Shorter counts of a morning."""
 
 
 async def calibrate(
@@ -112,6 +125,8 @@ async def test_a_good_probe_is_calibrated_with_errors_and_a_plot(tmp_path: Path)
     assert "SIMULATED" in shown
     plain = json.loads(json.dumps(outcome.to_dict()))
     assert [step["name"] for step in plain["steps"]][-3:] == ["count rate", "response", "held-back counts"]
+    (least,) = (each for each in plain["steps"][-2]["figures"] if each["unit"] == "MBq")
+    assert (least["name"], least["value"]) == ("detects at 30 mm in 10 s", pytest.approx(0.0020, rel=0.3))
     assert outcome.plot is not None
     assert "SIMULATED: gamma, Tc-99m" in outcome.plot.read_text()
     response = load_calibration(tmp_path / "gamma.json", is_simulated=True).response
@@ -155,6 +170,46 @@ def reported(folder: Path) -> tuple[str, int]:
     told = run(folder, "report", "--kind", "calibration", "--to", str(folder / "signed"), "--json")
     words = "".join(page.extract_text() for page in PdfReader(told["pdf"], strict=True).pages)
     return "".join(words.split()), Path(told["html"]).read_text().count("data:image/svg+xml")
+
+
+def test_the_morning_keeps_the_shape_and_the_room_goes_by_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``acquire calibrate``, ``acquire``, ``radionav``: today's sensitivity, the full calibration's shape."""
+    site = simulated_site()
+    assert site.acquire is not None
+    brief = MorningSettings.model_validate(MORNING | BRIEF | {"check_source": site.acquire.check_source})
+    monkeypatch.setattr(
+        named, "simulated_site", lambda: site.model_copy(update={"acquire": brief, "calibrate": SHORT})
+    )
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "var" / "simulated-gamma.json"
+    done("calibrate", "--simulate", "--yes", "--no-decay")
+    full = read_calibration(file)
+    done("--simulate", "--yes")
+    today = read_calibration(file)
+    assert today.provenance.counts == full.provenance.counts != []
+    assert [result["name"] for result in today.provenance.results][-2:] == ["response", "shape"]
+    kept = ("aperture_radius_mm", "attenuation_per_mm", "recess_mm", "crystal_thickness_mm", "leak")
+    assert {name: getattr(today.response, name) for name in kept} == {
+        name: getattr(full.response, name) for name in kept
+    }
+    assert today.response.calibrated_at != full.response.calibrated_at
+    assert today.response.background_cps != full.response.background_cps
+    with running("--simulate", "--port", 0, "--dicom-port", 0, folder=tmp_path) as service:
+        with looking(service.display) as display:
+            rate = display.until(lambda state: state.rate).rate
+        assert rate is not None
+        assert rate.background_cps == today.response.background_cps
+        service.said(r"SIMULATED calibration: var/simulated-gamma\.json, written by acquire")
+        service.terminate()
+        assert service.ended() == 0
+
+
+def done(*arguments: str) -> None:
+    """Run an acquire command in this process, and insist that it passed."""
+    result = CliRunner().invoke(acquire, arguments)
+    assert result.exit_code == 0, result.output
 
 
 @pytest.mark.parametrize(

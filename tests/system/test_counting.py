@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgspec
 import numpy as np
 import pytest
 from rich.console import Console
 
+from acquisition.calibration import load_calibration
 from acquisition.counting.bench import Counting, LeftOut
 from acquisition.counting.exvivo import HOTTEST, ExVivo, Listed, run_exvivo
 from acquisition.counting.timed import exposure_of, run_background, run_count
@@ -29,6 +31,7 @@ from devices.probes.amptek import Settings as AmptekSettings
 from simulators.bench_room import BenchRoom, open_bench
 
 SECONDS = 60.0
+SHIPPED = Path(__file__).parents[2] / "config" / "instruments" / "simulated-gamma.json"
 NODE = PlacedSource(source=Source.POINT, position_mm=(0.0, 0.0, 30.0))
 
 
@@ -92,11 +95,25 @@ async def test_a_count_stands_over_the_background_of_the_day(room: CountingRoom)
         background = await run_background(room.counting, BackgroundLimits(count_s=60.0))
         assert background.passed
         found = await run_count(room.counting, exposure, label="node")
+        shipped = load_calibration(SHIPPED, is_simulated=True)
+        its = replace(room.counting, calibration=shipped)
+        after = await run_background(its, BackgroundLimits(count_s=60.0))
+        provenance = msgspec.structs.replace(shipped.provenance, identity="another")
+        another = msgspec.structs.replace(shipped, provenance=provenance)
+        of_another = await run_count(replace(room.counting, calibration=another), exposure, label="node")
         empty = await run_count(room.counting, exposure_of("Empty", seconds=20.0, counts=None), label="nothing")
     net = {each.name: each.value for each in found.figures}["net rate"]
     assert net == pytest.approx(2000, rel=0.05)
+    # 5 cps over 10 s: some 40 counts of L_D, exactly, of 1,987 cps/MBq
+    (least,) = (each for each in after.figures if each.unit == "MBq")
+    assert least.name == "detects at 30 mm in 10 s"
+    assert least.value == pytest.approx(0.0020, rel=0.2)
+    assert least.name in json.dumps(after.to_dict())
+    assert not any(each.unit == "MBq" for each in (*found.figures, *of_another.figures))
     assert empty.passed
     assert room.records() == [
+        (Kind.COUNT, None),
+        (Kind.BACKGROUND, True),
         (Kind.COUNT, None),
         (Kind.BACKGROUND, True),
         (Kind.COUNT, None),

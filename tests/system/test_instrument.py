@@ -5,6 +5,8 @@ import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import reduce
+from operator import xor
 from pathlib import Path
 
 import numpy as np
@@ -135,8 +137,30 @@ class Nf300:
         return body + b"%02X\r\n" % (sum(body) % 256)
 
 
+class Gb5:
+    """The console of the second example: it speaks when it is asked, of all that it has counted."""
+
+    def __init__(self) -> None:
+        self._rng = np.random.default_rng(6)
+        self._total = 4_294_967_250
+
+    def receive(self, sent: bytes, now_s: float) -> bytes:  # noqa: ARG002 - it answers at once
+        """Answer each question."""
+        answers = b""
+        for word in sent.split(b"\r")[:-1]:
+            self._total = (self._total + int(self._rng.poisson(20))) % 2**32
+            body = b"GB5;T=%010d;B=87%%" % self._total
+            line = body + b"*%02X" % reduce(xor, body)
+            answers += {b"V": b"GB5 v1.2 #00042\r", b"?": line + b"\r"}.get(word, b"")
+        return answers
+
+    def tick(self, now_s: float) -> bytes:  # noqa: ARG002 - it never speaks by itself
+        """Say nothing unasked."""
+        return b""
+
+
 class Mc2:
-    """The console of the second example: bytes, and Modbus's cyclic checksum, made here bit by bit."""
+    """The console of the third example: bytes, and Modbus's cyclic checksum, made here bit by bit."""
 
     def __init__(self) -> None:
         self._rng = np.random.default_rng(6)
@@ -206,11 +230,12 @@ async def hosted(instrument: Instrument, port: str) -> AsyncIterator[None]:
     ("name", "instrument", "shown"),
     [
         ("NF-300", Nf300, ["'#R 000", "NF-300, NF300 SN 00417: ", "counts in 0.2 s, ok"]),
+        ("GB-5", Gb5, ["'GB5;T=", "GB-5, GB5 v1.2 #00042: ", "counts in 0.2"]),
         ("MC-2", Mc2, ["a5 5a 00 00 ", "battery 3710: ", "counts in 0.1 s, ok"]),
     ],
 )
 async def test_a_console_is_added_by_the_sheet_on_the_page(
-    name: str, instrument: type[Nf300 | Mc2], shown: list[str], tmp_path: Path
+    name: str, instrument: type[Nf300 | Gb5 | Mc2], shown: list[str], tmp_path: Path
 ) -> None:
     """Who knows only the page adds a console in under 30 lines: the example, tried through socat, is fit."""
     text = example(name)

@@ -1,6 +1,7 @@
 """Each step of the full calibration on good counts and on bad ones, without a probe."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import exp
 
@@ -25,6 +26,8 @@ from acquisition.quality.results import StepResult
 from acquisition.quality.settings import CheckSource, MorningSettings, PointSource, SensitivityLimits
 from acquisition.quality.steps import Assay, Known, Step, judge
 from config.nuclides import load_nuclides
+from devices.probes.extending import take_off
+from devices.readings import CountReading
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SOURCE = PointSource()
@@ -35,13 +38,13 @@ MORNING = MorningSettings(
 TABLE_PER_MM = 0.0154
 
 
-def count(rate_cps: float, *, live_s: float = 60.0, after_s: float = 0.0) -> Count:
+def count(rate_cps: float, *, live_s: float = 60.0, after_s: float = 0.0, dead_time_s: float = 0.0) -> Count:
     """Build the count that an average instrument would make of a rate."""
     return Count(
         counts=round(rate_cps * live_s),
         live_time_s=live_s,
         real_time_s=live_s,
-        dead_time_s=0.0,
+        dead_time_s=dead_time_s,
         started_at=NOON + timedelta(seconds=after_s),
     )
 
@@ -162,15 +165,27 @@ def test_the_shield_names_what_is_wrong(rates_cps: list[float], live_s: float, w
 
 
 def night(
-    dead_time_s: float, *, start_cps: float = 40e3, half_life_s: float = 6.015 * 3600
+    dead_time_s: float,
+    *,
+    start_cps: float = 40e3,
+    half_life_s: float = 6.015 * 3600,
+    is_extending: bool = False,
+    stated_s: float | None = None,
+    stated_extending_s: float = 0.0,
 ) -> tuple[StepResult, CountRateCapability]:
-    """Count a decaying source ten times in eighteen hours with a non-extending dead time."""
+    """Count a decaying source ten times in eighteen hours, with a dead time that the site file states too."""
+    stated_s = dead_time_s if stated_s is None else stated_s
     step = CountRateCapability(limits=CountRateLimits(), source=SOURCE)
     rng, counts = np.random.default_rng(4), []
     for elapsed_s in np.linspace(0, 18 * 3600, 10):
         true_cps = start_cps * 2 ** -((elapsed_s + 15) / half_life_s) + 5
-        counted = rng.poisson(30 * true_cps / (1 + true_cps * dead_time_s))
-        counts.append(count(counted / 30, live_s=30.0, after_s=float(elapsed_s)))
+        lost = true_cps * dead_time_s
+        counted = rng.poisson(30 * true_cps * (exp(-lost) if is_extending else 1 / (1 + lost)))
+        made = count(counted / 30, live_s=30.0, after_s=float(elapsed_s), dead_time_s=stated_s)
+        reading = CountReading(
+            device="gamma", taken_at_s=0.0, real_time_s=30.0, live_time_s=30.0, counts=made.counts
+        )
+        counts.append(replace(made, live_time_s=take_off(reading, stated_extending_s).live_time_s))
     known = Known(nuclides=load_nuclides(), background=count(5.0, live_s=300.0))
     return judge(step, counts, known), step
 
@@ -203,6 +218,19 @@ def test_the_count_rate_names_what_is_wrong(
     result, _ = night(dead_time_s, start_cps=start_cps, half_life_s=half_life_s)
     assert not result.passed
     assert words in result.reason
+
+
+def test_a_rate_that_is_corrected_for_the_other_kind_is_told_what_to_set() -> None:
+    """Extending losses corrected as non-extending, or not at all, fail with key and value; rightly, they pass."""
+    for stated_s, off in ((0.0, "-39%"), (10e-6, "-13%")):
+        result, _ = night(10e-6, start_cps=50e3, is_extending=True, stated_s=stated_s)
+        assert not result.passed
+        assert f"leaves the rate {off} off" in result.reason
+        assert "set extending_dead_time_s = 1e-05 in the site file" in result.reason
+    result, _ = night(10e-6, start_cps=50e3, is_extending=True, stated_s=0.0, stated_extending_s=10e-6)
+    assert result.passed, result.reason
+    result, _ = night(10e-6, stated_s=0.0)
+    assert "set dead_time_s = 9.9e-06 in the site file" in result.reason
 
 
 def test_each_place_is_told_to_the_fit_as_it_was_asked() -> None:

@@ -3,15 +3,18 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import exp, log, sqrt
+from pathlib import Path
 
 import pytest
 
+from acquisition.calibration import read_calibration
 from acquisition.counting.bench import background_in, counts_for, told_count
 from acquisition.counting.timed import tell
 from acquisition.logbook.records import Kept, Kind, Record
 from acquisition.quality.counts import Count
 from navigation.errors import NavigationError
 
+SHIPPED = Path(__file__).parents[3] / "config" / "instruments" / "simulated-gamma.json"
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 TC99M_S = 6.015 * 3600
 GA68_S = 67.71 * 60
@@ -80,6 +83,20 @@ def test_many_background_counts_are_told_by_the_normal_formulas() -> None:
     told = figures(count(100_500, 60.0), count(100_000, 60.0))
     assert told["critical counts (5 %)"][0] == pytest.approx(100_000 + 2.326 * sqrt(100_000), abs=1)
     assert told["detects in this time"][0] == pytest.approx((2.71 + 4.65 * sqrt(100_000)) / 60, rel=1e-3)
+
+
+def test_what_activity_is_detected_follows_from_the_sensitivity() -> None:
+    """L_D / (S t): 1,473 counts in 60 s by 1,987 cps/MBq at 30 mm are 0.01235 MBq; without it, nothing."""
+    response = read_calibration(SHIPPED).response
+    _, told = tell(count(100_500, 60.0), count(100_000, 60.0), half_life_s=TC99M_S, response=response)
+    least = next(each for each in told if each.name == "detects at 30 mm in this time")
+    expected = (2.71 + 4.65 * sqrt(100_000)) / 60 / response.sensitivity_cps_per_mbq
+    assert least.unit == "MBq"
+    assert least.value == pytest.approx(expected, rel=1e-3)
+    assert least.value == pytest.approx(0.01235, rel=2e-3)
+    assert least.sigma is not None
+    assert 0 < least.sigma < 0.1 * least.value
+    assert not any("MBq" in str(each) for each in tell(count(9, 1.0), count(9, 1.0), half_life_s=TC99M_S)[1])
 
 
 def test_what_cannot_be_told_is_not() -> None:
