@@ -166,10 +166,9 @@ class Joining:
     def _of_another(self, registration: Registration) -> str:
         """Say of what else than what is in use here it is: patient, scan, calibration of the tip, tools."""
         chain, patient_id, space_uid = self._synchroniser.chain, self._patient_id(), self._space_uid()
-        marked_in, calibrated_at = (
-            registration.frame_of_reference_uid,
-            self._tip.calibrated_at if self._tip else None,
-        )
+        marked_in, touched_by = registration.frame_of_reference_uid, registration.tip_calibrated_at
+        calibrated_at = self._tip.calibrated_at if self._tip else None
+        is_later = touched_by is not None and calibrated_at is not None and touched_by > calibrated_at
         others = (
             (
                 patient_id and registration.patient_id != patient_id,
@@ -180,8 +179,12 @@ class Joining:
                 "the landmarks were marked in another scan than the study: mark them in this one, register again",
             ),
             (
-                registration.tip_calibrated_at != calibrated_at,
-                "registered with another calibration of the tip than this room navigates by: restart radionav",
+                is_later,
+                "registered with a newer calibration of the tip than this room navigates by: restart radionav",
+            ),
+            (
+                touched_by != calibrated_at,
+                "registered with another calibration of the tip than this room navigates by: register again",
             ),
             (
                 (registration.tool, registration.reference) != (chain.tool, chain.reference or ""),

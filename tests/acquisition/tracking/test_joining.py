@@ -12,6 +12,7 @@ import pytest
 from acquisition.synchronise import Synchroniser, TipChain
 from acquisition.tracking.joining import Joining
 from acquisition.tracking.registration_file import Registration, Verification, add_registration, add_verification
+from acquisition.tracking.tip_file import TipCalibration
 from navigation.frames import Frame
 from navigation.registration_error import RegistrationError
 from navigation.tissue import HalfSpace
@@ -44,10 +45,25 @@ def registration(*, at: datetime = NOW, x_mm: float = 5.0) -> Registration:
     )
 
 
+def tip(*, calibrated_at: datetime) -> TipCalibration:
+    return TipCalibration(
+        tool="Probe",
+        serial="",
+        tracker="camera",
+        tracker_identity="",
+        is_simulated=False,
+        calibrated_at=calibrated_at,
+        expires_at=calibrated_at + timedelta(days=30),
+        tool_from_tip=np.eye(4).tolist(),
+        tip_covariance_mm2=(0.01 * np.eye(3)).tolist(),
+        results=[{"name": "pivot", "passed": True}],
+    )
+
+
 class Room:
     """A room whose files change."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tip: TipCalibration | None = None) -> None:
         self.path = folder / "registration.json"
         self.now, self.superseded = NOW, ""
         self.patient_id = ""
@@ -64,7 +80,7 @@ class Room:
         self.synchroniser = Synchroniser(chain, emit=lambda _: None)
         self.joining = Joining(
             self.synchroniser,
-            tip=None,
+            tip=tip,
             superseded=lambda: self.superseded,
             settings=SETTINGS.model_copy(update={"file": self.path, "verify_within_min": 30.0}),
             error=None,
@@ -191,6 +207,27 @@ async def test_another_scan_and_another_calibration_of_the_tip_are_doubted(tmp_p
     add_registration(room.path, msgspec.structs.replace(registration(), tip_calibrated_at=NOW))
     await room.joining.look()
     assert "another calibration of the tip" in room.doubt
+
+
+@pytest.mark.parametrize(
+    ("touched_at", "remedy"),
+    [
+        (NOW - timedelta(days=1), "another calibration of the tip than this room navigates by: register again"),
+        (None, "another calibration of the tip than this room navigates by: register again"),
+        (NOW + timedelta(days=1), "a newer calibration of the tip than this room navigates by: restart radionav"),
+    ],
+)
+async def test_the_remedy_for_another_tip_is_the_one_that_helps(
+    tmp_path: Path, touched_at: datetime | None, remedy: str
+) -> None:
+    """What was registered with the former tip is registered again; what a newer one touched wants a restart."""
+    room = Room(tmp_path, tip=tip(calibrated_at=NOW))
+    add_registration(room.path, msgspec.structs.replace(registration(), tip_calibrated_at=touched_at))
+    await room.joining.look()
+    assert room.doubt == f"registered with {remedy}"
+    add_registration(room.path, msgspec.structs.replace(registration(), tip_calibrated_at=NOW))
+    await room.joining.look()
+    assert room.doubt == ""
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ SPEAKING = (
     ("composition/in_use.py", {"superseded"}),
     ("acquisition/archive.py", {"choose"}),
     ("acquisition/intake.py", {"stranger", "_namesake"}),
-    ("devices/trackers/igtl_streams.py", {"hear"}),
+    ("devices/trackers/igtl_streams.py", {"hear", "see"}),
     (
         "acquisition/resection/resection.py",
         {"remove", "restore", "count_bed", "label", "discard", "_begin", "_end"},
