@@ -31,7 +31,7 @@ SPEAKING = (
     ("acquisition/session/session.py", {"refuse", "sort", "check", "confirm_frames", "draw", "erase"}),
     ("acquisition/session/drawn.py", {"refuse_drawing", "misplaced"}),
     ("acquisition/session/reception.py", {"choose_scheduled", "choose_study"}),
-    ("acquisition/tracking/joining.py", {"_read", "_of_another", "_beyond_limit"}),
+    ("acquisition/tracking/joining.py", {"_read", "_of_another", "_beyond_limit", "_slipped"}),
     ("navigation/calibration/on_skin.py", None),
     ("acquisition/tracking/registration_file.py", {"doubt"}),
     ("acquisition/tracking/tip_file.py", {"doubt"}),

@@ -146,6 +146,10 @@ const SENTENCES: Record<Sentence, string> = {
     "зонд сильнее всего считает на {0}° в стороне от своей оси: запустите acquire tool, затем acquire axis",
   "here the registration is good to {} mm only: add landmarks nearby, with acquire register":
     "здесь регистрация верна лишь до {0} мм: добавьте точки рядом командой acquire register",
+  "registration doubtful: by the counts all lies {} mm elsewhere, as where the reference slipped; touch a landmark with acquire verify, register again if it is missed":
+    "регистрация сомнительна: по счёту всё лежит на {0} мм в стороне, как если бы опорный маркер сместился; коснитесь точки командой acquire verify, при промахе зарегистрируйте заново",
+  "registration doubtful: by the counts all lies {} mm elsewhere, as where the reference slipped; register again, then choose the study again":
+    "регистрация сомнительна: по счёту всё лежит на {0} мм в стороне, как если бы опорный маркер сместился; зарегистрируйте заново, затем снова выберите исследование",
   "{} is gone: register again": "файла {0} больше нет: зарегистрируйте заново",
   "the registration is of another patient than the study: register the one on the table":
     "регистрация другого пациента, не этого исследования: зарегистрируйте того, кто на столе",

@@ -33,6 +33,8 @@ export const SENTENCES = [
   "the probe counts most {}° beside its axis: run acquire tool, then acquire axis",
   "here the registration is good to {} mm only: add landmarks nearby, with acquire register",
   "{} is gone: register again",
+  "registration doubtful: by the counts all lies {} mm elsewhere, as where the reference slipped; touch a landmark with acquire verify, register again if it is missed",
+  "registration doubtful: by the counts all lies {} mm elsewhere, as where the reference slipped; register again, then choose the study again",
   "the registration is of another patient than the study: register the one on the table",
   "the landmarks were marked in another scan than the study: mark them in this one, register again",
   "registered with a newer calibration of the tip than this room navigates by: restart radionav",
