@@ -12,6 +12,7 @@ from acquisition.agreement import Agreement, Comparison
 from navigation.estimation.estimate import Posterior
 from navigation.estimation.posterior import Estimator
 from navigation.estimation.prior import Prior
+from navigation.estimation.slip import Slip, SlipWatch
 from navigation.observations import Observations
 from navigation.probe.response import Response
 from navigation.steering.advice import Advice, advise
@@ -61,10 +62,22 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Belief:
-    """What is believed, and how it agrees with the newest counts; None where nothing is expected of them yet."""
+    """What is believed, and what the newest counts say of it.
+
+    Attributes
+    ----------
+    posterior
+        The belief.
+    agreement
+        How they agree with it; None where nothing is expected of them yet.
+    slip
+        That by them the patient's reference seems to have slipped; None where it does not, and each is told once.
+
+    """
 
     posterior: Posterior
     agreement: Agreement | None
+    slip: Slip | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +110,14 @@ class _Estimate:
             premises.response, premises.prior, premises.tissue, half_life_s=premises.half_life_s
         )
         self._comparison = Comparison()
+        self._watch = SlipWatch(self._estimator.likelihood, premises.prior, premises.tissue)
         self._posterior = self._estimator.add(Observations.empty())
 
     def believe(self, observations: Observations) -> Belief:
         self._posterior = self._estimator.add(observations)
         agreement = self._comparison.compare(self._estimator, observations)
-        return Belief(posterior=self._posterior, agreement=agreement)
+        slip = self._watch.look(observations, self._estimator.fit, self._estimator.log_strength)
+        return Belief(posterior=self._posterior, agreement=agreement, slip=slip)
 
     def advise(self, patient_from_tip: RigidTransform) -> Advice:
         return advise(self._estimator, self._posterior, self._tissue, patient_from_tip)

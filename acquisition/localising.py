@@ -15,6 +15,7 @@ from acquisition.ledger import Ledger
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import Clock
 from navigation.estimation.estimate import Posterior
+from navigation.estimation.slip import Slip
 from navigation.observations import Observations
 from navigation.screening.sieve import Rejections, Screening, Sieve
 from navigation.steering.advice import Advice
@@ -108,6 +109,8 @@ class Localiser:
         Host monotonic clock.
     on_accepted
         Takes the counts that the sieve accepted, each once, and what is believed with them.
+    on_slip
+        Told where by the counts the patient's reference seems to have slipped.
     on_asked
         Called when all that has come until then is being believed.
     is_paced
@@ -122,12 +125,14 @@ class Localiser:
         *,
         clock: Clock,
         on_accepted: Callable[[Observations, Posterior], None] = lambda *_: None,
+        on_slip: Callable[[Slip], None] = lambda _: None,
         on_asked: Callable[[], None] = lambda: None,
         is_paced: bool = False,
         answer_s: float = ANSWER_S,
     ) -> None:
         self._clock = clock
         self._on_accepted = on_accepted
+        self._on_slip = on_slip
         self._on_asked = on_asked
         self._is_paced = is_paced
         self._answer_s = answer_s
@@ -223,6 +228,8 @@ class Localiser:
                 course.ledger.note(accepted, restarts=belief.posterior.restarts)
                 self.newest = self._localisation(course, belief, accepted, began_s)
                 self._on_accepted(accepted, belief.posterior)
+                if belief.slip is not None:
+                    self._on_slip(belief.slip)
                 await self._ask_where(course, companion, self.newest)
 
     async def _recount(self, course: _Course, companion: Companion, before: int) -> None:

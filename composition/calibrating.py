@@ -13,6 +13,7 @@ from acquisition.archive import StudyArchive
 from acquisition.calibration import CalibrationError
 from acquisition.intake import Intake
 from acquisition.resection.resection import Resection
+from acquisition.tracking.axis import run_axis
 from acquisition.tracking.desk import Desk, Outcome, Run
 from acquisition.tracking.following import Camera, Screen
 from acquisition.tracking.landmark_plan import PlanUnusable, parse_plan
@@ -20,7 +21,9 @@ from acquisition.tracking.operator import Operator
 from acquisition.tracking.register import Hand, run_register, run_verify
 from acquisition.tracking.registration_file import landmarks_of, newest_registration
 from acquisition.tracking.settings import RegistrationSettings
-from acquisition.tracking.timing import SweptProbe, run_timing
+from acquisition.tracking.swept_probe import SweptProbe
+from acquisition.tracking.timing import run_timing
+from acquisition.tracking.tip_file import TipCalibration
 from acquisition.tracking.tool import run_tool
 from composition.errors import ServiceError
 from composition.in_use import InUse
@@ -77,11 +80,34 @@ class Calibrating:
         run = partial(run_tool, camera=camera, settings=settings)
         return self._begin("tool", run, told=LATER.format(settings.file))
 
+    async def axis(self, asked: InstallRequest) -> str | None:  # noqa: ARG002 - likewise
+        """Hold the probe's axis against its counts."""
+        settings = self.navigation.tip
+        if settings is None:
+            return "the site file has no [navigation.tip]: find tip and axis first"
+        found = self._before_source()
+        if isinstance(found, str):
+            return found
+        tip, probe = found
+        camera = replace(self._camera(), reference=None)
+        run = partial(run_axis, camera=camera, probe=probe, tip=tip, settings=settings)
+        return self._begin("axis", run, told=f"it looks where its axis points; noted in {settings.file}")
+
     async def timing(self, asked: InstallRequest) -> str | None:  # noqa: ARG002 - likewise
         """Find how late counts are."""
-        settings, name = self.navigation.timing, self.navigation.probe
+        settings = self.navigation.timing
         if settings is None:
             return "the site file has no [navigation.timing]: name the file that the delay goes to"
+        found = self._before_source()
+        if isinstance(found, str):
+            return found
+        camera = replace(self._camera(), reference=None)
+        run = partial(run_timing, camera=camera, probe=found[1], settings=settings)
+        return self._begin("timing", run, told=LATER.format(settings.file))
+
+    def _before_source(self) -> tuple[TipCalibration | None, SweptProbe] | str:
+        """Give the tip and the probe as they are to be moved over a point source, or say why not."""
+        name = self.navigation.probe
         try:
             calibration = load_response(self.site, is_simulated=self.is_simulated)
             tip = tip_of(self.site, self.navigation, is_simulated=self.is_simulated)
@@ -95,8 +121,7 @@ class Calibrating:
             response=calibration.response,
             tool_from_tip=tip_chain(self.site, self.navigation, tip, now=datetime.now(tz=UTC)).tool_from_tip,
         )
-        run = partial(run_timing, camera=replace(self._camera(), reference=None), probe=probe, settings=settings)
-        return self._begin("timing", run, told=LATER.format(settings.file))
+        return tip, probe
 
     async def register(self, asked: RegisterRequest) -> str | None:
         """Register the patient of the study in use."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from acquisition.tracking.timing import Timing
 from acquisition.tracking.tip_file import TipCalibration
 from composition.errors import ServiceError
@@ -29,9 +31,22 @@ class InUse:
             found = read_in_use(site, is_simulated=is_simulated)
         except ServiceError as exc:
             return str(exc)
-        if found.tip != self.tip:
+        if _unchecked(found.tip) != _unchecked(self.tip):
             return "a new calibration of the tip waits: restart radionav"
+        if _is_contradicted(found.tip) and found.tip is not None:
+            return found.tip.doubt(found.tip.calibrated_at)
+        if _is_contradicted(self.tip):
+            return "the tip's axis passed by now: restart radionav"
         return "a new delay of the counts waits: restart radionav" if found.timing != self.timing else ""
+
+
+def _unchecked(tip: TipCalibration | None) -> TipCalibration | None:
+    """Leave out what the counts said of the axis: it changes nothing that the room goes by."""
+    return None if tip is None else msgspec.structs.replace(tip, axis_check=None)
+
+
+def _is_contradicted(tip: TipCalibration | None) -> bool:
+    return tip is not None and tip.axis_check is not None and not tip.axis_check.passed
 
 
 def read_in_use(site: Site, *, is_simulated: bool) -> InUse:

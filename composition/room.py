@@ -59,6 +59,7 @@ from display.procedure_states import ProcedureView
 from display.sharing import share
 from display.stage import Signboard, Stage
 from navigation.estimation.estimate import Posterior
+from navigation.estimation.slip import Slip
 from navigation.observations import Observations
 from navigation.registration_error import RegistrationError
 
@@ -89,7 +90,11 @@ class Room:
         self._in_use = read_in_use(site, is_simulated=is_simulated)
         nuclide, session_id = load_nuclides()[site.nuclide], uuid4().hex
         self._localiser = Localiser(
-            clock=clock, on_accepted=self._follow, on_asked=recorder.asked, is_paced=replay is not None
+            clock=clock,
+            on_accepted=self._follow,
+            on_slip=self._suspect,
+            on_asked=recorder.asked,
+            is_paced=replay is not None,
         )
         self._imager = Imager(clock=clock)
         self._reader = StudyReader()
@@ -333,7 +338,7 @@ class Room:
         if archived is not None:
             self._resection.serve(archived.study.patient_id)
         if self._joining is not None:
-            self._joining.reconsider()  # the former patient's registration is none of hers
+            self._joining.begin_anew()  # the former patient's registration is none of hers
         await self._session.use(archived)
         await self._stage.show(archived)
 
@@ -346,6 +351,10 @@ class Room:
         if former is None or former.state is not health.state:
             told = {"device": health.device, "state": health.state.value, "detail": health.detail}
             self._session.note("alert", told)
+
+    def _suspect(self, slip: Slip) -> None:
+        if self._joining is not None:
+            self._joining.suspect(slip)
 
     def _note_joining(self, kind: str, told: Mapping[str, Any]) -> None:
         self._session.note(kind, told)

@@ -14,12 +14,15 @@ from rich.console import Console
 
 from acquisition.quality.terminal import Keyboard, Terminal
 from acquisition.studies import read_studies
+from acquisition.tracking.axis import AxisOutcome, run_axis
 from acquisition.tracking.following import Camera
 from acquisition.tracking.landmark_plan import LandmarkPlan, PlanUnusable, read_plan
 from acquisition.tracking.operator import AtTerminal, Operator, Rigged, Unasked
 from acquisition.tracking.register import Hand as RegisteringHand
 from acquisition.tracking.register import RegisterOutcome
-from acquisition.tracking.timing import SweptProbe, TimingOutcome, run_timing
+from acquisition.tracking.swept_probe import SweptProbe
+from acquisition.tracking.timing import TimingOutcome, run_timing
+from acquisition.tracking.tip_file import TipCalibration
 from acquisition.tracking.tool import ToolOutcome, run_tool
 from composition.errors import ServiceError
 from composition.instruments import load_response, probe_in_hand, tip_chain, tip_of
@@ -170,6 +173,56 @@ def _landmark_plan(path: Path | None, *, is_simulated: bool) -> LandmarkPlan:
         raise ServiceError(str(exc)) from exc
 
 
+async def check_axis(place: Workplace, *, yes: bool, fault: HandFault | None, seed: int) -> AxisOutcome:
+    """Hold the probe's axis against what it counts from a point source.
+
+    Raises
+    ------
+    ServiceError
+        Where the site file does not say what this needs.
+
+    """
+    site, console = place.site, Console(stderr=True)
+    camera, tip, probe = _before_source(place)
+    if place.is_simulated:
+        async with _at_bench(place, camera, fault, seed) as (bench, turned):
+            at_port = site.probes[probe.name].model_copy(update={"port": bench.probe})
+            return await run_axis(
+                camera=turned,
+                probe=replace(probe, device=at_port),
+                tip=tip,
+                operator=Rigged(bench.hand),
+                settings=simulated_tip(),
+                console=console,
+                is_simulated=True,
+            )
+    if site.navigation is None or site.navigation.tip is None:
+        raise ServiceError("the site file has no [navigation.tip]: run acquire tool first, it finds the axis")
+    return await run_axis(
+        camera=camera,
+        probe=probe,
+        tip=tip,
+        operator=_operator(console, yes=yes),
+        settings=site.navigation.tip,
+        console=console,
+    )
+
+
+def _before_source(place: Workplace) -> tuple[Camera, TipCalibration | None, SweptProbe]:
+    """Give tracker, tip and probe of a site, to be moved over a point source."""
+    site = place.site
+    camera, name = replace(_camera(site), reference=None), probe_in_hand(site)
+    navigation, calibration = site.navigation, load_response(site, is_simulated=place.is_simulated)
+    if navigation is None or calibration is None:
+        raise ServiceError(f"probes.{name}.response names no calibration: run acquire first")
+    tip = tip_of(site, navigation, is_simulated=place.is_simulated)
+    chain = tip_chain(site, navigation, tip, now=datetime.now(tz=UTC))
+    probe = SweptProbe(
+        name=name, device=site.probes[name], response=calibration.response, tool_from_tip=chain.tool_from_tip
+    )
+    return camera, tip, probe
+
+
 async def find_delay(place: Workplace, *, yes: bool, fault: HandFault | None, seed: int) -> TimingOutcome:
     """Find how late counts are behind poses.
 
@@ -180,18 +233,10 @@ async def find_delay(place: Workplace, *, yes: bool, fault: HandFault | None, se
 
     """
     site, console = place.site, Console(stderr=True)
-    camera, name = replace(_camera(site), reference=None), probe_in_hand(site)
-    navigation, calibration = site.navigation, load_response(site, is_simulated=place.is_simulated)
-    if navigation is None or calibration is None:
-        raise ServiceError(f"probes.{name}.response names no calibration: run acquire first")
-    tip = tip_of(site, navigation, is_simulated=place.is_simulated)
-    chain = tip_chain(site, navigation, tip, now=datetime.now(tz=UTC))
-    probe = SweptProbe(
-        name=name, device=site.probes[name], response=calibration.response, tool_from_tip=chain.tool_from_tip
-    )
+    camera, _, probe = _before_source(place)
     if place.is_simulated:
         async with _at_bench(place, camera, fault, seed) as (bench, turned):
-            at_port = site.probes[name].model_copy(update={"port": bench.probe})
+            at_port = site.probes[probe.name].model_copy(update={"port": bench.probe})
             return await run_timing(
                 camera=turned,
                 probe=replace(probe, device=at_port),
@@ -200,12 +245,12 @@ async def find_delay(place: Workplace, *, yes: bool, fault: HandFault | None, se
                 console=console,
                 is_simulated=True,
             )
-    if navigation.timing is None:
+    if site.navigation is None or site.navigation.timing is None:
         raise ServiceError("the site file has no [navigation.timing]: name the file that the delay goes to")
     return await run_timing(
         camera=camera,
         probe=probe,
         operator=_operator(console, yes=yes),
-        settings=navigation.timing,
+        settings=site.navigation.timing,
         console=console,
     )

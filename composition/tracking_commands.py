@@ -1,4 +1,4 @@
-"""The commands ``acquire tool``, ``register``, ``verify`` and ``timing``."""
+"""The commands ``acquire tool``, ``axis``, ``register``, ``verify`` and ``timing``."""
 
 import asyncio
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 from acquisition.commands.ending import AsJson, Seed, SiteFile, Yes, conclude
 from acquisition.tracking.register import run_register, run_verify
 from composition.named import workplace
-from composition.tracking import anatomy_in, find_delay, find_tip, register
+from composition.tracking import anatomy_in, check_axis, find_delay, find_tip, register
 from navigation.skin import SkinSurface
 from simulators.tool_bench import HandFault
 
@@ -25,9 +25,9 @@ Fault: TypeAlias = Annotated[HandFault | None, typer.Option(help="With --simulat
 
 
 def add_tracking(app: typer.Typer) -> None:
-    """Add ``tool``, ``register``, ``verify`` and ``timing``."""
-    for name, command in (("tool", _tool), ("register", _register), ("verify", _verify), ("timing", _timing)):
-        app.command(name)(command)
+    """Add ``tool``, ``axis``, ``register``, ``verify`` and ``timing``."""
+    for command in (_tool, _axis, _register, _verify, _timing):
+        app.command(command.__name__.removeprefix("_"))(command)
 
 
 def _tool(
@@ -43,6 +43,22 @@ def _tool(
     """Find where the probe's tip is on its marker and which way it looks; exit status 0 only if both passed."""
     with workplace(context, config, simulate=simulate) as place:
         outcome = asyncio.run(find_tip(place, yes=yes, fault=fault, seed=seed))
+    conclude(outcome, as_json=as_json)
+
+
+def _axis(
+    context: typer.Context,
+    config: SiteFile = None,
+    *,
+    simulate: Annotated[bool, typer.Option("--simulate", help="With a simulated hand about a source.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    fault: Annotated[HandFault | None, typer.Option(help="With --simulate: what the hand does wrongly.")] = None,
+    seed: Seed = 1,
+) -> None:
+    """Hold the probe's axis against what it counts from a point source; exit status 0 only if both agree."""
+    with workplace(context, config, simulate=simulate) as place:
+        outcome = asyncio.run(check_axis(place, yes=yes, fault=fault, seed=seed))
     conclude(outcome, as_json=as_json)
 
 

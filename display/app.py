@@ -236,6 +236,7 @@ def create_app(
         bench = CalibrationRoutes(calibrator=calibrator, is_simulated=lambda: exhibits.hello().simulated)
         app.add_api_route("/v1/calibrations", bench.standing)
         app.add_api_route("/v1/calibrations/tool", bench.tool, methods=["POST"])
+        app.add_api_route("/v1/calibrations/axis", bench.axis, methods=["POST"])
         app.add_api_route("/v1/calibrations/timing", bench.timing, methods=["POST"])
         app.add_api_route("/v1/calibrations/register", bench.register, methods=["POST"])
         app.add_api_route("/v1/calibrations/verify", bench.verify, methods=["POST"])

@@ -249,7 +249,7 @@ _PREFACE = """
     programs that know its name.
 
     A person before a display calibrates and registers with the devices that the room has open: `POST
-    /v1/calibrations/tool` and `/v1/calibrations/timing` (the engineer's, an InstallRequest),
+    /v1/calibrations/tool`, `…/axis` and `…/timing` (the engineer's, an InstallRequest),
     `/v1/calibrations/register` (a RegisterRequest) and `/v1/calibrations/verify` (a VerifyRequest). One at a
     time; no count is taken for the patient's meanwhile. `GET /v1/calibrations?after=<seq>` answers a
     CalibrationState as soon as it is newer, or after ten seconds; a `waiting` one asks for the `instruction` to

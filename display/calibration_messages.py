@@ -4,12 +4,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-StepName: TypeAlias = Literal["tool", "timing", "register", "verify"]
+StepName: TypeAlias = Literal["tool", "axis", "timing", "register", "verify"]
 PhaseName: TypeAlias = Literal["idle", "working", "waiting", "measuring", "judging", "ended"]
 
 
 class InstallRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of ``POST /v1/calibrations/tool`` and ``…/timing``, empty: all stands in the site file."""
+    """Body of ``POST /v1/calibrations/tool``, ``…/axis`` and ``…/timing``, empty: all stands in the site file."""
 
 
 class RegisterRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

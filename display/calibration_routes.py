@@ -36,6 +36,9 @@ class Calibrator(Protocol):
     async def tool(self, asked: InstallRequest) -> str | None:
         """Find tip and axis of the probe."""
 
+    async def axis(self, asked: InstallRequest) -> str | None:
+        """Hold the probe's axis against its counts."""
+
     async def timing(self, asked: InstallRequest) -> str | None:
         """Find how late counts are."""
 
@@ -61,6 +64,10 @@ class CalibrationRoutes:
     async def tool(self, request: Request) -> Response:
         """Begin to find tip and axis."""
         return await do(request, InstallRequest, self.calibrator.tool)
+
+    async def axis(self, request: Request) -> Response:
+        """Begin to hold the axis against the counts."""
+        return await do(request, InstallRequest, self.calibrator.axis)
 
     async def timing(self, request: Request) -> Response:
         """Begin to find the delay."""

@@ -57,7 +57,10 @@ DELAY_S = 0.06
 ANSWER_S = 0.01
 """From the probe being asked to its answer leaving: longer than the host computes at it."""
 
-MOTIONS = frozenset({"pivot", "spin", "touch", "sweep", "draw"})
+MOTIONS = frozenset({"pivot", "spin", "touch", "sweep", "swing", "draw"})
+
+BENT_DEG = 3.0
+"""How far a probe's head is bent, where it is."""
 
 TOUCH_SIGMA_MM = 1.0
 """On each axis: how far a touched landmark is from the one that was marked."""
@@ -88,6 +91,8 @@ class HandFault(StrEnum):
     """The tip leaves the divot, up to 8 mm."""
     SWAPPED_LANDMARKS = "swapped-landmarks"
     """The two shoulders are taken for each other."""
+    BENT_HEAD = "bent-head"
+    """The probe looks 3° beside its shaft."""
     SLIPPED_REFERENCE = "slipped-reference"
     """The patient's marker was pushed by 15 mm."""
 
@@ -115,7 +120,7 @@ class Hand:
         self._physics = ProbePhysics()
 
     def move(self, motion: str, place: str = "") -> None:
-        """Begin a motion: ``pivot``, ``spin``, ``sweep``, ``draw`` over the skin, or ``touch`` of a landmark.
+        """Begin one of ``MOTIONS``: ``draw`` is over the skin, ``touch`` of a landmark.
 
         Raises
         ------
@@ -146,6 +151,9 @@ class Hand:
             turn = Rotation.from_euler("xyz", (*sway, 120.0 * np.sin(2 * np.pi * at_s / 3.7)), degrees=True)
         elif self._motion == "sweep" and self._fault is not HandFault.HELD_STILL:
             tip_mm += (45.0 * np.sin(2 * np.pi * at_s / 1.9), 2.0 * np.sin(2 * np.pi * at_s / 3.1), 0.0)
+        elif self._motion == "swing" and self._fault is not HandFault.HELD_STILL:
+            angles = np.array((35.0, 35.0, 100.0)) * np.sin(2 * np.pi * at_s / np.array((2.9, 4.1, 5.3)))
+            turn = Rotation.from_euler("xyz", angles, degrees=True)
         tracker_from_tip = RigidTransform(
             to=Frame.TRACKER, from_=Frame.TIP, rotation=turn.as_matrix(), translation_mm=tip_mm
         )
@@ -177,7 +185,10 @@ class Hand:
         if tool is None:
             return 0.0
         tip = tool @ TOOL_FROM_TIP
-        return self._physics.rate_cps(tip.inverse.points_mm(SOURCE_MM[None]), np.ones(1), np.zeros(1))
+        source_mm = tip.inverse.points_mm(SOURCE_MM[None])
+        if self._fault is HandFault.BENT_HEAD:
+            source_mm = Rotation.from_euler("y", -BENT_DEG, degrees=True).apply(source_mm)
+        return self._physics.rate_cps(source_mm, np.ones(1), np.zeros(1))
 
 
 def _drawn_mm(at_s: float) -> np.ndarray:

@@ -49,7 +49,7 @@ class Standing:
     seq
         Grows with every change.
     step
-        Which calibration: ``tool``, ``timing``, ``register``, ``verify``; empty before the first.
+        Which calibration: ``tool``, ``axis``, ``timing``, ``register``, ``verify``; empty before the first.
     phase
         What it waits for.
     instruction

@@ -19,6 +19,7 @@ from acquisition.tracking.registration_file import Registration, newest_registra
 from acquisition.tracking.settings import RegistrationSettings
 from acquisition.tracking.tip_file import TipCalibration
 from navigation.calibration.on_skin import doubt_landmarks
+from navigation.estimation.slip import Slip
 from navigation.registration_error import RegistrationError
 from navigation.tissue import Tissue
 from navigation.transforms import RigidTransform
@@ -89,6 +90,7 @@ class Joining:
         self._state: tuple[int, int] | None = None
         self._registration: Registration | None = None
         self._unreadable = ""
+        self._suspected: tuple[Slip, datetime] | None = None
         self.error = error
         """How far the registration may be wrong; None where that is not known."""
 
@@ -123,12 +125,23 @@ class Joining:
         else:
             self.reconsider()
 
+    def begin_anew(self) -> None:
+        """Say anew what speaks against tip and registration: another study, or the same, just came into use."""
+        if self._registration is None:
+            self._suspected = None  # one that was typed in can be checked in no other way
+        self.reconsider()
+
     def reconsider(self) -> None:
-        """Say anew what speaks against tip and registration: another study may just have come into use."""
+        """Say anew what speaks against tip and registration."""
         chain, (tip_doubt, doubt) = self._synchroniser.chain, self._doubts()
         if (tip_doubt, doubt) != (chain.tip_doubt, chain.registration_doubt):
             self._synchroniser.chain = replace(chain, tip_doubt=tip_doubt, registration_doubt=doubt)
             self._note("trust", {"tip": tip_doubt, "registration": doubt})
+
+    def suspect(self, slip: Slip) -> None:
+        """Doubt the registration, since by the counts the reference seems to have slipped, until it is checked."""
+        self._suspected = slip, self._now()
+        self.reconsider()
 
     def _doubts(self) -> tuple[str, str]:
         now = self._now()
@@ -153,7 +166,7 @@ class Joining:
 
     def _doubt(self, registration: Registration | None, now: datetime) -> str:
         if self._settings is None or registration is None:
-            return self._unreadable
+            return self._unreadable or self._slipped()
         return (
             self._of_another(registration)
             or self._beside_skin(registration)
@@ -161,15 +174,33 @@ class Joining:
             or registration.doubt(
                 now, valid_hours=self._settings.valid_hours, verify_within_min=self._settings.verify_within_min
             )
+            or self._slipped()
+        )
+
+    def _slipped(self) -> str:
+        """Say that the reference seems to have slipped, unless it was checked or registered again since."""
+        if self._suspected is None:
+            return ""
+        (slip, suspected_at), registration = self._suspected, self._registration
+        if registration is None:
+            return (
+                f"registration doubtful: by the counts all lies {slip.length_mm:.0f} mm elsewhere, as where the "
+                "reference slipped; register again, then choose the study again"
+            )
+        passed = [check.verified_at for check in registration.verifications if check.passed]
+        if max((registration.registered_at, *passed)) > suspected_at:
+            return ""
+        return (
+            f"registration doubtful: by the counts all lies {slip.length_mm:.0f} mm elsewhere, as where the "
+            "reference slipped; touch a landmark with acquire verify, register again if it is missed"
         )
 
     def _of_another(self, registration: Registration) -> str:
         """Say of what else than what is in use here it is: patient, scan, calibration of the tip, tools."""
         chain, patient_id, space_uid = self._synchroniser.chain, self._patient_id(), self._space_uid()
-        marked_in, calibrated_at = (
-            registration.frame_of_reference_uid,
-            self._tip.calibrated_at if self._tip else None,
-        )
+        marked_in, touched_by = registration.frame_of_reference_uid, registration.tip_calibrated_at
+        calibrated_at = self._tip.calibrated_at if self._tip else None
+        is_later = touched_by is not None and calibrated_at is not None and touched_by > calibrated_at
         others = (
             (
                 patient_id and registration.patient_id != patient_id,
@@ -180,8 +211,12 @@ class Joining:
                 "the landmarks were marked in another scan than the study: mark them in this one, register again",
             ),
             (
-                registration.tip_calibrated_at != calibrated_at,
-                "registered with another calibration of the tip than this room navigates by: restart radionav",
+                is_later,
+                "registered with a newer calibration of the tip than this room navigates by: restart radionav",
+            ),
+            (
+                touched_by != calibrated_at,
+                "registered with another calibration of the tip than this room navigates by: register again",
             ),
             (
                 (registration.tool, registration.reference) != (chain.tool, chain.reference or ""),

@@ -26,6 +26,7 @@ class Motion(StrEnum):
     SPIN = "spin"
     TOUCH = "touch"
     SWEEP = "sweep"
+    SWING = "swing"
     DRAW = "draw"
 
 

@@ -1,8 +1,7 @@
 """``acquire timing``: how late the counts are behind the poses, and the file that keeps it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,16 +21,14 @@ from acquisition.quality.technologist import Choice, MorningAborted
 from acquisition.tracking.following import SILENCE_S, Camera, Pose, Progress, Screen, open_follower
 from acquisition.tracking.operator import Motion, Move, Operator, ProgressBar
 from acquisition.tracking.settings import TimingSettings
+from acquisition.tracking.swept_probe import SweptProbe, counting
 from acquisition.tracking.tool import say_verdict
 from devices.clock import wall_time
-from devices.errors import DeviceError, DeviceTimeout
-from devices.protocols import Connection, DeviceSettings
 from devices.readings import CountReading
 from navigation.calibration.timing import Sweep, TimingCalibration, calibrate_timing
 from navigation.errors import NavigationError
 from navigation.frames import Frame
 from navigation.probe.response import Response
-from navigation.transforms import RigidTransform
 
 VERSION = 1
 NAME = "timing"
@@ -91,16 +88,6 @@ class TimingOutcome:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweptProbe:
-    """The probe that is moved to and fro: its name and entry in the site file, its calibration, and its tip."""
-
-    name: str
-    device: DeviceSettings[CountReading]
-    response: Response
-    tool_from_tip: RigidTransform
-
-
 async def run_timing(
     *,
     camera: Camera,
@@ -134,8 +121,7 @@ async def run_timing(
     try:
         async with (
             open_follower(camera, tool_from_tip=probe.tool_from_tip) as follower,
-            probe.device.connect(probe.name, clock=camera.clock) as connection,
-            _counting(probe.name, connection) as counts,
+            counting(probe, camera.clock) as counts,
         ):
             while True:
                 await operator.ready(move)
@@ -261,39 +247,3 @@ def _write(path: Path, timing: Timing) -> None:
         write_whole(path, timing)
     except OSError as exc:
         raise CalibrationError(f"{path}: the timing cannot be written: {exc.strerror}") from exc
-
-
-class _Counts:
-    """What a probe has counted since it was opened."""
-
-    def __init__(self) -> None:
-        self.readings = list[CountReading]()
-        self.failure: DeviceError | None = None
-
-    def check(self) -> None:
-        """Raise what ended the probe's readings."""
-        if self.failure is not None:
-            raise self.failure
-
-    async def receive(self, device: str, connection: Connection[CountReading]) -> None:
-        readings = aiter(connection)
-        try:
-            while True:
-                async with asyncio.timeout(SILENCE_S):
-                    self.readings.append(await anext(readings))
-        except TimeoutError:
-            self.failure = DeviceTimeout(device, f"no reading for {SILENCE_S:g} s; check that it is switched on")
-        except DeviceError as exc:
-            self.failure = exc
-
-
-@asynccontextmanager
-async def _counting(device: str, connection: Connection[CountReading]) -> AsyncIterator[_Counts]:
-    counts = _Counts()
-    task = asyncio.create_task(counts.receive(device, connection), name=f"{device} counts")
-    try:
-        yield counts
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

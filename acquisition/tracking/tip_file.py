@@ -17,6 +17,30 @@ from navigation.transforms import RigidTransform
 VERSION = 1
 
 
+class AxisCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The axis held against what the probe counted from a point source.
+
+    Attributes
+    ----------
+    checked_at
+        UTC.
+    probe
+        Its name in the site file.
+    passed
+        Whether both agree within the site's limit.
+    away_deg, low_deg, high_deg
+        Angle between the axis and the direction of greatest counts, and its 95 % interval.
+
+    """
+
+    checked_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    probe: str
+    passed: bool
+    away_deg: float
+    low_deg: float
+    high_deg: float
+
+
 class TipCalibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A tip's calibration.
 
@@ -36,6 +60,8 @@ class TipCalibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         Of the tip, 3 x 3, the tool's axes.
     results
         Verdicts of all steps, as ``StepResult.to_dict`` gives them.
+    axis_check
+        What the counts say of the axis; None where they were not asked.
 
     """
 
@@ -51,6 +77,7 @@ class TipCalibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     tool_from_tip: list[list[float]]
     tip_covariance_mm2: list[list[float]]
     results: list[dict[str, Any]]
+    axis_check: AxisCheck | None = None
 
     @property
     def transform(self) -> RigidTransform:
@@ -63,10 +90,15 @@ class TipCalibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return np.array(self.tip_covariance_mm2, dtype=np.float64)
 
     def doubt(self, now: datetime) -> str:
-        """Say that it has expired; empty while it holds."""
-        if now <= self.expires_at:
-            return ""
-        return f"the tip's calibration expired on {self.expires_at.astimezone().date()}: run acquire tool"
+        """Say that it has expired, or that the counts speak against its axis; empty while it holds."""
+        if now > self.expires_at:
+            return f"the tip's calibration expired on {self.expires_at.astimezone().date()}: run acquire tool"
+        if self.axis_check is not None and not self.axis_check.passed:
+            return (
+                f"the probe counts most {self.axis_check.away_deg:.1f}° beside its axis: run acquire tool, "
+                "then acquire axis"
+            )
+        return ""
 
 
 def write_tip(path: Path, calibration: TipCalibration) -> None:

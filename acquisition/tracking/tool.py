@@ -22,7 +22,7 @@ from acquisition.tracking.settings import TipSettings
 from acquisition.tracking.tip_file import TipCalibration, write_tip
 from devices.clock import wall_time
 from navigation.calibration.pivot import PivotCalibration, calibrate_pivot, spread_deg
-from navigation.calibration.spin import SpinCalibration, calibrate_spin, tool_from_tip
+from navigation.calibration.spin import SpinCalibration, calibrate_spin, tool_from_tip, turned_deg
 from navigation.errors import NavigationError
 from navigation.frames import Frame
 
@@ -236,9 +236,7 @@ def spin_progress(poses: Sequence[Pose], settings: TipSettings) -> Progress:
     """Say how far a spin is: it ends by poses and by how far the tool was turned."""
     if len(poses) < FEWEST:
         return Progress(share=0.0, words=f"{len(poses)} poses")
-    rotations = np.array([pose.transform.rotation for pose in poses])
-    second = float(np.linalg.svd(rotations.mean(axis=0), compute_uv=False)[1])
-    turned = float(np.degrees(np.arcsin(np.sqrt(max(0.0, 1 - second**2)))))
+    turned = turned_deg(np.array([pose.transform.rotation for pose in poses]))
     share = min(1.0, len(poses) / settings.poses, turned / settings.spin_deg)
     return Progress(share=share, words=f"{len(poses)} poses, turned by {turned:.0f}° of {settings.spin_deg:.0f}°")
 

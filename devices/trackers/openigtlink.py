@@ -225,6 +225,8 @@ class OpenIgtLinkTracker:
         return bool(lost)
 
     def _tell(self, tool: str, taken_at_s: float, elements: Elements | None) -> None:
+        if elements is not None and elements not in NOTHING_SEEN:
+            self._streams.see(tool, elements, taken_at_s)
         if against := self._streams.against(tool):
             self._refuse(tool, taken_at_s, against)
             return

@@ -21,7 +21,7 @@ BURST, A_SECOND = 300.0, 100.0
 
 MOST_ADDRESSES = 1000
 
-INSTALLING = ("tool", "timing")
+INSTALLING = ("tool", "axis", "timing")
 """Calibrations of a probe before there is a patient."""
 
 INSTALLING_PATHS = tuple(f"/v1/calibrations/{step}" for step in INSTALLING)

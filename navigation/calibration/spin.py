@@ -48,6 +48,12 @@ class SpinCalibration:
     is_used: NDArray[np.bool_]
 
 
+def turned_deg(rotations: NDArray[np.float64]) -> float:
+    """RMS angle, degrees, by which rotations (N, 3, 3) turn about that axis of the tool which they turn least."""
+    second = float(np.linalg.svd(rotations.mean(axis=0), compute_uv=False)[1])
+    return float(np.degrees(np.arcsin(np.sqrt(max(0.0, 1 - second**2)))))
+
+
 def calibrate_spin(poses: Sequence[RigidTransform], *, tip_mm: ArrayLike) -> SpinCalibration:
     """Find the axis from ``tracker_from_tool`` while the tool was spun; ``tip_mm`` is the pivot's, frame ``TOOL``.
 

@@ -16,6 +16,7 @@ from scipy.optimize import OptimizeResult, least_squares
 
 from navigation.errors import NavigationError
 from navigation.probe.response import Response
+from navigation.statistics.deviance import deviance_residuals
 from navigation.tissue import NoTissue
 
 Array = NDArray[np.float64]
@@ -159,10 +160,7 @@ def _fit(sweep: Sweep, kept: NDArray[np.bool_], response: Response, start_s: flo
     start = np.array((*source_mm, np.log(activity), np.log(background_cps), start_s))
 
     def residuals(parameters: Array) -> Array:
-        expected, counts = _expected(parameters, sweep, kept, response), sweep.counts[kept]
-        logs = np.where(counts > 0, counts * np.log(np.maximum(counts, 1) / expected), 0.0)
-        deviance = np.maximum(2 * (logs - counts + expected), 0.0)
-        return np.asarray(np.sign(counts - expected) * np.sqrt(deviance))
+        return deviance_residuals(sweep.counts[kept], _expected(parameters, sweep, kept, response))
 
     scale = np.array((5.0, 5.0, 5.0, 0.3, 0.5, 0.05))
     bound = np.array((60.0, 60.0, 60.0, 8.0, 8.0, np.inf))

@@ -16,6 +16,7 @@ from scipy.optimize import least_squares
 from navigation.decay import decay_factor
 from navigation.errors import NavigationError
 from navigation.statistics.dead_time import DeadTimeModel
+from navigation.statistics.deviance import deviance_residuals
 
 Array = NDArray[np.float64]
 
@@ -126,9 +127,7 @@ def _fit(
         return np.asarray(times * [max(model.counted_cps(float(each)), 1e-9) for each in true_cps])
 
     def deviance(found: Array) -> Array:
-        mean = expected(found)
-        parts = mean - seen + np.where(seen > 0, seen * np.log(np.maximum(seen, 1e-9) / mean), 0.0)
-        return np.asarray(np.sign(seen - mean) * np.sqrt(2 * np.maximum(parts, 0.0)))
+        return deviance_residuals(seen, expected(found))
 
     weakest = int(np.argmin(left))
     start_cps = max(float(seen[weakest] / times[weakest]) - background_cps, 1.0) / left[weakest]

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
 from navigation.errors import NavigationError
+from navigation.statistics.deviance import deviance_residuals
 
 Array = NDArray[np.float64]
 
@@ -81,9 +82,7 @@ def fit_peak(energy_kev: ArrayLike, counts: ArrayLike, *, line_kev: float) -> Pe
         return np.asarray(np.maximum(height * np.exp(-0.5 * ((at - centre) / sigma) ** 2) + background, 1e-6))
 
     def deviance(found: Array) -> Array:
-        mean = expected(found)
-        parts = mean - seen + np.where(seen > 0, seen * np.log(np.maximum(seen, 1e-9) / mean), 0.0)
-        return np.asarray(np.sign(seen - mean) * np.sqrt(2 * np.maximum(parts, 0.0)))
+        return deviance_residuals(seen, expected(found))
 
     edge = float(min(seen[0], seen[-1]))
     start = np.array([max(smooth[top] - edge, 1.0), energies[top], fwhm / FWHM_OF_SIGMA, max(edge, 0.1), 0.0])

@@ -16,9 +16,10 @@ def measure(
     pose: RigidTransform, *, position_sigma_mm: float, rotation_sigma_rad: float, rng: np.random.Generator
 ) -> RigidTransform:
     """Give a pose with normal noise in position, and in rotation about each of the tool's axes."""
-    turn_rad = rng.normal(0.0, rotation_sigma_rad, 3)
+    turn_rad, shift_mm = rng.normal(0.0, rotation_sigma_rad, 3), rng.normal(0.0, position_sigma_mm, 3)
+    if not position_sigma_mm and not rotation_sigma_rad:
+        return pose
     turned = RigidTransform.from_quaternion((1.0, *(turn_rad / 2)), np.zeros(3), to=Frame.TOOL, from_=Frame.TOOL)
-    shift_mm = rng.normal(0.0, position_sigma_mm, 3)
     return RigidTransform(
         to=pose.to,
         from_=pose.from_,

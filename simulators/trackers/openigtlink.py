@@ -103,6 +103,10 @@ class SimulatedTracker:
         for client in self._clients:
             client.transport.write(raw)
 
+    def tell(self, at_s: float) -> None:
+        """Send one frame now, of what is so at a time, besides those of the stream."""
+        self._send(self._frame(at_s), at_s)
+
     async def stream(self) -> None:
         """Send for ever, one frame each interval, which tells what is so when it leaves."""
         due_s = self._clock()

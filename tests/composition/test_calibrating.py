@@ -19,7 +19,7 @@ from acquisition.tracking.desk import Desk
 from acquisition.tracking.registration_file import read_registrations
 from acquisition.tracking.settings import RegistrationSettings, TimingSettings, TipSettings
 from acquisition.tracking.timing import Timing
-from acquisition.tracking.tip_file import TipCalibration, load_tip, write_tip
+from acquisition.tracking.tip_file import AxisCheck, TipCalibration, load_tip, write_tip
 from composition.calibrating import Calibrating
 from composition.in_use import read_in_use
 from composition.simulated import simulated_site
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.timeout(400)
 
 CALIBRATION = Path(__file__).parents[2] / "config" / "instruments" / "simulated-gamma.json"
 YESTERDAY = datetime.now(tz=UTC) - timedelta(days=1)
-MOTIONS = {"Press": "pivot", "Hold": "spin", "Move": "sweep", "Touch": "touch"}
+MOTIONS = {"Press": "pivot", "Hold": "spin", "Move": "sweep", "Swing": "swing", "Touch": "touch"}
 """What the hand does, by how the instruction begins."""
 
 
@@ -47,7 +47,9 @@ def site(folder: Path, bench: ToolBench, *, is_tip_typed: bool, longest_s: float
     up = tuple(TOOL_FROM_TIP.rotation[:, 1].tolist())
     navigation = shipped.navigation.model_copy(
         update={
-            "tip": None if is_tip_typed else TipSettings(file=folder / "tip.json", up=up, longest_s=longest_s),
+            "tip": None
+            if is_tip_typed
+            else TipSettings(file=folder / "tip.json", up=up, longest_s=longest_s, swing_s=10.0),
             "registration": RegistrationSettings(file=folder / "registration.json", longest_s=longest_s),
             # a busy host shifts simulator and driver against each other
             "timing": TimingSettings(file=folder / "timing.json", sweep_s=12.0, greatest_sigma_ms=100.0),
@@ -196,6 +198,13 @@ async def test_tip_registration_and_check_are_made_before_the_display(tmp_path: 
         assert np.linalg.norm(tip.transform.translation_mm - TOOL_FROM_TIP.translation_mm) < 0.5
 
     async with theatre(tmp_path) as room:
+        assert await room.begin("axis") == (204, "")
+        ended = await room.follow("axis")
+        assert (ended["passed"], "looks where its axis points" in ended["reason"]) == (True, True), ended
+        checked = load_tip(tmp_path / "tip.json", tool="Probe", serial="", is_simulated=True)
+        assert checked.axis_check is not None
+        # what the counts bear out is the tip that the room goes by, not another one
+        assert room.calibrating.in_use.superseded(room.calibrating.site, is_simulated=True) == ""
         assert await room.begin("verify", landmark="xiphoid") == (
             409,
             "nothing is registered yet: register her first",
@@ -221,7 +230,7 @@ async def test_tip_registration_and_check_are_made_before_the_display(tmp_path: 
             "xiphoid"
         ]
         steps = [(kind, told["step"], told["passed"]) for kind, told in room.noted]
-        assert steps[0] == ("calibrated", "register", True)
+        assert steps[:2] == [("calibrated", "axis", True), ("calibrated", "register", True)]
 
 
 async def test_a_new_tip_neither_registers_nor_verifies_in_a_room_that_goes_by_the_old_one(tmp_path: Path) -> None:
@@ -237,6 +246,13 @@ async def test_a_new_tip_neither_registers_nor_verifies_in_a_room_that_goes_by_t
         refused = (409, "a new calibration of the tip waits: restart radionav")
         assert await room.begin("verify", landmark="xiphoid") == refused
         assert await room.begin("register", landmarks=marked) == refused
+        against = AxisCheck(
+            checked_at=YESTERDAY, probe="gamma", passed=False, away_deg=3.1, low_deg=2.6, high_deg=3.6
+        )
+        write_tip(tmp_path / "tip.json", msgspec.structs.replace(room.calibrating.in_use.tip, axis_check=against))
+        code, why = await room.begin("register", landmarks=marked)
+        assert (code, "counts most 3.1° beside its axis" in why) == (409, True)
+        write_tip(tmp_path / "tip.json", tip)
     async with theatre(tmp_path) as room:
         assert await room.begin("verify", landmark="xiphoid") == (204, "")
         ended = await room.follow("verify")
@@ -248,7 +264,7 @@ async def test_what_is_counted_is_not_calibrated_meanwhile_nor_the_other_way(tmp
     """The source that the delay is measured over is no specimen."""
     async with theatre(tmp_path) as room:
         assert room.door.resection.count_bench("specimen") is None
-        for step in ("tool", "timing"):
+        for step in ("tool", "axis", "timing"):
             assert await room.begin(step) == (409, "something is being counted: stop that first")
         room.door.resection.stop()
         assert await room.begin("timing") == (204, "")
@@ -259,6 +275,10 @@ async def test_what_is_counted_is_not_calibrated_meanwhile_nor_the_other_way(tmp
 async def test_the_delay_is_found_with_the_counts_that_the_room_receives(tmp_path: Path) -> None:
     """Neither port is opened twice; what is counted over a source meanwhile is none of the patient."""
     async with theatre(tmp_path, is_tip_typed=True) as room:
+        assert (await room.begin("axis")) == (
+            409,
+            "the site file has no [navigation.tip]: find tip and axis first",
+        )
         assert (await room.begin("timing"))[0] == 204
         asked = await room.follow("timing", until="waiting")
         assert room.door.intake._is_calibrating(monotonic())

@@ -964,7 +964,7 @@ export interface TrendPoint {
   readonly rate_cps: number | null;
 }
 
-/** Body of ``POST /v1/calibrations/tool`` and ``…/timing``, empty: all stands in the site file. */
+/** Body of ``POST /v1/calibrations/tool``, ``…/axis`` and ``…/timing``, empty: all stands in the site file. */
 export interface InstallRequest {
 }
 
@@ -997,7 +997,7 @@ export interface CalibrationState {
   readonly seq: number;
   readonly simulated: boolean;
   /** Null before the first. */
-  readonly step: "register" | "timing" | "tool" | "verify" | null;
+  readonly step: "axis" | "register" | "timing" | "tool" | "verify" | null;
   readonly phase: "ended" | "idle" | "judging" | "measuring" | "waiting" | "working";
   /** What the person is to do; empty for nothing. */
   readonly instruction: string;

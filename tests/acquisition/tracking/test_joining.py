@@ -12,6 +12,8 @@ import pytest
 from acquisition.synchronise import Synchroniser, TipChain
 from acquisition.tracking.joining import Joining
 from acquisition.tracking.registration_file import Registration, Verification, add_registration, add_verification
+from acquisition.tracking.tip_file import TipCalibration
+from navigation.estimation.slip import Slip
 from navigation.frames import Frame
 from navigation.registration_error import RegistrationError
 from navigation.tissue import HalfSpace
@@ -44,10 +46,25 @@ def registration(*, at: datetime = NOW, x_mm: float = 5.0) -> Registration:
     )
 
 
+def tip(*, calibrated_at: datetime) -> TipCalibration:
+    return TipCalibration(
+        tool="Probe",
+        serial="",
+        tracker="camera",
+        tracker_identity="",
+        is_simulated=False,
+        calibrated_at=calibrated_at,
+        expires_at=calibrated_at + timedelta(days=30),
+        tool_from_tip=np.eye(4).tolist(),
+        tip_covariance_mm2=(0.01 * np.eye(3)).tolist(),
+        results=[{"name": "pivot", "passed": True}],
+    )
+
+
 class Room:
     """A room whose files change."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tip: TipCalibration | None = None) -> None:
         self.path = folder / "registration.json"
         self.now, self.superseded = NOW, ""
         self.patient_id = ""
@@ -64,7 +81,7 @@ class Room:
         self.synchroniser = Synchroniser(chain, emit=lambda _: None)
         self.joining = Joining(
             self.synchroniser,
-            tip=None,
+            tip=tip,
             superseded=lambda: self.superseded,
             settings=SETTINGS.model_copy(update={"file": self.path, "verify_within_min": 30.0}),
             error=None,
@@ -191,6 +208,71 @@ async def test_another_scan_and_another_calibration_of_the_tip_are_doubted(tmp_p
     add_registration(room.path, msgspec.structs.replace(registration(), tip_calibrated_at=NOW))
     await room.joining.look()
     assert "another calibration of the tip" in room.doubt
+
+
+SLIP = Slip(mean_mm=np.array((12.0, 0.0, 0.0)), covariance_mm2=np.eye(3), log_evidence=20.0)
+
+
+async def test_a_slip_that_the_counts_tell_is_doubted_until_it_is_checked(tmp_path: Path) -> None:
+    """Told in words with a remedy and recorded; a landmark that is hit, or a new registration, ends the doubt."""
+    room = Room(tmp_path)
+    add_registration(room.path, registration())
+    await room.joining.look()
+    for mended in ("verified", "registered"):
+        room.now += timedelta(minutes=5)
+        room.joining.suspect(SLIP)
+        assert room.doubt.startswith("registration doubtful: by the counts all lies 12 mm elsewhere")
+        assert "touch a landmark with acquire verify, register again if it is missed" in room.doubt
+        assert room.noted[-1] == ("trust", {"tip": "", "registration": room.doubt})
+        room.now += timedelta(minutes=1)
+        await room.joining.look()
+        room.joining.begin_anew()  # to choose the study again is no check
+        assert room.doubt.startswith("registration doubtful")
+        if mended == "verified":
+            hit = Verification(verified_at=room.now, name="xiphoid", miss_mm=1.0, limit_mm=4.0)
+            add_verification(room.path, hit)
+        else:
+            add_registration(room.path, registration(at=room.now))
+        await room.joining.look()
+        assert room.doubt == ""
+    room.joining.suspect(SLIP)
+    missed = Verification(verified_at=room.now + timedelta(minutes=1), name="xiphoid", miss_mm=14.0, limit_mm=4.0)
+    add_verification(room.path, missed)
+    await room.joining.look()
+    assert "xiphoid was missed by 14 mm" in room.doubt
+
+
+async def test_a_slip_beside_a_registration_that_was_typed_in_ends_with_the_study(tmp_path: Path) -> None:
+    """There is nothing to touch: it is registered again by hand, and the study chosen again."""
+    room = Room(tmp_path)
+    await room.joining.look()
+    room.joining.suspect(SLIP)
+    assert "register again, then choose the study again" in room.doubt
+    await room.joining.look()
+    assert room.doubt.startswith("registration doubtful")
+    room.joining.begin_anew()
+    assert room.doubt == ""
+
+
+@pytest.mark.parametrize(
+    ("touched_at", "remedy"),
+    [
+        (NOW - timedelta(days=1), "another calibration of the tip than this room navigates by: register again"),
+        (None, "another calibration of the tip than this room navigates by: register again"),
+        (NOW + timedelta(days=1), "a newer calibration of the tip than this room navigates by: restart radionav"),
+    ],
+)
+async def test_the_remedy_for_another_tip_is_the_one_that_helps(
+    tmp_path: Path, touched_at: datetime | None, remedy: str
+) -> None:
+    """What was registered with the former tip is registered again; what a newer one touched wants a restart."""
+    room = Room(tmp_path, tip=tip(calibrated_at=NOW))
+    add_registration(room.path, msgspec.structs.replace(registration(), tip_calibrated_at=touched_at))
+    await room.joining.look()
+    assert room.doubt == f"registered with {remedy}"
+    add_registration(room.path, msgspec.structs.replace(registration(), tip_calibrated_at=NOW))
+    await room.joining.look()
+    assert room.doubt == ""
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from acquisition.calibration import CalibrationError, read_calibration
 from acquisition.tracking.following import Camera
 from acquisition.tracking.operator import Rigged
 from acquisition.tracking.settings import TimingSettings
-from acquisition.tracking.timing import SweptProbe, Timing, TimingOutcome, load_timing, run_timing
+from acquisition.tracking.swept_probe import SweptProbe
+from acquisition.tracking.timing import Timing, TimingOutcome, load_timing, run_timing
 from devices.clock import monotonic
 from devices.probes.amptek import Settings as AmptekSettings
 from devices.trackers.openigtlink import Settings as IgtlSettings

@@ -70,3 +70,29 @@ async def test_other_tools_of_two_streams_are_believed() -> None:
         ("Probe", PoseStatus.REFUSED),
         ("Patient", PoseStatus.OK),
     ]
+
+
+def at(x_mm: float, y_mm: float = 0.0) -> bytes:
+    """A TRANSFORM of the tool at a place."""
+    return transform((*POSE[:9], x_mm, y_mm, -1200.0))
+
+
+async def test_two_trackers_that_send_one_name_as_transform_are_told_apart_by_their_places() -> None:
+    """Two trackers relayed as TRANSFORM of one name: from the fourth jump and return on, neither is believed."""
+    relayed = [part for n in range(12) for part in (at(0.3 * n), at(300.0 + 0.2 * n, 80.0))]
+    async with tracker_that_sends(b"".join(relayed)) as tracker:
+        found = await readings(tracker, 24)
+    statuses = [reading.status for reading in found]
+    assert statuses == [PoseStatus.OK] * 5 + [PoseStatus.REFUSED] * 19
+    assert found[-1].said == f"TRANSFORM has it in two places by turns, as two trackers of one name are: {REMEDY}"
+
+
+async def test_a_wild_pose_and_a_fast_hand_are_no_second_tracker() -> None:
+    """Three outliers of 50 mm in a row of poses, and a tool that is jerked and stays, are believed."""
+    still = [at(0.1 * n) for n in range(20)]
+    for n in (3, 9, 15):
+        still[n] = at(50.0)
+    jerked = [at(40.0 + 15.0 * n) for n in range(20)]
+    async with tracker_that_sends(b"".join(still + jerked)) as tracker:
+        found = await readings(tracker, 40)
+    assert {reading.status for reading in found} == {PoseStatus.OK}

@@ -142,17 +142,26 @@ const SENTENCES: Record<Sentence, string> = {
   "the registration was last checked {} min ago: touch a landmark with acquire verify":
     "регистрацию проверяли {0} мин назад: коснитесь точки командой acquire verify",
   "the tip's calibration expired on {}: run acquire tool": "калибровка кончика истекла {0}: запустите acquire tool",
+  "the probe counts most {}° beside its axis: run acquire tool, then acquire axis":
+    "зонд сильнее всего считает на {0}° в стороне от своей оси: запустите acquire tool, затем acquire axis",
   "here the registration is good to {} mm only: add landmarks nearby, with acquire register":
     "здесь регистрация верна лишь до {0} мм: добавьте точки рядом командой acquire register",
+  "registration doubtful: by the counts all lies {} mm elsewhere, as where the reference slipped; touch a landmark with acquire verify, register again if it is missed":
+    "регистрация сомнительна: по счёту всё лежит на {0} мм в стороне, как если бы опорный маркер сместился; коснитесь точки командой acquire verify, при промахе зарегистрируйте заново",
+  "registration doubtful: by the counts all lies {} mm elsewhere, as where the reference slipped; register again, then choose the study again":
+    "регистрация сомнительна: по счёту всё лежит на {0} мм в стороне, как если бы опорный маркер сместился; зарегистрируйте заново, затем снова выберите исследование",
   "{} is gone: register again": "файла {0} больше нет: зарегистрируйте заново",
   "the registration is of another patient than the study: register the one on the table":
     "регистрация другого пациента, не этого исследования: зарегистрируйте того, кто на столе",
   "the landmarks were marked in another scan than the study: mark them in this one, register again":
     "точки отмечены на другом снимке: отметьте их на этом и зарегистрируйте заново",
-  "registered with another calibration of the tip than this room navigates by: restart radionav":
-    "регистрация сделана с другой калибровкой кончика: перезапустите radionav",
+  "registered with a newer calibration of the tip than this room navigates by: restart radionav":
+    "регистрация сделана с более новой калибровкой кончика: перезапустите radionav",
+  "registered with another calibration of the tip than this room navigates by: register again":
+    "регистрация сделана с другой калибровкой кончика: зарегистрируйте заново",
   "a new calibration of the tip waits: restart radionav": "ждёт новая калибровка кончика: перезапустите radionav",
   "a new delay of the counts waits: restart radionav": "ждёт новая задержка счёта: перезапустите radionav",
+  "the tip's axis passed by now: restart radionav": "ось кончика теперь проверена: перезапустите radionav",
   "the registration was made with other tools than the site file names: register again":
     "регистрация сделана другими инструментами, чем в файле настроек: зарегистрируйте заново",
   "the landmarks lie on the skin only with x and y turned: they are RAS where LPS was said":
@@ -295,6 +304,8 @@ const SENTENCES: Record<Sentence, string> = {
     "дважды в одном потоке ({0}): дайте у отправителя каждому инструменту своё имя",
   "it comes both in {} and in {}: give each tool its own name at the sender":
     "приходит в двух потоках ({0}; {1}): дайте у отправителя каждому инструменту своё имя",
+  "{} has it in two places by turns, as two trackers of one name are: give each tool its own name at the sender":
+    "{0} показывает его попеременно в двух местах, как два трекера с одним именем: дайте каждому инструменту у отправителя своё имя",
   "{} navigates by a tool of the same name, so this one is not used: give one of the two another name":
     "инструмент с тем же именем ведёт {0}, поэтому этот не используется: дайте одному из двух другое имя",
 

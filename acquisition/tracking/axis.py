@@ -1,0 +1,209 @@
+"""``acquire axis``: does the probe count most where its axis points? The verdict goes into the tip's file."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+
+from acquisition.quality.counts import WallTime
+from acquisition.quality.results import Figure, StepResult, failure
+from acquisition.quality.screen import table_of
+from acquisition.quality.technologist import Choice, MorningAborted
+from acquisition.tracking.following import SILENCE_S, Camera, Pose, Progress, Screen, open_follower
+from acquisition.tracking.operator import Motion, Move, Operator, ProgressBar
+from acquisition.tracking.settings import TipSettings
+from acquisition.tracking.swept_probe import SweptProbe, counting
+from acquisition.tracking.tip_file import AxisCheck, TipCalibration, write_tip
+from acquisition.tracking.tool import FEWEST, grade, say_verdict
+from devices.clock import wall_time
+from devices.readings import CountReading
+from navigation.calibration.looking import LEAST_TILT_DEG, LEAST_TURN_DEG, Circuit, LookDirection, calibrate_look
+from navigation.calibration.pivot import spread_deg
+from navigation.calibration.spin import turned_deg
+from navigation.errors import NavigationError
+from navigation.frames import Frame
+from navigation.probe.response import Response
+
+NAME = "axis"
+
+SURE = 4.0
+"""Standard errors that the limit must be worth, or the counts cannot tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisOutcome:
+    """What ``acquire axis`` came to: its verdicts, why it ended early if it did, and where it was noted.
+
+    ``written`` is the tip's file: a verdict against the axis stands there too, and radionav then trusts no
+    position. None where the counts could not tell, or the tip was typed in and has no file.
+    """
+
+    is_simulated: bool
+    results: tuple[StepResult, ...]
+    aborted: str
+    written: Path | None
+    look: LookDirection | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the counts bear the axis out."""
+        return not self.aborted and bool(self.results) and all(result.passed for result in self.results)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types, for ``acquire axis --json``."""
+        return {
+            "simulated": self.is_simulated,
+            "passed": self.passed,
+            "aborted": self.aborted,
+            "file": str(self.written) if self.written else None,
+            "away_deg": None if self.look is None else self.look.away_deg,
+            "interval_deg": None if self.look is None else list(self.look.interval_deg),
+            "steps": [result.to_dict() for result in self.results],
+        }
+
+
+async def run_axis(
+    *,
+    camera: Camera,
+    probe: SweptProbe,
+    tip: TipCalibration | None,
+    operator: Operator,
+    settings: TipSettings,
+    console: Console,
+    screen: Screen | None = None,
+    wall_time: WallTime = wall_time,
+    is_simulated: bool = False,
+) -> AxisOutcome:
+    """Have the probe swung about a point source, hold its axis against the counts, and note it in the tip's file.
+
+    ``tip`` is the calibration that the probe's ``tool_from_tip`` is of; None where that was typed in. ``screen``
+    shows how far the motion is; None: the console does.
+
+    Raises
+    ------
+    DeviceError
+        Where tracker or probe cannot be opened, or fail.
+    CalibrationError
+        Where the file cannot be written.
+
+    """
+    if is_simulated:
+        console.print("[bold yellow]SIMULATED: tracker, probe and source[/bold yellow]")
+    move = Move(
+        motion=Motion.SWING,
+        instruction=(
+            f"Swing {camera.tool} about a point source, the tip 20-40 mm from it: slowly to all sides, and turn "
+            "it half about its shaft and back meanwhile"
+        ),
+    )
+    results, look, aborted = list[StepResult](), None, ""
+    try:
+        async with (
+            open_follower(camera, tool_from_tip=probe.tool_from_tip) as follower,
+            counting(probe, camera.clock) as counts,
+        ):
+            while True:
+                await operator.ready(move)
+                began = len(counts.readings)
+                poses = await follower.collect(
+                    Frame.TRACKER,
+                    Frame.TIP,
+                    progress=lambda poses: swing_progress(poses, settings),
+                    longest_s=settings.swing_s + SILENCE_S,
+                    screen=screen or ProgressBar(console),
+                )
+                counts.check()
+                look, result = await asyncio.to_thread(
+                    judge_axis, poses, counts.readings[began:], probe.response, settings
+                )
+                say_verdict(result, console)
+                if result.passed or await operator.judge(result) is not Choice.REPEAT:
+                    results.append(result)
+                    break
+    except MorningAborted as exc:
+        aborted, look = str(exc), None
+    written = None
+    if look is not None and tip is not None:
+        low_deg, high_deg = look.interval_deg
+        check = AxisCheck(
+            checked_at=wall_time(camera.clock()),
+            probe=probe.name,
+            passed=results[-1].passed,
+            away_deg=look.away_deg,
+            low_deg=low_deg,
+            high_deg=high_deg,
+        )
+        write_tip(settings.file, msgspec.structs.replace(tip, axis_check=check))
+        written = settings.file
+    outcome = AxisOutcome(
+        is_simulated=is_simulated, results=tuple(results), aborted=aborted, written=written, look=look
+    )
+    console.print()
+    console.print(table_of(outcome.results))
+    fate = f"Noted in {written}" if written else f"Nothing was written. {aborted}".rstrip()
+    console.print(escape(fate))
+    return outcome
+
+
+def swing_progress(poses: Sequence[Pose], settings: TipSettings) -> Progress:
+    """Say how long the probe has been swung, and how far."""
+    if len(poses) < FEWEST:
+        return Progress(share=0.0, words="wanted: the probe before the source")
+    lasted_s = poses[-1].at_s - poses[0].at_s
+    turns = np.array([pose.transform.rotation for pose in poses])
+    words = (
+        f"{lasted_s:.0f} s of {settings.swing_s:.0f} s, tilted by {spread_deg(turns):.0f}° of "
+        f"{LEAST_TILT_DEG:.0f}°, turned by {turned_deg(turns):.0f}° of {LEAST_TURN_DEG:.0f}°"
+    )
+    return Progress(share=min(1.0, lasted_s / settings.swing_s), words=words)
+
+
+def judge_axis(
+    poses: Sequence[Pose], counts: Sequence[CountReading], response: Response, settings: TipSettings
+) -> tuple[LookDirection | None, StepResult]:
+    """Judge a swing; what was found is there where the counts could tell, be it for the axis or against it."""
+    limit_deg = settings.greatest_axis_deg
+    limit = f"within {limit_deg:g}° of the way it counts most"
+    if len(poses) < 2 or len(counts) < 2:
+        missing = "poses" if len(poses) < 2 else "counts"
+        return None, failure(NAME, limit, f"no {missing} came: does the camera see the probe, and does it count?")
+    circuit = Circuit(
+        start_s=np.array([each.taken_at_s for each in counts]),
+        real_time_s=np.array([each.real_time_s for each in counts]),
+        live_time_s=np.array([each.live_time_s for each in counts]),
+        counts=np.array([each.counts for each in counts], dtype=np.float64),
+        at_s=np.array([pose.at_s for pose in poses]),
+        tip_mm=np.array([pose.transform.translation_mm for pose in poses]),
+        turn=np.array([pose.transform.rotation for pose in poses]),
+    )
+    try:
+        found = calibrate_look(circuit, response)
+    except NavigationError as exc:
+        return None, failure(NAME, limit, str(exc))
+    low_deg, high_deg = found.interval_deg
+    figures = (
+        Figure(name="away from the axis", value=found.away_deg, unit="°", sigma=found.sigma_deg),
+        Figure(name="95 % from", value=low_deg, unit="°"),
+        Figure(name="95 % to", value=high_deg, unit="°"),
+        Figure(name="correlation", value=found.correlation, unit=""),
+        Figure(name="distance", value=found.distance_mm, unit="mm"),
+    )
+    told = f"it counts most {found.away_deg:.1f}° ({low_deg:.1f}° to {high_deg:.1f}°) from its axis"
+    if SURE * found.sigma_deg > limit_deg:
+        remedy = "a stronger source, longer, tilted and turned further"
+        reason = f"{told}, which is known to {found.sigma_deg:.1f}° only: {remedy}"
+        return None, failure(NAME, limit, reason, *figures)
+    if found.away_deg > limit_deg:
+        reason = (
+            f"{told}, towards its {found.towards}: the marker moved, the collimator sits askew or the head is "
+            "bent. Run acquire tool again, and have the probe looked at if that does not help"
+        )
+        return found, failure(NAME, limit, reason, *figures)
+    reason = f"{grade(found.away_deg, limit_deg)}: {told}"
+    return found, StepResult(name=NAME, passed=True, figures=figures, limit=limit, reason=reason)

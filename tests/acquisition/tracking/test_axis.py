@@ -1,0 +1,110 @@
+"""``acquire axis`` with shipped drivers: a simulated hand swings a probe, straight or bent, about a source."""
+
+import asyncio
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from acquisition.calibration import read_calibration
+from acquisition.tracking.axis import AxisOutcome, judge_axis, run_axis
+from acquisition.tracking.following import Camera
+from acquisition.tracking.operator import Rigged
+from acquisition.tracking.settings import TipSettings
+from acquisition.tracking.swept_probe import SweptProbe
+from acquisition.tracking.tip_file import TipCalibration, load_tip, write_tip
+from devices.clock import monotonic
+from devices.probes.amptek import Settings as AmptekSettings
+from devices.trackers.openigtlink import Settings as IgtlSettings
+from simulators.theatre import TOOL_FROM_TIP
+from simulators.tool_bench import HandFault, open_tool_bench
+
+RESPONSE = read_calibration(Path(__file__).parents[3] / "config" / "instruments" / "simulated-gamma.json").response
+NOW = datetime(2026, 11, 28, 7, tzinfo=UTC)
+
+
+def lay_down(folder: Path) -> TipCalibration:
+    """Make the folder, with the file that acquire tool wrote."""
+    folder.mkdir()
+    tip = TipCalibration(
+        tool="Probe",
+        serial="",
+        tracker="camera",
+        tracker_identity="",
+        is_simulated=True,
+        calibrated_at=NOW,
+        expires_at=NOW + timedelta(days=30),
+        tool_from_tip=TOOL_FROM_TIP.matrix.tolist(),
+        tip_covariance_mm2=(0.01 * np.eye(3)).tolist(),
+        results=[{"name": "pivot", "passed": True}],
+    )
+    write_tip(folder / "tip.json", tip)
+    return tip
+
+
+async def swung(folder: Path, *, fault: HandFault | None = None, swing_s: float = 12.0) -> tuple[AxisOutcome, str]:
+    shown, tip = io.StringIO(), lay_down(folder)
+    async with open_tool_bench(folder, rng=np.random.default_rng(2), clock=monotonic, fault=fault) as bench:
+        tracker = IgtlSettings(
+            driver="openigtlink", host=bench.tracker.host, port=bench.tracker.port, tools=("Probe", "Patient")
+        )
+        gamma = AmptekSettings(
+            driver="amptek", port=bench.probe, interval_s=0.1, window_kev=(126, 154), energy_kev_per_channel=1.0
+        )
+        outcome = await run_axis(
+            camera=Camera(name="camera", device=tracker, tool="Probe", clock=monotonic),
+            probe=SweptProbe(name="gamma", device=gamma, response=RESPONSE, tool_from_tip=TOOL_FROM_TIP),
+            tip=tip,
+            operator=Rigged(bench.hand),
+            settings=TipSettings(file=folder / "tip.json", swing_s=swing_s),
+            console=Console(file=shown, width=200),
+            wall_time=lambda _: NOW,
+            is_simulated=True,
+        )
+    return outcome, shown.getvalue()
+
+
+async def test_an_axis_that_is_right_passes_and_one_that_is_3_degrees_off_is_caught(tmp_path: Path) -> None:
+    """The counts bear out a straight probe, and speak against a bent one in words; the file says so, and doubts.
+
+    Where the probe is not swung, it fails for that reason, and accuses no axis.
+    """
+    (right, _), (bent, shown), (still, _) = await asyncio.gather(
+        swung(tmp_path / "right"),
+        swung(tmp_path / "bent", fault=HandFault.BENT_HEAD),
+        swung(tmp_path / "still", fault=HandFault.HELD_STILL, swing_s=8.0),
+    )
+    assert right.passed, right.results
+    assert right.look is not None
+    assert right.look.away_deg < 1.0
+    found = load_tip(tmp_path / "right" / "tip.json", tool="Probe", serial="", is_simulated=True)
+    assert found.axis_check is not None
+    assert (found.axis_check.passed, found.axis_check.checked_at, found.doubt(NOW)) == (True, NOW, "")
+
+    assert not bent.passed
+    assert bent.look is not None
+    assert bent.look.away_deg == pytest.approx(3.0, abs=0.9)
+    assert "from its axis, towards its left" in bent.results[0].reason
+    assert "run acquire tool again" in bent.results[0].reason.lower()
+    assert "FAIL" in shown
+    assert "SIMULATED" in shown
+    doubted = load_tip(tmp_path / "bent" / "tip.json", tool="Probe", serial="", is_simulated=True)
+    assert "beside its axis: run acquire tool" in doubted.doubt(NOW)
+    plain = bent.to_dict()
+    assert (plain["passed"], plain["file"]) == (False, str(tmp_path / "bent" / "tip.json"))
+    assert plain["interval_deg"][0] < plain["away_deg"] < plain["interval_deg"][1]
+
+    assert not still.passed
+    assert "tilt it to all sides" in still.results[0].reason
+    assert still.written is None
+    found = load_tip(tmp_path / "still" / "tip.json", tool="Probe", serial="", is_simulated=True)
+    assert found.axis_check is None
+
+
+def test_nothing_that_came_is_named() -> None:
+    """No poses, and no counts."""
+    _, result = judge_axis([], [], RESPONSE, TipSettings(file=Path("tip.json")))
+    assert "no poses came" in result.reason
