@@ -106,7 +106,7 @@ def _decode(stored: StoredObject, shape: tuple[int, int, int]) -> NDArray[np.gen
             else f"{stored.path.name} holds both {' and '.join(attribute_name(keyword) for keyword in holders)}"
         )
     announced = (shape[0] * shape[1] * shape[2] * stored.attributes.count("BitsAllocated") + 7) // 8
-    held = len(dataset[holders[0]].value)
+    held = len(dataset[holders[0]].value or b"")
     if not stored.transfer_syntax_uid.is_compressed and held != announced + announced % 2:
         raise SeriesRefused(f"{PIXELS} of {stored.path.name} holds {held} bytes; {shape} values need {announced}")
     return np.asarray(dataset.pixel_array)
