@@ -189,13 +189,13 @@ def write_segment(
 
 def of_another_number(dataset: Dataset) -> None:
     """Let the frames be of a segment that nothing describes."""
-    for frame in dataset[PER_FRAME]:
+    for frame in dataset.PerFrameFunctionalGroupsSequence:
         frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber = 7
 
 
 def at_one_place(dataset: Dataset) -> None:
     """Put every frame where the first is."""
-    for frame in dataset[PER_FRAME]:
+    for frame in dataset.PerFrameFunctionalGroupsSequence:
         frame.PlanePositionSequence[0].ImagePositionPatient = [0, 0, 0]
 
 
