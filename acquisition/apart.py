@@ -6,6 +6,7 @@ ends takes nothing with it but its answers. Questions and answers go through a p
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -139,6 +140,16 @@ def stand_back(niceness: int) -> None:
     os.nice(niceness)
     if sys.platform == "linux":
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def limit_memory(most_bytes: int) -> None:
+    """Let this process take so much memory: what asks for more gets a `MemoryError`, and can say so.
+
+    Without, the system ends whichever process it likes best.
+    """
+    _, hardest = resource.getrlimit(resource.RLIMIT_DATA)
+    most = most_bytes if hardest == resource.RLIM_INFINITY else min(most_bytes, hardest)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hardest))
 
 
 def answer_all(answer: Callable[[Any], object], *, niceness: int) -> None:

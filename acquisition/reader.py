@@ -6,8 +6,8 @@ Takes the paths of the study's objects, and what is known that they do not say; 
 
 from pathlib import Path
 
-from acquisition.apart import answer_all
-from acquisition.reading import StudyMap, read_map
+from acquisition.apart import answer_all, limit_memory
+from acquisition.reading import MOST_BYTES, StudyMap, read_map
 from acquisition.studies import Knowledge
 
 NICENESS = 10
@@ -20,4 +20,5 @@ def answer(question: tuple[tuple[Path, ...], Knowledge] | None) -> StudyMap | No
 
 
 if __name__ == "__main__":
+    limit_memory(MOST_BYTES)
     answer_all(answer, niceness=NICENESS)

@@ -4,6 +4,7 @@ A CT of 2,000 slices never delays the tone, and a decoder that crashes or eats a
 """
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,9 @@ JOINED_SIGMA_MM = 4.0
 
 LONGEST_S = 300.0
 """Time after which a study is given up that is still being read: ten times what a CT of 2,000 slices takes."""
+
+MOST_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4 * 3
+"""Memory that a study may take to be read, three quarters of the machine's: who needs more is refused."""
 
 NOTHING_KNOWN = Knowledge()
 

@@ -11,7 +11,8 @@ import numpy as np
 import structlog
 import typer
 
-from acquisition.reading import make_map
+from acquisition.apart import limit_memory
+from acquisition.reading import MOST_BYTES, make_map
 from acquisition.report import Direction, read_approach, summarise
 from acquisition.studies.plans import Knowledge
 from acquisition.studies.registration import SameFrames
@@ -95,4 +96,5 @@ def _describe(spot: Hotspot, ways: Sequence[tuple[str, Route | None]]) -> str:
 
 
 if __name__ == "__main__":
+    limit_memory(MOST_BYTES)
     typer.run(main)

@@ -5,18 +5,25 @@ one place where that is met.
 """
 
 import math
+import reprlib
 from collections.abc import Sized
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Never
 
+import numpy as np
+from numpy.typing import NDArray
 from pydicom.datadict import dictionary_description, dictionary_has_tag, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
 
 from acquisition.studies.errors import SeriesRefused
+
+LONGEST_UID = 64
+"""PS3.5 9.1."""
 
 
 def attribute_name(keyword: str) -> str:
@@ -74,8 +81,13 @@ class Attributes:
         """
         item = self.dataset.get_item(_tag(keyword))
         if isinstance(item, RawDataElement) and isinstance(item.value, bytes):
-            return item.value.decode("ascii", "replace").strip(" \0") or self._missing(keyword)
-        return self.required_text(keyword)
+            found = item.value.decode("ascii", "replace").strip(" \0") or self._missing(keyword)
+        else:
+            found = self.required_text(keyword)
+        if len(found) > LONGEST_UID or not (found.isascii() and found.isprintable()):
+            # two that are no text would come out the same, and join what does not belong together
+            self._refuse(keyword, "is no UID")
+        return found
 
     def texts(self, keyword: str) -> tuple[str, ...]:
         """Every value of a multi-valued text."""
@@ -87,10 +99,6 @@ class Attributes:
         if len(numbers) != count:
             self._refuse(keyword, f"holds {len(numbers)} values instead of {count}")
         return numbers
-
-    def all_numbers(self, keyword: str) -> tuple[float, ...]:
-        """Read at least one finite number."""
-        return self._numbers(keyword)
 
     def number(self, keyword: str) -> float:
         """One finite number that must be there."""
@@ -141,13 +149,30 @@ class Attributes:
             return None
         return number if 0 < number < math.inf else None
 
+    def many_numbers(self, keyword: str) -> NDArray[np.float64]:
+        """Read at least one finite number, where there may be a million of them: from their text."""
+        item = self.dataset.get_item(_tag(keyword))
+        if not (isinstance(item, RawDataElement) and isinstance(item.value, bytes) and item.VR in {"DS", None}):
+            return np.array(self._numbers(keyword))
+        parts = item.value.strip(b" \0").split(b"\\")
+        if parts == [b""]:
+            self._missing(keyword)
+        try:
+            numbers = np.array([float(part) for part in parts])
+        except ValueError as exc:
+            raise SeriesRefused(f"{attribute_name(keyword)} in {self.where} holds what is no number") from exc
+        if not np.isfinite(numbers).all():
+            self._refuse(keyword, "holds a value that is not finite")
+        return numbers
+
     def items(self, keyword: str) -> tuple["Attributes", ...]:
         """Each item of a sequence, none where it is absent or empty."""
-        return tuple(
-            Attributes(dataset=item, where=self.where)
-            for item in self.value(keyword) or ()
-            if isinstance(item, Dataset)
-        )
+        found = self.value(keyword)
+        if found is None:
+            return ()
+        if not isinstance(found, Sequence):
+            self._refuse(keyword, "is no sequence")
+        return tuple(Attributes(dataset=item, where=self.where) for item in found)
 
     def _numbers(self, keyword: str) -> tuple[float, ...]:
         found = self.value(keyword)
@@ -157,7 +182,9 @@ class Attributes:
         try:
             numbers = tuple(float(value) for value in values)
         except (TypeError, ValueError) as exc:
-            raise SeriesRefused(f"{attribute_name(keyword)} in {self.where} is no number: {found}") from exc
+            raise SeriesRefused(
+                f"{attribute_name(keyword)} in {self.where} is no number: {reprlib.repr(found)}"
+            ) from exc
         if not all(math.isfinite(number) for number in numbers):
             self._refuse(keyword, "holds a value that is not finite")
         return numbers

@@ -12,6 +12,9 @@ from navigation.outlines import Outline
 MOST_POINTS = 20_000
 """Points that a region is described by; a larger one is thinned evenly."""
 
+MOST_REGIONS, MOST_TARGETS = 1000, 200
+"""Regions of one object, and targets among them: no person would tell more apart."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
@@ -39,6 +42,15 @@ class Drawn:
         if self.others:
             kinds.append(f"not targets: {', '.join(self.others)}")
         return "; ".join(kinds)
+
+
+def require_few(*, regions: int, targets: int, where: str) -> None:
+    """Refuse an object that holds more regions than are read."""
+    if regions > MOST_REGIONS or targets > MOST_TARGETS:
+        raise SeriesRefused(
+            f"{where} holds {regions} regions, {targets} of them targets: more than the {MOST_REGIONS} and "
+            f"{MOST_TARGETS} that are read"
+        )
 
 
 def fill(

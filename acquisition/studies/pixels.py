@@ -7,6 +7,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from acquisition.studies.attributes import attribute_name
+from acquisition.studies.codestreams import require_sizes
 from acquisition.studies.errors import SeriesRefused
 from acquisition.studies.objects import StoredObject, logged_warnings
 
@@ -106,9 +107,11 @@ def _decode(stored: StoredObject, shape: tuple[int, int, int]) -> NDArray[np.gen
             else f"{stored.path.name} holds both {' and '.join(attribute_name(keyword) for keyword in holders)}"
         )
     announced = (shape[0] * shape[1] * shape[2] * stored.attributes.count("BitsAllocated") + 7) // 8
-    held = len(dataset[holders[0]].value)
+    held = len(dataset[holders[0]].value or b"")
     if not stored.transfer_syntax_uid.is_compressed and held != announced + announced % 2:
         raise SeriesRefused(f"{PIXELS} of {stored.path.name} holds {held} bytes; {shape} values need {announced}")
+    if stored.transfer_syntax_uid.is_compressed:
+        require_sizes(dataset, stored.transfer_syntax_uid, shape, where=stored.path.name)
     return np.asarray(dataset.pixel_array)
 
 

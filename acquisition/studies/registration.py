@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from acquisition.studies.attributes import Attributes, attribute_name
 from acquisition.studies.errors import SeriesRefused
+from acquisition.studies.grids import FARTHEST_MM
 from acquisition.studies.objects import StoredObject
 from navigation.volume import VolumeGeometry
 
@@ -26,6 +27,9 @@ SAME_MM = 0.5
 """Two registrations of the same frames agree where they move no point within `REACH_MM` further apart."""
 
 REACH_MM = 500.0
+
+MOST_LINKS = 100
+"""Registrations of one study; a department makes one of a handful."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,15 +142,21 @@ def read_registration(objects: Sequence[StoredObject]) -> tuple[FrameLink, ...]:
     Raises
     ------
     SeriesRefused
-        Where a motion scales or deforms, mirrors, is no motion, or its frames of reference are not named.
+        Where a motion scales or deforms, mirrors, moves out of all reach or is no motion, where its frames of
+        reference are not named, or where there are more than `MOST_LINKS`.
 
     """
     links = []
+    count = sum(len(stored.attributes.items("RegistrationSequence")) for stored in objects)
+    if count > MOST_LINKS:
+        raise SeriesRefused(
+            f"{attribute_name('RegistrationSequence')} holds {count} items, more than the {MOST_LINKS} read"
+        )
     for stored in objects:
-        to_uid = stored.attributes.required_text("FrameOfReferenceUID")
+        to_uid = stored.attributes.required_uid("FrameOfReferenceUID")
         label = stored.attributes.text("ContentLabel") or stored.attributes.text("SeriesDescription")
         for item in stored.attributes.items("RegistrationSequence"):
-            from_uid = item.required_text("FrameOfReferenceUID")
+            from_uid = item.required_uid("FrameOfReferenceUID")
             if from_uid == to_uid:
                 continue  # the registered frame itself: an identity, as the standard wants it listed
             links.append(
@@ -163,27 +173,28 @@ def read_registration(objects: Sequence[StoredObject]) -> tuple[FrameLink, ...]:
 
 
 def require_agreement(links: Sequence[FrameLink]) -> None:
-    """Refuse registrations of the same two frames that disagree.
+    """Refuse registrations that disagree: of the same two frames, or on the way round over several.
 
     Raises
     ------
     SeriesRefused
-        With by how much, and which objects.
+        With by how much, and which objects; where there are more than `MOST_LINKS`.
 
     """
+    if len(links) > MOST_LINKS:
+        raise SeriesRefused(f"{len(links)} registrations are more than the {MOST_LINKS} that are read")
     corners = np.stack(np.meshgrid(*[(-REACH_MM, REACH_MM)] * 3), axis=-1).reshape(-1, 3)
     for place, one in enumerate(links):
-        for other in links[place + 1 :]:
-            if {one.to_uid, one.from_uid} != {other.to_uid, other.from_uid}:
-                continue
-            same_way = other if other.to_uid == one.to_uid else other.inverse
-            apart = (one.to_from_from - same_way.to_from_from)[:3]
-            apart_mm = float(np.linalg.norm(corners @ apart[:, :3].T + apart[:, 3], axis=1).max())
-            if apart_mm > SAME_MM:
-                raise SeriesRefused(
-                    f"{one.words} and {other.words} place the same two frames of reference up to {apart_mm:.1f} "
-                    "mm apart; send only the one that holds"
-                )
+        other = FrameLinks(links=tuple(links[:place])).find(to_uid=one.to_uid, from_uid=one.from_uid)
+        if other is None:
+            continue
+        apart = (one.to_from_from - other.to_from_from)[:3]
+        apart_mm = float(np.linalg.norm(corners @ apart[:, :3].T + apart[:, 3], axis=1).max())
+        if apart_mm > SAME_MM:
+            raise SeriesRefused(
+                f"{other.words} and {one.words} place the same two frames of reference up to {apart_mm:.1f} "
+                "mm apart; send only the one that holds"
+            )
 
 
 def _read_motion(item: Attributes) -> Array:
@@ -204,4 +215,6 @@ def _read_motion(item: Attributes) -> Array:
         raise SeriesRefused(f"{name} says RIGID and is no rotation and translation")
     if np.linalg.det(rotation) < 0:
         raise SeriesRefused(f"{name} mirrors: left would become right")
+    if (farthest_mm := float(np.abs(matrix[:3, 3]).max())) > FARTHEST_MM:
+        raise SeriesRefused(f"{name} moves by {farthest_mm:g} mm: no frame of reference lies so far off")
     return matrix

@@ -24,6 +24,9 @@ from navigation.volume import Volume
 
 ROLES_IN_USE: tuple[Role, ...] = ("activity", "anatomy")
 
+LONGEST_WORDS = 1000
+"""Letters of a sentence, a name or a description in a report."""
+
 log = structlog.get_logger()
 
 Value = TypeVar("Value")
@@ -161,6 +164,8 @@ def _mixed_identities(objects: Sequence[StoredObject]) -> str:
             seen = {stored.attributes.text(keyword).rstrip("^ ").casefold() for stored in objects}
         except SeriesRefused as exc:
             return str(exc)
+        if max(map(len, seen), default=0) > LONGEST_WORDS:
+            return f"{attribute_name(keyword)} is longer than {LONGEST_WORDS} letters"
         if may_be_absent:
             seen.discard("")
         if len(seen) > 1:
@@ -176,7 +181,7 @@ def _report(series: Series, verdicts: Verdicts) -> SeriesReport:
         description=_label(series.objects, "SeriesDescription"),
         objects=len(series.objects),
         accepted=volume is not None or series.series_uid in verdicts.applied,
-        reason=verdicts.reasons[series.series_uid],
+        reason=_shorten(verdicts.reasons[series.series_uid]),
         volume=volume,
         geometry=plan.geometry if plan else None,
         uptake=plan.uptake if plan else None,
@@ -194,7 +199,7 @@ def _report_unreadable(unreadable: Sequence[ObjectUnreadable]) -> tuple[SeriesRe
             description="",
             objects=len(unreadable),
             accepted=False,
-            reason=f"{unreadable[0]}{others}",
+            reason=f"{_shorten(str(unreadable[0]))}{others}",
             volume=None,
         ),
     )
@@ -203,10 +208,15 @@ def _report_unreadable(unreadable: Sequence[ObjectUnreadable]) -> tuple[SeriesRe
 def _label(objects: Sequence[StoredObject], keyword: str) -> str:
     """Text for people from the first object; "" where it is absent or not readable."""
     try:
-        return objects[0].attributes.text(keyword) if objects else ""
+        return _shorten(objects[0].attributes.text(keyword)) if objects else ""
     except SeriesRefused as exc:
         log.warning("unreadable label", reason=str(exc))
         return ""
+
+
+def _shorten(words: str) -> str:
+    """Cut what no person reads to its end: an object may hold a thousand names, or one of a million letters."""
+    return words if len(words) <= LONGEST_WORDS else f"{words[:LONGEST_WORDS]} …"
 
 
 def _read_first(

@@ -38,7 +38,7 @@ def test_every_commented_key_of_the_shipped_file_exists(tmp_path: Path) -> None:
     text = re.sub(
         r"^# (\[(?:mqtt|procedure|dicom\.web|\[spect\]|\[dicom\.(?:peers|web\.clients|retention)\])\]"
         r"|(?:host|site|room|patient_id|response|name|ae_title|port|roles|token_file|older_than_days|camera|collimator|nuclide"
-        r"|window_kev|cps_per_mbq) = )",
+        r"|windows_kev|cps_per_mbq) = )",
         r"\1",
         SHIPPED,
         flags=re.MULTILINE,
@@ -52,6 +52,7 @@ def test_every_commented_key_of_the_shipped_file_exists(tmp_path: Path) -> None:
     assert [rule.older_than_days for rule in site.dicom.retention] == [365]
     assert site.procedure.patient_id == "1234567"
     assert [one.camera for one in site.spect] == ["Discovery NM/CT 670"]
+    assert site.spect[0].windows_kev == ((126.0, 154.0),)
     assert site.probes["gamma"].response == tmp_path / "gamma-tc99m.json"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
@@ -17,7 +18,11 @@ from tests.acquisition.studies.enhanced import mapping
 from tests.acquisition.studies.written import make_object, save, write_nm
 
 CALIBRATION = SpectCalibration(
-    camera="Discovery NM/CT 670", collimator="LEHR", nuclide="Tc-99m", window_kev=(126.0, 154.0), cps_per_mbq=80.0
+    camera="Discovery NM/CT 670",
+    collimator="LEHR",
+    nuclide="Tc-99m",
+    windows_kev=((126.0, 154.0),),
+    cps_per_mbq=80.0,
 )
 ONES = np.full((5, 16, 24), 30, np.uint16)
 
@@ -113,7 +118,7 @@ def of_window(number: int) -> Callable[[Dataset], None]:
         (put("ManufacturerModelName", "Symbia T"), "no calibration for Symbia T, lehr, Tc-99m, 126.45-154.55 keV"),
         (put("CollimatorGridName", "MEGP", of="DetectorInformationSequence"), "no calibration for"),
         (other_nuclide, "I-123"),
-        (two_windows, "126.45-154.55 keV, 126.45-154.55 keV"),
+        (two_windows, "no Energy Window Vector (0054,0010) in nm.dcm says of which of the 2 items"),
         (put("CorrectedImage", ["SCAT"]), "Corrected Image (0028,0051) lacks ATTN"),
         (put("RotationInformationSequence", Items([])), "Actual Frame Duration (0018,1242) is missing"),
         (put("ActualFrameDuration", None, of="RotationInformationSequence"), "Actual Frame Duration (0018,1242)"),
@@ -134,6 +139,121 @@ def test_the_window_of_the_frames_is_the_one_that_counts(tmp_path: Path) -> None
     study = read_study(write_nm(tmp_path, pixels=ONES, edit=of_window(1)), Knowledge(calibrations=(CALIBRATION,)))
     assert study.activity is not None
     assert study.activity.unit == "Bq/mL"
+
+
+INDIUM = SpectCalibration(
+    camera="Discovery NM/CT 670",
+    collimator="MEGP",
+    nuclide="In-111",
+    windows_kev=((220.5, 269.5), (153.9, 188.1)),
+    cps_per_mbq=150.0,
+)
+
+
+def of_ranges(nuclide: str, *ranges_kev: tuple[float, float]) -> Callable[[Dataset], None]:
+    """Say that the image is the sum of these ranges of energy: one window of several ranges."""
+
+    def edit(dataset: Dataset) -> None:
+        describe(dataset)
+        dataset.DetectorInformationSequence[0].CollimatorGridName = "MEGP"
+        agent = dataset.RadiopharmaceuticalInformationSequence[0]
+        agent.RadionuclideCodeSequence[0].CodeMeaning = nuclide
+        window = dataset.EnergyWindowInformationSequence[0]
+        window.EnergyWindowRangeSequence = Items([])
+        for low, high in ranges_kev:
+            limits = Dataset()
+            limits.EnergyWindowLowerLimit, limits.EnergyWindowUpperLimit = low, high
+            window.EnergyWindowRangeSequence.append(limits)
+
+    return edit
+
+
+GALLIUM = SpectCalibration(
+    camera="Discovery NM/CT 670",
+    collimator="MEGP",
+    nuclide="Ga-67",
+    windows_kev=((83.7, 102.3), (166.5, 203.5), (270.0, 330.0)),
+    cps_per_mbq=90.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("calibration", "edit"),
+    [
+        (INDIUM, of_ranges("^111^Indium", (153.9, 188.1), (220.5, 269.5))),
+        (INDIUM, of_ranges("^111^Indium", (221.0, 270.0), (154.0, 188.0))),
+        (GALLIUM, of_ranges("^67^Gallium", (84.0, 102.0), (166.0, 204.0), (270.0, 330.0))),
+    ],
+)
+def test_a_sum_of_windows_has_a_factor_of_its_own(
+    tmp_path: Path, calibration: SpectCalibration, edit: Callable[[Dataset], None]
+) -> None:
+    """In-111 in both its windows, Ga-67 in its three: by the factor of the sum, in whatever order they stand."""
+    paths = write_nm(tmp_path, pixels=ONES, edit=edit)
+    study = read_study(paths, Knowledge(calibrations=(CALIBRATION, INDIUM, GALLIUM)))
+    assert study.activity is not None
+    total_mbq = float(study.activity.values.sum()) * study.activity.geometry.voxel_volume_ml / 1e6
+    assert total_mbq == pytest.approx(30 * 5 * 16 * 24 / (calibration.cps_per_mbq * 1200))
+
+
+@pytest.mark.parametrize(
+    ("ranges_kev", "words"),
+    [
+        ([(153.9, 188.1)], "In-111, 153.9-188.1 keV, but for 153.9-188.1 keV + 220.5-269.5 keV"),
+        ([(220.5, 269.5)], "In-111, 220.5-269.5 keV, but for 153.9-188.1 keV + 220.5-269.5 keV"),
+        ([(153.9, 188.1), (230.0, 260.0)], "153.9-188.1 keV + 230-260 keV, but for"),
+        ([(153.9, 188.1), (153.9, 188.1), (220.5, 269.5)], "153.9-188.1 keV + 153.9-188.1 keV + 220.5-269.5 keV"),
+        ([], "In-111, no window, but for"),
+    ],
+)
+def test_the_factor_of_a_sum_holds_for_no_part_of_it(
+    tmp_path: Path, ranges_kev: list[tuple[float, float]], words: str
+) -> None:
+    """One window alone, another beside it, one twice, or none named: counts, and what there is a factor for."""
+    paths = write_nm(tmp_path, pixels=ONES, edit=of_ranges("^111^Indium", *ranges_kev))
+    study = read_study(paths, Knowledge(calibrations=(INDIUM,)))
+    assert study.activity is not None
+    assert study.activity.unit == "1"
+    assert words in study.series[0].reason
+
+
+def test_windows_of_which_nothing_says_that_they_are_summed(tmp_path: Path) -> None:
+    """Two windows as two items, and no vector: the image may be of either, or their sum; it is not guessed."""
+
+    def apart(dataset: Dataset) -> None:
+        of_ranges("^111^Indium", (153.9, 188.1))(dataset)
+        limits, window = Dataset(), Dataset()
+        limits.EnergyWindowLowerLimit, limits.EnergyWindowUpperLimit = 220.5, 269.5
+        window.EnergyWindowRangeSequence = Items([limits])
+        dataset.EnergyWindowInformationSequence.append(window)
+
+    study = read_study(write_nm(tmp_path, pixels=ONES, edit=apart), Knowledge(calibrations=(INDIUM,)))
+    assert study.activity is not None
+    assert study.activity.unit == "1"
+    assert "windows that are summed are to stand in one" in study.series[0].reason
+
+
+def test_of_two_factors_for_the_same_neither_is_believed(tmp_path: Path) -> None:
+    """The site file holds an old factor beside the new one: which of them holds nobody can tell."""
+    old = CALIBRATION.model_copy(update={"cps_per_mbq": 71.0})
+    study = read_study(write_nm(tmp_path, pixels=ONES, edit=describe), Knowledge(calibrations=(CALIBRATION, old)))
+    assert study.activity is not None
+    assert study.activity.unit == "1"
+    assert "2 calibrations for Discovery NM/CT 670" in study.series[0].reason
+
+
+@pytest.mark.parametrize(
+    ("windows_kev", "words"),
+    [
+        ([], "at least 1 item"),
+        ([[154.0, 126.0]], "lower limit of each window first"),
+        ([[126.0, 154.0], [150.0, 160.0]], "windows_kev overlap"),
+    ],
+)
+def test_windows_that_cannot_be_are_refused(windows_kev: list[list[float]], words: str) -> None:
+    """None, one upside down, two that count the same photons twice."""
+    with pytest.raises(ValidationError, match=words):
+        SpectCalibration.model_validate(CALIBRATION.model_dump() | {"windows_kev": windows_kev})
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Compressed pixels, with the extra `codecs` and without it."""
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -7,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import dcmread, uid
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, generate_frames
 
 from acquisition.studies import read_study
 from tests.acquisition.studies.htj2k import SLICES, STREAMS
-from tests.acquisition.studies.written import write_ct, write_nm
+from tests.acquisition.studies.written import refused, write_ct, write_nm
 
 PIXELS = np.random.default_rng(3).integers(0, 3000, (5, 48, 64)).astype(np.int16)
 
@@ -57,6 +58,54 @@ def test_high_throughput_jpeg_2000_is_the_same_volume(tmp_path: Path, syntax: ui
     assert packed is not None
     assert np.array_equal(packed.values, plain.values)
     assert np.array_equal(packed.geometry.patient_from_voxel, plain.geometry.patient_from_voxel)
+
+
+CLAIMS = {
+    # where a code stream's rows and columns stand behind the marker: ISO 10918-1 B.2.2, 14495-1, 15444-1 A.5.1
+    uid.JPEG2000Lossless: (b"\xff\x4f\xff\x51", 4, ">II"),
+    uid.JPEGLSLossless: (b"\xff\xf7", 3, ">HH"),
+}
+
+
+@pytest.mark.parametrize("syntax", CLAIMS, ids=lambda syntax: syntax.name)
+@pytest.mark.parametrize("claimed", [63, 65500])
+def test_a_code_stream_that_says_another_size_reaches_no_decoder(
+    tmp_path: Path, syntax: uid.UID, claimed: int
+) -> None:
+    """Some hundred bytes that claim gigabytes would end the process: it is refused by what both say."""
+    paths = write_ct(tmp_path, pixels=PIXELS)
+    marker, behind, kind = CLAIMS[syntax]
+    for path in paths:
+        dataset = dcmread(path)
+        dataset.compress(syntax, generate_instance_uid=False)
+        (stream,) = generate_frames(dataset.PixelData, number_of_frames=1)
+        changed = bytearray(stream)
+        struct.pack_into(kind, changed, stream.index(marker) + len(marker) + behind, claimed, claimed)
+        dataset.PixelData = encapsulate([bytes(changed)])
+        dataset.save_as(path)
+    reason = refused(paths)
+    assert f"says {claimed} x {claimed}, its attributes 48 x 64" in reason
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (b"\x81\x00" * 20_000, "bytes in RLE for 48 x 64 pixels"),
+        (b"\xff\xd8\xff\xda\x00\x02", "says no size"),
+        (b"\x00\x00", "says no size"),
+    ],
+)
+def test_frames_that_cannot_be(tmp_path: Path, frame: bytes, words: str) -> None:
+    """More bytes than the pixels can need, and a code stream that begins with its scan."""
+    paths = write_ct(tmp_path, pixels=PIXELS)
+    syntax = uid.RLELossless if "RLE" in words else uid.JPEGLosslessSV1
+    for path in paths:
+        dataset = dcmread(path)
+        dataset.PixelData = encapsulate([frame])
+        dataset["PixelData"].VR = "OB"
+        dataset.file_meta.TransferSyntaxUID = syntax
+        dataset.save_as(path)
+    assert words in refused(paths)
 
 
 @pytest.mark.peer("dcmtk")

@@ -1,5 +1,6 @@
 """What is assumed of a study's resolution, by what its objects and the site say; it stands in the report."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pydicom.dataset import Dataset
 from acquisition.reading import read_map
 from acquisition.report import summarise
 from acquisition.studies import Knowledge, read_study
+from acquisition.studies.resolution import COLLIMATORS
 from tests.acquisition.studies.enhanced import mapping, write_enhanced
 from tests.acquisition.studies.test_calibrations import CALIBRATION, describe, two_collimators
 from tests.acquisition.studies.written import Edit, put, write_nm, write_pet
@@ -55,6 +57,29 @@ def test_spect_by_its_collimator(
     assert resolution is not None
     assert (resolution.fwhm_mm, resolution.sigma_mm) == (fwhm_mm, sigma_mm)
     assert words in resolution.words
+
+
+HOLES_MM = {
+    # width and length of a hole, and a mean free path in lead, mm, at 140, 208 to 245 and 364 keV (NIST XCOM)
+    "a low-energy collimator": ([(1.11, 24.05), (1.45, 24.05), (1.5, 35.0), (1.9, 35.0), (1.22, 27.0)], (0.37,)),
+    "a medium-energy collimator": ([(2.94, 40.64), (3.0, 58.0), (3.4, 58.4)], (0.93, 1.37)),
+    "a high-energy collimator": ([(4.0, 59.7), (4.0, 66.0), (3.81, 58.4)], (3.2,)),
+}
+"""Of Siemens Symbia, GE Infinia and Philips BrightView, by the collimator table that comes with SIMIND."""
+
+
+@pytest.mark.parametrize("words", HOLES_MM)
+def test_the_usual_width_is_that_of_the_makers_collimators(words: str) -> None:
+    """The limits hold each one's width at 15 cm, by its holes, and a fifth less: with resolution recovery."""
+    ((fwhm_mm, sigma_mm),) = [kind[2:] for kind in COLLIMATORS if kind[1] == words]
+    holes, paths_mm = HOLES_MM[words]
+    for width_mm, length_mm in holes:
+        for path_mm in paths_mm:
+            deep_mm = length_mm - 2 * path_mm
+            at_15_cm_mm = math.hypot(width_mm * (deep_mm + 150) / deep_mm, 3.8)
+            assert fwhm_mm - sigma_mm <= 0.9 * at_15_cm_mm <= fwhm_mm + sigma_mm
+            assert fwhm_mm - 1.5 * sigma_mm <= 0.8 * at_15_cm_mm
+            assert at_15_cm_mm <= fwhm_mm + 1.5 * sigma_mm
 
 
 def test_spect_by_the_site(tmp_path: Path) -> None:
