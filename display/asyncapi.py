@@ -72,7 +72,7 @@ CARRIED = (
 )
 """What goes over HTTP."""
 
-_TOPIC = "radionav/v1/{{site}}/{{room}}/{leaf}"
+_TOPIC = "radionav/v2/{{site}}/{{room}}/{leaf}"
 _LEVELS = {
     "site": "As the site file has it under [mqtt].",
     "room": "As the site file has it under [mqtt].",
@@ -216,6 +216,12 @@ _PREFACE = """
     carries `age_s`, its age when the frame was sent; the display lets it grow, and holds it against that input's
     own `stale_after_s`. A new `session_id` means that the service was started anew: drop what you hold. While
     `simulated` is true, say so across the whole display.
+
+    `version` in the hello says what the messages mean. Its first number changes when an old display would misread
+    one, as when a field gets a word that such a display takes for another; a display that knows another first
+    number shows nothing of the room and asks to be reloaded. The second changes when there is more to read. The
+    `v1` of the subprotocol and of the paths is of how to talk and where, and stays, so that an old display learns
+    that it is old.
 
     Names end in their unit. Positions are mm in DICOM patient axes (LPS: +x to the patient's left, +y to the
     back, +z to the head) unless the name says otherwise. `null` is "not known", never zero.

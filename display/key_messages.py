@@ -1,4 +1,4 @@
-"""The feed's messages, version 1: what keys do on the page besides its own."""
+"""The feed's messages: what keys do on the page besides its own."""
 
 from typing import Annotated, Literal, TypeAlias
 

@@ -1,4 +1,4 @@
-"""The feed's messages, version 1: the procedure, its steps, and what a person does in it."""
+"""The feed's messages: the procedure, its steps, and what a person does in it."""
 
 from typing import Annotated, Literal, TypeAlias
 

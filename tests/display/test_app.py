@@ -15,7 +15,7 @@ from acquisition.session.journal import acting
 from display.app import Exhibits, create_app
 from display.guidance_states import show_nothing
 from display.hub import Hub
-from display.messages import SUBPROTOCOL, Heartbeat, Hello, Pong, Refusal, ServerMessage, State
+from display.messages import SUBPROTOCOL, VERSION, Heartbeat, Hello, Pong, Refusal, ServerMessage, State
 from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
 from display.shelf import Shelf, shelve
@@ -62,7 +62,7 @@ def state(seq: int) -> State:
 FEED = "ws://127.0.0.1/v1/feed"
 
 HELLO = Hello(
-    version="1.0",
+    version=VERSION,
     session_id="s",
     simulated=True,
     site="site",

@@ -32,7 +32,9 @@ def test_every_import_is_declared(module: Path) -> None:
 def test_no_module_of_the_page_stands_on_itself() -> None:
     """Not by way of others either, be it for a type alone; a circle is named."""
     imported = {
-        path: {(path.parent / f"{name}.ts").resolve() for name in re.findall(r'from "(\.[^"]+)"', path.read_text())}
+        path: {
+            (path.parent / f"{name}.ts").resolve() for name in re.findall(r'from "(\.[^"]+)"', path.read_text())
+        }
         for path in map(Path.resolve, PAGE.rglob("*.ts"))
     }
     assert len(list(TopologicalSorter(imported).static_order())) == len(imported)

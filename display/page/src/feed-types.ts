@@ -1,6 +1,6 @@
 // Written by `python -m display.typescript` from display/messages.py: change that, not this.
 
-export const VERSION = "1.0";
+export const VERSION = "2.0";
 export const SUBPROTOCOL = "radionav.v1";
 
 /** First message of every connection. */
