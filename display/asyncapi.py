@@ -16,6 +16,7 @@ from display.calibration_messages import (
     CalibrationAct,
     CalibrationState,
     InstallRequest,
+    LandmarkList,
     RegisterRequest,
     VerifyRequest,
 )
@@ -67,6 +68,7 @@ CARRIED = (
     InstallRequest,
     RegisterRequest,
     VerifyRequest,
+    LandmarkList,
     CalibrationAct,
     CalibrationState,
 )
@@ -259,9 +261,11 @@ _PREFACE = """
     `/v1/calibrations/register` (a RegisterRequest) and `/v1/calibrations/verify` (a VerifyRequest). One at a
     time; no count is taken for the patient's meanwhile. `GET /v1/calibrations?after=<seq>` answers a
     CalibrationState as soon as it is newer, or after ten seconds; a `waiting` one asks for the `instruction` to
-    be followed, a `judging` one what to do after a motion that failed. `POST /v1/calibrations/<step>/acts` takes
-    the person's CalibrationAct, with the `seq` of the state that is answered: of two answers to one question the
-    second is refused. Whoever may act in theatre may `end` the engineer's, no more.
+    be followed, a `judging` one what to do after a motion that failed, an `accepting` one whether what passed is
+    to be used: it is written then, and not before. `GET /v1/calibrations/landmarks` answers the LandmarkList of
+    what can be touched to verify. `POST /v1/calibrations/<step>/acts` takes the person's CalibrationAct, with the
+    `seq` of the state that is answered: of two answers to one question the second is refused. Whoever may act in
+    theatre may `end` the engineer's, no more.
 
     A hospital's broker gets each `state` too, and the guidance and each device's link on topics of their own:
     see [MQTT](mqtt.md).

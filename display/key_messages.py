@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 ActName: TypeAlias = Literal[
     "sound", "hold", "peak", "background", "mark", "procedure", "next step", "excision", "out", "bed",
     "specimen", "undo", "live image", "window", "colours", "lock", "head", "feet", "distance",
+    "calibration",
 ]  # fmt: skip
 
 

@@ -126,10 +126,6 @@ async def run_timing(
     """
     if is_simulated:
         console.print("[bold yellow]SIMULATED: tracker, probe and source[/bold yellow]")
-    move = Move(
-        motion=Motion.SWEEP,
-        instruction=f"Move {camera.tool} to and fro over a point source, 10-30 mm above it, a pass each second",
-    )
     results, found, aborted = list[StepResult](), None, ""
     try:
         async with (
@@ -138,7 +134,7 @@ async def run_timing(
             _counting(probe.name, connection) as counts,
         ):
             while True:
-                await operator.ready(move)
+                await operator.ready(sweep_of(camera.tool))
                 began = len(counts.readings)
                 poses = await follower.collect(
                     Frame.TRACKER,
@@ -155,8 +151,10 @@ async def run_timing(
                 if result.passed or await operator.judge(result) is not Choice.REPEAT:
                     results.append(result)
                     break
+        if found is not None:
+            await operator.accept(results)
     except MorningAborted as exc:
-        aborted = str(exc)
+        aborted, found = str(exc), None
     timing = None
     if found is not None:
         timing = Timing(
@@ -180,6 +178,12 @@ async def run_timing(
     fate = f"Written to {settings.file}" if timing else f"Nothing was written. {aborted}".rstrip()
     console.print(escape(fate))
     return outcome
+
+
+def sweep_of(tool: str) -> Move:
+    """Ask for the motion."""
+    instruction = f"Move {tool} to and fro over a point source, 10-30 mm above it, a pass each second"
+    return Move(motion=Motion.SWEEP, instruction=instruction)
 
 
 def sweep_progress(poses: Sequence[Pose], settings: TimingSettings) -> Progress:
