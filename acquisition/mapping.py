@@ -61,7 +61,13 @@ class Decided:
     def told(self) -> dict[str, Any]:
         """Tell it, for a recording; ``decided_of`` reads it back."""
         drawn = [
-            {**asdict(spot), "centre_mm": list(spot.centre_mm), "at": spot.at.isoformat()} for spot in self.drawn
+            {
+                **asdict(spot),
+                "centre_mm": list(spot.centre_mm),
+                "at": spot.at.isoformat(),
+                "activity_at": spot.activity_at.isoformat(),
+            }
+            for spot in self.drawn
         ]
         return {
             "study_uid": self.study_uid,
@@ -81,7 +87,14 @@ def decided_of(told: Mapping[str, Any]) -> Decided:
 
     """
     drawn = [
-        DrawnSpot(**{**spot, "centre_mm": tuple(spot["centre_mm"]), "at": datetime.fromisoformat(spot["at"])})
+        DrawnSpot(
+            **{
+                **spot,
+                "centre_mm": tuple(spot["centre_mm"]),
+                "at": datetime.fromisoformat(spot["at"]),
+                "activity_at": datetime.fromisoformat(spot.get("activity_at", spot["at"])),
+            }
+        )
         for spot in told["drawn"]
     ]
     return Decided(

@@ -31,7 +31,7 @@ from composition.instruments import load_response, tip_chain, tip_of
 from config.navigation import NavigationSettings
 from config.settings import Site
 from devices.clock import monotonic
-from display.calibration_messages import InstallRequest, RegisterRequest, VerifyRequest
+from display.calibration_messages import InstallRequest, LandmarkList, RegisterRequest, VerifyRequest
 
 LATER = "written to {}; this room goes by it when radionav is started again"
 
@@ -70,6 +70,15 @@ class Calibrating:
     resection: Resection
     note: Callable[[str, Mapping[str, Any]], None]
     is_simulated: bool
+
+    async def landmarks(self) -> LandmarkList:
+        """List what a check of the registration in use can touch."""
+        settings = self.navigation.registration
+        try:
+            registration = settings and newest_registration(settings.file, is_simulated=self.is_simulated)
+        except CalibrationError as exc:
+            return LandmarkList(names=(), trouble=str(exc))
+        return LandmarkList(names=landmarks_of(registration).names if registration else (), trouble="")
 
     async def tool(self, asked: InstallRequest) -> str | None:  # noqa: ARG002 - all of it stands in the site file
         """Find tip and axis of the probe."""

@@ -29,7 +29,7 @@ class AccessSettings(Section):
 
 PedalAct = Literal[
     "sound", "hold", "peak", "background", "mark", "procedure", "next step", "excision", "out", "bed", "specimen",
-    "undo", "live image", "window", "colours", "lock", "head", "feet", "distance",
+    "undo", "live image", "window", "colours", "lock", "head", "feet", "distance", "calibration",
 ]  # fmt: skip
 """What a key of a pedal can do on the page: the same as the key that docs/display.md names for it."""
 

@@ -1,6 +1,6 @@
 """Publisher to the hospital's MQTT broker: the newest of each topic, never waited for.
 
-Topics are ``radionav/v1/{site}/{room}/{leaf}``; the leaves are ``state``, ``guidance``, ``health/{device}`` and
+Topics are ``radionav/v2/{site}/{room}/{leaf}``; the leaves are ``state``, ``guidance``, ``health/{device}`` and
 ``status``. ``status`` is retained text: ``online`` while this service is connected, ``offline`` when it ends and,
 by MQTT's last will, when it dies. What is retained under an ``offline`` room is history.
 """

@@ -67,7 +67,7 @@ class Settings(BaseModel):
     @property
     def prefix(self) -> str:
         """What every topic starts with."""
-        return f"radionav/v1/{self.site}/{self.room}"
+        return f"radionav/v2/{self.site}/{self.room}"
 
     @property
     def address(self) -> str:

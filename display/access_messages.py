@@ -1,4 +1,4 @@
-"""The feed's messages, version 1: who looks and who acts."""
+"""The feed's messages: who looks and who acts."""
 
 from typing import Annotated, Literal
 

@@ -235,6 +235,7 @@ def create_app(
     if calibrator is not None:
         bench = CalibrationRoutes(calibrator=calibrator, is_simulated=lambda: exhibits.hello().simulated)
         app.add_api_route("/v1/calibrations", bench.standing)
+        app.add_api_route("/v1/calibrations/landmarks", bench.landmarks)
         app.add_api_route("/v1/calibrations/tool", bench.tool, methods=["POST"])
         app.add_api_route("/v1/calibrations/axis", bench.axis, methods=["POST"])
         app.add_api_route("/v1/calibrations/timing", bench.timing, methods=["POST"])

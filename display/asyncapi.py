@@ -16,6 +16,7 @@ from display.calibration_messages import (
     CalibrationAct,
     CalibrationState,
     InstallRequest,
+    LandmarkList,
     RegisterRequest,
     VerifyRequest,
 )
@@ -67,12 +68,13 @@ CARRIED = (
     InstallRequest,
     RegisterRequest,
     VerifyRequest,
+    LandmarkList,
     CalibrationAct,
     CalibrationState,
 )
 """What goes over HTTP."""
 
-_TOPIC = "radionav/v1/{{site}}/{{room}}/{leaf}"
+_TOPIC = "radionav/v2/{{site}}/{{room}}/{leaf}"
 _LEVELS = {
     "site": "As the site file has it under [mqtt].",
     "room": "As the site file has it under [mqtt].",
@@ -217,6 +219,12 @@ _PREFACE = """
     own `stale_after_s`. A new `session_id` means that the service was started anew: drop what you hold. While
     `simulated` is true, say so across the whole display.
 
+    `version` in the hello says what the messages mean. Its first number changes when an old display would misread
+    one, as when a field gets a word that such a display takes for another; a display that knows another first
+    number shows nothing of the room and asks to be reloaded. The second changes when there is more to read. The
+    `v1` of the subprotocol and of the paths is of how to talk and where, and stays, so that an old display learns
+    that it is old.
+
     Names end in their unit. Positions are mm in DICOM patient axes (LPS: +x to the patient's left, +y to the
     back, +z to the head) unless the name says otherwise. `null` is "not known", never zero.
 
@@ -253,9 +261,11 @@ _PREFACE = """
     `/v1/calibrations/register` (a RegisterRequest) and `/v1/calibrations/verify` (a VerifyRequest). One at a
     time; no count is taken for the patient's meanwhile. `GET /v1/calibrations?after=<seq>` answers a
     CalibrationState as soon as it is newer, or after ten seconds; a `waiting` one asks for the `instruction` to
-    be followed, a `judging` one what to do after a motion that failed. `POST /v1/calibrations/<step>/acts` takes
-    the person's CalibrationAct, with the `seq` of the state that is answered: of two answers to one question the
-    second is refused. Whoever may act in theatre may `end` the engineer's, no more.
+    be followed, a `judging` one what to do after a motion that failed, an `accepting` one whether what passed is
+    to be used: it is written then, and not before. `GET /v1/calibrations/landmarks` answers the LandmarkList of
+    what can be touched to verify. `POST /v1/calibrations/<step>/acts` takes the person's CalibrationAct, with the
+    `seq` of the state that is answered: of two answers to one question the second is refused. Whoever may act in
+    theatre may `end` the engineer's, no more.
 
     A hospital's broker gets each `state` too, and the guidance and each device's link on topics of their own:
     see [MQTT](mqtt.md).

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 StepName: TypeAlias = Literal["tool", "axis", "timing", "register", "verify"]
-PhaseName: TypeAlias = Literal["idle", "working", "waiting", "measuring", "judging", "ended"]
+PhaseName: TypeAlias = Literal["idle", "working", "waiting", "measuring", "judging", "accepting", "ended"]
 
 
 class InstallRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,12 +36,22 @@ class CalibrationAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     act: Annotated[
         Literal["continue", "repeat", "end"],
-        Meta(description="Begin the motion, or go on without it where it failed; make it again; end it all."),
+        Meta(
+            description="Begin the motion, go on without it where it failed, or use what passed; make it again; "
+            "end it all, and discard what passed."
+        ),
     ]
     seq: Annotated[
         int | None,
         Meta(description="Of the CalibrationState that is answered; refused where it asks something else by now."),
     ] = None
+
+
+class LandmarkList(Struct, frozen=True, kw_only=True):
+    """Answer to ``GET /v1/calibrations/landmarks``: what a check of the registration in use can touch."""
+
+    names: Annotated[tuple[str, ...], Meta(description="Empty where nothing is registered.")]
+    trouble: Annotated[str, Meta(description="Why they cannot be read; empty where they were.")]
 
 
 class VerdictFigure(Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from display.calibration_messages import (
     CalibrationAct,
     CalibrationState,
     InstallRequest,
+    LandmarkList,
     RegisterRequest,
     Verdict,
     VerdictFigure,
@@ -32,6 +33,9 @@ class Calibrator(Protocol):
     @property
     def desk(self) -> Desk:
         """Runs them."""
+
+    async def landmarks(self) -> LandmarkList:
+        """List what a check can touch."""
 
     async def tool(self, asked: InstallRequest) -> str | None:
         """Find tip and axis of the probe."""
@@ -60,6 +64,11 @@ class CalibrationRoutes:
         """Say how it stands, once that has changed since ``after``, or after ten seconds."""
         standing = await self.calibrator.desk.changed(after, longest_s=LONGEST_S)
         return Response(msgspec.json.encode(self._show(standing)), media_type="application/json")
+
+    async def landmarks(self) -> Response:
+        """List what a check of the registration in use can touch."""
+        found = await self.calibrator.landmarks()
+        return Response(msgspec.json.encode(found), media_type="application/json")
 
     async def tool(self, request: Request) -> Response:
         """Begin to find tip and axis."""

@@ -1,4 +1,4 @@
-"""The feed's messages, version 1: what is believed of the targets, and what that rests on."""
+"""The feed's messages: what is believed of the targets, and what that rests on."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""The line of events, version 1, and what is fetched beside it."""
+"""The line of events, and what is fetched beside it."""
 
 from typing import Annotated, Any
 

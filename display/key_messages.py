@@ -1,4 +1,4 @@
-"""The feed's messages, version 1: what keys do on the page besides its own."""
+"""The feed's messages: what keys do on the page besides its own."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 ActName: TypeAlias = Literal[
     "sound", "hold", "peak", "background", "mark", "procedure", "next step", "excision", "out", "bed",
     "specimen", "undo", "live image", "window", "colours", "lock", "head", "feet", "distance",
+    "calibration",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The feed's messages, version 1.
+"""The feed's messages.
 
 These models are the contract: they encode and check what goes over the socket, ``/asyncapi.json`` and
 docs/feed.md are made from them, and so are the page's TypeScript types. Every physical name ends in its
@@ -20,11 +20,13 @@ from display.procedure_messages import ProcedureState
 from display.resection_messages import ResectionState
 from display.volume_messages import LiveImageState, StudyState
 
-VERSION = "1.0"
-"""Version of the feed: the first number changes when an old display would misread a message."""
+VERSION = "2.0"
+"""Version of the feed: the first number changes when an old display would misread a message, as one does that
+knows only some of the words of a field; the second when there is more to read that it may leave unread."""
 
 SUBPROTOCOL = "radionav.v1"
-"""WebSocket subprotocol that both sides must name."""
+"""WebSocket subprotocol that both sides must name. It is of how they talk, not of what they say: it outlives
+versions, so that a display of an old one gets a hello, and sees there that it must be reloaded."""
 
 
 class DeviceLink(Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
-"""The feed's messages, version 1: the procedure, its steps, and what a person does in it."""
+"""The feed's messages: the procedure, its steps, and what a person does in it."""
 
+from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
@@ -38,6 +39,10 @@ class PlannedState(Struct, frozen=True, kw_only=True):
         False
     )
     radius_mm: Annotated[float | None, Meta(description="Of the ball that was drawn; null where none was.")] = None
+    entered_mbq: Annotated[
+        float | None, Meta(description="What a person expects in it, as she entered it; null: the image says.")
+    ] = None
+    entered_at_utc: Annotated[str | None, Meta(description="When it was so much; null likewise.")] = None
 
 
 class CheckState(Struct, frozen=True, kw_only=True):
@@ -82,7 +87,11 @@ class ProcedureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     radius_mm: Annotated[float, Meta(ge=2, le=40, description="Of the ball that is drawn there.")] = RADIUS_MM
     activity_mbq: Annotated[
         Annotated[float, Meta(gt=0, le=10_000)] | None,
-        Meta(description="Expected in what is drawn, now; null: the image says."),
+        Meta(description="Expected in what is drawn; null: the image says."),
+    ] = None
+    activity_at_utc: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="When it was so much, not ahead of now; it has decayed since. Null: now."),
     ] = None
 
 

@@ -1,5 +1,7 @@
 """The procedure as a display shows it; and what a person asks for."""
 
+from acquisition.session.plan import PlannedSource
+from acquisition.session.procedure import Procedure
 from acquisition.session.session import Session
 from acquisition.session.steps import IMPOSSIBLE_WITHOUT, Step, Transition, transitions_from
 from display.messages import State
@@ -39,22 +41,7 @@ def show_procedure(session: Session) -> ProcedureState:
         step=procedure.step.value,
         taken=tuple(step.value for step in procedure.taken),
         moves=tuple(_show_move(session, each) for each in transitions_from(procedure.step)),
-        sources=tuple(
-            PlannedState(
-                name=source.name,
-                proposed=source.proposed,
-                proposal=source.proposal,
-                confirmed=procedure.sorts.get(source.name),
-                centre_mm=source.centre_mm,
-                side=source.side,
-                depth_mm=source.depth_mm,
-                activity_mbq=source.activity_mbq,
-                skin_rate_cps=source.skin_rate_cps,
-                is_drawn=source.is_drawn,
-                radius_mm=source.drawn_radius_mm,
-            )
-            for source in session.sources
-        ),
+        sources=tuple(_show_source(source, procedure) for source in session.sources),
         checklist=tuple(
             CheckState(
                 name=item.name,
@@ -66,6 +53,26 @@ def show_procedure(session: Session) -> ProcedureState:
         ),
         overrides=len(procedure.overrides),
         trouble=session.trouble,
+    )
+
+
+def _show_source(source: PlannedSource, procedure: Procedure) -> PlannedState:
+    drawn = procedure.drawn.get(source.name) if source.is_drawn else None
+    is_entered = drawn is not None and drawn.activity_mbq is not None
+    return PlannedState(
+        name=source.name,
+        proposed=source.proposed,
+        proposal=source.proposal,
+        confirmed=procedure.sorts.get(source.name),
+        centre_mm=source.centre_mm,
+        side=source.side,
+        depth_mm=source.depth_mm,
+        activity_mbq=source.activity_mbq,
+        skin_rate_cps=source.skin_rate_cps,
+        is_drawn=source.is_drawn,
+        radius_mm=source.drawn_radius_mm,
+        entered_mbq=drawn.activity_mbq if drawn else None,
+        entered_at_utc=drawn.activity_at.isoformat() if drawn and is_entered else None,
     )
 
 
@@ -91,8 +98,14 @@ async def act(session: Session, request: ProcedureRequest, newest: State | None)
         case ProcedureRequest(action="sort", name=str(name), sort=str(sort)):
             refusal = await session.sort(name, sort)
         case ProcedureRequest(action="draw", place_mm=(_, _, _) as place_mm, sort="target" | "injection" as kind):
-            name, activity_mbq = request.name or "", request.activity_mbq
-            refusal = await session.draw(kind, place_mm, request.radius_mm, name=name, activity_mbq=activity_mbq)
+            refusal = await session.draw(
+                kind,
+                place_mm,
+                request.radius_mm,
+                name=request.name or "",
+                activity_mbq=request.activity_mbq,
+                activity_at=request.activity_at_utc,
+            )
         case ProcedureRequest(action="erase", name=str(name)):
             refusal = await session.erase(name)
         case ProcedureRequest(action="check", name=str(name)):

@@ -191,10 +191,12 @@ def _drawn_table(report: Report) -> Table:
             rows.append(((Words(told["name"], "struck"),), "erased", "", "", "", _who(entry)))
             continue
         where = ", ".join(f"{mm:.0f}" for mm in told["centre_mm"])
-        across = f"{2 * drawn_of(told, entry.at).radius_mm:.0f}"
-        expected = "as in the image" if told["activity_mbq"] is None else f"{told['activity_mbq']:.2g} MBq"
+        drawn = drawn_of(told, entry.at)
+        across, expected = f"{2 * drawn.radius_mm:.0f}", "as in the image"
+        if drawn.activity_mbq is not None:
+            expected = f"{drawn.activity_mbq:.3g} MBq, {_when(drawn.activity_at)}"
         rows.append((told["name"], told["as"], where, across, expected, _who(entry)))
-    return table(("Name", "As", "Where, mm (LPS)", "Across, mm", "Activity expected then", "By"), rows)
+    return table(("Name", "As", "Where, mm (LPS)", "Across, mm", "Activity expected", "By"), rows)
 
 
 def _mark_table(report: Report) -> Table:

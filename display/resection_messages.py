@@ -1,4 +1,4 @@
-"""The feed's messages, version 1: what was taken out, what is counted of it, and what that says."""
+"""The feed's messages: what was taken out, what is counted of it, and what that says."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""The feed's messages, version 1: what was made of a received study, and what a person says of its spaces."""
+"""The feed's messages: what was made of a received study, and what a person says of its spaces."""
 
 from typing import Annotated, Literal
 

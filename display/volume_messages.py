@@ -1,4 +1,4 @@
-"""The feed's messages, version 1: volumes that a page can fetch, and what they are of."""
+"""The feed's messages: volumes that a page can fetch, and what they are of."""
 
 from typing import Annotated, Literal
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from math import ceil, nan, pi
 from typing import Any, Final, Literal
@@ -26,6 +26,12 @@ STEP_MM: Final = 2.5
 ESTIMATE_FACTOR: Final = 2.0
 """An activity that a person expects is known to a factor of this, 1 sigma."""
 
+AHEAD: Final = timedelta(minutes=1)
+"""So far two clocks may differ before a time lies ahead."""
+
+LEAST_MBQ: Final = 1e-6
+"""One decay a second: less than that is nothing."""
+
 DrawnKind = Literal["target", "injection"]
 
 Place = tuple[float, float, float]
@@ -42,8 +48,8 @@ class DrawnSpot:
         What it is.
     centre_mm
         LPS mm in the study's patient axes.
-    activity_mbq
-        As a person expected it when she drew it; None where the image is to say.
+    activity_mbq, activity_at
+        What a person expects in it, and when it is, or was, that much; None where the image is to say.
     radius_mm
         Of the ball that it was drawn as, in which the image's activity is read.
     at
@@ -57,6 +63,7 @@ class DrawnSpot:
     kind: DrawnKind
     centre_mm: Place
     activity_mbq: float | None
+    activity_at: datetime
     radius_mm: float
     at: datetime
     frame_of_reference_uid: str
@@ -69,11 +76,13 @@ class DrawnSpot:
 def drawn_of(told: Mapping[str, Any], at: datetime) -> DrawnSpot:
     """Read a spot from its entry."""
     x_mm, y_mm, z_mm = told["centre_mm"]
+    activity_at = told.get("activity_at")  # entries without one say what it was when they were made
     return DrawnSpot(
         name=told["name"],
         kind=told["as"],
         centre_mm=(x_mm, y_mm, z_mm),
         activity_mbq=told["activity_mbq"],
+        activity_at=datetime.fromisoformat(activity_at) if activity_at else at,
         radius_mm=told.get("radius_mm", RADIUS_MM),  # older entries have none
         at=at,
         frame_of_reference_uid=told.get("frame_of_reference_uid", ""),
@@ -115,6 +124,20 @@ def refuse_drawing(
     return None
 
 
+def refuse_activity(
+    activity_mbq: float | None, activity_at: datetime | None, *, half_life_s: float, now: datetime
+) -> str | None:
+    """Say why an activity that was so much at a time is not expected now, or None; no time is now."""
+    if activity_mbq is None:
+        return None if activity_at is None else "a time without an activity says nothing: give both, or neither"
+    at = activity_at or now
+    if at - now > AHEAD:
+        return "the time of the activity lies ahead: give when it was so much"
+    if activity_mbq * decay_factor(half_life_s=half_life_s, elapsed_s=(now - at).total_seconds()) < LEAST_MBQ:
+        return "nothing is left of that activity by now: look at its time and its unit"
+    return None
+
+
 def misplaced(drawn: Iterable[DrawnSpot], found: StudyMap) -> str:
     """Say which spots have no place in a map, and so are neither believed nor shown; empty where all have."""
     lost = ", ".join(spot.name for spot in drawn if not spot.has_place_in(found))
@@ -140,7 +163,7 @@ def _spot_now(
 ) -> Hotspot:
     spot = _in_image(drawn, found)
     if drawn.activity_mbq is not None:
-        elapsed_s = (now - drawn.at).total_seconds()
+        elapsed_s = (now - drawn.activity_at).total_seconds()
         expected_mbq = drawn.activity_mbq * decay_factor(half_life_s=half_life_s, elapsed_s=elapsed_s)
         return replace(spot, activity_mbq=expected_mbq, activity_factor=ESTIMATE_FACTOR)
     in_image_mbq = spot.activity_mbq

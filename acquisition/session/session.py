@@ -18,6 +18,7 @@ from acquisition.session.drawn import (
     DrawnSpot,
     Place,
     misplaced,
+    refuse_activity,
     refuse_drawing,
     spots_now,
     unused_name,
@@ -245,11 +246,19 @@ class Session:
         return BEING_READ if self.procedure.study_uid in self._being_read else None
 
     async def draw(
-        self, kind: DrawnKind, centre_mm: Place, radius_mm: float, *, name: str, activity_mbq: float | None
+        self,
+        kind: DrawnKind,
+        centre_mm: Place,
+        radius_mm: float,
+        *,
+        name: str,
+        activity_mbq: float | None,
+        activity_at: datetime | None = None,
     ) -> str | None:
         """Add a target or an injection site that the map does not show; returns why not, or None.
 
-        ``activity_mbq`` is what is expected in a ball of ``radius_mm`` now; None where the image is to say.
+        ``activity_mbq`` is what was in a ball of ``radius_mm`` at ``activity_at``, None for now; it is None where
+        the image is to say.
         """
         if refusal := self._refuse_planning("targets are drawn"):
             return refusal
@@ -258,9 +267,13 @@ class Session:
         name = name.strip() or unused_name(kind, self.procedure.names_drawn)
         taken_out = {each.target.name for each in self._resection.removed}
         found, drawn = self._in_use.map, self.procedure.drawn
-        if refusal := refuse_drawing(found, drawn, centre_mm, name=name, taken_out=taken_out):
+        if refusal := refuse_drawing(found, drawn, centre_mm, name=name, taken_out=taken_out) or refuse_activity(
+            activity_mbq, activity_at, half_life_s=self._half_life_s, now=self._now()
+        ):
             return refusal
-        told = {"centre_mm": list(centre_mm), "radius_mm": radius_mm, "activity_mbq": activity_mbq}
+        told: dict[str, Any] = {"centre_mm": list(centre_mm), "radius_mm": radius_mm, "activity_mbq": activity_mbq}
+        if activity_at is not None:
+            told["activity_at"] = activity_at.isoformat()
         uid = self._in_use.study.frame_of_reference_uid
         self._add("drawn", {"name": name, "as": kind, **told, "frame_of_reference_uid": uid})
         await self._decide()

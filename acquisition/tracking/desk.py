@@ -1,10 +1,11 @@
 """A calibration that a person runs from a display: what she is to do, how far it is, what came of it.
 
 One at a time. It waits for her before each motion and after one that failed, as ``acquire`` waits at a terminal.
+What passed is written only once she has seen how well, and says that it is to be used.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -24,6 +25,9 @@ log = structlog.get_logger()
 
 PATIENCE_S = 120.0
 
+ENDED = "it was ended before it had come to anything"
+DISCARDED = "it passed and was discarded: what was in use stays in use"
+
 
 class Phase(StrEnum):
     """What a calibration waits for."""
@@ -37,6 +41,8 @@ class Phase(StrEnum):
     MEASURING = "measuring"
     JUDGING = "judging"
     """For her to say what to do after a motion that failed."""
+    ACCEPTING = "accepting"
+    """For her to say that what passed is to be used; it is discarded where she ends it."""
     ENDED = "ended"
 
 
@@ -111,6 +117,7 @@ class Desk:
         self._working: asyncio.Task[Outcome] | None = None
         self._answer: asyncio.Future[Choice] | None = None
         self._asked = 0
+        self._why_ended = ENDED
 
     @property
     def is_running(self) -> bool:
@@ -127,7 +134,9 @@ class Desk:
         return None
 
     def answer(self, step: str, choice: Choice, *, seq: int | None) -> str | None:
-        """Go on with the motion that is waited for, or after one that failed; ``REPEAT`` has it made again.
+        """Go on with the motion that is waited for, after one that failed, or by using what passed.
+
+        ``REPEAT`` has one that failed made again.
 
         ``seq`` is of the standing that she answers: one who saw another question, or none, is asked to look again.
         """
@@ -135,16 +144,17 @@ class Desk:
             return f"{step} waits for nobody now"
         if seq is None or not self._asked <= seq <= self.standing.seq:
             return f"{step} asks something else by now: look again"
-        if self.standing.phase is Phase.WAITING and choice is Choice.REPEAT:
-            return "nothing was done that could be repeated"
+        if choice is Choice.REPEAT and self.standing.phase is not Phase.JUDGING:
+            return "nothing failed that could be repeated"
         self._answer.set_result(choice)
         self._tell(phase=Phase.MEASURING if self.standing.phase is Phase.WAITING else Phase.WORKING)
         return None
 
     def end(self, step: str) -> str | None:
-        """End a calibration before it has come to anything."""
+        """End a calibration before it has come to anything, or discard what it has come to."""
         if self.standing.step != step or self._working is None or self._working.cancelling():
             return f"{step} is not under way"
+        self._why_ended = DISCARDED if self.standing.phase is Phase.ACCEPTING else ENDED
         self._working.cancel()
         self._tell(phase=Phase.WORKING, instruction="", share=0.0, words="")
         return None
@@ -176,7 +186,7 @@ class Desk:
     def _conclude(self, working: "asyncio.Task[Outcome]", told: str) -> None:
         done = {"phase": Phase.ENDED, "instruction": "", "share": 0.0, "words": ""}
         if working.cancelled():
-            self._tell(**done, passed=False, reason="it was ended before it had come to anything")
+            self._tell(**done, passed=False, reason=self._why_ended)
         elif (failure := working.exception()) is not None:
             if not isinstance(failure, DeviceError | CalibrationError | NavigationError):
                 log.error("calibration", step=self.standing.step, exc_info=failure)
@@ -222,6 +232,11 @@ class _AtDesk:
         self._failed = (*self._failed, result)
         self._tell(phase=Phase.JUDGING, instruction="", share=0.0, words="", results=self._failed)
         return await self._ask()
+
+    async def accept(self, results: Sequence[StepResult]) -> None:
+        """Wait until she says that it is to be used."""
+        self._tell(phase=Phase.ACCEPTING, instruction="", share=0.0, words="", results=tuple(results))
+        await self._ask()
 
     def show(self, progress: Progress) -> None:
         """Show how far it is."""

@@ -1,6 +1,7 @@
 """Who moves the tool: a person at the terminal, one who is only told, or a rig."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -59,6 +60,9 @@ class Operator(Protocol):
     async def judge(self, result: StepResult) -> Choice:
         """Say what to do after a failed step."""
 
+    async def accept(self, results: Sequence[StepResult]) -> None:
+        """Return once what passed is to be used: it is written then, and not before."""
+
 
 class AtTerminal:
     """A person who presses Enter when she is ready."""
@@ -73,6 +77,9 @@ class AtTerminal:
     async def judge(self, result: StepResult) -> Choice:
         """Ask what to do."""
         return Choice.REPEAT if await self._terminal.repeats(result) else Choice.CONTINUE
+
+    async def accept(self, results: Sequence[StepResult]) -> None:
+        """Use what passed: she began it for that."""
 
 
 class Unasked:
@@ -89,6 +96,9 @@ class Unasked:
     async def judge(self, result: StepResult) -> Choice:  # noqa: ARG002 - whatever failed
         """Go on."""
         return Choice.CONTINUE
+
+    async def accept(self, results: Sequence[StepResult]) -> None:
+        """Use what passed."""
 
 
 class Rig(Protocol):
@@ -111,6 +121,9 @@ class Rigged:
     async def judge(self, result: StepResult) -> Choice:  # noqa: ARG002 - a rig does the same again
         """Go on."""
         return Choice.CONTINUE
+
+    async def accept(self, results: Sequence[StepResult]) -> None:
+        """Use what passed."""
 
 
 class ProgressBar:

@@ -167,6 +167,8 @@ async def run_register(
                 found, result = await asyncio.to_thread(judge_skin, found, drawn_mm, skin, settings)
                 say_verdict(result, console)
                 results.append(result)
+        if found is not None:
+            await hand.operator.accept(results)
     except MorningAborted as exc:
         aborted, found = str(exc), None
     written = None

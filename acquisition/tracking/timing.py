@@ -113,10 +113,6 @@ async def run_timing(
     """
     if is_simulated:
         console.print("[bold yellow]SIMULATED: tracker, probe and source[/bold yellow]")
-    move = Move(
-        motion=Motion.SWEEP,
-        instruction=f"Move {camera.tool} to and fro over a point source, 10-30 mm above it, a pass each second",
-    )
     results, found, aborted = list[StepResult](), None, ""
     try:
         async with (
@@ -124,7 +120,7 @@ async def run_timing(
             counting(probe, camera.clock) as counts,
         ):
             while True:
-                await operator.ready(move)
+                await operator.ready(sweep_of(camera.tool))
                 began = len(counts.readings)
                 poses = await follower.collect(
                     Frame.TRACKER,
@@ -141,8 +137,10 @@ async def run_timing(
                 if result.passed or await operator.judge(result) is not Choice.REPEAT:
                     results.append(result)
                     break
+        if found is not None:
+            await operator.accept(results)
     except MorningAborted as exc:
-        aborted = str(exc)
+        aborted, found = str(exc), None
     timing = None
     if found is not None:
         timing = Timing(
@@ -166,6 +164,12 @@ async def run_timing(
     fate = f"Written to {settings.file}" if timing else f"Nothing was written. {aborted}".rstrip()
     console.print(escape(fate))
     return outcome
+
+
+def sweep_of(tool: str) -> Move:
+    """Ask for the motion."""
+    instruction = f"Move {tool} to and fro over a point source, 10-30 mm above it, a pass each second"
+    return Move(motion=Motion.SWEEP, instruction=instruction)
 
 
 def sweep_progress(poses: Sequence[Pose], settings: TimingSettings) -> Progress:

@@ -110,12 +110,14 @@ async def run_tool(
         console.print("[bold yellow]SIMULATED: tracker and tool[/bold yellow]")
     round_ = _Round(camera, operator, settings, console, screen or ProgressBar(console))
     aborted, found = "", None
-    async with open_follower(camera) as follower:
-        try:
+    try:
+        async with open_follower(camera) as follower:
+            identity = follower.identity
             found = await round_.run(follower)
-        except MorningAborted as exc:
-            aborted = str(exc)
-        identity = follower.identity
+        if found is not None:
+            await operator.accept(round_.results)
+    except MorningAborted as exc:
+        aborted, found = str(exc), None
     calibration = None
     if found is not None:
         pivot, spin = found

@@ -308,6 +308,7 @@ async def test_what_each_estimate_begins_from_is_told() -> None:
             kind="target",
             centre_mm=(1.0, -2.0, 0.1),
             activity_mbq=None,
+            activity_at=NOW,
             at=NOW,
             radius_mm=4.0,
             frame_of_reference_uid="1.9",

@@ -123,7 +123,7 @@ class Theatre:
         return found
 
     async def follow(self, step: str, *, until: str = "ended") -> dict[str, Any]:
-        """Do as is asked until it stands so."""
+        """Do as is asked until it stands so; what passed is used."""
         seq, obeyed = -1, ""
         while (standing := await self.newer(seq))["phase"] != until:
             seq, instruction = standing["seq"], standing["instruction"]
@@ -132,6 +132,8 @@ class Theatre:
                 motion = MOTIONS[obeyed.split()[0]]
                 place = obeyed.removeprefix("Touch ").split(" with the tip")[0] if motion == "touch" else ""
                 self.bench.hand.move(motion, place)
+                assert await self.act(step, "continue", seq) == (204, "")
+            if standing["phase"] == "accepting":
                 assert await self.act(step, "continue", seq) == (204, "")
         return standing
 
@@ -191,7 +193,7 @@ async def test_tip_registration_and_check_are_made_before_the_display(tmp_path: 
         assert (ended["passed"], ended["simulated"]) == (True, True)
         assert "started again" in ended["reason"]
         assert [result["name"] for result in ended["results"]] == ["pivot", "spin"]
-        assert {"waiting", "measuring", "ended"} <= set(room.phases)
+        assert {"waiting", "measuring", "accepting", "ended"} <= set(room.phases)
         assert any("poses, tilted by" in words for words in room.words)
         tip = load_tip(tmp_path / "tip.json", tool="Probe", serial="", is_simulated=True)
         assert tip.calibrated_at > YESTERDAY
@@ -215,9 +217,16 @@ async def test_tip_registration_and_check_are_made_before_the_display(tmp_path: 
         await room.house.console.archive.take(received())
         code, why = await room.begin("register", landmarks={"markups": []})
         assert (code, "0 landmarks" in why) == (409, True)
+        nothing = {"names": [], "trouble": ""}
+        assert (await room.client.get("/v1/calibrations/landmarks")).json() == nothing
         assert await room.begin("register", landmarks=marked) == (204, "")
+        asked = await room.follow("register", until="accepting")
+        assert "mm are to be expected at" in asked["results"][-1]["reason"]
+        assert not (tmp_path / "registration.json").exists(), "written before anybody accepted it"
         ended = await room.follow("register")
         assert ended["passed"] is True, ended
+        told = (await room.client.get("/v1/calibrations/landmarks")).json()
+        assert "xiphoid" in told["names"]
         (registration,) = read_registrations(tmp_path / "registration.json")
         assert (registration.patient_id, registration.frame_of_reference_uid) == ("A-1", "1.2")
         assert registration.tip_calibrated_at == tip.calibrated_at
@@ -314,7 +323,7 @@ async def test_a_motion_that_failed_is_made_again_or_ended(tmp_path: Path) -> No
         assert room.calibrating.desk.standing.phase == "waiting"
         assert await room.act("tool", "repeat", standing["seq"]) == (
             409,
-            "nothing was done that could be repeated",
+            "nothing failed that could be repeated",
         )
         assert await room.act("tool", "end") == (204, "")
         ended = await room.follow("tool")

@@ -66,7 +66,7 @@ class Subscriber:
         """The next message: topic below the room's, payload, whether it was retained."""
         message = await anext(aiter(self._client.messages))
         assert isinstance(message.payload, bytes)
-        return message.topic.value.removeprefix("radionav/v1/st-anna/or-2/"), message.payload, message.retain
+        return message.topic.value.removeprefix("radionav/v2/st-anna/or-2/"), message.payload, message.retain
 
     async def until(self, topic: str, payload: bytes) -> list[tuple[str, bytes, bool]]:
         """Everything up to a message."""
@@ -80,5 +80,5 @@ class Subscriber:
 async def subscribed(port: int, **keys: Any) -> AsyncIterator[Subscriber]:
     """Subscribe to the whole room."""
     async with aiomqtt.Client("127.0.0.1", port, **keys) as client:
-        await client.subscribe("radionav/v1/st-anna/or-2/#", qos=1)
+        await client.subscribe("radionav/v2/st-anna/or-2/#", qos=1)
         yield Subscriber(client)

@@ -15,7 +15,7 @@ from acquisition.session.journal import acting
 from display.app import Exhibits, create_app
 from display.guidance_states import show_nothing
 from display.hub import Hub
-from display.messages import SUBPROTOCOL, Heartbeat, Hello, Pong, Refusal, ServerMessage, State
+from display.messages import SUBPROTOCOL, VERSION, Heartbeat, Hello, Pong, Refusal, ServerMessage, State
 from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
 from display.shelf import Shelf, shelve
@@ -62,7 +62,7 @@ def state(seq: int) -> State:
 FEED = "ws://127.0.0.1/v1/feed"
 
 HELLO = Hello(
-    version="1.0",
+    version=VERSION,
     session_id="s",
     simulated=True,
     site="site",
@@ -295,6 +295,17 @@ def test_a_step_is_taken_and_its_picture_kept(client: TestClient, exhibits: Exhi
         assert exhibits.journal.picture(seq) == png
     assert client.post("/v1/procedure/acts", content=b'{"revision":0,"action":"mark"}').status_code == 409
     assert client.post("/v1/procedure/acts", content=b'{"revision":0,"action":"fly"}').status_code == 422
+
+
+@pytest.mark.parametrize("activity", ["-1", "0", '"much"', "NaN", "1e999", "1e5", "[2]"])
+def test_what_is_no_activity_is_not_drawn(client: TestClient, exhibits: Exhibits, activity: str) -> None:
+    """Refused with what was wanted, before anybody plans by it; so is a time that names no zone."""
+    place = '"revision": 0, "action": "draw", "sort": "target", "place_mm": [1, 2, 3]'
+    for wrong in (f'"activity_mbq": {activity}', '"activity_mbq": 1, "activity_at_utc": "2026-11-22T07:30:00"'):
+        answer = client.post("/v1/procedure/acts", content=f"{{{place}, {wrong}}}")
+        assert answer.status_code == 422
+        assert "not a ProcedureRequest" in answer.text
+    assert exhibits.journal.newest_seq == 0
 
 
 def test_a_report_is_one_page_without_scripts_and_a_pdf(client: TestClient, exhibits: Exhibits) -> None:

@@ -1,8 +1,9 @@
-"""What the display stands on is what the project says that it needs."""
+"""What the display stands on is what the project says that it needs, and its page stands on nothing twice."""
 
 import ast
 import re
 import sys
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import display
 
 ROOM = Path(display.__file__).parent
+PAGE = ROOM / "page" / "src"
 OURS = frozenset({"acquisition", "devices", "display", "navigation"})
 
 
@@ -25,3 +27,14 @@ def test_every_import_is_declared(module: Path) -> None:
     found = packages_distributions()
     given = {name: {each.replace("_", "-") for each in found[name]} for name in outside}  # as PEP 503 has them
     assert {name for name in outside if not declared & given[name]} == set()
+
+
+def test_no_module_of_the_page_stands_on_itself() -> None:
+    """Not by way of others either, be it for a type alone; a circle is named."""
+    imported = {
+        path: {
+            (path.parent / f"{name}.ts").resolve() for name in re.findall(r'from "(\.[^"]+)"', path.read_text())
+        }
+        for path in map(Path.resolve, PAGE.rglob("*.ts"))
+    }
+    assert len(list(TopologicalSorter(imported).static_order())) == len(imported)

@@ -19,7 +19,7 @@ from tests.devices.mosquitto_peer import Broker, started
 from tests.display.test_stage import SIGNBOARD, House, running
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "mqtt.md"
-ROOM = "radionav/v1/site/room"
+ROOM = "radionav/v2/site/room"
 
 
 def listens_at(port: int) -> tuple[House, DeviceHealth]:
@@ -97,7 +97,7 @@ def test_the_description_names_the_topics_and_what_is_on_them() -> None:
         (channel,) = (
             found
             for found in document["channels"].values()
-            if found["address"] == f"radionav/v1/{{site}}/{{room}}/{leaf}"
+            if found["address"] == f"radionav/v2/{{site}}/{{room}}/{leaf}"
         )
         assert channel["messages"] == {name: {"$ref": f"#/components/messages/{name}"}}
         assert set(channel["parameters"]) == set(re.findall(r"{(\w+)}", channel["address"]))

@@ -3,17 +3,17 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from devices.clock import monotonic
 from display.app import Exhibits, create_app
 from display.hub import Hub
-from display.messages import SUBPROTOCOL, Hello, ServerMessage
+from display.messages import SUBPROTOCOL, Hello, ServerMessage, State
 from display.server import AddressInUse, Server, listen
 from display.shelf import Shelf
 from display.study_messages import StudyList
@@ -125,6 +125,38 @@ async def test_a_display_that_breaks_off_leaves_nothing() -> None:
             while shown.hub._waiting or serving_displays():  # noqa: ASYNC110 - they set no event
                 await asyncio.sleep(0.005)
         assert not task.done(), "the server went with it"
+
+
+async def test_twenty_displays_wait_for_no_stalled_tablet() -> None:
+    """One asks and reads nothing any more, another never asks: 18 others get each frame that they want."""
+    shown, others = exhibits(), 18
+    async with serving(shown) as (_, _, port), AsyncExitStack() as stack:
+        url, spoken = f"ws://127.0.0.1:{port}/v1/feed", [Subprotocol(SUBPROTOCOL)]
+        displays = [await stack.enter_async_context(connect(url, subprotocols=spoken)) for _ in range(others + 2)]
+        stalled, *_ = displays
+        stalled.transport.pause_reading()
+        await stalled.send('{"type":"next","last_seq":-1}')
+        reading = displays[2:]
+        for seq in range(5):
+            for display in reading:
+                await display.send(f'{{"type":"next","last_seq":{seq - 1}}}')
+            async with asyncio.timeout(30):
+                while len(shown.hub._waiting) < others:  # noqa: ASYNC110 - it sets no event
+                    await asyncio.sleep(0.005)
+            shown.hub.publish(state(seq))
+            async with asyncio.timeout(30):
+                got = await asyncio.gather(*(next_state(display) for display in reading))
+            assert got == [seq] * others
+        stalled.transport.resume_reading()
+
+
+async def next_state(display: ClientConnection) -> int:
+    """Number of the next state that comes."""
+    async for message in display:
+        received = msgspec.json.decode(message, type=ServerMessage)
+        if isinstance(received, State):
+            return received.seq
+    raise ConnectionError("the display was closed")
 
 
 async def test_a_small_frame_does_not_wait_for_the_one_before() -> None:

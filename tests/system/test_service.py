@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from display.messages import Heartbeat, Hello, State
+from display.messages import VERSION, Heartbeat, Hello, State
 from display.study_messages import StudyEntry
 from tests.system.running import (
     PATIENCE_S,
@@ -73,7 +73,7 @@ def test_displays_see_a_live_feed(minute: Minute) -> None:
     last = minute.display.until(lambda state: state.server_monotonic_s > first.server_monotonic_s + 5.0)
     (_, hello), *more = minute.display.received(Hello)
     assert not more
-    assert (hello.simulated, hello.version) == (True, "1.0")
+    assert (hello.simulated, hello.version) == (True, VERSION)
     states = minute.display.received(State)
     seqs = [state.seq for _, state in states]
     assert seqs == sorted(set(seqs))

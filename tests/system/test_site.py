@@ -243,7 +243,7 @@ class Newsroom:
         async with asyncio.timeout(PATIENCE_S):
             async for message in self._client.messages:
                 assert isinstance(message.payload, bytes)
-                heard[message.topic.value.removeprefix("radionav/v1/general/or3/")] = message.payload
+                heard[message.topic.value.removeprefix("radionav/v2/general/or3/")] = message.payload
                 if set(leaves) <= set(heard):
                     break
         return heard
@@ -253,7 +253,7 @@ class Newsroom:
 async def listening(broker: Broker) -> AsyncIterator[Newsroom]:
     """Subscribe to the room."""
     async with aiomqtt.Client("127.0.0.1", broker.port) as client:
-        await client.subscribe("radionav/v1/general/or3/#", qos=1)
+        await client.subscribe("radionav/v2/general/or3/#", qos=1)
         yield Newsroom(client)
 
 

@@ -3,6 +3,7 @@
 import { Touches } from "./touches";
 import type { Ball, DrawnKind } from "./ball";
 import { find, write } from "./elements";
+import { type Expected, ExpectedActivity } from "./expected-activity";
 import { t } from "./language";
 import { along, type Point } from "./vectors";
 
@@ -31,8 +32,8 @@ interface Placed {
 const NOWHERE: Placed = { centre_mm: null, radius_mm: RADIUS_MM };
 
 export class Drawing {
-  /** Enters the ball in the plan; gives why not, empty where it is in. */
-  onSet: (ball: Ball) => Promise<string> = () => Promise.resolve("");
+  /** Enters the ball in the plan, and what is expected in it; gives why not, empty where it is in. */
+  onSet: (ball: Ball, expected: Expected) => Promise<string> = () => Promise.resolve("");
   /** The slices are to go through here; null: as before it was drawn. */
   onMove: (centre_mm: Point | null) => void = () => undefined;
   /** Gives where the slices are now. */
@@ -48,6 +49,10 @@ export class Drawing {
     enter: find("drawing-set", HTMLButtonElement),
     escape: find("drawing-cancel", HTMLButtonElement),
   };
+  private readonly expected = new ExpectedActivity(() => {
+    this.refused = "";
+    this.tell();
+  });
   private kind: DrawnKind | null = null;
   private now: Placed = NOWHERE;
   private past: Placed[] = [];
@@ -76,6 +81,7 @@ export class Drawing {
     this.now = NOWHERE;
     this.past = [];
     this.refused = "";
+    this.expected.forget();
     const at_mm = this.onNudge();
     if (at_mm) this.onMove(at_mm);
     this.tell();
@@ -149,9 +155,15 @@ export class Drawing {
   private async set(): Promise<void> {
     const { ball } = this;
     if (ball === null) return;
+    const expected = this.expected.read();
+    if (typeof expected === "string") {
+      this.refused = expected;
+      this.tell();
+      return;
+    }
     this.isSending = true;
     this.tell();
-    this.refused = await this.onSet(ball);
+    this.refused = await this.onSet(ball, expected);
     this.isSending = false;
     if (this.refused) this.tell();
     else this.end();
@@ -161,6 +173,7 @@ export class Drawing {
     const { kind, now } = this;
     this.bar.hidden = kind === null;
     if (kind === null) return;
+    this.expected.tell();
     const sort = t.procedure.sorts[kind];
     const across_mm = Math.round(2 * now.radius_mm);
     const words = now.centre_mm === null ? t.drawing.touch(sort) : t.drawing.placed(sort, across_mm);

@@ -3,7 +3,7 @@
 import type { PosteriorState, RejectionState } from "./feed-types";
 import { t } from "./language";
 import type { Moment } from "./moment";
-import type { Item } from "./trust-strip";
+import type { Item } from "./trust-item";
 import { age } from "./words";
 
 /** Share of readings left out above which something is wrong with the inputs. */

@@ -1,6 +1,6 @@
 // Written by `python -m display.typescript` from display/messages.py: change that, not this.
 
-export const VERSION = "1.0";
+export const VERSION = "2.0";
 export const SUBPROTOCOL = "radionav.v1";
 
 /** First message of every connection. */
@@ -29,7 +29,7 @@ export interface Hello {
 export interface KeyState {
   /** As `KeyboardEvent.key` or `.code` calls it. */
   readonly key: string;
-  readonly act: "background" | "bed" | "colours" | "distance" | "excision" | "feet" | "head" | "hold" | "live image" | "lock" | "mark" | "next step" | "out" | "peak" | "procedure" | "sound" | "specimen" | "undo" | "window";
+  readonly act: "background" | "bed" | "calibration" | "colours" | "distance" | "excision" | "feet" | "head" | "hold" | "live image" | "lock" | "mark" | "next step" | "out" | "peak" | "procedure" | "sound" | "specimen" | "undo" | "window";
 }
 
 /** All that a display shows, as of now; the newest only, sent on ``next``. */
@@ -597,6 +597,10 @@ export interface PlannedState {
   readonly is_drawn?: boolean;
   /** Of the ball that was drawn; null where none was. */
   readonly radius_mm?: number | null;
+  /** What a person expects in it, as she entered it; null: the image says. */
+  readonly entered_mbq?: number | null;
+  /** When it was so much; null likewise. */
+  readonly entered_at_utc?: string | null;
 }
 
 /** An item of the time-out. */
@@ -925,8 +929,10 @@ export interface ProcedureRequest {
   readonly place_mm?: readonly [number, number, number] | null;
   /** Of the ball that is drawn there. */
   readonly radius_mm?: number;
-  /** Expected in what is drawn, now; null: the image says. */
+  /** Expected in what is drawn; null: the image says. */
   readonly activity_mbq?: number | null;
+  /** When it was so much, not ahead of now; it has decayed since. Null: now. */
+  readonly activity_at_utc?: string | null;
 }
 
 /** Answer to an act that was done: a picture of what the display shows may be kept with it. */
@@ -983,9 +989,17 @@ export interface VerifyRequest {
   readonly landmark: string;
 }
 
+/** Answer to ``GET /v1/calibrations/landmarks``: what a check of the registration in use can touch. */
+export interface LandmarkList {
+  /** Empty where nothing is registered. */
+  readonly names: readonly string[];
+  /** Why they cannot be read; empty where they were. */
+  readonly trouble: string;
+}
+
 /** Body of ``POST /v1/calibrations/<step>/acts``: what a person says in the one that is under way. */
 export interface CalibrationAct {
-  /** Begin the motion, or go on without it where it failed; make it again; end it all. */
+  /** Begin the motion, go on without it where it failed, or use what passed; make it again; end it all, and discard what passed. */
   readonly act: "continue" | "end" | "repeat";
   /** Of the CalibrationState that is answered; refused where it asks something else by now. */
   readonly seq?: number | null;
@@ -998,7 +1012,7 @@ export interface CalibrationState {
   readonly simulated: boolean;
   /** Null before the first. */
   readonly step: "axis" | "register" | "timing" | "tool" | "verify" | null;
-  readonly phase: "ended" | "idle" | "judging" | "measuring" | "waiting" | "working";
+  readonly phase: "accepting" | "ended" | "idle" | "judging" | "measuring" | "waiting" | "working";
   /** What the person is to do; empty for nothing. */
   readonly instruction: string;
   /** Of the motion that is made. */

@@ -63,6 +63,7 @@ export class Feed {
     const { socket } = this;
     this.socket = null;
     socket?.close();
+    this.link = "lost"; // nobody has been turned away with this token yet
     this.connect();
   }
 

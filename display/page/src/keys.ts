@@ -23,6 +23,7 @@ const LETTERS: Record<KeyState["act"], string> = {
   head: "]",
   feet: "[",
   distance: "d",
+  calibration: "t",
 };
 
 /**

@@ -2,6 +2,7 @@
 
 import { AgreementGauge } from "./agreement-gauge";
 import { AimPanel } from "./aim-panel";
+import { CalibrationPanel } from "./calibration-panel";
 import { find } from "./elements";
 import { Distance } from "./distance";
 import { EventLine } from "./event-line";
@@ -36,11 +37,14 @@ const aim = new AimPanel();
 const slices = new SlicesPanel();
 const resection = new ResectionPanel();
 const studies = new StudiesPanel();
-const procedure = new ProcedurePanel(
-  () => studies.show(),
-  (kind) => slices.drawing.begin(kind),
-);
-slices.drawing.onSet = (ball) => procedure.enter(ball);
+const calibration = new CalibrationPanel(() => procedure.close());
+const procedure = new ProcedurePanel({
+  choosePatient: () => studies.show(),
+  beginDrawing: (kind) => slices.drawing.begin(kind),
+  calibrate: () => calibration.open(true),
+  onOpen: () => calibration.close(),
+});
+slices.drawing.onSet = (ball, expected) => procedure.enter(ball, expected);
 const strip = new TrustStrip(find("trust", HTMLElement));
 
 const sounds = new StatusSounds(tone);
@@ -64,6 +68,7 @@ const feed = new Feed(() => {
     void trend.fill(() => feed.received);
     events.connect();
     studies.forget();
+    calibration.forget();
   }
   if (isDrawing || feed.received === null || feed.received.state.seq === shown) return;
   isDrawing = true;
@@ -126,6 +131,7 @@ document.addEventListener("keydown", (event) => {
   slices.press(key);
   resection.press(key);
   procedure.press(key);
+  calibration.press(key);
   tone.start();
 });
 // browsers start sound only after a touch or a key, anywhere on the page; the tone's own button sees to itself

@@ -3,6 +3,7 @@
 import { act } from "./acts";
 import type { Ball, DrawnKind } from "./ball";
 import { find, make, write } from "./elements";
+import type { Expected } from "./expected-activity";
 import type { CheckState, MoveState, PlannedState, ProcedureRequest, ProcedureState } from "./feed-types";
 import { language, t } from "./language";
 import type { Moment } from "./moment";
@@ -15,6 +16,18 @@ const REFUSED_MS = 8000;
 
 type Asked = Omit<ProcedureRequest, "revision">;
 
+/** Where the procedure leads to. */
+export interface Ways {
+  /** Opens what a patient is chosen by. */
+  readonly choosePatient: () => void;
+  /** Lets a person draw in the slices. */
+  readonly beginDrawing: (kind: DrawnKind) => void;
+  /** Opens what tip, delay and registration are measured by. */
+  readonly calibrate: () => void;
+  /** Called before the procedure opens: what it would cover is to be closed. */
+  readonly onOpen: () => void;
+}
+
 export class ProcedurePanel {
   private readonly panel = find("procedure", HTMLElement);
   private readonly button = find("procedure-button", HTMLButtonElement);
@@ -25,14 +38,7 @@ export class ProcedurePanel {
   private overriding: MoveState["to"] | null = null;
   private reason = "";
 
-  /**
-   * @param choosePatient opens what a patient is chosen by
-   * @param beginDrawing lets a person draw in the slices
-   */
-  constructor(
-    private readonly choosePatient: () => void,
-    private readonly beginDrawing: (kind: DrawnKind) => void,
-  ) {
+  constructor(private readonly ways: Ways) {
     this.button.addEventListener("click", () => this.open(this.panel.hidden));
   }
 
@@ -60,10 +66,10 @@ export class ProcedurePanel {
   }
 
   /** Enter what was drawn in the plan; gives why not, empty where it is in. */
-  async enter({ kind, centre_mm, radius_mm }: Ball): Promise<string> {
+  async enter({ kind, centre_mm, radius_mm }: Ball, expected: Expected): Promise<string> {
     if (this.state === null) return t.general.noAnswer;
     const { revision } = this.state;
-    const asked: ProcedureRequest = { revision, action: "draw", sort: kind, place_mm: centre_mm, radius_mm };
+    const asked: ProcedureRequest = { revision, action: "draw", sort: kind, place_mm: centre_mm, radius_mm, ...expected };
     const { refusal } = await act("/v1/procedure/acts", asked);
     if (!refusal) this.open(true);
     return refusal;
@@ -74,6 +80,7 @@ export class ProcedurePanel {
   }
 
   private open(isOpen: boolean): void {
+    if (isOpen) this.ways.onOpen();
     this.panel.hidden = !isOpen;
     this.button.setAttribute("aria-expanded", String(isOpen));
     this.overriding = null;
@@ -103,7 +110,9 @@ export class ProcedurePanel {
     const trouble = make("p", "trouble", t.service(this.refused?.words ?? state.trouble));
     trouble.setAttribute("role", "alert");
     const close = this.key(t.general.close, "P", "close", () => this.open(false));
-    const heading = make("div", "heading", make("h2", "", t.page.procedure), this.key(t.procedure.mark, "K", "mark", () => this.ask({ action: "mark" })), close);
+    const mark = this.key(t.procedure.mark, "K", "mark", () => this.ask({ action: "mark" }));
+    const calibrate = this.key(t.procedure.calibrate, "T", "calibrate", () => this.ways.calibrate());
+    const heading = make("div", "heading", make("h2", "", t.page.procedure), mark, calibrate, close);
     const overridden = this.overriding && state.moves.find((move) => move.to === this.overriding);
     const content = overridden ? [this.override(overridden)] : [this.work(state), this.moves(state)];
     this.panel.replaceChildren(heading, steps(state), trouble, ...content);
@@ -116,7 +125,7 @@ export class ProcedurePanel {
     if (state.step === "patient" && state.number === 0) {
       work.append(
         make("p", "hint", t.procedure.confirm),
-        this.key(t.procedure.choose, "", "patient", () => this.choosePatient()),
+        this.key(t.procedure.choose, "", "patient", () => this.ways.choosePatient()),
       );
     }
     if (state.step === "plan") work.append(...state.sources.map((source) => this.source(source)), this.pencils());
@@ -133,7 +142,7 @@ export class ProcedurePanel {
     const pencils = (["target", "injection"] as const).map((kind) =>
       this.key(t.procedure.draw[kind], "", `draw ${kind}`, () => {
         this.close();
-        this.beginDrawing(kind);
+        this.ways.beginDrawing(kind);
       }),
     );
     return make("div", "choices", ...pencils);

@@ -40,6 +40,7 @@ export class SignInPanel {
 
   private close(): void {
     this.panel.hidden = true;
+    this.panel.replaceChildren(); // what was typed is nowhere any more, and the next key is nobody's name
     this.trouble = "";
   }
 

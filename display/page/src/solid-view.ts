@@ -98,6 +98,10 @@ export class SolidView {
     if (last && Math.hypot(tip_mm[0] - last[0], tip_mm[1] - last[1], tip_mm[2] - last[2]) < PATH_STEP_MM) return;
     this.points.push(tip_mm);
     if (this.points.length > PATH_POINTS) this.points.shift();
+    this.layPath();
+  }
+
+  private layPath(): void {
     this.path.geometry.dispose();
     this.path.geometry = new BufferGeometry().setFromPoints(this.points.map((point) => new Vector3(...point)));
   }
@@ -124,6 +128,7 @@ export class SolidView {
     this.abort = new AbortController();
     this.body.clear();
     this.points.length = 0;
+    this.layPath(); // it led over somebody else, or over other images of her
     mark(this.canvas, this.renderer === null ? "impossible" : "loading");
     if (study) void this.load(study.surfaces, this.abort.signal);
   }

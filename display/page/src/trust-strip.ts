@@ -5,6 +5,7 @@ import { estimateOf } from "./estimate-item";
 import type { DeviceState } from "./feed-types";
 import { t } from "./language";
 import { type Moment, streams, toolWords } from "./moment";
+import type { Item } from "./trust-item";
 import { age, fixed } from "./words";
 
 /** Registration error above which a distance of a few millimetres means little. */
@@ -13,14 +14,6 @@ const WIDE_MM = 5;
 const OLD_BATTERY_S = 120;
 /** After two days a map of technetium is one of noise. */
 const OLD_H = 48;
-
-export interface Item {
-  readonly key: string;
-  readonly title: string;
-  readonly state: string;
-  readonly word: string;
-  readonly detail: string;
-}
 
 interface Row {
   readonly element: HTMLElement;

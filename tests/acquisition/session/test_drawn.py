@@ -58,6 +58,7 @@ def drawn(*, activity_mbq: float | None, name: str = "drawn target 1", radius_mm
         kind="target",
         centre_mm=THERE_MM,
         activity_mbq=activity_mbq,
+        activity_at=AT,
         radius_mm=radius_mm,
         at=AT,
         frame_of_reference_uid="1.2",
@@ -178,6 +179,36 @@ async def test_what_makes_no_sense_is_not_drawn(theatre: Theatre, changes: dict[
     await theatre.reach(Step.PLAN)
     assert said in str(await draw(theatre, **changes))
     assert [entry.kind for entry in theatre.journal.after(0)][-1] == "moved"
+
+
+async def test_an_activity_of_before_has_decayed_since(theatre: Theatre, journal: Journal) -> None:
+    """20 MBq of one half-life ago are 10 now; the record says what was entered, and of when."""
+    await theatre.reach(Step.PLAN)
+    then = theatre.now() - timedelta(seconds=HALF_LIFE_S)
+    elsewhere = {"centre_mm": (-20.0, -20.0, 0.0)}
+    assert await draw(theatre, kind="injection", activity_mbq=20.0, activity_at=then, **elsewhere) is None
+    _, site = theatre.session.sources
+    assert site.activity_mbq == pytest.approx(10.0, rel=1e-3)
+    kept = Theatre(journal).session.procedure.drawn["drawn site 1"]
+    assert (kept.activity_mbq, kept.activity_at) == (20.0, then)
+
+
+@pytest.mark.parametrize(
+    ("activity_mbq", "hours", "said"),
+    [
+        (20.0, -2, "lies ahead"),
+        (20.0, 24 * 30, "nothing is left of that activity"),
+        (None, 1, "a time without an activity says nothing"),
+    ],
+)
+async def test_an_activity_that_cannot_be_now_is_refused(
+    theatre: Theatre, activity_mbq: float | None, hours: float, said: str
+) -> None:
+    """Of a time to come, of one so long ago that nothing is left, or a time alone: nothing is drawn."""
+    await theatre.reach(Step.PLAN)
+    at = theatre.now() - timedelta(hours=hours)
+    assert said in str(await draw(theatre, activity_mbq=activity_mbq, activity_at=at))
+    assert theatre.session.procedure.drawn == {}
 
 
 async def test_only_the_plan_is_drawn_in(theatre: Theatre) -> None:

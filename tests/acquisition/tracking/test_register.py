@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from acquisition.calibration import CalibrationError
 from acquisition.quality.results import StepResult
-from acquisition.quality.technologist import Choice
+from acquisition.quality.technologist import Choice, MorningAborted
 from acquisition.tracking.following import Camera
 from acquisition.tracking.landmark_plan import PlanUnusable, read_plan
 from acquisition.tracking.operator import Move
@@ -43,6 +44,11 @@ class Hasty:
     async def judge(self, result: StepResult) -> Choice:  # noqa: ARG002 - whatever failed
         """Go on."""
         return Choice.CONTINUE
+
+    async def accept(self, results: Sequence[StepResult]) -> None:
+        """Use what passed, unless she is too tired to look at it."""
+        if self._skipped == results[-1].name:
+            raise MorningAborted("nobody went on")
 
 
 async def registered(
@@ -90,6 +96,15 @@ async def registered(
                 hand=hand, plan=plan(folder), settings=settings, console=console, wall_time=lambda _: at
             )
     return outcome, shown.getvalue()
+
+
+async def test_what_nobody_accepts_is_not_written(tmp_path: Path) -> None:
+    """It passed, and the room goes by what it went by before; why it ended is told."""
+    outcome, shown = await registered(tmp_path, skipped="registration")
+    assert outcome.results[-1].passed
+    assert not outcome.passed
+    assert not (tmp_path / "registration.json").exists()
+    assert "Ended early: nobody went on" in shown
 
 
 async def test_a_patient_is_registered_again_and_both_stay_in_the_record(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from acquisition.surfaces import find_surfaces
 from devices.clock import monotonic
 from display.access.admission import Admission
 from display.app import Exhibits, create_app
+from display.calibration_routes import Calibrator
 from display.estimate_messages import AgreementState, PosteriorState, TargetState
 from display.hub import Hub
 from display.key_messages import KeyState
@@ -355,6 +356,7 @@ class Room:
     journal: Journal = field(default_factory=kept_nowhere)
     trend: TrendMemory = field(default_factory=TrendMemory)
     admission: Admission | None = None
+    calibrator: Calibrator | None = None
     refusal: str | None = None
     now: dict[str, Any] = field(default_factory=dict)
 
@@ -509,6 +511,7 @@ async def serve(room: Room, *, tls: Certificate | None = None) -> AsyncIterator[
             clock=monotonic,
         ),
         admission=room.admission,
+        calibrator=room.calibrator,
     )
     with contextlib.closing(listen("127.0.0.1", room.port)) as listening:
         room.port = listening.getsockname()[1]
@@ -545,9 +548,10 @@ NO_FAULTS = (
     "403 (Forbidden)",
     "409 (Conflict)",
     "404 (Not Found) /v1/volumes/",
+    "404 (Not Found) /v1/calibrations",
 )
 """Logged by the browser without a fault of the page: a service that is away, a choice that it refuses, a volume
-that was replaced just as it was asked for."""
+that was replaced just as it was asked for, calibrations where there is no tracker."""
 
 
 @contextlib.asynccontextmanager

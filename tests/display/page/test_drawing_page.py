@@ -1,6 +1,7 @@
 """Drawing in the plan: a touch places a target in a slice, it is sized, seen in every slice, undone, and set."""
 
 import re
+from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
@@ -12,12 +13,9 @@ from display.procedure_messages import ProcedureRequest
 from tests.display.page.room import Room, wait_until_live
 from tests.display.page.test_page import pixels
 from tests.display.page.test_procedure_page import PLAN, asked, change, move
-from tests.display.page.test_slices_page import loaded
+from tests.display.page.test_slices_page import HOT, loaded
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
-
-HOT = "red > 170 && green < 0.55 * red && blue < 0.5 * red"
-"""Orange of inferno, all around the middle of a hot spot."""
 
 HOT_SPOT_MM = np.array([65.0, -55.0])
 """Of the scene's node in the axial plane, where the scan has it: x to the left, y to the back."""
@@ -249,3 +247,38 @@ async def test_an_organ_is_confirmed_and_never_aimed_at(room: Room, page: Page) 
     await label_in(page, "coronal", "Node 1 (organ)")
     await expect(page.locator("#aim")).to_have_attribute("data-state", "none")
     await expect(page.locator("#bullseye")).to_have_attribute("aria-label", re.compile("No target yet"))
+
+
+async def test_what_is_expected_is_entered_with_its_unit_and_time(room: Room, page: Page) -> None:
+    """54 µCi are 2 MBq, half past seven of the display's own clock; what is no activity is not asked for."""
+    await plan(room, page)
+    await begin(page, "Draw an injection site")
+    await page.mouse.click(*await hot_spot(page))
+    amount, time = page.get_by_label("Expected activity"), page.get_by_label("When it was so much")
+    refusal = page.locator("#drawing-refusal")
+    for written in ("much", "-3", "0", "1e999", "0x10"):
+        await amount.fill(written)
+        await page.get_by_role("button", name="Set").click()
+        await expect(refusal).to_have_text(f"{written} is no activity: give a number above 0, or nothing")
+    await amount.fill("")
+    await time.fill("2026-11-22T07:30")
+    await page.get_by_role("button", name="Set").click()
+    await expect(refusal).to_contain_text("A time without an activity says nothing")
+    await amount.fill("54,0")
+    for unit in ("MBq", "kBq", "mCi"):
+        await page.get_by_role("button", name=unit).click()
+    await expect(page.get_by_role("button", name="µCi")).to_be_visible()
+    assert room.acts == []
+    await page.get_by_role("button", name="Set").click()
+    request = await asked(room, 1)
+    assert request.sort == "injection"
+    assert request.activity_mbq == pytest.approx(1.998)
+    shown = await page.evaluate("new Date('2026-11-22T07:30').getTime() / 1000")
+    assert request.activity_at_utc == datetime.fromtimestamp(shown, tz=UTC)
+    entered = msgspec.structs.replace(
+        PLAN[0], name="drawn site 1", is_drawn=True, activity_mbq=1.2, entered_mbq=1.998,
+        entered_at_utc="2026-11-22T07:30:00+00:00",
+    )  # fmt: skip
+    change(room, sources=(entered,))
+    row = page.locator("#procedure .source").filter(has_text="drawn site 1")
+    await expect(row).to_contain_text("1.2 MBq now, entered as 2 MBq at 2026-11-22")

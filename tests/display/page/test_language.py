@@ -20,6 +20,7 @@ from display.messages import GuidanceState, ShineState
 from display.procedure_messages import CheckState, MoveState
 from display.study_messages import SeriesEntry
 from navigation.screening.sieve import Reason
+from tests.display.page.calibrated import ScriptedCalibrator, manned
 from tests.display.page.room import (
     NODE_MM,
     Room,
@@ -57,8 +58,11 @@ SAID = """
 """
 """All that the page says or has written on a canvas so far, in words or to a screen reader."""
 
-NO_WORDS = {"none", "normal", "Tc", "acquire", "register", "tool", "verify", "radionav", "LPS", "RAS"}
-"""Of style sheets; the symbol of technetium; commands and axes, which are called so in any language."""
+NO_WORDS = {
+    "none", "normal", "Tc", "acquire", "register", "tool", "verify", "radionav", "LPS", "RAS",
+    "Slicer", "mrk", "json",
+}  # fmt: skip
+"""Of style sheets; the symbol of technetium; commands, axes and files, which are called so in any language."""
 
 
 def other_words(said: list[str]) -> set[str]:
@@ -244,6 +248,32 @@ async def test_panels_that_open_are_russian(page: Page) -> None:
     await page.locator("#person-button").click()
     await expect(page.get_by_label("Пароль")).to_be_visible()
     assert not other_words(await page.evaluate(SAID))
+
+
+async def test_a_calibration_is_made_in_russian(russian: Room) -> None:
+    """What can be begun, each phase with its keys, what failed and what passed, and how it ended."""
+    async with manned(ScriptedCalibrator(names=("мечевидный отросток",))) as calibrator:
+        russian.calibrator = calibrator
+        async with serve(russian), look(russian) as page:
+            await wait_until_live(page)
+            await page.keyboard.press("t")
+            panel = page.locator("#calibration")
+            await expect(panel).to_contain_text("мечевидный отросток")
+            for pressed, seen in (
+                ("begin tool", "Упритесь кончиком"),
+                ("continue", "НЕ УДАЛОСЬ"),
+                ("repeat", "Упритесь кончиком"),
+                ("continue", "положений 120, наклон 8° из 20°, кончик до 0,21 мм"),
+                ("", "очень хорошо: кончик известен до 0,06 мм"),
+                ("continue", "действует после перезапуска"),
+            ):
+                if pressed:
+                    await panel.locator(f'[data-does="{pressed}"]').click()
+                else:
+                    calibrator.is_enough.set()
+                await expect(panel).to_contain_text(seen)
+                words = other_words(await panel.evaluate("panel => [panel.innerText]"))
+                assert words <= {"Probe", "tip"}, seen  # names of a tool and of a file
 
 
 async def test_every_sentence_of_the_service_is_said_in_russian(russian: Room, page: Page) -> None:

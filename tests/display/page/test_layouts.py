@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.display.page.calibrated import ScriptedCalibrator, manned
 from tests.display.page.room import PATIENCE_MS, Room, browse, serve, wait_until_live
 from tests.display.page.test_resection_page import bed, limits, removed, specimen
 from tests.display.page.test_screenshots import lost_probe, lost_tracker, planning, timing_out
@@ -130,8 +131,8 @@ def resected(room: Room) -> None:
 @pytest.mark.parametrize("screen", SCREENS)
 async def test_nothing_is_cut_off_and_nothing_lies_over_anything(room: Room, screen: str, language: Any) -> None:
     """Live, with both inputs lost, and with each panel open; each key is 15 mm wide and high."""
-    room.language = language
-    async with serve(room), look_from(room, screen) as page:
+    room.language, room.calibrator = language, ScriptedCalibrator()
+    async with manned(room.calibrator), serve(room), look_from(room, screen) as page:
         await expect(page.locator("#slices-note")).to_be_empty()
         faults = {"live": await page.evaluate(FAULTS, PANELS)}
         for key, change, seen in (
@@ -155,6 +156,15 @@ async def test_nothing_is_cut_off_and_nothing_lies_over_anything(room: Room, scr
         small = [each for each in await page.evaluate(TOUCHED) if min(each[1:]) < TOUCH_PX[screen]]
         assert not small, f"smaller than 15 mm: {small}"
         await page.keyboard.press("Escape")
+        await page.keyboard.press("t")
+        for does, seen in (("", ".begin button"), ("begin tool", ".instruction"), ("continue", ".verdict")):
+            if does:
+                await page.locator(f'#calibration [data-does="{does}"]').click()
+            await expect(page.locator(f"#calibration {seen}").first).to_be_visible()
+            faults[f"calibration {seen}"] = await page.evaluate(FAULTS, PANELS)
+            small = [each for each in await page.evaluate(TOUCHED) if min(each[1:]) < TOUCH_PX[screen]]
+            assert not small, f"smaller than 15 mm: {small}"
+        await page.keyboard.press("t")
         lost_tracker(room)
         lost_probe(room)
         await expect(page.locator("#rate")).to_have_attribute("data-state", "stale")

@@ -29,12 +29,32 @@ SPEAKING = (
     ("display/access/gate.py", {"__call__"}),
     ("acquisition/session/checklist.py", None),
     ("acquisition/session/session.py", {"refuse", "sort", "check", "confirm_frames", "draw", "erase"}),
-    ("acquisition/session/drawn.py", {"refuse_drawing", "misplaced"}),
+    ("acquisition/session/drawn.py", {"refuse_activity", "refuse_drawing", "misplaced"}),
     ("acquisition/session/reception.py", {"choose_scheduled", "choose_study"}),
     ("acquisition/tracking/joining.py", {"_read", "_of_another", "_beyond_limit", "_slipped"}),
     ("navigation/calibration/on_skin.py", None),
     ("acquisition/tracking/registration_file.py", {"doubt"}),
     ("acquisition/tracking/tip_file.py", {"doubt"}),
+    ("acquisition/tracking/desk.py", {"begin", "answer", "end", "_ask"}),
+    ("acquisition/tracking/following.py", {"_seen"}),
+    (
+        "acquisition/tracking/tool.py",
+        {"run", "_step", "pivot_progress", "spin_progress", "judge_pivot", "judge_spin"},
+    ),
+    ("acquisition/tracking/timing.py", {"sweep_of", "sweep_progress", "judge_timing"}),
+    ("acquisition/tracking/register.py", {"_touch_all", "touch_progress", "_not_held", "_judged"}),
+    ("acquisition/tracking/judging.py", None),
+    ("acquisition/tracking/drawing.py", None),
+    ("acquisition/tracking/landmark_plan.py", {"parse_plan"}),
+    ("navigation/calibration/pivot.py", None),
+    ("navigation/calibration/spin.py", None),
+    ("navigation/calibration/timing.py", None),
+    ("navigation/calibration/landmarks.py", None),
+    ("navigation/calibration/matching.py", None),
+    ("navigation/calibration/surface.py", None),
+    ("navigation/registration_error.py", {"check_landmarks"}),
+    ("display/calibration_routes.py", {"act"}),
+    ("composition/calibrating.py", None),
     ("composition/in_use.py", {"superseded"}),
     ("acquisition/archive.py", {"choose"}),
     ("acquisition/intake.py", {"stranger", "_namesake"}),
@@ -49,7 +69,14 @@ SPEAKING = (
 )
 """Where what a person reads is said: modules, and the functions of them."""
 
-NOT_FOR_PERSONS = ("docs/feed.md", "does not say of what", "the time-out is not held", "the time-out has no item")
+NOT_FOR_PERSONS = (
+    "docs/feed.md",
+    "does not say of what",
+    "the time-out is not held",
+    "the time-out has no item",
+    "landmarks come in pairs of points",
+    "not every coordinate of the landmarks is finite",
+)
 """In sentences that only a program at fault gets."""
 
 

@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mar
 
 BRIGHT = "red > 200 && green > 200 && blue > 200"
 YELLOW = "red > 150 && green > 120 && blue < 120 && red > blue + 60"
+HOT = "red > 170 && green < 0.55 * red && blue < 0.5 * red"
+"""Orange of inferno, all around the middle of a hot spot."""
 
 
 async def loaded(page: Page) -> None:
@@ -96,6 +98,30 @@ async def test_a_locked_picture_stands_still_and_says_so(room: Room, page: Page)
     await page.get_by_role("button", name="Locked").click()
     await expect(page.locator("#slices-note")).to_be_empty()
     await state_of(page, "#probe-slice", "tip")
+
+
+async def spot_across(page: Page) -> float:
+    """Where the hot spot lies across the axial slice, in shares of it, once the picture stands still."""
+    last = np.nan
+    while True:
+        spot = await pixels(page, "#axial", HOT)
+        now = float(spot[:, 0].mean()) if len(spot) else np.nan
+        if abs(now - last) < 1e-4:
+            return now
+        last = now
+        await page.wait_for_timeout(500)
+
+
+async def test_the_picture_moves_on_only_when_the_tip_leaves_its_middle(room: Room, page: Page) -> None:
+    """A hand that trembles leaves it where it is; one that goes away takes it along, and trembles there."""
+    await loaded(page)
+    across = []
+    for way_mm in (0.0, 6.0, -90.0, -84.0):
+        room.now["pose"] = make_pose(TIP_MM + np.array([way_mm, 0.0, 0.0]))
+        across.append(await spot_across(page))
+    assert across[1] == pytest.approx(across[0], abs=0.004)
+    assert across[2] > across[0] + 0.05
+    assert across[3] == pytest.approx(across[2], abs=0.004)
 
 
 async def test_the_patient_is_shown_in_three_dimensions(room: Room, page: Page) -> None:

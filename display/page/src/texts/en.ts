@@ -1,6 +1,6 @@
 /** Every word of the page in English; another language gives the same names other words. */
 
-import type { BedState, CountingState, DeviceState, PlannedState, ProcedureState, RateState, SpecimenState } from "../feed-types";
+import type { BedState, CalibrationState, CountingState, DeviceState, PlannedState, ProcedureState, RateState, SpecimenState } from "../feed-types";
 import type { ToneState } from "../tone";
 
 /** Units, and what numbers are written with. */
@@ -17,6 +17,8 @@ const units = {
   countsPerSecond: "counts/s",
   mbq: "MBq",
   kbq: "kBq",
+  mci: "mCi",
+  uci: "µCi",
   ml: "mL",
 };
 
@@ -53,6 +55,7 @@ const page = {
   stepUp: "One slice to the head",
   procedure: "Procedure",
   afterExcision: "After the excision",
+  calibration: "Tip, delay and registration",
   excision: "Excision",
   signIn: "Sign in",
   studies: "Received studies",
@@ -258,8 +261,10 @@ const procedure = {
   depthUnknown: "depth not known",
   activity: (mbq: string) => `${mbq} MBq now`,
   activityUnknown: "activity not known",
+  entered: (mbq: string, at: string) => `entered as ${mbq} MBq at ${at}`,
   expect: (cps: string) => `expect ${cps} /s at the skin`,
   mark: "Mark now",
+  calibrate: "Calibrate",
   confirm: "Confirm name and ID of the patient on the table.",
   choose: "Choose the patient",
   report: "Report",
@@ -275,6 +280,11 @@ const procedure = {
 };
 
 const drawing = {
+  activity: "Expected activity",
+  activityTime: "When it was so much; empty: now",
+  noActivity: (written: string) => `${written} is no activity: give a number above 0, or nothing`,
+  noTime: "That is no time: give day and time, or nothing",
+  timeAlone: "A time without an activity says nothing: give both, or neither",
   name: (sort: string, mm: number) => `${sort} ${mm} mm`,
   touch: (sort: string) => `${sort}: touch where it lies in a slice`,
   placed: (sort: string, mm: number) => `${sort}, ${mm} mm across: slide to move it; two fingers, + or − to size it`,
@@ -323,6 +333,47 @@ const resection = {
   any: "any",
   between: (low: string, high: string) => `${low} to ${high}\u00a0%`,
   ofHottest: (best: string, between: string) => `${best}\u00a0% of the hottest (${between})`,
+};
+
+const calibration = {
+  title: "Tip, delay, registration",
+  noTracker: "No tracker in the site file: there is nothing to calibrate",
+  silent: "The service does not answer: nothing is known of the calibration",
+  steps: {
+    tool: { word: "Tip and axis of the probe", hint: "In a divot: tilt it, then turn it. An engineer's, before there is a patient." },
+    axis: { word: "Axis by counts", hint: "Swing it about a point source. An engineer's, before there is a patient." },
+    timing: { word: "Delay of the counts", hint: "To and fro over a point source. An engineer's, before there is a patient." },
+    register: { word: "Register the patient", hint: "Touch the landmarks that were marked in her study in 3D Slicer (.mrk.json)." },
+    verify: { word: "Check the registration", hint: "Touch one of its landmarks again." },
+  } satisfies Record<NonNullable<CalibrationState["step"]>, { word: string; hint: string }>,
+  phases: {
+    idle: "",
+    working: "One moment",
+    waiting: "",
+    measuring: "",
+    judging: "It failed. What is to be done?",
+    accepting: "It passed, and is not written yet. Is it to be used?",
+    ended: "",
+  } satisfies Record<CalibrationState["phase"], string>,
+  howFar: "How far it is",
+  begin: "Begin",
+  ready: "Go",
+  again: "Make it again",
+  without: "Go on without it",
+  use: "Use it",
+  discard: "Discard it",
+  end: "End it",
+  passed: "✓ DONE",
+  notPassed: "▲ NOT DONE",
+  good: "✓ PASSED",
+  bad: "▲ FAILED",
+  wanted: (limit: string) => `wanted: ${limit}`,
+  choose: "Choose the landmarks …",
+  chosen: (file: string, count: number) => `${file}: ${count} to touch`,
+  notLandmarks: (file: string) => `${file} holds no markups of 3D Slicer: save the points there as .mrk.json`,
+  anyOrder: "In any order",
+  withSkin: "Skin too",
+  noneRegistered: "Nothing is registered yet.",
 };
 
 const signIn = {
@@ -383,8 +434,8 @@ const worklist = {
 const service = (sentence: string): string => sentence;
 
 export const en = {
-  units, page, header, general, rate, agreement, trend, aim, slices, trust, procedure, drawing, resection, signIn, studies, frames,
-  worklist, service,
+  units, page, header, general, rate, agreement, trend, aim, slices, trust, procedure, drawing, resection, calibration, signIn, studies,
+  frames, worklist, service,
 };
 
 /** The words of the page in a language. */

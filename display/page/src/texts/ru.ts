@@ -173,6 +173,12 @@ const SENTENCES: Record<Sentence, string> = {
   "there is no map in use to draw on": "нет карты, на которой рисовать",
   "nobody drew {}: a hot spot of the map is sorted out as neither":
     "{0} никто не рисовал: очаг карты отмечают как «ни то ни другое»",
+  "the time of the activity lies ahead: give when it was so much":
+    "время активности в будущем: укажите, когда столько было",
+  "nothing is left of that activity by now: look at its time and its unit":
+    "от этой активности уже ничего не осталось: проверьте время и единицу",
+  "a time without an activity says nothing: give both, or neither":
+    "время без активности ничего не значит: введите оба или ничего",
   "that place lies outside of the study's images": "это место вне снимков исследования",
   "there is a {} already: give it another name": "{0} уже есть: дайте другое имя",
   "{} is there already, {} mm away: confirm that one": "{0} уже есть, в {1} мм отсюда: подтвердите его",
@@ -309,6 +315,191 @@ const SENTENCES: Record<Sentence, string> = {
   "{} navigates by a tool of the same name, so this one is not used: give one of the two another name":
     "инструмент с тем же именем ведёт {0}, поэтому этот не используется: дайте одному из двух другое имя",
 
+  tool: "кончик",
+  timing: "задержка",
+  register: "совмещение",
+  verify: "проверка",
+  "{} is under way: end it first": "«{0}» уже идёт: сначала прекратите",
+  "{} waits for nobody now": "«{0}» сейчас никого не ждёт",
+  "{} asks something else by now: look again": "«{0}» уже спрашивает другое: посмотрите ещё раз",
+  "nothing failed that could be repeated": "повторять нечего: неудачи не было",
+  "{} is not under way": "«{0}» не идёт",
+  "nobody went on for {} s: begin again": "{0} с никто не продолжал: начните заново",
+  "it was ended before it had come to anything": "прекращено раньше, чем что-либо вышло",
+  "it passed and was discarded: what was in use stays in use": "удалось и отброшено: действует то, что действовало",
+  "only an engineer goes on with this: end it, or sign in as one":
+    "продолжать может только инженер: прекратите или войдите как инженер",
+  "nothing was measured": "ничего не измерено",
+  "the body may have {} bytes": "файл слишком велик: можно {0} байт",
+  "written to {}; this room goes by it when radionav is started again":
+    "записано в {0}; действует после перезапуска radionav",
+  "written to {}: this room goes by it": "записано в {0}: уже действует",
+  "the site file has no [navigation.tip]: name the file that the tip's calibration goes to":
+    "в файле площадки не назван файл калибровки кончика",
+  "the site file has no [navigation.timing]: name the file that the delay goes to":
+    "в файле площадки не назван файл задержки счёта",
+  "the site file has no [navigation.registration]: name the file that it goes to":
+    "в файле площадки не назван файл совмещения",
+  "probes.{}.response names no calibration: run acquire first":
+    "для зонда {0} калибровка не названа: сначала проведите её",
+  "no study is in use: confirm hers first, for the landmarks were marked in it":
+    "исследование не выбрано: сначала подтвердите его, точки отмечены на нём",
+  "her study has no CT whose skin could be drawn over": "в исследовании нет КТ, по коже которой можно вести зонд",
+  "nothing is registered yet: register her first": "ещё ничего не совмещено: сначала совместите",
+  "{}: nothing is registered yet; run acquire register": "{0}: ещё ничего не совмещено",
+  "{}: registered with another calibration of the tip: register again":
+    "{0}: совмещено с другой калибровкой кончика: совместите заново",
+  "no landmark is called {}: there are {}": "точки {0} нет: есть {1}",
+  "{}: the registration cannot be written: {}": "{0}: совмещение не записывается: {1}",
+  "{}: the timing cannot be written: {}": "{0}: задержка не записывается: {1}",
+  "{}: the tip's calibration cannot be written: {}": "{0}: калибровка кончика не записывается: {1}",
+  landmarks: "точки",
+  "{}: no markups of 3D Slicer: {}; save the points as .mrk.json":
+    "{0}: нет точек 3D Slicer ({1}); сохраните их как .mrk.json",
+  "{}: coordinates in {}, wanted mm": "{0}: координаты в {1}, нужны мм",
+  "{}: landmark {} has no place: mark it, or delete it": "{0}: у точки {1} нет места: отметьте её или удалите",
+  "{}: landmarks need names of their own, not {} again or none":
+    "{0}: у каждой точки должно быть своё имя, а не снова {1} или никакого",
+  "{}: {} landmarks: 3 to {} are wanted, 5 are good": "{0}: точек {1}: нужно от 3 до {2}, хорошо 5",
+  "Press the tip of {} into the divot, then tilt it slowly to all sides":
+    "Упритесь кончиком {0} в лунку и медленно наклоняйте во все стороны",
+  "Hold {} upright in the divot and turn it about its shaft, to and fro":
+    "Держите {0} в лунке прямо и вращайте вокруг оси, туда и обратно",
+  "Move {} to and fro over a point source, 10-30 mm above it, a pass each second":
+    "Водите {0} туда и обратно над точечным источником, на высоте 10–30 мм, по проходу в секунду",
+  "Touch {} with the tip of {} and hold it still": "Коснитесь точки «{0}» кончиком {1} и держите неподвижно",
+  "landmark {} of {}, in any order": "точка {0} из {1}, в любом порядке",
+  "Draw the tip of {} over the skin around the target, always touching it":
+    "Ведите кончик {0} по коже вокруг мишени, не отрывая",
+  "{} is not seen: turn it to the camera": "{0} не виден: поверните к камере",
+  "{n} poses": "положений {0}",
+  "{} poses, tilted by {}° of {}°": "положений {0}, наклон {1}° из {2}°",
+  "{}, tip to {} mm": "{0}, кончик до {1} мм",
+  "{} poses, turned by {}° of {}°": "положений {0}, поворот {1}° из {2}°",
+  "wanted: the probe over the source": "нужно: зонд над источником",
+  "{} s of {} s, moved over {} mm": "{0} с из {1} с, путь {2} мм",
+  "{n} s of {n} s": "{0} с из {1} с",
+  "wanted: the tip on the landmark": "нужно: кончик на точке",
+  "hold it still: the tip wanders by {} mm": "держите неподвижно: кончик гуляет на {0} мм",
+  "still for {} s of {} s": "неподвижно {0} с из {1} с",
+  "very good": "очень хорошо",
+  good: "хорошо",
+  "tip to {} mm, {} mm RMS in space": "кончик до {0} мм, СКО в пространстве {1} мм",
+  "{} mm RMS: the tip slid in the divot, the marker is loose, or its file is another's":
+    "СКО {0} мм: кончик скользил в лунке, маркер шатается, или его файл чужой",
+  "the tip is known to {} mm only: tilt further to all sides, and longer":
+    "кончик известен лишь до {0} мм: наклоняйте сильнее во все стороны и дольше",
+  "{}: the tip is known to {} mm": "{0}: кончик известен до {1} мм",
+  "turned by 25°, the shaft swaying by 3° at most": "поворот на 25°, ось качается не больше чем на 3°",
+  "{}: the shaft swayed by {}° while it was turned": "{0}: при вращении ось качалась на {1}°",
+  "the camera never saw {}: check its name and its line of sight":
+    "камера ни разу не видела {0}: проверьте имя и прямую видимость",
+  "the camera does not see {}: clear its line of sight": "камера не видит {0}: освободите прямую видимость",
+  "the tip was not held still: it wandered by {} mm": "кончик не держали неподвижно: он гулял на {0} мм",
+  "held still": "держать неподвижно",
+  "{} poses are too few for the tip; at least {} are needed": "для кончика мало положений: {0}, нужно не меньше {1}",
+  "{} of {} poses do not fit: the tip moved, or the marker is loose. Press the tip into the divot and do it again":
+    "не подходят положения: {0} из {1}: кончик сдвигался, или маркер шатается. Упритесь кончиком в лунку и повторите",
+  "{}: its least turned axis moved by {}°, {}° are needed. Tilt it forwards and backwards, and to both sides":
+    "{0}: по самой слабой оси поворот {1}°, нужно {2}°. Наклоняйте вперёд и назад, и в обе стороны",
+  "the tool was held still": "инструмент держали неподвижно",
+  "the tool was turned about one axis only": "инструмент вращали только вокруг одной оси",
+  "{} poses are too few for the axis; at least {} are needed": "для оси мало положений: {0}, нужно не меньше {1}",
+  "the tool was turned by {}° only; {}° are needed. Turn it about its shaft as far as the camera sees it":
+    "поворот лишь {0}°, нужно {1}°. Вращайте вокруг оси, насколько видит камера",
+  "the shaft swayed by {}°; {}° at most. Hold it upright, or in a bushing, and turn it about its shaft alone":
+    "ось качалась на {0}°, можно не больше {1}°. Держите прямо или во втулке и вращайте только вокруг оси",
+  "the tip lies beside the marker, not before it: which end of the axis looks out is not known":
+    "кончик сбоку от маркера, а не впереди: неизвестно, какой конец оси смотрит наружу",
+  "the up mark points along the probe's axis: give one that points across it":
+    "метка верха смотрит вдоль оси зонда: нужна поперёк",
+  "known to {} ms (standard error)": "известна до {0} мс (стандартная ошибка)",
+  "no {} came: does the camera see the probe, and does it count?":
+    "не пришли {0}: видит ли камера зонд и считает ли он?",
+  poses: "положения",
+  counts: "отсчёты",
+  "{} only: {}": "{0}, этого мало: {1}",
+  "counts are {} ms behind poses, known to {} ms": "отсчёты отстают от положений на {0} мс, известно до {1} мс",
+  "a stronger source, nearer, or longer": "источник сильнее, ближе или дольше",
+  "they arrive unevenly, by {} ms: free the computer of other work":
+    "приходят неровно, на {0} мс: освободите компьютер от другой работы",
+  "the probe moved by {} mm only: move it to and fro over a source":
+    "зонд сдвинулся лишь на {0} мм: водите его туда и обратно над источником",
+  "{} passes over the source are too few: at least {}": "мало проходов над источником: {0}, нужно не меньше {1}",
+  "the counts do not follow the track (correlation {}): is the source under it, and the probe the one that is tracked?":
+    "отсчёты не следуют пути (корреляция {0}): под ним ли источник и тот ли зонд отслеживается?",
+  "the delay is more than {} s: look at the clocks and the buffers": "задержка больше {0} с: проверьте часы и буферы",
+  "predicted error at most {} mm RMS at each target": "ожидаемая ошибка у каждой мишени не больше {0} мм (СКО)",
+  "the landmarks' middle": "середина точек",
+  "the tip": "кончик",
+  "{} mm are to be expected at {}: add landmarks around it, and far from each other":
+    "ожидается {0} мм, {1}: добавьте точки вокруг и далеко друг от друга",
+  "{}: {} mm are to be expected at {}": "{0}: ожидается {1} мм, {2}",
+  "{} ways to pair the points with the landmarks fit alike: touch them in order, or add one that breaks the symmetry":
+    "одинаково подходят способы: {0}: касайтесь по порядку или добавьте точку, нарушающую симметрию",
+  "the landmarks fit to {} mm only: one was moved, or is another one":
+    "точки сходятся лишь до {0} мм: одна сдвинута, или это другая",
+  "most doubtful is {}, {} mm from where the others put it": "сомнительнее всех {0}, в {1} мм от места по остальным",
+  swapped: "перепутаны",
+  "touched in another order": "тронуты в другом порядке",
+  "{} were {}, and were told apart by their distances": "{0}: {1}, распознаны по расстояниям",
+  "without {}, which no point fits": "без {0}: этому ничего не подошло",
+  "{} points fit no landmark and were left out": "не подошли и отброшены касания: {0}",
+  "other orders fit alike: that they were touched in order was taken for granted":
+    "другие порядки подходят так же: считаем, что касались по порядку",
+  "the landmarks lie near one line ({}): the turn about it is hardly known":
+    "точки лежат почти на одной прямой ({0}): поворот вокруг неё почти неизвестен",
+  "{} landmarks are too few: at least {} are needed, 5 are good": "точек мало: {0}, нужно не меньше {1}, хорошо 5",
+  "the landmarks lie on one line: the turn about it stays unknown; add one beside it":
+    "точки лежат на одной прямой: поворот вокруг неё неизвестен; добавьте одну в стороне",
+  "the landmarks are all at one place": "все точки в одном месте",
+  "the measured landmarks are {} times as far apart as those of the study: check the units (both in millimetres), and that they are the same points":
+    "измеренные точки в {0} раз дальше друг от друга, чем на исследовании: проверьте единицы (обе в миллиметрах) и что точки те же",
+  "the measured landmarks mirror those of the study: left would become right":
+    "измеренные точки – зеркало исследования: лево стало бы право",
+  "landmarks {} and {} are swapped: touch them in order": "точки {0} и {1} перепутаны: касайтесь по порядку",
+  "{n} {}: 3 to {} can be matched": "{1}: {0}; сопоставить можно от 3 до {2}",
+  "measured points": "касаний",
+  "no three of the measured points fit three landmarks: are they of this study?":
+    "никакие три касания не подходят к трём точкам: этого ли они исследования?",
+  "points {} mm RMS from the skin at most, and in one place only":
+    "точки не дальше {0} мм от кожи (СКО), и только в одном месте",
+  "the skin moved it by {} mm, and fits to {} mm": "кожа сдвинула на {0} мм и сходится до {1} мм",
+  "{} points on the skin are too few: {} are needed": "на коже мало точек: {0}, нужно {1}",
+  "the skin fits in another place too, {} mm away: draw where it is curved, and to all sides":
+    "кожа подходит и в другом месте, в {0} мм: ведите там, где она изогнута, и во все стороны",
+  "the points lie {} mm from the skin, RMS: was the tip on it, and is she lying as in the CT?":
+    "точки лежат в {0} мм от кожи (СКО): был ли кончик на ней и лежит ли пациент как на КТ?",
+  "at most {} mm: 95 % of what registration and touch may be off":
+    "не больше {0} мм: 95 % возможной ошибки совмещения и касания",
+  "the registration holds: {} within {} mm": "совмещение верно: {0} в пределах {1} мм",
+  "{} is missed by {} mm: the reference has slipped, or it is another landmark":
+    "промах по «{0}» на {1} мм: опорный маркер сместился, или это другая точка",
+  "tip known to": "кончик известен до",
+  "RMS in space": "СКО в пространстве",
+  "tilted by": "наклон",
+  "shaft swayed by": "ось качалась на",
+  "turned by": "поворот",
+  "of {n}": "из {0}",
+  "counts behind poses": "отсчёты отстают на",
+  "95 % from": "95 % от",
+  "95 % to": "95 % до",
+  "uneven by": "неровность",
+  correlation: "корреляция",
+  passes: "проходы",
+  "error at {}": "ошибка, {0}",
+  "{}, left out": "{0}, если без неё",
+  "left between the landmarks": "осталось между точками",
+  "smallest axis": "самая короткая ось",
+  "from the skin": "от кожи",
+  "moved by": "сдвиг",
+  points: "точки",
+  "starts that agree": "сошлось начал",
+  "missed by": "промах",
+  mm: "мм",
+  "mm RMS": "мм (СКО)",
+  ms: "мс",
+
   "target {}": "мишень {0}",
   injection: "введение",
   unmapped: "вне карты",
@@ -338,6 +529,8 @@ export const ru: Texts = {
     countsPerSecond: "имп/с",
     mbq: "МБк",
     kbq: "кБк",
+    mci: "мКи",
+    uci: "мкКи",
     ml: "мл",
   },
   page: {
@@ -372,6 +565,7 @@ export const ru: Texts = {
     stepUp: "На срез к голове",
     procedure: "Операция",
     afterExcision: "После иссечения",
+    calibration: "Кончик, задержка и совмещение",
     excision: "Иссечение",
     signIn: "Вход",
     studies: "Полученные исследования",
@@ -559,8 +753,10 @@ export const ru: Texts = {
     depthUnknown: "глубина неизвестна",
     activity: (mbq) => `сейчас ${mbq} МБк`,
     activityUnknown: "активность неизвестна",
+    entered: (mbq, at) => `введено ${mbq} МБк на ${at}`,
     expect: (cps) => `на коже ожидается ${cps} имп/с`,
     mark: "Отметить",
+    calibrate: "Калибровка",
     confirm: "Подтвердите имя и номер пациента на столе.",
     choose: "Выбрать пациента",
     report: "Отчёт",
@@ -575,6 +771,11 @@ export const ru: Texts = {
     sayWhy: "Чтобы всё же продолжить, укажите причину; отчёт её назовёт.",
   },
   drawing: {
+    activity: "Ожидаемая активность",
+    activityTime: "Когда столько было; пусто: сейчас",
+    noActivity: (written) => `${written}: это не активность: введите число больше 0 или ничего`,
+    noTime: "Это не время: введите день и время или ничего",
+    timeAlone: "Время без активности ничего не значит: введите оба или ничего",
     name: (sort, mm) => `${sort} ${mm} мм`,
     touch: (sort) => `${sort}: коснитесь места на срезе`,
     placed: (sort, mm) => `${sort}, ${mm} мм. Сдвиньте пальцем; размер: двумя пальцами, + или −`,
@@ -613,6 +814,46 @@ export const ru: Texts = {
     any: "любого",
     between: (low, high) => `от ${low} до ${high}\u00a0%`,
     ofHottest: (best, between) => `${best}\u00a0% от максимума (${between})`,
+  },
+  calibration: {
+    title: "Кончик, задержка, совмещение",
+    noTracker: "Трекер не задан в файле площадки: калибровать нечего",
+    silent: "Служба не отвечает: о калибровке ничего не известно",
+    steps: {
+      tool: { word: "Кончик и ось зонда", hint: "В лунке: наклоняйте, затем вращайте. Делает инженер, пока нет пациента." },
+      axis: { word: "Ось по счёту", hint: "Качать над точечным источником. Делает инженер, пока нет пациента." },
+      timing: { word: "Задержка счёта", hint: "Туда и обратно над точечным источником. Делает инженер, пока нет пациента." },
+      register: { word: "Совместить с пациентом", hint: "Коснитесь точек, отмеченных на её снимке в 3D Slicer (.mrk.json)." },
+      verify: { word: "Проверить совмещение", hint: "Снова коснитесь одной из его точек." },
+    },
+    phases: {
+      idle: "",
+      working: "Минуту",
+      waiting: "",
+      measuring: "",
+      judging: "Не удалось. Что делать?",
+      accepting: "Удалось, ещё не записано. Использовать?",
+      ended: "",
+    },
+    howFar: "Сколько сделано",
+    begin: "Начать",
+    ready: "Начали",
+    again: "Повторить",
+    without: "Дальше без этого",
+    use: "Использовать",
+    discard: "Отбросить",
+    end: "Прекратить",
+    passed: "✓ СДЕЛАНО",
+    notPassed: "▲ НЕ СДЕЛАНО",
+    good: "✓ УДАЛОСЬ",
+    bad: "▲ НЕ УДАЛОСЬ",
+    wanted: (limit) => `требуется: ${limit}`,
+    choose: "Выбрать точки …",
+    chosen: (file, count) => `${file}: коснуться ${counted(count, "точки", "точек", "точек")}`,
+    notLandmarks: (file) => `${file}: нет точек 3D Slicer: сохраните их там как .mrk.json`,
+    anyOrder: "В любом порядке",
+    withSkin: "И по коже",
+    noneRegistered: "Ещё ничего не совмещено.",
   },
   signIn: {
     name: "Имя",
