@@ -13,6 +13,8 @@ type Step = NonNullable<CalibrationState["step"]>;
 const NONE: LandmarkList = { names: [], trouble: "" };
 /** A registration takes so few points at least, whatever their order. */
 const FEWEST = 3;
+/** How long a refusal stays where nothing else takes its place. */
+const REFUSED_MS = 8000;
 
 export class CalibrationPanel {
   private readonly panel = find("calibration", HTMLElement);
@@ -31,7 +33,6 @@ export class CalibrationPanel {
     const before = this.state;
     this.state = state;
     this.trouble = trouble;
-    if (before?.phase !== state?.phase) this.refused = ""; // it was of what was asked then
     if (before !== null && state !== null && isOver(state) && !isOver(before)) void this.learnLandmarks();
     this.draw();
   });
@@ -101,7 +102,15 @@ export class CalibrationPanel {
   }
 
   private async send(path: string, body: object): Promise<void> {
-    this.refused = (await act(path, body)).refusal;
+    const { refusal } = await act(path, body);
+    this.refused = refusal;
+    this.draw();
+    if (refusal) window.setTimeout(() => this.calm(refusal), REFUSED_MS);
+  }
+
+  /** A refusal has been read by now. */
+  private calm(refusal: string): void {
+    if (this.refused === refusal) this.refused = "";
     this.draw();
   }
 
