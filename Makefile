@@ -1,5 +1,5 @@
 # make demo   the whole system on simulated devices, on this machine
-# make test   every test: what needs no browser two at a time, then each page with the machine to itself
+# make test   every test: what needs no browser three at a time, then each page with the machine to itself
 # make check  lint, format, types, direction of imports
 # make env    only the environment (.venv), page included
 # make feed   docs/feed.md and the page's types anew, after a change of display/messages.py
@@ -15,7 +15,7 @@ demo: env
 	@$(BIN)/radionav --simulate
 
 test: env
-	@code=0; $(BIN)/pytest -q -n 2 --dist loadfile -m "not screen" || code=$$?; \
+	@code=0; $(BIN)/pytest -q -n 3 --dist loadfile -m "not screen" || code=$$?; \
 	  $(BIN)/pytest -q -m screen || code=$$?; exit $$code
 
 check: env

@@ -95,13 +95,7 @@ async def run_axis(
     """
     if is_simulated:
         console.print("[bold yellow]SIMULATED: tracker, probe and source[/bold yellow]")
-    move = Move(
-        motion=Motion.SWING,
-        instruction=(
-            f"Swing {camera.tool} about a point source, the tip 20-40 mm from it: slowly to all sides, and turn "
-            "it half about its shaft and back meanwhile"
-        ),
-    )
+    move = swing_of(camera.tool)
     results, look, aborted = list[StepResult](), None, ""
     try:
         async with (
@@ -149,6 +143,17 @@ async def run_axis(
     fate = f"Noted in {written}" if written else f"Nothing was written. {aborted}".rstrip()
     console.print(escape(fate))
     return outcome
+
+
+def swing_of(tool: str) -> Move:
+    """Say how the probe is to be swung."""
+    return Move(
+        motion=Motion.SWING,
+        instruction=(
+            f"Swing {tool} about a point source, the tip 20-40 mm from it: slowly to all sides, and turn it half "
+            "about its shaft and back meanwhile"
+        ),
+    )
 
 
 def swing_progress(poses: Sequence[Pose], settings: TipSettings) -> Progress:

@@ -42,6 +42,8 @@ SPEAKING = (
         {"run", "_step", "pivot_progress", "spin_progress", "judge_pivot", "judge_spin"},
     ),
     ("acquisition/tracking/timing.py", {"sweep_of", "sweep_progress", "judge_timing"}),
+    ("acquisition/tracking/axis.py", {"swing_of", "swing_progress", "judge_axis"}),
+    ("navigation/calibration/looking.py", None),
     ("acquisition/tracking/register.py", {"_touch_all", "touch_progress", "_not_held", "_judged"}),
     ("acquisition/tracking/judging.py", None),
     ("acquisition/tracking/drawing.py", None),

@@ -338,6 +338,9 @@ const SENTENCES: Record<Sentence, string> = {
     "в файле площадки не назван файл калибровки кончика",
   "the site file has no [navigation.timing]: name the file that the delay goes to":
     "в файле площадки не назван файл задержки счёта",
+  "the site file has no [navigation.tip]: find tip and axis first":
+    "в файле площадки не назван файл калибровки кончика: сначала найдите кончик и ось",
+  "it looks where its axis points; noted in {}": "смотрит туда, куда указывает ось; отмечено в {0}",
   "the site file has no [navigation.registration]: name the file that it goes to":
     "в файле площадки не назван файл совмещения",
   "probes.{}.response names no calibration: run acquire first":
@@ -367,6 +370,8 @@ const SENTENCES: Record<Sentence, string> = {
     "Держите {0} в лунке прямо и вращайте вокруг оси, туда и обратно",
   "Move {} to and fro over a point source, 10-30 mm above it, a pass each second":
     "Водите {0} туда и обратно над точечным источником, на высоте 10–30 мм, по проходу в секунду",
+  "Swing {} about a point source, the tip 20-40 mm from it: slowly to all sides, and turn it half about its shaft and back meanwhile":
+    "Качайте {0} над точечным источником, кончик в 20–40 мм от него: медленно во все стороны, поворачивая вокруг оси на пол-оборота и назад",
   "Touch {} with the tip of {} and hold it still": "Коснитесь точки «{0}» кончиком {1} и держите неподвижно",
   "landmark {} of {}, in any order": "точка {0} из {1}, в любом порядке",
   "Draw the tip of {} over the skin around the target, always touching it":
@@ -378,6 +383,9 @@ const SENTENCES: Record<Sentence, string> = {
   "{} poses, turned by {}° of {}°": "положений {0}, поворот {1}° из {2}°",
   "wanted: the probe over the source": "нужно: зонд над источником",
   "{} s of {} s, moved over {} mm": "{0} с из {1} с, путь {2} мм",
+  "wanted: the probe before the source": "нужно: зонд перед источником",
+  "{} s of {} s, tilted by {}° of {}°, turned by {}° of {}°":
+    "{0} с из {1} с, наклон {2}° из {3}°, поворот {4}° из {5}°",
   "{n} s of {n} s": "{0} с из {1} с",
   "wanted: the tip on the landmark": "нужно: кончик на точке",
   "hold it still: the tip wanders by {} mm": "держите неподвижно: кончик гуляет на {0} мм",
@@ -429,6 +437,21 @@ const SENTENCES: Record<Sentence, string> = {
   "the counts do not follow the track (correlation {}): is the source under it, and the probe the one that is tracked?":
     "отсчёты не следуют пути (корреляция {0}): под ним ли источник и тот ли зонд отслеживается?",
   "the delay is more than {} s: look at the clocks and the buffers": "задержка больше {0} с: проверьте часы и буферы",
+  "within {}° of the way it counts most": "не дальше {0}° от направления наибольшего счёта",
+  "it counts most {}° ({}° to {}°) from its axis": "больше всего считает в {0}° ({1}°–{2}°) от своей оси",
+  "{}, which is known to {}° only: {}": "{0}, известно лишь до {1}°: {2}",
+  "a stronger source, longer, tilted and turned further": "источник сильнее, дольше, наклон и поворот больше",
+  "{}, towards its {}: the marker moved, the collimator sits askew or the head is bent. Run acquire tool again, and have the probe looked at if that does not help":
+    "{0}, в сторону: {1}. Сдвинулся маркер, косо сидит коллиматор или погнута головка. Найдите кончик и ось заново; не поможет – отдайте зонд на проверку",
+  "up mark": "метка верха",
+  "side opposite to the up mark": "сторона против метки верха",
+  "the probe was tilted by {}° only: tilt it to all sides of the source":
+    "зонд наклонён лишь на {0}°: наклоняйте во все стороны от источника",
+  "the probe was turned about its shaft by {}° only: turn it half round and back meanwhile, or its own axis cannot be told from the way to the source":
+    "зонд повёрнут вокруг оси лишь на {0}°: поворачивайте на пол-оборота и назад, иначе его ось не отличить от направления на источник",
+  "{} counts are too few: at least {}": "мало отсчётов: {0}, нужно не меньше {1}",
+  "the counts do not follow the tilt (correlation {}): is there a point source before the probe, and is it the probe that is tracked?":
+    "отсчёты не следуют наклону (корреляция {0}): перед зондом ли точечный источник и тот ли зонд отслеживается?",
   "predicted error at most {} mm RMS at each target": "ожидаемая ошибка у каждой мишени не больше {0} мм (СКО)",
   "the landmarks' middle": "середина точек",
   "the tip": "кончик",
@@ -482,6 +505,8 @@ const SENTENCES: Record<Sentence, string> = {
   "turned by": "поворот",
   "of {n}": "из {0}",
   "counts behind poses": "отсчёты отстают на",
+  "away from the axis": "от оси на",
+  distance: "расстояние",
   "95 % from": "95 % от",
   "95 % to": "95 % до",
   "uneven by": "неровность",
