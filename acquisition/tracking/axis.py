@@ -1,6 +1,5 @@
 """``acquire axis``: does the probe count most where its axis points? The verdict goes into the tip's file."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +13,19 @@ from rich.markup import escape
 from acquisition.quality.counts import WallTime
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.screen import table_of
-from acquisition.quality.technologist import Choice, MorningAborted
-from acquisition.tracking.following import SILENCE_S, Camera, Pose, Progress, Screen, open_follower
-from acquisition.tracking.operator import Motion, Move, Operator, ProgressBar
+from acquisition.quality.technologist import MorningAborted
+from acquisition.tracking.following import Camera, Pose, Progress, Screen
+from acquisition.tracking.operator import Motion, Move, Operator
 from acquisition.tracking.settings import TipSettings
-from acquisition.tracking.swept_probe import SweptProbe, counting
+from acquisition.tracking.swept_probe import SweptProbe
 from acquisition.tracking.tip_file import AxisCheck, TipCalibration, write_tip
-from acquisition.tracking.tool import FEWEST, grade, say_verdict
+from acquisition.tracking.tool import FEWEST, grade
 from devices.clock import wall_time
 from devices.readings import CountReading
 from navigation.calibration.looking import LEAST_TILT_DEG, LEAST_TURN_DEG, Circuit, LookDirection, calibrate_look
 from navigation.calibration.pivot import spread_deg
 from navigation.calibration.spin import turned_deg
 from navigation.errors import NavigationError
-from navigation.frames import Frame
 from navigation.probe.response import Response
 
 NAME = "axis"
@@ -95,31 +93,19 @@ async def run_axis(
     """
     if is_simulated:
         console.print("[bold yellow]SIMULATED: tracker, probe and source[/bold yellow]")
-    move = swing_of(camera.tool)
     results, look, aborted = list[StepResult](), None, ""
     try:
-        async with (
-            open_follower(camera, tool_from_tip=probe.tool_from_tip) as follower,
-            counting(probe, camera.clock) as counts,
-        ):
-            while True:
-                await operator.ready(move)
-                began = len(counts.readings)
-                poses = await follower.collect(
-                    Frame.TRACKER,
-                    Frame.TIP,
-                    progress=lambda poses: swing_progress(poses, settings),
-                    longest_s=settings.swing_s + SILENCE_S,
-                    screen=screen or ProgressBar(console),
-                )
-                counts.check()
-                look, result = await asyncio.to_thread(
-                    judge_axis, poses, counts.readings[began:], probe.response, settings
-                )
-                say_verdict(result, console)
-                if result.passed or await operator.judge(result) is not Choice.REPEAT:
-                    results.append(result)
-                    break
+        look, result = await probe.sweep(
+            camera,
+            operator,
+            move=swing_of(camera.tool),
+            progress=lambda poses: swing_progress(poses, settings),
+            longest_s=settings.swing_s,
+            judge=lambda poses, counts: judge_axis(poses, counts, probe.response, settings),
+            console=console,
+            screen=screen,
+        )
+        results.append(result)
     except MorningAborted as exc:
         aborted, look = str(exc), None
     written = None

@@ -1,17 +1,27 @@
 """A probe that is moved over a point source, and what it counts meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
-from acquisition.tracking.following import SILENCE_S
+from rich.console import Console
+
+from acquisition.quality.results import StepResult
+from acquisition.quality.technologist import Choice
+from acquisition.tracking.following import SILENCE_S, Camera, Pose, Progress, Screen, open_follower
+from acquisition.tracking.operator import Move, Operator, ProgressBar
+from acquisition.tracking.tool import say_verdict
 from devices.clock import Clock
 from devices.errors import DeviceError, DeviceTimeout
 from devices.protocols import Connection, DeviceSettings
 from devices.readings import CountReading
+from navigation.frames import Frame
 from navigation.probe.response import Response
 from navigation.transforms import RigidTransform
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +32,48 @@ class SweptProbe:
     device: DeviceSettings[CountReading]
     response: Response
     tool_from_tip: RigidTransform
+
+    async def sweep(
+        self,
+        camera: Camera,
+        operator: Operator,
+        *,
+        move: Move,
+        progress: Callable[[Sequence[Pose]], Progress],
+        longest_s: float,
+        judge: Callable[[Sequence[Pose], Sequence[CountReading]], tuple[Found | None, StepResult]],
+        console: Console,
+        screen: Screen | None,
+    ) -> tuple[Found | None, StepResult]:
+        """Have it moved over a source for so long, again where that is wanted; judge its tip's poses and counts.
+
+        Raises
+        ------
+        DeviceError
+            Where tracker or probe cannot be opened, or fail.
+        MorningAborted
+            Where the operator ends it.
+
+        """
+        async with (
+            open_follower(camera, tool_from_tip=self.tool_from_tip) as follower,
+            counting(self, camera.clock) as counts,
+        ):
+            while True:
+                await operator.ready(move)
+                began = len(counts.readings)
+                poses = await follower.collect(
+                    Frame.TRACKER,
+                    Frame.TIP,
+                    progress=progress,
+                    longest_s=longest_s + SILENCE_S,
+                    screen=screen or ProgressBar(console),
+                )
+                counts.check()
+                found, result = await asyncio.to_thread(judge, poses, counts.readings[began:])
+                say_verdict(result, console)
+                if result.passed or await operator.judge(result) is not Choice.REPEAT:
+                    return found, result
 
 
 class Counts:

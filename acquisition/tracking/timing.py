@@ -1,6 +1,5 @@
 """``acquire timing``: how late the counts are behind the poses, and the file that keeps it."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,17 +16,15 @@ from acquisition.durable import write_whole
 from acquisition.quality.counts import WallTime
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.screen import table_of
-from acquisition.quality.technologist import Choice, MorningAborted
-from acquisition.tracking.following import SILENCE_S, Camera, Pose, Progress, Screen, open_follower
-from acquisition.tracking.operator import Motion, Move, Operator, ProgressBar
+from acquisition.quality.technologist import MorningAborted
+from acquisition.tracking.following import Camera, Pose, Progress, Screen
+from acquisition.tracking.operator import Motion, Move, Operator
 from acquisition.tracking.settings import TimingSettings
-from acquisition.tracking.swept_probe import SweptProbe, counting
-from acquisition.tracking.tool import say_verdict
+from acquisition.tracking.swept_probe import SweptProbe
 from devices.clock import wall_time
 from devices.readings import CountReading
 from navigation.calibration.timing import Sweep, TimingCalibration, calibrate_timing
 from navigation.errors import NavigationError
-from navigation.frames import Frame
 from navigation.probe.response import Response
 
 VERSION = 1
@@ -115,28 +112,17 @@ async def run_timing(
         console.print("[bold yellow]SIMULATED: tracker, probe and source[/bold yellow]")
     results, found, aborted = list[StepResult](), None, ""
     try:
-        async with (
-            open_follower(camera, tool_from_tip=probe.tool_from_tip) as follower,
-            counting(probe, camera.clock) as counts,
-        ):
-            while True:
-                await operator.ready(sweep_of(camera.tool))
-                began = len(counts.readings)
-                poses = await follower.collect(
-                    Frame.TRACKER,
-                    Frame.TIP,
-                    progress=lambda poses: sweep_progress(poses, settings),
-                    longest_s=settings.sweep_s + SILENCE_S,
-                    screen=screen or ProgressBar(console),
-                )
-                counts.check()
-                found, result = await asyncio.to_thread(
-                    judge_timing, poses, counts.readings[began:], probe.response, settings
-                )
-                say_verdict(result, console)
-                if result.passed or await operator.judge(result) is not Choice.REPEAT:
-                    results.append(result)
-                    break
+        found, result = await probe.sweep(
+            camera,
+            operator,
+            move=sweep_of(camera.tool),
+            progress=lambda poses: sweep_progress(poses, settings),
+            longest_s=settings.sweep_s,
+            judge=lambda poses, counts: judge_timing(poses, counts, probe.response, settings),
+            console=console,
+            screen=screen,
+        )
+        results.append(result)
         if found is not None:
             await operator.accept(results)
     except MorningAborted as exc:
