@@ -127,8 +127,13 @@ async def run_apart(module: str) -> AsyncIterator[Companion]:
     try:
         yield companion
     finally:
-        # a task of its own: whoever is cancelled once more meanwhile leaves nothing behind
-        await asyncio.shield(asyncio.create_task(companion.end(), name=f"end of {module}"))
+        # a task of its own: whoever is cancelled meanwhile waits for it all the same, and leaves nothing behind
+        ending = asyncio.create_task(companion.end(), name=f"end of {module}")
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await asyncio.wait({ending})
+            raise
 
 
 def stand_back(niceness: int) -> None:

@@ -120,3 +120,19 @@ def test_it_ends_with_a_service_that_is_killed() -> None:
         assert select.select([process], [], [], 60.0)[0]
     finally:
         os.close(process)
+
+
+async def test_who_is_cancelled_while_it_ends_leaves_nothing_behind() -> None:
+    """A service that ends just as another study was chosen waits for the former estimate's process to be gone."""
+    leaving = asyncio.Event()
+
+    async def run() -> None:
+        async with run_apart("acquisition.estimator"):
+            leaving.set()
+
+    running = asyncio.create_task(run())
+    await leaving.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("end of")]
