@@ -59,7 +59,7 @@ SAID = """
 """All that the page says or has written on a canvas so far, in words or to a screen reader."""
 
 NO_WORDS = {
-    "none", "normal", "Tc", "acquire", "register", "tool", "verify", "radionav", "LPS", "RAS",
+    "none", "normal", "Tc", "acquire", "axis", "register", "tool", "verify", "radionav", "LPS", "RAS",
     "Slicer", "mrk", "json",
 }  # fmt: skip
 """Of style sheets; the symbol of technetium; commands, axes and files, which are called so in any language."""
