@@ -32,7 +32,7 @@ from config.settings import Site
 from devices.clock import monotonic
 from navigation.volume import Volume
 from simulators.theatre import TOOL_FROM_TIP
-from simulators.tool_bench import HandFault, ToolBench, open_tool_bench, write_markups
+from simulators.tool_bench import HandFault, open_tool_bench, write_markups
 
 
 def _camera(site: Site) -> Camera:
@@ -55,15 +55,22 @@ def _operator(console: Console, *, yes: bool) -> Operator:
 
 
 @contextlib.asynccontextmanager
-async def _at_bench(
-    place: Workplace, camera: Camera, fault: HandFault | None, seed: int
-) -> AsyncIterator[tuple[ToolBench, Camera]]:
-    """Open the simulated bench with its hand, and turn the camera to its tracker."""
+async def _before(
+    place: Workplace, camera: Camera, console: Console, *, yes: bool, fault: HandFault | None, seed: int
+) -> AsyncIterator[tuple[Camera, Operator, str]]:
+    """Give the camera and who moves before it: a person, or the hand of a simulated bench.
+
+    Last the port of that bench's probe; empty where the site file's is meant.
+    """
+    if not place.is_simulated:
+        yield camera, _operator(console, yes=yes), ""
+        return
     with tempfile.TemporaryDirectory(prefix="radionav-") as folder:
         rng = np.random.default_rng(seed)
         async with open_tool_bench(Path(folder), rng=rng, clock=monotonic, fault=fault) as bench:
             at = {"host": bench.tracker.host, "port": bench.tracker.port}
-            yield bench, replace(camera, device=place.site.trackers[camera.name].model_copy(update=at))
+            turned = replace(camera, device=place.site.trackers[camera.name].model_copy(update=at))
+            yield turned, Rigged(bench.hand), bench.probe
 
 
 async def find_tip(place: Workplace, *, yes: bool, fault: HandFault | None, seed: int) -> ToolOutcome:
@@ -77,22 +84,15 @@ async def find_tip(place: Workplace, *, yes: bool, fault: HandFault | None, seed
     """
     camera, console = replace(_camera(place.site), reference=None), Console(stderr=True)
     navigation = place.site.navigation
-    if place.is_simulated:
-        async with _at_bench(place, camera, fault, seed) as (bench, turned):
-            return await run_tool(
-                camera=turned,
-                operator=Rigged(bench.hand),
-                settings=simulated_tip(),
-                console=console,
-                is_simulated=True,
-            )
-    if navigation is None or navigation.tip is None:
+    settings = simulated_tip() if place.is_simulated else navigation.tip if navigation else None
+    if settings is None:
         raise ServiceError(
             "the site file has no [navigation.tip]: name the file that the tip's calibration goes to"
         )
-    return await run_tool(
-        camera=camera, operator=_operator(console, yes=yes), settings=navigation.tip, console=console
-    )
+    async with _before(place, camera, console, yes=yes, fault=fault, seed=seed) as (at, operator, _):
+        return await run_tool(
+            camera=at, operator=operator, settings=settings, console=console, is_simulated=place.is_simulated
+        )
 
 
 def anatomy_in(folder: Path | None) -> Volume | None:
@@ -138,16 +138,10 @@ async def register(
         tool_from_tip, settings = chain.tool_from_tip, navigation.registration
         serial = navigation.tip.serial if navigation.tip else ""
     patient = patient_id or site.procedure.patient_id
-    async with contextlib.AsyncExitStack() as stack:
-        operator: Operator
-        if not place.is_simulated:
-            operator = _operator(console, yes=yes)
-        else:
-            bench, camera = await stack.enter_async_context(_at_bench(place, camera, fault, seed))
-            operator = Rigged(bench.hand)
+    async with _before(place, camera, console, yes=yes, fault=fault, seed=seed) as (at, operator, _):
         plan = _landmark_plan(landmarks, is_simulated=place.is_simulated)
         hand = RegisteringHand(
-            camera=camera,
+            camera=at,
             tool_from_tip=tool_from_tip,
             serial=serial,
             operator=operator,
@@ -182,30 +176,21 @@ async def check_axis(place: Workplace, *, yes: bool, fault: HandFault | None, se
         Where the site file does not say what this needs.
 
     """
-    site, console = place.site, Console(stderr=True)
     camera, tip, probe = _before_source(place)
-    if place.is_simulated:
-        async with _at_bench(place, camera, fault, seed) as (bench, turned):
-            at_port = site.probes[probe.name].model_copy(update={"port": bench.probe})
-            return await run_axis(
-                camera=turned,
-                probe=replace(probe, device=at_port),
-                tip=tip,
-                operator=Rigged(bench.hand),
-                settings=simulated_tip(),
-                console=console,
-                is_simulated=True,
-            )
-    if site.navigation is None or site.navigation.tip is None:
+    console, navigation = Console(stderr=True), place.site.navigation
+    settings = simulated_tip() if place.is_simulated else navigation.tip if navigation else None
+    if settings is None:
         raise ServiceError("the site file has no [navigation.tip]: run acquire tool first, it finds the axis")
-    return await run_axis(
-        camera=camera,
-        probe=probe,
-        tip=tip,
-        operator=_operator(console, yes=yes),
-        settings=site.navigation.tip,
-        console=console,
-    )
+    async with _before(place, camera, console, yes=yes, fault=fault, seed=seed) as (at, operator, port):
+        return await run_axis(
+            camera=at,
+            probe=_at_port(probe, place.site, port),
+            tip=tip,
+            operator=operator,
+            settings=settings,
+            console=console,
+            is_simulated=place.is_simulated,
+        )
 
 
 def _before_source(place: Workplace) -> tuple[Camera, TipCalibration | None, SweptProbe]:
@@ -223,6 +208,11 @@ def _before_source(place: Workplace) -> tuple[Camera, TipCalibration | None, Swe
     return camera, tip, probe
 
 
+def _at_port(probe: SweptProbe, site: Site, port: str) -> SweptProbe:
+    """Give the probe at a bench's port; as it is where that is empty."""
+    return replace(probe, device=site.probes[probe.name].model_copy(update={"port": port})) if port else probe
+
+
 async def find_delay(place: Workplace, *, yes: bool, fault: HandFault | None, seed: int) -> TimingOutcome:
     """Find how late counts are behind poses.
 
@@ -232,25 +222,17 @@ async def find_delay(place: Workplace, *, yes: bool, fault: HandFault | None, se
         Where the site file does not say what this needs.
 
     """
-    site, console = place.site, Console(stderr=True)
     camera, _, probe = _before_source(place)
-    if place.is_simulated:
-        async with _at_bench(place, camera, fault, seed) as (bench, turned):
-            at_port = site.probes[probe.name].model_copy(update={"port": bench.probe})
-            return await run_timing(
-                camera=turned,
-                probe=replace(probe, device=at_port),
-                operator=Rigged(bench.hand),
-                settings=simulated_timing(),
-                console=console,
-                is_simulated=True,
-            )
-    if site.navigation is None or site.navigation.timing is None:
+    console, navigation = Console(stderr=True), place.site.navigation
+    settings = simulated_timing() if place.is_simulated else navigation.timing if navigation else None
+    if settings is None:
         raise ServiceError("the site file has no [navigation.timing]: name the file that the delay goes to")
-    return await run_timing(
-        camera=camera,
-        probe=probe,
-        operator=_operator(console, yes=yes),
-        settings=site.navigation.timing,
-        console=console,
-    )
+    async with _before(place, camera, console, yes=yes, fault=fault, seed=seed) as (at, operator, port):
+        return await run_timing(
+            camera=at,
+            probe=_at_port(probe, place.site, port),
+            operator=operator,
+            settings=settings,
+            console=console,
+            is_simulated=place.is_simulated,
+        )

@@ -19,7 +19,7 @@ from acquisition.tracking.desk import Desk
 from acquisition.tracking.registration_file import read_registrations
 from acquisition.tracking.settings import RegistrationSettings, TimingSettings, TipSettings
 from acquisition.tracking.timing import Timing
-from acquisition.tracking.tip_file import AxisCheck, TipCalibration, load_tip, write_tip
+from acquisition.tracking.tip_file import AxisCheck, load_tip, write_tip
 from composition.calibrating import Calibrating
 from composition.in_use import read_in_use
 from composition.simulated import simulated_site
@@ -30,6 +30,7 @@ from simulators.theatre import TOOL_FROM_TIP
 from simulators.tool_bench import HandFault, ToolBench, open_tool_bench, write_markups
 from tests.acquisition.received import received
 from tests.acquisition.test_intake import Door
+from tests.acquisition.tracking.tips import tip_calibration
 from tests.display.test_stage import House
 
 pytestmark = pytest.mark.timeout(400)
@@ -71,18 +72,7 @@ def landmarks(folder: Path) -> Any:
 def lay_down(folder: Path) -> None:
     """Write the tip and the delay that a room starts with, unless they are there."""
     if not (folder / "tip.json").exists():
-        tip = TipCalibration(
-            tool="Probe",
-            serial="",
-            tracker="camera",
-            tracker_identity="",
-            is_simulated=True,
-            calibrated_at=YESTERDAY,
-            expires_at=YESTERDAY + timedelta(days=30),
-            tool_from_tip=TOOL_FROM_TIP.matrix.tolist(),
-            tip_covariance_mm2=(0.01 * np.eye(3)).tolist(),
-            results=[{"name": "pivot", "passed": True}],
-        )
+        tip = tip_calibration(YESTERDAY)
         write_tip(folder / "tip.json", tip)
     if not (folder / "timing.json").exists():
         timing = Timing(

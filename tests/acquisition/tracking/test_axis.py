@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from devices.probes.amptek import Settings as AmptekSettings
 from devices.trackers.openigtlink import Settings as IgtlSettings
 from simulators.theatre import TOOL_FROM_TIP
 from simulators.tool_bench import HandFault, open_tool_bench
+from tests.acquisition.tracking.tips import tip_calibration
 
 RESPONSE = read_calibration(Path(__file__).parents[3] / "config" / "instruments" / "simulated-gamma.json").response
 NOW = datetime(2026, 11, 28, 7, tzinfo=UTC)
@@ -29,18 +30,7 @@ NOW = datetime(2026, 11, 28, 7, tzinfo=UTC)
 def lay_down(folder: Path) -> TipCalibration:
     """Make the folder, with the file that acquire tool wrote."""
     folder.mkdir()
-    tip = TipCalibration(
-        tool="Probe",
-        serial="",
-        tracker="camera",
-        tracker_identity="",
-        is_simulated=True,
-        calibrated_at=NOW,
-        expires_at=NOW + timedelta(days=30),
-        tool_from_tip=TOOL_FROM_TIP.matrix.tolist(),
-        tip_covariance_mm2=(0.01 * np.eye(3)).tolist(),
-        results=[{"name": "pivot", "passed": True}],
-    )
+    tip = tip_calibration(NOW)
     write_tip(folder / "tip.json", tip)
     return tip
 

@@ -22,6 +22,7 @@ from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 from simulators.theatre import TOOL_FROM_TIP
 from simulators.tool_bench import HandFault, open_tool_bench
+from tests.acquisition.tracking.tips import tip_calibration
 
 NOW = datetime(2026, 11, 28, 7, tzinfo=UTC)
 UP = (0.0, -1.0, 0.0)
@@ -94,18 +95,7 @@ async def test_a_tool_of_which_nothing_comes_is_named(tmp_path: Path) -> None:
 
 
 def kept() -> TipCalibration:
-    return TipCalibration(
-        tool="Probe",
-        serial="TM-17",
-        tracker="camera",
-        tracker_identity="",
-        is_simulated=True,
-        calibrated_at=NOW,
-        expires_at=NOW + timedelta(days=30),
-        tool_from_tip=TOOL_FROM_TIP.matrix.tolist(),
-        tip_covariance_mm2=(0.01 * np.eye(3)).tolist(),
-        results=[{"name": "pivot", "passed": True}],
-    )
+    return tip_calibration(NOW, serial="TM-17")
 
 
 def test_a_file_of_another_tool_is_refused(tmp_path: Path) -> None:
