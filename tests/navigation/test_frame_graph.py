@@ -103,3 +103,15 @@ def test_a_motion_that_nobody_saw_is_no_motion() -> None:
     for transform, status in ((TOOL_FROM_TIP, EdgeStatus.UNSEEN), (None, EdgeStatus.OK)):
         with pytest.raises(NavigationError, match="unseen"):
             EdgeState(transform=transform, status=status)
+
+
+def test_an_edge_joined_later_makes_the_way_shorter() -> None:
+    """What was asked before does not fix the way: the fewest edges lead it, as they are joined now."""
+    graph = room()
+    assert graph.at(Frame.PATIENT, Frame.TIP, 1.0).age_s == 0.05
+    directly = moved(Frame.PATIENT, Frame.TIP, 5)
+    graph.join(Frame.PATIENT, Frame.TIP, still(directly))
+    found = graph.at(Frame.PATIENT, Frame.TIP, 1.0)
+    assert found.transform is not None
+    np.testing.assert_allclose(found.transform.matrix, directly.matrix, atol=1e-9)
+    assert found.age_s == 0.0

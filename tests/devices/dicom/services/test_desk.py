@@ -1,9 +1,11 @@
 """When a report of storage commitment is sent, told on a node within the test, whose retries take an hour."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
@@ -15,13 +17,27 @@ from devices.dicom.services.session import Session
 from devices.dicom.storage.store import ObjectStore
 from tests.devices.dicom.services.test_commitment import PUSH_MODEL, RAW_ACTION, RAW_REQUEST
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Disk(ThreadPoolExecutor):
+    """A disk that knows how often something was asked of it."""
+
+    asked = 0
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Count, and do."""
+        self.asked += 1
+        return super().submit(fn, *args, **kwargs)
+
 
 async def test_a_sender_in_mid_object_is_told_after_it(settings: Any, thing: Any, console: Any) -> None:
     """A report for which its sender has no time comes with the next answer, not when it would be tried again."""
     chosen = settings()
     with ExitStack() as closing:
         store = closing.enter_context(ObjectStore.open(chosen.folder, free_floor_mb=0))
-        disk = closing.enter_context(ThreadPoolExecutor(1))
+        disk = closing.enter_context(Disk(1))
         listener = closing.enter_context(listen("127.0.0.1", 0))
         provider = Provider(settings=chosen, store=store, notify=lambda _: None)
         patient = Retrying(first_s=3600.0, longest_s=3600.0)
@@ -47,7 +63,14 @@ async def test_a_sender_in_mid_object_is_told_after_it(settings: Any, thing: Any
             (pending,) = (chosen.folder / ".commitments").glob("*.json")
             while b'"failures":null' in pending.read_bytes():  # noqa: ASYNC110 - the desk replaces it
                 await asyncio.sleep(0.01)
+            release, asked = threading.Event(), disk.asked
+            closing.callback(release.set)
+            disk.submit(release.wait)  # the object is made durable behind that
             raw.send(thing().data_set, control=2)
+            while disk.asked < asked + 2:  # noqa: ASYNC110 - the store sets no event
+                await asyncio.sleep(0.01)
+            assert not provider.sessions[0].is_reachable, "it waits for the answer to its object"
+            release.set()
             assert raw.status(await raw.answer()) == 0x0000
             assert (await raw.answer())[0] == 0x04  # the report
         for task in serving:
