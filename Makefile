@@ -9,6 +9,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PAGE_SOURCES := $(shell find display/page -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
+# an image may forbid it: then each of the hundreds of processes that the tests start compiles all of it again
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check env page feed lock clean
 
 demo: env

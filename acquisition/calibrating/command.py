@@ -9,7 +9,6 @@ from rich.markup import escape
 from acquisition.calibrating.curves import curves_of_calibration
 from acquisition.calibrating.fitting import Fitted, fit_calibration
 from acquisition.calibrating.plan import plan_of
-from acquisition.calibrating.plot import draw_calibration
 from acquisition.calibrating.settings import CalibrationSettings
 from acquisition.calibration import CalibrationError
 from acquisition.logbook.records import Kind
@@ -87,6 +86,8 @@ async def run_calibration(
     if await guided.record(Kind.CALIBRATION, outcome, told) is None:
         outcome = replace(outcome, written=None, plot=None)
     if outcome.written is not None and outcome.plot is not None and fitted.response is not None:
+        from acquisition.calibrating.plot import draw_calibration
+
         drawn = draw_calibration(fitted.response, fitted.counts, is_simulated=bench.is_simulated)
         guided.write(outcome, fitted.response, [asdict(count) for count in fitted.counts])
         try:

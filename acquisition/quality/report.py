@@ -11,7 +11,6 @@ from acquisition.paper.page import write_page
 from acquisition.paper.pdf import write_pdf
 from acquisition.paper.sheet import Cell, Figure, Section, Sheet, Table, Words, table
 from acquisition.quality.curves import curves_in
-from acquisition.quality.plot import draw_curve, draw_trend
 from acquisition.quality.results import Figure as Number
 from acquisition.quality.results import StepResult
 from acquisition.quality.trend import Trend, results_in
@@ -58,13 +57,7 @@ def lay_out_record(kept: Kept, *, trends: Sequence[Trend], faults: Sequence[str]
         Section(title="Figures", table=_figure_table(record.told.get("figures", ()))),
         Section(title="Specimens", table=_specimen_table(record.told.get("specimens", ()))),
         Section(title="Sources", table=_source_table(record.told.get("sources", {}))),
-        Section(
-            title="Curves",
-            figures=tuple(
-                Figure(caption=curve.title, image=draw_curve(curve), kind="svg")
-                for curve in curves_in(record.told)
-            ),
-        ),
+        Section(title="Curves", figures=_curve_figures(record.told)),
         Section(title="Trends", words=_trend_words(trends), figures=_trend_figures(trends)),
         Section(title="Seal", words=_seal_words(kept, faults)),
         Section(title="Signatures", table=_signatures(kept)),
@@ -190,7 +183,15 @@ def _trend_words(trends: Sequence[Trend]) -> str:
     )
 
 
+def _curve_figures(told: Mapping[str, Any]) -> tuple[Figure, ...]:
+    from acquisition.quality.plot import draw_curve
+
+    return tuple(Figure(caption=curve.title, image=draw_curve(curve), kind="svg") for curve in curves_in(told))
+
+
 def _trend_figures(trends: Sequence[Trend]) -> tuple[Figure, ...]:
+    from acquisition.quality.plot import draw_trend
+
     return tuple(
         Figure(
             caption=f"{trend.followed.name}: {trend.signal.value}",

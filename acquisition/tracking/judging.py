@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.tracking.landmark_plan import LandmarkPlan
@@ -112,7 +112,7 @@ def _misfit(registration: LandmarkRegistration, names: tuple[str, ...], settings
     """Say that the landmarks fit worse than their assumed error allows; empty where they fit."""
     count = len(names)
     squares = count * registration.fre_mm**2 / (settings.fle_mm**2 / 3)
-    if squares <= chi2.isf(CHANCE, 3 * count - 6):
+    if squares <= chdtri(3 * count - 6, CHANCE):
         return ""
     left_out = registration.left_out_mm
     doubted = ""

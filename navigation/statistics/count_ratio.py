@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import betainc
-from scipy.stats import nbinom
 
 from navigation.errors import NavigationError
+from navigation.statistics.discrete import negative_binomial_chances, negative_binomial_quantile
 from navigation.statistics.limits import Limits, require_confidence
 
 Array = NDArray[np.float64]
@@ -196,9 +196,9 @@ def _background_terms(gross: Count, background: Count | None, *, outward: int) -
         return np.zeros(1), np.ones(1)
     shape = background.counts + outward
     share = background.live_time_s / (background.live_time_s + gross.live_time_s)
-    first, last = (float(nbinom.ppf(each, shape, share)) for each in (NEGLIGIBLE, 1 - NEGLIGIBLE))
-    taken = np.arange(max(first, 0.0), last + 1, dtype=np.float64)
-    return taken, np.asarray(nbinom.pmf(taken, shape, share), dtype=np.float64)
+    first, last = (negative_binomial_quantile(each, shape, share) for each in (NEGLIGIBLE, 1 - NEGLIGIBLE))
+    taken = np.arange(first, last + 1, dtype=np.float64)
+    return taken, negative_binomial_chances(taken, shape, share)
 
 
 def _crossing(rising: Callable[[float], float], scale: float) -> float:

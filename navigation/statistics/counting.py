@@ -10,8 +10,7 @@ from itertools import pairwise
 from math import inf, isfinite, sqrt
 
 import numpy as np
-from scipy.special import gammainccinv, gammaincinv, ndtri
-from scipy.stats import chi2
+from scipy.special import chdtrc, chdtri, gammainccinv, gammaincinv, ndtri
 
 from navigation.decay import decay_factor
 from navigation.errors import NavigationError
@@ -161,8 +160,8 @@ def chi_square(counts: Sequence[int], *, tail: float = 0.05) -> ChiSquare:
     freedom = values.size - 1
     return ChiSquare(
         value=float(((values - values.mean()) ** 2).sum() / values.mean()),
-        low=float(chi2.ppf(tail, freedom)),
-        high=float(chi2.ppf(1 - tail, freedom)),
+        low=float(2 * gammaincinv(freedom / 2, tail)),
+        high=float(chdtri(freedom, tail)),
     )
 
 
@@ -199,7 +198,7 @@ def drift(counts: Sequence[int]) -> Drift:
 def chance_of(chi_square_value: float, degrees: int) -> float:
     """Probability that chance alone gives a chi-square at least this large."""
     _require(chi_square_value >= 0 and degrees > 0, f"chi-square {chi_square_value} of {degrees} degrees")
-    return float(chi2.sf(chi_square_value, degrees))
+    return float(chdtrc(degrees, chi_square_value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import bdtrc, gammainccinv, pdtr
-from scipy.stats import poisson
 
 from navigation.errors import NavigationError
 from navigation.statistics.counting import detection_limit
+from navigation.statistics.discrete import poisson_chances, poisson_quantile
 from navigation.statistics.limits import require_positive
 
 NEGLIGIBLE = 1e-9
@@ -59,7 +59,7 @@ def over_known(background_counts: float, *, false_alarm: float = 0.05, miss: flo
 
     """
     _require(background_counts, false_alarm, miss)
-    critical = int(poisson.isf(false_alarm, background_counts)) if background_counts else 0
+    critical = poisson_quantile(1 - false_alarm, background_counts)
     # the mean of which so few are as rare as misses may be: a quantile of the gamma distribution
     gross = float(gammainccinv(critical + 1, miss))
     return Detection(critical_counts=critical, limit_counts=gross - background_counts)
@@ -138,10 +138,10 @@ def over_counted(
         raise NavigationError(
             f"{background_counts:.0f} background counts are many: counting.detection_limit is exact"
         )
-    first = int(poisson.ppf(NEGLIGIBLE, background_counts)) if background_counts else 0
-    last = int(poisson.isf(NEGLIGIBLE, background_counts)) if background_counts else 0
-    came = np.arange(max(first, 0), last + 1)
-    chances = poisson.pmf(came, background_counts)
+    first = poisson_quantile(NEGLIGIBLE, background_counts)
+    last = poisson_quantile(1 - NEGLIGIBLE, background_counts)
+    came = np.arange(first, last + 1)
+    chances = poisson_chances(came, background_counts)
     criticals = _criticals(came, time_ratio, false_alarm)
     below = background_counts * time_ratio
 

@@ -15,9 +15,9 @@ from typing import Self
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammaincinv, ndtri, pdtr, pdtrc
-from scipy.stats import poisson
 
 from navigation.errors import NavigationError
+from navigation.statistics.discrete import poisson_chances, poisson_quantile
 from navigation.statistics.limits import require_positive
 
 LONGEST = 2.0
@@ -204,7 +204,7 @@ class SequentialTest:
         """
         require_positive(rate_cps=rate_cps, interval_s=interval_s)
         mean = rate_cps * interval_s
-        added = poisson.pmf(np.arange(int(poisson.isf(NEGLIGIBLE, mean)) + 1), mean)
+        added = poisson_chances(np.arange(poisson_quantile(1 - NEGLIGIBLE, mean) + 1), mean)
         undecided, first, looks = np.ones(1), 0, 0
         signal, mean_time_s, cut_off = 0.0, 0.0, 0.0
         while undecided.size and (looks * interval_s < self.longest_s):
