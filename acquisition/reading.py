@@ -14,6 +14,7 @@ import structlog
 
 from acquisition.apart import RESTART_S, START_S, Companion, ProcessDied, run_apart
 from acquisition.studies import Knowledge, Study, read_study
+from acquisition.studies.errors import NO_MEMORY
 from acquisition.studies.verdicts import SAME_FRAME
 from acquisition.surfaces import Surface, find_surfaces
 from navigation.errors import NavigationError
@@ -102,35 +103,59 @@ def read_map(objects: Sequence[Path], knowledge: Knowledge = NOTHING_KNOWN) -> S
 
 def make_map(study: Study) -> StudyMap:
     """Find the hot spots and the skin of a study that was read, and the way in to each spot."""
-    sigma_mm = {"": 0.0, SAME_FRAME: SAME_FRAME_SIGMA_MM}.get(study.joined_by, JOINED_SIGMA_MM)
-    found, resolution = _find(study, sigma_mm)
-    hotspots = add_drawn(
-        found, study.outlines, study.activity, resolution=resolution, registration_sigma_mm=sigma_mm
-    )
+    refusal = ""
+    try:
+        hotspots, resolution = _find(study)
+    except Exception as exc:  # noqa: BLE001 - of an odd image; it must not look as if it held no spots
+        refusal = f"its hot spots cannot be found: {_tell(exc)}"
+    if refusal:  # now that what it was given of memory is free again
+        log.warning("activity refused", study=study.study_uid, reason=refusal)
+        study = study.without_activity(refusal)
+        hotspots, resolution = _find(study)
     skin, routes, obstacle = None, [], "the study has no CT in the activity's space"
     if study.anatomy is not None:
         try:
             skin, obstacle = SkinSurface(study.anatomy), ""
             hotspots = propose_organs(hotspots, study.anatomy)
             routes = [shortest_route(study.anatomy, skin, spot.centre_mm) for spot in hotspots]
-        except NavigationError as exc:
-            obstacle = str(exc)
+        except Exception as exc:  # noqa: BLE001 - of an odd CT; where the spots are is known without it
+            log.warning("skin not found", study=study.study_uid, reason=_tell(exc))
+            skin, obstacle = None, _tell(exc)
     return StudyMap(
         study=study,
         hotspots=hotspots,
         skin=skin,
         obstacle=obstacle,
         resolution=resolution,
-        surfaces=find_surfaces(study.anatomy, study.activity, hotspots),
+        surfaces=_draw(study, hotspots),
         routes={spot.name: route for spot, route in zip(hotspots, routes, strict=False) if route},
     )
 
 
-def _find(study: Study, registration_sigma_mm: float) -> tuple[tuple[Hotspot, ...], Resolution | None]:
-    """Find the hot spots of a study's activity, and the resolution at which they were found."""
-    if study.activity is None or study.resolution is None:
-        return (), None
-    return find_candidates(study.activity, study.resolution, registration_sigma_mm=registration_sigma_mm)
+def _tell(exc: Exception) -> str:
+    if isinstance(exc, NavigationError):
+        return str(exc)
+    return NO_MEMORY if isinstance(exc, MemoryError) else f"not understood: {type(exc).__name__}: {exc}"
+
+
+def _find(study: Study) -> tuple[tuple[Hotspot, ...], Resolution | None]:
+    """Find the hot spots of a study's activity and what was drawn, and the resolution of the image."""
+    sigma_mm = {"": 0.0, SAME_FRAME: SAME_FRAME_SIGMA_MM}.get(study.joined_by, JOINED_SIGMA_MM)
+    found: tuple[Hotspot, ...] = ()
+    resolution = study.resolution
+    if study.activity is not None and resolution is not None:
+        found, resolution = find_candidates(study.activity, resolution, registration_sigma_mm=sigma_mm)
+    spots = add_drawn(found, study.outlines, study.activity, resolution=resolution, registration_sigma_mm=sigma_mm)
+    return spots, resolution
+
+
+def _draw(study: Study, hotspots: Sequence[Hotspot]) -> tuple[Surface, ...]:
+    """Find the surfaces; without them there is less to look at, and everything else goes on."""
+    try:
+        return find_surfaces(study.anatomy, study.activity, hotspots)
+    except Exception as exc:  # noqa: BLE001 - of an odd image
+        log.warning("surfaces not found", study=study.study_uid, reason=_tell(exc))
+        return ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
