@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from acquisition.apart import RESTART_S, START_S, Companion, ProcessDied, run_apart
+from acquisition.mapped import map_arrays
 from acquisition.studies import Knowledge, Study, read_study
 from acquisition.studies.errors import NO_MEMORY
 from acquisition.studies.verdicts import SAME_FRAME
@@ -172,9 +173,13 @@ class StudyReader:
 
     Half of the time that a study takes to be read is an interpreter's start and its imports: they are done while
     nobody waits. No process reads two studies, so that none inherits what another study did to it.
+
+    Voxels of what was read lie in files without a name in ``folder``, None for that of temporary files: memory
+    holds no more of them than is looked at.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self._asked: deque[_Asked] = deque()
         self._woken = asyncio.Event()
 
@@ -197,7 +202,7 @@ class StudyReader:
         while True:
             try:
                 async with run_apart("acquisition.reader") as process:
-                    await _answer(process, await self._next(process))
+                    await self._answer(process, await self._next(process))
             except ProcessDied as exc:
                 log.warning("reader lost", reason=str(exc))
                 await asyncio.sleep(RESTART_S)
@@ -212,20 +217,26 @@ class StudyReader:
                 return self._asked.popleft()
             await process.idle_until(self._woken)
 
+    async def _answer(self, process: Companion, asked: _Asked) -> None:
+        """Have a study read, unless whoever asked gives it up."""
+        reading = asyncio.create_task(self._read(process, asked), name="study")
+        asked.answer.add_done_callback(lambda _: reading.cancel())
+        try:
+            await asyncio.wait({reading})
+        finally:
+            if not reading.done():
+                asked.answer.cancel()
+        if asked.answer.done():  # given up
+            return
+        try:
+            asked.answer.set_result(reading.result())
+        except ProcessDied as exc:
+            asked.answer.set_exception(ReaderDied(str(exc)))
 
-async def _answer(process: Companion, asked: _Asked) -> None:
-    """Have a study read, unless whoever asked gives it up."""
-    question = asked.objects, asked.knowledge
-    reading = asyncio.create_task(process.ask(question, within_s=LONGEST_S), name="study")
-    asked.answer.add_done_callback(lambda _: reading.cancel())
-    try:
-        await asyncio.wait({reading})
-    finally:
-        if not reading.done():
-            asked.answer.cancel()
-    if asked.answer.done():  # given up
-        return
-    try:
-        asked.answer.set_result(reading.result())
-    except ProcessDied as exc:
-        asked.answer.set_exception(ReaderDied(str(exc)))
+    async def _read(self, process: Companion, asked: _Asked) -> StudyMap:
+        found: StudyMap = await process.ask((asked.objects, asked.knowledge), within_s=LONGEST_S)
+        try:
+            return await asyncio.to_thread(map_arrays, found, self._folder)
+        except OSError as exc:
+            log.warning("voxels stay in memory", reason=str(exc), folder=str(self._folder))
+            return found
