@@ -13,7 +13,9 @@ from pathlib import Path
 import structlog
 
 from acquisition.apart import RESTART_S, START_S, Companion, ProcessDied, run_apart
+from acquisition.mapped import map_arrays
 from acquisition.studies import Knowledge, Study, read_study
+from acquisition.studies.errors import NO_MEMORY
 from acquisition.studies.verdicts import SAME_FRAME
 from acquisition.surfaces import Surface, find_surfaces
 from navigation.errors import NavigationError
@@ -102,35 +104,59 @@ def read_map(objects: Sequence[Path], knowledge: Knowledge = NOTHING_KNOWN) -> S
 
 def make_map(study: Study) -> StudyMap:
     """Find the hot spots and the skin of a study that was read, and the way in to each spot."""
-    sigma_mm = {"": 0.0, SAME_FRAME: SAME_FRAME_SIGMA_MM}.get(study.joined_by, JOINED_SIGMA_MM)
-    found, resolution = _find(study, sigma_mm)
-    hotspots = add_drawn(
-        found, study.outlines, study.activity, resolution=resolution, registration_sigma_mm=sigma_mm
-    )
+    refusal = ""
+    try:
+        hotspots, resolution = _find(study)
+    except Exception as exc:  # noqa: BLE001 - of an odd image; it must not look as if it held no spots
+        refusal = f"its hot spots cannot be found: {_tell(exc)}"
+    if refusal:  # now that what it was given of memory is free again
+        log.warning("activity refused", study=study.study_uid, reason=refusal)
+        study = study.without_activity(refusal)
+        hotspots, resolution = _find(study)
     skin, routes, obstacle = None, [], "the study has no CT in the activity's space"
     if study.anatomy is not None:
         try:
             skin, obstacle = SkinSurface(study.anatomy), ""
             hotspots = propose_organs(hotspots, study.anatomy)
             routes = [shortest_route(study.anatomy, skin, spot.centre_mm) for spot in hotspots]
-        except NavigationError as exc:
-            obstacle = str(exc)
+        except Exception as exc:  # noqa: BLE001 - of an odd CT; where the spots are is known without it
+            log.warning("skin not found", study=study.study_uid, reason=_tell(exc))
+            skin, obstacle = None, _tell(exc)
     return StudyMap(
         study=study,
         hotspots=hotspots,
         skin=skin,
         obstacle=obstacle,
         resolution=resolution,
-        surfaces=find_surfaces(study.anatomy, study.activity, hotspots),
+        surfaces=_draw(study, hotspots),
         routes={spot.name: route for spot, route in zip(hotspots, routes, strict=False) if route},
     )
 
 
-def _find(study: Study, registration_sigma_mm: float) -> tuple[tuple[Hotspot, ...], Resolution | None]:
-    """Find the hot spots of a study's activity, and the resolution at which they were found."""
-    if study.activity is None or study.resolution is None:
-        return (), None
-    return find_candidates(study.activity, study.resolution, registration_sigma_mm=registration_sigma_mm)
+def _tell(exc: Exception) -> str:
+    if isinstance(exc, NavigationError):
+        return str(exc)
+    return NO_MEMORY if isinstance(exc, MemoryError) else f"not understood: {type(exc).__name__}: {exc}"
+
+
+def _find(study: Study) -> tuple[tuple[Hotspot, ...], Resolution | None]:
+    """Find the hot spots of a study's activity and what was drawn, and the resolution of the image."""
+    sigma_mm = {"": 0.0, SAME_FRAME: SAME_FRAME_SIGMA_MM}.get(study.joined_by, JOINED_SIGMA_MM)
+    found: tuple[Hotspot, ...] = ()
+    resolution = study.resolution
+    if study.activity is not None and resolution is not None:
+        found, resolution = find_candidates(study.activity, resolution, registration_sigma_mm=sigma_mm)
+    spots = add_drawn(found, study.outlines, study.activity, resolution=resolution, registration_sigma_mm=sigma_mm)
+    return spots, resolution
+
+
+def _draw(study: Study, hotspots: Sequence[Hotspot]) -> tuple[Surface, ...]:
+    """Find the surfaces; without them there is less to look at, and everything else goes on."""
+    try:
+        return find_surfaces(study.anatomy, study.activity, hotspots)
+    except Exception as exc:  # noqa: BLE001 - of an odd image
+        log.warning("surfaces not found", study=study.study_uid, reason=_tell(exc))
+        return ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,9 +173,13 @@ class StudyReader:
 
     Half of the time that a study takes to be read is an interpreter's start and its imports: they are done while
     nobody waits. No process reads two studies, so that none inherits what another study did to it.
+
+    Voxels of what was read lie in files without a name in ``folder``, None for that of temporary files: memory
+    holds no more of them than is looked at.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self._asked: deque[_Asked] = deque()
         self._woken = asyncio.Event()
 
@@ -172,7 +202,7 @@ class StudyReader:
         while True:
             try:
                 async with run_apart("acquisition.reader") as process:
-                    await _answer(process, await self._next(process))
+                    await self._answer(process, await self._next(process))
             except ProcessDied as exc:
                 log.warning("reader lost", reason=str(exc))
                 await asyncio.sleep(RESTART_S)
@@ -187,20 +217,26 @@ class StudyReader:
                 return self._asked.popleft()
             await process.idle_until(self._woken)
 
+    async def _answer(self, process: Companion, asked: _Asked) -> None:
+        """Have a study read, unless whoever asked gives it up."""
+        reading = asyncio.create_task(self._read(process, asked), name="study")
+        asked.answer.add_done_callback(lambda _: reading.cancel())
+        try:
+            await asyncio.wait({reading})
+        finally:
+            if not reading.done():
+                asked.answer.cancel()
+        if asked.answer.done():  # given up
+            return
+        try:
+            asked.answer.set_result(reading.result())
+        except ProcessDied as exc:
+            asked.answer.set_exception(ReaderDied(str(exc)))
 
-async def _answer(process: Companion, asked: _Asked) -> None:
-    """Have a study read, unless whoever asked gives it up."""
-    question = asked.objects, asked.knowledge
-    reading = asyncio.create_task(process.ask(question, within_s=LONGEST_S), name="study")
-    asked.answer.add_done_callback(lambda _: reading.cancel())
-    try:
-        await asyncio.wait({reading})
-    finally:
-        if not reading.done():
-            asked.answer.cancel()
-    if asked.answer.done():  # given up
-        return
-    try:
-        asked.answer.set_result(reading.result())
-    except ProcessDied as exc:
-        asked.answer.set_exception(ReaderDied(str(exc)))
+    async def _read(self, process: Companion, asked: _Asked) -> StudyMap:
+        found: StudyMap = await process.ask((asked.objects, asked.knowledge), within_s=LONGEST_S)
+        try:
+            return await asyncio.to_thread(map_arrays, found, self._folder)
+        except OSError as exc:
+            log.warning("voxels stay in memory", reason=str(exc), folder=str(self._folder))
+            return found

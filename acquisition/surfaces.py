@@ -26,6 +26,9 @@ STEP_MM = 4.0
 SMOOTH = 0.5
 """Smoothing of them (Gaussian sigma), in voxels of that grid: no steps of single voxels."""
 
+MOST_VOXELS = 2**24
+"""Of an image whose surface is found: twice a whole body's in voxels of 2.5 mm."""
+
 BONE_ABOVE_HU = 250.0
 
 HOT_SHARE = 0.4
@@ -58,7 +61,7 @@ def find_surfaces(
     """Find the surfaces of a study; one of which there is nothing is left away."""
     found: list[Surface | None] = []
     if anatomy is not None and anatomy.unit == "HU":
-        coarse = coarsen(anatomy, STEP_MM)
+        coarse = coarsen(anatomy, STEP_MM, at_most=MOST_VOXELS)
         try:
             body = ndimage.gaussian_filter(body_of(coarse).astype(np.float32), SMOOTH)
         except NavigationError:
@@ -69,7 +72,8 @@ def find_surfaces(
     peaks = [spot.peak for spot in hotspots if spot.kind == "target"] or [spot.peak for spot in hotspots]
     if activity is not None and peaks:
         level = HOT_SHARE * min(peaks)
-        found.append(_surface("activity", activity.values, level, activity.geometry))
+        coarse = coarsen(activity, 0.0, at_most=MOST_VOXELS)
+        found.append(_surface("activity", coarse.values, level, coarse.geometry))
     return tuple(surface for surface in found if surface is not None)
 
 

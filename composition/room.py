@@ -97,7 +97,7 @@ class Room:
             is_paced=replay is not None,
         )
         self._imager = Imager(clock=clock)
-        self._reader = StudyReader()
+        self._reader = StudyReader(site.dicom.folder if site.dicom else None)
         self.board, desk = Board(), Desk()
         self._map_in_use = map_in_use = MapInUse(
             self._localiser,

@@ -5,6 +5,7 @@ gradient the skin's normal, so that each reading costs one interpolation. CT num
 layers below: fat, muscle, a rib, the lung.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,9 @@ SMOOTH_MM = 3.0
 
 LAYERS = 25
 """Layers below the skin: down to 120 mm, deeper than a probe finds anything."""
+
+MOST_VOXELS = 2**26
+"""Of the distance grid, with air around the body: four metres of the widest scanner's field have fewer."""
 
 BONE_SLOPE = 0.55
 """Attenuation over that of water, for each 1000 HU above water.
@@ -93,13 +97,15 @@ class SkinSurface:
     Raises
     ------
     NavigationError
-        As ``body_of``; also where the grid is sheared (gantry tilt).
+        As ``body_of``; also where the grid is sheared (gantry tilt), or the CT is thinner than a step of it.
 
     """
 
     def __init__(self, ct: Volume) -> None:
-        coarse = coarsen(ct, STEP_MM)
+        coarse = coarsen(ct, STEP_MM, at_most=MOST_VOXELS)
         self._step_mm = np.array(coarse.geometry.spacing_mm)
+        if (thinnest_mm := float(self._step_mm.min())) < STEP_MM / 2:
+            raise NavigationError(f"skin: the CT is only {thinnest_mm:.3g} mm thick; is it the right series?")
         linear = coarse.geometry.patient_from_voxel[:3, :3] / self._step_mm
         if np.abs(linear.T @ linear - np.eye(3)).max() > 1e-3:
             raise NavigationError("skin: the CT's axes are not at right angles; resample it without gantry tilt")
@@ -107,6 +113,12 @@ class SkinSurface:
         scanned = body_of(coarse)
         # table and air around it cost time and tell nothing
         (within,) = ndimage.find_objects(scanned, max_label=1)
+        voxels = math.prod(int(one.stop - one.start + 2 * air) for one, air in zip(within, margin, strict=True))
+        if voxels > MOST_VOXELS:
+            raise NavigationError(
+                f"skin: the CT shows a body of {voxels} voxels of {STEP_MM:g} mm, more than {MOST_VOXELS}; "
+                "are its spacings true?"
+            )
         body = np.pad(scanned[within], [(each, each) for each in margin])
         outside: Any = ndimage.distance_transform_edt(~body, sampling=self._step_mm)
         # the body with the air next to it

@@ -4,6 +4,8 @@ Index order is (k, j, i) = (slice, row, column), index coordinates are voxel cen
 DICOM patient axes (LPS).
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -104,18 +106,23 @@ class Volume:
         return np.asarray(sampled).reshape(index.shape[:-1])
 
 
-def coarsen(volume: Volume, step_mm: float) -> Volume:
+def coarsen(volume: Volume, step_mm: float, *, at_most: int | None = None) -> Volume:
     """Average blocks of voxels so that the grid's steps come as near to ``step_mm`` as whole blocks allow.
 
-    Steps that are as wide already stay; voxels at the far end that fill no block are left away.
+    Steps that are as wide already stay; voxels at the far end that fill no block are left away. Where more than
+    ``at_most`` voxels would be left, the finest steps are made twice as wide, again and again.
     """
+    spacing_mm, shape = np.array(volume.geometry.spacing_mm), np.array(volume.values.shape)
+    sides = np.minimum(np.maximum(1, np.rint(step_mm / spacing_mm)), shape).astype(int)
+    while at_most is not None and math.prod(int(left) for left in shape // sides) > at_most:
+        finest = np.where(shape // sides > 1, spacing_mm * sides, np.inf).argmin()
+        sides[finest] *= 2
+    return volume if max(sides) == 1 else _average(volume, [int(side) for side in sides])
+
+
+def _average(volume: Volume, sides: Sequence[int]) -> Volume:
+    """Average blocks of so many voxels along each axis, which are no more than the axis has."""
     values, affine = volume.values, np.array(volume.geometry.patient_from_voxel)
-    sides = [
-        min(max(1, round(step_mm / step)), size)
-        for step, size in zip(volume.geometry.spacing_mm, values.shape, strict=True)
-    ]
-    if max(sides) == 1:
-        return volume
     affine[:3, 3] = volume.geometry.positions_mm((np.array(sides) - 1) / 2)
     affine[:3, :3] *= sides
     for axis, side in enumerate(sides):

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+NO_MEMORY = "there is not enough memory for its voxels"
+
 
 class SeriesRefused(ValueError):
     """Raised when a series cannot become a volume; the sentence names the DICOM attribute at fault."""

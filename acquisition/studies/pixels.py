@@ -84,11 +84,12 @@ def read_pixels(stored: StoredObject, *, frames: int) -> NDArray[np.generic]:
     try:
         with logged_warnings(stored.path):
             values = _decode(stored, shape)
-    except SeriesRefused:
+    except (SeriesRefused, MemoryError):
         raise
     except Exception as exc:
         # pydicom and its decoders raise whatever broken pixel bytes trip over
-        raise SeriesRefused(f"{PIXELS} of {stored.path.name} cannot be read: {exc}") from exc
+        why = str(exc) or type(exc).__name__
+        raise SeriesRefused(f"{PIXELS} of {stored.path.name} cannot be read: {why}") from exc
     if values.size != shape[0] * shape[1] * shape[2]:
         raise SeriesRefused(f"{PIXELS} of {stored.path.name} decodes to {values.shape}, not {shape}")
     return values.reshape(shape)
@@ -102,7 +103,7 @@ def _decode(stored: StoredObject, shape: tuple[int, int, int]) -> NDArray[np.gen
     holders = [keyword for keyword in HOLDERS if keyword in dataset]
     if len(holders) != 1:
         raise SeriesRefused(
-            f"{PIXELS} is missing in {stored.path.name}"
+            f"{PIXELS} is missing or cut short in {stored.path.name}; send it again"
             if not holders
             else f"{stored.path.name} holds both {' and '.join(attribute_name(keyword) for keyword in holders)}"
         )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -86,6 +86,16 @@ class Study:
         """Of the space that all of it is in; empty where nothing has a place."""
         placed = self.anatomy or self.activity
         return placed.geometry.frame_of_reference_uid if placed else ""
+
+    def without_activity(self, reason: str) -> "Study":
+        """Give the same study with its activity refused after all, for a reason that its report then says."""
+        series = tuple(
+            replace(one, accepted=False, volume=None, reason=reason)
+            if one.volume is not None and one.volume is self.activity
+            else one
+            for one in self.series
+        )
+        return replace(self, activity=None, resolution=None, joined_by="", series=series)
 
 
 def read_study(paths: Sequence[Path], knowledge: Knowledge = NOTHING) -> Study:

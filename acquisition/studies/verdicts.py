@@ -10,7 +10,7 @@ from pydicom import uid
 
 from acquisition.studies.attributes import Attributes, attribute_name
 from acquisition.studies.drawn import Drawn
-from acquisition.studies.errors import SeriesRefused
+from acquisition.studies.errors import NO_MEMORY, SeriesRefused
 from acquisition.studies.objects import StoredObject
 from acquisition.studies.plans import Beside, Knowledge, Role, VolumePlan
 from acquisition.studies.registration import (
@@ -116,7 +116,7 @@ class Verdicts:
         except SeriesRefused as exc:
             self.refuse(series_uid, str(exc))
         except MemoryError:
-            self.refuse(series_uid, "there is not enough memory for its voxels")
+            self.refuse(series_uid, NO_MEMORY)
         except Exception as exc:
             # an odd object must not take the others with it, nor reach the feed
             log.exception("series not understood", series=series_uid)

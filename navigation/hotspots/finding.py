@@ -14,7 +14,7 @@ from navigation.hotspots.masking import masked_within_mm
 from navigation.hotspots.measures import measure
 from navigation.hotspots.recovery import activity_factor
 from navigation.hotspots.resolution import Resolution, sharpen
-from navigation.volume import Volume
+from navigation.volume import Volume, coarsen
 
 Kind = Literal["target", "injection", "organ"]
 
@@ -26,6 +26,13 @@ LEAST_INJECTION_MBQ = 3.0
 
 Nodes hold a megabecquerel or two at most; of 40 to 150 MBq injected more than this is left a day later.
 """
+
+
+STEPS_PER_WIDTH = 8.0
+"""Voxels across the width of a point: finer ones hold no more, and each costs the more the finer it is."""
+
+MOST_VOXELS = 40_000_000
+"""That are searched, in one to two minutes; of a larger image blocks of neighbours are averaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,8 +171,10 @@ def find_candidates(
 ) -> tuple[tuple[Hotspot, ...], Resolution]:
     """Find the hot spots at the resolution that is assumed; again where they show that it is finer, and at that.
 
-    Parameters and errors are `find_hotspots`'.
+    Parameters and errors are `find_hotspots`'. Of an image of over `MOST_VOXELS`, or one far finer than its
+    resolution, blocks of voxels are averaged first.
     """
+    volume = coarsen(volume, assumed.fwhm_mm / STEPS_PER_WIDTH, at_most=MOST_VOXELS)
     spots = find_hotspots(volume, resolution=assumed, registration_sigma_mm=registration_sigma_mm)
     shown = sharpen(assumed, volume, [spot.centre_mm for spot in spots])
     if shown is not assumed:

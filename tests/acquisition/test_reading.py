@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -12,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytest_asyncio
+from pydicom.dataset import Dataset
 
-from acquisition.reading import ReaderDied, StudyMap, StudyReader
+from acquisition.reading import ReaderDied, StudyMap, StudyReader, read_map
 from simulators.console.study import make_study
 from simulators.scene import sentinel_node_scene
 from tests.acquisition.children import children
+from tests.acquisition.studies.written import write_ct, write_nm
 
 READER = "acquisition.reader"
 
@@ -117,6 +121,49 @@ async def test_a_study_without_ct_says_what_is_missing(reader: StudyReader, obje
     assert found.skin is None
     assert "no CT" in found.obstacle
     assert len(found.hotspots) == 2
+
+
+LITTLE_MEMORY = """
+import sys
+from pathlib import Path
+from acquisition.apart import limit_memory
+from acquisition.reading import make_map
+from acquisition.studies import read_study
+study = read_study([Path(each) for each in sys.argv[1:]])
+(held,) = (line.split()[1] for line in Path("/proc/self/status").open() if line.startswith("VmData"))
+limit_memory(1024 * int(held) + 2**27)
+found = make_map(study)
+for one in found.study.series:
+    print(one.modality, one.accepted, one.reason)
+print(found.study.activity, found.hotspots, found.study.anatomy is not None)
+"""
+
+
+def test_a_map_whose_spots_need_more_memory_than_there_is_is_none(tmp_path: Path) -> None:
+    """It does not look as if it held no spots: the activity is refused, and the CT stays in use."""
+    pixels = np.zeros((256, 256, 256), np.uint16)
+    pixels[128, 128, 128] = 1000
+    paths = [*write_nm(tmp_path, pixels=pixels), *write_ct(tmp_path)]
+    command = [sys.executable, "-c", LITTLE_MEMORY, *map(str, paths)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    assert "NM False its hot spots cannot be found: there is not enough memory for its voxels\n" in told
+    assert "CT True" in told
+    assert told.endswith("None () True\n")
+
+
+def test_a_ct_too_thin_for_a_skin_does_not_take_the_map(tmp_path: Path) -> None:
+    """Three pixels of 0.01 mm: with air around them they would be 10^11; the spots are known without."""
+
+    def thin(number: int, dataset: Dataset) -> None:
+        dataset.PixelSpacing, dataset.ImagePositionPatient = [0.01, 0.01], [0.0, 0.0, 0.2 * number]
+
+    pixels = np.full((32, 48, 64), 50, np.uint16)
+    pixels[15:18, 21:27, 28:36] = 5000
+    thin_ct = write_ct(tmp_path, pixels=np.full((3, 1, 1), 1064, np.int16), edit=thin)
+    found = read_map([*write_nm(tmp_path, pixels=pixels), *thin_ct])
+    assert found.skin is None
+    assert found.obstacle.startswith("skin: the CT is only 0.01 mm thick")
+    assert len(found.hotspots) == 1
 
 
 async def test_it_waits_with_its_imports_done(reader: StudyReader, objects: list[Path]) -> None:

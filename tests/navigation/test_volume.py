@@ -34,3 +34,13 @@ def test_what_is_coarse_stays_as_it_is() -> None:
     volume = oblique_ramp((12, 20, 15))
     assert coarsen(volume, 0.7) is volume
     assert coarsen(volume, 100.0).geometry.shape == (1, 1, 1)
+
+
+def test_no_more_voxels_than_asked_for() -> None:
+    """The finest steps are made wider first, so that no axis is finer or coarser than it need be."""
+    ramp = oblique_ramp((12, 20, 15))
+    coarse = coarsen(ramp, 0.0, at_most=1000)
+    assert coarse.geometry.shape == (12, 10, 7)
+    assert coarse.geometry.spacing_mm == pytest.approx((1.0, 1.0, 1.6))
+    assert coarsen(ramp, 0.0, at_most=3600) is ramp
+    assert coarsen(ramp, 0.0, at_most=1).geometry.shape == (1, 1, 1)

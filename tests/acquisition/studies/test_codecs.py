@@ -3,6 +3,7 @@
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,7 @@ WITHOUT_CODECS = """
 import sys
 for name in ("gdcm", "pylibjpeg", "openjpeg", "jpeg_ls", "PIL"):
     sys.modules[name] = None  # to import it is an ImportError, as where it is not installed
+from collections.abc import Callable
 from pathlib import Path
 from acquisition.studies import read_study
 study = read_study([Path(name) for name in sys.argv[1:]])
@@ -159,3 +161,31 @@ def test_broken_compressed_pixels_are_refused(tmp_path: Path) -> None:
     study = read_study(paths)
     assert study.anatomy is None
     assert "Pixel Data (7fe0,0010)" in study.series[0].reason
+
+
+def cut_short(written: bytes) -> bytes:
+    """End in the midst of a fragment, as a copy that was broken off."""
+    return written[:-200]
+
+
+def without_end(written: bytes) -> bytes:
+    """Let a fragment claim to be 2 GB long."""
+    first = written.index(b"\xfe\xff\x00\xe0", written.index(b"\xe0\x7f\x10\x00"))
+    second = first + 8 + int.from_bytes(written[first + 4 : first + 8], "little")
+    return written[: second + 4] + b"\xf0\xff\xff\x7f" + written[second + 8 :]
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [(cut_short, "is missing or cut short in nm.dcm"), (without_end, "cannot be read: StopIteration")],
+)
+def test_fragments_that_end_too_soon(tmp_path: Path, damage: Callable[[bytes], bytes], words: str) -> None:
+    """Damaged on the way, not absent: the refusal says so, with the attribute."""
+    (path,) = write_nm(tmp_path, pixels=PIXELS.astype(np.uint16))
+    dataset = dcmread(path)
+    dataset.compress(uid.JPEG2000Lossless, generate_instance_uid=False)
+    dataset.save_as(path)
+    path.write_bytes(damage(path.read_bytes()))
+    reason = refused([path])
+    assert reason.startswith("Pixel Data (7fe0,0010)")
+    assert words in reason

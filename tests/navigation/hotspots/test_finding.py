@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from scipy import ndimage
 from navigation import hotspots
 from navigation.errors import NavigationError
 from navigation.hotspots import Resolution
+from navigation.hotspots.blobs import Blob, find_blobs
 from navigation.hotspots.recovery import activity_factor, peak_recovery
 from navigation.volume import Volume, VolumeGeometry
 
@@ -280,3 +282,35 @@ def test_recovery_by_size(diameter_mm: float, recovered: float, factor: float) -
         distance_mm = np.sqrt(sum(part**2 for part in np.meshgrid(axis_mm, axis_mm, axis_mm, sparse=True)))
         blurred = ndimage.gaussian_filter((distance_mm < diameter_mm / 2).astype(np.float32), SIGMA_MM / fine_mm)
         assert blurred[80, 80, 80] == pytest.approx(recovered, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "shape", "at_most", "searched_mm"),
+    [
+        ((4.4, 4.4, 0.1), (24, 24, 1200), 10**9, (4.4, 4.4, 1.1)),
+        ((2.2, 2.2, 2.0), (40, 40, 44), 36_000, (2.2, 2.2, 4.0)),
+    ],
+    ids=["far finer than a point", "more voxels than are searched"],
+)
+def test_what_would_cost_too_much_is_searched_in_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+    spacing_mm: tuple[float, float, float],
+    shape: tuple[int, int, int],
+    at_most: int,
+    searched_mm: tuple[float, float, float],
+) -> None:
+    """Neighbours are averaged first; the spot is where it is all the same, and holds what it holds."""
+    searched: list[Volume] = []
+
+    def look(volume: Volume, *rest: Any) -> list[Blob]:
+        searched.append(volume)
+        return find_blobs(volume, *rest)
+
+    monkeypatch.setattr("navigation.hotspots.finding.find_blobs", look)
+    monkeypatch.setattr("navigation.hotspots.finding.MOST_VOXELS", at_most)
+    geometry = make_geometry(spacing_mm, shape)
+    volume = make_volume(make_values(geometry, [((5.2, -7.9, 10.6), 0.5)], background_bq_per_ml=500), geometry)
+    (spot,), _ = hotspots.find_candidates(volume, Resolution(fwhm_mm=FWHM_MM, sigma_mm=2.0))
+    assert searched[0].geometry.spacing_mm == pytest.approx(searched_mm)
+    assert np.linalg.norm(spot.centre_mm - CENTRE_MM - (5.2, -7.9, 10.6)) < 0.44
+    assert spot.activity_mbq == pytest.approx(0.5, rel=0.1)
