@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from acquisition.commands.ending import SiteFile, fail, log_to_stderr
+from acquisition.commands.ending import SiteFile, fail
 from acquisition.commands.exchange import add_exchange
 from acquisition.commands.instrument import instrument_commands
 from acquisition.commands.logbook import add_logbook
@@ -25,6 +25,7 @@ from composition.simulation import serve_simulated
 from composition.tracking_commands import add_tracking
 from config.settings import Site
 from config.site import SiteFileError, read_site
+from devices.stderr_log import log_to_stderr
 from display.access.command import add_person
 from simulators.happenings import Excision, ImpossibleHappening, Unplugging
 from simulators.scene import sentinel_node_scene

@@ -18,6 +18,8 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from devices.stderr_log import log_to_stderr
+
 START_S = 60.0
 """Longest time to the first answer, which waits for an interpreter's start and imports, also on a busy host."""
 
@@ -162,6 +164,7 @@ def answer_all(answer: Callable[[Any], object], *, niceness: int) -> None:
 
     ``niceness`` says how far: what it works on may be late, a count or a frame may not.
     """
+    log_to_stderr()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches it too: its asker ends it
     stand_back(niceness)
     # an end of the pipe is the end of the asker, as when that was killed

@@ -22,11 +22,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import structlog
 
 from devices.clock import monotonic
 from devices.igtl_server import TIP, IgtlServer, serve_igtl
 from devices.igtl_settings import Settings
+from devices.stderr_log import log_to_stderr
 from devices.trackers.igtl import Decoder
 from devices.trackers.igtl_bodies import Transform
 from navigation.frames import Frame
@@ -237,7 +237,7 @@ ROLES: Mapping[str, Callable[..., None]] = {
 
 if __name__ == "__main__":
     if sys.argv[1:] and sys.argv[1] in ROLES:
-        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+        log_to_stderr()
         ROLES[sys.argv[1]](*map(int, sys.argv[2:]))
     else:
         parser = argparse.ArgumentParser(description="How late a pose is by OpenIGTLink, beside pyigtl.")

@@ -21,7 +21,6 @@ import argparse
 import asyncio
 import json
 import os
-import sys
 import tty
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -31,11 +30,11 @@ from typing import Final
 
 import numpy as np
 import serial_asyncio_fast
-import structlog
 
 from devices.clock import monotonic
 from devices.probes import sheet_dialogue
 from devices.readings import CountReading
+from devices.stderr_log import log_to_stderr
 from simulators.ports import Instrument
 from simulators.probes.counting import Counter
 from tests.devices.probes.benches import BENCHES, PORT, SHEETS, Bench
@@ -272,7 +271,7 @@ def run(
 
 
 if __name__ == "__main__":
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    log_to_stderr()
     parser = argparse.ArgumentParser(description="From a probe's last byte to its reading, for every driver.")
     parser.add_argument("--messages", type=int, default=200, help="messages of each driver in a round")
     parser.add_argument("--rounds", type=int, default=5)

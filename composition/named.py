@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from acquisition.calibration import CalibrationError
-from acquisition.commands.ending import fail, log_to_stderr
+from acquisition.commands.ending import fail
 from acquisition.logbook.seal import LogbookUnusable
 from acquisition.quality.desk import Desk
 from acquisition.quality.technologist import MorningAborted
@@ -19,6 +19,7 @@ from config.settings import Site
 from config.site import SiteFileError, read_site
 from devices.dicom.settings import NodeSettings
 from devices.errors import DeviceError
+from devices.stderr_log import log_to_stderr
 from navigation.errors import NavigationError
 
 

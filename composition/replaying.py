@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from acquisition.commands.ending import SiteFile, fail, log_to_stderr
+from acquisition.commands.ending import SiteFile, fail
 from acquisition.replay.black_box import Recording, RecordingUnusable
 from acquisition.replay.clock import ReplayClock
 from acquisition.replay.player import Player
@@ -24,6 +24,7 @@ from composition.simulation import STUDIES
 from config.navigation import NavigationSettings
 from config.settings import Site
 from config.site import SiteFileError, read_site
+from devices.stderr_log import log_to_stderr
 from display.summary import sum_up
 
 

@@ -1,12 +1,10 @@
-"""What all commands share: their options, one sentence at a failed end, the exit status, and the log."""
+"""What all commands share: their options, one sentence at a failed end, and the exit status."""
 
 import json
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Protocol, TypeAlias
 
-import structlog
 import typer
 
 SiteFile: TypeAlias = Annotated[Path | None, typer.Option("--config", help="The site file (TOML).")]
@@ -49,11 +47,3 @@ def conclude(outcome: Concluded, *, as_json: bool) -> NoReturn:
     if as_json:
         sys.stdout.write(f"{json.dumps(outcome.to_dict())}\n")
     raise typer.Exit(0 if outcome.passed else 1)
-
-
-def log_to_stderr(level: int = logging.INFO) -> None:
-    """Write what is logged from a level on to standard error."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

@@ -11,8 +11,9 @@ import typer
 from rich.console import Console
 
 from acquisition import exchange
-from acquisition.commands.ending import SiteFile, fail, log_to_stderr
+from acquisition.commands.ending import SiteFile, fail
 from devices.dicom.settings import NodeSettings
+from devices.stderr_log import log_to_stderr
 
 NodeOf: TypeAlias = Callable[[typer.Context, Path | None], NodeSettings]
 """Finds the storage node that a command's site file sets up, or ends the command with a sentence."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from acquisition.commands.ending import fail, log_to_stderr
+from acquisition.commands.ending import fail
 from devices.clock import monotonic
 from devices.errors import DeviceError
 from devices.links import Character, check_port
@@ -16,6 +16,7 @@ from devices.probes.learning.recording import Listening, learn
 from devices.probes.learning.session import SessionError, SessionFile, read_session
 from devices.probes.sheet_file import SheetError, read_sheet
 from devices.probes.trying import Trial, replay_sheet, try_sheet
+from devices.stderr_log import log_to_stderr
 
 PORT_HELP = "/dev/serial/by-id/…, or socket://host:port of a serial server."
 

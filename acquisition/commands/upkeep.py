@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 
 from acquisition import upkeep
-from acquisition.commands.ending import SiteFile, fail, log_to_stderr
+from acquisition.commands.ending import SiteFile, fail
 from acquisition.commands.exchange import NodeOf
+from devices.stderr_log import log_to_stderr
 
 
 def add_upkeep(

@@ -2,13 +2,11 @@
 
 import json
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import structlog
 import typer
 
 from acquisition.apart import limit_memory
@@ -17,6 +15,7 @@ from acquisition.report import Direction, read_approach, summarise
 from acquisition.studies.plans import Knowledge
 from acquisition.studies.registration import SameFrames
 from acquisition.studies.study import read_studies
+from devices.stderr_log import log_to_stderr
 from navigation.hotspots import Hotspot
 from navigation.routes import Route, planned_route
 
@@ -51,7 +50,7 @@ def main(
     ] = None,
 ) -> None:
     """Print every study found, of each series whether it is used and why, and the candidate targets."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    log_to_stderr()
     direction = _direct(approach) if approach else None
     files = sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
     studies = read_studies(files, Knowledge(same_frames=tuple(_confirm(text) for text in same_frames or ())))

@@ -18,7 +18,6 @@ from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from datetime import datetime
 from typing import Any
 
-import structlog
 from pydantic import ValidationError
 
 from devices.clock import Clock, monotonic
@@ -44,6 +43,7 @@ from devices.dicom.tls import server_context
 from devices.dicom.web.process import WebProcess
 from devices.dicom.workers.crew import Crew
 from devices.dicom.workers.foreman import Foreman
+from devices.stderr_log import log_to_stderr
 
 FIGURES_INTERVAL_S = 1.0
 
@@ -264,7 +264,7 @@ def main() -> None:
     """Run the node and end the process."""
     code = 1
     # standard output is for messages
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    log_to_stderr()
     try:
         code = _start()
     except Exception:  # noqa: BLE001 - the process ends here, saying why

@@ -10,7 +10,6 @@ import os
 import socket
 import sys
 
-import structlog
 from pydicom import config
 
 from devices.dicom.services.events import Cause, Event, Refusal
@@ -20,6 +19,7 @@ from devices.dicom.web.application import Web, create_app
 from devices.dicom.web.instructions import READY, Instructions
 from devices.dicom.web.server import make_server
 from devices.dicom.workers.handover import encode
+from devices.stderr_log import log_to_stderr
 
 
 async def _serve(instructions: Instructions) -> None:
@@ -63,7 +63,7 @@ async def _serve(instructions: Instructions) -> None:
 
 def main() -> None:
     """Run until the node is gone."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    log_to_stderr()
     config.settings.reading_validation_mode = config.IGNORE  # what a sender wrote is shown as it is
     line = b""
     while not line.endswith(b"\n") and (read := os.read(sys.stdin.fileno(), 65536)):
