@@ -24,7 +24,7 @@ from acquisition.session.drawn import (
     unused_name,
 )
 from acquisition.session.frames import JOINED, PARTED
-from acquisition.session.journal import Journal
+from acquisition.session.journal import Journal, JournalUnusable
 from acquisition.session.names import note_map
 from acquisition.session.plan import PlannedSource, plan_of
 from acquisition.session.procedure import Procedure, Sort, fold
@@ -365,9 +365,12 @@ class Session:
         seq = self._journal.add(kind, told, at=at)
         if not seq:
             return 0  # a record that cannot be written may not be readable either
-        for entry in self._journal.all_after(self._seen):
-            self.procedure = self.procedure.with_entry(entry)
-            self._seen = entry.seq
+        try:
+            for entry in self._journal.all_after(self._seen):
+                self.procedure = self.procedure.with_entry(entry)
+                self._seen = entry.seq
+        except JournalUnusable:
+            return 0  # `failure` says so
         return seq
 
     @property
