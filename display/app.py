@@ -143,7 +143,8 @@ class Routes:
         if found is None:
             return PlainTextResponse("no such volume is in use; ask the feed which is", status_code=404)
         headers = {"etag": f'"{etag}"', "cache-control": "private, max-age=31536000, immutable"}
-        if request.headers.get("if-none-match") == f'"{etag}"':
+        held = request.headers.get("if-none-match", "").split(",")
+        if {each.strip().removeprefix("W/") for each in held} & {f'"{etag}"', "*"}:
             return Response(status_code=304, headers=headers)
         return Response(found.packed, media_type="application/octet-stream", headers=headers)
 

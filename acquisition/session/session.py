@@ -322,7 +322,13 @@ class Session:
             return f"{' and '.join(blocking)}: that has to be so first"
         if unmet and len(reason.strip()) < LEAST_REASON:
             return f"not yet so: {'; '.join(unmet)}. To go on all the same, give a reason"
-        told = {"from": procedure.step, "to": to, "unmet": list(unmet), "reason": reason.strip()}
+        told: dict[str, Any] = {"from": procedure.step, "to": to, "unmet": list(unmet), "reason": reason.strip()}
+        if Need.CHECKED in unmet:
+            told["unchecked"] = {
+                item.name: item.said
+                for item in self.items()
+                if not (item.is_good and item.name in procedure.checks)
+            }
         self._add("moved", told)
         await self._journal.settle()
         return None
