@@ -118,11 +118,15 @@ class Routes:
             await websocket.close(4406, f"this feed speaks {SUBPROTOCOL}: reload the page")
             return
         await websocket.accept(SUBPROTOCOL)
+        await admit(websocket, self.admission, lambda: self._show(websocket))
+
+    async def _show(self, websocket: WebSocket) -> None:
+        """Serve a display that is let in; counted only now, for until it signs in it holds no place."""
         if self.exhibits.hub.displays >= MOST_DISPLAYS:
             await websocket.close(4429, f"{MOST_DISPLAYS} displays look already: close one")
             return
         connection = Connection(websocket, self.exhibits.hub, clock=self.exhibits.clock)
-        await admit(websocket, self.admission, lambda: connection.serve(self.exhibits.hello()))
+        await connection.serve(self.exhibits.hello())
 
     async def events(self, websocket: WebSocket) -> None:
         """Serve ``/v1/events``."""

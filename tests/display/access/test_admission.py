@@ -242,6 +242,20 @@ def test_a_socket_without_a_token_hears_nothing(client: TestClient, path: str, f
     assert closed.value.code == 4401
 
 
+def test_no_more_displays_look_than_there_is_room_for(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of those that connect at once, and sign in only then."""
+    monkeypatch.setattr("display.app.MOST_DISPLAYS", 1)
+    sign_in = msgspec.json.encode(SignIn(token=VIEW)).decode()
+    url, spoken = "ws://127.0.0.1/v1/feed", [SUBPROTOCOL]
+    with client.websocket_connect(url, spoken) as first, client.websocket_connect(url, spoken) as second:
+        first.send_text(sign_in)
+        assert isinstance(decode(first.receive_text()), Hello)
+        second.send_text(sign_in)
+        with pytest.raises(WebSocketDisconnect) as closed:
+            second.receive_text()
+    assert closed.value.code == 4429
+
+
 def test_a_display_signs_in_by_its_first_message(client: TestClient, exhibits: Exhibits, door: Door) -> None:
     """On either line; once its token is exchanged it is turned away in mid-stream."""
     sign_in = msgspec.json.encode(SignIn(token=VIEW)).decode()
