@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from acquisition.patient import Patient
-from acquisition.reading import ReaderDied, StudyMap
+from acquisition.reading import StudyMap, StudyUnread
 from acquisition.studies import SeriesReport, Study
 from devices.dicom.study import FOUND_AT_START, ReceivedStudy
 
@@ -35,7 +35,7 @@ class ArchivedStudy:
 
 
 Reader = Callable[[ReceivedStudy], Awaitable[StudyMap]]
-"""Reads the objects of a study, with what the site and its people know of it."""
+"""Reads the objects of a study, with what the site and its people know of it; else raises `StudyUnread`."""
 
 
 def _unread(received: ReceivedStudy, former: ArchivedStudy | None, reason: str) -> StudyMap:
@@ -206,7 +206,7 @@ class StudyArchive:
         """Read a study; where that fails, what ``former`` holds stays. Returns why it failed, or None."""
         try:
             found, reason = await self._read(received), None
-        except ReaderDied as exc:
+        except StudyUnread as exc:
             reason = str(exc)
             found = _unread(received, former, reason)
         study = found.study

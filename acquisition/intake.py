@@ -52,6 +52,8 @@ class Intake:
         Host monotonic clock.
     jitter
         Gives a number in [0, 1): spreads attempts to reopen devices.
+    unentered
+        Says why nothing is entered into the procedure's record any more; empty while it is.
 
     """
 
@@ -67,6 +69,7 @@ class Intake:
         on_pose: Callable[[], None],
         clock: Clock,
         jitter: Callable[[], float],
+        unentered: Callable[[], str] = lambda: "",
     ) -> None:
         self.node: asyncio.Future[StorageNode] = asyncio.get_running_loop().create_future()
         """The storage node, once it listens for the first time."""
@@ -75,6 +78,7 @@ class Intake:
         self.synchroniser: Synchroniser | None = None
         self._board = board
         self._recorder = recorder
+        self._unentered = unentered
         self._localiser = localiser
         self._archive = archive
         self._resection = resection
@@ -189,13 +193,12 @@ class Intake:
         )
 
     def _tell_recorder(self) -> None:
-        """Tell when the recording begins and when it fails; readings go on either way."""
-        state = LinkState.LOST if self._recorder.failure else LinkState.LIVE
+        """Tell when the recording begins, and when it or the procedure's record fails; readings go on."""
+        failure = self._recorder.failure or self._unentered()
+        state = LinkState.LOST if failure else LinkState.LIVE
         if state is not self._recorder_state:
             self._recorder_state = state
-            self._on_health(
-                DeviceHealth(device="recorder", state=state, since_s=self._clock(), detail=self._recorder.failure)
-            )
+            self._on_health(DeviceHealth(device="recorder", state=state, since_s=self._clock(), detail=failure))
 
     def _track(self, tracked: TrackedCount) -> None:
         self._board.tally.tracked_counts += 1

@@ -48,7 +48,11 @@ NOTHING_KNOWN = Knowledge()
 log = structlog.get_logger()
 
 
-class ReaderDied(Exception):
+class StudyUnread(Exception):
+    """Raised when a study could not be read; the message says why."""
+
+
+class ReaderDied(StudyUnread):
     """Raised when the process that read a study ended without an answer, or took too long for one."""
 
     def __init__(self, how: str) -> None:

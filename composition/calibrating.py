@@ -14,7 +14,7 @@ from acquisition.calibration import CalibrationError
 from acquisition.intake import Intake
 from acquisition.resection.resection import Resection
 from acquisition.tracking.axis import run_axis
-from acquisition.tracking.desk import Desk, Outcome, Run
+from acquisition.tracking.desk import Desk, Outcome, Standing
 from acquisition.tracking.following import Camera, Screen
 from acquisition.tracking.landmark_plan import PlanUnusable, parse_plan
 from acquisition.tracking.operator import Operator
@@ -208,16 +208,19 @@ class Calibrating:
         if self.resection.counting is not None:
             return "something is being counted: stop that first"
 
-        async def noted(operator: Operator, screen: Screen) -> Outcome:
+        async def asked(operator: Operator, screen: Screen) -> Outcome:
             outcome: Outcome = await run(
                 operator=operator, screen=screen, console=Console(quiet=True), is_simulated=self.is_simulated
             )
-            verdicts = [result.to_dict() for result in outcome.results]
-            self.note("calibrated", {"step": step, "passed": outcome.passed, "results": verdicts})
             return outcome
 
-        asked: Run = noted
-        return self.desk.begin(step, asked, told=told)
+        return self.desk.begin(step, asked, told=told, on_ended=self._note)
+
+    def _note(self, ended: Standing) -> None:
+        """Enter what came of it, also where nothing did, or where somebody discarded it."""
+        verdicts = [result.to_dict() for result in ended.results]
+        told = {"step": ended.step, "passed": ended.passed, "reason": ended.reason, "results": verdicts}
+        self.note("calibrated", told)
 
     def _camera(self) -> Camera:
         name = self.navigation.tracker

@@ -16,7 +16,7 @@ from acquisition.imaging import Imager
 from acquisition.intake import Intake
 from acquisition.localising import Localiser
 from acquisition.mapping import Decided, MapInUse, share_left
-from acquisition.reading import StudyMap, StudyReader
+from acquisition.reading import StudyMap, StudyReader, StudyUnread
 from acquisition.recording import Recorder
 from acquisition.replay.black_box import Recording
 from acquisition.replay.clock import ReplayClock
@@ -24,7 +24,7 @@ from acquisition.replay.player import Played, Player
 from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment
 from acquisition.session.frames import confirmed_frames
-from acquisition.session.journal import Journal
+from acquisition.session.journal import Journal, JournalUnusable
 from acquisition.session.names import names_in_use
 from acquisition.session.reception import Reception
 from acquisition.session.session import Session
@@ -160,6 +160,7 @@ class Room:
             on_pose=self._share_tip,
             clock=clock,
             jitter=rng.random,
+            unentered=lambda: self._session.failure,
         )
         if site.navigation is not None:
             self.intake.navigate(
@@ -314,8 +315,11 @@ class Room:
 
     async def _read_study(self, received: ReceivedStudy) -> StudyMap:
         """Read a study with what the site and persons know of it."""
-        same_frames = confirmed_frames(self._journal, received.study_uid)
-        names = names_in_use(self._journal, received.study_uid)
+        try:
+            same_frames = confirmed_frames(self._journal, received.study_uid)
+            names = names_in_use(self._journal, received.study_uid)
+        except JournalUnusable as exc:  # under other names its hot spots would be others
+            raise StudyUnread(str(exc)) from exc
         self._recorder.reading(received, same_frames, names)
         knowledge = Knowledge(calibrations=self._site.spect, same_frames=same_frames)
         found = await self._reader.read(received.objects, knowledge)

@@ -75,16 +75,19 @@ async def run_room(
         except JournalUnusable as exc:
             raise ServiceError(str(exc)) from exc
         followed_by = await stack.enter_async_context(_follow_by_igtl(site, is_simulated=is_simulated))
-        room = Room(
-            site,
-            is_simulated=is_simulated,
-            recorder=recorder,
-            journal=journal,
-            followed_by=followed_by,
-            rng=rng,
-            now=now,
-            replay=replay,
-        )
+        try:
+            room = Room(
+                site,
+                is_simulated=is_simulated,
+                recorder=recorder,
+                journal=journal,
+                followed_by=followed_by,
+                rng=rng,
+                now=now,
+                replay=replay,
+            )
+        except JournalUnusable as exc:
+            raise ServiceError(f"{site.procedure.database}: {exc}") from exc
         admission = _admission(site)
         app = create_app(
             room.exhibits(),

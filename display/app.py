@@ -118,11 +118,15 @@ class Routes:
             await websocket.close(4406, f"this feed speaks {SUBPROTOCOL}: reload the page")
             return
         await websocket.accept(SUBPROTOCOL)
+        await admit(websocket, self.admission, lambda: self._show(websocket))
+
+    async def _show(self, websocket: WebSocket) -> None:
+        """Serve a display that is let in; counted only now, for until it signs in it holds no place."""
         if self.exhibits.hub.displays >= MOST_DISPLAYS:
             await websocket.close(4429, f"{MOST_DISPLAYS} displays look already: close one")
             return
         connection = Connection(websocket, self.exhibits.hub, clock=self.exhibits.clock)
-        await admit(websocket, self.admission, lambda: connection.serve(self.exhibits.hello()))
+        await connection.serve(self.exhibits.hello())
 
     async def events(self, websocket: WebSocket) -> None:
         """Serve ``/v1/events``."""
@@ -143,7 +147,8 @@ class Routes:
         if found is None:
             return PlainTextResponse("no such volume is in use; ask the feed which is", status_code=404)
         headers = {"etag": f'"{etag}"', "cache-control": "private, max-age=31536000, immutable"}
-        if request.headers.get("if-none-match") == f'"{etag}"':
+        held = request.headers.get("if-none-match", "").split(",")
+        if {each.strip().removeprefix("W/") for each in held} & {f'"{etag}"', "*"}:
             return Response(status_code=304, headers=headers)
         return Response(found.packed, media_type="application/octet-stream", headers=headers)
 

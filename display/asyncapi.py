@@ -253,8 +253,8 @@ _PREFACE = """
     /v1/resection` takes a ResectionRequest, `GET /v1/trend?since_seq=` answers a TrendList, and `GET
     /v1/volumes/<etag>` gives the voxels that a VolumeState describes. A refused POST is answered with a
     sentence: 409 where it makes no sense now or somebody else has acted meanwhile, 401 and 403 where the
-    token does not allow it, 429 where too many came. The server answers pages that it served itself, and
-    programs that know its name.
+    token does not allow it, 429 where too many came, 503 as the service ends. The server answers pages that
+    it served itself, and programs that know its name.
 
     A person before a display calibrates and registers with the devices that the room has open: `POST
     /v1/calibrations/tool`, `…/axis` and `…/timing` (the engineer's, an InstallRequest),

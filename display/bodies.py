@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 from msgspec import Struct
 
-from acquisition.session.journal import acting_as
+from acquisition.session.journal import JournalUnusable, acting_as
 from display.procedure_messages import Done
 
 GREATEST_BODY = 65536
@@ -37,8 +37,12 @@ async def do(
         asked = msgspec.json.decode(body, type=kind)
     except msgspec.DecodeError as exc:
         return PlainTextResponse(f"not a {kind.__name__} (docs/feed.md): {exc}", status_code=422)
-    with acting_as(request.state.visitor.name):
-        outcome = await action(asked)
+    outcome: str | int | None
+    try:
+        with acting_as(request.state.visitor.name):
+            outcome = await action(asked)
+    except JournalUnusable as exc:
+        outcome = str(exc)
     if isinstance(outcome, str):
         return PlainTextResponse(outcome, status_code=409)
     if outcome is None:

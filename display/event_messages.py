@@ -8,7 +8,13 @@ from msgspec import Meta, Struct
 class Follow(Struct, frozen=True, kw_only=True, tag="follow", forbid_unknown_fields=True):
     """The first message on ``/v1/events`` (after ``sign_in``, where that is asked for): from where to go on."""
 
-    since_seq: Annotated[int, Meta(ge=0, description="Number of the newest event that the display has; 0: none.")]
+    since_seq: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Of the newest event that the display has; 0, or one that the record never gave: none.",
+        ),
+    ]
 
 
 class Event(Struct, frozen=True, kw_only=True, tag="event"):

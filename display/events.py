@@ -9,12 +9,15 @@ import msgspec
 import structlog
 from fastapi import WebSocket, WebSocketDisconnect
 
-from acquisition.session.journal import Entry, Journal
+from acquisition.session.journal import Entry, Journal, JournalUnusable
 from display.access_messages import SignIn
 from display.event_messages import Event, Follow
 from display.messages import Refusal
 
 CLOSE_BAD_MESSAGE = 4400
+
+CLOSE_FAILED = 1011
+"""Close code of a server that cannot go on (RFC 6455, 7.4.1)."""
 
 BEAT_S = 1.0
 """After so long without an event the newest number is sent, so that silence is told from a dead line."""
@@ -30,7 +33,11 @@ def show_event(entry: Entry) -> Event:
 
 
 async def serve_events(websocket: WebSocket, journal: Journal) -> None:
-    """Send every event after the number that the display's next message names, until it leaves."""
+    """Send every event after the number that the display's next message names, until it leaves.
+
+    A number that this record has not given yet is of another one: of this it has nothing, and gets all. A record
+    that cannot be read ends the line with its sentence.
+    """
     try:
         follow: Follow | SignIn = SignIn(token="")
         while isinstance(follow, SignIn):  # a display that is let in anyhow may show its token
@@ -40,9 +47,9 @@ async def serve_events(websocket: WebSocket, journal: Journal) -> None:
             follow = msgspec.json.decode(sent.get("text") or "", type=Follow | SignIn)
     except msgspec.DecodeError as exc:
         log.warning("display refused", reason=str(exc))
-        refusal = Refusal(message=f"not a message of the line of events: {exc}; see docs/feed.md")
-        await websocket.send_text(msgspec.json.encode(refusal).decode())
-        await websocket.close(CLOSE_BAD_MESSAGE)
+        await _refuse(
+            websocket, f"not a message of the line of events: {exc}; see docs/feed.md", CLOSE_BAD_MESSAGE
+        )
         return
     telling = asyncio.create_task(_tell(websocket, journal, follow.since_seq), name="display events")
     listening = asyncio.create_task(_until_left(websocket), name="display events listening")
@@ -53,11 +60,23 @@ async def serve_events(websocket: WebSocket, journal: Journal) -> None:
             task.cancel()
         await asyncio.wait([telling, listening])
     failure = None if telling.cancelled() else telling.exception()
-    if failure is not None and not isinstance(failure, WebSocketDisconnect | RuntimeError):
+    if isinstance(failure, JournalUnusable):
+        await _refuse(websocket, str(failure), CLOSE_FAILED)
+    elif failure is not None and not isinstance(failure, WebSocketDisconnect | RuntimeError):
         raise failure
 
 
+async def _refuse(websocket: WebSocket, message: str, code: int) -> None:
+    try:
+        await websocket.send_text(msgspec.json.encode(Refusal(message=message)).decode())
+        await websocket.close(code)
+    except (RuntimeError, WebSocketDisconnect):
+        pass  # it left by itself
+
+
 async def _tell(websocket: WebSocket, journal: Journal, seq: int) -> None:
+    if seq > journal.newest_seq:
+        seq = 0
     while True:
         for entry in journal.after(seq):
             await websocket.send_text(msgspec.json.encode(show_event(entry)).decode())

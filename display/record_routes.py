@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse
 from acquisition.paper.page import write_page
 from acquisition.paper.pdf import write_pdf
 from acquisition.paper.sheet import Sheet
-from acquisition.session.journal import Journal
+from acquisition.session.journal import Journal, JournalUnusable
 from acquisition.session.report import report_of
 from display.bodies import bounded_body
 from display.report_sheet import lay_out
@@ -43,7 +43,11 @@ class RecordRoutes:
         body = await bounded_body(request, most=GREATEST_PICTURE)
         if body is None or not body.startswith(PNG):
             return PlainTextResponse(f"a picture is a PNG of at most {GREATEST_PICTURE} bytes", status_code=422)
-        if self.journal.find(seq) is None:
+        try:
+            is_known = self.journal.find(seq) is not None
+        except JournalUnusable as exc:
+            return PlainTextResponse(str(exc), status_code=409)
+        if not is_known:
             return PlainTextResponse(f"there is no entry {seq}", status_code=404)
         if refusal := await self.journal.add_picture(seq, body):
             return PlainTextResponse(refusal, status_code=409)
@@ -53,9 +57,9 @@ class RecordRoutes:
         """Give the report of a procedure, the last one where no number is given, as one HTML file."""
         async with self._writing:
             sheet = await asyncio.to_thread(self._lay_out, number, self.place())
-            written = await asyncio.to_thread(write_page, sheet) if sheet else None
-        if written is None:
-            return PlainTextResponse(NO_PROCEDURE, status_code=404)
+            if isinstance(sheet, Response):
+                return sheet
+            written = await asyncio.to_thread(write_page, sheet)
         return Response(
             written,
             media_type="text/html; charset=utf-8",
@@ -66,14 +70,19 @@ class RecordRoutes:
         """Give the same report as PDF/A."""
         async with self._writing:
             sheet = await asyncio.to_thread(self._lay_out, number, self.place())
-            written = await asyncio.to_thread(write_pdf, sheet, at=datetime.now(tz=UTC)) if sheet else None
-        if sheet is None or written is None:
-            return PlainTextResponse(NO_PROCEDURE, status_code=404)
+            if isinstance(sheet, Response):
+                return sheet
+            written = await asyncio.to_thread(write_pdf, sheet, at=datetime.now(tz=UTC))
         named = f'inline; filename="{sheet.name}.pdf"'
         return Response(written, media_type="application/pdf", headers={"content-disposition": named})
 
-    def _lay_out(self, number: int, place: str) -> Sheet | None:
-        """Read it from the record: pictures of megabytes, for a thread."""
-        number = number or self.journal.newest_of("begun")
-        report = report_of(self.journal, number) if number else None
-        return None if report is None else lay_out(report, place=place, picture=self.journal.picture)
+    def _lay_out(self, number: int, place: str) -> Sheet | Response:
+        """Read it from the record, or answer why not: pictures of megabytes, for a thread."""
+        try:
+            number = number or self.journal.newest_of("begun")
+            report = report_of(self.journal, number) if number else None
+            if report is None:
+                return PlainTextResponse(NO_PROCEDURE, status_code=404)
+            return lay_out(report, place=place, picture=self.journal.picture)
+        except JournalUnusable as exc:
+            return PlainTextResponse(str(exc), status_code=409)

@@ -8,6 +8,7 @@ from typing import Any
 from acquisition.paper.sheet import Cell, Figure, Section, Sheet, Table, Words, table
 from acquisition.session.drawn import drawn_of
 from acquisition.session.journal import Entry
+from acquisition.session.procedure import Override
 from acquisition.session.report import Counted, Found, Report
 from display.report_plot import Share, draw_shares
 
@@ -166,10 +167,15 @@ def _plots(report: Report) -> tuple[Figure, ...]:
 
 def _override_table(report: Report) -> Table:
     rows: list[tuple[str | Cell, ...]] = [
-        (each.step, "; ".join(each.unmet), (Words(each.reason, "bold"),), f"{each.person}, {_when(each.at)}")
+        (each.step, _missing(each), (Words(each.reason, "bold"),), f"{each.person}, {_when(each.at)}")
         for each in report.procedure.overrides
     ]
     return table(("Step", "Missing", "Reason", "By"), rows, is_warning=True)
+
+
+def _missing(override: Override) -> Cell:
+    unchecked = (Words(f"\n{name}: {said}") for name, said in override.unchecked.items())
+    return Words("; ".join(override.unmet)), *unchecked
 
 
 def _step_table(report: Report) -> Table:

@@ -11,6 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from display.ending import Ending
+
 CLOSING_TIME_S = 1
 """How long displays get to say goodbye; without a limit a closing server waits for them for ever."""
 
@@ -100,9 +102,10 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: FastAPI, *, tls: Certificate | None = None) -> None:
+        self._ending = Ending(app)
         super().__init__(
             uvicorn.Config(
-                app,
+                self._ending,
                 http=BoundedHttp,
                 ws="websockets-sansio",
                 ws_max_size=GREATEST_FRAME,
@@ -122,5 +125,6 @@ class Server(uvicorn.Server):
         yield
 
     def close(self) -> None:
-        """Stop listening and say goodbye to every display."""
+        """Stop listening, answer what is waited for, and say goodbye to every display."""
+        self._ending.end()
         self.should_exit = True

@@ -167,7 +167,7 @@ class Stage:
         refusal = await act(self._resection, request)
         if refusal is None:
             await self._journal.settle()
-        return refusal
+        return refusal or self._journal.failure or None
 
     def jobs(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """Name what runs for ever."""

@@ -188,7 +188,7 @@ class Resection:
         if all(each.number != number for each in self.specimens):
             return f"there is no specimen {number}"
         self.specimens = tuple(each for each in self.specimens if each.number != number)
-        self.comparisons.pop(number, None)
+        self.comparisons = {}  # it may have been the hottest: until they are compared anew nothing is known
         self._note("specimen discarded", number=number)
         self._compare()
         return None
@@ -274,6 +274,7 @@ class Resection:
             self.specimens = (*self.specimens, counted)
         else:
             self.background = counted
+        self.comparisons = {}  # with another hottest, or another background, they are others
         self._compare()
 
     def _compare(self) -> None:

@@ -52,11 +52,16 @@ CREATE TRIGGER entry_is_kept BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 't
 
 MOST_AT_ONCE = 500
 
+DAMAGED = "the procedure is not recorded any more ({}): move its file away and start again"
+
+GREATEST_SEQ = 2**63 - 1
+"""What SQLite can count to; who names a greater number asks for what is not there."""
+
 log = structlog.get_logger()
 
 
 class JournalUnusable(Exception):
-    """Raised when the record cannot be opened; the message says which file, why, and what to do."""
+    """Raised when the record cannot be opened, or read any more; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +93,7 @@ class Journal:
 
     SQLite lets in one at a time; a transaction is whoever's who began it, so that only one writes at a time.
     A disk that is full, or damages it, ends the record and never the room: ``failure`` says so from then on.
+    Whoever reads then what cannot be read gets `JournalUnusable`, with the same sentence.
     """
 
     def __init__(self, database: sqlite3.Connection, path: Path, *, now: Callable[[], datetime]) -> None:
@@ -128,8 +134,11 @@ class Journal:
 
     def after(self, seq: int, *, most: int = MOST_AT_ONCE) -> list[Entry]:
         """Give the entries after a number, oldest first, at most so many."""
-        rows = self._database.execute(
-            "SELECT seq, at_utc, person, kind, told FROM entry WHERE seq > ? ORDER BY seq LIMIT ?", (seq, most)
+        if seq >= GREATEST_SEQ:
+            return []
+        rows = self._read(
+            "SELECT seq, at_utc, person, kind, told FROM entry WHERE seq > ? ORDER BY seq LIMIT ?",
+            (max(0, seq), most),
         )
         return [_entry(row) for row in rows]
 
@@ -146,7 +155,7 @@ class Journal:
 
     def of(self, *kinds: str, study_uid: str | None = None) -> list[Entry]:
         """Give all entries of some kinds, oldest first; of one study alone, where each tells of one."""
-        rows = self._database.execute(
+        rows = self._read(
             "SELECT seq, at_utc, person, kind, told FROM entry WHERE kind IN (SELECT value FROM json_each(?1)) "
             "AND (?2 IS NULL OR json_extract(told, '$.study_uid') = ?2) ORDER BY seq",
             (json.dumps(kinds), study_uid),
@@ -155,18 +164,18 @@ class Journal:
 
     def picture(self, seq: int) -> bytes | None:
         """Find the picture that belongs to an entry, None where there is none."""
-        row = self._database.execute("SELECT png FROM picture WHERE seq = ?", (seq,)).fetchone()
-        return None if row is None else bytes(row[0])
+        rows = self._read("SELECT png FROM picture WHERE seq = ?", (seq,))
+        return bytes(rows[0][0]) if rows else None
 
     def newest_of(self, kind: str) -> int:
         """Give the number of the newest entry of a kind; 0 where there is none."""
-        (seq,) = self._database.execute("SELECT max(seq) FROM entry WHERE kind = ?", (kind,)).fetchone()
+        ((seq,),) = self._read("SELECT max(seq) FROM entry WHERE kind = ?", (kind,))
         return int(seq or 0)
 
     @property
     def newest_seq(self) -> int:
         """Number of the newest entry; 0 before the first."""
-        (seq,) = self._database.execute("SELECT max(seq) FROM entry").fetchone()
+        ((seq,),) = self._read("SELECT max(seq) FROM entry")
         return int(seq or 0)
 
     async def grown_beyond(self, seq: int) -> None:
@@ -179,6 +188,23 @@ class Journal:
         with self._writing:
             self._database.close()
 
+    def _read(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """Give all rows that a statement finds.
+
+        Raises
+        ------
+        JournalUnusable
+            Where the file is damaged; nothing is entered into such a record any more.
+
+        """
+        try:
+            return self._database.execute(statement, values).fetchall()
+        except sqlite3.ProgrammingError:
+            raise
+        except sqlite3.DatabaseError as exc:
+            self._fail(DAMAGED.format(exc))
+            raise JournalUnusable(self.failure) from exc
+
     def _write(self, statement: str, values: tuple[object, ...]) -> int:
         """Add a row; its number, 0 where it could not be written."""
         try:
@@ -187,11 +213,15 @@ class Journal:
         except sqlite3.IntegrityError:
             raise
         except sqlite3.OperationalError as exc:
-            self.failure = f"the procedure is not recorded any more ({exc}): make room on the disk and start again"
+            self._fail(f"the procedure is not recorded any more ({exc}): make room on the disk and start again")
         except sqlite3.DatabaseError as exc:
-            self.failure = f"the procedure is not recorded any more ({exc}): move its file away and start again"
-        log.error("journal failed", reason=self.failure)
+            self._fail(DAMAGED.format(exc))
         return 0
+
+    def _fail(self, failure: str) -> None:
+        if failure != self.failure:
+            self.failure = failure
+            log.error("journal failed", reason=failure)
 
 
 def _entry(row: tuple[int, str, str, str, str]) -> Entry:

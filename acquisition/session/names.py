@@ -1,7 +1,7 @@
 """Under which names the hot spots of a study were in use, and where: what the journal says."""
 
 from acquisition.reading import StudyMap
-from acquisition.session.journal import Journal
+from acquisition.session.journal import Journal, JournalUnusable
 from navigation.hotspots import NamedPlace
 
 MAPPED = "map in use"
@@ -15,7 +15,11 @@ def note_map(journal: Journal, found: StudyMap) -> None:
         "frame_of_reference_uid": found.study.frame_of_reference_uid,
         "spots": {spot.name: [float(part) for part in spot.centre_mm] for spot in found.hotspots},
     }
-    if [entry.told for entry in journal.of(MAPPED, study_uid=found.study.study_uid)][-1:] != [told]:
+    try:
+        former = [entry.told for entry in journal.of(MAPPED, study_uid=found.study.study_uid)]
+    except JournalUnusable:
+        return  # it says so itself, and takes no entry any more
+    if former[-1:] != [told]:
         journal.add(MAPPED, told)
 
 

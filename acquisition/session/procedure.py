@@ -17,13 +17,17 @@ Sort = Literal["target", "injection", "organ", "neither"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """A step that was taken though something was missing."""
+    """A step that was taken though something was missing.
+
+    ``unchecked`` are the items of a time-out that nobody could confirm, or did not, with what was said of each.
+    """
 
     seq: int
     at: datetime
     person: str
     step: Step
     unmet: tuple[str, ...]
+    unchecked: Mapping[str, str]
     reason: str
 
 
@@ -119,6 +123,7 @@ class Procedure:
             person=entry.person,
             step=step,
             unmet=unmet,
+            unchecked=entry.told.get("unchecked", {}),
             reason=entry.told["reason"],
         )
         # a time-out is of one moment: whoever goes back to before it holds it anew

@@ -24,7 +24,7 @@ from acquisition.session.drawn import (
     unused_name,
 )
 from acquisition.session.frames import JOINED, PARTED
-from acquisition.session.journal import Journal
+from acquisition.session.journal import Journal, JournalUnusable
 from acquisition.session.names import note_map
 from acquisition.session.plan import PlannedSource, plan_of
 from acquisition.session.procedure import Procedure, Sort, fold
@@ -322,7 +322,13 @@ class Session:
             return f"{' and '.join(blocking)}: that has to be so first"
         if unmet and len(reason.strip()) < LEAST_REASON:
             return f"not yet so: {'; '.join(unmet)}. To go on all the same, give a reason"
-        told = {"from": procedure.step, "to": to, "unmet": list(unmet), "reason": reason.strip()}
+        told: dict[str, Any] = {"from": procedure.step, "to": to, "unmet": list(unmet), "reason": reason.strip()}
+        if Need.CHECKED in unmet:
+            told["unchecked"] = {
+                item.name: item.said
+                for item in self.items()
+                if not (item.is_good and item.name in procedure.checks)
+            }
         self._add("moved", told)
         await self._journal.settle()
         return None
@@ -365,9 +371,12 @@ class Session:
         seq = self._journal.add(kind, told, at=at)
         if not seq:
             return 0  # a record that cannot be written may not be readable either
-        for entry in self._journal.all_after(self._seen):
-            self.procedure = self.procedure.with_entry(entry)
-            self._seen = entry.seq
+        try:
+            for entry in self._journal.all_after(self._seen):
+                self.procedure = self.procedure.with_entry(entry)
+                self._seen = entry.seq
+        except JournalUnusable:
+            return 0  # `failure` says so
         return seq
 
     @property

@@ -101,6 +101,18 @@ class Outcome(Protocol):
 Run: TypeAlias = Callable[[Operator, Screen], Coroutine[Any, Any, Outcome]]
 """Runs a calibration with a person and a screen."""
 
+OnEnded: TypeAlias = Callable[[Standing], None]
+"""Told how a calibration ended, on behalf of who began it, or of who ended it before it had come to anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    step: str
+    run: Run
+    told: str
+    on_ended: OnEnded | None
+    context: Context
+
 
 class Desk:
     """Runs what is begun, in ``run``, which is a job of the room; call it from the event loop's thread.
@@ -113,24 +125,25 @@ class Desk:
         self._patience_s = patience_s
         self.standing = Standing()
         self._changed = asyncio.Event()
-        self._begun: asyncio.Queue[tuple[str, Run, str, Context]] = asyncio.Queue()
+        self._begun: asyncio.Queue[_Begun] = asyncio.Queue()
         self._working: asyncio.Task[Outcome] | None = None
         self._answer: asyncio.Future[Choice] | None = None
         self._asked = 0
         self._why_ended = ENDED
+        self._ended_by = copy_context()
 
     @property
     def is_running(self) -> bool:
         """Whether a calibration is under way."""
         return self.standing.phase not in {Phase.IDLE, Phase.ENDED}
 
-    def begin(self, step: str, run: Run, *, told: str = "") -> str | None:
+    def begin(self, step: str, run: Run, *, told: str = "", on_ended: OnEnded | None = None) -> str | None:
         """Begin a calibration; ``told`` is said of it once it has passed."""
         if self.is_running:
             return f"{self.standing.step} is under way: end it first"
         self.standing = Standing(seq=self.standing.seq, step=step)
         self._tell(phase=Phase.WORKING)
-        self._begun.put_nowait((step, run, told, copy_context()))
+        self._begun.put_nowait(_Begun(step=step, run=run, told=told, on_ended=on_ended, context=copy_context()))
         return None
 
     def answer(self, step: str, choice: Choice, *, seq: int | None) -> str | None:
@@ -155,6 +168,7 @@ class Desk:
         if self.standing.step != step or self._working is None or self._working.cancelling():
             return f"{step} is not under way"
         self._why_ended = DISCARDED if self.standing.phase is Phase.ACCEPTING else ENDED
+        self._ended_by = copy_context()
         self._working.cancel()
         self._tell(phase=Phase.WORKING, instruction="", share=0.0, words="")
         return None
@@ -172,15 +186,20 @@ class Desk:
     async def run(self) -> None:
         """Run what is begun, for ever."""
         while True:
-            step, run, told, context = await self._begun.get()
+            begun = await self._begun.get()
             at_desk = _AtDesk(self._tell, self._ask)
-            self._working = asyncio.create_task(run(at_desk, at_desk), name=f"calibration {step}", context=context)
+            self._working = working = asyncio.create_task(
+                begun.run(at_desk, at_desk), name=f"calibration {begun.step}", context=begun.context
+            )
             try:
-                await asyncio.wait({self._working})
-                self._conclude(self._working, told)
+                await asyncio.wait({working})
+                self._conclude(working, begun.told)
+                if begun.on_ended is not None:
+                    by = self._ended_by if working.cancelled() else begun.context
+                    by.run(begun.on_ended, self.standing)
             finally:
-                self._working.cancel()
-                await asyncio.gather(self._working, return_exceptions=True)
+                working.cancel()
+                await asyncio.gather(working, return_exceptions=True)
                 self._working = None
 
     def _conclude(self, working: "asyncio.Task[Outcome]", told: str) -> None:

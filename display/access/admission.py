@@ -25,7 +25,10 @@ LOOKED_AT_EVERY_S = 0.4
 SIGNED_IN_FOR_S = 12 * 3600.0
 
 MOST_FAILURES, WITHIN_S = 5, 60.0
-"""Wrong secrets after which nobody is asked for a while: guessing takes years, and a slip of the glove no time."""
+"""Wrong secrets after which nobody at their address is asked for a while: guessing takes years, a slip no time."""
+
+MOST_OF_ALL = 50
+"""Wrong secrets from wherever, within the same time, after which nobody at all is asked."""
 
 MOST_SESSIONS = 200
 
@@ -93,7 +96,8 @@ class Admission:
     _tokens: Mapping[bytes, Visitor] = field(init=False)
     _sessions: dict[bytes, _Session] = field(init=False, default_factory=dict)
     _stamps: tuple[object, ...] = field(init=False)
-    _failures: deque[float] = field(init=False, default_factory=lambda: deque(maxlen=MOST_FAILURES))
+    _failures: deque[tuple[float, str]] = field(init=False, default_factory=lambda: deque(maxlen=MOST_OF_ALL))
+    """When and from which address the last wrong secrets came."""
     _trying: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
     _changed: asyncio.Event = field(init=False, default_factory=asyncio.Event)
 
@@ -113,8 +117,10 @@ class Admission:
             found = Visitor(name=session.person.name, role=session.person.role)
         return found
 
-    async def sign_in(self, name: str, secret: str) -> tuple[str, Visitor]:
-        """Sign a person in; gives her token.
+    async def sign_in(self, name: str, secret: str, *, address: str) -> tuple[str, Visitor]:
+        """Sign a person in at a network address; gives her token.
+
+        Whoever guesses at one address keeps nobody at another from signing in.
 
         Raises
         ------
@@ -124,15 +130,16 @@ class Admission:
         """
         async with self._trying:  # one at a time: each costs memory and a tenth of a second of a processor
             now_s = self.clock()
-            if len(self._failures) == MOST_FAILURES and now_s - self._failures[0] < WITHIN_S:
+            recent = [each for at_s, each in self._failures if now_s - at_s < WITHIN_S]
+            if recent.count(address) >= MOST_FAILURES or len(recent) == MOST_OF_ALL:
                 raise TooManyTries("too many wrong secrets: wait a minute")
             person = self._people.get(name)
             # a name that is nobody's takes as long as one that is
             asked = person or next(iter(self._people.values()), None)
             is_known = asked is not None and await asyncio.to_thread(asked.knows, secret)
             if person is None or not is_known or self._people.get(name) is not person:
-                self._failures.append(now_s)
-                log.warning("sign-in refused")
+                self._failures.append((now_s, address))
+                log.warning("sign-in refused", address=address)
                 raise SignInRefused("name or secret is wrong")
         token = secrets.token_urlsafe(32)
         self._drop({digest for digest, session in self._sessions.items() if session.ends_s <= now_s})

@@ -31,8 +31,10 @@ class SignInRoutes:
     async def sign_in(self, request: Request) -> Response:
         """Let a person in by her secret, a display by its token."""
         body = await bounded_body(request, most=GREATEST_BODY)
+        if body is None:
+            return PlainTextResponse(f"the body may have {GREATEST_BODY} bytes", status_code=413)
         try:
-            asked = msgspec.json.decode(body or b"", type=SignInRequest)
+            asked = msgspec.json.decode(body, type=SignInRequest)
         except msgspec.DecodeError as exc:
             return PlainTextResponse(f"not a SignInRequest (docs/feed.md): {exc}", status_code=422)
         if not asked.name:
@@ -40,8 +42,9 @@ class SignInRoutes:
             if visitor is None:
                 return PlainTextResponse("this is no token of a display", status_code=401)
         else:
+            address = request.client.host if request.client else ""
             try:
-                token, visitor = await self.admission.sign_in(asked.name, asked.secret)
+                token, visitor = await self.admission.sign_in(asked.name, asked.secret, address=address)
             except SignInRefused as exc:
                 status = 429 if isinstance(exc, TooManyTries) else 401
                 return PlainTextResponse(str(exc), status_code=status)

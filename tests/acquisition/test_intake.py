@@ -48,7 +48,13 @@ CHAIN = TipChain(
 class Door:
     """An intake and what went through it."""
 
-    def __init__(self, recorder: Recorder, *, is_calibrating: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        *,
+        is_calibrating: Callable[[], bool] = lambda: False,
+        unentered: Callable[[], str] = lambda: "",
+    ) -> None:
         self.board = Board()
         self.healths: list[DeviceHealth] = []
         self.poses: list[int] = []
@@ -67,6 +73,7 @@ class Door:
             on_pose=lambda: self.poses.append(self.board.tally.poses),
             clock=monotonic,
             jitter=np.random.default_rng(1).random,
+            unentered=unentered,
         )
 
     async def _read(self, received: ReceivedStudy) -> StudyMap:
@@ -290,6 +297,21 @@ async def test_a_failed_recording_is_told_once(tmp_path: Path) -> None:
     assert [(health.device, health.state) for health in door.healths] == [
         ("recorder", LinkState.LIVE),
         ("recorder", LinkState.LOST),
+    ]
+
+
+async def test_a_failed_record_of_the_procedure_is_told_with_the_recording(tmp_path: Path) -> None:
+    """Whoever does not look at the procedure sees it too: lost, with why and what to do."""
+    failures = [""]
+    with record(tmp_path, simulated=True) as recorder:
+        door = Door(recorder, unentered=lambda: failures[-1])
+        door.intake.count(count("gamma", 1.0))
+        failures.append("the procedure is not recorded any more")
+        door.intake.count(count("gamma", 1.1))
+        door.intake.count(count("gamma", 1.2))
+    assert [(health.state, health.detail) for health in door.healths] == [
+        (LinkState.LIVE, ""),
+        (LinkState.LOST, "the procedure is not recorded any more"),
     ]
 
 

@@ -318,6 +318,14 @@ async def test_a_motion_that_failed_is_made_again_or_ended(tmp_path: Path) -> No
         assert await room.act("tool", "end") == (204, "")
         ended = await room.follow("tool")
         assert (ended["passed"], ended["reason"]) == (False, "it was ended before it had come to anything")
+        ((kind, told),) = room.noted
+        assert (kind, told["step"], told["passed"], told["reason"]) == (
+            "calibrated",
+            "tool",
+            False,
+            ended["reason"],
+        )
+        assert [result["passed"] for result in told["results"]] == [False]
         tip = load_tip(tmp_path / "tip.json", tool="Probe", serial="", is_simulated=True)
         assert tip.calibrated_at == YESTERDAY
         assert (await room.client.post("/v1/calibrations/tool", json={"more": 1})).status_code == 422
@@ -331,4 +339,5 @@ async def test_a_calibration_does_not_wait_for_ever(tmp_path: Path) -> None:
         while (standing := await room.newer(seq))["phase"] != "ended":
             seq = standing["seq"]
         assert (standing["passed"], standing["reason"]) == (False, "nobody went on for 0.2 s: begin again")
+        assert [told["reason"] for _, told in room.noted] == ["nobody went on for 0.2 s: begin again"]
         assert not room.door.intake._is_calibrating(monotonic())

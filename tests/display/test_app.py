@@ -2,7 +2,9 @@
 
 import dataclasses
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from io import BytesIO
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -11,8 +13,9 @@ from fastapi import WebSocketDisconnect
 from fastapi.testclient import TestClient
 from pypdf import PdfReader
 
-from acquisition.session.journal import acting
+from acquisition.session.journal import acting, open_journal
 from display.app import Exhibits, create_app
+from display.event_messages import Event
 from display.guidance_states import show_nothing
 from display.hub import Hub
 from display.messages import SUBPROTOCOL, VERSION, Heartbeat, Hello, Pong, Refusal, ServerMessage, State
@@ -192,8 +195,10 @@ def test_a_volume_is_fetched_by_its_digest(client: TestClient, exhibits: Exhibit
     answer = client.get(shelved.state.url)
     assert np.array_equal(np.frombuffer(answer.content, "<f4").reshape(2, 3, 4), values)
     assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
-    again = client.get(shelved.state.url, headers={"if-none-match": answer.headers["etag"]})
-    assert again.status_code == 304
+    etag = answer.headers["etag"]
+    for held in (etag, f'"older", W/{etag}', "*"):
+        assert client.get(shelved.state.url, headers={"if-none-match": held}).status_code == 304
+    assert client.get(shelved.state.url, headers={"if-none-match": '"older"'}).status_code == 200
     exhibits.shelf.replace()
     assert client.get(shelved.state.url).status_code == 404
 
@@ -326,6 +331,67 @@ def test_a_report_is_one_page_without_scripts_and_a_pdf(client: TestClient, exhi
     assert (pdf.headers["content-type"], pdf.headers["cache-control"]) == ("application/pdf", "no-store")
     assert f'filename="procedure-{number}.pdf"' in pdf.headers["content-disposition"]
     assert "A, B, ID 1" in PdfReader(BytesIO(pdf.content)).pages[0].extract_text()
+
+
+EVENTS = "ws://127.0.0.1/v1/events"
+
+
+@pytest.mark.parametrize(("since_seq", "first"), [(0, 1), (2, 3), (7, 1), (10**30, 1)])
+def test_the_line_of_events_goes_on_where_a_display_left_off(
+    client: TestClient, exhibits: Exhibits, since_seq: int, first: int
+) -> None:
+    """A number that this record never gave is of another one, moved away meanwhile: of this all is told."""
+    for _ in range(3):
+        exhibits.journal.add("marked", {})
+    with client.websocket_connect(EVENTS, subprotocols=[SUBPROTOCOL]) as socket:
+        socket.send_text(f'{{"type":"follow","since_seq":{since_seq}}}')
+        told = [msgspec.json.decode(socket.receive_text(), type=Event).seq for _ in range(first, 4)]
+    assert told == list(range(first, 4))
+
+
+def test_a_number_that_no_entry_can_have_is_of_none(client: TestClient, exhibits: Exhibits) -> None:
+    """No procedure, no picture's entry: 404, however great it is."""
+    exhibits.journal.add("begun", {"patient_id": "1", "patient_name": "A^B", "study_uid": "1.2"})
+    for number in (2**63 - 1, 10**30):
+        assert client.get(f"/v1/procedure/report?number={number}").status_code == 404
+        assert client.get(f"/v1/procedure/report.pdf?number={number}").status_code == 404
+        kept = client.post(f"/v1/procedure/pictures/{number}", content=b"\x89PNG\r\n\x1a\n")
+        assert (kept.status_code, kept.text) == (404, f"there is no entry {number}")
+
+
+def test_a_record_that_cannot_be_read_says_so_wherever_it_is_asked(exhibits: Exhibits, tmp_path: Path) -> None:
+    """The line of events, both reports, a picture, an act: a sentence with what to do, and the server goes on."""
+    path, now = tmp_path / "record.sqlite", lambda: datetime.now(tz=UTC)
+    with open_journal(path, now=now) as journal:
+        for _ in range(50):
+            journal.add("marked", {"words": "x" * 1000})
+    with open_journal(path, now=now) as journal:
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * (path.stat().st_size - 4096))
+
+        async def mark(_request: ProcedureRequest) -> int:
+            return len(journal.after(0))
+
+        damaged = dataclasses.replace(exhibits, journal=journal, proceed=mark)
+        with TestClient(create_app(damaged), base_url="http://127.0.0.1") as client:
+            with client.websocket_connect(EVENTS, subprotocols=[SUBPROTOCOL]) as socket:
+                socket.send_text('{"type":"follow","since_seq":0}')
+                refusal = decode(socket.receive_text())
+                with pytest.raises(WebSocketDisconnect) as closed:
+                    socket.receive_text()
+            answers = (
+                client.get("/v1/procedure/report"),
+                client.get("/v1/procedure/report.pdf"),
+                client.post("/v1/procedure/pictures/1", content=b"\x89PNG\r\n\x1a\n"),
+                client.post("/v1/procedure/acts", content=b'{"revision":0,"action":"mark"}'),
+            )
+            assert client.get("/v1/studies").status_code == 200
+    assert isinstance(refusal, Refusal)
+    assert closed.value.code == 1011
+    for answer in answers:
+        assert (answer.status_code, answer.text) == (409, refusal.message)
+    assert refusal.message.endswith("move its file away and start again")
 
 
 def test_the_description_names_every_message(client: TestClient) -> None:

@@ -47,6 +47,7 @@ async def test_a_whole_procedure_is_told(journal: Journal) -> None:
         "СОКОЛОВА, Анна, ID A-1",
         PLACE,
         "removed: less than a tenth is left",
+        "quality check: 1 steps passed on",
         "10000 in 10.0 s",
         "1000.0 ± 10.0 /s",
         "discarded by",

@@ -1,23 +1,29 @@
 """The server in a process that ends as a whole."""
 
 import asyncio
+import dataclasses
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import httpx2
 import msgspec
 import pytest
+from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from acquisition.tracking.desk import Standing
 from devices.clock import monotonic
 from display.app import Exhibits, create_app
 from display.hub import Hub
 from display.messages import SUBPROTOCOL, Hello, ServerMessage, State
 from display.server import AddressInUse, Server, listen
 from display.shelf import Shelf
-from display.study_messages import StudyList
+from display.study_messages import StudyChoice, StudyList
 from display.trend import TrendMemory
+from tests.display.page.calibrated import ScriptedCalibrator
 from tests.display.recorded import kept_nowhere, proceed, unjoined, unreported
 from tests.display.resected import refuse
 from tests.display.test_app import HELLO, choose, state
@@ -41,10 +47,12 @@ def exhibits() -> Exhibits:
 
 
 @asynccontextmanager
-async def serving(shown: Exhibits) -> AsyncIterator[tuple[Server, asyncio.Task[None], int]]:
+async def serving(
+    shown: Exhibits, app: FastAPI | None = None
+) -> AsyncIterator[tuple[Server, asyncio.Task[None], int]]:
     """A running server, ended within its time."""
     listener = listen("127.0.0.1", 0)
-    server = Server(create_app(shown))
+    server = Server(app or create_app(shown))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield server, task, listener.getsockname()[1]
@@ -106,6 +114,41 @@ async def test_it_ends_within_two_seconds_with_displays_connected() -> None:
             await asyncio.shield(task)
         assert monotonic() - began_s < 2.0
     assert shown.hub._waiting == set()
+
+
+async def test_who_waits_for_news_as_it_ends_is_answered(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A calibration that is followed, an act that takes its time: 503 with why, and not a word in the log."""
+    calibrator, following, choosing = ScriptedCalibrator(), asyncio.Event(), asyncio.Event()
+    changed = calibrator.desk.changed
+
+    async def follow(after: int, *, longest_s: float) -> Standing:
+        following.set()
+        return await changed(after, longest_s=longest_s)
+
+    async def choose_for_ever(_choice: StudyChoice) -> str | None:
+        choosing.set()
+        await asyncio.Event().wait()
+        return None
+
+    monkeypatch.setattr(calibrator.desk, "changed", follow)
+    shown = dataclasses.replace(exhibits(), choose=choose_for_ever)
+    app = create_app(shown, calibrator=calibrator)
+    choice = {"study_uid": "1.2", "patient_id": "7", "patient_name": "A^B"}
+    async with serving(shown, app) as (server, task, port), httpx2.AsyncClient(timeout=60.0) as client:
+        waiting = (
+            asyncio.create_task(client.get(f"http://127.0.0.1:{port}/v1/calibrations?after=0")),
+            asyncio.create_task(client.post(f"http://127.0.0.1:{port}/v1/procedure", json=choice)),
+        )
+        async with asyncio.timeout(60):
+            await following.wait()
+            await choosing.wait()
+            server.close()
+            answers = [await each for each in waiting]
+            await asyncio.shield(task)
+    assert [(answer.status_code, answer.text) for answer in answers] == [(503, "radionav is being ended")] * 2
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_a_display_that_breaks_off_leaves_nothing() -> None:

@@ -1062,7 +1062,7 @@ export interface Event {
 /** The first message on ``/v1/events`` (after ``sign_in``, where that is asked for): from where to go on. */
 export interface Follow {
   readonly type: "follow";
-  /** Number of the newest event that the display has; 0: none. */
+  /** Of the newest event that the display has; 0, or one that the record never gave: none. */
   readonly since_seq: number;
 }
 

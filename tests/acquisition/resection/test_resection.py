@@ -214,7 +214,12 @@ async def test_specimens_are_counted_on_the_bench_and_compared() -> None:
         assert share.verdict is Verdict.BELOW
         assert share.ratio.best == pytest.approx(98 / 1998, rel=0.03)  # but for the dead time of the hottest
         assert [each.of for each in resection.specimens] == ["node", "node"]
+        resection.count_bench("background")
+        table.count_bench(10, 3)
+        assert resection.comparisons == {}, "the shares were of another background"
+        await table.until(lambda: len(resection.comparisons) == 2)
         assert resection.discard(1) is None
+        assert resection.comparisons == {}, "the share was of a hottest that is none any more"
         await table.until(lambda: resection.comparisons.get(2) and resection.comparisons[2].is_hottest)
     assert table.told.count("specimen counted") == 2
     assert "specimen discarded" in table.told

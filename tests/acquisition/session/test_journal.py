@@ -138,6 +138,19 @@ def test_a_record_that_a_disk_damaged_is_said_and_ends_nothing(tmp_path: Path) -
             file.write(b"\xff" * (path.stat().st_size - 4096))
         assert journal.add("marked", {}) == 0
         assert "move its file away" in journal.failure
+        for read in (lambda: journal.after(0), lambda: journal.of("marked"), lambda: journal.newest_seq):
+            with pytest.raises(JournalUnusable, match="move its file away"):
+                read()
+
+
+def test_no_number_is_too_great_to_ask_for(tmp_path: Path) -> None:
+    """One that SQLite cannot count to is of no entry, as any that was not given."""
+    with open_journal(tmp_path / "record.sqlite", now=now) as journal:
+        seq = journal.add("marked", {})
+        for greater in (2**63 - 1, 2**63, 10**30):
+            assert journal.after(greater) == []
+            assert journal.find(greater) is None
+        assert [entry.seq for entry in journal.after(-(10**30))] == [seq]
 
 
 def test_entries_are_found_by_their_study(tmp_path: Path) -> None:

@@ -192,6 +192,12 @@ async def test_what_is_missing_is_overridden_with_a_reason_alone(theatre: Theatr
     assert (override.person, override.reason, override.step) == (SURGEON, "emergency", Step.TIME_OUT)
     assert override.unmet == (Need.SORTED, Need.TARGETED)
     assert await theatre.move(Step.BED) == "bed does not follow time-out"
+    with acting_as(SURGEON):
+        for item in ITEMS[1:]:
+            await theatre.session.check(item)
+    assert await theatre.move(Step.SKIN_SCAN, "emergency") is None
+    override = theatre.session.procedure.overrides[-1]
+    assert (override.unmet, override.unchecked) == ((Need.CHECKED,), {"nuclide": "Tc-99m"})
 
 
 @pytest.mark.parametrize(

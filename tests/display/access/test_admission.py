@@ -12,9 +12,9 @@ from fastapi.testclient import TestClient
 
 from devices.clock import monotonic
 from devices.dicom.web.access import TokenUnusable
-from display.access.admission import AccessFiles, Admission, SignInRefused, TooManyTries
+from display.access.admission import MOST_OF_ALL, AccessFiles, Admission, SignInRefused, TooManyTries
 from display.access.gate import BURST, Allowance
-from display.access.people import Role, change_person
+from display.access.people import Person, Role, change_person
 from display.access_messages import Signed, SignIn, SignInRequest
 from display.app import Exhibits, create_app
 from display.event_messages import Event, Follow
@@ -25,6 +25,7 @@ from tests.display.test_app import exhibits as make_exhibits
 
 VIEW, ENGINEER, SECRET = "v" * 40, "e" * 40, "correct horse"
 NAME = "Dr. Sokolova"
+HERE, ELSEWHERE = "192.0.2.200", "192.0.2.201"
 
 exhibits = make_exhibits
 
@@ -79,10 +80,10 @@ def test_a_token_says_who_somebody_is(door: Door) -> None:
 
 async def test_a_person_signs_in_for_a_day(door: Door) -> None:
     """Her token is another each time, and ends by the clock or by her leave."""
-    token, visitor = await door.admission.sign_in(NAME, SECRET)
+    token, visitor = await door.admission.sign_in(NAME, SECRET, address=HERE)
     assert (visitor.name, visitor.role) == (NAME, Role.ACT)
     assert door.admission.visitor(token) == visitor
-    second, _ = await door.admission.sign_in(NAME, SECRET)
+    second, _ = await door.admission.sign_in(NAME, SECRET, address=HERE)
     assert second != token
     door.admission.sign_out(second)
     assert door.admission.visitor(second) is None
@@ -91,20 +92,40 @@ async def test_a_person_signs_in_for_a_day(door: Door) -> None:
 
 
 async def test_wrong_secrets_are_slowed_down(door: Door) -> None:
-    """Five wrong ones, of whatever names, and nobody is asked for a minute, not even with the right one."""
+    """Five wrong ones, of whatever names, and nobody there is asked for a minute, not even with the right one."""
     for name in (NAME, "nobody", NAME, NAME, ""):
         with pytest.raises(SignInRefused, match="name or secret is wrong"):
-            await door.admission.sign_in(name, "guess")
+            await door.admission.sign_in(name, "guess", address=ELSEWHERE)
     with pytest.raises(TooManyTries):
-        await door.admission.sign_in(NAME, SECRET)
+        await door.admission.sign_in(NAME, SECRET, address=ELSEWHERE)
+    await door.admission.sign_in(NAME, SECRET, address=HERE)
     door.now_s += 61
-    await door.admission.sign_in(NAME, SECRET)
+    await door.admission.sign_in(NAME, SECRET, address=ELSEWHERE)
+
+
+async def test_guessing_from_many_addresses_is_slowed_down_too(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty wrong ones within a minute, however they are spread, and nobody is asked anywhere."""
+
+    def is_wrong(_person: Person, _secret: str) -> bool:
+        return False
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Person, "knows", is_wrong)  # each of fifty hashes would take a tenth of a second
+        for number in range(MOST_OF_ALL):
+            with pytest.raises(SignInRefused, match="name or secret is wrong"):
+                await door.admission.sign_in(NAME, "guess", address=f"192.0.2.{number}")
+    with pytest.raises(TooManyTries):
+        await door.admission.sign_in(NAME, SECRET, address=HERE)
+    door.now_s += 61
+    await door.admission.sign_in(NAME, SECRET, address=HERE)
 
 
 async def test_who_is_taken_out_of_a_file_is_out(door: Door) -> None:
     """A person who is removed or has another secret, and a display whose token was exchanged."""
     async with watching(door.admission), asyncio.timeout(20):
-        token, _ = await door.admission.sign_in(NAME, SECRET)
+        token, _ = await door.admission.sign_in(NAME, SECRET, address=HERE)
         gone = [asyncio.create_task(door.admission.until_gone(each)) for each in (token, VIEW)]
         change_person(door.files.people, NAME, role=Role.ACT, secret="another secret")
         await gone[0]
@@ -205,7 +226,7 @@ def test_a_cookie_looks_and_never_acts(client: TestClient) -> None:
 def test_what_signs_nobody_in_is_refused(client: TestClient, body: bytes) -> None:
     """In words, and without saying whether there is such a person."""
     answer = client.post("/v1/sign-in", content=body)
-    assert answer.status_code in {401, 422}
+    assert answer.status_code in {401, 413, 422}
     assert not answer.cookies
 
 
@@ -219,6 +240,20 @@ def test_a_socket_without_a_token_hears_nothing(client: TestClient, path: str, f
         with pytest.raises(WebSocketDisconnect) as closed:
             socket.receive_text()
     assert closed.value.code == 4401
+
+
+def test_no_more_displays_look_than_there_is_room_for(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of those that connect at once, and sign in only then."""
+    monkeypatch.setattr("display.app.MOST_DISPLAYS", 1)
+    sign_in = msgspec.json.encode(SignIn(token=VIEW)).decode()
+    url, spoken = "ws://127.0.0.1/v1/feed", [SUBPROTOCOL]
+    with client.websocket_connect(url, spoken) as first, client.websocket_connect(url, spoken) as second:
+        first.send_text(sign_in)
+        assert isinstance(decode(first.receive_text()), Hello)
+        second.send_text(sign_in)
+        with pytest.raises(WebSocketDisconnect) as closed:
+            second.receive_text()
+    assert closed.value.code == 4429
 
 
 def test_a_display_signs_in_by_its_first_message(client: TestClient, exhibits: Exhibits, door: Door) -> None:
