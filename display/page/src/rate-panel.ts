@@ -3,13 +3,11 @@
 import { find, label, mark, write } from "./elements";
 import type { RateState } from "./feed-types";
 import { t } from "./language";
-import type { Moment } from "./moment";
+import { DEAD_WARNING, type Moment } from "./moment";
 import { pitch_hz, type Tone, toneRange } from "./tone";
 import { age, fixed, spaced, withError } from "./words";
 
 const HOLD_MS = 5000;
-/** Above this share of hidden counts the number itself is in doubt. */
-const DEAD_WARNING = 0.3;
 
 interface Held {
   readonly rate: RateState;
@@ -25,8 +23,6 @@ export class RatePanel {
   private readonly integration = find("integration", HTMLElement);
   private readonly background = find("background", HTMLElement);
   private readonly ratio = find("ratio", HTMLElement);
-  private readonly dead = find("dead", HTMLElement);
-  private readonly deadRow = find("dead-time", HTMLElement);
   private readonly toneButton = find("tone", HTMLElement);
   private readonly toneWord = find("tone-word", HTMLElement);
   private readonly toneRange = find("tone-range", HTMLElement);
@@ -134,8 +130,6 @@ export class RatePanel {
     write(this.background, background_cps === null ? "–" : `${fixed(background_cps, 1)} ${t.units.perSecond}`);
     write(this.ratio, rate ? ratioWords(rate, reference, background_cps) : "–");
     write(this.peakText, this.peak?.rate_cps == null ? "–" : `${spaced(this.peak.rate_cps)} ${t.units.perSecond}`);
-    write(this.dead, rate ? `${Math.round(rate.dead_fraction * 100)} %` : "–");
-    mark(this.deadRow, rate && rate.dead_fraction > DEAD_WARNING ? "warning" : "ok");
   }
 
   private sound(live: RateState | null, now_ms: number): void {

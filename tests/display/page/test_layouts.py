@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.display.page.calibrated import ScriptedCalibrator, manned
-from tests.display.page.room import PATIENCE_MS, Room, browse, serve, wait_until_live
+from tests.display.page.room import PATIENCE_MS, Room, browse, make_device, serve, wait_until_live
 from tests.display.page.test_resection_page import bed, limits, removed, specimen
 from tests.display.page.test_screenshots import lost_probe, lost_tracker, planning, timing_out
 
@@ -130,8 +130,13 @@ def resected(room: Room) -> None:
 @pytest.mark.parametrize("language", ["en", "ru"])
 @pytest.mark.parametrize("screen", SCREENS)
 async def test_nothing_is_cut_off_and_nothing_lies_over_anything(room: Room, screen: str, language: Any) -> None:
-    """Live, with both inputs lost, and with each panel open; each key is 15 mm wide and high."""
+    """Live with five devices, with inputs lost or silent, and with each panel open; each key is 15 mm at least.
+
+    What is wrong with the rate stands beside it, and never over it.
+    """
     room.language, room.calibrator = language, ScriptedCalibrator()
+    others = (make_device("monitor", kind="probe", label="Room monitor"), make_device("recorder"))
+    room.now["devices"] = (*room.now["devices"], *others)
     async with manned(room.calibrator), serve(room), look_from(room, screen) as page:
         await expect(page.locator("#slices-note")).to_be_empty()
         faults = {"live": await page.evaluate(FAULTS, PANELS)}
@@ -167,6 +172,7 @@ async def test_nothing_is_cut_off_and_nothing_lies_over_anything(room: Room, scr
         await page.keyboard.press("t")
         lost_tracker(room)
         lost_probe(room)
+        room.change_device("monitor", state="silent", age_s=12.3)
         await expect(page.locator("#rate")).to_have_attribute("data-state", "stale")
         await expect(page.locator("#no-aim")).to_be_visible()
         faults["lost"] = await page.evaluate(FAULTS, PANELS)

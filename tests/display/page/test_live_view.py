@@ -94,23 +94,28 @@ async def test_registration_calibration_and_study_are_trusted_or_not(room: Room,
     await state_of(page, "#axial", "target")
     room.now["registered"] = False
     await expect(strip.locator("[data-key=registration]")).to_contain_text("NONE")
-    await expect(strip.locator("[data-key=calibration]")).to_contain_text("TODAY")
+    await expect(strip.locator("[data-key=calibration]")).to_contain_text("TODAY2026-11-22")
     room.now["calibrated_at"] = "2026-11-20"
-    await expect(strip.locator("[data-key=calibration]")).to_contain_text("not of today")
+    await expect(strip.locator("[data-key=calibration]")).to_contain_text("2026-11-20, not of today")
     room.now["calibrated_at"] = None
     await expect(strip.locator("[data-key=calibration]")).to_contain_text("run acquire")
 
 
 async def test_a_battery_and_a_smoothed_rate_are_told(room: Room, page: Page) -> None:
-    """What the probe says of its battery, and how long ago; a rate that no counter counted says so."""
-    inputs, calibration = page.locator("#trust"), page.locator("#trust [data-key=calibration]")
-    await expect(calibration).to_contain_text("battery: no report")
+    """The probe's battery, and how long ago it said so, and its dead time; a rate that no counter counted says so.
+
+    A low battery and much dead time make the probe doubtful, and nothing else.
+    """
+    inputs = page.locator("#trust [data-key='device probe']")
+    await expect(inputs).to_contain_text("dead time 3 %, battery: no report")
+    await expect(page.locator("#trust [data-key='device tracker']")).not_to_contain_text("battery")
     said = ConditionState(
         age_s=1.0, battery_v=1.42, battery_low=False, board_degc=None, detector_degc=None, high_voltage_v=None
     )
     room.change_device("probe", condition=said)
     await expect(inputs).to_contain_text("battery 1.42 V")
-    await expect(calibration).not_to_contain_text("battery")
+    await expect(inputs).not_to_contain_text("no report")
+    await expect(inputs).to_have_attribute("data-state", "live")
     room.change_device("probe", condition=msgspec.structs.replace(said, age_s=3 * 3600.0))
     await expect(inputs).to_contain_text("battery 1.42 V, 3 h")
     room.change_device("probe", condition=msgspec.structs.replace(said, battery_low=True))
@@ -146,6 +151,13 @@ async def test_a_lost_input_has_a_sound_of_its_own(room: Room) -> None:
         room.change_device("probe", state="lost")
         await state_of(page, "#rate", "stale")
         assert await page.evaluate("window.__notes") == 4
+    await expect(inputs).to_have_attribute("data-state", "doubtful")
+    room.change_device("probe", condition=said)
+    await expect(inputs).to_have_attribute("data-state", "live")
+    room.now["rate"] = msgspec.structs.replace(make_rate(), dead_fraction=0.42)
+    await expect(inputs).to_have_attribute("data-state", "doubtful")
+    await expect(inputs).to_contain_text("dead time 42 %")
+    await expect(page.locator("#rate-note")).to_contain_text("HIGH DEAD TIME")
 
 
 FREEZE = "setTimeout(() => { const end = Date.now() + FOR_MS; while (Date.now() < end); }, 0)"

@@ -350,7 +350,7 @@ async def test_a_rate_beyond_correction_is_a_lower_bound(room: Room, page: Page)
     )
     await state_of(page, "#rate", "saturated")
     await expect(page.locator("#rate-value")).to_have_text("> 48\u2009000")
-    await state_of(page, "#dead-time", "warning")
+    await state_of(page, "[data-key='device probe']", "doubtful")
 
 
 async def test_a_study_is_used_once_both_identifiers_are_confirmed(room: Room, page: Page) -> None:
