@@ -74,7 +74,7 @@ FAULTS = """
     Math.min(one.right, other.right) - Math.max(one.left, other.left),
     Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top),
   ];
-  const isPanel = (element) => element.closest("aside, #notes, #no-aim, #map-shift, #rate-note") !== null;
+  const isPanel = (element) => element.closest("aside, #notes, #no-aim, #map-shift") !== null;
   leaves.forEach((one, n) => {
     for (const other of leaves.slice(n + 1)) {
       if (isPanel(one.element) !== isPanel(other.element)) continue;
