@@ -35,6 +35,8 @@ export class RatePanel {
   /** Counted by the surgeon's own choice as the background of what she looks at. */
   private reference: RateState | null = null;
   private wanted: RateState | null = null;
+  /** The run of the service, the probe and the patient that peak, hold and chosen background are of. */
+  private countedOf = "";
 
   constructor(private readonly tone: Tone) {
     this.toneButton.addEventListener("click", () => this.touchTone());
@@ -75,6 +77,7 @@ export class RatePanel {
   /** Show what holds now; null where the page knows nothing. */
   draw(moment: Moment | null, now_ms: number): void {
     const live = moment?.rate ?? null;
+    if (moment && live) this.beginAnewWith(moment, live);
     this.wanted = live;
     if (live?.rate_cps != null && live.rate_cps > (this.peak?.rate_cps ?? -1)) this.peak = live;
     if (this.held && (now_ms > this.held.until_ms || live === null)) this.held = null;
@@ -85,6 +88,15 @@ export class RatePanel {
     mark(this.panel, live === null ? (last ? "stale" : "none") : this.held ? "held" : live.status);
     write(this.note, this.words(moment, live, now_ms));
     this.sound(live, now_ms);
+  }
+
+  /** Nothing that was counted by another probe, of another patient or before a restart is compared with what is now. */
+  private beginAnewWith({ received }: Moment, { device }: RateState): void {
+    const { hello, state } = received;
+    const of = JSON.stringify([hello.session_id, device, state.study?.patient_id]);
+    if (of === this.countedOf) return;
+    this.countedOf = of;
+    this.peak = this.held = this.reference = null;
   }
 
   private words(moment: Moment | null, live: RateState | null, now_ms: number): string {
