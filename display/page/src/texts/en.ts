@@ -178,11 +178,14 @@ const slices = {
   noPose: "No live probe position",
   off: (name: string, mm: string, side: string) => `${name} ${mm} mm ${side}`,
   probe: "probe",
-  alongLabel: "slice along the probe, its right on the right",
-  noAlong: "no slice along the probe",
+  along: {
+    tip: "slice along the probe, its right on the right",
+    locked: "slice along the probe as it was held, locked, its right on the right",
+    none: "no slice along the probe",
+  },
   none: (cut: string) => `${cut} slice: none`,
-  through: (cut: string, isTip: boolean, side: string) =>
-    `${cut} slice through ${isTip ? "the tip" : "the target"}, ${side} on the right`,
+  through: (cut: string, where: "tip" | "target" | "locked", side: string) =>
+    `${cut} slice${{ tip: " through the tip", target: " through the target", locked: ", locked" }[where]}, ${side} on the right`,
   loading: "Loading the volumes",
   failed: (why: string) => `The volumes cannot be loaded (${why}); trying again`,
   doesNotFollow: "LOCKED: does not follow the tip",
