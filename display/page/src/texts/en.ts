@@ -60,6 +60,7 @@ const page = {
   studies: "Received studies",
   frozen: "PAGE FROZEN",
   reload: "nothing here is live: reload",
+  activityTime: "As of; empty: now",
   inputs: "Inputs and their ages",
   drawing: "Draw in the slices",
   smaller: "Smaller",
@@ -284,7 +285,6 @@ const procedure = {
 
 const drawing = {
   activity: "Expected activity",
-  activityTime: "When it was so much; empty: now",
   noActivity: (written: string) => `${written} is no activity: give a number above 0, or nothing`,
   noTime: "That is no time: give day and time, or nothing",
   timeAlone: "A time without an activity says nothing: give both, or neither",
