@@ -94,11 +94,7 @@ export class Tone {
       note.start(start_s);
       note.stop(start_s + SIGNAL_S * 2);
     });
-    this.signals.push(kind);
   }
-
-  /** Signals that sounded, the newest last. */
-  readonly signals: ("lost" | "back")[] = [];
 
   private isDead(clock_s: number, now_ms: number): boolean {
     if (clock_s !== this.clock_s) {
