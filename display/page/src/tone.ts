@@ -43,7 +43,7 @@ export class Tone {
 
   /** Make the sound ready; browsers let it run only after a touch or a key, kiosks at once. */
   start(): void {
-    if (this.context === null) {
+    if (this.context === null || this.context.state === "closed") {
       const context = new AudioContext({ latencyHint: "interactive" });
       const gain = new GainNode(context, { gain: 0 });
       const oscillator = new OscillatorNode(context, { type: "triangle", frequency: LOWEST_HZ });
