@@ -121,8 +121,7 @@ export class RatePanel {
       label(this.number, rate === null ? t.rate.none : told(t.rate.moreThan(Math.round(rate.low_cps))));
       return;
     }
-    const half = rate.high_cps === null ? rate.rate_cps - rate.low_cps : (rate.high_cps - rate.low_cps) / 2;
-    const { value, error } = withError(rate.rate_cps, half);
+    const { value, error } = rounded(rate, rate.rate_cps);
     this.writeValue(value);
     write(this.error, `± ${error}`);
     label(this.number, told(t.rate.said(value, error)));
@@ -141,7 +140,8 @@ export class RatePanel {
     this.referenceButton.setAttribute("aria-pressed", String(reference !== null));
     write(this.background, background_cps === null ? "–" : `${fixed(background_cps, 1)} ${t.units.perSecond}`);
     write(this.ratio, rate ? ratioWords(rate, reference, background_cps) : "–");
-    write(this.peakText, this.peak?.rate_cps == null ? "–" : `${spaced(this.peak.rate_cps)} ${t.units.perSecond}`);
+    const { peak } = this;
+    write(this.peakText, peak?.rate_cps == null ? "–" : `${rounded(peak, peak.rate_cps).value} ${t.units.perSecond}`);
   }
 
   private sound(live: RateState | null, now_ms: number): void {
@@ -155,6 +155,11 @@ export class RatePanel {
     const { low_cps, high_cps } = toneRange(background_cps);
     write(this.toneRange, state === "off" ? t.general.key("M") : `${spaced(low_cps)} – ${spaced(high_cps)} ${t.units.perSecond}, ${t.general.key("M")}`);
   }
+}
+
+/** A rate and its error as they are shown. */
+function rounded({ low_cps, high_cps }: RateState, rate_cps: number): { value: string; error: string } {
+  return withError(rate_cps, high_cps === null ? rate_cps - low_cps : (high_cps - low_cps) / 2);
 }
 
 /**
