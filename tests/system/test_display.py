@@ -43,7 +43,7 @@ async def test_the_surgeon_sees_where_the_node_is_and_never_a_frozen_number(tmp_
             await expect(page.locator("#rate-value")).to_have_text(re.compile(r"\d"))
             for name in ("Gamma probe", "Tracker", "Scanner", "Room monitor"):
                 await expect(page.get_by_role("listitem", name=f"{name}: LIVE")).to_be_visible()
-            await expect(page.get_by_role("listitem", name="Gamma probe")).to_contain_text(re.compile(r"\d s"))
+            await expect(page.get_by_role("listitem", name="Gamma probe")).to_contain_text(re.compile(r"\d\ss"))
             await expect(page.get_by_label(re.compile(r"\d+ plus or minus \d+ mm"))).to_be_visible(
                 timeout=PATIENCE_MS
             )

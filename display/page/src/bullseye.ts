@@ -162,7 +162,9 @@ export class Bullseye {
     const { rem } = this.canvas;
     const colour = target.kind === "target" ? DIM : colourOf(target.kind);
     this.canvas.ring(x + dx, y + dy, rem * 0.45, colour, 3);
-    this.canvas.text(sourceName(target), x + dx, y + dy - rem, rem * 0.75, { colour });
+    const name = sourceName(target);
+    if (name === this.shine?.name) return; // the cone says it
+    this.canvas.text(name, x + dx, y + dy - rem, rem * 0.75, { colour });
   }
 }
 

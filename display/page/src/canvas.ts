@@ -58,6 +58,11 @@ export class Canvas {
     return this.context.measureText(words).width + size / 5;
   }
 
+  /** The size at which words are no wider than that, the wanted one or less, px. */
+  sizeWithin(words: string, wanted: number, width: number): number {
+    return wanted * Math.min(1, width / this.widthOf(words, wanted));
+  }
+
   /** Text with a dark rim, legible on any tissue. */
   text(
     words: string,

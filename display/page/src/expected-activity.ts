@@ -38,8 +38,6 @@ export class ExpectedActivity {
     write(this.unitKey, t.units[this.unit]);
     this.amount.placeholder = t.drawing.activity;
     label(this.amount, t.drawing.activity);
-    label(this.time, t.drawing.activityTime);
-    this.time.title = t.drawing.activityTime;
   }
 
   /** What was written; or a sentence why it is none. Nothing written: the image is to say. */

@@ -42,10 +42,8 @@ export class Labels {
   /** Put words beside what is at `about`; those that are wider than the picture become smaller. */
   put(words: string, about: Box, size: number, colour: string): void {
     const { canvas } = this;
-    const room = canvas.width - 2 * MARGIN;
-    const wanted = canvas.widthOf(words, size);
-    const fitting = size * Math.min(1, room / wanted);
-    const box = this.place({ width: wanted * Math.min(1, room / wanted), height: fitting * LINE }, about);
+    const fitting = canvas.sizeWithin(words, size, canvas.width - 2 * MARGIN);
+    const box = this.place({ width: canvas.widthOf(words, fitting), height: fitting * LINE }, about);
     this.taken.push(box);
     this.waiting.push(() => canvas.text(words, box.left, box.top + box.height / 2, fitting, { colour, align: "left" }));
   }

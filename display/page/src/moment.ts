@@ -9,6 +9,9 @@ export type Freshness = "live" | "stale";
 /** An estimate without a newer count is no longer of now; updates come several times a second. */
 const ESTIMATE_STALE_AFTER_S = 2;
 
+/** Above this share of hidden counts the rate itself is in doubt. */
+export const DEAD_WARNING = 0.3;
+
 export class Moment {
   /** Seconds since the service made the state. */
   readonly since_s: number;

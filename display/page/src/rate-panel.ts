@@ -3,13 +3,11 @@
 import { find, label, mark, write } from "./elements";
 import type { RateState } from "./feed-types";
 import { t } from "./language";
-import type { Moment } from "./moment";
+import { DEAD_WARNING, type Moment } from "./moment";
 import { pitch_hz, type Tone, toneRange } from "./tone";
 import { age, fixed, spaced, withError } from "./words";
 
 const HOLD_MS = 5000;
-/** Above this share of hidden counts the number itself is in doubt. */
-const DEAD_WARNING = 0.3;
 
 interface Held {
   readonly rate: RateState;
@@ -25,8 +23,6 @@ export class RatePanel {
   private readonly integration = find("integration", HTMLElement);
   private readonly background = find("background", HTMLElement);
   private readonly ratio = find("ratio", HTMLElement);
-  private readonly dead = find("dead", HTMLElement);
-  private readonly deadRow = find("dead-time", HTMLElement);
   private readonly toneButton = find("tone", HTMLElement);
   private readonly toneWord = find("tone-word", HTMLElement);
   private readonly toneRange = find("tone-range", HTMLElement);
@@ -39,6 +35,8 @@ export class RatePanel {
   /** Counted by the surgeon's own choice as the background of what she looks at. */
   private reference: RateState | null = null;
   private wanted: RateState | null = null;
+  /** The run of the service, the probe and the patient that peak, hold and chosen background are of. */
+  private countedOf = "";
 
   constructor(private readonly tone: Tone) {
     this.toneButton.addEventListener("click", () => this.touchTone());
@@ -79,6 +77,7 @@ export class RatePanel {
   /** Show what holds now; null where the page knows nothing. */
   draw(moment: Moment | null, now_ms: number): void {
     const live = moment?.rate ?? null;
+    if (moment && live) this.beginAnewWith(moment, live);
     this.wanted = live;
     if (live?.rate_cps != null && live.rate_cps > (this.peak?.rate_cps ?? -1)) this.peak = live;
     if (this.held && (now_ms > this.held.until_ms || live === null)) this.held = null;
@@ -89,6 +88,15 @@ export class RatePanel {
     mark(this.panel, live === null ? (last ? "stale" : "none") : this.held ? "held" : live.status);
     write(this.note, this.words(moment, live, now_ms));
     this.sound(live, now_ms);
+  }
+
+  /** Nothing that was counted by another probe, of another patient or before a restart is compared with what is now. */
+  private beginAnewWith({ received }: Moment, { device }: RateState): void {
+    const { hello, state } = received;
+    const of = JSON.stringify([hello.session_id, device, state.study?.patient_id]);
+    if (of === this.countedOf) return;
+    this.countedOf = of;
+    this.peak = this.held = this.reference = null;
   }
 
   private words(moment: Moment | null, live: RateState | null, now_ms: number): string {
@@ -113,8 +121,7 @@ export class RatePanel {
       label(this.number, rate === null ? t.rate.none : told(t.rate.moreThan(Math.round(rate.low_cps))));
       return;
     }
-    const half = rate.high_cps === null ? rate.rate_cps - rate.low_cps : (rate.high_cps - rate.low_cps) / 2;
-    const { value, error } = withError(rate.rate_cps, half);
+    const { value, error } = rounded(rate, rate.rate_cps);
     this.writeValue(value);
     write(this.error, `± ${error}`);
     label(this.number, told(t.rate.said(value, error)));
@@ -133,9 +140,8 @@ export class RatePanel {
     this.referenceButton.setAttribute("aria-pressed", String(reference !== null));
     write(this.background, background_cps === null ? "–" : `${fixed(background_cps, 1)} ${t.units.perSecond}`);
     write(this.ratio, rate ? ratioWords(rate, reference, background_cps) : "–");
-    write(this.peakText, this.peak?.rate_cps == null ? "–" : `${spaced(this.peak.rate_cps)} ${t.units.perSecond}`);
-    write(this.dead, rate ? `${Math.round(rate.dead_fraction * 100)} %` : "–");
-    mark(this.deadRow, rate && rate.dead_fraction > DEAD_WARNING ? "warning" : "ok");
+    const { peak } = this;
+    write(this.peakText, peak?.rate_cps == null ? "–" : `${rounded(peak, peak.rate_cps).value} ${t.units.perSecond}`);
   }
 
   private sound(live: RateState | null, now_ms: number): void {
@@ -149,6 +155,11 @@ export class RatePanel {
     const { low_cps, high_cps } = toneRange(background_cps);
     write(this.toneRange, state === "off" ? t.general.key("M") : `${spaced(low_cps)} – ${spaced(high_cps)} ${t.units.perSecond}, ${t.general.key("M")}`);
   }
+}
+
+/** A rate and its error as they are shown. */
+function rounded({ low_cps, high_cps }: RateState, rate_cps: number): { value: string; error: string } {
+  return withError(rate_cps, high_cps === null ? rate_cps - low_cps : (high_cps - low_cps) / 2);
 }
 
 /**

@@ -125,7 +125,9 @@ export class SliceView {
     if (subject === null) {
       this.middle_mm = null;
       canvas.clear("#000");
-      canvas.text(this.absent(), canvas.width / 2, canvas.height / 2, canvas.rem * 1.1, { colour: DIM });
+      const words = this.absent();
+      const size = canvas.sizeWithin(words, canvas.rem * 1.1, canvas.width - canvas.rem);
+      canvas.text(words, canvas.width / 2, canvas.height / 2, size, { colour: DIM });
       return;
     }
     const { scale } = this;

@@ -10,7 +10,7 @@ import type { Moment } from "./moment";
 import { Overlay } from "./overlay";
 import type { Fusion } from "./slice";
 import { SliceControls } from "./slice-controls";
-import { alongProbe, CUTS, sideOf, SliceView, type Subject } from "./slice-view";
+import { alongProbe, type Cut, CUTS, sideOf, SliceView, type Subject } from "./slice-view";
 import { SolidView } from "./solid-view";
 import { along, type Point } from "./vectors";
 import { centreOf, fetchVolume, valueAt, type Volume } from "./volume";
@@ -45,6 +45,8 @@ export class SlicesPanel {
   private fusion: Fusion | null = null;
   private trouble = "";
   private at_mm: Point | null = null;
+  /** The plane along the probe as it is held; while the slices are locked, as it was held then. */
+  private along: Cut | null = null;
 
   constructor() {
     this.views.forEach((view, n) => {
@@ -91,21 +93,29 @@ export class SlicesPanel {
     write(this.told, isLive ? liveImageWords(moment) : "");
     const subject = moment && study ? this.subject(moment, study) : null;
     for (const view of this.views) view.draw(subject);
-    const isAlong = subject?.pose != null && this.controls.locked_mm === null;
-    if (isAlong) this.probe.draw(subject, alongProbe(subject.pose));
-    else this.probe.draw(null);
-    mark(this.probeCanvas, isAlong ? "tip" : "none");
-    label(this.probeCanvas, isAlong ? t.slices.alongLabel : t.slices.noAlong);
+    const isLocked = this.controls.locked_mm !== null;
+    const where = isLocked ? "locked" : moment?.pose ? "tip" : "target";
+    this.drawAlong(subject, isLocked);
     this.solid.draw(moment, study);
-    const isTip = moment?.pose != null;
     this.canvases.forEach((canvas, n) => {
       const cut = Object.values(CUTS)[n]!;
       const name = t.slices.cuts[cut.name].toLowerCase();
-      canvas.dataset["state"] = subject === null ? "none" : isTip ? "tip" : "target";
-      label(canvas, subject === null ? t.slices.none(name) : t.slices.through(name, isTip, sideOf(cut.right)));
+      canvas.dataset["state"] = subject === null ? "none" : where;
+      label(canvas, subject === null ? t.slices.none(name) : t.slices.through(name, where, sideOf(cut.right)));
     });
     write(this.note, this.words(moment, study));
     write(this.shift, study === null ? "" : shiftWords(moment?.estimate?.map_shift ?? null));
+  }
+
+  private drawAlong(subject: Subject | null, isLocked: boolean): void {
+    const pose = subject?.pose ?? null;
+    if (!isLocked || this.along === null) this.along = pose && alongProbe(pose);
+    const cut = subject && this.along;
+    if (cut) this.probe.draw(subject, cut);
+    else this.probe.draw(null);
+    const state = cut === null ? "none" : isLocked ? "locked" : "tip";
+    mark(this.probeCanvas, state);
+    label(this.probeCanvas, t.slices.along[state]);
   }
 
   private words(moment: Moment | null, study: StudyState | null): string {
@@ -158,7 +168,8 @@ export class SlicesPanel {
     this.activity = null;
     this.live.forget();
     this.trouble = "";
-    for (const view of this.views) view.recentre();
+    for (const view of [...this.views, this.probe]) view.recentre();
+    this.along = null;
     this.drawing.end(); // its places are the other study's
     this.controls.lock(null);
     if (study) void this.load(study, this.abort.signal);

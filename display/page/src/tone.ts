@@ -43,7 +43,7 @@ export class Tone {
 
   /** Make the sound ready; browsers let it run only after a touch or a key, kiosks at once. */
   start(): void {
-    if (this.context === null) {
+    if (this.context === null || this.context.state === "closed") {
       const context = new AudioContext({ latencyHint: "interactive" });
       const gain = new GainNode(context, { gain: 0 });
       const oscillator = new OscillatorNode(context, { type: "triangle", frequency: LOWEST_HZ });
@@ -94,11 +94,7 @@ export class Tone {
       note.start(start_s);
       note.stop(start_s + SIGNAL_S * 2);
     });
-    this.signals.push(kind);
   }
-
-  /** Signals that sounded, the newest last. */
-  readonly signals: ("lost" | "back")[] = [];
 
   private isDead(clock_s: number, now_ms: number): boolean {
     if (clock_s !== this.clock_s) {

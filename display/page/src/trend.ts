@@ -32,7 +32,7 @@ export class Trend {
         legend: { show: false },
         hooks: { draw: [(plot) => this.drawMarks(plot)] },
         cursor: { show: false },
-        padding: [14, 28, 0, 0],
+        padding: [14, 38, 0, 0],
         scales: {
           x: { time: false, range: [-SPAN_S, 0] },
           y: { range: (_, __, greatest) => [0, Math.max(10, greatest * 1.1)] },
@@ -56,6 +56,7 @@ export class Trend {
       box,
     );
     new ResizeObserver(() => this.plot.setSize(this.size())).observe(box);
+    document.addEventListener("language", () => this.plot.redraw(false, true)); // it keeps the words of its axes
   }
 
   /** Fetch what this page has not seen itself; without it the trend begins empty. */

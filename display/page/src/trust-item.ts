@@ -6,4 +6,6 @@ export interface Item {
   readonly state: string;
   readonly word: string;
   readonly detail: string;
+  /** Whether it says more than others do, and wants the room. */
+  readonly isWide?: boolean;
 }

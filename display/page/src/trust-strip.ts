@@ -4,7 +4,7 @@ import { label, make, mark, write } from "./elements";
 import { estimateOf } from "./estimate-item";
 import type { DeviceState } from "./feed-types";
 import { t } from "./language";
-import { type Moment, streams, toolWords } from "./moment";
+import { DEAD_WARNING, type Moment, streams, toolWords } from "./moment";
 import type { Item } from "./trust-item";
 import { age, fixed } from "./words";
 
@@ -42,10 +42,11 @@ export class TrustStrip {
   private show(item: Item): void {
     const row = this.rows.get(item.key) ?? this.add(item.key);
     mark(row.element, item.state);
+    row.element.toggleAttribute("data-wide", item.isWide ?? false);
     write(row.title, item.title);
-    write(row.word, item.word);
+    write(row.word, item.word.replaceAll(/(\d) (?=\S+$)/g, "$1\u00a0")); // no line ends before a unit
     write(row.detail, item.detail);
-    label(row.element, `${item.title}: ${item.word}`);
+    label(row.element, [`${item.title}: ${item.word}`, item.detail].filter(Boolean).join(", "));
   }
 
   private add(key: string): Row {
@@ -63,21 +64,7 @@ export class TrustStrip {
 }
 
 function itemsOf(moment: Moment): Item[] {
-  const { devices, pose } = moment.state;
-  const inputs = devices.map((device): Item => {
-    const isStale = device.state === "live" && !moment.isDelivering(device);
-    const state = moment.isLive && !isStale ? device.state : device.state === "live" ? "silent" : device.state;
-    const old = device.age_s !== null && streams(device) ? age(moment.age(device.age_s)) : "";
-    const error = device.kind === "tracker" ? (pose?.tracker_error_mm ?? null) : null;
-    const residual = error === null ? "" : t.trust.error(fixed(error, 1));
-    return {
-      key: `device ${device.name}`,
-      title: titleOf(device),
-      state,
-      word: [t.trust.state[state], old].filter(Boolean).join(" "),
-      detail: t.service(device.detail) || (device.tools ?? []).map(toolWords).join("; ") || residual || batteryOf(device, moment),
-    };
-  });
+  const inputs = moment.state.devices.map((device) => inputOf(device, moment));
   const picture: Item = {
     key: "picture",
     title: t.trust.picture,
@@ -88,11 +75,35 @@ function itemsOf(moment: Moment): Item[] {
   return [...inputs, registrationOf(moment), calibrationOf(moment), studyOf(moment), estimateOf(moment), picture];
 }
 
-/** What a device says of its battery, and how long ago where that is long; empty where it says nothing. */
-function batteryOf({ condition }: DeviceState, moment: Moment): string {
-  if (!condition) return "";
-  if (condition.battery_low) return t.trust.batteryLow;
-  if (condition.battery_v === null) return "";
+/** A device: whether it delivers, how old its newest reading is, and what makes that doubtful. */
+function inputOf(device: DeviceState, moment: Moment): Item {
+  const isStale = device.state === "live" && !moment.isDelivering(device);
+  const link = moment.isLive && !isStale ? device.state : device.state === "live" ? "silent" : device.state;
+  const old = device.age_s !== null && streams(device) ? age(moment.age(device.age_s)) : "";
+  const dead = device === moment.probe ? (moment.rate?.dead_fraction ?? null) : null;
+  const isDoubtful = link === "live" && ((dead ?? 0) > DEAD_WARNING || device.condition?.battery_low === true);
+  const error = device.kind === "tracker" ? (moment.state.pose?.tracker_error_mm ?? null) : null;
+  const residual = error === null ? "" : t.trust.error(fixed(error, 1));
+  const deadWords = dead === null ? "" : t.trust.deadTime(`${Math.round(dead * 100)} %`);
+  const told = [deadWords, batteryOf(device, moment)].filter(Boolean).join(", ");
+  return {
+    key: `device ${device.name}`,
+    title: titleOf(device),
+    state: isDoubtful ? "doubtful" : link,
+    word: [isDoubtful ? t.trust.doubtful : t.trust.state[link], old].filter(Boolean).join(" "),
+    detail: t.service(device.detail) || (device.tools ?? []).map(toolWords).join("; ") || residual || told,
+    isWide: device === moment.probe,
+  };
+}
+
+/**
+ * What a device says of its battery, and how long ago where that is long. Nobody must believe that one is watched which
+ * is not: the probe in hand says so where it says nothing of it.
+ */
+function batteryOf(device: DeviceState, moment: Moment): string {
+  const { condition } = device;
+  if (condition?.battery_low) return t.trust.batteryLow;
+  if (condition?.battery_v == null) return device === moment.probe ? t.trust.noBattery : "";
   const told = t.trust.battery(fixed(condition.battery_v, 2));
   return condition.age_s > OLD_BATTERY_S ? `${told}, ${age(moment.age(condition.age_s))}` : told;
 }
@@ -115,16 +126,15 @@ function registrationOf(moment: Moment): Item {
   return { ...shown, state: isWide ? "doubtful" : "live", word: `± ${Math.max(1, Math.round(error))} ${t.units.mm}`, detail: t.trust.atTip };
 }
 
-/** When the probe was calibrated, and what it does not report. */
+/** When the probe was calibrated. */
 function calibrationOf(moment: Moment): Item {
   const shown = { key: "calibration", title: t.trust.calibration };
   const { calibrated_at, server_time_utc } = moment.state;
   if (calibrated_at === null) return { ...shown, state: "silent", word: t.trust.none, detail: t.trust.runAcquire };
   const days = Math.max(1, Math.round((Date.parse(server_time_utc) - Date.parse(calibrated_at)) / 86_400_000));
   const isToday = server_time_utc.startsWith(calibrated_at);
-  const isSilent = moment.probe === null || batteryOf(moment.probe, moment) === "";
-  const detail = isToday ? (isSilent ? t.trust.noBattery : "") : t.trust.notToday;
-  return { ...shown, state: isToday ? "live" : "doubtful", word: isToday ? t.trust.today : t.trust.daysOld(days), detail };
+  const word = isToday ? t.trust.today : t.trust.daysOld(days);
+  return { ...shown, state: isToday ? "live" : "doubtful", word, detail: isToday ? calibrated_at : `${calibrated_at}, ${t.trust.notToday}` };
 }
 
 /** How long ago the study was taken. */

@@ -254,7 +254,7 @@ async def test_what_is_expected_is_entered_with_its_unit_and_time(room: Room, pa
     await plan(room, page)
     await begin(page, "Draw an injection site")
     await page.mouse.click(*await hot_spot(page))
-    amount, time = page.get_by_label("Expected activity"), page.get_by_label("When it was so much")
+    amount, time = page.get_by_label("Expected activity"), page.get_by_label("As of")
     refusal = page.locator("#drawing-refusal")
     for written in ("much", "-3", "0", "1e999", "0x10"):
         await amount.fill(written)

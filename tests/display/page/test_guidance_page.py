@@ -137,12 +137,23 @@ async def test_old_advice_is_none(room: Room, page: Page) -> None:
     await state_of(page, "#bullseye", "located")
 
 
+IS_OVER_LETTER = """
+() => {
+  const slice = document.getElementById("axial").getBoundingClientRect();
+  const words = document.getElementById("map-shift").getBoundingClientRect();
+  return words.bottom > slice.top + window.__words.axial.P[1] * slice.height - 12;
+}
+"""
+"""Whether the words about the map lie over the letter of the lower side."""
+
+
 async def test_a_silent_feed_sends_nobody_anywhere(room: Room, page: Page) -> None:
     """Where states stop coming, or the tracker is lost, the ghost goes with the pose it is seen from."""
     advise(room)
     believe(room, map_shift=MapShiftState(shift_mm=(12.0, 0.0, 5.0), distance_mm=13.0, half_width_mm=3.0))
     await has_ghost(page)
     await expect(page.locator("#map-shift")).to_have_text("Map moved 13 mm ± 3")
+    assert await page.evaluate(IS_OVER_LETTER) is False
     room.change_device("tracker", state="lost", detail="connection refused: start the tracker")
     await has_ghost(page, is_shown=False)
     await state_of(page, "#guidance", "stale")

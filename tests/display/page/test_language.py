@@ -219,8 +219,9 @@ STATES: dict[str, tuple[Callable[[Room], None], str, str]] = {
     "time-out": (timing_out, "p", "#procedure .check"),
     "excision": (resected, "x", "#resection .card"),
     "live-image": (as_it_is, "v", "#live-image[data-state=none]"),
+    "locked-and-held": (as_it_is, "lh", "#lock[aria-pressed=true]"),
 }
-"""For each state: what is so, the key that is pressed, and how it is seen."""
+"""For each state: what is so, the keys that are pressed, and how it is seen."""
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -228,8 +229,8 @@ async def test_no_word_is_left_in_english(russian: Room, page: Page, name: str) 
     """On the page, on its canvases, to a screen reader; with pictures where they are asked for."""
     change, key, seen = STATES[name]
     change(russian)
-    if key:
-        await page.keyboard.press(key)
+    for each in key:
+        await page.keyboard.press(each)
     await expect(page.locator(seen).first).to_be_visible()
     await page.wait_for_timeout(300)
     assert not other_words(await page.evaluate(SAID))
@@ -315,7 +316,10 @@ async def test_somebody_may_choose_another_language(russian: Room) -> None:
         planning(russian)
         await page.keyboard.press("p")
         await expect(page.locator("#procedure h2")).to_have_text("Операция")
+        await page.wait_for_function("() => window.__words['']?.['сейчас']")
+        await page.evaluate(FORGET)
         await page.get_by_role("button", name="English").click()
+        await page.wait_for_function("() => window.__words['']?.['now']")
         await expect(page.locator("#procedure h2")).to_have_text("Procedure")
         await expect(page.locator("#rate h2")).to_have_text("Count rate")
         await expect(page.locator("html")).to_have_attribute("lang", "en")

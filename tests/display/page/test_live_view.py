@@ -18,10 +18,23 @@ from display.access.admission import AccessFiles, Admission
 from display.access.people import Role, change_person
 from display.device_messages import ConditionState
 from display.messages import ShineState
-from tests.display.page.room import Room, look, make_rate, serve, state_of, wait_until_live
+from tests.display.page.room import Room, look, make_device, make_rate, serve, state_of, wait_until_live
 from tests.display.page.test_page import pixels
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+
+
+def another_patient(room: Room) -> None:
+    room.now["study"] = msgspec.structs.replace(room.now["study"], patient_id="PT-1188")
+
+
+def another_probe(room: Room) -> None:
+    room.now["devices"] = (*room.now["devices"], make_device("second", kind="probe"))
+    room.now["rate"] = msgspec.structs.replace(room.now["rate"], device="second")
+
+
+def another_run(room: Room) -> None:
+    room.session_id = "second"
 
 
 async def test_peak_and_ratio_stand_beside_the_rate(room: Room, page: Page) -> None:
@@ -29,7 +42,7 @@ async def test_peak_and_ratio_stand_beside_the_rate(room: Room, page: Page) -> N
     await expect(page.locator("#ratio")).to_have_text(re.compile(r"^\S 69 \(65\S73\)$"))
     room.now["rate"] = make_rate(150.0)
     await expect(page.locator("#rate-value")).to_have_text("150")
-    await expect(page.locator("#peak")).to_have_text("1243 /s")
+    await expect(page.locator("#peak")).to_have_text("1240 /s")
     await page.keyboard.press("j")
     await expect(page.locator("#peak")).to_have_text("150 /s")
     await page.keyboard.press("g")
@@ -40,6 +53,24 @@ async def test_peak_and_ratio_stand_beside_the_rate(room: Room, page: Page) -> N
     await expect(page.locator("#background-of")).to_have_text("background")
     panel = page.locator("#rate")
     assert await panel.evaluate("panel => panel.scrollHeight <= panel.clientHeight"), "something is cut off"
+
+
+async def test_peak_and_background_are_of_what_is_counted_now(room: Room, page: Page) -> None:
+    """Neither outlives the patient, the probe or the run of the service that it was counted with."""
+    room.now["rate"] = make_rate(80.0)
+    await expect(page.locator("#rate-value")).to_have_text("80")
+    await page.keyboard.press("j")
+    for change in (another_patient, another_probe, another_run):
+        room.now["rate"] = msgspec.structs.replace(room.now["rate"], rate_cps=600.0)
+        await expect(page.locator("#peak")).to_have_text("600 /s")
+        await page.keyboard.press("g")
+        await expect(page.locator("#background-of")).to_have_text("background here")
+        room.now["rate"] = msgspec.structs.replace(room.now["rate"], rate_cps=80.0)
+        await expect(page.locator("#ratio")).to_contain_text("0.1")
+        await expect(page.locator("#peak")).to_have_text("600 /s")
+        change(room)
+        await expect(page.locator("#peak")).to_have_text("80 /s")
+        await expect(page.locator("#background-of")).to_have_text("background")
 
 
 async def test_shine_through_is_a_cone_towards_the_injection_site(room: Room, page: Page) -> None:
@@ -94,27 +125,39 @@ async def test_registration_calibration_and_study_are_trusted_or_not(room: Room,
     await state_of(page, "#axial", "target")
     room.now["registered"] = False
     await expect(strip.locator("[data-key=registration]")).to_contain_text("NONE")
-    await expect(strip.locator("[data-key=calibration]")).to_contain_text("TODAY")
+    await expect(strip.locator("[data-key=calibration]")).to_contain_text("TODAY2026-11-22")
     room.now["calibrated_at"] = "2026-11-20"
-    await expect(strip.locator("[data-key=calibration]")).to_contain_text("not of today")
+    await expect(strip.locator("[data-key=calibration]")).to_contain_text("2026-11-20, not of today")
     room.now["calibrated_at"] = None
     await expect(strip.locator("[data-key=calibration]")).to_contain_text("run acquire")
 
 
 async def test_a_battery_and_a_smoothed_rate_are_told(room: Room, page: Page) -> None:
-    """What the probe says of its battery, and how long ago; a rate that no counter counted says so."""
-    inputs, calibration = page.locator("#trust"), page.locator("#trust [data-key=calibration]")
-    await expect(calibration).to_contain_text("battery: no report")
+    """The probe's battery, and how long ago it said so, and its dead time; a rate that no counter counted says so.
+
+    A low battery and much dead time make the probe doubtful, and nothing else.
+    """
+    inputs = page.locator("#trust [data-key='device probe']")
+    await expect(inputs).to_contain_text("dead time 3 %, battery: no report")
+    await expect(page.locator("#trust [data-key='device tracker']")).not_to_contain_text("battery")
     said = ConditionState(
         age_s=1.0, battery_v=1.42, battery_low=False, board_degc=None, detector_degc=None, high_voltage_v=None
     )
     room.change_device("probe", condition=said)
     await expect(inputs).to_contain_text("battery 1.42 V")
-    await expect(calibration).not_to_contain_text("battery")
+    await expect(inputs).not_to_contain_text("no report")
+    await expect(inputs).to_have_attribute("data-state", "live")
     room.change_device("probe", condition=msgspec.structs.replace(said, age_s=3 * 3600.0))
     await expect(inputs).to_contain_text("battery 1.42 V, 3 h")
     room.change_device("probe", condition=msgspec.structs.replace(said, battery_low=True))
     await expect(inputs).to_contain_text("BATTERY LOW")
+    await expect(inputs).to_have_attribute("data-state", "doubtful")
+    room.change_device("probe", condition=said)
+    await expect(inputs).to_have_attribute("data-state", "live")
+    room.now["rate"] = msgspec.structs.replace(make_rate(), dead_fraction=0.42)
+    await expect(inputs).to_have_attribute("data-state", "doubtful")
+    await expect(inputs).to_contain_text("dead time 42 %")
+    await expect(page.locator("#rate-note")).to_contain_text("HIGH DEAD TIME")
     await expect(page.locator("#rate-note")).not_to_contain_text("smooths")
     room.now["rate"] = msgspec.structs.replace(make_rate(150.0), time_constant_s=10.0)
     await expect(page.locator("#rate-note")).to_contain_text("the instrument smooths over 10 s")

@@ -332,6 +332,30 @@ async def test_a_sound_card_that_stands_still_is_noticed(room: Room, page: Page)
     await expect(page.locator("#tone")).to_contain_text("SOUND LOST")
 
 
+KEEP_CONTEXT = """
+const clock = Object.getOwnPropertyDescriptor(BaseAudioContext.prototype, "currentTime");
+Object.defineProperty(BaseAudioContext.prototype, "currentTime", {
+  get() {
+    window.__context = this;
+    return clock.get.call(this);
+  },
+});
+"""
+
+
+async def test_a_sound_that_was_taken_away_is_started_anew(room: Room, page: Page) -> None:
+    """Suspended or closed from outside it says SOUND OFF; a touch starts it, another one where it must."""
+    await page.evaluate(KEEP_CONTEXT)
+    for taken in ("suspend", "close"):
+        await state_of(page, "#tone", "playing")
+        await page.wait_for_function("() => window.__context?.state === 'running'")
+        await page.evaluate(f"window.__context.{taken}()")
+        await state_of(page, "#tone", "off")
+        await expect(page.locator("#tone")).to_contain_text("SOUND OFF")
+        await page.locator("#tone").click()
+    await state_of(page, "#tone", "playing")
+
+
 async def test_hold_keeps_the_number_for_five_seconds(room: Room, page: Page) -> None:
     """H holds the rate, in its own colour and said to be held; the tone goes on; then it is live again."""
     await page.keyboard.press("h")
@@ -350,7 +374,7 @@ async def test_a_rate_beyond_correction_is_a_lower_bound(room: Room, page: Page)
     )
     await state_of(page, "#rate", "saturated")
     await expect(page.locator("#rate-value")).to_have_text("> 48\u2009000")
-    await state_of(page, "#dead-time", "warning")
+    await state_of(page, "[data-key='device probe']", "doubtful")
 
 
 async def test_a_study_is_used_once_both_identifiers_are_confirmed(room: Room, page: Page) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from playwright.async_api import Page
 
-from tests.display.page.room import TIP_MM, Room, look, make_target, serve, wait_until_live
+from tests.display.page.room import TIP_MM, Room, look, make_target, serve, state_of, wait_until_live
 from tests.display.page.test_slices_page import loaded
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(300), pytest.mark.usefixtures("built_page")]
@@ -91,9 +91,9 @@ async def newest_boxes(page: Page, name: str) -> dict[str, list[dict[str, Any]]]
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 async def test_words_in_the_slices_are_whole(room: Room, language: Any) -> None:
-    """In both sizes, wherever the target lies from the tip: each label within its slice, and over no other."""
+    """In both sizes, wherever the target lies, and without a study: each within its slice, and over no other."""
     room.language = language
-    found = []
+    found: list[tuple[str, int, object, str]] = []
     async with serve(room), look(room) as page:
         await wait_until_live(page)
         await loaded(page)
@@ -105,4 +105,12 @@ async def test_words_in_the_slices_are_whole(room: Room, language: Any) -> None:
                 scatter(room, off_mm, name)
                 boxes = await newest_boxes(page, name)
                 found += [(canvas, width, off_mm, each) for canvas in SLICES for each in faults(boxes[canvas])]
+            study, room.now["study"] = room.now["study"], None
+            await state_of(page, "#study", "none")
+            await page.evaluate("names => names.forEach((name) => (window.__boxes[name] = []))", SLICES)
+            for canvas in SLICES:
+                told = await page.wait_for_function("name => window.__boxes[name][0]", arg=canvas)
+                found += [(canvas, width, "empty", each) for each in faults([await told.json_value()])]
+            room.now["study"] = study
+            await loaded(page)
     assert not found

@@ -85,9 +85,19 @@ async def test_the_slice_along_the_probe_has_its_axis_downwards(room: Room, page
 
 
 async def test_a_locked_picture_stands_still_and_says_so(room: Room, page: Page) -> None:
-    """The tip moves on and is told off the plane; the wheel goes through the slices; unlocked it follows again."""
+    """Also along the probe, as it was held; the tip is told off the plane; the wheel goes through the slices.
+
+    What stands still is not said to be through the tip; unlocked it follows again.
+    """
     await lock_at_tip(room, page)
-    await state_of(page, "#probe-slice", "none")
+    await state_of(page, "#probe-slice", "locked")
+    await expect(page.get_by_label("axial slice, locked, L on the right")).to_be_visible()
+    room.now["pose"] = None
+    await state_of(page, "#aim", "no-pose")
+    await page.evaluate("window.__words['probe-slice'] = {}")
+    await page.wait_for_function("() => window.__words['probe-slice']['PROBE']")
+    assert "No live probe position" not in await words_on(page, "probe-slice")
+    room.now["pose"] = make_pose(TIP_MM + np.array([0.0, 0.0, 12.0]))
     await page.locator("#axial").hover()
     await page.mouse.wheel(0, 100)
     moved = re.compile(r"^probe 1[04] mm H$")

@@ -11,7 +11,6 @@ const units = {
   s: "s",
   min: "min",
   h: "h",
-  days: "d",
   ms: "ms",
   perSecond: "/s",
   countsPerSecond: "counts/s",
@@ -19,7 +18,6 @@ const units = {
   kbq: "kBq",
   mci: "mCi",
   uci: "µCi",
-  ml: "mL",
 };
 
 /** What stands in index.html. */
@@ -36,7 +34,6 @@ const page = {
   countedOver: "counted over",
   timesBackground: "times background",
   peak: "peak",
-  deadTime: "dead time",
   agreement: "counted, against the estimate",
   hold: "Hold 5 s",
   newPeak: "New peak",
@@ -63,6 +60,7 @@ const page = {
   reload: "nothing here is live: reload",
   inputs: "Inputs and their ages",
   drawing: "Draw in the slices",
+  activityTime: "As of; empty: now",
   smaller: "Smaller",
   larger: "Larger",
   undo: "Undo",
@@ -141,7 +139,6 @@ const aim = {
   noLiveData: "No live data",
   chooseStudy: "Choose a study",
   noTarget: "No target yet",
-  noTargetLabel: "no target",
   notLocated: (why: string) => `Not located yet: ${why}`,
   unknown: "Direction unknown",
   noPoses: (tracker: string) => `${tracker}: no poses`,
@@ -179,11 +176,14 @@ const slices = {
   noPose: "No live probe position",
   off: (name: string, mm: string, side: string) => `${name} ${mm} mm ${side}`,
   probe: "probe",
-  alongLabel: "slice along the probe, its right on the right",
-  noAlong: "no slice along the probe",
+  along: {
+    tip: "slice along the probe, its right on the right",
+    locked: "slice along the probe as it was held, locked, its right on the right",
+    none: "no slice along the probe",
+  },
   none: (cut: string) => `${cut} slice: none`,
-  through: (cut: string, isTip: boolean, side: string) =>
-    `${cut} slice through ${isTip ? "the tip" : "the target"}, ${side} on the right`,
+  through: (cut: string, where: "tip" | "target" | "locked", side: string) =>
+    `${cut} slice${{ tip: " through the tip", target: " through the target", locked: ", locked" }[where]}, ${side} on the right`,
   loading: "Loading the volumes",
   failed: (why: string) => `The volumes cannot be loaded (${why}); trying again`,
   doesNotFollow: "LOCKED: does not follow the tip",
@@ -212,6 +212,7 @@ const trust = {
   atTip: "at the tip",
   calibration: "Calibration",
   runAcquire: "run acquire",
+  deadTime: (share: string) => `dead time ${share}`,
   noBattery: "battery: no report",
   battery: (volts: string) => `battery ${volts} V`,
   batteryLow: "BATTERY LOW: change it",
@@ -281,7 +282,6 @@ const procedure = {
 
 const drawing = {
   activity: "Expected activity",
-  activityTime: "When it was so much; empty: now",
   noActivity: (written: string) => `${written} is no activity: give a number above 0, or nothing`,
   noTime: "That is no time: give day and time, or nothing",
   timeAlone: "A time without an activity says nothing: give both, or neither",
