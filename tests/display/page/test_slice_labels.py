@@ -15,10 +15,15 @@ pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(300), pytest.mar
 RECORD_BOXES = """
 () => {
   window.__boxes = {};
-  const { fillText, drawImage } = CanvasRenderingContext2D.prototype;
+  const { fillText, drawImage, fillRect } = CanvasRenderingContext2D.prototype;
   CanvasRenderingContext2D.prototype.drawImage = function (...given) {
     window.__boxes[this.canvas.id] = []; // a new picture
     return drawImage.apply(this, given);
+  };
+  CanvasRenderingContext2D.prototype.fillRect = function (x, y, width, height) {
+    const isAll = width * this.getTransform().a >= this.canvas.width - 1;
+    if (isAll && x === 0) window.__boxes[this.canvas.id] = []; // one without an image: no pose is live
+    return fillRect.call(this, x, y, width, height);
   };
   CanvasRenderingContext2D.prototype.fillText = function (words, x, y, ...rest) {
     const size = this.measureText(words);
