@@ -5,7 +5,9 @@ holds UIDs and titles, and no patient's name.
 """
 
 import os
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +38,11 @@ SOP_CLASS_UID: Final[Code] = ("110181", "SOP Class UID")
 
 DELETE: Final = "D"
 """Event action code (PS3.15 A.5.1)."""
+
+TRANSFER: Final = "transfer"
+"""Type of the detail that names a transfer (PS3.15 A.5.1, ParticipantObjectDetail)."""
+
+_DELETING: Final = b'"EventActionCode":"D"'
 
 SUCCESS, MINOR_FAILURE, SERIOUS_FAILURE = 0, 4, 8
 """Event outcome indicators (PS3.15 A.5.1)."""
@@ -108,17 +115,44 @@ class AuditTrail:
         self._write(APPLICATION_ACTIVITY, APPLICATION_STOP, action="E")
 
     def transferred(
-        self, calling_ae: str, address: str, studies: Mapping[str, int], *, was_released: bool
+        self,
+        calling_ae: str,
+        address: str,
+        studies: Mapping[str, int],
+        *,
+        was_released: bool,
+        name: str = "",
+        described: str = "",
     ) -> None:
-        """Note what an association has brought: for each study how many objects were acknowledged."""
+        """Note what an association has brought: for each study how many objects were acknowledged.
+
+        ``name`` is the transfer's, in hexadecimal digits, by which ``noted`` finds it.
+
+        Raises
+        ------
+        OSError
+            Where it cannot be noted.
+
+        """
+        named = {"ParticipantObjectDetail": [{"type": TRANSFER, "value": _encoded(name)}]} if name else {}
         for study_uid, objects in studies.items():
             self._write(
                 INSTANCES_TRANSFERRED,
                 action="C",
                 outcome=SUCCESS if was_released else MINOR_FAILURE,
                 source=(calling_ae, address),
-                about=[_study(study_uid, objects)],
+                about=[_study(study_uid, objects) | named],
+                described=described,
+                is_certain=True,
             )
+
+    def noted(self, name: str) -> set[str]:
+        """Studies of a transfer that the trail has notes of."""
+        mark = _encoded(name).encode()
+        return {
+            message["ParticipantObjectIdentification"][0]["ParticipantObjectID"]
+            for message in self._messages(lambda line: mark in line)
+        }
 
     def conflicting(
         self, calling_ae: str, address: str, study_uid: str, object_uid: str, *, is_replaced: bool
@@ -222,14 +256,17 @@ class AuditTrail:
 
     def removals(self) -> Iterator[Removal]:
         """Every note of a study that was deleted, or of files that were missing, oldest first."""
+        for message in self._messages(lambda line: _DELETING in line):
+            if message["EventIdentification"]["EventActionCode"] == DELETE:
+                yield Removal.of(message)
+
+    def _messages(self, is_wanted: Callable[[bytes], bool]) -> Iterator[dict[str, Any]]:
+        """Every message on a line that is wanted, oldest first."""
         for path in sorted(self._folder.glob("*.jsonl")):
-            for line in path.read_bytes().splitlines():
-                try:
-                    message = msgspec.json.decode(line)
-                except msgspec.DecodeError:  # cut short by a full disk
-                    continue
-                if message["EventIdentification"]["EventActionCode"] == DELETE:
-                    yield Removal.of(message)
+            with path.open("rb") as lines:
+                for line in filter(is_wanted, lines):
+                    with suppress(msgspec.DecodeError):  # cut short by a full disk
+                        yield msgspec.json.decode(line)
 
     def refused(self, calling_ae: str, address: str, reason: str) -> None:
         """Note a connection, an association or an object that was not accepted."""
@@ -256,6 +293,7 @@ class AuditTrail:
         about: list[dict[str, Any]] | None = None,
         described: str = "",
         is_durable: bool = False,
+        is_certain: bool = False,
     ) -> dict[str, Any]:
         now = self._wall_time()
         identification: dict[str, Any] = {
@@ -295,6 +333,8 @@ class AuditTrail:
                 raise
             # a full disk must not end the node: objects are refused, with their own status
             log.error("the audit trail cannot be written", folder=str(self._folder), reason=str(exc))  # noqa: TRY400 - the sentence says it
+            if is_certain:
+                raise
         return message
 
 
@@ -307,6 +347,11 @@ def _study(study_uid: str, objects: int | None) -> dict[str, Any]:
         "ParticipantObjectID": study_uid,
     }
     return named if objects is None else named | {"NumberOfInstances": objects}
+
+
+def _encoded(name: str) -> str:
+    """Encode hexadecimal digits as the value of a detail, which is base64."""
+    return b64encode(bytes.fromhex(name)).decode()
 
 
 def _coded(code: Code) -> dict[str, str]:

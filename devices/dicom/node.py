@@ -36,6 +36,7 @@ from devices.dicom.services.desk import CommitmentDesk
 from devices.dicom.services.events import Cause, Refusal
 from devices.dicom.services.provider import Provider
 from devices.dicom.services.session import Session
+from devices.dicom.services.transfers import make_up
 from devices.dicom.settings import NodeSettings
 from devices.dicom.storage.space import SpaceWatch
 from devices.dicom.storage.store import ObjectStore
@@ -103,6 +104,7 @@ async def serve(
 
     with ObjectStore.open(settings.folder, free_floor_mb=settings.free_floor_mb) as store:
         audit = AuditTrail(settings.folder, ae_title=settings.ae_title)
+        make_up(settings.folder, audit)
         registrar = Registrar(
             settings.folder,
             settings.index,

@@ -2,7 +2,9 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from devices.clock import Clock
 from devices.dicom.account import Account
@@ -10,6 +12,7 @@ from devices.dicom.audit import AuditTrail
 from devices.dicom.completion import StudyLedger
 from devices.dicom.messages import IN_ANOTHER_STUDY, Conflict, NodeMessage, Refused, to_line
 from devices.dicom.services.events import Arrival, Disclosure, Ending, Event, Listing, Refusal, Twin
+from devices.dicom.services.transfers import forget
 from devices.dicom.settings import NodeSettings
 from devices.dicom.storage.placement import Kept, StoredObject
 from devices.dicom.storage.space import SpaceWatch
@@ -20,6 +23,14 @@ def emit(message: NodeMessage) -> None:
     """Write one message on standard output."""
     sys.stdout.buffer.write(to_line(message))
     sys.stdout.buffer.flush()
+
+
+@dataclass(slots=True)
+class _Transfer:
+    """What an association has brought so far: for each study how many objects were acknowledged."""
+
+    name: str
+    acknowledged: Counter[str] = field(default_factory=Counter)
 
 
 class Reporter:
@@ -55,11 +66,13 @@ class Reporter:
         clock: Clock,
     ) -> None:
         self._audit = audit
+        self._folder = settings.folder
         self._index = note
         self._space = space
         self._ledger = StudyLedger(quiet_s=settings.quiet_s)
         self._clock = clock
         self._changed = asyncio.Event()
+        self._open: dict[int, _Transfer] = {}
         self.account = Account()
 
     def announce(self, store: ObjectStore) -> None:
@@ -81,12 +94,7 @@ class Reporter:
                 )
             case Ending():
                 self._ledger.ended(happened.session, was_released=happened.was_released, now_s=self._clock())
-                self._audit.transferred(
-                    happened.calling_ae,
-                    happened.address,
-                    happened.acknowledged,
-                    was_released=happened.was_released,
-                )
+                self._note_transfer(happened)
                 self._changed.set()
             case Listing():
                 self._ledger.listed(happened.object_uids)
@@ -98,8 +106,25 @@ class Reporter:
                 if (due_s := self._ledger.next_due_s) is not None and due_s <= self._clock():
                     self._changed.set()
 
+    def _note_transfer(self, ended: Ending) -> None:
+        transfer = self._open.pop(ended.session, None)
+        if transfer is None:
+            return
+        try:
+            self._audit.transferred(
+                ended.calling_ae,
+                ended.address,
+                transfer.acknowledged,
+                was_released=ended.was_released,
+                name=transfer.name,
+            )
+        except OSError:  # told by the trail; the next start makes up for it
+            return
+        forget(self._folder, transfer.name)
+
     def _note(self, arrival: Arrival) -> None:
         stored = arrival.stored
+        self._open.setdefault(arrival.session, _Transfer(arrival.transfer)).acknowledged[stored.study_uid] += 1
         self._index(stored)
         is_conflict = stored.kept in {Kept.CONFLICT, Kept.REPLACED}
         self._ledger.stored(
