@@ -51,11 +51,15 @@ class Served(Protocol):
         """Learn that it has ended, wherever it was served."""
 
 
+class DeskFull(Exception):
+    """Raised when no more requests for commitment are taken; the message says whose wait, and how many."""
+
+
 class Desk(Protocol):
     """Takes requests for storage commitment."""
 
     def accept(self, transaction: Transaction, answer: Callable[[Status], None]) -> Work | None:
-        """Take a transaction durably, by work, and answer."""
+        """Take a transaction durably, by work, and answer; raises ``DeskFull``."""
 
     def opened(self) -> None:
         """Note that a sender has an association on which it is reachable."""
