@@ -112,8 +112,8 @@ async def serve(
             tell=lambda reason: emit(Impaired(what=Need.INDEX, reason=reason)),
             notify=lambda twin: reporter.take(twin),  # noqa: PLW0108 - it is made below
         )
-        space = SpaceWatch(store, tell=lambda reason: emit(Impaired(what=Need.DISK, reason=reason)))
-        reporter = Reporter(settings, audit, note=registrar.note, space=space, clock=clock)
+        space = SpaceWatch(store, tell=lambda reason: reporter.impaired(Need.DISK, reason))
+        reporter = Reporter(settings, audit, store, note=registrar.note, space=space, clock=clock)
         async with _disk() as disk:
             provider = Provider(settings=settings, store=store, notify=reporter.take)
             provider.lookup = Answering(settings.folder, settings.index)
@@ -145,6 +145,7 @@ async def serve(
                 jobs: dict[str, Coroutine[Any, Any, object]] = {
                     "stop": stop.wait(),
                     "reports": reporter.run(),
+                    "refusals": reporter.refusals.run(),
                     "index": registrar.run(),
                     "space": space.run(),
                     "figures": _tell_figures(
@@ -183,12 +184,13 @@ async def serve(
                 crew.start()
                 emit(Listening(host=host, port=port, tls_port=tls_port, web_port=web_port))
                 audit.started()
-                reporter.announce(store)
+                reporter.announce()
                 try:
                     await _first_of(jobs)
                 finally:
                     crew.close()
                     await registrar.close()
+                    reporter.refusals.sum_up()
                     audit.stopped()
 
 
