@@ -190,7 +190,7 @@ async def serve(
                 finally:
                     crew.close()
                     await registrar.close()
-                    reporter.refusals.sum_up()
+                    reporter.close()
                     audit.stopped()
 
 

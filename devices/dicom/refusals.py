@@ -55,15 +55,22 @@ class Refusals:
             kind.more += 1
             kind.last = refused
 
-    def sum_up(self) -> None:
-        """Tell how many were not told; a kind of which none was may be told singly again."""
+    def counted(self) -> list[Refusal]:
+        """Give how many were not told, in one for each kind; others may be told singly again."""
+        counted = []
         for key, kind in list(self._kinds.items()):
             if kind.last is None:
                 del self._kinds[key]
                 continue
             reason = f"{kind.last.reason}; with it {kind.more} more like those told before"
-            self._tell(replace(kind.last, reason=reason))
+            counted.append(replace(kind.last, reason=reason))
             kind.more, kind.last = 0, None
+        return counted
+
+    def sum_up(self) -> None:
+        """Tell how many were not told."""
+        for one in self.counted():
+            self._tell(one)
 
     async def run(self) -> None:
         """Sum up for ever."""

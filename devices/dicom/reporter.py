@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -61,7 +62,7 @@ class Reporter:
     account
         Counts.
     refusals
-        To be summed up from time to time, and at the end.
+        To be summed up from time to time.
 
     """
 
@@ -123,6 +124,12 @@ class Reporter:
         self.refusals.sum_up()
         emit(Impaired(what=what, reason=reason))
 
+    def close(self) -> None:
+        """Tell what was refused and not told yet; the service may be gone before."""
+        for refused in self.refusals.counted():
+            with suppress(BrokenPipeError):
+                self._tell_refusal(refused)
+
     def _tell_refusal(self, refused: Refusal) -> None:
         self._audit.refused(refused.calling_ae, refused.address, refused.reason)
         emit(
@@ -146,9 +153,9 @@ class Reporter:
                 was_released=ended.was_released,
                 name=transfer.name,
             )
-        except OSError:  # told by the trail; the next start makes up for it
-            return
-        forget(self._folder, transfer.name)
+            forget(self._folder, transfer.name)
+        except OSError as exc:
+            log.warning("the next start notes a transfer", calling_ae=ended.calling_ae, reason=str(exc))
 
     def _note(self, arrival: Arrival) -> None:
         stored = arrival.stored

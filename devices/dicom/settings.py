@@ -249,8 +249,7 @@ class NodeSettings(Section):
         description="A study is complete this long after its last object, once its association has ended.",
     )
     free_floor_mb: int = Field(
-        default=1024,
-        description="With less free space than this, 1 MB or more, the node refuses to store (0xA700).",
+        default=1024, description="With less free space than this (at least 1) the node refuses to store (0xA700)."
     )
     maximum_associations: int = Field(
         default=10, ge=1, le=100, description="Associations at a time; more are rejected as transient."

@@ -8,6 +8,7 @@ import binascii
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -78,6 +79,7 @@ class _Left:
     path: Path
     sender: _Sender
     objects: Counter[str]
+    last_at: datetime
 
 
 def make_up(folder: Path, audit: AuditTrail) -> None:
@@ -87,7 +89,7 @@ def make_up(folder: Path, audit: AuditTrail) -> None:
     """
     for left in _left_open(folder):
         try:
-            noted = audit.noted(left.path.name)
+            noted = audit.noted(left.path.name, since=left.last_at - timedelta(days=1))  # clocks are set
             objects = {study_uid: count for study_uid, count in left.objects.items() if study_uid not in noted}
             audit.transferred(
                 left.sender.calling_ae,
@@ -106,9 +108,10 @@ def _left_open(folder: Path) -> Iterator[_Left]:
     for path in sorted((folder / FOLDER).glob("*")):
         try:
             binascii.unhexlify(path.name)
-            head, *studies = path.read_text(encoding="ascii").splitlines()
+            head, *studies, _ = path.read_text(encoding="utf-8").split("\n")
             sender = msgspec.json.decode(head, type=_Sender)
-        except (ValueError, msgspec.DecodeError) as exc:  # cut short by a failing disk
+            last_at = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+        except (ValueError, msgspec.DecodeError, OSError) as exc:  # cut short by a failing disk
             log.warning("a transfer that was left open cannot be read", path=str(path), reason=str(exc))
             continue
-        yield _Left(path=path, sender=sender, objects=Counter(studies))
+        yield _Left(path=path, sender=sender, objects=Counter(studies), last_at=last_at)
