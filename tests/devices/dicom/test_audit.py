@@ -100,12 +100,13 @@ def test_a_note_that_was_written_before_the_kill_is_not_written_again(tmp_path: 
 
 def test_a_transfer_that_cannot_be_noted_waits_for_the_next_start(tmp_path: Path) -> None:
     """With no room for the note its file stays; one that is damaged stays too, and hinders no other."""
-    audit = AuditTrail(tmp_path, ae_title="RADIONAV")
+    # a day that is not looked through for earlier notes: reading succeeds, and writing fails
+    audit = AuditTrail(tmp_path, ae_title="RADIONAV", wall_time=lambda: datetime(2001, 1, 1, tzinfo=UTC))
     transfer = OpenTransfer(tmp_path, calling_ae="GAMMA", address="10.0.0.7")
     transfer.add("1.2.3")
     damaged = tmp_path / ".audit" / "open" / ("0" * 32)
     damaged.write_bytes(b'{"calling')
-    (today := tmp_path / ".audit" / f"{datetime.now(tz=UTC):%Y-%m-%d}.jsonl").mkdir()
+    (today := tmp_path / ".audit" / "2001-01-01.jsonl").mkdir()
     make_up(tmp_path, audit)
     today.rmdir()
     make_up(tmp_path, audit)
