@@ -79,7 +79,7 @@ def _start_ours(folder: Path) -> subprocess.Popen[bytes]:
         "port": PORT,
         "folder": str(folder),
         "allowed_ae_titles": ["*"],
-        "free_floor_mb": 0,
+        "free_floor_mb": 1,
         "quiet_s": 600,
     }
     return _start([sys.executable, "-m", "devices.dicom"], said=json.dumps(settings).encode() + b"\n")

@@ -35,6 +35,11 @@ class Account:
             case Ending():
                 self._ended["released" if happened.was_released else "broken off"] += 1
 
+    @property
+    def refusals(self) -> int:
+        """Refusals of every cause."""
+        return self._refused.total()
+
     def figures(
         self,
         *,

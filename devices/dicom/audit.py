@@ -6,39 +6,42 @@ holds UIDs and titles, and no patient's name.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self
 
 import msgspec
 import structlog
 
+from devices.dicom.audit_parts import (
+    APPLICATION_ACTIVITY,
+    APPLICATION_START,
+    APPLICATION_STOP,
+    DELETE,
+    DESTINATION_ROLE,
+    INSTANCES_ACCESSED,
+    INSTANCES_TRANSFERRED,
+    MINOR_FAILURE,
+    NODE_AUTHENTICATION,
+    QUERY,
+    SECURITY_ALERT,
+    SERIOUS_FAILURE,
+    SOP_CLASS_UID,
+    SOURCE_ROLE,
+    STUDY_DELETED,
+    SUCCESS,
+    TRANSFER,
+    Code,
+    coded,
+    encoded,
+    named_study,
+)
+
 FOLDER: Final = ".audit"
 
-Code: TypeAlias = tuple[str, str]
-
 log = structlog.get_logger()
-
-APPLICATION_ACTIVITY: Final[Code] = ("110100", "Application Activity")
-APPLICATION_START: Final[Code] = ("110120", "Application Start")
-APPLICATION_STOP: Final[Code] = ("110121", "Application Stop")
-INSTANCES_ACCESSED: Final[Code] = ("110103", "DICOM Instances Accessed")
-INSTANCES_TRANSFERRED: Final[Code] = ("110104", "DICOM Instances Transferred")
-QUERY: Final[Code] = ("110112", "Query")
-STUDY_DELETED: Final[Code] = ("110105", "DICOM Study Deleted")
-SECURITY_ALERT: Final[Code] = ("110113", "Security Alert")
-NODE_AUTHENTICATION: Final[Code] = ("110126", "Node Authentication")
-SOURCE_ROLE: Final[Code] = ("110153", "Source Role ID")
-DESTINATION_ROLE: Final[Code] = ("110152", "Destination Role ID")
-STUDY_UID: Final[Code] = ("110180", "Study Instance UID")
-SOP_CLASS_UID: Final[Code] = ("110181", "SOP Class UID")
-
-DELETE: Final = "D"
-"""Event action code (PS3.15 A.5.1)."""
-
-SUCCESS, MINOR_FAILURE, SERIOUS_FAILURE = 0, 4, 8
-"""Event outcome indicators (PS3.15 A.5.1)."""
 
 
 def _today() -> datetime:
@@ -108,17 +111,44 @@ class AuditTrail:
         self._write(APPLICATION_ACTIVITY, APPLICATION_STOP, action="E")
 
     def transferred(
-        self, calling_ae: str, address: str, studies: Mapping[str, int], *, was_released: bool
+        self,
+        calling_ae: str,
+        address: str,
+        studies: Mapping[str, int],
+        *,
+        was_released: bool,
+        name: str = "",
+        described: str = "",
     ) -> None:
-        """Note what an association has brought: for each study how many objects were acknowledged."""
+        """Note what an association has brought: for each study how many objects were acknowledged.
+
+        ``name`` is the transfer's, in hexadecimal digits, by which ``noted`` finds it.
+
+        Raises
+        ------
+        OSError
+            Where it cannot be noted.
+
+        """
+        named = {"ParticipantObjectDetail": [{"type": TRANSFER, "value": encoded(name)}]} if name else {}
         for study_uid, objects in studies.items():
             self._write(
                 INSTANCES_TRANSFERRED,
                 action="C",
                 outcome=SUCCESS if was_released else MINOR_FAILURE,
                 source=(calling_ae, address),
-                about=[_study(study_uid, objects)],
+                about=[named_study(study_uid, objects) | named],
+                described=described,
+                is_certain=True,
             )
+
+    def noted(self, name: str, *, since: datetime) -> set[str]:
+        """Studies of a transfer that the trail has notes of, of the day of ``since`` or later."""
+        mark = encoded(name).encode()
+        return {
+            message["ParticipantObjectIdentification"][0]["ParticipantObjectID"]
+            for message in self._messages(lambda line: mark in line, since=_day(since))
+        }
 
     def conflicting(
         self, calling_ae: str, address: str, study_uid: str, object_uid: str, *, is_replaced: bool
@@ -130,7 +160,7 @@ class AuditTrail:
             INSTANCES_TRANSFERRED,
             action="U" if is_replaced else "C",
             source=(calling_ae, address),
-            about=[_study(study_uid, 1) | {"SOPClass": instances}],
+            about=[named_study(study_uid, 1) | {"SOPClass": instances}],
             described=f"other bytes came under a UID that is there; both are kept, {use}",
         )
 
@@ -141,13 +171,13 @@ class AuditTrail:
             INSTANCES_TRANSFERRED,
             action="C",
             source=(calling_ae, ""),
-            about=[_study(study_uid, 1) | {"SOPClass": instances}, _study(other_study_uid, 1)],
+            about=[named_study(study_uid, 1) | {"SOPClass": instances}, named_study(other_study_uid, 1)],
             described="one UID in two studies: both objects are kept, each in use in its study",
         )
 
     def disclosed(self, reader: str, address: str, studies: Mapping[str, int], *, is_query: bool) -> None:
         """Note who was given objects, or what is known of them: of which studies, of how many."""
-        about = [_study(study_uid, objects) for study_uid, objects in studies.items()]
+        about = [named_study(study_uid, objects) for study_uid, objects in studies.items()]
         if is_query:
             self._write(QUERY, action="E", source=(reader, address), about=about)
         else:
@@ -160,7 +190,7 @@ class AuditTrail:
         asked = {
             "ParticipantObjectTypeCode": 2,
             "ParticipantObjectTypeCodeRole": 24,  # a query (PS3.15 A.5.3.10)
-            "ParticipantObjectIDTypeCode": _coded(SOP_CLASS_UID),
+            "ParticipantObjectIDTypeCode": coded(SOP_CLASS_UID),
             "ParticipantObjectID": sop_class_uid,
         }
         self._write(
@@ -170,7 +200,7 @@ class AuditTrail:
             destination=peer,
             is_ours=True,
             person=asked_by,
-            about=[asked, *([_study(study_uid, None)] if study_uid else [])],
+            about=[asked, *([named_study(study_uid, None)] if study_uid else [])],
             described=failure,
         )
 
@@ -185,7 +215,7 @@ class AuditTrail:
             destination=peer,
             is_ours=True,
             person=asked_by,
-            about=[_study(study_uid, objects)],
+            about=[named_study(study_uid, objects)],
             described=failure,
         )
 
@@ -195,7 +225,7 @@ class AuditTrail:
             INSTANCES_ACCESSED,
             action=DELETE,
             outcome=SERIOUS_FAILURE,
-            about=[_study(study_uid, objects)],
+            about=[named_study(study_uid, objects)],
             described="the files are missing, and were not deleted by the node",
         )
         return Removal.of(message)
@@ -215,21 +245,24 @@ class AuditTrail:
             outcome=SERIOUS_FAILURE if failure else SUCCESS,
             person=deleted_by,
             is_durable=True,
-            about=[_study(study_uid, objects)],
+            about=[named_study(study_uid, objects)],
             described=f"{reason}: {failure}" if failure else reason,
         )
         return Removal.of(message)
 
     def removals(self) -> Iterator[Removal]:
         """Every note of a study that was deleted, or of files that were missing, oldest first."""
-        for path in sorted(self._folder.glob("*.jsonl")):
-            for line in path.read_bytes().splitlines():
-                try:
-                    message = msgspec.json.decode(line)
-                except msgspec.DecodeError:  # cut short by a full disk
-                    continue
-                if message["EventIdentification"]["EventActionCode"] == DELETE:
-                    yield Removal.of(message)
+        for message in self._messages(lambda line: b'"EventActionCode":"D"' in line):
+            if message["EventIdentification"]["EventActionCode"] == DELETE:
+                yield Removal.of(message)
+
+    def _messages(self, is_wanted: Callable[[bytes], bool], *, since: str = "") -> Iterator[dict[str, Any]]:
+        """Every message on a line that is wanted, oldest first, of a day or later."""
+        for path in sorted(path for path in self._folder.glob("*.jsonl") if path.stem >= since):
+            with path.open("rb") as lines:
+                for line in filter(is_wanted, lines):
+                    with suppress(msgspec.DecodeError):  # cut short by a full disk
+                        yield msgspec.json.decode(line)
 
     def refused(self, calling_ae: str, address: str, reason: str) -> None:
         """Note a connection, an association or an object that was not accepted."""
@@ -256,24 +289,25 @@ class AuditTrail:
         about: list[dict[str, Any]] | None = None,
         described: str = "",
         is_durable: bool = False,
+        is_certain: bool = False,
     ) -> dict[str, Any]:
         now = self._wall_time()
         identification: dict[str, Any] = {
-            "EventID": _coded(event),
+            "EventID": coded(event),
             "EventActionCode": action,
             "EventDateTime": now.isoformat(timespec="milliseconds"),
             "EventOutcomeIndicator": outcome,
         }
         if kind is not None:
-            identification["EventTypeCode"] = _coded(kind)
+            identification["EventTypeCode"] = coded(kind)
         if described:
             identification["EventOutcomeDescription"] = described
         own = SOURCE_ROLE if destination is not None else DESTINATION_ROLE
-        participants = [{"UserID": self._ae_title, "UserIsRequestor": is_ours, "RoleIDCode": _coded(own)}]
+        participants = [{"UserID": self._ae_title, "UserIsRequestor": is_ours, "RoleIDCode": coded(own)}]
         for other, role in ((source, SOURCE_ROLE), (destination, DESTINATION_ROLE)):
             if other is not None:
                 title, address = other
-                named = {"UserID": title, "UserIsRequestor": not is_ours, "RoleIDCode": _coded(role)}
+                named = {"UserID": title, "UserIsRequestor": not is_ours, "RoleIDCode": coded(role)}
                 place = {"NetworkAccessPointTypeCode": 2, "NetworkAccessPointID": address} if address else {}
                 participants.append(named | place)
         if person:
@@ -285,7 +319,7 @@ class AuditTrail:
             "ParticipantObjectIdentification": about or [],
         }
         try:
-            with (self._folder / f"{now:%Y-%m-%d}.jsonl").open("ab") as file:
+            with (self._folder / f"{_day(now)}.jsonl").open("ab") as file:
                 file.write(msgspec.json.encode(message) + b"\n")
                 if is_durable:
                     file.flush()
@@ -295,20 +329,10 @@ class AuditTrail:
                 raise
             # a full disk must not end the node: objects are refused, with their own status
             log.error("the audit trail cannot be written", folder=str(self._folder), reason=str(exc))  # noqa: TRY400 - the sentence says it
+            if is_certain:
+                raise
         return message
 
 
-def _study(study_uid: str, objects: int | None) -> dict[str, Any]:
-    """Name a study, and how many of its objects are concerned where that is known."""
-    named = {
-        "ParticipantObjectTypeCode": 2,
-        "ParticipantObjectTypeCodeRole": 3,
-        "ParticipantObjectIDTypeCode": _coded(STUDY_UID),
-        "ParticipantObjectID": study_uid,
-    }
-    return named if objects is None else named | {"NumberOfInstances": objects}
-
-
-def _coded(code: Code) -> dict[str, str]:
-    value, meaning = code
-    return {"csd-code": value, "codeSystemName": "DCM", "originalText": meaning}
+def _day(at: datetime) -> str:
+    return f"{at:%Y-%m-%d}"

@@ -157,19 +157,28 @@ class StorageNode:
                 self._note_workers(message)
             case Figures():
                 self.figures = message
+                # what is told singly is some of what was refused
+                if self._count_refused(sum(message.refused.values())):
+                    self._tell()
             case Failed():
                 self.lose(message.reason)
             case Listening():
                 pass
 
     def _refuse(self, message: Refused) -> None:
-        self._rejected += 1
+        self._count_refused(message.total)
         who = f"{message.calling_ae} at {message.address}" if message.calling_ae else message.address
-        if Need.DISK in self._impairments:
-            self._refused_for_space += 1
-        else:
+        if Need.DISK not in self._impairments:
             self._refusal = f"refused: {who or 'a sender without an address'}: {message.reason}"
         self._tell()
+
+    def _count_refused(self, total: int) -> bool:
+        """Take how many were refused since the node began, unless more are known of; whether it is news."""
+        more = max(0, total - self._rejected)
+        self._rejected += more
+        if Need.DISK in self._impairments:
+            self._refused_for_space += more
+        return more > 0
 
     def _impair(self, message: Impaired) -> None:
         self._impairments.pop(message.what, None)

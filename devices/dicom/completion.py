@@ -4,15 +4,21 @@ A study is complete when every association that was sending it has ended or has 
 nothing more has come for the quiet time; or at once when its sender lists what it has sent, as a request for
 storage commitment does, and all of it has come. What comes later opens it again.
 
-Pure bookkeeping: times are passed in.
+Pure bookkeeping: times are passed in. Objects are known here while their study comes, and of the few studies that
+were complete last; of all others their UIDs alone, for the folder has the rest.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from devices.dicom.messages import StudyComplete
 from devices.dicom.storage.store import StoredStudy
 from devices.dicom.study import FOUND_AT_START
+
+RECENT: Final = 8
+"""Studies that were complete last, whose objects stay known: their senders ask for commitment now."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,11 +53,15 @@ class StudyLedger:
     ----------
     quiet_s
         Silence that ends a study once its associations have.
+    look_up
+        Gives what the folder holds of a study.
 
     """
 
-    def __init__(self, *, quiet_s: float) -> None:
+    def __init__(self, *, quiet_s: float, look_up: Callable[[str], StoredStudy | None]) -> None:
         self._quiet_s = quiet_s
+        self._look_up = look_up
+        self._announced: set[str] = set()
         self._studies: dict[str, _Study] = {}
         self._unannounced: dict[str, _Study] = {}
         self._sending: dict[int, _Study] = {}
@@ -64,14 +74,8 @@ class StudyLedger:
 
     def found(self, study: StoredStudy) -> StudyComplete:
         """Take a study that was in the folder at start; it is announced as it is."""
-        known = _Study(
-            calling_ae=study.calling_ae,
-            objects={path.stem: str(path) for path in study.objects},
-            conflicting=set(study.aside),
-            is_announced=True,
-        )
-        self._studies[study.study_uid] = known
-        return _complete(study.study_uid, known, FOUND_AT_START)
+        self._announced.add(study.study_uid)
+        return _complete(study.study_uid, _found(study), FOUND_AT_START)
 
     def stored(
         self,
@@ -83,20 +87,26 @@ class StudyLedger:
         object_uid: str,
         now_s: float,
         is_conflict: bool = False,
+        is_again: bool = False,
     ) -> None:
-        """Take an object that ``sender``, an association, has stored, maybe where other bytes had its UID.
+        """Take an object that ``sender``, an association, has stored, maybe where its UID was in use already.
 
-        ``path`` is the file in use under its UID.
+        ``path`` is the file in use under its UID; ``is_conflict`` where other bytes had it, ``is_again`` where the
+        same had.
         """
-        study = self._studies.setdefault(study_uid, _Study(calling_ae=calling_ae))
+        study = self._studies.get(study_uid)
         for waiting in self._unannounced.values():
             waiting.missing.discard(object_uid)
         former = self._sending.get(sender)
         if former is not None and former is not study:
             former.senders.discard(sender)
             del self._sending[sender]
+        if is_again and study is None and study_uid in self._announced:
+            return
+        if study is None:
+            study = self._studies[study_uid] = self._open(study_uid, calling_ae)
         study.last_s = now_s
-        if object_uid in study.objects and not is_conflict:
+        if is_again and object_uid in study.objects:  # else whoever stored it was lost before he told
             return
         if is_conflict:
             study.conflicting.add(object_uid)
@@ -106,6 +116,11 @@ class StudyLedger:
         study.fresh += 1
         self._sending[sender] = study
         self._unannounced[study_uid] = study
+
+    def _open(self, study_uid: str, calling_ae: str) -> _Study:
+        """Begin a study, or one that was complete once anew."""
+        found = self._look_up(study_uid) if study_uid in self._announced else None
+        return _Study(calling_ae=calling_ae) if found is None else _found(found)
 
     def conflicting(self, study_uid: str, object_uid: str) -> None:
         """Note that an object has the UID of one in another study."""
@@ -137,6 +152,7 @@ class StudyLedger:
 
     def _announce(self, study_uid: str, study: _Study) -> StudyComplete:
         del self._unannounced[study_uid]
+        self._studies[study_uid] = self._studies.pop(study_uid)  # the last to be forgotten
         reason = "association ended and nothing more came"
         if study.has_all_listed:
             reason = f"all {study.listed} objects that its sender lists have come"
@@ -148,7 +164,23 @@ class StudyLedger:
             reason += f"; of {study.listed} objects that its sender lists, {len(study.missing)} have not come"
         study.fresh, study.is_announced, study.is_lost = 0, True, False
         study.listed, study.missing = 0, set()
+        self._announced.add(study_uid)
+        self._forget()
         return _complete(study_uid, study, reason)
+
+    def _forget(self) -> None:
+        complete = [uid for uid in self._studies if uid not in self._unannounced]
+        for uid in complete[:-RECENT]:
+            del self._studies[uid]
+
+
+def _found(study: StoredStudy) -> _Study:
+    return _Study(
+        calling_ae=study.calling_ae,
+        objects={path.stem: str(path) for path in study.objects},
+        conflicting=set(study.aside),
+        is_announced=True,
+    )
 
 
 def _complete(study_uid: str, study: _Study, reason: str) -> StudyComplete:

@@ -301,7 +301,9 @@ AE titles are of the default repertoire.
   header only. Addresses beyond this machine want TLS.
 - The audit trail (PS3.15 A.5) is in `.audit` in the node's folder, one JSON message a line: start, stop, what each
   association brought, every query and what it found, every refusal, what was asked of other
-  nodes and sent to them and by whom, every study deleted by command, and files found missing.
+  nodes and sent to them and by whom, every study deleted by command, and files found missing. What an association
+  had brought when the node was killed is noted at the next start, as failed in part (outcome 4). Of refusals of
+  one cause, sender and address the first five in a minute are noted singly, those after them by their number.
 """
 
 

@@ -40,7 +40,8 @@ ACTION_STATUSES: Final[dict[Status, str]] = {
     Status.PROCESSING_FAILURE: "the disk refuses",
     Status.INVALID_ARGUMENT: "the data set holds no transaction UID or no objects, or a UID that is none",
     Status.NO_SUCH_ACTION: "the action type is not 1",
-    Status.RESOURCE_LIMITATION: "too many transactions wait for their senders",
+    Status.RESOURCE_LIMITATION: "too many requests of its sender wait until it takes their reports; "
+    "one sender has at most half of the 1000 places",
 }
 
 FAILURES: Final[dict[int, str]] = {

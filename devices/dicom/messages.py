@@ -63,11 +63,15 @@ class StudyComplete(Struct, frozen=True, kw_only=True, tag="study", tag_field="e
 
 
 class Refused(Struct, frozen=True, kw_only=True, tag="refused", tag_field="event"):
-    """An association, or an object, that was not accepted."""
+    """An association, or an object, that was not accepted; of many alike some only.
+
+    ``total`` is how many were not accepted since the node began, this one and those not told included.
+    """
 
     calling_ae: str
     address: str
     reason: str
+    total: int
 
 
 class Impaired(Struct, frozen=True, kw_only=True, tag="impaired", tag_field="event"):

@@ -36,6 +36,7 @@ from devices.dicom.services.desk import CommitmentDesk
 from devices.dicom.services.events import Cause, Refusal
 from devices.dicom.services.provider import Provider
 from devices.dicom.services.session import Session
+from devices.dicom.services.transfers import make_up
 from devices.dicom.settings import NodeSettings
 from devices.dicom.storage.space import SpaceWatch
 from devices.dicom.storage.store import ObjectStore
@@ -103,6 +104,7 @@ async def serve(
 
     with ObjectStore.open(settings.folder, free_floor_mb=settings.free_floor_mb) as store:
         audit = AuditTrail(settings.folder, ae_title=settings.ae_title)
+        make_up(settings.folder, audit)
         registrar = Registrar(
             settings.folder,
             settings.index,
@@ -110,8 +112,8 @@ async def serve(
             tell=lambda reason: emit(Impaired(what=Need.INDEX, reason=reason)),
             notify=lambda twin: reporter.take(twin),  # noqa: PLW0108 - it is made below
         )
-        space = SpaceWatch(store, tell=lambda reason: emit(Impaired(what=Need.DISK, reason=reason)))
-        reporter = Reporter(settings, audit, note=registrar.note, space=space, clock=clock)
+        space = SpaceWatch(store, tell=lambda reason: reporter.impaired(Need.DISK, reason))
+        reporter = Reporter(settings, audit, store, note=registrar.note, space=space, clock=clock)
         async with _disk() as disk:
             provider = Provider(settings=settings, store=store, notify=reporter.take)
             provider.lookup = Answering(settings.folder, settings.index)
@@ -143,6 +145,7 @@ async def serve(
                 jobs: dict[str, Coroutine[Any, Any, object]] = {
                     "stop": stop.wait(),
                     "reports": reporter.run(),
+                    "refusals": reporter.refusals.run(),
                     "index": registrar.run(),
                     "space": space.run(),
                     "figures": _tell_figures(
@@ -181,12 +184,13 @@ async def serve(
                 crew.start()
                 emit(Listening(host=host, port=port, tls_port=tls_port, web_port=web_port))
                 audit.started()
-                reporter.announce(store)
+                reporter.announce()
                 try:
                     await _first_of(jobs)
                 finally:
                     crew.close()
                     await registrar.close()
+                    reporter.close()
                     audit.stopped()
 
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from devices.database_url import DatabaseUrl
 from devices.dicom.storage.placement import OnConflict
@@ -249,7 +249,7 @@ class NodeSettings(Section):
         description="A study is complete this long after its last object, once its association has ended.",
     )
     free_floor_mb: int = Field(
-        default=1024, ge=0, description="With less free space than this the node refuses to store (0xA700)."
+        default=1024, description="With less free space than this (at least 1) the node refuses to store (0xA700)."
     )
     maximum_associations: int = Field(
         default=10, ge=1, le=100, description="Associations at a time; more are rejected as transient."
@@ -319,6 +319,15 @@ class NodeSettings(Section):
         if named is None and (self.is_open or calling_ae in self.allowed_ae_titles):
             return Sender.model_construct(ae_title=calling_ae, called_ae_titles=(ANY,), may_query=self.is_open)
         return named
+
+    @field_validator("free_floor_mb")
+    @classmethod
+    def _keeps_room(cls, floor_mb: int) -> int:
+        if floor_mb < 1:
+            raise ValueError(
+                f"{floor_mb} keeps no room for index and audit trail: write 1 or more, or leave it out"
+            )
+        return floor_mb
 
     @model_validator(mode="after")
     def _web_has_its_certificate(self) -> Self:

@@ -211,7 +211,7 @@ async def test_a_study_comes_in_and_survives_the_nodes_death(tmp_path: Path) -> 
     scene, taken_at = sentinel_node_scene(), datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
     *_, nm = make_study(scene, tmp_path / "console", rng=np.random.default_rng(7), taken_at=taken_at)
     settings = NodeSettings(
-        port=0, folder=tmp_path / "studies", allowed_ae_titles=("SPECTCT",), quiet_s=0.2, free_floor_mb=0
+        port=0, folder=tmp_path / "studies", allowed_ae_titles=("SPECTCT",), quiet_s=0.2, free_floor_mb=1
     )
     with record(tmp_path / "recordings", simulated=True) as recorder:
         door = Door(recorder)
@@ -236,7 +236,7 @@ async def test_a_study_comes_in_and_survives_the_nodes_death(tmp_path: Path) -> 
 async def test_cancelling_ends_the_node(tmp_path: Path, is_study_read: bool) -> None:  # noqa: FBT001 - a parameter of the table
     """No process of the node stays behind, also where a study is just being read."""
     settings = NodeSettings(
-        port=0, folder=tmp_path / "studies", allowed_ae_titles=("*",), quiet_s=0.1, free_floor_mb=0
+        port=0, folder=tmp_path / "studies", allowed_ae_titles=("*",), quiet_s=0.1, free_floor_mb=1
     )
     reading = asyncio.Event()
 

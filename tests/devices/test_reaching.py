@@ -36,7 +36,7 @@ def counter() -> SimulatedMightyOhm:
 
 
 def node_settings(folder: Path, port: int) -> NodeSettings:
-    return NodeSettings(port=port, folder=folder, allowed_ae_titles=("CT1",), free_floor_mb=0)
+    return NodeSettings(port=port, folder=folder, allowed_ae_titles=("CT1",), free_floor_mb=1)
 
 
 async def test_a_device_that_delivers_is_reached(tmp_path: Path) -> None:

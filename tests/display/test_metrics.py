@@ -28,7 +28,15 @@ from tests.display.test_app import HELLO, choose, state
 
 def _arrival(kept: Kept, *, size_bytes: int, took_s: float) -> Arrival:
     stored = StoredObject(path=Path("x"), kept=kept, study_uid="1.2.3", size_bytes=size_bytes)
-    return Arrival(session=1, calling_ae="CT", address="10.0.0.1", object_uid="1.2", stored=stored, took_s=took_s)
+    return Arrival(
+        session=1,
+        calling_ae="CT",
+        address="10.0.0.1",
+        object_uid="1.2",
+        stored=stored,
+        took_s=took_s,
+        transfer="00",
+    )
 
 
 def _figures() -> Figures:
@@ -37,8 +45,8 @@ def _figures() -> Figures:
     account.take(_arrival(Kept.NEW, size_bytes=200, took_s=0.005))
     account.take(_arrival(Kept.AGAIN, size_bytes=300, took_s=99.0))
     account.take(Refusal(cause=Cause.NETWORK, calling_ae="DOE^JANE", address="10.0.0.1", reason="DOE^JANE"))
-    account.take(Ending(session=1, calling_ae="CT", address="10.0.0.1", was_released=True, acknowledged={}))
-    account.take(Ending(session=2, calling_ae="CT", address="10.0.0.1", was_released=False, acknowledged={}))
+    account.take(Ending(session=1, calling_ae="CT", address="10.0.0.1", was_released=True))
+    account.take(Ending(session=2, calling_ae="CT", address="10.0.0.1", was_released=False))
     return account.figures(
         associations_open=3,
         free_bytes=5,

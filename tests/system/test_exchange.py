@@ -145,7 +145,7 @@ async def test_what_a_command_left_the_node_sends(tmp_path: Path) -> None:
     peer = {"name": "hospital", "ae_title": "PEER", "host": "127.0.0.1", "roles": ["destination"]}
     with hospital((evt.EVT_C_STORE, store)) as there:
         settings = NodeSettings.model_validate(
-            {"port": 0, "folder": tmp_path / "studies", "peers": [peer | {"port": there}], "free_floor_mb": 0}
+            {"port": 0, "folder": tmp_path / "studies", "peers": [peer | {"port": there}], "free_floor_mb": 1}
         )
         async with asyncio.timeout(60), run_node(settings):
             await all_taken.wait()

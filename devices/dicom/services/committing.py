@@ -2,7 +2,7 @@
 
 from devices.dicom.services.commands import ACTION_TYPE, Command, Status
 from devices.dicom.services.commitment import LONGEST_REQUEST_BYTES, REQUEST_COMMITMENT, decode_transaction
-from devices.dicom.services.provider import Desk
+from devices.dicom.services.provider import Desk, DeskFull
 from devices.dicom.services.request import Refuse, Respond
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.upper_layer.user import Unacceptable, Work
@@ -64,7 +64,12 @@ class Committing:
         if self._desk is None:
             self._respond(Status.UNRECOGNISED_OPERATION)
             return None
-        return self._desk.accept(transaction, self._respond)
+        try:
+            return self._desk.accept(transaction, self._respond)
+        except DeskFull as exc:
+            self._refuse(str(exc))
+            self._respond(Status.RESOURCE_LIMITATION)
+            return None
 
     def discard(self) -> None:
         """Do nothing: it is in memory alone."""

@@ -26,7 +26,7 @@ from devices.dicom.services.commitment import (
 )
 from devices.dicom.services.events import Listing
 from devices.dicom.services.negotiation import EXPLICIT, IMPLICIT, STORAGE_COMMITMENT
-from devices.dicom.services.provider import Provider, Served
+from devices.dicom.services.provider import DeskFull, Provider, Served
 from devices.dicom.services.request import Respond
 from devices.dicom.services.requestor import CallFailed, call
 from devices.dicom.settings import Sender
@@ -46,7 +46,10 @@ from devices.dicom.upper_layer.user import Conclusion, Work
 FOLDER = ".commitments"
 
 MOST_PENDING = 1000
-"""Transactions of all senders together that wait for delivery."""
+"""Transactions of all senders together that wait for delivery.
+
+One sender may have as many as are free besides, so half of all: one that takes no reports shuts out no other.
+"""
 
 CONTEXT_ID, MESSAGE_ID = 1, 1
 
@@ -133,7 +136,7 @@ class CommitmentDesk:
         self._clock = clock
         self._retrying = retrying or Retrying()
         self._arrived: asyncio.Queue[Transaction] = asyncio.Queue()
-        self._pending: set[Path] = set()
+        self._pending: dict[Path, str] = {}  # and whose it is
         self._opened = asyncio.Event()
         self._paused = asyncio.Event()
 
@@ -143,15 +146,25 @@ class CommitmentDesk:
         return len(self._pending)
 
     def accept(self, transaction: Transaction, answer: Respond) -> Work | None:
-        """Take a transaction durably, by work, and answer."""
+        """Take a transaction durably, by work, and answer.
+
+        Raises
+        ------
+        DeskFull
+            Where too many wait for delivery already.
+
+        """
         path = self._path(transaction)
         if path in self._pending:
             answer(Status.SUCCESS)
             return None
-        if len(self._pending) >= MOST_PENDING:
-            answer(Status.RESOURCE_LIMITATION)
-            return None
-        self._pending.add(path)
+        own = list(self._pending.values()).count(transaction.calling_ae)
+        if own >= MOST_PENDING - len(self._pending):
+            raise DeskFull(
+                f"{own} requests for commitment of {transaction.calling_ae!r} wait until it takes their reports, "
+                f"of {len(self._pending)} in all: no room for one more"
+            )
+        self._pending[path] = transaction.calling_ae
 
         def keep() -> Conclusion:
             try:
@@ -164,7 +177,7 @@ class CommitmentDesk:
         return keep
 
     def _give_up(self, path: Path, answer: Respond) -> None:
-        self._pending.discard(path)
+        self._pending.pop(path, None)
         answer(Status.PROCESSING_FAILURE)
 
     def _begin(self, transaction: Transaction, answer: Respond) -> None:
@@ -187,7 +200,7 @@ class CommitmentDesk:
         """Deal with what an earlier end left, and with what comes, for ever."""
         async with asyncio.TaskGroup() as tasks:
             for transaction in await self._on_disk(lambda: left_behind(self._folder.parent)):
-                self._pending.add(self._path(transaction))
+                self._pending[self._path(transaction)] = transaction.calling_ae
                 self._arrived.put_nowait(transaction)
             while True:
                 transaction = await self._arrived.get()
@@ -211,7 +224,7 @@ class CommitmentDesk:
                 wait_s = min(2 * wait_s, self._retrying.longest_s)
         path = self._path(transaction)
         await self._on_disk(lambda: path.unlink(missing_ok=True))
-        self._pending.discard(path)
+        self._pending.pop(path, None)
         log.info(
             "commitment reported",
             calling_ae=transaction.calling_ae,

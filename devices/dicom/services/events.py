@@ -27,7 +27,8 @@ class Cause(StrEnum):
 class Arrival(Struct, frozen=True, kw_only=True, tag="arrival"):
     """An object was stored and is about to be acknowledged.
 
-    ``session`` is its association's number, ``took_s`` how long it took from its last byte until it was durable.
+    ``session`` is its association's number, ``transfer`` what the audit trail calls what that brings, ``took_s``
+    how long it took from its last byte until it was durable.
     """
 
     session: int
@@ -36,6 +37,7 @@ class Arrival(Struct, frozen=True, kw_only=True, tag="arrival"):
     object_uid: str
     stored: StoredObject
     took_s: float
+    transfer: str
 
 
 class Twin(Struct, frozen=True, kw_only=True, tag="twin"):
@@ -58,13 +60,12 @@ class Refusal(Struct, frozen=True, kw_only=True, tag="refusal"):
 
 
 class Ending(Struct, frozen=True, kw_only=True, tag="ending"):
-    """An association that was accepted has ended, in order or not; ``acknowledged`` are its objects by study."""
+    """An association that was accepted has ended, in order or not."""
 
     session: int
     calling_ae: str
     address: str
     was_released: bool
-    acknowledged: dict[str, int]
 
 
 class Listing(Struct, frozen=True, kw_only=True, tag="listing"):

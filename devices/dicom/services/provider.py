@@ -1,7 +1,6 @@
 """What the services of a node share, whichever association they serve."""
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -24,8 +23,6 @@ class Served(Protocol):
         What the node calls it, in whichever process it is served.
     calling_ae, address
         What the console calls itself, empty until it asks for the association, and where it is.
-    acknowledged
-        Objects answered with Success, by study.
     transfer_syntaxes
         Of each accepted presentation context.
     commitment_context
@@ -36,7 +33,6 @@ class Served(Protocol):
     number: int
     calling_ae: str
     address: str
-    acknowledged: Counter[str]
     transfer_syntaxes: dict[int, str]
     commitment_context: int | None
 
@@ -55,11 +51,15 @@ class Served(Protocol):
         """Learn that it has ended, wherever it was served."""
 
 
+class DeskFull(Exception):
+    """Raised when no more requests for commitment are taken; the message says whose wait, and how many."""
+
+
 class Desk(Protocol):
     """Takes requests for storage commitment."""
 
     def accept(self, transaction: Transaction, answer: Callable[[Status], None]) -> Work | None:
-        """Take a transaction durably, by work, and answer."""
+        """Take a transaction durably, by work, and answer; raises ``DeskFull``."""
 
     def opened(self) -> None:
         """Note that a sender has an association on which it is reachable."""

@@ -1,7 +1,6 @@
 """One console's association as the node's services see it: who is let in, and message by message what is asked."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -22,8 +21,9 @@ from devices.dicom.services.finding import Finding
 from devices.dicom.services.provider import Provider
 from devices.dicom.services.request import Declined, Request, Respond, Unanswered
 from devices.dicom.services.storage import Storing
+from devices.dicom.services.transfers import OpenTransfer
 from devices.dicom.settings import Sender
-from devices.dicom.storage.placement import Kept, OnConflict, StoredObject
+from devices.dicom.storage.placement import OnConflict, StoredObject
 from devices.dicom.upper_layer.associate import AssociateAccept, AssociateReject, AssociateRequest
 from devices.dicom.upper_layer.fragments import Fragment
 from devices.dicom.upper_layer.user import Channel, Unacceptable, Work
@@ -46,7 +46,7 @@ class Session:
 
     Attributes
     ----------
-    calling_ae, acknowledged, transfer_syntaxes, commitment_context
+    calling_ae, transfer_syntaxes, commitment_context
         As ``Served`` says.
 
     """
@@ -55,10 +55,10 @@ class Session:
         self.number = next(provider.numbers) if number is None else number
         self.calling_ae = ""
         self.address = address
-        self.acknowledged: Counter[str] = Counter()
         self.transfer_syntaxes: dict[int, str] = {}
         self.commitment_context: int | None = None
         self._on_conflict = OnConflict.KEEP_FIRST
+        self._transfer: OpenTransfer | None = None
         self._provider = provider
         self._association: Channel | None = None
         self._answers = Answers()
@@ -139,7 +139,6 @@ class Session:
                 calling_ae=self.calling_ae,
                 address=self.address,
                 was_released=was_released,
-                acknowledged=dict(self.acknowledged),
             )
         )
 
@@ -277,18 +276,22 @@ class Session:
                 return Declined(Status.UNRECOGNISED_OPERATION, respond) if is_answered else Unanswered()
 
     def _begin_store(self, command: Command, context_id: int, respond: Respond) -> Storing:
+        settings = self._provider.settings
+        if self._transfer is None:
+            self._transfer = OpenTransfer(settings.folder, calling_ae=self.calling_ae, address=self.address)
         storing = Storing(
             self._provider.store,
-            limit_mb=self._provider.settings.maximum_object_mb,
+            self._transfer,
+            limit_mb=settings.maximum_object_mb,
             on_conflict=self._on_conflict,
-            arrived=partial(self._arrived, command.sop_instance_uid),
+            arrived=partial(self._arrived, command.sop_instance_uid, self._transfer.name),
             respond=respond,
             refuse=self.refuse,
         )
         storing.begin(command, transfer_syntax=self.transfer_syntaxes[context_id], calling_ae=self.calling_ae)
         return storing
 
-    def _arrived(self, object_uid: str, stored: StoredObject, took_s: float) -> None:
+    def _arrived(self, object_uid: str, transfer: str, stored: StoredObject, took_s: float) -> None:
         self._provider.notify(
             Arrival(
                 session=self.number,
@@ -297,10 +300,9 @@ class Session:
                 object_uid=object_uid,
                 stored=stored,
                 took_s=took_s,
+                transfer=transfer,
             )
         )
-        if stored.kept is not Kept.REJECTED:
-            self.acknowledged[stored.study_uid] += 1
 
     def _disclosed(self, studies: Mapping[str, int]) -> None:
         self._provider.notify(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from devices.clock import monotonic
 from devices.dicom.services.commands import Command, Status
 from devices.dicom.services.request import Refuse, Respond
+from devices.dicom.services.transfers import OpenTransfer
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.identity import checked_uid
 from devices.dicom.storage.part10 import FileMeta
@@ -22,6 +23,8 @@ class Storing:
     ----------
     store
         Where it goes.
+    transfer
+        Told of it, too, before it is acknowledged.
     limit_mb
         The largest that is taken.
     on_conflict
@@ -36,6 +39,7 @@ class Storing:
     def __init__(
         self,
         store: ObjectStore,
+        transfer: OpenTransfer,
         *,
         limit_mb: int,
         on_conflict: OnConflict,
@@ -44,6 +48,7 @@ class Storing:
         refuse: Refuse,
     ) -> None:
         self._store = store
+        self._transfer = transfer
         self._limit_mb = limit_mb
         self._on_conflict = on_conflict
         self._arrived = arrived
@@ -104,6 +109,8 @@ class Storing:
             begun_s = monotonic()
             stored = spool.keep(self._on_conflict)
             took_s = monotonic() - begun_s
+            if stored.kept is not Kept.REJECTED:
+                self._transfer.add(stored.study_uid)
         except UnreadableObject as exc:
             return self._turned_down(Status.CANNOT_UNDERSTAND, str(exc))
         except ObjectMismatch as exc:

@@ -123,14 +123,20 @@ class ObjectStore:
         for study in sorted(self._folder.iterdir()):
             if study.name.startswith(".") or not study.is_dir():
                 continue
-            used = sort_out(study.glob("*.dcm"))
-            if used.objects:
-                yield StoredStudy(
-                    study_uid=study.name,
-                    calling_ae=_sender(used.objects[-1]),
-                    objects=used.objects,
-                    aside=used.aside,
-                )
+            if (found := self.study(study.name)) is not None:
+                yield found
+
+    def study(self, study_uid: str) -> StoredStudy | None:
+        """Give one study, its objects by name; None where there is none of it."""
+        used = sort_out((self._folder / study_uid).glob("*.dcm"))
+        if not used.objects:
+            return None
+        return StoredStudy(
+            study_uid=study_uid,
+            calling_ae=_sender(used.objects[-1]),
+            objects=used.objects,
+            aside=used.aside,
+        )
 
     def find(self, object_uids: Collection[str]) -> dict[str, Path]:
         """Files of these objects, in whatever study they are; one that is not there is not in the answer."""

@@ -18,6 +18,7 @@ from devices.dicom.index.queries import Level
 from devices.dicom.index.tables import series as series_table
 from devices.dicom.index.tables import studies as studies_table
 from devices.dicom.services.events import Cause, Disclosure, Ending, Notify, Refusal
+from devices.dicom.services.transfers import OpenTransfer
 from devices.dicom.settings import NodeSettings, WebClient
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.identity import checked_uid
@@ -121,6 +122,7 @@ class Web:
             client,
             address=address,
             session=number,
+            transfer=OpenTransfer(self.settings.folder, calling_ae=client.ae_title, address=address),
             limit_mb=self.settings.maximum_object_mb,
             study_uid=None if study_uid is None else checked_uid(study_uid, name="the study in the path"),
             notify=self.notify,
@@ -138,7 +140,6 @@ class Web:
                     calling_ae=client.ae_title,
                     address=address,
                     was_released=fault is None,
-                    acknowledged={},  # the node has heard of each
                 )
             )
         if fault is not None:

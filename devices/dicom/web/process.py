@@ -8,8 +8,8 @@ import asyncio
 import contextlib
 import socket
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,6 @@ from msgspec.structs import replace
 from devices.clock import Clock
 from devices.dicom.services.events import Arrival, Ending, Event, Notify
 from devices.dicom.settings import NodeSettings, WebSettings
-from devices.dicom.storage.placement import Kept
 from devices.dicom.web.access import TokenUnusable, read_digests
 from devices.dicom.web.instructions import READY, Instructions
 from devices.dicom.workers.handover import LONGEST_BYTES, decode_event
@@ -138,15 +137,15 @@ class WebProcess:
         match happened:
             case Arrival():
                 if happened.session not in self._storing:
-                    self._storing[happened.session] = _Storing(next(self._numbers), happened.calling_ae)
+                    self._storing[happened.session] = _Storing(
+                        next(self._numbers), happened.calling_ae, happened.address
+                    )
                 storing = self._storing[happened.session]
-                storing.acknowledged[happened.stored.study_uid] += happened.stored.kept is not Kept.REJECTED
                 self._notify(replace(happened, session=storing.number))
             case Ending():
                 ended = self._storing.pop(happened.session, None)
                 if ended is not None:
-                    acknowledged = dict(ended.acknowledged)
-                    self._notify(replace(happened, session=ended.number, acknowledged=acknowledged))
+                    self._notify(replace(happened, session=ended.number))
             case _:
                 self._notify(happened)
 
@@ -156,9 +155,8 @@ class WebProcess:
                 Ending(
                     session=storing.number,
                     calling_ae=storing.calling_ae,
-                    address="",
+                    address=storing.address,
                     was_released=False,
-                    acknowledged=dict(storing.acknowledged),
                 )
             )
         self._storing.clear()
@@ -169,11 +167,11 @@ class WebProcess:
             self._tell(reason)
 
 
+@dataclass(frozen=True, slots=True)
 class _Storing:
-    def __init__(self, number: int, calling_ae: str) -> None:
-        self.number = number
-        self.calling_ae = calling_ae
-        self.acknowledged: Counter[str] = Counter()
+    number: int
+    calling_ae: str
+    address: str
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -15,6 +15,7 @@ from pydicom.tag import Tag
 from devices.clock import monotonic
 from devices.dicom.services.commands import Status
 from devices.dicom.services.events import Arrival, Cause, Notify, Refusal
+from devices.dicom.services.transfers import OpenTransfer
 from devices.dicom.settings import WebClient
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.identity import checked_uid
@@ -56,6 +57,8 @@ class Intake:
         From where.
     session
         What the node calls the request.
+    transfer
+        Told of each object before it is named as stored.
     limit_mb
         The largest object that is taken.
     study_uid
@@ -81,6 +84,7 @@ class Intake:
         *,
         address: str,
         session: int,
+        transfer: OpenTransfer,
         limit_mb: int,
         study_uid: str | None,
         notify: Notify,
@@ -94,6 +98,7 @@ class Intake:
         self._session = session
         self._limit_mb = limit_mb
         self._study_uid = study_uid
+        self._transfer = transfer
         self._notify = notify
         self._holdings = holdings
         self._url_of = url_of
@@ -171,6 +176,8 @@ class Intake:
             begun_s = monotonic()
             stored = spool.keep(self._client.on_conflict)
             took_s = monotonic() - begun_s
+            if stored.kept is not Kept.REJECTED:
+                self._transfer.add(study_uid)
         except UnreadableObject as exc:
             raise _Refused(Status.CANNOT_UNDERSTAND, str(exc)) from exc
         except ObjectMismatch as exc:
@@ -186,6 +193,7 @@ class Intake:
                 object_uid=object_uid,
                 stored=stored,
                 took_s=took_s,
+                transfer=self._transfer.name,
             )
         )
         if stored.kept is Kept.REJECTED:

@@ -172,7 +172,6 @@ class Crew:
     def _tell(self, hand: Hand, happened: Event) -> None:
         if isinstance(happened, Ending):
             session = self._sessions[hand].pop(happened.session)
-            session.acknowledged.update(happened.acknowledged)
             session.ended(was_released=happened.was_released, reason="")
         else:
             self._notify(happened)

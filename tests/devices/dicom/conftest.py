@@ -30,7 +30,7 @@ def settings(tmp_path: Path) -> Settings:
             "folder": tmp_path / "store",
             "allowed_ae_titles": ("*",),
             "quiet_s": 0.2,
-            "free_floor_mb": 0,
+            "free_floor_mb": 1,
         }
         return NodeSettings.model_validate(values | changes)
 

@@ -1,19 +1,19 @@
 """The audit trail says who sent what and who was refused, and names no patient."""
 
 import json
+import os
+import signal
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from devices.dicom.audit import AuditTrail
 from devices.dicom.client import run_node
-
-
-def lines(folder: Path) -> list[dict[str, Any]]:
-    """Every message of the trail, oldest first."""
-    files = sorted((folder / ".audit").glob("*.jsonl"))
-    return [json.loads(line) for path in files for line in path.read_text().splitlines()]
+from devices.dicom.services.transfers import OpenTransfer, make_up
+from tests.devices.dicom.trail import lines, transfers
 
 
 async def test_a_transfer_and_a_refusal_are_written(settings: Any, thing: Any, console: Any) -> None:
@@ -49,3 +49,66 @@ def test_each_day_has_its_file(tmp_path: Path) -> None:
     audit.transferred("CAMERA", "10.0.0.7", Counter({"1.2.3": 7}), was_released=False)
     assert {path.name for path in (tmp_path / ".audit").iterdir()} == {"2026-11-22.jsonl", "2026-11-23.jsonl"}
     assert lines(tmp_path)[1]["EventIdentification"]["EventOutcomeIndicator"] == 4
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+async def test_transfers_that_a_kill_cut_short_are_noted_at_the_next_start(
+    settings: Any, thing: Any, console: Any, workers: int
+) -> None:
+    """SIGKILL with two associations open: each has its note once, with its count; what was noted is not again."""
+    chosen = settings(workers=workers)
+    async with run_node(chosen) as node:
+        async with console(node.port) as raw:
+            assert await raw.associate("DONE") == 2
+            assert await raw.store(thing(object_uid="1.2.3.99")) == 0
+            await raw.release()
+        async with console(node.port) as one, console(node.port, from_address="127.0.0.2") as other:
+            assert await one.associate("GAMMA") == 2
+            assert await other.associate("PETCT") == 2
+            for number in range(5):
+                assert await one.store(thing(object_uid=f"1.2.3.{number}")) == 0
+                assert await other.store(thing(object_uid=f"1.2.3.1{number}", study_uid=f"1.2.{number % 2}")) == 0
+            os.kill(node.process_id, signal.SIGKILL)
+            await one.closed()
+            await other.closed()
+    for _ in range(2):
+        async with run_node(chosen):
+            pass
+        assert sorted(transfers(chosen.folder)) == [
+            ("DONE", "127.0.0.1", "1.2.3", 1, 0),
+            ("GAMMA", "127.0.0.1", "1.2.3", 5, 4),
+            ("PETCT", "127.0.0.2", "1.2.0", 3, 4),
+            ("PETCT", "127.0.0.2", "1.2.1", 2, 4),
+        ]
+
+
+def test_a_note_that_was_written_before_the_kill_is_not_written_again(tmp_path: Path) -> None:
+    """Killed between the note and the end of the transfer's file, and again half through making up for it."""
+    audit = AuditTrail(tmp_path, ae_title="RADIONAV")
+    transfer = OpenTransfer(tmp_path, calling_ae="GAMMA", address="10.0.0.7")
+    for study_uid in ("1.2.3", "1.2.3", "1.2.4"):
+        transfer.add(study_uid)
+    audit.transferred("GAMMA", "10.0.0.7", {"1.2.3": 2}, was_released=True, name=transfer.name)
+    for _ in range(2):
+        make_up(tmp_path, audit)
+        assert transfers(tmp_path) == [
+            ("GAMMA", "10.0.0.7", "1.2.3", 2, 0),
+            ("GAMMA", "10.0.0.7", "1.2.4", 1, 4),
+        ]
+    assert not list((tmp_path / ".audit" / "open").iterdir())
+
+
+def test_a_transfer_that_cannot_be_noted_waits_for_the_next_start(tmp_path: Path) -> None:
+    """With no room for the note its file stays; one that is damaged stays too, and hinders no other."""
+    # a day that is not looked through for earlier notes: reading succeeds, and writing fails
+    audit = AuditTrail(tmp_path, ae_title="RADIONAV", wall_time=lambda: datetime(2001, 1, 1, tzinfo=UTC))
+    transfer = OpenTransfer(tmp_path, calling_ae="GAMMA", address="10.0.0.7")
+    transfer.add("1.2.3")
+    damaged = tmp_path / ".audit" / "open" / ("0" * 32)
+    damaged.write_bytes(b'{"calling')
+    (today := tmp_path / ".audit" / "2001-01-01.jsonl").mkdir()
+    make_up(tmp_path, audit)
+    today.rmdir()
+    make_up(tmp_path, audit)
+    assert transfers(tmp_path) == [("GAMMA", "10.0.0.7", "1.2.3", 1, 4)]
+    assert list(damaged.parent.iterdir()) == [damaged]

@@ -1,16 +1,27 @@
+import tracemalloc
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from devices.dicom.completion import StudyLedger
+from devices.dicom.completion import RECENT, StudyLedger
 from devices.dicom.storage.store import StoredStudy
 
 
-def _stored(ledger: StudyLedger, name: str, *, sender: int = 1, study: str = "1.2", now_s: float) -> None:
-    ledger.stored(study, name, sender=sender, calling_ae="CT", object_uid=f"1.9.{name}", now_s=now_s)
+def _ledger(*, quiet_s: float, folder: Mapping[str, StoredStudy] = MappingProxyType({})) -> StudyLedger:
+    return StudyLedger(quiet_s=quiet_s, look_up=folder.get)
+
+
+def _stored(
+    ledger: StudyLedger, name: str, *, sender: int = 1, study: str = "1.2", now_s: float, is_again: bool = False
+) -> None:
+    ledger.stored(
+        study, name, sender=sender, calling_ae="CT", object_uid=f"1.9.{name}", now_s=now_s, is_again=is_again
+    )
 
 
 def test_a_study_is_complete_when_released_and_quiet() -> None:
     """Not while its association is open, not before the quiet time, then once."""
-    ledger = StudyLedger(quiet_s=2.0)
+    ledger = _ledger(quiet_s=2.0)
     _stored(ledger, "a", now_s=0.0)
     _stored(ledger, "b", now_s=1.0)
     assert not ledger.due(100.0)
@@ -25,7 +36,7 @@ def test_a_study_is_complete_when_released_and_quiet() -> None:
 
 def test_the_next_study_on_the_same_association_completes_the_one_before() -> None:
     """A console that keeps its association open and goes on to another patient does not hold the first."""
-    ledger = StudyLedger(quiet_s=2.0)
+    ledger = _ledger(quiet_s=2.0)
     _stored(ledger, "a", study="1.2", now_s=0.0)
     _stored(ledger, "b", study="1.3", now_s=1.0)
     (complete,) = ledger.due(5.0)
@@ -34,7 +45,7 @@ def test_the_next_study_on_the_same_association_completes_the_one_before() -> No
 
 def test_two_associations_of_one_study_are_both_waited_for() -> None:
     """A study sent in two associations at once is complete when the second has ended."""
-    ledger = StudyLedger(quiet_s=2.0)
+    ledger = _ledger(quiet_s=2.0)
     _stored(ledger, "a", sender=1, now_s=0.0)
     _stored(ledger, "b", sender=2, now_s=0.0)
     ledger.ended(1, was_released=True, now_s=1.0)
@@ -45,8 +56,8 @@ def test_two_associations_of_one_study_are_both_waited_for() -> None:
 
 def test_conflicts_are_counted_by_their_uid() -> None:
     """Three objects under one UID are one conflict, told with the study; those found at the start count too."""
-    ledger = StudyLedger(quiet_s=2.0)
     found = StoredStudy(study_uid="1.2", calling_ae="CT", objects=(Path("c"),), aside={"1.9": (Path("d"),)})
+    ledger = _ledger(quiet_s=2.0, folder={"1.2": found})
     assert ledger.found(found).conflicts == 1
     for is_conflict in (False, True, True):
         ledger.stored("1.2", "a", sender=1, calling_ae="CT", object_uid="1.8", now_s=0.0, is_conflict=is_conflict)
@@ -57,7 +68,7 @@ def test_conflicts_are_counted_by_their_uid() -> None:
 
 def test_a_uid_of_another_study_counts_as_a_conflict() -> None:
     """It is told with the study that it came in."""
-    ledger = StudyLedger(quiet_s=2.0)
+    ledger = _ledger(quiet_s=2.0)
     _stored(ledger, "a", now_s=0.0)
     ledger.conflicting("1.2", "1.9.a")
     ledger.conflicting("1.3", "1.9.a")
@@ -67,7 +78,7 @@ def test_a_uid_of_another_study_counts_as_a_conflict() -> None:
 
 def test_a_late_object_opens_the_study_again() -> None:
     """The second announcement holds every object and says how many are new."""
-    ledger = StudyLedger(quiet_s=1.0)
+    ledger = _ledger(quiet_s=1.0)
     _stored(ledger, "a", now_s=0.0)
     ledger.ended(1, was_released=True, now_s=0.0)
     assert len(ledger.due(1.0)) == 1
@@ -80,18 +91,31 @@ def test_a_late_object_opens_the_study_again() -> None:
 
 def test_the_same_objects_again_announce_nothing() -> None:
     """A study sent twice is not shown twice."""
-    ledger = StudyLedger(quiet_s=1.0)
+    ledger = _ledger(quiet_s=1.0)
     _stored(ledger, "a", now_s=0.0)
     ledger.ended(1, was_released=True, now_s=0.0)
     assert len(ledger.due(1.0)) == 1
-    _stored(ledger, "a", sender=2, now_s=2.0)
+    _stored(ledger, "a", sender=2, now_s=2.0, is_again=True)
     ledger.ended(2, was_released=True, now_s=2.0)
     assert not ledger.due(10.0)
+    ledger.found(StoredStudy(study_uid="1.3", calling_ae="CT", objects=(Path("a"),), aside={}))
+    _stored(ledger, "a", study="1.3", sender=3, now_s=11.0, is_again=True)
+    ledger.ended(3, was_released=True, now_s=11.0)
+    assert not ledger.due(20.0)
+
+
+def test_an_object_of_which_nobody_told_counts_when_it_comes_again() -> None:
+    """A worker was lost between storing and telling: the study is announced when its sender sends it again."""
+    ledger = _ledger(quiet_s=1.0)
+    _stored(ledger, "a", now_s=0.0, is_again=True)
+    _stored(ledger, "b", now_s=0.0, is_again=True)
+    ledger.ended(1, was_released=True, now_s=0.0)
+    assert [study.objects for study in ledger.due(1.0)] == [("a", "b")]
 
 
 def test_a_lost_association_is_said() -> None:
     """A study whose association broke is announced, with the warning that objects may be missing."""
-    ledger = StudyLedger(quiet_s=1.0)
+    ledger = _ledger(quiet_s=1.0)
     _stored(ledger, "a", now_s=0.0)
     ledger.ended(1, was_released=False, now_s=0.5)
     (complete,) = ledger.due(1.5)
@@ -100,8 +124,9 @@ def test_a_lost_association_is_said() -> None:
 
 def test_a_found_study_is_announced_at_once_and_may_grow() -> None:
     """What was in the folder at start is announced, and counts when more of it comes."""
-    ledger = StudyLedger(quiet_s=1.0)
-    found = ledger.found(StoredStudy(study_uid="1.2", calling_ae="CT", objects=(Path("a"),), aside={}))
+    stored = StoredStudy(study_uid="1.2", calling_ae="CT", objects=(Path("a"),), aside={})
+    ledger = _ledger(quiet_s=1.0, folder={"1.2": stored})
+    found = ledger.found(stored)
     assert (found.objects, found.reason) == (("a",), "found at start")
     assert not ledger.due(100.0)
     _stored(ledger, "b", now_s=100.0)
@@ -111,7 +136,7 @@ def test_a_found_study_is_announced_at_once_and_may_grow() -> None:
 
 def test_a_study_is_complete_at_once_when_all_that_its_sender_lists_has_come() -> None:
     """Neither the end of the association nor the quiet time is waited for, and the reason says so."""
-    ledger = StudyLedger(quiet_s=60.0)
+    ledger = _ledger(quiet_s=60.0)
     _stored(ledger, "a", now_s=0.0)
     ledger.listed(frozenset({"1.9.a", "1.9.b"}))
     assert ledger.next_due_s is None
@@ -125,7 +150,7 @@ def test_a_study_is_complete_at_once_when_all_that_its_sender_lists_has_come() -
 
 def test_what_a_sender_lists_may_be_of_two_studies() -> None:
     """Each is complete once all of the list has come, whichever study it is of."""
-    ledger = StudyLedger(quiet_s=60.0)
+    ledger = _ledger(quiet_s=60.0)
     _stored(ledger, "a", study="1.2", now_s=0.0)
     _stored(ledger, "b", study="1.3", now_s=0.0)
     ledger.listed(frozenset({"1.9.a", "1.9.b", "1.9.c"}))
@@ -136,7 +161,7 @@ def test_what_a_sender_lists_may_be_of_two_studies() -> None:
 
 def test_listed_objects_that_have_not_come_are_told() -> None:
     """When the association has ended and all is quiet the study is announced, with how many are missing."""
-    ledger = StudyLedger(quiet_s=2.0)
+    ledger = _ledger(quiet_s=2.0)
     _stored(ledger, "a", now_s=0.0)
     ledger.listed(frozenset({"1.9.a", "1.9.b", "1.9.c"}))
     ledger.ended(1, was_released=True, now_s=1.0)
@@ -146,9 +171,47 @@ def test_listed_objects_that_have_not_come_are_told() -> None:
 
 def test_a_list_of_what_was_never_sent_changes_nothing() -> None:
     """It concerns no study."""
-    ledger = StudyLedger(quiet_s=2.0)
+    ledger = _ledger(quiet_s=2.0)
     _stored(ledger, "a", now_s=0.0)
     ledger.listed(frozenset({"1.9.z"}))
     ledger.ended(1, was_released=True, now_s=1.0)
     (complete,) = ledger.due(3.0)
     assert complete.reason == "association ended and nothing more came"
+
+
+def test_memory_holds_what_comes_and_not_what_has_come() -> None:
+    """Ten thousand objects in a hundred studies leave no more than those of the last few studies."""
+    files = [tuple(Path(f"{number}.{count}.dcm") for count in range(100)) for number in range(100)]
+    tracemalloc.start()
+    try:
+        ledger = _ledger(quiet_s=1.0)
+        for number in range(100):
+            for count in range(100):
+                _stored(ledger, f"{number}.{count}", study=f"1.2.{number}", sender=number, now_s=float(number))
+            ledger.ended(number, was_released=True, now_s=float(number))
+            assert len(ledger.due(number + 1.0)) == 1
+        for number, objects in enumerate(files):
+            ledger.found(StoredStudy(study_uid=f"1.3.{number}", calling_ae="CT", objects=objects, aside={}))
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held_bytes < 500_000
+
+
+def test_a_study_of_long_ago_is_opened_again_with_what_the_folder_holds() -> None:
+    """However many have come since, the announcement has every object, says how many are new, and comes once."""
+    folder: dict[str, StoredStudy] = {}
+    ledger = _ledger(quiet_s=1.0, folder=folder)
+    for number in range(RECENT + 1):
+        _stored(ledger, "a", study=f"1.2.{number}", now_s=float(number))
+        ledger.ended(1, was_released=True, now_s=float(number))
+        assert len(ledger.due(number + 1.0)) == 1
+    objects = tuple(Path(f"1.9.{name}.dcm") for name in "abc")
+    folder["1.2.0"] = StoredStudy(study_uid="1.2.0", calling_ae="CT", objects=objects, aside={})
+    for name in "bc":  # two associations at once: c is there before it is told of
+        _stored(ledger, f"{name}", study="1.2.0", sender=ord(name), now_s=60.0)
+    ledger.ended(ord("b"), was_released=True, now_s=60.0)
+    assert not ledger.due(100.0)
+    ledger.ended(ord("c"), was_released=True, now_s=100.0)
+    (late,) = ledger.due(101.0)
+    assert (len(late.objects), late.reason) == (3, "objects came after it was complete: 2")

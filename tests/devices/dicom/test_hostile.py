@@ -14,6 +14,7 @@ import pytest
 
 from devices.dicom.client import StorageNode, run_node
 from devices.readings import DeviceHealth
+from tests.devices.dicom.trail import transfers
 
 ABORT, REJECT, ACCEPT = 7, 3, 2
 
@@ -337,7 +338,7 @@ async def test_an_abort_with_something_after_it_harms_nobody_else(settings: Any,
 
 
 async def test_a_lost_worker_takes_its_own_associations_only(settings: Any, thing: Any, console: Any) -> None:
-    """Others go on, the study says that objects may be missing, the half object is gone with the next start."""
+    """Others go on, the study says that objects may be missing, and the audit trail has what was acknowledged."""
     chosen = settings(workers=2)
     async with run_node(chosen) as node:
         async with AsyncExitStack() as consoles:
@@ -356,6 +357,8 @@ async def test_a_lost_worker_takes_its_own_associations_only(settings: Any, thin
             async for study in studies:
                 if "objects may be missing" in study.reason:
                     break
+    brought = {(study_uid, objects) for _, _, study_uid, objects, _ in transfers(chosen.folder)}
+    assert {(f"1.3.{number}", 1) for number in range(4)} <= brought
 
 
 async def test_a_lost_worker_is_replaced_and_health_says_so(settings: Any, thing: Any, console: Any) -> None:

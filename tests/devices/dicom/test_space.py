@@ -39,30 +39,33 @@ def test_a_disk_that_vanishes_is_told(tmp_path: Path) -> None:
     assert "No such file" in told[0]
 
 
-def refused(reason: str) -> Refused:
-    return Refused(calling_ae="CT", address="10.0.0.7", reason=reason)
+def refused(reason: str, total: int) -> Refused:
+    return Refused(calling_ae="CT", address="10.0.0.7", reason=reason, total=total)
 
 
 def test_the_health_tells_what_is_wrong_now() -> None:
-    """A full disk stands before any refusal; with room again it is said how many objects must come again."""
+    """A full disk stands before any refusal; with room again it is said how many objects must come again.
+
+    Of many that are refused alike some only are told singly: all count.
+    """
     node = StorageNode("dicom", Listening(host="127.0.0.1", port=1), process_id=1, clock=lambda: 0.0)
-    node.take(refused("a stranger"))
+    node.take(refused("a stranger", total=1))
     node.take(Impaired(what=Need.DISK, reason="3 MB are free"))
     node.take(Impaired(what=Need.INDEX, reason="no database"))
-    for _ in range(2):
-        node.take(refused("3 MB are free"))
-    assert (node.health.state, node.health.rejected) == (LinkState.LIVE, 3)
+    node.take(refused("3 MB are free", total=2))
+    node.take(refused("3 MB are free; with it 1998 more", total=2001))
+    assert (node.health.state, node.health.rejected) == (LinkState.LIVE, 2001)
     assert node.health.detail == "3 MB are free; no database; refused: CT at 10.0.0.7: a stranger"
     node.take(Impaired(what=Need.DISK, reason=""))
-    assert node.health.detail == "no database; 2 refused while the disk was full: send them again"
+    assert node.health.detail == "no database; 2000 refused while the disk was full: send them again"
     node.take(Impaired(what=Need.INDEX, reason=""))
-    assert node.health.detail == "2 refused while the disk was full: send them again"
+    assert node.health.detail == "2000 refused while the disk was full: send them again"
 
 
 def test_a_full_disk_that_refused_nothing_is_forgotten() -> None:
     """With room again the last refusal of before stands there, as if nothing had been."""
     node = StorageNode("dicom", Listening(host="127.0.0.1", port=1), process_id=1, clock=lambda: 0.0)
-    node.take(refused("a stranger"))
+    node.take(refused("a stranger", total=1))
     node.take(Impaired(what=Need.DISK, reason="3 MB are free"))
     node.take(Impaired(what=Need.DISK, reason=""))
     assert node.health.detail == "refused: CT at 10.0.0.7: a stranger"

@@ -124,7 +124,7 @@ def test_the_grids_hold_the_whole_body(scene: Scene) -> None:
 
 async def test_the_study_passes_through_the_node_unchanged(study: list[Path], tmp_path: Path) -> None:
     """Every data set that is sent comes out of the node byte for byte, in one announcement."""
-    settings = NodeSettings(port=0, folder=tmp_path, allowed_ae_titles=("SPECTCT",), quiet_s=0.2, free_floor_mb=0)
+    settings = NodeSettings(port=0, folder=tmp_path, allowed_ae_titles=("SPECTCT",), quiet_s=0.2, free_floor_mb=1)
     async with run_node(settings) as node:
         await send_study(study, node.host, node.port, calling_ae="SPECTCT", called_ae="RADIONAV")
         received = await anext(node.studies())
@@ -138,7 +138,7 @@ async def test_the_study_passes_through_the_node_unchanged(study: list[Path], tm
 
 async def test_a_console_that_is_not_allowed_says_so(study: list[Path], tmp_path: Path) -> None:
     """The sender raises when the node does not let it in."""
-    settings = NodeSettings(port=0, folder=tmp_path, free_floor_mb=0)
+    settings = NodeSettings(port=0, folder=tmp_path, free_floor_mb=1)
     async with run_node(settings) as node:
         with pytest.raises(StudyNotSent, match="does not open an association"):
             await send_study(study[-1:], node.host, node.port, calling_ae="SPECTCT", called_ae="RADIONAV")

@@ -11,8 +11,10 @@ import pytest
 
 from devices.clock import monotonic
 from devices.dicom.door import Admission, Door, listen
-from devices.dicom.services.desk import CommitmentDesk, Retrying
-from devices.dicom.services.provider import Provider
+from devices.dicom.services.commands import Status
+from devices.dicom.services.commitment import Reference, Transaction
+from devices.dicom.services.desk import MOST_PENDING, CommitmentDesk, Retrying
+from devices.dicom.services.provider import DeskFull, Provider
 from devices.dicom.services.session import Session
 from devices.dicom.storage.store import ObjectStore
 from tests.devices.dicom.services.test_commitment import PUSH_MODEL, RAW_ACTION, RAW_REQUEST
@@ -76,3 +78,33 @@ async def test_a_sender_in_mid_object_is_told_after_it(settings: Any, thing: Any
         for task in serving:
             task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
+
+
+def test_a_sender_that_takes_no_reports_shuts_out_no_other(settings: Any) -> None:
+    """It is refused when it has half of all places; others have room, and each of their requests is kept."""
+    chosen, answers = settings(), list[Status]()
+    with ExitStack() as closing:
+        store = closing.enter_context(ObjectStore.open(chosen.folder, free_floor_mb=0))
+        disk = closing.enter_context(ThreadPoolExecutor(1))
+        provider = Provider(settings=chosen, store=store, notify=lambda _: None)
+        desk = CommitmentDesk(provider, chosen.folder, disk=disk, timing=chosen.timing, clock=monotonic)
+
+        def ask(calling_ae: str, number: int) -> None:
+            reference = Reference(sop_class_uid="1.2.840.10008.5.1.4.1.1.7", object_uid="1.2.3")
+            transaction = Transaction(
+                transaction_uid=f"1.2.{number}", calling_ae=calling_ae, references=(reference,)
+            )
+            assert desk.accept(transaction, answers.append) is not None
+
+        for number in range(MOST_PENDING // 2):
+            ask("GREEDY", number)
+        with pytest.raises(DeskFull, match=r"500 requests for commitment of 'GREEDY' wait .* of 500 in all"):
+            ask("GREEDY", MOST_PENDING)
+        for number in range(MOST_PENDING // 4):
+            ask("CAMERA", number)
+        with pytest.raises(DeskFull):
+            ask("CAMERA", MOST_PENDING)
+        ask("PETCT", 0)
+        # asked for again while it waits it is the same transaction, and answered so
+        desk.accept(Transaction(transaction_uid="1.2.0", calling_ae="GREEDY", references=()), answers.append)
+    assert answers == [Status.SUCCESS]
