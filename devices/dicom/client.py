@@ -29,7 +29,8 @@ from devices.dicom.study import ReceivedStudy
 from devices.errors import DeviceUnavailable
 from devices.readings import DeviceHealth, LinkState
 
-START_TIME_S = 15.0
+START_TIME_S = 60.0
+"""Longest time until it listens, also on a busy host: one that is given up is started from the beginning."""
 END_TIME_S = 1.5
 LINE_BYTES = 1 << 26
 """Longest line read: a study of 300,000 objects."""
