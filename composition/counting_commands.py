@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from acquisition.commands.ending import AsJson, AtBench, Person, ProbeName, Seed, SiteFile, Yes, conclude, fail
+from acquisition.commands.ending import (
+    AsJson,
+    AtBench,
+    Person,
+    ProbeName,
+    Seed,
+    SiteFile,
+    Yes,
+    conclude,
+    entered_label,
+    entered_names,
+    fail,
+)
 from acquisition.counting.bench import Counting, LeftOut, counts_for
 from acquisition.counting.exvivo import ExVivo, ExVivoOutcome, run_exvivo
 from acquisition.counting.timed import run_background, run_count
@@ -28,7 +40,9 @@ def add_counting(app: typer.Typer) -> None:
 
 def _count(
     context: typer.Context,
-    label: Annotated[str, typer.Argument(help="What is counted, as it stands in the record.")] = "what is counted",
+    label: Annotated[
+        str, typer.Argument(callback=entered_label, help="What is counted, as it stands in the record.")
+    ] = "what is counted",
     config: SiteFile = None,
     *,
     seconds: Seconds = 10.0,
@@ -82,7 +96,8 @@ def _exvivo(
     config: SiteFile = None,
     *,
     specimen: Annotated[
-        list[str] | None, typer.Option(help="Name of a specimen; once for each. Else asked for one by one.")
+        list[str] | None,
+        typer.Option(callback=entered_names, help="Name of a specimen; once for each. Else asked for one by one."),
     ] = None,
     seconds: Seconds = 10.0,
     background: Annotated[float, typer.Option(min=1.0, max=3600.0, help="Seconds of the bench's count.")] = 30.0,
