@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -21,6 +21,7 @@ from acquisition.commands.ending import (
 )
 from acquisition.counting.bench import Counting, LeftOut, counts_for
 from acquisition.counting.exvivo import ExVivo, ExVivoOutcome, run_exvivo
+from acquisition.counting.seeking import Sought
 from acquisition.counting.timed import run_background, run_count
 from acquisition.quality.placements import Exposure
 from acquisition.quality.settings import BackgroundLimits
@@ -28,6 +29,9 @@ from composition.counting import SpecimenPlaces, count_at, placed_for_count, spe
 from composition.hands import Hands
 from composition.named import workplace
 from navigation.resection.specimens import TenPercentRule
+
+COUNT_S: Final = 10.0
+"""How long something is counted where nothing else is said."""
 
 Seconds = Annotated[float, typer.Option(min=0.5, max=86400.0, help="How long; the longest with --error.")]
 
@@ -45,10 +49,22 @@ def _count(
     ] = "what is counted",
     config: SiteFile = None,
     *,
-    seconds: Seconds = 10.0,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.5, max=86400.0, help=f"How long; the longest with --error. Else {COUNT_S:g} s."),
+    ] = None,
     error: Annotated[
         float | None, typer.Option(help="End as soon as the relative standard error is so small, as 0.01.")
     ] = None,
+    above: Annotated[
+        float | None,
+        typer.Option(
+            help="Count only until it is decided whether a source makes it so many times the background."
+        ),
+    ] = None,
+    wrong: Annotated[
+        float, typer.Option(min=0.0001, max=0.2, help="With --above: share of wrong verdicts.")
+    ] = 0.01,
     simulate: AtBench = False,
     probe: ProbeName = None,
     person: Person = None,
@@ -56,15 +72,18 @@ def _count(
     as_json: AsJson = False,
     seed: Seed = 1,
 ) -> None:
-    """Count for a time, or to a relative error; rate with exact limits, above background, and what is detected."""
+    """Count for a time, to an error or until it is decided; rate with exact limits, above background, detected."""
+    if above is not None and (seconds is not None or error is not None):
+        fail("--above ends the count by itself: leave out --seconds and --error")
     with workplace(context, config, simulate=simulate) as place:
         hands = Hands(person=person, is_unasked=yes)
         exposure = Exposure(
             placement=placed_for_count(label, is_simulated=place.is_simulated),
-            longest_s=seconds,
+            longest_s=seconds or COUNT_S,
             counts_wanted=None if error is None else counts_for(error),
         )
-        measure = partial(run_count, exposure=exposure, label=label)
+        sought = None if above is None else Sought(factor=above, error=wrong)
+        measure = partial(run_count, exposure=exposure, label=label, sought=sought)
         outcome = asyncio.run(count_at(place, probe, hands, measure, seed=seed))
     conclude(outcome, as_json=as_json)
 

@@ -33,5 +33,7 @@ def entered(typed: str, *, what: str) -> str:
     if hidden := [each for each in line if not each.isprintable() or each == UNREAD]:
         raise ValueError(f"the {what} {line!a} holds {hidden[0]!a}, which cannot be read: type it anew")
     if not any(each.isalnum() for each in line):
-        raise ValueError(f"the {what} {line!r} holds no letter and no digit: wants one that can be told from others")
+        raise ValueError(
+            f"the {what} {line!r} holds no letter and no digit: wants one that can be told from others"
+        )
     return line
