@@ -2,13 +2,26 @@
 
 import asyncio
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from acquisition.commands.ending import AsJson, AtBench, Person, ProbeName, Seed, SiteFile, Yes, conclude, fail
+from acquisition.commands.ending import (
+    AsJson,
+    AtBench,
+    Person,
+    ProbeName,
+    Seed,
+    SiteFile,
+    Yes,
+    conclude,
+    entered_label,
+    entered_names,
+    fail,
+)
 from acquisition.counting.bench import Counting, LeftOut, counts_for
 from acquisition.counting.exvivo import ExVivo, ExVivoOutcome, run_exvivo
+from acquisition.counting.seeking import Sought
 from acquisition.counting.timed import run_background, run_count
 from acquisition.quality.placements import Exposure
 from acquisition.quality.settings import BackgroundLimits
@@ -16,6 +29,9 @@ from composition.counting import SpecimenPlaces, count_at, placed_for_count, spe
 from composition.hands import Hands
 from composition.named import workplace
 from navigation.resection.specimens import TenPercentRule
+
+COUNT_S: Final = 10.0
+"""How long something is counted where nothing else is said."""
 
 Seconds = Annotated[float, typer.Option(min=0.5, max=86400.0, help="How long; the longest with --error.")]
 
@@ -28,13 +44,27 @@ def add_counting(app: typer.Typer) -> None:
 
 def _count(
     context: typer.Context,
-    label: Annotated[str, typer.Argument(help="What is counted, as it stands in the record.")] = "what is counted",
+    label: Annotated[
+        str, typer.Argument(callback=entered_label, help="What is counted, as it stands in the record.")
+    ] = "what is counted",
     config: SiteFile = None,
     *,
-    seconds: Seconds = 10.0,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.5, max=86400.0, help=f"How long; the longest with --error. Else {COUNT_S:g} s."),
+    ] = None,
     error: Annotated[
         float | None, typer.Option(help="End as soon as the relative standard error is so small, as 0.01.")
     ] = None,
+    above: Annotated[
+        float | None,
+        typer.Option(
+            help="Count only until it is decided whether a source makes it so many times the background."
+        ),
+    ] = None,
+    wrong: Annotated[
+        float, typer.Option(min=0.0001, max=0.2, help="With --above: share of wrong verdicts.")
+    ] = 0.01,
     simulate: AtBench = False,
     probe: ProbeName = None,
     person: Person = None,
@@ -42,15 +72,18 @@ def _count(
     as_json: AsJson = False,
     seed: Seed = 1,
 ) -> None:
-    """Count for a time, or to a relative error; rate with exact limits, above background, and what is detected."""
+    """Count for a time, to an error or until it is decided; rate with exact limits, above background, detected."""
+    if above is not None and (seconds is not None or error is not None):
+        fail("--above ends the count by itself: leave out --seconds and --error")
     with workplace(context, config, simulate=simulate) as place:
         hands = Hands(person=person, is_unasked=yes)
         exposure = Exposure(
             placement=placed_for_count(label, is_simulated=place.is_simulated),
-            longest_s=seconds,
+            longest_s=seconds or COUNT_S,
             counts_wanted=None if error is None else counts_for(error),
         )
-        measure = partial(run_count, exposure=exposure, label=label)
+        sought = None if above is None else Sought(factor=above, error=wrong)
+        measure = partial(run_count, exposure=exposure, label=label, sought=sought)
         outcome = asyncio.run(count_at(place, probe, hands, measure, seed=seed))
     conclude(outcome, as_json=as_json)
 
@@ -82,7 +115,8 @@ def _exvivo(
     config: SiteFile = None,
     *,
     specimen: Annotated[
-        list[str] | None, typer.Option(help="Name of a specimen; once for each. Else asked for one by one.")
+        list[str] | None,
+        typer.Option(callback=entered_names, help="Name of a specimen; once for each. Else asked for one by one."),
     ] = None,
     seconds: Seconds = 10.0,
     background: Annotated[float, typer.Option(min=1.0, max=3600.0, help="Seconds of the bench's count.")] = 30.0,

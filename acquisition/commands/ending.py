@@ -7,6 +7,30 @@ from typing import Annotated, Any, NoReturn, Protocol, TypeAlias
 
 import typer
 
+from acquisition.logbook.entered import entered
+
+
+def entered_names(typed: list[str] | None) -> list[str]:
+    """Take names of specimens from the command line as they are recorded; exit status 2 where one is none."""
+    return [_entered(each, "specimen's name") for each in typed or ()]
+
+
+def entered_label(typed: str) -> str:
+    """Take a label from the command line as it is recorded; exit status 2 where it is none."""
+    return _entered(typed, "label")
+
+
+def _entered_person(typed: str | None) -> str | None:
+    return None if typed is None else _entered(typed, "name")
+
+
+def _entered(typed: str, what: str) -> str:
+    try:
+        return entered(typed, what=what)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc)) from exc
+
+
 SiteFile: TypeAlias = Annotated[Path | None, typer.Option("--config", help="The site file (TOML).")]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON line.")]
 Seed: TypeAlias = Annotated[int, typer.Option(help="With --simulate: seed of every draw.")]
@@ -17,7 +41,10 @@ ProbeName: TypeAlias = Annotated[
     str | None, typer.Option("--probe", help="Name of the probe; else the one that navigates.")
 ]
 Person: TypeAlias = Annotated[
-    str | None, typer.Option(help="Who signs the record. Else asked for; with --yes the account's name.")
+    str | None,
+    typer.Option(
+        callback=_entered_person, help="Who signs the record. Else asked for; with --yes the account's name."
+    ),
 ]
 
 AtBench: TypeAlias = Annotated[

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from acquisition.counting.bench import Counting, LeftOut, told_count
+from acquisition.counting.seeking import Sought, deciding, in_words
 from acquisition.logbook.records import Kind
 from acquisition.quality.background import Background
 from acquisition.quality.counts import Count
@@ -22,6 +23,7 @@ from navigation.probe.response import Response
 from navigation.statistics.counting import Rate, critical_level, net_rate, poisson_interval
 from navigation.statistics.dead_time import DeadTimeModel
 from navigation.statistics.detection import MOST_COUNTS, critical_over_counted, least_detected
+from navigation.statistics.sequential import Decision
 
 OVERLOADED: Final = "the instrument says that it counts too few: move it farther away and count again"
 
@@ -42,6 +44,8 @@ class CountOutcome:
         What it says.
     said
         In a sentence.
+    decision
+        Whether it was the background or a source, where that was asked; None: it was not, or nothing was counted.
     result
         The verdict, where one was asked for.
     number, is_refused
@@ -57,6 +61,7 @@ class CountOutcome:
     count: Count | None
     figures: tuple[Figure, ...]
     said: str
+    decision: Decision | None = None
     result: StepResult | None = None
     number: int | None = None
     is_refused: bool = False
@@ -84,12 +89,17 @@ class CountOutcome:
                 for each in self.figures
             ],
             "said": self.said,
+            "decision": self.decision.value if self.decision else None,
             "steps": [self.result.to_dict()] if self.result else [],
         }
 
 
-async def run_count(counting: Counting, exposure: Exposure, *, label: str) -> CountOutcome:
-    """Count what is placed, for a time or to a number of counts, say what that tells, and record it.
+async def run_count(
+    counting: Counting, exposure: Exposure, *, label: str, sought: Sought | None = None
+) -> CountOutcome:
+    """Count what is placed, say what that tells, and record it.
+
+    It counts for a time or to a number of counts, or where something is ``sought`` until that is decided.
 
     Raises
     ------
@@ -97,10 +107,15 @@ async def run_count(counting: Counting, exposure: Exposure, *, label: str) -> Co
         Where the probe fails, or the technologist ends it.
     LogbookUnusable
         Where the background of the day cannot be read, before anything is counted.
+    NavigationError
+        Where what is sought cannot be decided over the background of the day; then nothing is counted either.
 
     """
     async with counting.open() as at:
         background = await counting.background(at.identity)
+        test, decision = sought.test(background) if sought else None, None
+        if test is not None:
+            exposure = deciding(exposure, test)
         count, said, figures = None, "", tuple[Figure, ...]()
         try:
             count = await at.count(exposure)
@@ -109,6 +124,9 @@ async def run_count(counting: Counting, exposure: Exposure, *, label: str) -> Co
     if count is not None:
         half_life_s, response = counting.nuclide.half_life_s, counting.response_of(at.identity)
         said, figures = tell(count, background, half_life_s=half_life_s, response=response)
+        if test is not None and not count.is_overloaded:
+            decision = test.decide(count.counts, count.live_time_s)
+            said = f"{said}; {in_words(decision, test, count)}"
     outcome = CountOutcome(
         probe=counting.bench.probe,
         identity=at.identity,
@@ -118,6 +136,7 @@ async def run_count(counting: Counting, exposure: Exposure, *, label: str) -> Co
         count=count,
         figures=figures,
         said=said,
+        decision=decision,
     )
     return await _recorded(counting, Kind.COUNT, outcome, passed=None)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isinf
+from math import isfinite, isinf
 
 from acquisition.quality.counts import Count
 from acquisition.quality.placements import Exposure, Source, around_tip
@@ -10,7 +10,7 @@ from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.sensitivity import per_mbq
 from acquisition.quality.settings import AngularLimits, PointSource
 from acquisition.quality.steps import Known
-from navigation.statistics.counting import width_at
+from navigation.statistics.counting import width_at, width_sigma_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,11 @@ class AngularResponse:
             return failure(self.name, self.limit, reason, leaking)
         tenth_deg = width_at(self.limits.angles_deg, relative, level=0.1)
         tenth = () if isinf(tenth_deg) else (Figure(name="FWTM", value=tenth_deg, unit="°"),)
-        figures = (Figure(name="FWHM", value=width_deg, unit="°"), *tenth, leaking)
+        width_sigma = width_sigma_at(self.limits.angles_deg, found)
+        width = Figure(
+            name="FWHM", value=width_deg, unit="°", sigma=width_sigma if isfinite(width_sigma) else None
+        )
+        figures = (width, *tenth, leaking)
         if not self.limits.least_width_deg <= width_deg <= self.limits.greatest_width_deg:
             reason = (
                 f"{width_deg:.0f}° wide: the collimator is loose or another one, or the angles were set wrongly"

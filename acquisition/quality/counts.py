@@ -92,13 +92,15 @@ class CountProgress:
 
 
 def progress_of(counts: int, live_time_s: float, exposure: Exposure) -> CountProgress:
-    """How far a count is: the nearer of its two ends decides."""
+    """How far a count is: the nearest of its ends decides."""
     remaining_s = exposure.longest_s - live_time_s
     share = live_time_s / exposure.longest_s
     if exposure.counts_wanted is not None:
         share = max(share, counts / exposure.counts_wanted)
         if counts:
             remaining_s = min(remaining_s, (exposure.counts_wanted - counts) * live_time_s / counts)
+    if exposure.is_decided is not None and live_time_s and exposure.is_decided(counts, live_time_s):
+        share = 1.0
     return CountProgress(
         counts=counts, live_time_s=live_time_s, share=min(share, 1.0), remaining_s=max(remaining_s, 0.0)
     )

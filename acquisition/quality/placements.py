@@ -1,5 +1,6 @@
 """Where which source goes: one sentence for a person, one position for the arithmetic."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from math import cos, radians, sin
@@ -66,6 +67,8 @@ class Exposure:
         Length of each count, s, or the longest where ``counts_wanted`` ends it earlier.
     counts_wanted
         Events after which a count may end; None: it lasts ``longest_s``.
+    is_decided
+        Whether so many events in so long a live time, s, may end it; asked at each reading. None: never.
     times
         Number of counts.
     wait_s
@@ -76,6 +79,7 @@ class Exposure:
     placement: Placement
     longest_s: float
     counts_wanted: int | None = None
+    is_decided: Callable[[int, float], bool] | None = None
     times: int = 1
     wait_s: float = 0.0
 

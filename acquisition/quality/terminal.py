@@ -9,6 +9,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.markup import escape
 
+from acquisition.logbook.entered import entered
 from acquisition.quality.placements import Placement
 from acquisition.quality.results import StepResult
 from acquisition.quality.settings import PointSource
@@ -102,13 +103,24 @@ class Terminal:
 
     async def person(self) -> str:
         """Ask who signs."""
-        while not (name := await self._ask("Your name, which signs the record")):
-            pass
-        return name
+        while True:
+            if name := self._entered(await self._ask("Your name, which signs the record"), "name"):
+                return name
 
     async def next(self, number: int) -> str | None:
         """Ask for the next specimen to count; None where there are no more."""
-        return await self._ask(f"Name of specimen {number} (Enter alone: no more)") or None
+        while typed := await self._ask(f"Name of specimen {number} (Enter alone: no more)"):
+            if name := self._entered(typed, "name"):
+                return name
+        return None
+
+    def _entered(self, typed: str, what: str) -> str:
+        """Give what was typed as it is recorded; empty, and said, where it is none."""
+        try:
+            return entered(typed, what=what)
+        except ValueError as exc:
+            self._console.print(escape(str(exc)))
+            return ""
 
     async def assay(self, source: PointSource) -> Assay:
         """Ask for the dose calibrator's reading until it makes sense."""

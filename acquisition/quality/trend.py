@@ -1,6 +1,6 @@
 """Today's figures among those of all mornings: on Shewhart's chart, and by their moving average."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -47,6 +47,7 @@ def followed(settings: MorningSettings) -> tuple[Followed, ...]:
         Followed(name="constancy", step="constancy", figure="deviation", unit="%"),
         Followed(name="chi-square", step=CHI_SQUARE, figure=DEVIATE, unit="SD", process=STANDARD),
         Followed(name="sensitivity", step="sensitivity", figure=at_reference, unit="cps/MBq"),
+        Followed(name="angular width", step="angular response", figure="FWHM", unit="°"),
         Followed(name="peak", step="peak", figure="peak", unit="keV"),
     )
 
@@ -130,42 +131,41 @@ def trend_of(figure: Followed, measured: Sequence[Measured], limits: TrendLimits
     return Trend(followed=figure, measured=kept, process=process, points=tuple(points))
 
 
-def trends_of(
-    settings: MorningSettings,
-    records: Iterable[Kept],
-    *,
-    at: datetime | None = None,
-    today: Sequence[StepResult] = (),
-) -> tuple[Trend, ...]:
-    """Make the trends of a probe's figures.
+def trends_of(settings: MorningSettings, records: Iterable[Kept]) -> tuple[Trend, ...]:
+    """Make the trends of an instrument's figures from its mornings, oldest first.
 
-    Parameters
-    ----------
-    settings
-        Of the morning: what is followed.
-    records
-        Mornings of one probe, oldest first; one whose seal does not fit is left out.
-    at, today
-        When today's morning ended, and its results, as the newest value; None: there is none.
-
+    One whose seal does not fit is left out.
     """
-    mornings = [(each.record.at, results_in(each.record.told)) for each in records if not each.doubt]
-    if at is not None:
-        mornings.append((at, tuple(today)))
-    trends = []
-    for figure in followed(settings):
-        found = [measured_in(figure, when, steps) for when, steps in mornings]
-        measured = [each for each in found if each is not None]
-        if measured:
-            trends.append(trend_of(figure, measured, settings.trend))
-    return tuple(trends)
+    found: dict[str, list[Measured]] = {}
+    for _, figure, measured in _measured(settings, records):
+        found.setdefault(figure.name, []).append(measured)
+    return tuple(
+        trend_of(figure, found[figure.name], settings.trend)
+        for figure in followed(settings)
+        if figure.name in found
+    )
 
 
-def results_in(told: Any) -> tuple[StepResult, ...]:
-    """Read the steps that a record tells; what was written by another version is left out."""
+def _measured(settings: MorningSettings, records: Iterable[Kept]) -> Iterator[tuple[str, Followed, Measured]]:
+    """Take out of records what is followed: the instrument's identity, which figure, and its value."""
+    figures = followed(settings)
+    names = frozenset(figure.step for figure in figures)
+    for each in records:
+        if not each.doubt:
+            steps = results_in(each.record.told, names)
+            for figure in figures:
+                measured = measured_in(figure, each.record.at, steps)
+                if measured is not None:
+                    yield each.record.identity, figure, measured
+
+
+def results_in(told: Any, names: frozenset[str] | None = None) -> tuple[StepResult, ...]:
+    """Read the steps that a record tells, those of some names or all; another version's are left out."""
     found = []
     for step in told.get("steps", ()):
         try:
+            if names is not None and step["name"] not in names:
+                continue
             figures = tuple(Figure(**figure) for figure in step["figures"])
             found.append(StepResult(**{**step, "figures": figures, "remarks": tuple(step.get("remarks", ()))}))
         except (KeyError, TypeError):
@@ -176,31 +176,39 @@ def results_in(told: Any) -> tuple[StepResult, ...]:
 class Follower:
     """Judges a figure as soon as its step has passed, so that the step can be repeated while its source stands.
 
+    Each morning reads all former ones, and ten years hold some 2,500: what is followed is taken from them once.
+
     Parameters
     ----------
     settings
         Of the morning.
     records
-        Former mornings with the same entry of the site file, oldest first.
+        Former mornings with the same entry of the site file, oldest first; one whose seal does not fit is left
+        out.
 
     """
 
-    def __init__(self, settings: MorningSettings, records: Sequence[Kept]) -> None:
+    def __init__(self, settings: MorningSettings, records: Iterable[Kept]) -> None:
         self._settings = settings
-        self._records = records
+        self._former: dict[tuple[str, str], list[Measured]] = {}
+        """By the instrument's identity and the figure's name."""
+        for identity, figure, measured in _measured(settings, records):
+            self._former.setdefault((identity, figure.name), []).append(measured)
 
     def judge(self, identity: str, result: StepResult, at: datetime) -> tuple[StepResult, ...]:
         """Say of each followed figure of a step that passed whether it is where it was, a result for each.
 
         Only mornings of the instrument that calls itself ``identity`` are looked at.
         """
-        if not result.passed:
-            return ()
-        of_this = [each for each in self._records if each.record.identity == identity]
-        trends = trends_of(self._settings, of_this, at=at, today=[result])
-        return tuple(
-            _judged(trend, self._settings.trend) for trend in trends if trend.followed.step == result.name
-        )
+        judged = []
+        for figure in followed(self._settings):
+            today = measured_in(figure, at, [result])
+            if today is not None:
+                former = self._former.get((identity, figure.name), [])
+                judged.append(
+                    _judged(trend_of(figure, [*former, today], self._settings.trend), self._settings.trend)
+                )
+        return tuple(judged)
 
 
 def _judged(trend: Trend, limits: TrendLimits) -> StepResult:

@@ -263,6 +263,20 @@ def width_at(angles_deg: Sequence[float], relative: Sequence[float], *, level: f
     return inf
 
 
+def width_sigma_at(angles_deg: Sequence[float], rates: Sequence[Rate], *, level: float = 0.5) -> float:
+    """Give the standard error of ``width_at`` by that of each rate, the first of which the others are relative to.
+
+    Each rate in turn is moved by its error, and the changes of the width are added in quadrature. Infinite where
+    one of them moves the crossing beyond the last point.
+    """
+
+    def width(moved: int | None) -> float:
+        values = [rate.rate_cps + (number == moved) * rate.sigma_cps for number, rate in enumerate(rates)]
+        return width_at(angles_deg, [value / values[0] for value in values], level=level)
+
+    return sqrt(sum((width(number) - width(None)) ** 2 for number in range(len(rates))))
+
+
 def _require(holds: bool, sentence: str) -> None:  # noqa: FBT001 - reads as the condition it is
     if not holds:
         raise NavigationError(sentence)

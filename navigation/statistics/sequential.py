@@ -167,12 +167,12 @@ class SequentialTest:
     @property
     def upper(self) -> float:
         """Log-likelihood ratio from which on it says "signal": ln((1 - beta) / alpha)."""
-        return log((1 - self.miss) / self.false_alarm)
+        return wald_bounds(self.false_alarm, self.miss)[1]
 
     @property
     def lower(self) -> float:
         """Log-likelihood ratio down from which it says "background": ln(beta / (1 - alpha))."""
-        return log(self.miss / (1 - self.false_alarm))
+        return wald_bounds(self.false_alarm, self.miss)[0]
 
     def log_ratio(self, counts: float, live_time_s: float) -> float:
         """Logarithm of the likelihood ratio of signal to background: n ln(1 + s / b) - s t."""
@@ -318,6 +318,11 @@ class SequentialState:
         return replace(
             self, counts=counts, live_time_s=live_time_s, decision=self.test.decide(counts, live_time_s)
         )
+
+
+def wald_bounds(false_alarm: float, miss: float) -> tuple[float, float]:
+    """Give the log-likelihood ratios down from which it is background, and up from which a signal (Wald 1947)."""
+    return log(miss / (1 - false_alarm)), log((1 - miss) / false_alarm)
 
 
 def _require(background_cps: float, signal_cps: float, false_alarm: float, miss: float) -> None:

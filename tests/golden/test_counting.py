@@ -22,6 +22,7 @@ from navigation.statistics.counting import (
     true_rate,
     two_source_dead_time,
     width_at,
+    width_sigma_at,
 )
 
 
@@ -175,3 +176,16 @@ def test_width_is_read_between_the_points() -> None:
     """A triangle that falls to one half at 20 is 40 wide; one that never falls has no width."""
     assert width_at([0, 10, 30], [1.0, 0.75, 0.25]) == pytest.approx(40.0)
     assert width_at([0, 60], [1.0, 0.8]) == inf
+
+
+def test_the_error_of_a_width_is_that_of_repeated_counts() -> None:
+    """Twenty thousand sets of Poisson counts scatter by as much as is told of one."""
+    angles, rng = [0.0, 10.0, 20.0, 30.0], np.random.default_rng(4)
+    means = np.array([100_000.0, 85_000.0, 62_000.0, 24_000.0])
+    told = width_sigma_at(angles, [Rate(rate_cps=mean, sigma_cps=sqrt(mean)) for mean in means])
+    drawn = rng.poisson(means, (20_000, 4))
+    scatter = np.std([width_at(angles, list(counts / counts[0])) for counts in drawn])
+    assert told == pytest.approx(scatter, rel=0.03)
+    assert (
+        width_sigma_at(angles, [Rate(rate_cps=rate, sigma_cps=9.0) for rate in (100.0, 90.0, 70.0, 49.0)]) == inf
+    )

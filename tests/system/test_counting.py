@@ -16,6 +16,7 @@ from rich.console import Console
 from acquisition.calibration import load_calibration
 from acquisition.counting.bench import Counting, LeftOut
 from acquisition.counting.exvivo import HOTTEST, ExVivo, Listed, run_exvivo
+from acquisition.counting.seeking import Sought
 from acquisition.counting.timed import exposure_of, run_background, run_count
 from acquisition.logbook.logbook import open_logbook
 from acquisition.logbook.records import Kind
@@ -28,6 +29,7 @@ from config.nuclides import load_nuclides
 from devices.clock import monotonic
 from devices.errors import DeviceUnavailable
 from devices.probes.amptek import Settings as AmptekSettings
+from navigation.errors import NavigationError
 from simulators.bench_room import BenchRoom, open_bench
 
 SECONDS = 60.0
@@ -131,6 +133,27 @@ async def test_a_count_ends_at_its_relative_error(room: CountingRoom) -> None:
     assert found.count is not None
     assert found.count.counts >= 2500
     assert found.count.live_time_s < 60.0
+
+
+async def test_a_count_ends_when_it_is_decided_whether_a_source_is_there(room: CountingRoom) -> None:
+    """Twice the background is told from it in seconds; without a background of the day nothing is counted."""
+    sought = Sought(factor=2.0)
+    async with asyncio.timeout(SECONDS):
+        empty = exposure_of("Empty", seconds=10.0, counts=None)
+        with pytest.raises(NavigationError, match="acquire background first"):
+            await run_count(room.counting, empty, label="bed", sought=sought)
+        await run_background(room.counting, BackgroundLimits(count_s=60.0))
+        there = exposure_of("Place the node", seconds=10.0, counts=None, sources=[NODE])
+        found = await run_count(room.counting, there, label="node", sought=sought)
+        none = await run_count(room.counting, empty, label="bed", sought=sought)
+    assert found.to_dict()["decision"] == "signal"
+    assert "a source is there (decided after" in found.said
+    assert "no source that makes it 2 times the background" in none.said
+    assert none.count is not None
+    assert found.count is not None
+    assert found.count.live_time_s < none.count.live_time_s < 20.0
+    assert json.loads(json.dumps(none.to_dict()))["decision"] == "background"
+    assert room.records() == [(Kind.BACKGROUND, True), (Kind.COUNT, None), (Kind.COUNT, None)]
 
 
 async def test_a_contaminated_bench_fails_its_background(room: CountingRoom) -> None:

@@ -157,7 +157,7 @@ async def test_a_good_probe_passes_and_is_calibrated(tmp_path: Path, is_mightyoh
     async with room(tmp_path, is_mightyohm=is_mightyohm) as found:
         outcome = await found.morning()
     assert [result.reason for result in outcome.results if not result.passed] == []
-    assert len(outcome.results) == (14 if is_mightyohm else 15)
+    assert len(outcome.results) == (15 if is_mightyohm else 16)
     peak = next(result for result in outcome.results if result.name == "peak")
     assert ("no spectrum" in peak.reason) == is_mightyohm
     battery = next(result for result in outcome.results if result.name == "battery")
@@ -182,7 +182,7 @@ async def test_the_outcome_is_told_on_screen_in_json_and_in_the_file(tmp_path: P
     assert "SIMULATED" in found.shown.getvalue()
     assert "gamma passed" in found.shown.getvalue()
     plain = json.loads(json.dumps(outcome.to_dict()))
-    assert (plain["passed"], plain["simulated"], len(plain["steps"])) == (True, True, 15)
+    assert (plain["passed"], plain["simulated"], len(plain["steps"])) == (True, True, 16)
     provenance = read_calibration(found.calibration).provenance
     assert "12345" in provenance.identity
     assert STARTED <= provenance.started_at < provenance.ended_at

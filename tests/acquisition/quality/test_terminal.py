@@ -134,6 +134,17 @@ async def test_who_signs_is_asked_until_there_is_a_name(desk: Desk) -> None:
         assert await desk.terminal.person() == "A. Berg"
 
 
+async def test_a_name_that_cannot_be_read_back_is_asked_for_again(desk: Desk) -> None:
+    """Arrow keys, dots and a pasted page sign nothing: it is said why, and asked again."""
+    desk.type("\x1b[A\n...\n" + 101 * "n" + "\n A.\t Berg \n\x07\nnode  1\n\n")
+    async with asyncio.timeout(SECONDS):
+        assert await desk.terminal.person() == "A. Berg"
+        assert await desk.terminal.next(1) == "node 1"
+        assert await desk.terminal.next(2) is None
+    for why in ("which cannot be read", "no letter and no digit", "a name of 101 characters: wants at most 100"):
+        assert why in desk.shown.getvalue()
+
+
 async def test_a_closed_input_ends_the_morning() -> None:
     """A pipe that ends, or a file in place of a terminal, aborts with the reason."""
     ours, theirs = os.pipe()

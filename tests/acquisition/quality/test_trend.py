@@ -18,6 +18,7 @@ NAMES = {
     "constancy": ("deviation", "%"),
     "chi-square": (DEVIATE, "SD"),
     "sensitivity": ("30 mm", "cps/MBq"),
+    "angular response": ("FWHM", "°"),
 }
 
 
@@ -77,6 +78,23 @@ def test_a_figure_as_ever_is_in_order_and_one_far_off_is_not(name: str) -> None:
     assert not off.passed
     assert "beyond an action line" in off.reason
     assert [figure.name for figure in off.figures] == ["today", "base", "moving average"]
+
+
+def test_a_collimator_a_tenth_wider_is_found() -> None:
+    """42 degrees scatter by 0.5 from morning to morning; 46 pass the limits of the day, and not the trend."""
+    records = days("angular response", [42 + 0.5 * each for each in NOISE])
+    assert judged(records, step("angular response", 42.3)).passed
+    wider = judged(records, step("angular response", 46.2))
+    assert not wider.passed
+    assert wider.name == "trend of angular width"
+
+
+def test_former_mornings_are_read_once() -> None:
+    """Ten years of them stand behind every step: what is followed is taken out of them at the start."""
+    follower = Follower(settings(), iter(days("background", [100 + each for each in NOISE])))
+    for _ in range(2):
+        (result,) = follower.judge("DP5 1", step("background", 106.0), BEGUN + timedelta(days=200))
+        assert not result.passed
 
 
 def test_a_slow_drift_is_called_by_its_moving_average() -> None:
