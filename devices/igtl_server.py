@@ -4,7 +4,7 @@ Whoever connects gets, as it comes:
 
 - ``TipToPatient``: the tip's pose, TRANSFORM, or TDATA in its place once it was asked for (STT_TDATA), at most one
   each RESOL ms;
-- ``CountRate``: SENSOR, one number in hertz;
+- ``CountRate``: SENSOR, one number in hertz, unless the site file says that none of them reads it;
 - ``Targets``: POINT, an empty list where no target can be told;
 - ``radionav``: STATUS, whenever nothing else was sent for a quarter of a second.
 
@@ -15,6 +15,7 @@ of a simulated room begin with ``SIM_``.
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -81,8 +82,9 @@ class IgtlServer:
         self._lasts_s = {TIP: pose_lasts_s, RATE: rate_lasts_s}
         self._clock = clock
         self._clients: set[IgtlClient] = set()
-        self._taken_at_s = {TIP: -float("inf"), RATE: -float("inf")}
-        self._missing = {TIP: True, RATE: True}
+        names = (TIP, RATE) if settings.count_rate else (TIP,)
+        self._taken_at_s = dict.fromkeys(names, -float("inf"))
+        self._missing = dict.fromkeys(names, True)
         self._points: tuple[Point, ...] = ()
         self._number = 0
 
@@ -120,8 +122,14 @@ class IgtlServer:
                 client.send(frame)
 
     def send_rate(self, rate_cps: float | None, taken_at_s: float) -> None:
-        """Send the count rate, corrected for dead time, of an interval that ended at a time; None: not known."""
-        if rate_cps is None or self._clock() - taken_at_s > self._lasts_s[RATE]:
+        """Send the count rate, corrected for dead time, of an interval that ended at a time; None: not known.
+
+        What cannot be a rate (NaN, infinite, negative) is not known either.
+        """
+        if not self._settings.count_rate:
+            return
+        is_old = self._clock() - taken_at_s > self._lasts_s[RATE]
+        if rate_cps is None or not 0 <= rate_cps < math.inf or is_old:
             self._lose(RATE)
             return
         if taken_at_s <= self._taken_at_s[RATE]:
@@ -131,12 +139,15 @@ class IgtlServer:
         self._send_all(self._sent(Sensor.KIND, RATE, content, taken_at_s, self._lasts_s[RATE]))
 
     def send_targets(self, points: Sequence[Point]) -> None:
-        """Send the targets that are located, in patient axes (LPS), when they change; none: an empty list."""
+        """Send the targets that are located, in patient axes (LPS), when they change; none: an empty list.
+
+        A point without a finite place is none.
+        """
         turn = RAS_FROM_LPS if self._settings.axes == "RAS" else None
-        turned = tuple(points)
+        turned = tuple(point for point in points if np.isfinite(point.position_mm).all())
         if turn is not None:
             turned = tuple(
-                replace(point, position_mm=tuple(turn.points_mm(point.position_mm).tolist())) for point in points
+                replace(point, position_mm=tuple(turn.points_mm(point.position_mm).tolist())) for point in turned
             )
         if turned != self._points:
             self._points = turned
@@ -197,7 +208,8 @@ class IgtlServer:
         if kind == GET_STATUS:
             return self._message(Status.KIND, SENDER, Status(code=OK).to_bytes(), self._clock())
         if kind == GET_CAPABILITY:
-            return self._message(Capability.KIND, SENDER, Capability(kinds=KINDS).to_bytes(), self._clock())
+            kinds = tuple(each for each in KINDS if each != Sensor.KIND or self._settings.count_rate)
+            return self._message(Capability.KIND, SENDER, Capability(kinds=kinds).to_bytes(), self._clock())
         return None
 
     def _lose(self, name: str) -> None:
