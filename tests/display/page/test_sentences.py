@@ -43,6 +43,7 @@ SPEAKING = (
     ),
     ("acquisition/tracking/timing.py", {"sweep_of", "sweep_progress", "judge_timing"}),
     ("acquisition/tracking/axis.py", {"swing_of", "swing_progress", "judge_axis"}),
+    ("acquisition/tracking/swept_probe.py", {"counted_track"}),
     ("navigation/calibration/looking.py", None),
     ("acquisition/tracking/register.py", {"_touch_all", "touch_progress", "_not_held", "_judged"}),
     ("acquisition/tracking/judging.py", None),
