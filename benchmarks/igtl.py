@@ -6,9 +6,9 @@ read. Our eight clients share a process and would wait for each other's decoding
 have come. Ours serves eight clients at once, and each message of each client counts; pyigtl's server serves one
 client, so it is measured with one.
 
-The floor is what this machine takes by itself: a loop that sends as many bytes to as many sockets at the same pace,
-and one that waits for them, without asyncio, without a message being made or read. What ours takes beyond it is
-ours; the floor itself is mostly the time in which a process that sleeps is woken.
+The floor is what this machine takes by itself: a loop that sends as many bytes to as many sockets at the same
+pace, and one that waits for them, without asyncio, without a message being made or read. What ours takes beyond it
+is ours; the floor itself is mostly the time in which a process that sleeps is woken.
 
     python -m benchmarks.igtl --seconds 10
 

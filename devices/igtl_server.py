@@ -28,7 +28,7 @@ from devices.clock import Clock, epoch_s, monotonic
 from devices.errors import DeviceUnavailable
 from devices.igtl_client import GET_CAPABILITY, GET_STATUS, IgtlClient, Sent
 from devices.igtl_settings import LOOPBACK, Settings
-from devices.trackers.igtl import Message, Metadata
+from devices.trackers.igtl import Metadata, packed
 from devices.trackers.igtl_bodies import Status, TrackedTool, TrackingFrame, Transform, elements_of
 from devices.trackers.igtl_values import HERTZ_UNIT, Capability, Point, Points, Sensor
 from navigation.frames import Frame
@@ -52,6 +52,8 @@ RAS_FROM_LPS = RigidTransform(
     to=Frame.PATIENT, from_=Frame.PATIENT, rotation=np.diag((-1.0, -1.0, 1.0)), translation_mm=np.zeros(3)
 )
 """Half a turn about z: both axes sets are right-handed, so nothing is mirrored."""
+
+POSE_METADATA = (Metadata(key="TransformStatus", value=b"OK"),)
 
 KINDS = (Transform.KIND, TrackingFrame.KIND, Sensor.KIND, Points.KIND, Status.KIND, Capability.KIND)
 
@@ -204,12 +206,12 @@ class IgtlServer:
         self._say_what_is_missing(client)
         return True
 
-    def _answer(self, kind: str) -> Message | None:
+    def _answer(self, kind: str) -> bytes | None:
         if kind == GET_STATUS:
-            return self._message(Status.KIND, SENDER, Status(code=OK).to_bytes(), self._clock())
+            return self._packed(Status.KIND, SENDER, Status(code=OK).to_bytes(), self._clock())
         if kind == GET_CAPABILITY:
             kinds = tuple(each for each in KINDS if each != Sensor.KIND or self._settings.count_rate)
-            return self._message(Capability.KIND, SENDER, Capability(kinds=kinds).to_bytes(), self._clock())
+            return self._packed(Capability.KIND, SENDER, Capability(kinds=kinds).to_bytes(), self._clock())
         return None
 
     def _lose(self, name: str) -> None:
@@ -238,22 +240,16 @@ class IgtlServer:
         return self._sent(Status.KIND, name, Status(code=code, text=text).to_bytes(), self._clock(), KEEP_ALIVE_S)
 
     def _sent(self, kind: str, name: str, content: bytes, taken_at_s: float, lasts_s: float) -> Sent:
-        raw = self._message(kind, name, content, taken_at_s).to_bytes()
+        raw = self._packed(kind, name, content, taken_at_s)
         return Sent(raw=raw, taken_at_s=taken_at_s, lasts_s=lasts_s)
 
-    def _message(self, kind: str, name: str, content: bytes, taken_at_s: float) -> Message:
+    def _packed(self, kind: str, name: str, content: bytes, taken_at_s: float) -> bytes:
+        name, timestamp = self._prefix + name, int(epoch_s(taken_at_s, clock=self._clock) * 2**32)
+        if self._settings.header_version == 1:
+            return packed(kind, name, content, timestamp=timestamp)
         self._number = (self._number + 1) % 2**32
-        is_extended = self._settings.header_version == 2
-        is_pose = kind in {Transform.KIND, TrackingFrame.KIND}
-        return Message(
-            kind=kind,
-            device_name=self._prefix + name,
-            content=content,
-            timestamp=int(epoch_s(taken_at_s, clock=self._clock) * 2**32),
-            version=self._settings.header_version,
-            number=self._number if is_extended else 0,
-            metadata=(Metadata(key="TransformStatus", value=b"OK"),) if is_extended and is_pose else (),
-        )
+        metadata = POSE_METADATA if kind in {Transform.KIND, TrackingFrame.KIND} else ()
+        return packed(kind, name, content, timestamp=timestamp, version=2, number=self._number, metadata=metadata)
 
 
 @asynccontextmanager

@@ -103,9 +103,7 @@ def match_landmarks(patient_mm: ArrayLike, measured_mm: ArrayLike, *, tolerance_
     )
 
 
-def _triangles(
-    patient: Array, measured: Array, tolerance_mm: float
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _triangles(patient: Array, measured: Array, tolerance_mm: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Triples of each side, (T, 3), whose three sides agree within twice the tolerance."""
     ours, theirs = cdist(patient, patient), cdist(measured, measured)
     triples = np.array(list(permutations(range(len(measured)), 3)))

@@ -120,7 +120,9 @@ def _unevenness_s(sweep: CountedTrack) -> float:
     return float(np.mean(behind_s - least_s))
 
 
-def _fit(sweep: CountedTrack, kept: NDArray[np.bool_], response: Response, start_s: float, most: int) -> OptimizeResult:
+def _fit(
+    sweep: CountedTrack, kept: NDArray[np.bool_], response: Response, start_s: float, most: int
+) -> OptimizeResult:
     rates = sweep.counts[kept] / sweep.live_time_s[kept]
     middles = (sweep.start_s + sweep.real_time_s / 2)[kept] - start_s
     hot = middles[rates >= np.quantile(rates, 0.9)]
