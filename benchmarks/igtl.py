@@ -217,19 +217,18 @@ def _serve_floor(rate_hz: int, count: int, clients: int) -> None:
 
 def _listen_floor(port: int, clients: int) -> None:
     came: list[list[tuple[float, bytes]]] = [[] for _ in range(clients)]
+    links = [socket.create_connection(("127.0.0.1", port)) for _ in range(clients)]
     with selectors.DefaultSelector() as selector:
-        for number in range(clients):
-            link = socket.create_connection(("127.0.0.1", port))
+        for number, link in enumerate(links):
             selector.register(link, selectors.EVENT_READ, number)
         while selector.get_map():
             for key, _ in selector.select():
-                link = key.fileobj
-                assert isinstance(link, socket.socket)  # noqa: S101 - no other was registered; for the type checker
-                data = link.recv(4096)
+                data = links[key.data].recv(4096)
                 came[key.data].append((monotonic(), data))
                 if not data:
-                    selector.unregister(link)
-                    link.close()
+                    selector.unregister(key.fileobj)
+    for link in links:
+        link.close()
     _say([_heard(one) for one in came])
 
 

@@ -196,7 +196,8 @@ class Configuration:
         probe = self.held([to_tracker @ pose @ self.tool_from_tip.inverse for pose in moved])
         patient = self.held([self.marker] * len(moved))
         frames = [
-            (self._began_s + 5.0 - at_s, *seen) for at_s, *seen in zip(before_s, probe, patient, strict=True)
+            (self._began_s + 5.0 - at_s, tool, reference)
+            for at_s, tool, reference in zip(before_s, probe, patient, strict=True)
         ]
         for reading in await self._wire.receive(frames):
             synchroniser.add_pose(reading, now_s=reading.taken_at_s)
