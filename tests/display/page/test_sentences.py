@@ -78,7 +78,7 @@ NOT_FOR_PERSONS = (
     "the time-out is not held",
     "the time-out has no item",
     "landmarks come in pairs of points",
-    "not every coordinate of the landmarks is finite",
+    "not every coordinate of the",
 )
 """In sentences that only a program at fault gets."""
 
