@@ -6,15 +6,23 @@ read. Our eight clients share a process and would wait for each other's decoding
 have come. Ours serves eight clients at once, and each message of each client counts; pyigtl's server serves one
 client, so it is measured with one.
 
+The floor is what this machine takes by itself: a loop that sends as many bytes to as many sockets at the same
+pace, and one that waits for them, without asyncio, without a message being made or read. What ours takes beyond it
+is ours; the floor itself is mostly the time in which a process that sleeps is woken.
+
     python -m benchmarks.igtl --seconds 10
 
 Prints a JSON line for each pair and rate, and last one with ``median_ms``, ``p99_ms`` and ``lost`` of ours with
-eight clients at 100 poses a second, the same at 1,000 (``…_1000``), and pyigtl's beside them (``pyigtl_…``).
+eight clients at 100 poses a second, the same at 1,000 (``…_1000``), and pyigtl's and the floor's beside them
+(``pyigtl_…``, ``floor_…``); ``over_floor`` is our median over the floor's.
 """
 
 import argparse
 import asyncio
 import json
+import selectors
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -34,9 +42,13 @@ from navigation.transforms import RigidTransform
 
 RATES_HZ = (100, 1000)
 CLIENTS = 8
+PAIRS = (("floor", CLIENTS, "floor_"), ("radionav", CLIENTS, ""), ("radionav", 1, None), ("pyigtl", 1, "pyigtl_"))
+"""Who sends, to how many, and what its figures are called in the summary; None: they are in their line only."""
 GIVE_UP_S = 3.0
 """pyigtl's client, when it hears nothing for so long, has heard the last."""
 SETTLING_S = 0.5
+FLOOR = struct.Struct(">I102x")
+"""A pose's number, in as many bytes as a TRANSFORM has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +191,59 @@ def _listen_pyigtl(port: int, count: int) -> None:
     _say([heard])
 
 
-# --- both -----------------------------------------------------------------------------------------------------
+# --- the floor ------------------------------------------------------------------------------------------------
+
+
+def _serve_floor(rate_hz: int, count: int, clients: int) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=clients) as server:
+        _say(server.getsockname()[1])
+        links = [server.accept()[0] for _ in range(clients)]
+    for link in links:
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    time.sleep(SETTLING_S)
+    sent_s, due_s = [], monotonic()
+    for number in range(count):
+        raw = FLOOR.pack(number)
+        sent_s.append(monotonic())
+        for link in links:
+            link.sendall(raw)
+        due_s += 1 / rate_hz
+        time.sleep(max(0.0, due_s - monotonic()))
+    time.sleep(SETTLING_S)
+    for link in links:
+        link.close()
+    _say(sent_s)
+
+
+def _listen_floor(port: int, clients: int) -> None:
+    came: list[list[tuple[float, bytes]]] = [[] for _ in range(clients)]
+    links = [socket.create_connection(("127.0.0.1", port)) for _ in range(clients)]
+    with selectors.DefaultSelector() as selector:
+        for number, link in enumerate(links):
+            selector.register(link, selectors.EVENT_READ, number)
+        while selector.get_map():
+            for key, _ in selector.select():
+                data = links[key.data].recv(4096)
+                came[key.data].append((monotonic(), data))
+                if not data:
+                    selector.unregister(key.fileobj)
+    for link in links:
+        link.close()
+    _say([_heard(one) for one in came])
+
+
+def _heard(came: Sequence[tuple[float, bytes]]) -> dict[int, float]:
+    """Give when each pose was here whole."""
+    heard, kept = dict[int, float](), b""
+    for came_s, data in came:
+        kept += data
+        while len(kept) >= FLOOR.size:
+            heard[FLOOR.unpack_from(kept)[0]] = came_s
+            kept = kept[FLOOR.size :]
+    return heard
+
+
+# --- all ------------------------------------------------------------------------------------------------------
 
 
 def _start(role: str, *arguments: int) -> "subprocess.Popen[str]":
@@ -197,11 +261,11 @@ def _told(process: "subprocess.Popen[str]") -> object:
 
 def measure(peer: str, rate_hz: int, count: int, clients: int) -> Latencies:
     """Send ``count`` poses at a rate, from one process to the clients in another."""
-    suffix, more = ("", (clients,)) if peer == "radionav" else ("-pyigtl", ())
-    processes = [_start(f"serve{suffix}", rate_hz, count, *more)]
+    more = () if peer == "pyigtl" else (clients,)
+    processes = [_start(f"serve-{peer}", rate_hz, count, *more)]
     try:
         port = int(str(_told(processes[0])))
-        processes.append(_start(f"listen{suffix}", port, *(more or (count,))))
+        processes.append(_start(f"listen-{peer}", port, *(more or (count,))))
         sent_s, heard = _told(processes[0]), _told(processes[1])
     finally:
         for process in processes:
@@ -218,19 +282,25 @@ def run(seconds: float, say: Callable[[object], None] = _say) -> None:
     summary: dict[str, object] = {}
     for rate_hz in RATES_HZ:
         suffix = "" if rate_hz == RATES_HZ[0] else f"_{rate_hz}"
-        for peer, clients, prefix in (("radionav", CLIENTS, ""), ("radionav", 1, None), ("pyigtl", 1, "pyigtl_")):
+        medians_ms = dict[str, float]()
+        for peer, clients, prefix in PAIRS:
             found = measure(peer, rate_hz, max(2, round(seconds * rate_hz)), clients)
             say(found.line())
             if prefix is not None:
                 summary |= {f"{prefix}{key}{suffix}": value for key, value in found.figures().items()}
+                medians_ms |= {prefix: float(np.median(found.ms))} if found.ms else {}
+        is_whole = {"", "floor_"} <= medians_ms.keys()
+        summary[f"over_floor{suffix}"] = round(medians_ms[""] / medians_ms["floor_"], 2) if is_whole else None
     say(summary)
 
 
 ROLES: Mapping[str, Callable[..., None]] = {
-    "serve": lambda rate_hz, count, clients: asyncio.run(_serve(rate_hz, count, clients)),
-    "listen": lambda port, clients: asyncio.run(_listen(port, clients)),
+    "serve-radionav": lambda rate_hz, count, clients: asyncio.run(_serve(rate_hz, count, clients)),
+    "listen-radionav": lambda port, clients: asyncio.run(_listen(port, clients)),
     "serve-pyigtl": _serve_pyigtl,
     "listen-pyigtl": _listen_pyigtl,
+    "serve-floor": _serve_floor,
+    "listen-floor": _listen_floor,
 }
 """What this file does as a process of its own."""
 

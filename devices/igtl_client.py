@@ -10,7 +10,7 @@ import structlog
 
 from devices.clock import Clock
 from devices.errors import FrameError
-from devices.trackers.igtl import Decoder, Message
+from devices.trackers.igtl import Decoder, Message, packed
 from devices.trackers.igtl_bodies import STOP_TRACKING, StartTracking, TrackingAnswer
 
 log = structlog.get_logger()
@@ -45,7 +45,7 @@ class Sent:
 
 
 class IgtlClient(asyncio.Protocol):
-    """The protocol of one link; ``answer`` gives the message for a GET_, or None."""
+    """The protocol of one link; ``answer`` gives the bytes of the message for a GET_, or None."""
 
     transport: asyncio.Transport
 
@@ -54,7 +54,7 @@ class IgtlClient(asyncio.Protocol):
         *,
         admit: Callable[["IgtlClient", str], bool],
         leave: Callable[["IgtlClient"], None],
-        answer: Callable[[str], Message | None],
+        answer: Callable[[str], bytes | None],
         queue: int,
         clock: Clock,
     ) -> None:
@@ -141,14 +141,14 @@ class IgtlClient(asyncio.Protocol):
             self.resolution_s = StartTracking.from_bytes(message.content).resolution_ms / 1000
             self.framed_at_s = -float("inf")
             taken = TrackingAnswer(is_taken=True).to_bytes()
-            self._reply(Message(kind=TrackingAnswer.KIND, device_name=message.device_name, content=taken))
+            self._reply(packed(TrackingAnswer.KIND, message.device_name, taken))
         elif message.kind == STOP_TRACKING:
             self.resolution_s = None
         elif (answer := self._answer(message.kind)) is not None:
             self._reply(answer)
 
-    def _reply(self, message: Message) -> None:
-        self.send(Sent(raw=message.to_bytes(), taken_at_s=self._clock(), lasts_s=float("inf")))
+    def _reply(self, raw: bytes) -> None:
+        self.send(Sent(raw=raw, taken_at_s=self._clock(), lasts_s=float("inf")))
 
     def _write(self, sent: Sent) -> None:
         self.transport.write(sent.raw)

@@ -4,7 +4,7 @@ Whoever connects gets, as it comes:
 
 - ``TipToPatient``: the tip's pose, TRANSFORM, or TDATA in its place once it was asked for (STT_TDATA), at most one
   each RESOL ms;
-- ``CountRate``: SENSOR, one number in hertz;
+- ``CountRate``: SENSOR, one number in hertz, unless the site file says that none of them reads it;
 - ``Targets``: POINT, an empty list where no target can be told;
 - ``radionav``: STATUS, whenever nothing else was sent for a quarter of a second.
 
@@ -15,6 +15,7 @@ of a simulated room begin with ``SIM_``.
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -27,7 +28,7 @@ from devices.clock import Clock, epoch_s, monotonic
 from devices.errors import DeviceUnavailable
 from devices.igtl_client import GET_CAPABILITY, GET_STATUS, IgtlClient, Sent
 from devices.igtl_settings import LOOPBACK, Settings
-from devices.trackers.igtl import Message, Metadata
+from devices.trackers.igtl import Metadata, packed
 from devices.trackers.igtl_bodies import Status, TrackedTool, TrackingFrame, Transform, elements_of
 from devices.trackers.igtl_values import HERTZ_UNIT, Capability, Point, Points, Sensor
 from navigation.frames import Frame
@@ -51,6 +52,8 @@ RAS_FROM_LPS = RigidTransform(
     to=Frame.PATIENT, from_=Frame.PATIENT, rotation=np.diag((-1.0, -1.0, 1.0)), translation_mm=np.zeros(3)
 )
 """Half a turn about z: both axes sets are right-handed, so nothing is mirrored."""
+
+POSE_METADATA = (Metadata(key="TransformStatus", value=b"OK"),)
 
 KINDS = (Transform.KIND, TrackingFrame.KIND, Sensor.KIND, Points.KIND, Status.KIND, Capability.KIND)
 
@@ -81,8 +84,9 @@ class IgtlServer:
         self._lasts_s = {TIP: pose_lasts_s, RATE: rate_lasts_s}
         self._clock = clock
         self._clients: set[IgtlClient] = set()
-        self._taken_at_s = {TIP: -float("inf"), RATE: -float("inf")}
-        self._missing = {TIP: True, RATE: True}
+        names = (TIP, RATE) if settings.count_rate else (TIP,)
+        self._taken_at_s = dict.fromkeys(names, -float("inf"))
+        self._missing = dict.fromkeys(names, True)
         self._points: tuple[Point, ...] = ()
         self._number = 0
 
@@ -120,8 +124,14 @@ class IgtlServer:
                 client.send(frame)
 
     def send_rate(self, rate_cps: float | None, taken_at_s: float) -> None:
-        """Send the count rate, corrected for dead time, of an interval that ended at a time; None: not known."""
-        if rate_cps is None or self._clock() - taken_at_s > self._lasts_s[RATE]:
+        """Send the count rate, corrected for dead time, of an interval that ended at a time; None: not known.
+
+        What cannot be a rate (NaN, infinite, negative) is not known either.
+        """
+        if not self._settings.count_rate:
+            return
+        is_old = self._clock() - taken_at_s > self._lasts_s[RATE]
+        if rate_cps is None or not 0 <= rate_cps < math.inf or is_old:
             self._lose(RATE)
             return
         if taken_at_s <= self._taken_at_s[RATE]:
@@ -131,12 +141,15 @@ class IgtlServer:
         self._send_all(self._sent(Sensor.KIND, RATE, content, taken_at_s, self._lasts_s[RATE]))
 
     def send_targets(self, points: Sequence[Point]) -> None:
-        """Send the targets that are located, in patient axes (LPS), when they change; none: an empty list."""
+        """Send the targets that are located, in patient axes (LPS), when they change; none: an empty list.
+
+        A point without a finite place is none.
+        """
         turn = RAS_FROM_LPS if self._settings.axes == "RAS" else None
-        turned = tuple(points)
+        turned = tuple(point for point in points if np.isfinite(point.position_mm).all())
         if turn is not None:
             turned = tuple(
-                replace(point, position_mm=tuple(turn.points_mm(point.position_mm).tolist())) for point in points
+                replace(point, position_mm=tuple(turn.points_mm(point.position_mm).tolist())) for point in turned
             )
         if turned != self._points:
             self._points = turned
@@ -193,11 +206,12 @@ class IgtlServer:
         self._say_what_is_missing(client)
         return True
 
-    def _answer(self, kind: str) -> Message | None:
+    def _answer(self, kind: str) -> bytes | None:
         if kind == GET_STATUS:
-            return self._message(Status.KIND, SENDER, Status(code=OK).to_bytes(), self._clock())
+            return self._packed(Status.KIND, SENDER, Status(code=OK).to_bytes(), self._clock())
         if kind == GET_CAPABILITY:
-            return self._message(Capability.KIND, SENDER, Capability(kinds=KINDS).to_bytes(), self._clock())
+            kinds = tuple(each for each in KINDS if each != Sensor.KIND or self._settings.count_rate)
+            return self._packed(Capability.KIND, SENDER, Capability(kinds=kinds).to_bytes(), self._clock())
         return None
 
     def _lose(self, name: str) -> None:
@@ -226,22 +240,16 @@ class IgtlServer:
         return self._sent(Status.KIND, name, Status(code=code, text=text).to_bytes(), self._clock(), KEEP_ALIVE_S)
 
     def _sent(self, kind: str, name: str, content: bytes, taken_at_s: float, lasts_s: float) -> Sent:
-        raw = self._message(kind, name, content, taken_at_s).to_bytes()
+        raw = self._packed(kind, name, content, taken_at_s)
         return Sent(raw=raw, taken_at_s=taken_at_s, lasts_s=lasts_s)
 
-    def _message(self, kind: str, name: str, content: bytes, taken_at_s: float) -> Message:
+    def _packed(self, kind: str, name: str, content: bytes, taken_at_s: float) -> bytes:
+        name, timestamp = self._prefix + name, int(epoch_s(taken_at_s, clock=self._clock) * 2**32)
+        if self._settings.header_version == 1:
+            return packed(kind, name, content, timestamp=timestamp)
         self._number = (self._number + 1) % 2**32
-        is_extended = self._settings.header_version == 2
-        is_pose = kind in {Transform.KIND, TrackingFrame.KIND}
-        return Message(
-            kind=kind,
-            device_name=self._prefix + name,
-            content=content,
-            timestamp=int(epoch_s(taken_at_s, clock=self._clock) * 2**32),
-            version=self._settings.header_version,
-            number=self._number if is_extended else 0,
-            metadata=(Metadata(key="TransformStatus", value=b"OK"),) if is_extended and is_pose else (),
-        )
+        metadata = POSE_METADATA if kind in {Transform.KIND, TrackingFrame.KIND} else ()
+        return packed(kind, name, content, timestamp=timestamp, version=2, number=self._number, metadata=metadata)
 
 
 @asynccontextmanager

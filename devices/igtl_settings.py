@@ -29,6 +29,8 @@ class Settings(BaseModel):
         ``RAS``, which 3D Slicer shows, or ``LPS``, DICOM's own, which are radionav's patient axes.
     header_version
         2 adds metadata (``TransformStatus``), which peers of protocol 1 and 2 do not understand.
+    count_rate
+        Whether the count rate is sent. 3D Slicer knows no SENSOR, and notes an error for each one that comes.
     most_clients
         Who connects beyond these is refused.
     queue
@@ -43,6 +45,7 @@ class Settings(BaseModel):
     clients: tuple[Address, ...] = ()
     axes: Literal["RAS", "LPS"] = "RAS"
     header_version: Literal[1, 2] = 1
+    count_rate: bool = True
     most_clients: int = Field(default=16, ge=1)
     queue: int = Field(default=64, ge=1, le=4096)
 

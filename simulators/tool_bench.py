@@ -117,10 +117,11 @@ class Hand:
         self._fault = fault
         self._motion = ""
         self._touched_mm = np.zeros(3)
+        self._untouched = list[str]()
         self._physics = ProbePhysics()
 
     def move(self, motion: str, place: str = "") -> None:
-        """Begin one of ``MOTIONS``: ``draw`` is over the skin, ``touch`` of a landmark.
+        """Begin one of ``MOTIONS``: ``draw`` is over the skin, ``touch`` of a landmark, or of any.
 
         Raises
         ------
@@ -128,13 +129,19 @@ class Hand:
             Where it knows no such motion or landmark.
 
         """
-        if motion not in MOTIONS or (motion == "touch" and place not in LANDMARKS):
+        if motion not in MOTIONS or (motion == "touch" and place not in {"", *LANDMARKS}):
             raise ValueError(f"no motion is called {motion} {place}".rstrip())
         self._motion = motion
         if motion == "touch":
+            place = place or self._next_landmark()
             if self._fault is HandFault.SWAPPED_LANDMARKS and "shoulder" in place:
                 place = "left shoulder" if place == "right shoulder" else "right shoulder"
             self._touched_mm = landmarks_mm()[place] + self._rng.normal(0.0, TOUCH_SIGMA_MM, 3)
+
+    def _next_landmark(self) -> str:
+        """Name one that was not touched yet, in whatever order comes to the hand."""
+        self._untouched = self._untouched or self._rng.permutation(list(LANDMARKS)).tolist()
+        return self._untouched.pop()
 
     def poses(self, now_s: float) -> dict[str, RigidTransform | None]:
         """Give ``tracker_from_tool`` at a clock reading."""

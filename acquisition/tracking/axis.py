@@ -2,27 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 
 from acquisition.quality.counts import WallTime
 from acquisition.quality.results import Figure, StepResult, failure
-from acquisition.quality.screen import table_of
-from acquisition.quality.technologist import MorningAborted
 from acquisition.tracking.following import Camera, Pose, Progress, Screen
 from acquisition.tracking.operator import Motion, Move, Operator
 from acquisition.tracking.settings import TipSettings
-from acquisition.tracking.swept_probe import SweptProbe
+from acquisition.tracking.swept_probe import SweptProbe, counted_track, say_end
 from acquisition.tracking.tip_file import AxisCheck, TipCalibration, write_tip
 from acquisition.tracking.tool import FEWEST, grade
 from devices.clock import wall_time
 from devices.readings import CountReading
-from navigation.calibration.looking import LEAST_TILT_DEG, LEAST_TURN_DEG, Circuit, LookDirection, calibrate_look
+from navigation.calibration.looking import LEAST_TILT_DEG, LEAST_TURN_DEG, LookDirection, calibrate_look
 from navigation.calibration.pivot import spread_deg
 from navigation.calibration.spin import turned_deg
 from navigation.errors import NavigationError
@@ -39,7 +37,7 @@ class AxisOutcome:
     """What ``acquire axis`` came to: its verdicts, why it ended early if it did, and where it was noted.
 
     ``written`` is the tip's file: a verdict against the axis stands there too, and radionav then trusts no
-    position. None where the counts could not tell, or the tip was typed in and has no file.
+    position. None where the counts could never tell, or the tip was typed in and has no file.
     """
 
     is_simulated: bool
@@ -81,7 +79,8 @@ async def run_axis(
     """Have the probe swung about a point source, hold its axis against the counts, and note it in the tip's file.
 
     ``tip`` is the calibration that the probe's ``tool_from_tip`` is of; None where that was typed in. ``screen``
-    shows how far the motion is; None: the console does.
+    shows how far the motion is; None: the console does. What the counts tell is noted as soon as it is judged:
+    who ends it after a verdict against the axis, or tries again and the counts cannot tell, leaves that verdict.
 
     Raises
     ------
@@ -91,44 +90,57 @@ async def run_axis(
         Where the file cannot be written.
 
     """
-    if is_simulated:
-        console.print("[bold yellow]SIMULATED: tracker, probe and source[/bold yellow]")
-    results, look, aborted = list[StepResult](), None, ""
-    try:
-        look, result = await probe.sweep(
-            camera,
-            operator,
-            move=swing_of(camera.tool),
-            progress=lambda poses: swing_progress(poses, settings),
-            longest_s=settings.swing_s,
-            judge=lambda poses, counts: judge_axis(poses, counts, probe.response, settings),
-            console=console,
-            screen=screen,
-        )
-        results.append(result)
-    except MorningAborted as exc:
-        aborted, look = str(exc), None
-    written = None
-    if look is not None and tip is not None:
-        low_deg, high_deg = look.interval_deg
-        check = AxisCheck(
-            checked_at=wall_time(camera.clock()),
-            probe=probe.name,
-            passed=results[-1].passed,
-            away_deg=look.away_deg,
-            low_deg=low_deg,
-            high_deg=high_deg,
-        )
-        write_tip(settings.file, msgspec.structs.replace(tip, axis_check=check))
-        written = settings.file
-    outcome = AxisOutcome(
-        is_simulated=is_simulated, results=tuple(results), aborted=aborted, written=written, look=look
+    noted = tip
+
+    def judged(poses: Sequence[Pose], counts: Sequence[CountReading]) -> tuple[LookDirection | None, StepResult]:
+        nonlocal noted
+        look, result = judge_axis(poses, counts, probe.response, settings)
+        if look is not None and tip is not None:
+            check = _check_of(look, result, probe.name, wall_time(camera.clock()))
+            noted = msgspec.structs.replace(tip, axis_check=check)
+            write_tip(settings.file, noted)
+        return look, result
+
+    swept = await probe.sweep(
+        camera,
+        operator,
+        move=swing_of(camera.tool),
+        progress=lambda poses: swing_progress(poses, settings),
+        longest_s=settings.swing_s,
+        judge=judged,
+        is_accepted=False,
+        console=console,
+        screen=screen,
+        is_simulated=is_simulated,
     )
-    console.print()
-    console.print(table_of(outcome.results))
-    fate = f"Noted in {written}" if written else f"Nothing was written. {aborted}".rstrip()
-    console.print(escape(fate))
-    return outcome
+    written = None if noted is tip else settings.file
+    say_end(swept.results, _fate(tip, noted, settings.file, swept.aborted), console)
+    return AxisOutcome(
+        is_simulated=is_simulated, results=swept.results, aborted=swept.aborted, written=written, look=swept.found
+    )
+
+
+def _check_of(look: LookDirection, result: StepResult, probe: str, checked_at: datetime) -> AxisCheck:
+    low_deg, high_deg = look.interval_deg
+    return AxisCheck(
+        checked_at=checked_at,
+        probe=probe,
+        passed=result.passed,
+        away_deg=look.away_deg,
+        low_deg=low_deg,
+        high_deg=high_deg,
+    )
+
+
+def _fate(tip: TipCalibration | None, noted: TipCalibration | None, path: Path, aborted: str) -> str:
+    """Say what became of the tip's file, and what follows from it."""
+    ended = f" Ended early: {aborted}." if aborted else ""
+    if tip is None or noted is None:
+        return f"Nothing was written: the tip was typed in and has no file.{ended}"
+    if noted is tip:
+        return f"{path} is as it was.{ended}"
+    doubt = noted.doubt(tip.calibrated_at)
+    return f"Noted in {path}{f': {doubt}' if doubt else ''}.{ended}"
 
 
 def swing_of(tool: str) -> Move:
@@ -161,20 +173,8 @@ def judge_axis(
     """Judge a swing; what was found is there where the counts could tell, be it for the axis or against it."""
     limit_deg = settings.greatest_axis_deg
     limit = f"within {limit_deg:g}° of the way it counts most"
-    if len(poses) < 2 or len(counts) < 2:
-        missing = "poses" if len(poses) < 2 else "counts"
-        return None, failure(NAME, limit, f"no {missing} came: does the camera see the probe, and does it count?")
-    circuit = Circuit(
-        start_s=np.array([each.taken_at_s for each in counts]),
-        real_time_s=np.array([each.real_time_s for each in counts]),
-        live_time_s=np.array([each.live_time_s for each in counts]),
-        counts=np.array([each.counts for each in counts], dtype=np.float64),
-        at_s=np.array([pose.at_s for pose in poses]),
-        tip_mm=np.array([pose.transform.translation_mm for pose in poses]),
-        turn=np.array([pose.transform.rotation for pose in poses]),
-    )
     try:
-        found = calibrate_look(circuit, response)
+        found = calibrate_look(counted_track(poses, counts), response)
     except NavigationError as exc:
         return None, failure(NAME, limit, str(exc))
     low_deg, high_deg = found.interval_deg

@@ -26,6 +26,7 @@ log = structlog.get_logger()
 PATIENCE_S = 120.0
 
 ENDED = "it was ended before it had come to anything"
+FAILED = "it was ended after it had not passed"
 DISCARDED = "it passed and was discarded: what was in use stays in use"
 
 
@@ -167,7 +168,7 @@ class Desk:
         """End a calibration before it has come to anything, or discard what it has come to."""
         if self.standing.step != step or self._working is None or self._working.cancelling():
             return f"{step} is not under way"
-        self._why_ended = DISCARDED if self.standing.phase is Phase.ACCEPTING else ENDED
+        self._why_ended = {Phase.ACCEPTING: DISCARDED, Phase.JUDGING: FAILED}.get(self.standing.phase, ENDED)
         self._ended_by = copy_context()
         self._working.cancel()
         self._tell(phase=Phase.WORKING, instruction="", share=0.0, words="")

@@ -42,7 +42,7 @@ class Move:
     instruction
         Imperative, without a full stop.
     place
-        Name of the place that is to be touched.
+        Name of the place that is to be touched; empty where it may be any.
 
     """
 

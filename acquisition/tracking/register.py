@@ -1,7 +1,7 @@
 """``acquire register`` and ``acquire verify``: landmarks touched with the tip, judged, and kept in the record."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -145,9 +145,9 @@ async def run_register(
     if not hand.patient_id:
         raise CalibrationError("nobody knows whose landmarks these are: give her Patient ID, --patient-id")
     asked = (
-        plan.names
+        {name: name for name in plan.names}
         if points is None
-        else tuple(f"landmark {n + 1} of {points}, in any order" for n in range(points))
+        else {f"landmark {n + 1} of {points}, in any order": "" for n in range(points)}
     )
     results, found, aborted = list[StepResult](), None, ""
     screen = screen or ProgressBar(console)
@@ -215,7 +215,7 @@ async def run_verify(
         async with open_follower(hand.camera, tool_from_tip=hand.tool_from_tip) as follower:
             touched, results = await _touch_all(
                 follower,
-                (name,),
+                {name: name},
                 hand,
                 settings=settings,
                 console=console,
@@ -240,19 +240,22 @@ async def run_verify(
 
 async def _touch_all(
     follower: Follower,
-    asked: Sequence[str],
+    asked: Mapping[str, str],
     hand: Hand,
     *,
     settings: RegistrationSettings,
     console: Console,
     screen: Screen,
 ) -> tuple[list[Array], list[StepResult]]:
-    """Give where each was touched, frame ``REFERENCE``; a touch that failed and was not repeated is left out."""
+    """Give where each was touched, frame ``REFERENCE``; a touch that failed and was not repeated is left out.
+
+    ``asked`` says what is to be touched, and which landmark that is: the empty string where it may be any.
+    """
     touched, failed = list[Array](), list[StepResult]()
-    for name in asked:
+    for name, place in asked.items():
         while True:
             instruction = f"Touch {name} with the tip of {hand.camera.tool} and hold it still"
-            await hand.operator.ready(Move(motion=Motion.TOUCH, instruction=instruction, place=name))
+            await hand.operator.ready(Move(motion=Motion.TOUCH, instruction=instruction, place=place))
             poses = await follower.collect(
                 Frame.REFERENCE,
                 Frame.TIP,

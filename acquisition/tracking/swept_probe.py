@@ -1,15 +1,18 @@
-"""A probe that is moved over a point source, and what it counts meanwhile."""
+"""A probe that is moved over a point source, what it counts meanwhile, and what is told of that."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
+import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from acquisition.quality.results import StepResult
-from acquisition.quality.technologist import Choice
+from acquisition.quality.screen import table_of
+from acquisition.quality.technologist import Choice, MorningAborted
 from acquisition.tracking.following import SILENCE_S, Camera, Pose, Progress, Screen, open_follower
 from acquisition.tracking.operator import Move, Operator, ProgressBar
 from acquisition.tracking.tool import say_verdict
@@ -17,11 +20,33 @@ from devices.clock import Clock
 from devices.errors import DeviceError, DeviceTimeout
 from devices.protocols import Connection, DeviceSettings
 from devices.readings import CountReading
+from navigation.calibration.counted_track import CountedTrack
+from navigation.errors import NavigationError
 from navigation.frames import Frame
 from navigation.probe.response import Response
 from navigation.transforms import RigidTransform
 
 Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept(Generic[Found]):
+    """What sweeps came to.
+
+    Attributes
+    ----------
+    found
+        What the last of them told; None where it told nothing, or the operator ended it.
+    results
+        Its verdict; none where it was ended before there was one.
+    aborted
+        Why it ended early, or the empty string.
+
+    """
+
+    found: Found | None
+    results: tuple[StepResult, ...]
+    aborted: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,38 +67,81 @@ class SweptProbe:
         progress: Callable[[Sequence[Pose]], Progress],
         longest_s: float,
         judge: Callable[[Sequence[Pose], Sequence[CountReading]], tuple[Found | None, StepResult]],
+        is_accepted: bool,
         console: Console,
         screen: Screen | None,
-    ) -> tuple[Found | None, StepResult]:
+        is_simulated: bool,
+    ) -> Swept[Found]:
         """Have it moved over a source for so long, again where that is wanted; judge its tip's poses and counts.
+
+        With ``is_accepted`` the operator says that what passed is to be used. ``screen`` shows how far the motion
+        is; None: the console does.
 
         Raises
         ------
         DeviceError
             Where tracker or probe cannot be opened, or fail.
-        MorningAborted
-            Where the operator ends it.
 
         """
-        async with (
-            open_follower(camera, tool_from_tip=self.tool_from_tip) as follower,
-            counting(self, camera.clock) as counts,
-        ):
-            while True:
-                await operator.ready(move)
-                began = len(counts.readings)
-                poses = await follower.collect(
-                    Frame.TRACKER,
-                    Frame.TIP,
-                    progress=progress,
-                    longest_s=longest_s + SILENCE_S,
-                    screen=screen or ProgressBar(console),
-                )
-                counts.check()
-                found, result = await asyncio.to_thread(judge, poses, counts.readings[began:])
-                say_verdict(result, console)
-                if result.passed or await operator.judge(result) is not Choice.REPEAT:
-                    return found, result
+        if is_simulated:
+            console.print("[bold yellow]SIMULATED: tracker, probe and source[/bold yellow]")
+        results = list[StepResult]()
+        try:
+            async with (
+                open_follower(camera, tool_from_tip=self.tool_from_tip) as follower,
+                counting(self, camera.clock) as counts,
+            ):
+                while True:
+                    await operator.ready(move)
+                    began = len(counts.readings)
+                    poses = await follower.collect(
+                        Frame.TRACKER,
+                        Frame.TIP,
+                        progress=progress,
+                        longest_s=longest_s + SILENCE_S,
+                        screen=screen or ProgressBar(console),
+                    )
+                    counts.check()
+                    found, result = await asyncio.to_thread(judge, poses, counts.readings[began:])
+                    results[:] = [result]
+                    say_verdict(result, console)
+                    if result.passed or await operator.judge(result) is not Choice.REPEAT:
+                        break
+            if is_accepted and found is not None:
+                await operator.accept(results)
+        except MorningAborted as exc:
+            return Swept(found=None, results=tuple(results), aborted=str(exc))
+        return Swept(found=found, results=tuple(results), aborted="")
+
+
+def counted_track(poses: Sequence[Pose], counts: Sequence[CountReading]) -> CountedTrack:
+    """Lay what was counted beside the tip's poses.
+
+    Raises
+    ------
+    NavigationError
+        Where none of either came.
+
+    """
+    if len(poses) < 2 or len(counts) < 2:
+        missing = "poses" if len(poses) < 2 else "counts"
+        raise NavigationError(f"no {missing} came: does the camera see the probe, and does it count?")
+    return CountedTrack(
+        start_s=np.array([each.taken_at_s for each in counts]),
+        real_time_s=np.array([each.real_time_s for each in counts]),
+        live_time_s=np.array([each.live_time_s for each in counts]),
+        counts=np.array([each.counts for each in counts], dtype=np.float64),
+        at_s=np.array([pose.at_s for pose in poses]),
+        tip_mm=np.array([pose.transform.translation_mm for pose in poses]),
+        turn=np.array([pose.transform.rotation for pose in poses]),
+    )
+
+
+def say_end(results: Sequence[StepResult], fate: str, console: Console) -> None:
+    """Show the verdicts, and what became of the file."""
+    console.print()
+    console.print(table_of(results))
+    console.print(escape(fate))
 
 
 class Counts:

@@ -9,21 +9,18 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 
 from acquisition.calibration import CalibrationError
 from acquisition.durable import write_whole
 from acquisition.quality.counts import WallTime
 from acquisition.quality.results import Figure, StepResult, failure
-from acquisition.quality.screen import table_of
-from acquisition.quality.technologist import MorningAborted
 from acquisition.tracking.following import Camera, Pose, Progress, Screen
 from acquisition.tracking.operator import Motion, Move, Operator
 from acquisition.tracking.settings import TimingSettings
-from acquisition.tracking.swept_probe import SweptProbe
+from acquisition.tracking.swept_probe import SweptProbe, counted_track, say_end
 from devices.clock import wall_time
 from devices.readings import CountReading
-from navigation.calibration.timing import Sweep, TimingCalibration, calibrate_timing
+from navigation.calibration.timing import TimingCalibration, calibrate_timing
 from navigation.errors import NavigationError
 from navigation.probe.response import Response
 
@@ -108,48 +105,38 @@ async def run_timing(
         Where the file cannot be written.
 
     """
-    if is_simulated:
-        console.print("[bold yellow]SIMULATED: tracker, probe and source[/bold yellow]")
-    results, found, aborted = list[StepResult](), None, ""
-    try:
-        found, result = await probe.sweep(
-            camera,
-            operator,
-            move=sweep_of(camera.tool),
-            progress=lambda poses: sweep_progress(poses, settings),
-            longest_s=settings.sweep_s,
-            judge=lambda poses, counts: judge_timing(poses, counts, probe.response, settings),
-            console=console,
-            screen=screen,
-        )
-        results.append(result)
-        if found is not None:
-            await operator.accept(results)
-    except MorningAborted as exc:
-        aborted, found = str(exc), None
+    swept = await probe.sweep(
+        camera,
+        operator,
+        move=sweep_of(camera.tool),
+        progress=lambda poses: sweep_progress(poses, settings),
+        longest_s=settings.sweep_s,
+        judge=lambda poses, counts: judge_timing(poses, counts, probe.response, settings),
+        is_accepted=True,
+        console=console,
+        screen=screen,
+        is_simulated=is_simulated,
+    )
     timing = None
-    if found is not None:
+    if swept.found is not None:
         timing = Timing(
             probe=probe.name,
             tracker=camera.name,
             is_simulated=is_simulated,
             calibrated_at=wall_time(camera.clock()),
-            delay_s=found.delay_s,
-            sigma_s=found.sigma_s,
+            delay_s=swept.found.delay_s,
+            sigma_s=swept.found.sigma_s,
         )
         _write(settings.file, timing)
-    outcome = TimingOutcome(
+    fate = f"Written to {settings.file}" if timing else f"Nothing was written. {swept.aborted}".rstrip()
+    say_end(swept.results, fate, console)
+    return TimingOutcome(
         is_simulated=is_simulated,
-        results=tuple(results),
-        aborted=aborted,
+        results=swept.results,
+        aborted=swept.aborted,
         written=settings.file if timing else None,
         timing=timing,
     )
-    console.print()
-    console.print(table_of(outcome.results))
-    fate = f"Written to {settings.file}" if timing else f"Nothing was written. {aborted}".rstrip()
-    console.print(escape(fate))
-    return outcome
 
 
 def sweep_of(tool: str) -> Move:
@@ -174,20 +161,8 @@ def judge_timing(
 ) -> tuple[TimingCalibration | None, StepResult]:
     """Judge a sweep; what was found is there where it passed."""
     limit = f"known to {settings.greatest_sigma_ms:g} ms (standard error)"
-    if len(poses) < 2 or len(counts) < 2:
-        missing = "poses" if len(poses) < 2 else "counts"
-        return None, failure(NAME, limit, f"no {missing} came: does the camera see the probe, and does it count?")
-    sweep = Sweep(
-        start_s=np.array([each.taken_at_s for each in counts]),
-        real_time_s=np.array([each.real_time_s for each in counts]),
-        live_time_s=np.array([each.live_time_s for each in counts]),
-        counts=np.array([each.counts for each in counts], dtype=np.float64),
-        at_s=np.array([pose.at_s for pose in poses]),
-        tip_mm=np.array([pose.transform.translation_mm for pose in poses]),
-        axis=np.array([pose.transform.rotation[:, 2] for pose in poses]),
-    )
     try:
-        found = calibrate_timing(sweep, response)
+        found = calibrate_timing(counted_track(poses, counts), response)
     except NavigationError as exc:
         return None, failure(NAME, limit, str(exc))
     low_s, high_s = found.interval_s

@@ -24,7 +24,7 @@ header (uint16 count; per item uint16 key size, uint16 IANA character set, uint3
 
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -75,13 +75,6 @@ class Header:
     timestamp: int
     body_bytes: int
     crc: int
-
-    def to_bytes(self) -> bytes:
-        """Encode; raise ``ValueError`` where a name does not fit its field."""
-        kind, device_name = self.kind.encode("ascii"), self.device_name.encode()
-        if len(kind) > 12 or len(device_name) > 20:
-            raise ValueError(f"{self.kind} {self.device_name!r}: types have 12 bytes and device names 20")
-        return HEADER.pack(self.version, kind, device_name, self.timestamp, self.body_bytes, self.crc)
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
@@ -145,25 +138,15 @@ class Message:
 
     def to_bytes(self) -> bytes:
         """Encode, with the checksum; raise ``ValueError`` where a name does not fit its field."""
-        body = self.content if self.version == 1 else self._extended_body()
-        header = Header(
-            version=self.version,
-            kind=self.kind,
-            device_name=self.device_name,
+        return packed(
+            self.kind,
+            self.device_name,
+            self.content,
             timestamp=self.timestamp,
-            body_bytes=len(body),
-            crc=crc64.ecma_182(body),
+            version=self.version,
+            number=self.number,
+            metadata=self.metadata,
         )
-        return header.to_bytes() + body
-
-    def _extended_body(self) -> bytes:
-        entries, texts = METADATA_COUNT.pack(len(self.metadata)), b""
-        for item in self.metadata:
-            key = item.key.encode()
-            entries += METADATA_ENTRY.pack(len(key), item.character_set, len(item.value))
-            texts += key + item.value
-        extended = EXTENDED_HEADER.pack(EXTENDED_HEADER.size, len(entries), len(texts), self.number)
-        return extended + self.content + entries + texts
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
@@ -207,6 +190,40 @@ class Message:
             number=extended.number,
             metadata=extended.metadata,
         )
+
+
+def packed(
+    kind: str,
+    device_name: str,
+    content: bytes,
+    *,
+    timestamp: int = 0,
+    version: int = 1,
+    number: int = 0,
+    metadata: Sequence[Metadata] = (),
+) -> bytes:
+    """Encode a message from its parts, as ``Message`` has them: for who sends many, each before it is late.
+
+    Raises
+    ------
+    ValueError
+        Where a name does not fit its field.
+
+    """
+    kind_bytes, name_bytes = kind.encode("ascii"), device_name.encode()
+    if len(kind_bytes) > 12 or len(name_bytes) > 20:
+        raise ValueError(f"{kind} {device_name!r}: types have 12 bytes and device names 20")
+    body = content if version == 1 else _extended_body(content, number, metadata)
+    return HEADER.pack(version, kind_bytes, name_bytes, timestamp, len(body), crc64.ecma_182(body)) + body
+
+
+def _extended_body(content: bytes, number: int, metadata: Sequence[Metadata]) -> bytes:
+    entries, texts = METADATA_COUNT.pack(len(metadata)), b""
+    for item in metadata:
+        key = item.key.encode()
+        entries += METADATA_ENTRY.pack(len(key), item.character_set, len(item.value))
+        texts += key + item.value
+    return EXTENDED_HEADER.pack(EXTENDED_HEADER.size, len(entries), len(texts), number) + content + entries + texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

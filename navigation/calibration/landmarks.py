@@ -106,13 +106,16 @@ def fit_motion(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Find the best rotation (3, 3) of ``patient ~ rotation @ reference + translation``, and the translation (3,).
 
-    With ``sign`` -1 the best mirrored one. Nothing is checked.
+    Points are (N, 3), or stacks of them, (..., N, 3), with a motion for each. With ``sign`` -1 the best mirrored
+    one. Nothing is checked.
     """
-    centre, middle = patient.mean(axis=0), reference.mean(axis=0)
-    left, _, right = np.linalg.svd((reference - middle).T @ (patient - centre))
-    turn = np.diag((1.0, 1.0, sign * np.sign(np.linalg.det(left @ right))))
-    rotation = right.T @ turn @ left.T
-    return rotation, centre - rotation @ middle
+    centre, middle = patient.mean(axis=-2), reference.mean(axis=-2)
+    spread = np.swapaxes(reference - middle[..., None, :], -1, -2) @ (patient - centre[..., None, :])
+    left, _, right = np.linalg.svd(spread)
+    turn = np.ones(centre.shape)
+    turn[..., 2] = sign * np.sign(np.linalg.det(left @ right))
+    rotation = np.swapaxes(right, -1, -2) * turn[..., None, :] @ np.swapaxes(left, -1, -2)
+    return rotation, centre - (rotation @ middle[..., None])[..., 0]
 
 
 def residuals_mm(

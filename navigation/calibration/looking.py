@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from navigation.calibration.counted_track import CountedTrack
 from navigation.calibration.pivot import spread_deg
 from navigation.calibration.spin import turned_deg
 from navigation.calibration.timing import LEAST_CORRELATION, LONGEST_DELAY_S, PARTS
@@ -36,29 +37,6 @@ START_MM = 20.0
 """Ahead of the tip the source is looked for first."""
 
 NORMAL_95 = 1.96
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Circuit:
-    """Counts and poses of the same time.
-
-    Attributes
-    ----------
-    start_s, real_time_s, live_time_s, counts
-        Of the counting intervals, shape (N,), host monotonic clock.
-    at_s, tip_mm, turn
-        Of the poses of the tip's frame: shapes (P,), (P, 3), (P, 3, 3), in any frame that stands still, times
-        rising.
-
-    """
-
-    start_s: Array
-    real_time_s: Array
-    live_time_s: Array
-    counts: Array
-    at_s: Array
-    tip_mm: Array
-    turn: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,7 +86,7 @@ class LookDirection:
         return "up mark" if up > 0 else "side opposite to the up mark"
 
 
-def calibrate_look(circuit: Circuit, response: Response) -> LookDirection:
+def calibrate_look(circuit: CountedTrack, response: Response) -> LookDirection:
     """Find in which direction a probe with this response counts most.
 
     Raises
@@ -125,8 +103,7 @@ def calibrate_look(circuit: Circuit, response: Response) -> LookDirection:
             f"the probe was turned about its shaft by {turn_deg:.0f}° only: turn it half round and back "
             "meanwhile, or its own axis cannot be told from the way to the source"
         )
-    first, last = circuit.at_s[0] + LONGEST_DELAY_S, circuit.at_s[-1] - LONGEST_DELAY_S
-    kept = (circuit.start_s >= first) & (circuit.start_s + circuit.real_time_s <= last)
+    kept = circuit.between_poses(LONGEST_DELAY_S)
     if np.count_nonzero(kept) < FEWEST_COUNTS:
         raise NavigationError(f"{np.count_nonzero(kept)} counts are too few: at least {FEWEST_COUNTS}")
     track = _Track(circuit, kept, response)
@@ -165,7 +142,7 @@ class _Track:
     scale = np.array((5.0, 5.0, 5.0, 0.3, 0.5, 0.05, 0.02, 0.02))
     reach = np.array((60.0, 60.0, 60.0, 8.0, 8.0, LONGEST_DELAY_S, *2 * [np.tan(np.radians(FARTHEST_DEG))]))
 
-    def __init__(self, circuit: Circuit, kept: NDArray[np.bool_], response: Response) -> None:
+    def __init__(self, circuit: CountedTrack, kept: NDArray[np.bool_], response: Response) -> None:
         self._circuit = circuit
         self._response = response
         self.counts = circuit.counts[kept]

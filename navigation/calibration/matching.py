@@ -70,21 +70,24 @@ def match_landmarks(patient_mm: ArrayLike, measured_mm: ArrayLike, *, tolerance_
     Raises
     ------
     NavigationError
-        Where either side has fewer than three or more than ``MOST_POINTS``, or no three of them fit.
+        Where either side has fewer than three or more than ``MOST_POINTS``, a coordinate is not finite, or no
+        three of them fit.
 
     """
     patient, measured = np.asarray(patient_mm, np.float64), np.asarray(measured_mm, np.float64)
     for called, points in (("landmarks", patient), ("measured points", measured)):
         if not 3 <= len(points) <= MOST_POINTS:
             raise NavigationError(f"{len(points)} {called}: 3 to {MOST_POINTS} can be matched")
+        if not np.isfinite(points).all():
+            raise NavigationError(f"not every coordinate of the {called} is finite")
     found: dict[Pairs, float] = {}
-    refined = set[Pairs]()
-    for triangles in _triangles(patient, measured, tolerance_mm):
-        pairs = _claimed(patient, measured, tuple(zip(*triangles, strict=True)), tolerance_mm)
-        if pairs in refined or len(pairs) < 3:
+    ours, theirs = _triangles(patient, measured, tolerance_mm)
+    motions = zip(*fit_motion(patient[ours], measured[theirs]), strict=True)
+    # most triangles of a right pairing claim the same
+    for claimed in dict.fromkeys(_claimed(patient, measured, *motion, tolerance_mm) for motion in motions):
+        if len(claimed) < 3:
             continue
-        refined.add(pairs)  # most triangles of a right pairing claim the same
-        pairs = _claimed(patient, measured, pairs, tolerance_mm)
+        pairs = _claimed(patient, measured, *_motion(patient, measured, claimed), tolerance_mm)
         if pairs not in found and len(pairs) >= 3:
             found[pairs] = _fre_mm(patient, measured, pairs)
     if not found:
@@ -100,24 +103,21 @@ def match_landmarks(patient_mm: ArrayLike, measured_mm: ArrayLike, *, tolerance_
     )
 
 
-def _triangles(
-    patient: Array, measured: Array, tolerance_mm: float
-) -> list[tuple[tuple[int, int, int], tuple[int, int, int]]]:
-    """Triples whose three sides agree within twice the tolerance."""
+def _triangles(patient: Array, measured: Array, tolerance_mm: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Triples of each side, (T, 3), whose three sides agree within twice the tolerance."""
     ours, theirs = cdist(patient, patient), cdist(measured, measured)
     triples = np.array(list(permutations(range(len(measured)), 3)))
     sides = np.stack([theirs[triples[:, a], triples[:, b]] for a, b in ((0, 1), (0, 2), (1, 2))], axis=1)
-    found = list[tuple[tuple[int, int, int], tuple[int, int, int]]]()
-    for a, b, c in combinations(range(len(patient)), 3):
-        wanted = np.array((ours[a, b], ours[a, c], ours[b, c]))
-        fits = np.all(np.abs(sides - wanted) <= 2 * tolerance_mm, axis=1)
-        found.extend(((a, b, c), (int(i), int(j), int(k))) for i, j, k in triples[fits])
-    return found
+    wanted = np.array(list(combinations(range(len(patient)), 3)))
+    lengths = np.stack([ours[wanted[:, a], wanted[:, b]] for a, b in ((0, 1), (0, 2), (1, 2))], axis=1)
+    fits = [np.flatnonzero(np.all(np.abs(sides - each) <= 2 * tolerance_mm, axis=1)) for each in lengths]
+    return np.repeat(wanted, [len(each) for each in fits], axis=0), triples[np.concatenate(fits)]
 
 
-def _claimed(patient: Array, measured: Array, pairs: Pairs, tolerance_mm: float) -> Pairs:
-    """Pairs that the best motion of some pairs explains, of least squared distance in all."""
-    rotation, translation_mm = _motion(patient, measured, pairs)
+def _claimed(
+    patient: Array, measured: Array, rotation: Array, translation_mm: Array, tolerance_mm: float
+) -> Pairs:
+    """Pairs that a motion explains, of least squared distance in all."""
     away_mm = cdist(patient, measured @ rotation.T + translation_mm)
     ours, theirs = linear_sum_assignment(np.minimum(away_mm, tolerance_mm) ** 2)
     is_near = away_mm[ours, theirs] < tolerance_mm

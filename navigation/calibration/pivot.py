@@ -24,6 +24,9 @@ GREATEST_REJECTED = 1 / 3
 MEDIAN_OF_CHI_3 = 1.5382
 """Median length of a normal vector in space, in standard deviations of one axis."""
 
+SETTLED_MM = 1e-3
+"""Change of the tip from which weighing the poses anew tells no other of them to be an outlier."""
+
 OUTLIER_SIGMA = 4.033
 """Longer ones are 1 in 1,000 (chi of 3 degrees of freedom)."""
 
@@ -128,9 +131,12 @@ def _check_spread(rotations: NDArray[np.float64]) -> None:
 
 
 def _fitting(rotations: NDArray[np.float64], offsets_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
-    weights = np.ones(len(rotations))
+    weights, former_mm = np.ones(len(rotations)), np.full(3, np.inf)
     for _ in range(50):
         tip_mm, pivot_mm = _solve(rotations, offsets_mm, weights)
+        if np.linalg.norm(tip_mm - former_mm) < SETTLED_MM:
+            break
+        former_mm = tip_mm
         weights = 1 / np.maximum(_distances_mm(rotations, offsets_mm, tip_mm, pivot_mm), 1e-3)
     is_used = _within(_distances_mm(rotations, offsets_mm, tip_mm, pivot_mm))
     for _ in range(20):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, least_squares
 
+from navigation.calibration.counted_track import CountedTrack
 from navigation.errors import NavigationError
 from navigation.probe.response import Response
 from navigation.statistics.deviance import deviance_residuals
@@ -35,28 +36,6 @@ PARTS = 4
 STARTS_S = (-0.36, -0.18, 0.0, 0.18, 0.36)
 LOOKS = 6
 """Steps after which it is plain which start leads to the least."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sweep:
-    """Counts and poses of the same time.
-
-    Attributes
-    ----------
-    start_s, real_time_s, live_time_s, counts
-        Of the counting intervals, shape (N,), host monotonic clock.
-    at_s, tip_mm, axis
-        Of the poses: shapes (P,), (P, 3), (P, 3), in any frame that stands still, times rising.
-
-    """
-
-    start_s: Array
-    real_time_s: Array
-    live_time_s: Array
-    counts: Array
-    at_s: Array
-    tip_mm: Array
-    axis: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +69,7 @@ class TimingCalibration:
         return self.delay_s - 1.96 * self.sigma_s, self.delay_s + 1.96 * self.sigma_s
 
 
-def calibrate_timing(sweep: Sweep, response: Response) -> TimingCalibration:
+def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibration:
     """Find the delay of a probe with this response.
 
     Raises
@@ -100,7 +79,7 @@ def calibrate_timing(sweep: Sweep, response: Response) -> TimingCalibration:
         says what to do.
 
     """
-    kept = _between_poses(sweep)
+    kept = sweep.between_poses(LONGEST_DELAY_S)
     travel = sweep.tip_mm - sweep.tip_mm.mean(axis=0)
     along = travel @ np.linalg.svd(travel, full_matrices=False)[2][0]
     if np.ptp(along) < LEAST_TRAVEL_MM:
@@ -131,7 +110,7 @@ def calibrate_timing(sweep: Sweep, response: Response) -> TimingCalibration:
     )
 
 
-def _unevenness_s(sweep: Sweep) -> float:
+def _unevenness_s(sweep: CountedTrack) -> float:
     """Mean time by which an interval was told later, by the probe's own clock, than one that came after it.
 
     A gap between intervals shifts all that come after it, and so is none.
@@ -141,13 +120,9 @@ def _unevenness_s(sweep: Sweep) -> float:
     return float(np.mean(behind_s - least_s))
 
 
-def _between_poses(sweep: Sweep) -> NDArray[np.bool_]:
-    """Tell the counts whose track is known for every delay that is tried."""
-    first, last = sweep.at_s[0] + LONGEST_DELAY_S, sweep.at_s[-1] - LONGEST_DELAY_S
-    return np.asarray((sweep.start_s >= first) & (sweep.start_s + sweep.real_time_s <= last))
-
-
-def _fit(sweep: Sweep, kept: NDArray[np.bool_], response: Response, start_s: float, most: int) -> OptimizeResult:
+def _fit(
+    sweep: CountedTrack, kept: NDArray[np.bool_], response: Response, start_s: float, most: int
+) -> OptimizeResult:
     rates = sweep.counts[kept] / sweep.live_time_s[kept]
     middles = (sweep.start_s + sweep.real_time_s / 2)[kept] - start_s
     hot = middles[rates >= np.quantile(rates, 0.9)]
@@ -171,7 +146,7 @@ def _fit(sweep: Sweep, kept: NDArray[np.bool_], response: Response, start_s: flo
     )
 
 
-def _expected(parameters: Array, sweep: Sweep, kept: NDArray[np.bool_], response: Response) -> Array:
+def _expected(parameters: Array, sweep: CountedTrack, kept: NDArray[np.bool_], response: Response) -> Array:
     """Give the counts that are to be expected of each interval, shape (M,)."""
     source_mm, activity = parameters[:3], np.exp(parameters[3])
     background_cps, delay_s = np.exp(parameters[4]), parameters[5]
@@ -183,7 +158,7 @@ def _expected(parameters: Array, sweep: Sweep, kept: NDArray[np.bool_], response
     return np.asarray(np.maximum(rates * sweep.live_time_s[kept], 1e-9))
 
 
-def _track(sweep: Sweep, at_s: Array) -> tuple[Array, Array]:
+def _track(sweep: CountedTrack, at_s: Array) -> tuple[Array, Array]:
     tips = np.stack([np.interp(at_s, sweep.at_s, each) for each in sweep.tip_mm.T], axis=1)
     axes = np.stack([np.interp(at_s, sweep.at_s, each) for each in sweep.axis.T], axis=1)
     return tips, axes / np.linalg.norm(axes, axis=1, keepdims=True)

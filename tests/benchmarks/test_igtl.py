@@ -1,15 +1,20 @@
 """The benchmark of OpenIGTLink on short runs: its figures are of real messages, and what is lost is counted."""
 
-from benchmarks.igtl import Latencies, measure
+import pytest
+
+from benchmarks.igtl import FLOOR, Latencies, measure
+from devices.trackers.igtl import HEADER
+from devices.trackers.igtl_bodies import MATRIX
 
 
-def test_a_short_run_reaches_every_client() -> None:
+@pytest.mark.parametrize("peer", ["radionav", "floor"])
+def test_a_short_run_reaches_every_client(peer: str) -> None:
     """Each pose reaches each client once, after it was sent."""
-    found = measure("radionav", 100, 30, 3)
+    found = measure(peer, 100, 30, 3)
     assert len(found.ms) == 90
     assert min(found.ms) > 0
     assert found.line() | {"median_ms": 0, "p99_ms": 0} == {
-        "peer": "radionav",
+        "peer": peer,
         "rate_hz": 100,
         "clients": 3,
         "sent": 30,
@@ -17,6 +22,11 @@ def test_a_short_run_reaches_every_client() -> None:
         "p99_ms": 0,
         "lost": 0,
     }
+
+
+def test_the_floor_carries_as_much_as_a_pose() -> None:
+    """Header and matrix."""
+    assert FLOOR.size == HEADER.size + MATRIX.size
 
 
 def test_pyigtl_is_measured_likewise() -> None:

@@ -328,6 +328,10 @@ async def test_a_motion_that_failed_is_made_again_or_ended(tmp_path: Path) -> No
         assert [result["passed"] for result in told["results"]] == [False]
         tip = load_tip(tmp_path / "tip.json", tool="Probe", serial="", is_simulated=True)
         assert tip.calibrated_at == YESTERDAY
+        assert (await room.begin("tool"))[0] == 204
+        await room.follow("tool", until="judging")
+        assert await room.act("tool", "end") == (204, "")
+        assert (await room.follow("tool"))["reason"] == "it was ended after it had not passed"
         assert (await room.client.post("/v1/calibrations/tool", json={"more": 1})).status_code == 422
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,16 @@ class Peer:
 
     async def hear(self, kind: str, name: str | None = None) -> Message:
         """The next message of a type, and of a name where one is given."""
+        while (message := await self.hear_any()).kind != kind or name not in {None, message.device_name}:
+            pass
+        return message
+
+    async def hear_any(self) -> Message:
+        """The next message."""
         while True:
             for arrival in self._decoder:
                 assert self._decoder.rejected == 0
-                if arrival.message.kind == kind and name in {None, arrival.message.device_name}:
-                    return arrival.message
+                return arrival.message
             received = await self._reader.read(65536)
             assert received, "the server hung up"
             self._decoder.feed(received, 0.0)
@@ -179,12 +185,31 @@ async def test_the_rate_is_in_hertz_and_unknown_is_no_number() -> None:
         message = await peer.hear("SENSOR", "CountRate")
         assert Sensor.from_bytes(message.content) == Sensor(values=(1234.5,), unit=HERTZ_UNIT)
         assert message.content[2:10] == bytes.fromhex("0284000000000000")
+        for unknown_cps in (None, float("nan"), float("inf"), -1.0):
+            server.send_rate(unknown_cps, monotonic())
+            assert Status.from_bytes((await peer.hear("STATUS", "CountRate")).content).code == 13
+            server.send_rate(7.0, monotonic())  # no other number came before it
+            assert Sensor.from_bytes((await peer.hear("SENSOR")).content).values == (7.0,)
+
+
+async def test_the_rate_is_kept_from_those_who_cannot_read_it() -> None:
+    """Where the site file says so neither SENSOR nor a word of it is sent; poses are."""
+    async with serving(count_rate=False) as server, following(server) as peer:
+        server.send_rate(1234.5, monotonic())
         server.send_rate(None, monotonic())
-        assert Status.from_bytes((await peer.hear("STATUS", "CountRate")).content).code == 13
+        server.send_tip(tip(1.0), monotonic())
+        peer.say(Message(kind="GET_CAPABIL", device_name=""))
+        heard = [await peer.hear_any()]
+        while heard[-1].kind != "CAPABILITY":
+            heard.append(await peer.hear_any())
+        assert "TRANSFORM" in {message.kind for message in heard}
+        assert "CountRate" not in {message.device_name for message in heard}
+        assert "SENSOR" not in {message.kind for message in heard}
+        assert "SENSOR" not in Capability.from_bytes(heard[-1].content).kinds
 
 
 async def test_targets_come_to_who_is_there_and_who_comes_later() -> None:
-    """POINT has the targets in RAS; when there is none any more, an empty list takes them away."""
+    """POINT has the targets in RAS; when none has a place any more, an empty list takes them away."""
     node = Point(name="node", group="Target", position_mm=(10.0, 20.0, -30.0), diameter_mm=12.0)
     async with serving() as server, following(server) as peer:
         assert Points.from_bytes((await peer.hear("POINT")).content).points == ()
@@ -194,7 +219,7 @@ async def test_targets_come_to_who_is_there_and_who_comes_later() -> None:
         assert point.diameter_mm == 12.0
         async with following(server) as late:
             assert Points.from_bytes((await late.hear("POINT")).content).points == (point,)
-        server.send_targets(())
+        server.send_targets((replace(node, position_mm=(10.0, float("nan"), -30.0)),))
         assert Points.from_bytes((await peer.hear("POINT")).content).points == ()
 
 

@@ -16,7 +16,7 @@ from acquisition.tracking.landmark_plan import LandmarkPlan
 from acquisition.tracking.settings import AccuracySettings, RegistrationSettings
 from devices.readings import PoseReading, PoseStatus
 from devices.trackers.openigtlink import OpenIgtLinkTracker, Settings
-from navigation.calibration.pivot import calibrate_pivot
+from navigation.calibration.pivot import FEWEST_POSES, calibrate_pivot
 from navigation.error_budget import ErrorBudget
 from navigation.frames import Frame
 from navigation.registration_error import RegistrationError
@@ -28,24 +28,27 @@ Frames = Sequence[tuple[float, RigidTransform, RigidTransform]]
 """Of times, s, and what the tracker measures of the probe's tool and of the patient's reference then."""
 
 CONFIGURATIONS = 2000
-POSES = 24
+POSES = FEWEST_POSES
 """Of a pivot."""
 
 SETTINGS = RegistrationSettings(file=Path("registration.json"), fle_mm=2.0, greatest_tre_mm=1000.0)
 
 
-def turned(rng: np.random.Generator, sigma_deg: float) -> Array:
-    return np.asarray(Rotation.from_rotvec(np.radians(rng.normal(0, sigma_deg, 3))).as_matrix())
-
-
-def measured(pose: RigidTransform, rng: np.random.Generator, accuracy: AccuracySettings) -> RigidTransform:
-    """What a tracker of this accuracy makes of a pose."""
-    return RigidTransform(
-        to=pose.to,
-        from_=pose.from_,
-        rotation=pose.rotation @ turned(rng, accuracy.tracker_deg),
-        translation_mm=pose.translation_mm + rng.normal(0, accuracy.tracker_mm / np.sqrt(3), 3),
-    )
+def measured(
+    poses: Sequence[RigidTransform], rng: np.random.Generator, accuracy: AccuracySettings
+) -> list[RigidTransform]:
+    """What a tracker of this accuracy makes of poses."""
+    turns = Rotation.from_rotvec(rng.normal(0, np.radians(accuracy.tracker_deg), (len(poses), 3))).as_matrix()
+    shifts_mm = rng.normal(0, accuracy.tracker_mm / np.sqrt(3), (len(poses), 3))
+    return [
+        RigidTransform(
+            to=pose.to,
+            from_=pose.from_,
+            rotation=pose.rotation @ turn,
+            translation_mm=pose.translation_mm + shift_mm,
+        )
+        for pose, turn, shift_mm in zip(poses, turns, shifts_mm, strict=True)
+    ]
 
 
 def somewhere(to: Frame, from_: Frame, rng: np.random.Generator, reach_mm: float) -> RigidTransform:
@@ -120,19 +123,19 @@ class Configuration:
     async def calibrated(self) -> tuple[RigidTransform, Array]:
         """Pivot about a divot, as ``acquire tool`` has it done."""
         rng, divot_mm = self._rng, self._rng.uniform(-1000, 1000, 3)
-        frames = []
         phase, cycles = rng.uniform(0, 2 * np.pi) + np.array((0, 0, np.pi / 2)), np.array((1, 2, 1))
-        for part in np.linspace(0, 2 * np.pi, POSES):
-            angles_deg = 35 * np.sin(phase + cycles * part)
-            turn = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix()
-            pose = RigidTransform(
+        angles_deg = 35 * np.sin(phase + cycles * np.linspace(0, 2 * np.pi, POSES)[:, None])
+        true = [
+            RigidTransform(
                 to=Frame.TRACKER,
                 from_=Frame.TOOL,
                 rotation=turn,
                 translation_mm=divot_mm - turn @ self.tool_from_tip.translation_mm,
             )
-            frames.append((self._began_s, measured(pose, rng, self.accuracy), self.marker))
-        readings = await self._wire.receive(frames)
+            for turn in Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix()
+        ]
+        seen = measured(true, rng, self.accuracy)
+        readings = await self._wire.receive([(self._began_s, pose, self.marker) for pose in seen])
         poses = [
             reading.tracker_from_tool
             for reading in readings
@@ -161,6 +164,11 @@ class Configuration:
             return self.registered()
         return found.registration.patient_from_reference, found.error
 
+    def held(self, poses: Sequence[RigidTransform]) -> list[RigidTransform]:
+        """What the tracker makes of poses of one moment: of slow errors, as those of a tracker mostly are."""
+        error = self._rng.integers(2**31)
+        return [measured([pose], np.random.default_rng(error), self.accuracy)[0] for pose in poses]
+
     async def miss(self) -> tuple[float, ErrorBudget]:
         """How far the shown tip is from the true one, and what is told of that."""
         rng, accuracy = self._rng, self.accuracy
@@ -174,25 +182,23 @@ class Configuration:
         velocity_mm_s = rng.normal(0, 60, 3)
         late_s = rng.normal(0, accuracy.delay_sigma_s)
         tissue_mm = rng.normal(0, accuracy.tissue_mm / np.sqrt(3), 3)
-        noise = {name: np.random.default_rng(rng.integers(2**31)) for name in ("Probe", "Patient")}
-        states = {name: each.bit_generator.state for name, each in noise.items()}
-        frames, to_tracker = [], self.tracker_from_reference @ self.patient_from_reference.inverse
-        for before_s in (0.12, 0.06, 0.0):
-            moved = RigidTransform(
+        to_tracker = self.tracker_from_reference @ self.patient_from_reference.inverse
+        before_s = (0.12, 0.06, 0.0)
+        moved = [
+            RigidTransform(
                 to=true.to,
                 from_=true.from_,
                 rotation=true.rotation,
-                translation_mm=true.translation_mm - velocity_mm_s * (before_s + late_s),
+                translation_mm=true.translation_mm - velocity_mm_s * (at_s + late_s),
             )
-            for name, each in noise.items():
-                each.bit_generator.state = states[name]  # slow errors, as those of a tracker mostly are
-            frames.append(
-                (
-                    self._began_s + 5.0 - before_s,
-                    measured(to_tracker @ moved @ self.tool_from_tip.inverse, noise["Probe"], accuracy),
-                    measured(self.marker, noise["Patient"], accuracy),
-                )
-            )
+            for at_s in before_s
+        ]
+        probe = self.held([to_tracker @ pose @ self.tool_from_tip.inverse for pose in moved])
+        patient = self.held([self.marker] * len(moved))
+        frames = [
+            (self._began_s + 5.0 - at_s, tool, reference)
+            for at_s, tool, reference in zip(before_s, probe, patient, strict=True)
+        ]
         for reading in await self._wire.receive(frames):
             synchroniser.add_pose(reading, now_s=reading.taken_at_s)
         shown = synchroniser.newest_tip()

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 from rich.console import Console
 
 from acquisition.calibration import read_calibration
+from acquisition.quality.results import StepResult
+from acquisition.quality.technologist import Choice, MorningAborted
 from acquisition.tracking.axis import AxisOutcome, judge_axis, run_axis
 from acquisition.tracking.following import Camera
-from acquisition.tracking.operator import Rigged
+from acquisition.tracking.operator import Move, Operator, Rig, Rigged
 from acquisition.tracking.settings import TipSettings
 from acquisition.tracking.swept_probe import SweptProbe
 from acquisition.tracking.tip_file import TipCalibration, load_tip, write_tip
@@ -35,7 +38,36 @@ def lay_down(folder: Path) -> TipCalibration:
     return tip
 
 
-async def swung(folder: Path, *, fault: HandFault | None = None, swing_s: float = 12.0) -> tuple[AxisOutcome, str]:
+class Leaving(Rigged):
+    """One who tries a swing that failed again, without moving, and then walks away."""
+
+    def __init__(self, rig: Rig) -> None:
+        super().__init__(rig)
+        self._rests = rig
+        self._failed = list[StepResult]()
+
+    async def ready(self, move: Move) -> None:
+        """Swing it the first time, and hold it to a place the second."""
+        if self._failed:
+            self._rests.move("touch", "xiphoid")
+        else:
+            await super().ready(move)
+
+    async def judge(self, result: StepResult) -> Choice:
+        """Try once more."""
+        self._failed.append(result)
+        if len(self._failed) > 1:
+            raise MorningAborted("ended by the technologist")
+        return Choice.REPEAT
+
+
+async def swung(
+    folder: Path,
+    *,
+    fault: HandFault | None = None,
+    swing_s: float = 12.0,
+    by: Callable[[Rig], Operator] = Rigged,
+) -> tuple[AxisOutcome, str]:
     shown, tip = io.StringIO(), lay_down(folder)
     async with open_tool_bench(folder, rng=np.random.default_rng(2), clock=monotonic, fault=fault) as bench:
         tracker = IgtlSettings(
@@ -48,13 +80,13 @@ async def swung(folder: Path, *, fault: HandFault | None = None, swing_s: float 
             camera=Camera(name="camera", device=tracker, tool="Probe", clock=monotonic),
             probe=SweptProbe(name="gamma", device=gamma, response=RESPONSE, tool_from_tip=TOOL_FROM_TIP),
             tip=tip,
-            operator=Rigged(bench.hand),
+            operator=by(bench.hand),
             settings=TipSettings(file=folder / "tip.json", swing_s=swing_s),
             console=Console(file=shown, width=200),
             wall_time=lambda _: NOW,
             is_simulated=True,
         )
-    return outcome, shown.getvalue()
+    return outcome, " ".join(shown.getvalue().split())
 
 
 async def test_an_axis_that_is_right_passes_and_one_that_is_3_degrees_off_is_caught(tmp_path: Path) -> None:
@@ -62,7 +94,7 @@ async def test_an_axis_that_is_right_passes_and_one_that_is_3_degrees_off_is_cau
 
     Where the probe is not swung, it fails for that reason, and accuses no axis.
     """
-    (right, _), (bent, shown), (still, _) = await asyncio.gather(
+    (right, _), (bent, shown), (still, untold) = await asyncio.gather(
         swung(tmp_path / "right"),
         swung(tmp_path / "bent", fault=HandFault.BENT_HEAD),
         swung(tmp_path / "still", fault=HandFault.HELD_STILL, swing_s=8.0),
@@ -81,6 +113,7 @@ async def test_an_axis_that_is_right_passes_and_one_that_is_3_degrees_off_is_cau
     assert "run acquire tool again" in bent.results[0].reason.lower()
     assert "FAIL" in shown
     assert "SIMULATED" in shown
+    assert "beside its axis: run acquire tool" in shown
     doubted = load_tip(tmp_path / "bent" / "tip.json", tool="Probe", serial="", is_simulated=True)
     assert "beside its axis: run acquire tool" in doubted.doubt(NOW)
     plain = bent.to_dict()
@@ -90,8 +123,22 @@ async def test_an_axis_that_is_right_passes_and_one_that_is_3_degrees_off_is_cau
     assert not still.passed
     assert "tilt it to all sides" in still.results[0].reason
     assert still.written is None
+    assert f"{tmp_path / 'still' / 'tip.json'} is as it was." in untold
     found = load_tip(tmp_path / "still" / "tip.json", tool="Probe", serial="", is_simulated=True)
     assert found.axis_check is None
+
+
+async def test_who_walks_away_from_a_verdict_against_the_axis_leaves_it(tmp_path: Path) -> None:
+    """Neither a second try that tells nothing nor ending it takes back what the counts told before."""
+    folder = tmp_path / "left"
+    outcome, shown = await swung(folder, fault=HandFault.BENT_HEAD, by=Leaving)
+    assert (outcome.passed, outcome.aborted) == (False, "ended by the technologist")
+    assert "tilt it to all sides" in outcome.results[0].reason
+    doubted = load_tip(folder / "tip.json", tool="Probe", serial="", is_simulated=True)
+    assert "beside its axis: run acquire tool" in doubted.doubt(NOW)
+    assert outcome.written == folder / "tip.json"
+    assert f"Noted in {folder / 'tip.json'}: the probe counts most" in shown
+    assert "Ended early: ended by the technologist." in shown
 
 
 def test_nothing_that_came_is_named() -> None:

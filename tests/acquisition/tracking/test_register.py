@@ -37,7 +37,8 @@ class Hasty:
 
     async def ready(self, move: Move) -> None:
         """Let the rig move, seen or not."""
-        see = self._bench.tracker.drop if move.place == self._skipped else self._bench.tracker.restore
+        is_skipped = bool(self._skipped) and move.place == self._skipped
+        see = self._bench.tracker.drop if is_skipped else self._bench.tracker.restore
         see("Probe")
         self._bench.hand.move(move.motion, move.place)
 
@@ -62,6 +63,7 @@ async def registered(
     tool: str = "Probe",
     longest_s: float = 60.0,
     tip_calibrated_at: datetime | None = None,
+    points: int | None = None,
 ) -> tuple[RegisterOutcome, str]:
     shown = io.StringIO()
     settings = SETTINGS.model_copy(
@@ -93,7 +95,12 @@ async def registered(
             )
         else:
             outcome = await run_register(
-                hand=hand, plan=plan(folder), settings=settings, console=console, wall_time=lambda _: at
+                hand=hand,
+                plan=plan(folder),
+                settings=settings,
+                console=console,
+                points=points,
+                wall_time=lambda _: at,
             )
     return outcome, shown.getvalue()
 
@@ -105,6 +112,15 @@ async def test_what_nobody_accepts_is_not_written(tmp_path: Path) -> None:
     assert not outcome.passed
     assert not (tmp_path / "registration.json").exists()
     assert "Ended early: nobody went on" in shown
+
+
+async def test_landmarks_are_touched_in_any_order(tmp_path: Path) -> None:
+    """The hand chooses; which is which is found from the distances, and the patient lies where she does."""
+    outcome, shown = await registered(tmp_path, points=6)
+    assert outcome.passed, shown
+    assert "touched in another order" in outcome.results[-1].reason
+    (record,) = read_registrations(tmp_path / "registration.json")
+    np.testing.assert_allclose(record.transform.matrix, PATIENT_FROM_REFERENCE.matrix, atol=4.0)
 
 
 async def test_a_patient_is_registered_again_and_both_stay_in_the_record(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ SPEAKING = (
     ),
     ("acquisition/tracking/timing.py", {"sweep_of", "sweep_progress", "judge_timing"}),
     ("acquisition/tracking/axis.py", {"swing_of", "swing_progress", "judge_axis"}),
+    ("acquisition/tracking/swept_probe.py", {"counted_track"}),
     ("navigation/calibration/looking.py", None),
     ("acquisition/tracking/register.py", {"_touch_all", "touch_progress", "_not_held", "_judged"}),
     ("acquisition/tracking/judging.py", None),
@@ -77,7 +78,7 @@ NOT_FOR_PERSONS = (
     "the time-out is not held",
     "the time-out has no item",
     "landmarks come in pairs of points",
-    "not every coordinate of the landmarks is finite",
+    "not every coordinate of the",
 )
 """In sentences that only a program at fault gets."""
 

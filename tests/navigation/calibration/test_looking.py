@@ -9,7 +9,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from acquisition.calibration import read_calibration
-from navigation.calibration.looking import Circuit, calibrate_look
+from navigation.calibration.counted_track import CountedTrack
+from navigation.calibration.looking import calibrate_look
 from navigation.errors import NavigationError
 from simulators.probe_physics import ProbePhysics
 
@@ -19,7 +20,7 @@ DELAY_S, SECONDS, READING_S = 0.06, 20.0, 0.1
 
 
 @cache
-def counted(off_deg: tuple[float, float], turn_deg: float = 100.0) -> Circuit:
+def counted(off_deg: tuple[float, float], turn_deg: float = 100.0) -> CountedTrack:
     """Tip at rest before a source of 1 MBq, tilted and turned about its shaft; without noise.
 
     The probe's bore is turned by ``off_deg`` towards x and y of the tip's frame.
@@ -36,7 +37,7 @@ def counted(off_deg: tuple[float, float], turn_deg: float = 100.0) -> Circuit:
     seen_mm = (turn(fine_s) * bore).inv().apply(SOURCE_MM)
     rates = np.array([physics.rate_cps(each[None], np.ones(1), np.zeros(1)) for each in seen_mm])
     at_s = np.arange(-0.6, SECONDS + 0.6, 1 / 60)
-    return Circuit(
+    return CountedTrack(
         start_s=start_s,
         real_time_s=np.full(start_s.shape, READING_S),
         live_time_s=np.full(start_s.shape, READING_S),
@@ -47,7 +48,7 @@ def counted(off_deg: tuple[float, float], turn_deg: float = 100.0) -> Circuit:
     )
 
 
-def circled(off_deg: tuple[float, float] = (0.0, 0.0), *, seed: int = 1, turn_deg: float = 100.0) -> Circuit:
+def circled(off_deg: tuple[float, float] = (0.0, 0.0), *, seed: int = 1, turn_deg: float = 100.0) -> CountedTrack:
     """The same with Poisson counts, and poses to 0.2 mm."""
     rng, true = np.random.default_rng(seed), counted(off_deg, turn_deg)
     return replace(

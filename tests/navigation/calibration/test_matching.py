@@ -74,3 +74,5 @@ def test_strange_points_are_refused() -> None:
         match_landmarks(PATIENT_MM, PATIENT_MM[:2], tolerance_mm=3.0)
     with pytest.raises(NavigationError, match="13 landmarks"):
         match_landmarks(np.ones((13, 3)), PATIENT_MM, tolerance_mm=3.0)
+    with pytest.raises(NavigationError, match="not every coordinate of the measured points is finite"):
+        match_landmarks(PATIENT_MM, np.where(PATIENT_MM == 110, np.nan, PATIENT_MM), tolerance_mm=3.0)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from acquisition.calibration import read_calibration
-from navigation.calibration.timing import Sweep, calibrate_timing
+from navigation.calibration.counted_track import CountedTrack
+from navigation.calibration.timing import calibrate_timing
 from navigation.errors import NavigationError
 from simulators.probe_physics import ProbePhysics
 
@@ -18,7 +19,7 @@ SECONDS = 20.0
 
 
 @cache
-def counted(delay_s: float, reach_mm: float, period_s: float) -> Sweep:
+def counted(delay_s: float, reach_mm: float, period_s: float) -> CountedTrack:
     """To and fro along x, 20 mm above a source of 1 MBq, looking down, leaning a little; without noise."""
     physics = ProbePhysics()
 
@@ -30,6 +31,8 @@ def counted(delay_s: float, reach_mm: float, period_s: float) -> Sweep:
 
     at_s = np.arange(0.0, SECONDS, 1 / 60)
     tips, axes = pose(at_s)
+    across = np.cross((0.0, 1.0, 0.0), axes)
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
     start_s = np.arange(0.0, SECONDS - 0.1, 0.1)
     fine_s = start_s[:, None] + (np.arange(10) + 0.5) / 100 - delay_s
     expected = np.zeros_like(fine_s)
@@ -40,18 +43,18 @@ def counted(delay_s: float, reach_mm: float, period_s: float) -> Sweep:
         lateral = float(np.linalg.norm(off - ahead * axis))
         source = np.array([[lateral, 0.0, ahead]])
         expected[here, there] = physics.rate_cps(source, np.array([1.0]), np.zeros(1))
-    return Sweep(
+    return CountedTrack(
         start_s=start_s,
         real_time_s=np.full(start_s.shape, 0.1),
         live_time_s=np.full(start_s.shape, 0.1),
         counts=expected.mean(axis=1) * 0.1,
         at_s=at_s,
         tip_mm=tips,
-        axis=axes,
+        turn=np.stack((across, np.cross(axes, across), axes), axis=2),
     )
 
 
-def swept(delay_s: float, *, seed: int = 1, reach_mm: float = 45.0, period_s: float = 1.9) -> Sweep:
+def swept(delay_s: float, *, seed: int = 1, reach_mm: float = 45.0, period_s: float = 1.9) -> CountedTrack:
     """The same with Poisson counts, and poses to 0.2 mm."""
     rng, true = np.random.default_rng(seed), counted(delay_s, reach_mm, period_s)
     return replace(

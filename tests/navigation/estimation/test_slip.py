@@ -25,8 +25,8 @@ def response() -> Response:
     return calibrated(np.random.default_rng(4))[0]
 
 
-def mapped() -> Prior:
-    """Give the map of both nodes."""
+def mapped(nodes: int = len(NODES_MM)) -> Prior:
+    """Give the map of the first nodes."""
     return Prior.from_hotspots(
         [
             Spot(
@@ -37,16 +37,16 @@ def mapped() -> Prior:
                 activity_mbq=0.1,
                 activity_factor=2.0,
             )
-            for number, centre in enumerate(NODES_MM, 1)
+            for number, centre in enumerate(NODES_MM[:nodes], 1)
         ]
     )
 
 
 class Theatre:
-    """An estimate of both nodes, and what is told of slips as it is counted on."""
+    """An estimate of the first nodes, and what is told of slips as it is counted on."""
 
-    def __init__(self) -> None:
-        self._estimator = Estimator(response(), mapped(), SKIN)
+    def __init__(self, nodes: int = len(NODES_MM)) -> None:
+        self._estimator = Estimator(response(), mapped(nodes), SKIN)
         self._watch = SlipWatch(self._estimator.likelihood, self._estimator.prior, SKIN)
         self._now_s = 0.0
         self.told: Slip | None = None
@@ -96,6 +96,32 @@ def test_what_is_no_slip_is_not_told_as_one() -> None:
     assert told(swept(NODES_MM[1:], ACTIVITY_MBQ[1:], 3)) is None
     third = np.concatenate((NODES_MM, [[0.0, 20.0, -18.0]]))
     assert told(swept(third, np.append(ACTIVITY_MBQ, 0.15), 4)) is None
+
+
+@cache
+def located_alone() -> Theatre:
+    return Theatre(nodes=1).count(swept(NODES_MM[:1], ACTIVITY_MBQ[:1], 1, seconds=24.0))
+
+
+def beside(aside_mm: np.ndarray, part: Observations) -> Observations:
+    """Move a sweep over the skin."""
+    return replace(part, tip_mm=part.tip_mm + aside_mm)
+
+
+def test_where_only_another_place_is_looked_at_a_node_there_is_no_slip() -> None:
+    """That the one known moved there would explain the counts as well; one more is the likelier story."""
+    aside_mm = np.array((20.0, 10.0, 0.0))
+    both_mm = np.vstack((NODES_MM[:1], [[20.0, 10.0, -22.0]])) - aside_mm
+    part = sweep(both_mm, np.array((0.1, 0.1)), np.random.default_rng(5), seconds=16.0, width_mm=24.0)
+    assert deepcopy(located_alone()).count(beside(aside_mm, part)).told is None
+
+
+def test_a_node_of_which_little_is_left_did_not_sink() -> None:
+    """Most of it was cut out: that it lies deeper explains the counts nearly as well, and at one look better."""
+    aside_mm = NODES_MM[0] * (1, 1, 0)
+    left_mbq = 0.15 * ACTIVITY_MBQ[:1]
+    part = sweep(NODES_MM[:1] - aside_mm, left_mbq, np.random.default_rng(3), seconds=10.0, width_mm=20.0)
+    assert deepcopy(located_alone()).count(beside(aside_mm, part)).told is None
 
 
 def test_nothing_is_told_before_anything_is_believed() -> None:

@@ -326,6 +326,7 @@ const SENTENCES: Record<Sentence, string> = {
   "{} is not under way": "«{0}» не идёт",
   "nobody went on for {} s: begin again": "{0} с никто не продолжал: начните заново",
   "it was ended before it had come to anything": "прекращено раньше, чем что-либо вышло",
+  "it was ended after it had not passed": "прекращено после неудачи",
   "it passed and was discarded: what was in use stays in use": "удалось и отброшено: действует то, что действовало",
   "only an engineer goes on with this: end it, or sign in as one":
     "продолжать может только инженер: прекратите или войдите как инженер",

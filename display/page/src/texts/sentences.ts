@@ -246,6 +246,7 @@ export const SENTENCES = [
   "{} is not under way",
   "nobody went on for {} s: begin again",
   "it was ended before it had come to anything",
+  "it was ended after it had not passed",
   "it passed and was discarded: what was in use stays in use",
   "only an engineer goes on with this: end it, or sign in as one",
   "nothing was measured",
