@@ -13,7 +13,7 @@ from acquisition.logbook.records import Kind
 from acquisition.quality.background import Background
 from acquisition.quality.counts import Count
 from acquisition.quality.detectable import SHOWN_S, detectable, detects_in_shown_cps
-from acquisition.quality.placements import Exposure, Placement
+from acquisition.quality.placements import Exposure
 from acquisition.quality.results import Figure, StepResult
 from acquisition.quality.settings import BackgroundLimits
 from acquisition.quality.steps import Known, judge
@@ -267,9 +267,3 @@ def _above(
             f"{limit_cps:.1f} cps would be found in 19 of 20 counts"
         )
     return said, figures
-
-
-def exposure_of(instruction: str, *, seconds: float, counts: int | None, sources: Sequence[Any] = ()) -> Exposure:
-    """Make what is placed and how long it is counted: for a time, or at most that where counts are wanted."""
-    placement = Placement(instruction=instruction, sources=tuple(sources))
-    return Exposure(placement=placement, longest_s=seconds, counts_wanted=counts)

@@ -17,12 +17,12 @@ from acquisition.calibration import load_calibration
 from acquisition.counting.bench import Counting, LeftOut
 from acquisition.counting.exvivo import HOTTEST, ExVivo, Listed, run_exvivo
 from acquisition.counting.seeking import Sought
-from acquisition.counting.timed import exposure_of, run_background, run_count
+from acquisition.counting.timed import run_background, run_count
 from acquisition.logbook.logbook import open_logbook
 from acquisition.logbook.records import Kind
 from acquisition.logbook.settings import LogbookSettings
 from acquisition.quality.bench import Bench
-from acquisition.quality.placements import PlacedSource, Placement, Source
+from acquisition.quality.placements import Exposure, PlacedSource, Placement, Source
 from acquisition.quality.settings import BackgroundLimits
 from acquisition.quality.technologist import Choice, Decision, StepInterrupted, Unattended
 from config.nuclides import load_nuclides
@@ -34,7 +34,10 @@ from simulators.bench_room import BenchRoom, open_bench
 
 SECONDS = 60.0
 SHIPPED = Path(__file__).parents[2] / "config" / "instruments" / "simulated-gamma.json"
-NODE = PlacedSource(source=Source.POINT, position_mm=(0.0, 0.0, 30.0))
+AT_NODE = Placement(
+    instruction="Place the node", sources=(PlacedSource(source=Source.POINT, position_mm=(0.0, 0.0, 30.0)),)
+)
+AT_NOTHING = Placement(instruction="Empty")
 
 
 class CountingRoom:
@@ -91,7 +94,7 @@ async def room(tmp_path: Path) -> AsyncIterator[CountingRoom]:
 async def test_a_count_stands_over_the_background_of_the_day(room: CountingRoom) -> None:
     """Before there is one it says so; afterwards a node of 1 MBq stands 2,000 cps over it."""
     async with asyncio.timeout(SECONDS):
-        exposure = exposure_of("Place the node", seconds=10.0, counts=None, sources=[NODE])
+        exposure = Exposure(placement=AT_NODE, longest_s=10.0)
         alone = await run_count(room.counting, exposure, label="node")
         assert "acquire background" in alone.said
         background = await run_background(room.counting, BackgroundLimits(count_s=60.0))
@@ -103,7 +106,7 @@ async def test_a_count_stands_over_the_background_of_the_day(room: CountingRoom)
         provenance = msgspec.structs.replace(shipped.provenance, identity="another")
         another = msgspec.structs.replace(shipped, provenance=provenance)
         of_another = await run_count(replace(room.counting, calibration=another), exposure, label="node")
-        empty = await run_count(room.counting, exposure_of("Empty", seconds=20.0, counts=None), label="nothing")
+        empty = await run_count(room.counting, Exposure(placement=AT_NOTHING, longest_s=20.0), label="nothing")
     net = {each.name: each.value for each in found.figures}["net rate"]
     assert net == pytest.approx(2000, rel=0.05)
     # 5 cps over 10 s: some 40 counts of L_D, exactly, of 1,987 cps/MBq
@@ -128,7 +131,7 @@ async def test_a_count_stands_over_the_background_of_the_day(room: CountingRoom)
 async def test_a_count_ends_at_its_relative_error(room: CountingRoom) -> None:
     """Two per cent want 2,500 counts, which a node of 1 MBq gives in little more than a second."""
     async with asyncio.timeout(SECONDS):
-        exposure = exposure_of("Place the node", seconds=600.0, counts=2500, sources=[NODE])
+        exposure = Exposure(placement=AT_NODE, longest_s=600.0, counts_wanted=2500)
         found = await run_count(room.counting, exposure, label="node")
     assert found.count is not None
     assert found.count.counts >= 2500
@@ -139,11 +142,11 @@ async def test_a_count_ends_when_it_is_decided_whether_a_source_is_there(room: C
     """Twice the background is told from it in seconds; without a background of the day nothing is counted."""
     sought = Sought(factor=2.0)
     async with asyncio.timeout(SECONDS):
-        empty = exposure_of("Empty", seconds=10.0, counts=None)
+        empty = Exposure(placement=AT_NOTHING, longest_s=10.0)
         with pytest.raises(NavigationError, match="acquire background first"):
             await run_count(room.counting, empty, label="bed", sought=sought)
         await run_background(room.counting, BackgroundLimits(count_s=60.0))
-        there = exposure_of("Place the node", seconds=10.0, counts=None, sources=[NODE])
+        there = Exposure(placement=AT_NODE, longest_s=10.0)
         found = await run_count(room.counting, there, label="node", sought=sought)
         none = await run_count(room.counting, empty, label="bed", sought=sought)
     assert found.to_dict()["decision"] == "signal"
