@@ -18,13 +18,14 @@ from acquisition.tracking.desk import Desk, Outcome, Standing
 from acquisition.tracking.following import Camera, Screen
 from acquisition.tracking.landmark_plan import PlanUnusable, parse_plan
 from acquisition.tracking.operator import Operator
-from acquisition.tracking.register import Hand, run_register, run_verify
+from acquisition.tracking.register import run_register, run_verify
 from acquisition.tracking.registration_file import landmarks_of, newest_registration
 from acquisition.tracking.settings import RegistrationSettings
 from acquisition.tracking.swept_probe import SweptProbe
 from acquisition.tracking.timing import run_timing
 from acquisition.tracking.tip_file import TipCalibration
 from acquisition.tracking.tool import run_tool
+from acquisition.tracking.touching import Hand
 from composition.errors import ServiceError
 from composition.in_use import InUse
 from composition.instruments import load_response, tip_chain, tip_of

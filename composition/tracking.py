@@ -18,12 +18,12 @@ from acquisition.tracking.axis import AxisOutcome, run_axis
 from acquisition.tracking.following import Camera
 from acquisition.tracking.landmark_plan import LandmarkPlan, PlanUnusable, read_plan
 from acquisition.tracking.operator import AtTerminal, Operator, Rigged, Unasked
-from acquisition.tracking.register import Hand as RegisteringHand
 from acquisition.tracking.register import RegisterOutcome
 from acquisition.tracking.swept_probe import SweptProbe
 from acquisition.tracking.timing import TimingOutcome, run_timing
 from acquisition.tracking.tip_file import TipCalibration
 from acquisition.tracking.tool import ToolOutcome, run_tool
+from acquisition.tracking.touching import Hand as RegisteringHand
 from composition.errors import ServiceError
 from composition.instruments import load_response, probe_in_hand, tip_chain, tip_of
 from composition.named import Workplace

@@ -1,14 +1,12 @@
 """``acquire register`` and ``acquire verify``: landmarks touched with the tip, judged, and kept in the record."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 
@@ -16,12 +14,12 @@ from acquisition.calibration import CalibrationError
 from acquisition.quality.counts import WallTime
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.screen import table_of
-from acquisition.quality.technologist import Choice, MorningAborted
+from acquisition.quality.technologist import MorningAborted
 from acquisition.tracking.drawing import draw, judge_skin
-from acquisition.tracking.following import Camera, Follower, Pose, Progress, Screen, open_follower
+from acquisition.tracking.following import Screen, open_follower
 from acquisition.tracking.judging import Found, judge_registration
 from acquisition.tracking.landmark_plan import LandmarkPlan
-from acquisition.tracking.operator import Motion, Move, Operator, ProgressBar
+from acquisition.tracking.operator import ProgressBar
 from acquisition.tracking.registration_file import (
     Registration,
     Verification,
@@ -31,16 +29,10 @@ from acquisition.tracking.registration_file import (
 )
 from acquisition.tracking.settings import RegistrationSettings
 from acquisition.tracking.tool import say_verdict
+from acquisition.tracking.touching import Hand, touch_all
 from devices.clock import wall_time
-from navigation.frames import Frame
 from navigation.statistics.radius import radius_within_mm
 from navigation.tissue import Tissue
-from navigation.transforms import RigidTransform
-
-Array = NDArray[np.float64]
-
-FEWEST = 10
-"""Poses of a touch, at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,37 +76,6 @@ class RegisterOutcome:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hand:
-    """What touches the patient, and who she is.
-
-    Attributes
-    ----------
-    camera, tool_from_tip, serial
-        The tracker, where the tip is in its tool, and the number on its marker.
-    operator
-        Who moves it.
-    tip_calibrated_at
-        When it was measured where the tip is; None where that was typed in.
-    patient_id
-        Whose landmarks they are.
-    frame_of_reference_uid
-        Of her CT that they were marked in; empty where that is not known.
-    is_simulated
-        Whether tracker and hand are simulated.
-
-    """
-
-    camera: Camera
-    tool_from_tip: RigidTransform
-    serial: str
-    operator: Operator
-    patient_id: str
-    tip_calibrated_at: datetime | None = None
-    frame_of_reference_uid: str = ""
-    is_simulated: bool = False
-
-
 async def run_register(
     *,
     hand: Hand,
@@ -153,7 +114,7 @@ async def run_register(
     screen = screen or ProgressBar(console)
     try:
         async with open_follower(hand.camera, tool_from_tip=hand.tool_from_tip) as follower:
-            touched, results = await _touch_all(
+            touched, results = await touch_all(
                 follower, asked, hand, settings=settings, console=console, screen=screen
             )
             if touched:
@@ -213,7 +174,7 @@ async def run_verify(
     results, written, aborted = list[StepResult](), None, ""
     try:
         async with open_follower(hand.camera, tool_from_tip=hand.tool_from_tip) as follower:
-            touched, results = await _touch_all(
+            touched, results = await touch_all(
                 follower,
                 {name: name},
                 hand,
@@ -236,79 +197,6 @@ async def run_verify(
         results.append(_judged(check))
         say_verdict(results[-1], console)
     return _concluded(hand, results, aborted, written, console)
-
-
-async def _touch_all(
-    follower: Follower,
-    asked: Mapping[str, str],
-    hand: Hand,
-    *,
-    settings: RegistrationSettings,
-    console: Console,
-    screen: Screen,
-) -> tuple[list[Array], list[StepResult]]:
-    """Give where each was touched, frame ``REFERENCE``; a touch that failed and was not repeated is left out.
-
-    ``asked`` says what is to be touched, and which landmark that is: the empty string where it may be any.
-    """
-    touched, failed = list[Array](), list[StepResult]()
-    for name, place in asked.items():
-        while True:
-            instruction = f"Touch {name} with the tip of {hand.camera.tool} and hold it still"
-            await hand.operator.ready(Move(motion=Motion.TOUCH, instruction=instruction, place=place))
-            poses = await follower.collect(
-                Frame.REFERENCE,
-                Frame.TIP,
-                progress=lambda poses: touch_progress(poses, settings),
-                longest_s=settings.longest_s,
-                screen=screen,
-            )
-            held = _held(poses, settings)
-            if touch_progress(poses, settings).share >= 1:
-                touched.append(held.mean(axis=0))
-                break
-            result = failure(name, "held still", _not_held(follower, held))
-            say_verdict(result, console)
-            if await hand.operator.judge(result) is not Choice.REPEAT:
-                failed.append(result)
-                break
-    return touched, failed
-
-
-def touch_progress(poses: Sequence[Pose], settings: RegistrationSettings) -> Progress:
-    """Say how long the tip has been held still."""
-    if len(poses) < FEWEST:
-        return Progress(share=0.0, words="wanted: the tip on the landmark")
-    held = _held(poses, settings)
-    wander_mm = _wander_mm(held)
-    since_s = min(settings.hold_s, poses[-1].at_s - poses[0].at_s)
-    if len(held) < FEWEST or wander_mm > settings.still_mm:
-        return Progress(share=0.0, words=f"hold it still: the tip wanders by {wander_mm:.1f} mm")
-    share = since_s / settings.hold_s
-    return Progress(
-        share=1.0 if share > 0.95 else share, words=f"still for {since_s:.1f} s of {settings.hold_s:g} s"
-    )
-
-
-def _held(poses: Sequence[Pose], settings: RegistrationSettings) -> Array:
-    """Places of the tip over the newest ``hold_s``, shape (N, 3)."""
-    newest_s = poses[-1].at_s if poses else 0.0
-    recent = [pose.transform.translation_mm for pose in poses if newest_s - pose.at_s <= settings.hold_s]
-    return np.array(recent).reshape(-1, 3)
-
-
-def _wander_mm(places: Array) -> float:
-    if not len(places):
-        return 0.0
-    return float(np.sqrt(np.mean(np.sum((places - places.mean(axis=0)) ** 2, axis=1))))
-
-
-def _not_held(follower: Follower, held: Array) -> str:
-    if unseen := follower.unseen():
-        if not follower.has_told(unseen):
-            return f"the camera never saw {unseen}: check its name and its line of sight"
-        return f"the camera does not see {unseen}: clear its line of sight"
-    return f"the tip was not held still: it wandered by {_wander_mm(held):.1f} mm"
 
 
 def _judged(check: Verification) -> StepResult:

@@ -11,8 +11,9 @@ from acquisition.tracking.drawing import judge_skin
 from acquisition.tracking.following import Camera
 from acquisition.tracking.judging import judge_registration
 from acquisition.tracking.operator import Rigged
-from acquisition.tracking.register import Hand, run_register
+from acquisition.tracking.register import run_register
 from acquisition.tracking.registration_file import read_registrations
+from acquisition.tracking.touching import Hand
 from devices.clock import monotonic
 from devices.trackers.openigtlink import Settings
 from navigation.skin import SkinSurface

@@ -17,8 +17,9 @@ from acquisition.quality.technologist import Choice, MorningAborted
 from acquisition.tracking.following import Camera
 from acquisition.tracking.landmark_plan import PlanUnusable, read_plan
 from acquisition.tracking.operator import Move
-from acquisition.tracking.register import Hand, RegisterOutcome, run_register, run_verify
+from acquisition.tracking.register import RegisterOutcome, run_register, run_verify
 from acquisition.tracking.registration_file import newest_registration, read_registrations
+from acquisition.tracking.touching import Hand
 from devices.clock import monotonic
 from devices.trackers.openigtlink import Settings
 from simulators.theatre import PATIENT_FROM_REFERENCE, TOOL_FROM_TIP
