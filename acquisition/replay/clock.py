@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from math import inf
 
 from devices.clock import Clock, monotonic
 
@@ -15,7 +16,8 @@ class ReplayClock:
     """Seconds of the monotonic clock by which a recording's readings were stamped.
 
     It is held at first. Whoever takes longer than it did then, such as an estimate on a slower machine, holds it
-    meanwhile, so that nothing comes out otherwise.
+    meanwhile, so that nothing comes out otherwise. Nor does it pass what is played next: on a host that is late a
+    count would have waited too long for the pose that comes after it.
 
     Parameters
     ----------
@@ -38,13 +40,14 @@ class ReplayClock:
         self._at_s = starts_at_s
         self._began_s: float | None = None
         self._holds = 1
+        self._next_s = inf
         self._utc_s = utc_at_start.timestamp() - starts_at_s
 
     def __call__(self) -> float:
         """Give the time, s."""
         if self._began_s is None:
             return self._at_s
-        return self._at_s + (self._clock() - self._began_s) * self._speed
+        return min(self._at_s + (self._clock() - self._began_s) * self._speed, self._next_s)
 
     @property
     def is_held(self) -> bool:
@@ -76,6 +79,7 @@ class ReplayClock:
             self.let_go()
 
     async def until(self, at_s: float) -> None:
-        """Wait until that time has come, s; at once where it has."""
+        """Wait until that time has come, s; time goes no further until another is waited for."""
+        self._next_s = max(at_s, self())
         while (left_s := at_s - self()) > 0:  # noqa: ASYNC110 - no event: it is time that is waited for
             await asyncio.sleep(min(left_s / self._speed, LONGEST_NAP_S))

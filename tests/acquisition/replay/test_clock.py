@@ -58,3 +58,20 @@ async def test_nobody_waits_for_what_has_come_and_all_wait_for_what_has_not() ->
     clock.let_go()
     await waiting
     assert clock() >= 1.0
+
+
+async def test_a_late_host_does_not_pass_what_is_played_next() -> None:
+    """What is stamped one second is played at one second, however long the host stood still; then it goes on."""
+    host = Host()
+    clock = ReplayClock(starts_at_s=0.0, utc_at_start=BEGAN, speed=5.0, clock=host)
+    clock.let_go()
+    host.now_s += 0.1
+    waiting = asyncio.create_task(clock.until(1.0))
+    await asyncio.sleep(0)
+    host.now_s += 3.0
+    await waiting
+    assert clock() == 1.0
+    await clock.until(0.5)  # a recording need not be quite in order
+    assert clock() == 1.0
+    await clock.until(4.0)
+    assert clock() == 4.0

@@ -66,7 +66,9 @@ async def test_the_trail_says_who_was_given_what(open_site: Open, thing: Make) -
         await site.search("studies", PatientID="SIM-0001")
         await site.http.get(f"{site.url}/studies/1.2.3")
     lines = [
-        json.loads(line) for path in (site.folder / ".audit").iterdir() for line in path.read_text().splitlines()
+        json.loads(line)
+        for path in (site.folder / ".audit").glob("*.jsonl")
+        for line in path.read_text().splitlines()
     ]
     told = [
         (
