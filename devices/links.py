@@ -228,8 +228,8 @@ async def open_link(
     Parameters
     ----------
     url
-        ``/dev/ttyUSB0``, a pty's path, or ``socket://host:port`` (a serial server; its line parameters are
-        set there).
+        ``/dev/ttyUSB0``, a pty's path (which has no line parameters), or ``socket://host:port`` (a serial server;
+        its line parameters are set there).
     device
         The device's name in the site file, for errors.
     baud_rate
@@ -274,7 +274,8 @@ class _Opening:
 
     def open(self) -> serial.SerialBase:
         kind = _SocketPort if check_port(self._url).startswith("socket://") else serial.Serial
-        data_bits, parity, stop_bits = self._character
+        # a pty has no bits on a line: it keeps 8N1 whatever is asked for, and says so from the second opening on
+        data_bits, parity, stop_bits = "8N1" if _is_pty(self._url) else self._character
         port = kind(
             self._url,
             baudrate=self._baud_rate,
@@ -302,6 +303,10 @@ class _Opening:
                 target=_close, args=(opened, self._url), daemon=True, name=f"close {self._url}"
             )
             closing.start()
+
+
+def _is_pty(path: str) -> bool:
+    return os.path.realpath(path).startswith("/dev/pts/")
 
 
 def _close(port: serial.SerialBase, name: str) -> None:

@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 
 from devices.clock import monotonic
 from devices.errors import DeviceUnavailable
-from devices.links import GREATEST_HELD, check_port, open_link
+from devices.links import GREATEST_HELD, Character, check_port, open_link
 from devices.port_advice import advise
 
 
@@ -289,6 +289,18 @@ async def test_a_full_link_that_forgets_reads_on() -> None:
                 while not received.endswith(b"x"):
                     received = (await link.read()).received
                 await sent
+
+
+@pytest.mark.parametrize("character", ["8N1", "7E1", "7E2"])
+async def test_a_pty_is_opened_again_whatever_its_character(character: Character, tmp_path: Path) -> None:
+    """An instrument of seven bits behind one that stays, as a serial server's, is there at each opening."""
+    with pty_pair() as (ours, path):
+        (tmp_path / "probe").symlink_to(path)
+        for sent in (b"first", b"second"):
+            port = str(tmp_path / "probe")
+            async with open_link(port, device="gamma", baud_rate=9600, character=character) as link:
+                os.write(ours, sent)
+                assert (await link.read()).received == sent
 
 
 async def test_a_port_changes_its_speed() -> None:
