@@ -32,6 +32,9 @@ LONGEST_HALF_LIFE_WITHOUT_DATE_S = 12 * 3600.0
 been injected days ago.
 """
 
+LONGEST_UPTAKE_WITHOUT_DATE = timedelta(hours=12)
+"""Over midnight nobody waits longer: a clock time just after the scan's start is not of the day before."""
+
 LONGEST_UPTAKE_HALF_LIVES = 20.0
 """After so many nothing is left to see: a date is wrong."""
 
@@ -65,8 +68,7 @@ def read_reference(slices: Sequence[Attributes]) -> Reference:
     first = slices[0]
     kind = first.text("DecayCorrection")
     if kind == "ADMIN":
-        at = read_injection_time(first, before=None)
-        return Reference(at=at, words="the injection" if at else _missing_injection())
+        return _refer_to_injection(first, before=_earliest_acquisition(slices))
     if kind != "START":
         return Reference(at=None, words=f"{attribute_name('DecayCorrection')} is {kind or 'missing'}")
     earliest = _earliest_acquisition(slices)
@@ -95,11 +97,19 @@ def read_reference(slices: Sequence[Attributes]) -> Reference:
     return Reference(at=at, words=words)
 
 
+def _refer_to_injection(first: Attributes, *, before: datetime | None) -> Reference:
+    at = read_injection_time(first, before=before)
+    if at and (unknown := _unknown_day(first)):
+        return Reference(at=None, words=unknown)
+    return Reference(at=at, words="the injection" if at else _missing_injection())
+
+
 def read_injection_time(first: Attributes, *, before: datetime | None) -> datetime | None:
     """Read when it was injected.
 
     Radiopharmaceutical Start DateTime (0018,1078), else Start Time (0018,1072) on the day of ``before``, or on the
-    day before that where the clock had not come so far: the scan ran past midnight.
+    day before that where the clock had not come so far: the scan ran past midnight. None where the one or the
+    other is missing or cannot be.
     """
     for item in first.items("RadiopharmaceuticalInformationSequence"):
         if at := parse_datetime(item.text("RadiopharmaceuticalStartDateTime"), zone_of=first):
@@ -109,6 +119,7 @@ def read_injection_time(first: Attributes, *, before: datetime | None) -> dateti
         started = read_time_on(item, "RadiopharmaceuticalStartTime", day=before)
         if started is not None and started > before:
             started -= timedelta(days=1)
+            return started if before - started <= LONGEST_UPTAKE_WITHOUT_DATE else None
         return started
     return None
 
@@ -136,12 +147,8 @@ def read_uptake(first: Attributes, reference: Reference) -> UptakeFactors:
     injected_at = read_injection_time(first, before=reference.at)
     if injected_at is None:
         raise SeriesRefused(_missing_injection())
-    has_date = bool(items[0].text("RadiopharmaceuticalStartDateTime"))
-    if not has_date and half_life_s > LONGEST_HALF_LIFE_WITHOUT_DATE_S:
-        raise SeriesRefused(
-            f"{attribute_name('RadiopharmaceuticalStartDateTime')} is missing: with a half-life of "
-            f"{half_life_s / 3600:.0f} h the day of the injection cannot be told"
-        )
+    if unknown := _unknown_day(first):
+        raise SeriesRefused(unknown)
     elapsed_s = (reference.at - injected_at).total_seconds()
     if half_life_s <= 0 or elapsed_s > LONGEST_UPTAKE_HALF_LIVES * half_life_s:
         raise SeriesRefused(
@@ -156,6 +163,23 @@ def read_uptake(first: Attributes, reference: Reference) -> UptakeFactors:
         )
     except NavigationError as exc:
         raise SeriesRefused(f"{exc} ({attribute_name('RadionuclideTotalDose')})") from exc
+
+
+def _unknown_day(first: Attributes) -> str:
+    """Say why the day of an injection cannot be told that has a time and no date; "" where it can."""
+    half_life_s = read_half_life_s(first)
+    started = [
+        item.text("RadiopharmaceuticalStartDateTime")
+        for item in first.items("RadiopharmaceuticalInformationSequence")[:1]
+    ]
+    is_dated = any(parse_datetime(text, zone_of=first) for text in started)
+    if is_dated or (half_life_s is not None and half_life_s <= LONGEST_HALF_LIFE_WITHOUT_DATE_S):
+        return ""
+    lives = "no half-life" if half_life_s is None else f"a half-life of {half_life_s / 3600:.0f} h"
+    return (
+        f"{attribute_name('RadiopharmaceuticalStartDateTime')} is missing: with {lives} the day of the injection "
+        "cannot be told"
+    )
 
 
 def try_uptake(first: Attributes, reference: Reference) -> Uptake:
@@ -178,7 +202,7 @@ def _read_sex(first: Attributes) -> Sex | None:
 def _missing_injection() -> str:
     return (
         f"{attribute_name('RadiopharmaceuticalStartDateTime')} and "
-        f"{attribute_name('RadiopharmaceuticalStartTime')} are missing"
+        f"{attribute_name('RadiopharmaceuticalStartTime')} are missing, or later than the scan"
     )
 
 

@@ -238,6 +238,38 @@ def test_corrected_to_the_injection_is_not_decayed_again(tmp_path: Path) -> None
     assert factors_of(report).bw_g_per_bq == pytest.approx(70_000 / 200e6)
 
 
+@pytest.mark.parametrize("decay", ["START", "ADMIN"])
+def test_an_injection_just_after_the_start_is_not_of_the_day_before(tmp_path: Path, decay: str) -> None:
+    """A clock time ten seconds after the scan began is an injection on the bed, and not 24 h ago."""
+    after = change(
+        BASE,
+        drug={"RadiopharmaceuticalStartDateTime": None, "RadiopharmaceuticalStartTime": "100010"},
+        image={"DecayCorrection": decay, "SeriesTime": "100000", "AcquisitionTime": "100000"},
+    )
+    uptake = read(tmp_path, after).uptake
+    assert uptake is not None
+    assert uptake.factors is None
+    assert "later than the scan" in uptake.why_not
+
+
+@pytest.mark.parametrize(("half_life_s", "is_known"), [(6586.2, True), (78.4 * 3600, False), (None, False)])
+def test_corrected_to_an_injection_without_a_date(
+    tmp_path: Path, half_life_s: float | None, *, is_known: bool
+) -> None:
+    """ADMIN: a time without a date is of the day of the scan, unless the nuclide may be of an earlier one."""
+    undated = change(
+        BASE,
+        drug={"RadiopharmaceuticalStartDateTime": None, "RadionuclideHalfLife": half_life_s},
+        image={"DecayCorrection": "ADMIN"},
+    )
+    study = read_study(write_scan(tmp_path, undated))
+    assert (study.taken_at is not None) is is_known
+    if is_known:
+        assert factors_of(study.series[0]).bw_g_per_bq == pytest.approx(70_000 / 200e6)
+    else:
+        assert "Radiopharmaceutical Start DateTime (0018,1078) is missing" in study.series[0].reason
+
+
 def test_not_corrected_for_decay_is_corrected_here(tmp_path: Path) -> None:
     """NONE: each slice is brought from the middle of its own frame to the first acquisition."""
     none = change(
