@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import chdtri
 
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.tracking.following import Follower, Pose, Progress, Screen
-from acquisition.tracking.judging import Found
+from acquisition.tracking.judging import CHANCE, Found
 from acquisition.tracking.operator import Motion, Move, Operator
 from acquisition.tracking.settings import RegistrationSettings
 from navigation.calibration.on_skin import doubt_landmarks
@@ -16,6 +17,7 @@ from navigation.calibration.surface import Evidence, register_surface, thinned
 from navigation.errors import NavigationError
 from navigation.frames import Frame
 from navigation.tissue import Tissue
+from navigation.transforms import RigidTransform
 
 NAME = "skin"
 
@@ -73,7 +75,24 @@ def judge_skin(
         Figure(name="moved by", value=laid.moved_mm, unit="mm RMS"),
         Figure(name="starts that agree", value=100 * laid.share_converged, unit="%"),
     )
+    if _contradicts(found, laid.patient_from_reference, settings):
+        reason = (
+            f"the skin lies {laid.moved_mm:.1f} mm from where the landmarks put it, further than they can be "
+            "wrong: were they marked in this study, RAS or LPS as their file says, and is she lying as in the CT?"
+        )
+        return None, failure(NAME, limit, reason, *figures)
     reason = f"the skin moved it by {laid.moved_mm:.1f} mm, and fits to {laid.residual_mm:.1f} mm"
     registration = replace(found.registration, patient_from_reference=laid.patient_from_reference)
     by_both = replace(found, registration=registration, error=laid.error)
     return by_both, StepResult(name=NAME, passed=True, figures=figures, limit=limit, reason=reason)
+
+
+def _contradicts(found: Found, patient_from_reference: RigidTransform, settings: RegistrationSettings) -> bool:
+    """Whether a motion leaves the landmarks further apart than their assumed error does by chance.
+
+    Half a turn of a patient who lies evenly about the axis of the study's coordinates shows in nothing else: the
+    skin of her back is drawn onto that of her front.
+    """
+    away_mm = patient_from_reference.points_mm(found.reference_mm) - found.patient_mm
+    squares = float(np.sum(away_mm**2)) / (settings.fle_mm**2 / 3)
+    return squares > float(chdtri(away_mm.size, CHANCE))

@@ -1,6 +1,7 @@
 """The tip drawn over the simulated patient's skin after her landmarks, by ``acquire register``."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,13 +25,14 @@ from simulators.tool_bench import open_tool_bench
 from tests.acquisition.tracking.registering import SETTINGS, plan, touched
 
 TARGET_MM = np.array((90.0, -60.0, 10.0))
+ORIGIN_MM = np.zeros(3)
 
 
-def skin() -> SkinSurface:
-    """Of a CT of the simulated body, 4 mm voxels."""
+def skin(moved_mm: np.ndarray = ORIGIN_MM) -> SkinSurface:
+    """Of a CT of the simulated body, 4 mm voxels, who lies that far from the middle of its coordinates."""
     first_mm, shape = np.array((-180.0, -130.0, -140.0)), (70, 66, 91)
     k, j, i = np.meshgrid(*map(np.arange, shape), indexing="ij")
-    hounsfield = Body().hounsfield(first_mm + 4.0 * np.stack((i, j, k), axis=-1))
+    hounsfield = Body().hounsfield(first_mm + 4.0 * np.stack((i, j, k), axis=-1) - moved_mm)
     patient_from_voxel = np.array(
         ((0, 0, 4.0, first_mm[0]), (0, 4.0, 0, first_mm[1]), (4.0, 0, 0, first_mm[2]), (0, 0, 0, 1))
     )
@@ -88,3 +90,22 @@ def test_skin_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     lifted, refused = judge_skin(found, drawn_mm() + rng.uniform(-60, 60, (96, 3)), skin(), SETTINGS)
     assert lifted is None
     assert "from the skin" in refused.reason or "another place" in refused.reason
+
+
+def test_right_anterior_superior_shows_where_she_lies_nearly_evenly(tmp_path: Path) -> None:
+    """Landmarks marked as RAS and said to be LPS fit each other; the skin is then further off than they allow."""
+    planned, behind_mm = plan(tmp_path), np.array((0.0, 10.0, 0.0))
+    right_mm = planned.patient_mm + behind_mm
+    there = skin(behind_mm)
+    judged = []
+    for marked_mm in (right_mm, right_mm * (-1.0, -1.0, 1.0)):
+        marked = replace(planned, patient_mm=marked_mm, targets_mm={})
+        found, _ = judge_registration(marked, touched(planned), SETTINGS)
+        assert found is not None, "half a turn leaves the distances as they are"
+        judged.append(judge_skin(found, drawn_mm(), there, SETTINGS))
+    (meant, passed), (laid, refused) = judged
+    assert meant is not None
+    assert passed.passed
+    assert laid is None
+    assert not refused.passed
+    assert "RAS or LPS" in refused.reason
