@@ -22,6 +22,9 @@ CLOSE_FAILED = 1011
 BEAT_S = 1.0
 """After so long without an event the newest number is sent, so that silence is told from a dead line."""
 
+AT_ONCE = 50
+"""So many events are read and sent before others have their turn: a socket that takes them all never waits."""
+
 log = structlog.get_logger()
 
 
@@ -78,9 +81,10 @@ async def _tell(websocket: WebSocket, journal: Journal, seq: int) -> None:
     if seq > journal.newest_seq:
         seq = 0
     while True:
-        for entry in journal.after(seq):
+        for entry in journal.after(seq, most=AT_ONCE):
             await websocket.send_text(msgspec.json.encode(show_event(entry)).decode())
             seq = entry.seq
+        await asyncio.sleep(0)
         if journal.newest_seq > seq:
             continue
         try:

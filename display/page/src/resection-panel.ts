@@ -13,17 +13,27 @@ const REFUSED_MS = 8000;
 
 type Asked = Omit<ResectionRequest, "revision">;
 
+/** The label that was changed last at this display: of which specimen in whose procedure, from what to what. */
+interface Undoing {
+  readonly number: number;
+  readonly was: string | null;
+  readonly became: string | null;
+  readonly procedure: number;
+  /** Of what was seen when it was changed: a state that is of no other does not know of the change yet. */
+  readonly revision: number;
+}
+
 export class ResectionPanel {
   private readonly panel = find("resection", HTMLElement);
   private readonly button = find("resection-button", HTMLButtonElement);
   private readonly counted = make("p", "counted");
   private shown = "";
   private state: ResectionState | null = null;
+  private procedure = 0;
   /** Targets that could be marked, the one that the guidance is about first. */
   private targets: readonly string[] = [];
   private refused: { words: string; until_ms: number } | null = null;
-  /** The label that was changed last at this display, and what it said before. */
-  private undoing: { number: number; was: string | null } | null = null;
+  private undoing: Undoing | null = null;
 
   constructor() {
     this.counted.setAttribute("role", "status");
@@ -33,6 +43,8 @@ export class ResectionPanel {
   /** Show what holds now; null where the page knows nothing. */
   draw(moment: Moment | null, now_ms: number): void {
     this.state = moment?.state.resection ?? null;
+    this.procedure = moment?.state.procedure.number ?? 0;
+    if (this.state && this.undoing && !this.isLast(this.undoing, this.state)) this.undoing = null;
     this.targets = moment ? markable(moment) : [];
     if (this.refused && now_ms > this.refused.until_ms) this.refused = null;
     this.button.dataset["state"] = this.state?.counting ? "counting" : "idle";
@@ -78,9 +90,17 @@ export class ResectionPanel {
   /** Say of a specimen which removed target it is of; until the next such change it can be taken back. */
   private async relabel(number: number, was: string | null, target: string | null): Promise<boolean> {
     if (this.state === null) return false;
-    const isDone = await this.send({ revision: this.state.revision, action: "label", number, target });
-    if (isDone) this.undoing = { number, was };
+    const { procedure, state: { revision } } = this;
+    const isDone = await this.send({ revision, action: "label", number, target });
+    if (isDone) this.undoing = { number, was, became: target, procedure, revision };
     return isDone;
+  }
+
+  /** Whether that is still what is said of the same patient's specimen: another patient's has the same number. */
+  private isLast({ number, became, procedure, revision }: Undoing, state: ResectionState): boolean {
+    if (procedure !== this.procedure) return false;
+    const specimen = state.specimens.find((each) => each.number === number);
+    return specimen !== undefined && (specimen.of === became || state.revision === revision);
   }
 
   /** Put the label back that was changed last; the record keeps both. */

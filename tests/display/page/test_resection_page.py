@@ -137,6 +137,35 @@ async def test_a_wrong_label_is_taken_back(room: Room, page: Page) -> None:
     await expect(undo).to_have_count(0)
 
 
+async def test_only_what_was_changed_last_is_taken_back(room: Room, page: Page) -> None:
+    """Not on the next patient's specimen, which has the same number; nor over what somebody else said since."""
+    both = (removed(None), removed(None, number=2, name="Node 2"))
+    one = specimen(1, 1240.0, "hottest")
+    other = msgspec.structs.replace(one, of="Node 2")
+    change(room, revision=5, removed=both, specimens=(one,))
+    await page.keyboard.press("x")
+    undo = page.get_by_role("button", name="Undo")
+
+    async def relabel(count: int) -> None:
+        await page.get_by_role("button", name="Specimen 1 is of: Node 1").click()
+        await asked(room, page, count)
+        change(room, revision=6, specimens=(other,))
+        await expect(undo).to_be_visible()
+
+    await relabel(1)
+    change(room, revision=7, specimens=(msgspec.structs.replace(one, of=None),))
+    await expect(page.get_by_role("button", name=re.compile("^Specimen 1 .*no target"))).to_be_visible()
+    await expect(undo).to_have_count(0)
+    await page.keyboard.press("z")
+    change(room, revision=5, specimens=(one,))
+    await relabel(2)
+    room.now["procedure"] = msgspec.structs.replace(room.now["procedure"], number=40)
+    await expect(undo).to_have_count(0)
+    await page.keyboard.press("z")
+    await page.keyboard.press("s")
+    assert await asked(room, page, 3) == ResectionRequest(revision=6, action="count_specimen")
+
+
 async def test_every_button_is_touched_with_a_glove(room: Room, page: Page) -> None:
     """Each is 15 mm high and wide on a 24-inch screen, and does what it says."""
     change(room, revision=7, removed=(removed(None),), specimens=(specimen(1, 1240.0, "hottest"),))

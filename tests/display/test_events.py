@@ -1,0 +1,44 @@
+"""The line of events: however long the record is, whoever reads all of it keeps nobody waiting."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from fastapi import WebSocket
+
+from display.event_messages import Event, Follow
+from display.events import AT_ONCE, serve_events
+from tests.display.recorded import kept_nowhere
+
+
+async def test_a_long_record_is_told_in_turns_with_everything_else() -> None:
+    """A socket that takes every event at once, as a fast display's does, never waits by itself."""
+    entries = 20 * AT_ONCE
+    journal = kept_nowhere()
+    for _ in range(entries):
+        journal.add("marked", {})
+    asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    told: list[int] = []
+    is_all_told = asyncio.Event()
+
+    async def take(sent: Any) -> None:
+        if sent["type"] == "websocket.send":
+            told.append(msgspec.json.decode(sent["text"], type=Event).seq)
+            if told[-1] == entries:
+                is_all_told.set()
+
+    websocket = WebSocket({"type": "websocket"}, receive=asked.get, send=take)
+    asked.put_nowait({"type": "websocket.connect"})
+    await websocket.accept()
+    asked.put_nowait({"type": "websocket.receive", "text": msgspec.json.encode(Follow(since_seq=0)).decode()})
+    serving = asyncio.create_task(serve_events(websocket, journal))
+    most_in_one_turn = 0
+    async with asyncio.timeout(60):
+        while not is_all_told.is_set():
+            before = len(told)
+            await asyncio.sleep(0)
+            most_in_one_turn = max(most_in_one_turn, len(told) - before)
+    asked.put_nowait({"type": "websocket.disconnect", "code": 1001})
+    await serving
+    assert told == list(range(1, entries + 1))
+    assert most_in_one_turn <= AT_ONCE
