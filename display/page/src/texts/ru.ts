@@ -492,6 +492,8 @@ const SENTENCES: Record<Sentence, string> = {
   "{} points on the skin are too few: {} are needed": "на коже мало точек: {0}, нужно {1}",
   "the skin fits in another place too, {} mm away: draw where it is curved, and to all sides":
     "кожа подходит и в другом месте, в {0} мм: ведите там, где она изогнута, и во все стороны",
+  "the skin lies {} mm from where the landmarks put it, further than they can be wrong: were they marked in this study, RAS or LPS as their file says, and is she lying as in the CT?":
+    "кожа лежит в {0} мм от места по ориентирам, дальше их возможной ошибки: отмечены ли они в этом исследовании, RAS или LPS по файлу, и лежит ли пациент как на КТ?",
   "the points lie {} mm from the skin, RMS: was the tip on it, and is she lying as in the CT?":
     "точки лежат в {0} мм от кожи (СКО): был ли кончик на ней и лежит ли пациент как на КТ?",
   "at most {} mm: 95 % of what registration and touch may be off":

@@ -367,6 +367,7 @@ export const SENTENCES = [
   "the skin moved it by {} mm, and fits to {} mm",
   "{} points on the skin are too few: {} are needed",
   "the skin fits in another place too, {} mm away: draw where it is curved, and to all sides",
+  "the skin lies {} mm from where the landmarks put it, further than they can be wrong: were they marked in this study, RAS or LPS as their file says, and is she lying as in the CT?",
   "the points lie {} mm from the skin, RMS: was the tip on it, and is she lying as in the CT?",
   "at most {} mm: 95 % of what registration and touch may be off",
   "the registration holds: {} within {} mm",
