@@ -55,6 +55,7 @@ const events = new EventLine((event) => {
 });
 
 let session = "";
+let isFilled = false;
 let shown = -1;
 let isDrawing = false;
 let drawnAt_ms = -Infinity;
@@ -65,10 +66,14 @@ const feed = new Feed(() => {
     session = feed.hello.session_id;
     shown = -1;
     trend.forget();
-    void trend.fill(() => feed.received);
+    isFilled = false;
     events.connect();
     studies.forget();
     calibration.forget();
+  }
+  if (feed.received && !isFilled) {
+    isFilled = true; // not before: only with a state does the page know how long ago the points were
+    void trend.fill(() => feed.received);
   }
   if (isDrawing || feed.received === null || feed.received.state.seq === shown) return;
   isDrawing = true;

@@ -59,8 +59,9 @@ export class Trend {
     document.addEventListener("language", () => this.plot.redraw(false, true)); // it keeps the words of its axes
   }
 
-  /** Fetch what this page has not seen itself; without it the trend begins empty. */
+  /** Fetch what this page had not seen itself when its first state came; without it the trend begins empty. */
   async fill(newest: () => Received | null): Promise<void> {
+    this.taken_ms.length = this.rates_cps.length = 0; // gaps of the time before
     try {
       const answer = await fetch("/v1/trend", { headers: authorised({}) });
       if (!answer.ok) return;

@@ -17,6 +17,7 @@ from devices.clock import monotonic
 from display.access.admission import AccessFiles, Admission
 from display.access.people import Role, change_person
 from display.device_messages import ConditionState
+from display.hub import Hub
 from display.messages import ShineState
 from tests.display.page.room import Room, look, make_device, make_rate, serve, state_of, wait_until_live
 from tests.display.page.test_page import pixels
@@ -106,6 +107,18 @@ async def test_the_trend_is_filled_and_marked(room: Room) -> None:
             await expect(trend).to_have_attribute("data-marks", "2")
             blue = await pixels(page, "#trend canvas", "blue > 200 && green > 150 && green < 210 && red < 150")
             assert len(blue) > 50
+
+
+async def test_the_trend_is_filled_however_late_the_first_state_comes(room: Room) -> None:
+    """What the service kept is shown once the page knows by a state how long ago it was."""
+    for room.made_ago_s in (9.0, 6.0, 3.0):
+        room.publish()
+    room.made_ago_s, room.is_silent, room.hub = 0.0, True, Hub()
+    async with serve(room), look(room) as page:
+        await expect(page.locator("#place")).not_to_be_empty()
+        await page.wait_for_load_state("networkidle")
+        room.is_silent = False
+        await expect(page.locator("#trend")).to_have_attribute("data-filled", re.compile(r"^([3-9]|\d{2,})$"))
 
 
 async def test_registration_calibration_and_study_are_trusted_or_not(room: Room, page: Page) -> None:
