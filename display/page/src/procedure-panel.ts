@@ -33,6 +33,8 @@ export class ProcedurePanel {
   private readonly button = find("procedure-button", HTMLButtonElement);
   private state: ProcedureState | null = null;
   private shown = "";
+  /** What stands in the panel, as it was made. */
+  private made = "";
   private refused: { words: string; until_ms: number } | null = null;
   /** The step whose missing needs are about to be overridden. */
   private overriding: MoveState["to"] | null = null;
@@ -51,7 +53,7 @@ export class ProcedurePanel {
     if (this.panel.hidden || this.state === null) return;
     if (!this.state.moves.some((move) => move.to === this.overriding)) this.overriding = null;
     const key = JSON.stringify([language, this.state, this.refused, this.overriding]);
-    if (key === this.shown) return;
+    if (key === this.shown || this.panel.matches(":active")) return; // a key made anew under a finger is not pressed
     this.shown = key;
     this.render(this.state);
   }
@@ -106,7 +108,6 @@ export class ProcedurePanel {
   }
 
   private render(state: ProcedureState): void {
-    const focused = (document.activeElement as HTMLElement | null)?.dataset["does"];
     const trouble = make("p", "trouble", t.service(this.refused?.words ?? state.trouble));
     trouble.setAttribute("role", "alert");
     const close = this.key(t.general.close, "P", "close", () => this.open(false));
@@ -115,7 +116,11 @@ export class ProcedurePanel {
     const heading = make("div", "heading", make("h2", "", t.page.procedure), mark, calibrate, close);
     const overridden = this.overriding && state.moves.find((move) => move.to === this.overriding);
     const content = overridden ? [this.override(overridden)] : [this.work(state), this.moves(state)];
-    this.panel.replaceChildren(heading, steps(state), trouble, ...content);
+    const all = make("div", "", heading, steps(state), trouble, ...content);
+    if (all.innerHTML === this.made) return; // activities decay from state to state, and look the same
+    this.made = all.innerHTML;
+    const focused = (document.activeElement as HTMLElement | null)?.dataset["does"];
+    this.panel.replaceChildren(...all.childNodes);
     if (focused) this.panel.querySelector<HTMLElement>(`[data-does="${CSS.escape(focused)}"]`)?.focus();
   }
 

@@ -21,7 +21,7 @@ export function plannedWords({ side, depth_mm, activity_mbq, skin_rate_cps, prop
     depth_mm === null ? words.depthUnknown : words.deep(Math.max(0, Math.round(depth_mm))),
     activity_mbq === null ? words.activityUnknown : words.activity(megabecquerels(activity_mbq, 2)),
     entered_mbq == null ? "" : words.entered(megabecquerels(entered_mbq, 3), dateTime(entered_at_utc ?? null)),
-    skin_rate_cps === null ? "" : words.expect(spaced(skin_rate_cps)),
+    skin_rate_cps === null ? "" : words.expect(spaced(Number(skin_rate_cps.toPrecision(3)))),
     proposal ? t.service(proposal) : "",
   ]
     .filter(Boolean)

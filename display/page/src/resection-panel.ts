@@ -54,7 +54,7 @@ export class ResectionPanel {
     // without what grows with every count: a button that is made anew under a finger is not pressed
     const still = { ...this.state, counting: counting?.what, number: counting?.number };
     const key = JSON.stringify([language, still, this.targets, this.refused, this.undoing]);
-    if (key === this.shown) return;
+    if (key === this.shown || this.panel.matches(":active")) return;
     this.shown = key;
     this.render(this.state);
   }

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from display.procedure_messages import CheckState, MoveState, PlannedState, ProcedureRequest
-from tests.display.page.room import Room
+from tests.display.page.room import Room, make_rate
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
@@ -79,6 +79,33 @@ async def test_the_plan_is_confirmed_spot_by_spot(room: Room, page: Page) -> Non
         assert is_beside or one["y"] + one["height"] <= other["y"] or other["y"] + other["height"] <= one["y"]
     await page.keyboard.press("n")
     assert await asked(room, 2) == ProcedureRequest(revision=7, action="move", to="time-out")
+
+
+async def test_a_key_stays_under_the_finger_that_presses_it(room: Room, page: Page) -> None:
+    """What changes meanwhile waits until it is lifted: a press of a gloved finger lasts, and none is lost."""
+    change(room, number=3, revision=7, step="plan", sources=PLAN)
+    await page.keyboard.press("p")
+    panel = page.locator("#procedure")
+    await page.get_by_role("radiogroup", name="target 1").get_by_role("radio", name="Organ").hover()
+    await page.mouse.down()
+    change(room, sources=(msgspec.structs.replace(PLAN[0], skin_rate_cps=900.0), PLAN[1]))
+    room.now["rate"] = make_rate(600.0)
+    await expect(page.locator("#rate")).to_contain_text("600")
+    await expect(panel).to_contain_text("expect 812 /s")
+    await page.mouse.up()
+    assert await asked(room, 1) == ProcedureRequest(revision=7, action="sort", name="target 1", sort="organ")
+    await expect(panel).to_contain_text("expect 900 /s")
+
+
+async def test_what_looks_the_same_is_not_made_anew(room: Room, page: Page) -> None:
+    """Activities decay from state to state; a key that is made anew each time takes no focus and no press."""
+    change(room, number=3, revision=7, step="plan", sources=PLAN)
+    await page.keyboard.press("p")
+    key = await page.get_by_role("radiogroup", name="target 1").get_by_role("radio", name="Organ").element_handle()
+    change(room, sources=(msgspec.structs.replace(PLAN[0], skin_rate_cps=812.3, activity_mbq=0.5199), PLAN[1]))
+    room.now["rate"] = make_rate(600.0)
+    await expect(page.locator("#rate")).to_contain_text("600")
+    assert await key.evaluate("key => key.isConnected")
 
 
 async def test_the_time_out_is_read_item_by_item(room: Room, page: Page) -> None:
