@@ -35,7 +35,7 @@ class BedState(Struct, frozen=True, kw_only=True):
 class RemovedState(Struct, frozen=True, kw_only=True):
     """A target that a person marked as taken out."""
 
-    number: Annotated[int, Meta(gt=0, description="From 1; never given twice.")]
+    number: Annotated[int, Meta(gt=0, description="From 1 in each procedure; never given twice in it.")]
     name: Annotated[str, Meta(description="As the target was called.")]
     marked_at_utc: Annotated[str, Meta(description="When, ISO 8601.")]
     bed: Annotated[BedState | None, Meta(description="Null before its bed was looked at.")]
@@ -44,7 +44,7 @@ class RemovedState(Struct, frozen=True, kw_only=True):
 class SpecimenState(Struct, frozen=True, kw_only=True):
     """A specimen as it was counted on the bench, and how it compares with the hottest."""
 
-    number: Annotated[int, Meta(gt=0, description="From 1; never given twice.")]
+    number: Annotated[int, Meta(gt=0, description="From 1 in each procedure; never given twice in it.")]
     of: Annotated[str | None, Meta(description="The removed target that it is said to be of.")]
     counts: Annotated[float, Meta(ge=0, description="As counted.")]
     live_time_s: Annotated[float, Meta(gt=0, description="In this time.")]

@@ -464,7 +464,7 @@ export interface ResectionState {
 
 /** A target that a person marked as taken out. */
 export interface RemovedState {
-  /** From 1; never given twice. */
+  /** From 1 in each procedure; never given twice in it. */
   readonly number: number;
   /** As the target was called. */
   readonly name: string;
@@ -519,7 +519,7 @@ export interface CountingState {
 
 /** A specimen as it was counted on the bench, and how it compares with the hottest. */
 export interface SpecimenState {
-  /** From 1; never given twice. */
+  /** From 1 in each procedure; never given twice in it. */
   readonly number: number;
   /** The removed target that it is said to be of. */
   readonly of: string | null;
