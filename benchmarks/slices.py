@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import CDPSession, Page, sync_playwright
+from playwright.sync_api import CDPSession, Page, expect, sync_playwright
 
 from benchmarks.feed import service
 from display.page.hatch_build import build_page
@@ -98,7 +98,7 @@ def watch(page: Page, address: str, *, seconds: float) -> tuple[list[Drawn], flo
     page.goto(address)
     for cut in ("axial", "coronal", "sagittal"):
         page.locator(f"#{cut}[data-state=tip]").wait_for(timeout=PATIENCE_S * 1000)
-    page.wait_for_function("document.getElementById('slices-note').textContent === ''", timeout=PATIENCE_S * 1000)
+    expect(page.locator("#slices-note")).to_have_text("", timeout=PATIENCE_S * 1000)
     page.evaluate("window.drawn.length = 0")
     before_s = _thread_s(session)
     page.wait_for_timeout(seconds * 1000)

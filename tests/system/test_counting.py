@@ -154,7 +154,7 @@ async def test_a_count_ends_when_it_is_decided_whether_a_source_is_there(room: C
     assert "no source that makes it 2 times the background" in none.said
     assert none.count is not None
     assert found.count is not None
-    assert found.count.live_time_s < none.count.live_time_s < 20.0
+    assert max(found.count.live_time_s, none.count.live_time_s) < 10.0, "it may take 13 s, and is decided before"
     assert json.loads(json.dumps(none.to_dict()))["decision"] == "background"
     assert room.records() == [(Kind.BACKGROUND, True), (Kind.COUNT, None), (Kind.COUNT, None)]
 

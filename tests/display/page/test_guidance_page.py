@@ -182,7 +182,7 @@ async def test_the_way_the_depth_and_the_chance_are_told(room: Room, page: Page)
     assert "tip" not in (await page.evaluate("window.__words"))["bullseye"]
     guide(room, "Node 1: 29 mm ± 4", motion=None, depth_mm=None, depth_half_width_mm=None)
     await expect(page.locator("#depth")).to_have_text("\u2013")
-    await page.wait_for_function("'tip' in window.__words.bullseye")  # without a skin, ahead of the tip
+    await page.wait_for_function("() => 'tip' in window.__words.bullseye")  # without a skin, ahead of the tip
 
 
 async def test_counted_and_predicted_are_compared(room: Room, page: Page) -> None:
