@@ -32,6 +32,7 @@ from display.study_messages import (
 )
 from display.trend import TrendMemory
 from navigation.volume import Volume, VolumeGeometry
+from tests.acquisition.session.damaged import damage
 from tests.display.recorded import UNBEGUN, kept_nowhere, proceed, unjoined, unreported
 from tests.display.resected import UNRESECTED, refuse
 
@@ -366,9 +367,7 @@ def test_a_record_that_cannot_be_read_says_so_wherever_it_is_asked(exhibits: Exh
         for _ in range(50):
             journal.add("marked", {"words": "x" * 1000})
     with open_journal(path, now=now) as journal:
-        with path.open("r+b") as file:
-            file.seek(4096)
-            file.write(b"\xff" * (path.stat().st_size - 4096))
+        damage(path)
 
         async def mark(_request: ProcedureRequest) -> int:
             return len(journal.after(0))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from acquisition.session.journal import Journal, JournalUnusable, acting_as, open_journal
+from tests.acquisition.session.damaged import damage
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
@@ -133,9 +134,7 @@ def test_a_record_that_a_disk_damaged_is_said_and_ends_nothing(tmp_path: Path) -
         for _ in range(50):
             journal.add("marked", {"words": "x" * 1000})
     with open_journal(path, now=now) as journal:
-        with path.open("r+b") as file:
-            file.seek(4096)
-            file.write(b"\xff" * (path.stat().st_size - 4096))
+        damage(path)
         assert journal.add("marked", {}) == 0
         assert "move its file away" in journal.failure
         for read in (lambda: journal.after(0), lambda: journal.of("marked"), lambda: journal.newest_seq):

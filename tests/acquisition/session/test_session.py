@@ -24,6 +24,7 @@ from acquisition.session.steps import TRANSITIONS, Need, Step, transitions_from
 from devices.readings import DeviceHealth, LinkState
 from tests.acquisition.received import received, study, study_map
 from tests.acquisition.resection.test_resection import RESPONSE, Table, running
+from tests.acquisition.session.damaged import damage
 
 SURGEON = "Dr. Sokolova"
 ANNA = Patient(patient_id="A-1", name="ANNA^A")
@@ -321,9 +322,7 @@ async def test_a_record_that_a_disk_damaged_ends_no_procedure(
     journal._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     journal._database.execute("PRAGMA shrink_memory")
     path = tmp_path / "record.sqlite"
-    with path.open("r+b") as file:
-        file.seek(4096)
-        file.write(b"\xff" * (path.stat().st_size - 4096))
+    damage(path)
     theatre.session.note("estimate", {})
     assert "move its file away" in theatre.session.failure
 
