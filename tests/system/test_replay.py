@@ -60,15 +60,12 @@ def test_a_replay_comes_to_what_was_believed_then(kept: Path) -> None:
     """Every estimate that stands in the recording comes out again, and all that is shown says REPLAY."""
     path = recording_in(kept)
     told = [each.told for each in Recording(path).messages() if each.topic == "/estimates"]
-    last = told[-1]
-    assert last["readings"] >= LEAST_READINGS
+    assert told[-1]["readings"] >= LEAST_READINGS
     with running(*replaying(path), folder=kept) as service, looking(service.display) as display:
         service.said(r"REPLAY of \S+, recorded from [\d-]+ [\d:]+ UTC on: nothing here is live")
-        state = display.until(
-            lambda state: state.posterior and state.posterior.readings == last["readings"], within_s=LONG_S
-        )
         said = service.said(
-            r"the recording has ended and stands still: (\d+) of (\d+) estimates came out as they were"
+            r"the recording has ended and stands still: (\d+) of (\d+) estimates came out as they were",
+            within_s=LONG_S,
         )
         (_, hello), *_ = display.received(Hello)
         assert hello.replayed
@@ -79,11 +76,17 @@ def test_a_replay_comes_to_what_was_believed_then(kept: Path) -> None:
         assert service.ended() == 0
         assert "Traceback" not in service.complaints
     assert (int(said[1]), int(said[2])) == (len(told), len(told))
-    centres = {each["name"]: each["centre_mm"] for each in last["targets"] if each["centre_mm"]}
-    shown = {each.name: each.centre_mm for each in state.targets if each.centre_mm}
-    assert shown
-    for name, centre_mm in shown.items():
-        assert math.dist(centre_mm, centres[name]) < 0.01
+    # the feed tells of the newest, and passes some over; what was asked for at the very end was not recorded
+    believed = {(each["restarts"], each["readings"]): each["targets"] for each in told}
+    compared = 0
+    for state in display.states:
+        key = state.posterior and (state.posterior.restarts, state.posterior.readings)
+        centres = {each["name"]: each["centre_mm"] for each in believed.get(key, ())}
+        for shown in state.targets:
+            if centres and shown.centre_mm is not None:
+                assert math.dist(shown.centre_mm, centres[shown.name]) < 0.01
+                compared += 1
+    assert compared
     assert recording_in(kept) == path, "a replay is no session: it leaves no recording"
 
 

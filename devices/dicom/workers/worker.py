@@ -44,7 +44,10 @@ class Worker:
     def run(self) -> None:
         """Serve."""
         while True:
-            packet, descriptors, _, _ = socket.recv_fds(self._line, LONGEST_BYTES, 1)
+            try:
+                packet, descriptors, _, _ = socket.recv_fds(self._line, LONGEST_BYTES, 1)
+            except ConnectionResetError:  # the node was killed with something unread
+                break
             if not packet or not descriptors:
                 break
             self._begin(packet, socket.socket(fileno=descriptors[0]))

@@ -62,6 +62,7 @@ async def test_transfers_that_a_kill_cut_short_are_noted_at_the_next_start(
             assert await raw.associate("DONE") == 2
             assert await raw.store(thing(object_uid="1.2.3.99")) == 0
             await raw.release()
+        await anext(node.studies())  # told of after the note: a kill between release and note makes it a failure
         async with console(node.port) as one, console(node.port, from_address="127.0.0.2") as other:
             assert await one.associate("GAMMA") == 2
             assert await other.associate("PETCT") == 2
