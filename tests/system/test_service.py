@@ -1,4 +1,4 @@
-"""The whole service on simulated devices: one run of a minute that several tests look at, and short runs."""
+"""The whole service on simulated devices: one run that several tests look at, and short runs."""
 
 import json
 import os
@@ -36,8 +36,10 @@ pytestmark = pytest.mark.timeout(300)
 
 SIMULATED = ("--simulate", "--port", 0, "--dicom-port", 0)
 UNPLUGGED_S = 5.0
-RUN_S = 100.0
-"""A minute is enough; the rest is for a busy host, on which a study is read in ten seconds rather than three."""
+RUN_S = 900.0
+"""It is ended before: when it has counted enough."""
+MINUTE_READINGS = 400
+"""Counts that a minute brings after its study is read, less 5 s without the probe; a busy host reads for longer."""
 NOTICED_WITHIN_S = 1.0
 ENDED_WITHIN_S = 3.0
 ATTEMPTS = 3
@@ -45,7 +47,7 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minute:
-    """A run of a good minute in which the gamma probe is unplugged, and a display that sees all of it."""
+    """A run in which the gamma probe is unplugged for a while, and a display that sees all of it."""
 
     service: Service
     display: Display
@@ -324,14 +326,18 @@ def test_a_flat_battery_fails_the_morning(tmp_path: Path) -> None:
 
 
 def test_a_minute_finds_the_node(minute: Minute) -> None:
-    """A minute, less 5 s without the probe, gives a target within 5 mm of the scene's truth."""
-    assert minute.service.ended(within_s=RUN_S + 30.0) == 0
+    """The counts of a minute, less 5 s without the probe, give a target within 5 mm of the scene's truth."""
+    minute.display.until(
+        lambda state: state.posterior and state.posterior.readings >= MINUTE_READINGS, within_s=3 * PATIENCE_S
+    )
+    minute.service.terminate()
+    assert minute.service.ended() == 0
     told = summary(minute.service.output)
     assert set(told) == {"readings", "poses", "tracked_counts", "frames", "studies", "targets"}
-    assert told["readings"] > 400  # 10 a second of the probe and 1 of the monitor
-    assert told["poses"] > 3600  # 60 a second of each tool; a busy host may have no time for half of them
-    assert 300 < told["tracked_counts"] < told["readings"]
-    assert told["frames"] > 600
+    assert told["readings"] > MINUTE_READINGS
+    assert told["poses"] > 5 * told["readings"]  # 60 a second of each tool; a busy host may lose half of them
+    assert MINUTE_READINGS <= told["tracked_counts"] < told["readings"]  # a monitor's are not tracked
+    assert told["frames"] > told["readings"]  # 20 a second, of 11 readings
     assert told["studies"] >= 1
     (target,) = told["targets"]
     assert set(target) == {"name", "centre_mm", "region_mm", "probability", "error_mm", "in_region"}
