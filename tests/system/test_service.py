@@ -39,7 +39,7 @@ UNPLUGGED_S = 5.0
 RUN_S = 900.0
 """It is ended before: when it has counted enough."""
 MINUTE_READINGS = 400
-"""Counts that a minute brings after its study is read, less 5 s without the probe; a busy host reads for longer."""
+"""Counts of a minute after its study is read, less 5 s without the probe; a busy host reads for longer."""
 NOTICED_WITHIN_S = 1.0
 ENDED_WITHIN_S = 3.0
 ATTEMPTS = 3
