@@ -18,7 +18,7 @@ demo: env
 	@$(BIN)/radionav --simulate
 
 test: env
-	@code=0; $(BIN)/pytest -q -n 3 --dist loadfile -m "not screen" || code=$$?; \
+	@code=0; $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not screen" || code=$$?; \
 	  $(BIN)/pytest -q -m screen || code=$$?; exit $$code
 
 check: env

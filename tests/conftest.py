@@ -58,10 +58,14 @@ def _is_shown(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Insist that tests state a behaviour; mark what a screen shows; skip what needs a missing program."""
+    """Insist that tests state a behaviour; mark what a screen shows; skip what needs a missing program.
+
+    What runs whole commands goes first: it takes longest, and two workers would wait for the third at the end.
+    """
     silent = [item.nodeid for item in items if isinstance(item, pytest.Function) and not item.function.__doc__]
     if silent:
         raise pytest.UsageError(f"tests whose docstring states no behaviour: {', '.join(silent)}")
+    items.sort(key=lambda item: "system" not in item.path.parts)
     for item in items:
         if _is_shown(item):
             item.add_marker("screen")
