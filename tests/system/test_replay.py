@@ -79,8 +79,8 @@ def test_a_replay_comes_to_what_was_believed_then(kept: Path) -> None:
     # the feed tells of the newest, and passes some over; what was asked for at the very end was not recorded
     believed = {(each["restarts"], each["readings"]): each["targets"] for each in told}
     compared = 0
-    for state in display.states:
-        key = state.posterior and (state.posterior.restarts, state.posterior.readings)
+    for state, posterior in ((each, each.posterior) for each in display.states):
+        key = (posterior.restarts, posterior.readings) if posterior else (-1, -1)
         centres = {each["name"]: each["centre_mm"] for each in believed.get(key, ())}
         for shown in state.targets:
             if centres and shown.centre_mm is not None:
