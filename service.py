@@ -131,6 +131,6 @@ add_tracking(acquire)
 add_counting(acquire)
 add_logbook(acquire, desk)
 
-# a command is over with its last word: to look through all modules for what nobody uses any more took half a second
-# of the processor, on a busy machine many of the clock
+# a command is over with its last word: to look through all modules for what nobody uses any more took half a
+# second of the processor, on a busy machine many of the clock
 atexit.register(gc.freeze)
