@@ -145,7 +145,7 @@ async def judge_unasked(result: StepResult) -> Decision:
     """Repeat once what a good probe may fail by chance, else go on.
 
     That is chi-square, whose limits leave out one good set of counts in ten, and a trend, whose lines leave out
-    one morning in a hundred; the limits of the other steps lie several standard errors away.
+    one morning in twenty to a hundred; the limits of the other steps lie several standard errors away.
     """
     is_chance = result.attempts == 1 and (result.name == CHI_SQUARE or result.name.startswith(TREND_OF))
     return Decision(choice=Choice.REPEAT, reason=BY_CHANCE) if is_chance else Decision(choice=Choice.CONTINUE)
