@@ -149,8 +149,9 @@ class OpenBench:
                 return await self._interruptible(exposure)
             except StepInterrupted as exc:
                 self._screen.close()
-                if exc.decision.choice is not Choice.REPEAT:
-                    raise LeftOut(exc.decision.reason) from exc
+                decision = await self._counting.bench.technologist.explain(exc.decision)
+                if decision.choice is not Choice.REPEAT:
+                    raise LeftOut(decision.reason) from exc
 
     async def _interruptible(self, exposure: Exposure) -> Count:
         def show(progress: CountProgress) -> None:

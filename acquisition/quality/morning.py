@@ -26,6 +26,7 @@ from acquisition.quality.technologist import (
     StepInterrupted,
     Technologist,
     interruptible,
+    until_interrupted,
 )
 from acquisition.quality.trend import Follower
 from devices.clock import Clock
@@ -70,6 +71,9 @@ class Screen(Protocol):
 
     def show(self, exposure: Exposure, done: int, total: int, progress: CountProgress) -> None:
         """Show how far a count is; ``done`` of ``total`` counts of the step are over."""
+
+    def close(self) -> None:
+        """Take away what shows a count that runs, so that a question stands alone."""
 
     def end(self, result: StepResult) -> None:
         """Show a step's verdict."""
@@ -147,7 +151,7 @@ class Round:
         self._placed: Placement | None = None
 
     async def run(self) -> Morning:
-        """Go through the steps.
+        """Go through the steps; Ctrl-C ends them early, as the technologist may.
 
         Raises
         ------
@@ -159,9 +163,7 @@ class Round:
             self._identity = connection.identity
         aborted = ""
         try:
-            for number, step in enumerate(self._steps, start=1):
-                self._screen.begin(step, number, len(self._steps))
-                await self._settle(step)
+            await until_interrupted(self._go_through())
         except MorningAborted as exc:
             aborted = str(exc)
         return Morning(
@@ -172,6 +174,11 @@ class Round:
             aborted=aborted,
         )
 
+    async def _go_through(self) -> None:
+        for number, step in enumerate(self._steps, start=1):
+            self._screen.begin(step, number, len(self._steps))
+            await self._settle(step)
+
     async def _settle(self, step: Step) -> None:
         """Run a step until it passes, or the technologist goes on or leaves it out."""
         attempts, remarks = 0, tuple[str, ...]()
@@ -181,7 +188,8 @@ class Round:
             try:
                 result = await self._attempt(step)
             except StepInterrupted as exc:
-                decision = exc.decision
+                self._screen.close()
+                decision = await self._technologist.explain(exc.decision)
                 result = failure(
                     step.name, step.limit, f"interrupted to {decision.choice.value}: {decision.reason}"
                 )

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from acquisition.quality.counts import CountProgress
 from acquisition.quality.placements import Exposure
 from acquisition.quality.results import StepResult
 from acquisition.quality.sparkline import sparkline
 from acquisition.quality.steps import Step
+
+BAR_WIDTH = 12
+"""Columns of a terminal, of which the oldest have 80."""
 
 
 class TerminalScreen:
@@ -34,11 +37,15 @@ class TerminalScreen:
             return
         if self._progress is None:
             self._progress = Progress(
-                TextColumn("  {task.description}"),
-                BarColumn(),
+                # where a terminal is narrow the instruction, which was asked for before, gives way to the figures
+                TextColumn(
+                    "  {task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
+                ),
+                BarColumn(bar_width=BAR_WIDTH),
                 TextColumn("{task.fields[rate]} {task.fields[remaining]} {task.fields[course]}"),
                 console=self._console,
                 transient=True,
+                expand=True,
                 auto_refresh=False,
             )
             self._task = self._progress.add_task("", total=1.0, rate="", remaining="", course="")

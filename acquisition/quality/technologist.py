@@ -1,6 +1,7 @@
 """Who places the sources: a person at the terminal, or a rig that moves them."""
 
 import asyncio
+import signal
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,7 +38,7 @@ class Decision:
 
 
 class StepInterrupted(Exception):
-    """Raised when the technologist repeats or leaves out the step that goes on."""
+    """Raised when the technologist repeats or leaves out the step that goes on; why may still be to be asked."""
 
     def __init__(self, decision: Decision) -> None:
         super().__init__(f"{decision.choice.value}: {decision.reason}")
@@ -55,6 +56,9 @@ class Technologist(Protocol):
 
     async def watch(self) -> NoReturn:
         """Wait, while a count runs, for the technologist to interrupt it."""
+
+    async def explain(self, decision: Decision) -> Decision:
+        """Say why a step was interrupted, where that is not said yet; nothing is counted meanwhile."""
 
     async def wait(self, seconds: float) -> None:
         """Let so much time pass with everything as it stands, for a source to decay."""
@@ -79,11 +83,44 @@ async def interruptible(counting: Coroutine[Any, Any, Counted], technologist: Te
     watching = asyncio.create_task(technologist.watch(), name="technologist")
     try:
         await asyncio.wait({count, watching}, return_when=asyncio.FIRST_COMPLETED)
-        return await (count if count.done() else watching)
+        # who interrupts in the last moment of a count wants it no less
+        return await (watching if watching.done() else count)
     finally:
         for task in (count, watching):
             task.cancel()
         await asyncio.gather(count, watching, return_exceptions=True)
+
+
+async def until_interrupted(steps: Coroutine[Any, Any, None]) -> None:
+    """Run steps to their end, or to the first Ctrl-C: what was measured until then is told and recorded.
+
+    A second Ctrl-C ends the program. Call it from the main thread, which alone hears of signals.
+
+    Raises
+    ------
+    MorningAborted
+        Where SIGINT came.
+
+    """
+    loop, is_interrupted = asyncio.get_running_loop(), False
+    running = asyncio.create_task(steps, name="steps")
+
+    def interrupt() -> None:
+        nonlocal is_interrupted
+        is_interrupted = True
+        running.cancel()
+
+    former = signal.getsignal(signal.SIGINT)
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    try:
+        await running
+    except asyncio.CancelledError as exc:
+        if not is_interrupted:
+            raise
+        raise MorningAborted("interrupted by Ctrl-C") from exc
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, former)
 
 
 class Rig(Protocol):
@@ -108,7 +145,7 @@ async def judge_unasked(result: StepResult) -> Decision:
     """Repeat once what a good probe may fail by chance, else go on.
 
     That is chi-square, whose limits leave out one good set of counts in ten, and a trend, whose lines leave out
-    one morning in a hundred; the limits of the other steps lie several standard errors away.
+    one morning in twenty to a hundred; the limits of the other steps lie several standard errors away.
     """
     is_chance = result.attempts == 1 and (result.name == CHI_SQUARE or result.name.startswith(TREND_OF))
     return Decision(choice=Choice.REPEAT, reason=BY_CHANCE) if is_chance else Decision(choice=Choice.CONTINUE)
@@ -139,6 +176,10 @@ class Unattended:
     async def watch(self) -> NoReturn:
         """Wait for nobody."""
         await wait_for_nobody()
+
+    async def explain(self, decision: Decision) -> Decision:
+        """Give what was decided: nobody interrupts."""
+        return decision
 
     async def assay(self, source: PointSource) -> Assay:  # noqa: ARG002 - the rig holds one point source
         """Read it from the rig."""
@@ -177,6 +218,10 @@ class Unasked:
     async def watch(self) -> NoReturn:
         """Wait for nobody."""
         await wait_for_nobody()
+
+    async def explain(self, decision: Decision) -> Decision:
+        """Give what was decided: nobody interrupts."""
+        return decision
 
     async def assay(self, source: PointSource) -> Assay:
         """Give what was said beforehand; raises ``MorningAborted`` where nothing was."""

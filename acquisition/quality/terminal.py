@@ -3,13 +3,14 @@
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NoReturn
 
 from rich.console import Console
 from rich.markup import escape
 
-from acquisition.logbook.entered import entered
+from acquisition.logbook.entered import LONGEST, entered
 from acquisition.quality.placements import Placement
 from acquisition.quality.results import StepResult
 from acquisition.quality.settings import PointSource
@@ -19,6 +20,9 @@ from acquisition.quality.technologist import Choice, Decision, MorningAborted, S
 ABORT = "a"
 INTERRUPTS = {"r": Choice.REPEAT, "s": Choice.LEAVE_OUT}
 """Keys that end a step before its time."""
+
+LONGEST_REASON = 300
+"""Characters: some lines of a cell in the report."""
 
 TRY_AGAIN = "Enter to go on, r to repeat it"
 
@@ -81,7 +85,9 @@ class Terminal:
     async def place(self, placement: Placement) -> None:
         """Ask for the placement and wait for Enter."""
         keys = f"r repeats the step, s leaves it out, {ENDS}"
-        await self._heed(await self._ask(f"{placement.instruction}, then press Enter", keys))
+        while typed := await self._ask(f"{placement.instruction}, then press Enter", keys):
+            self._heed(typed)
+            self._console.print(escape(f"{typed!r} is none of these keys"))
 
     async def watch(self) -> NoReturn:
         """Wait for a key that interrupts; all else that is typed meanwhile is nothing."""
@@ -89,7 +95,11 @@ class Terminal:
             typed = await self._keyboard.line()
             if typed.lower() == ABORT:
                 raise MorningAborted("ended by the technologist")
-            await self._heed(typed)
+            self._heed(typed)
+
+    async def explain(self, decision: Decision) -> Decision:
+        """Ask for the reason, unless it came with the key."""
+        return replace(decision, reason=await self._reason(decision.reason))
 
     async def wait(self, seconds: float) -> None:
         """Say until when, and wait; the keyboard is not asked meanwhile."""
@@ -114,10 +124,10 @@ class Terminal:
                 return name
         return None
 
-    def _entered(self, typed: str, what: str) -> str:
+    def _entered(self, typed: str, what: str, longest: int = LONGEST) -> str:
         """Give what was typed as it is recorded; empty, and said, where it is none."""
         try:
-            return entered(typed, what=what)
+            return entered(typed, what=what, longest=longest)
         except ValueError as exc:
             self._console.print(escape(str(exc)))
             return ""
@@ -146,18 +156,19 @@ class Terminal:
         key, _, reason = typed.partition(" ")
         if INTERRUPTS.get(key.lower()) is Choice.REPEAT:
             return Decision(choice=Choice.REPEAT, reason=await self._reason(reason))
-        return Decision(choice=Choice.CONTINUE, reason=typed)
+        return Decision(choice=Choice.CONTINUE, reason=await self._reason(typed) if typed else "")
 
-    async def _heed(self, typed: str) -> None:
-        """Interrupt the step where a key for it was typed."""
+    def _heed(self, typed: str) -> None:
+        """Interrupt the step where a key for it was typed; the reason waits until nothing counts any more."""
         key, _, reason = typed.partition(" ")
         if (choice := INTERRUPTS.get(key.lower())) is not None:
-            raise StepInterrupted(Decision(choice=choice, reason=await self._reason(reason)))
+            raise StepInterrupted(Decision(choice=choice, reason=reason.strip()))
 
     async def _reason(self, said: str) -> str:
-        while not said.strip():
+        """Give a reason as it is recorded; asked for until there is one that can be read."""
+        while not (reason := self._entered(said, "reason", LONGEST_REASON) if said else ""):
             said = await self._ask("Why")
-        return said.strip()
+        return reason
 
     async def _time(self) -> datetime:
         while True:

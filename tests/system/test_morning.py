@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import re
+import signal
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -274,6 +275,25 @@ async def test_a_morning_that_is_ended_early_writes_nothing(tmp_path: Path) -> N
     assert "Ended early" in found.shown.getvalue()
 
 
+async def test_ctrl_c_ends_a_morning_as_the_technologist_may(tmp_path: Path) -> None:
+    """What was measured until then is told and recorded, and nothing of it is left running."""
+
+    class Impatient(Unattended):
+        async def place(self, placement: Placement) -> None:
+            await super().place(placement)
+            if "check source" in placement.instruction:
+                signal.raise_signal(signal.SIGINT)
+
+    former = signal.getsignal(signal.SIGINT)
+    async with room(tmp_path) as found:
+        before = asyncio.all_tasks()
+        outcome = await found.morning(Impatient(found.bench))
+        assert asyncio.all_tasks() == before
+    assert (outcome.aborted, outcome.passed, outcome.number) == ("interrupted by Ctrl-C", False, 1)
+    assert [result.name for result in outcome.results] == ["battery", "background", "trend of background", "light"]
+    assert signal.getsignal(signal.SIGINT) is former
+
+
 async def test_a_failed_step_is_told_when_its_repeat_is_ended(tmp_path: Path) -> None:
     """Ending the morning while a failed step is repeated does not hide that it had failed."""
     async with room(tmp_path, fault=BenchFault.DEAD_CRYSTAL) as found:
@@ -377,11 +397,12 @@ async def test_mornings_of_another_instrument_or_that_were_changed_make_no_trend
 
 
 class Interrupting(Unattended):
-    """Repeats or leaves out a step while it counts, once for each."""
+    """Repeats or leaves out a step while it counts, once for each, and says why when asked."""
 
     def __init__(self, found: Room, decisions: dict[str, Decision]) -> None:
         super().__init__(found.bench)
         self._decisions = decisions
+        self._reasons = {decision.choice: decision.reason for decision in decisions.values()}
         self._placed = ""
 
     async def place(self, placement: Placement) -> None:
@@ -393,8 +414,13 @@ class Interrupting(Unattended):
         """Interrupt as soon as it counts."""
         for words in list(self._decisions):
             if words in self._placed:
-                raise StepInterrupted(self._decisions.pop(words))
+                raise StepInterrupted(replace(self._decisions.pop(words), reason=""))
         await super().watch()
+
+    async def explain(self, decision: Decision) -> Decision:
+        """Say why, while nothing counts: its end would take the question away, and the answer for another's."""
+        assert not any(task.get_name() == "gamma count" for task in asyncio.all_tasks())
+        return replace(decision, reason=self._reasons[decision.choice])
 
 
 async def test_a_step_is_repeated_or_left_out_with_a_reason(tmp_path: Path) -> None:

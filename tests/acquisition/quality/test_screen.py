@@ -1,15 +1,18 @@
 """What the technologist sees while counts run, on a terminal and in a log."""
 
 import io
+import re
 
+import pytest
 from rich.console import Console
 
 from acquisition.quality.background import Background
-from acquisition.quality.counts import CountProgress
+from acquisition.quality.counts import RECENT, CountProgress
 from acquisition.quality.placements import Exposure, Placement
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.screen import TerminalScreen, table_of
 from acquisition.quality.settings import BackgroundLimits
+from acquisition.quality.sparkline import sparkline
 
 HIDDEN, VISIBLE = "\x1b[?25l", "\x1b[?25h"
 EXPOSURE = Exposure(placement=Placement(instruction="Place [it]"), longest_s=60.0)
@@ -33,6 +36,25 @@ def test_a_terminal_shows_rate_and_time_left() -> None:
     run_a_step(Console(file=shown, force_terminal=True, width=120, color_system=None))
     for words in ("1/6 background", "Place [it] (1/1)", "waiting", "10 cps 30 s left", "FAIL  lost [Errno 5]"):
         assert words in shown.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_narrow_terminal_shows_rate_time_and_course(width: int) -> None:
+    """However long the instruction, the rate, the time left and the whole course stand on the line; it is cut."""
+    shown = io.StringIO()
+    screen = TerminalScreen(Console(file=shown, force_terminal=True, width=width, color_system=None))
+    placement = Placement(
+        instruction="Place the Tc-99m point source on a circle of 30 mm about the tip's centre, at 60°"
+    )
+    progress = CountProgress(
+        counts=123456, live_time_s=10.0, share=0.5, remaining_s=123.0, recent_cps=tuple(range(RECENT))
+    )
+    screen.show(Exposure(placement=placement, longest_s=20.0), 0, 10, progress)
+    screen.close()
+    (line, *_) = (line for line in re.split(r"[\r\n]", shown.getvalue()) if "cps" in line)
+    assert f"12346 cps 123 s left {sparkline(range(RECENT))}" in line
+    assert "Place" in line
+    assert len(line.removeprefix(HIDDEN).rstrip()) <= width
 
 
 def test_an_interrupt_gives_the_cursor_back() -> None:

@@ -105,18 +105,31 @@ async def test_a_failed_step_may_be_repeated(desk: Desk, typed: str, choice: Cho
 
 
 @pytest.mark.parametrize(
-    ("typed", "choice"), [("s no source\n", Choice.LEAVE_OUT), ("r\nno source\n", Choice.REPEAT)]
+    ("typed", "choice", "said"),
+    [("s no source\n", Choice.LEAVE_OUT, "no source"), ("r\n  \nno source\n", Choice.REPEAT, "")],
 )
 async def test_a_step_may_be_repeated_or_left_out_before_and_while_it_counts(
-    desk: Desk, typed: str, choice: Choice
+    desk: Desk, typed: str, choice: Choice, said: str
 ) -> None:
-    """``r`` and ``s`` with a reason interrupt where a source is asked for, and while a count runs."""
+    """``r`` and ``s`` interrupt at once; a reason that was not typed with them is asked for until there is one."""
     for before, waiting in (("", desk.terminal.place(PLACEMENT)), ("\n", desk.terminal.watch())):
         desk.type(before + typed)
         async with asyncio.timeout(SECONDS):
             with pytest.raises(StepInterrupted) as caught:
                 await waiting
-        assert caught.value.decision == Decision(choice=choice, reason="no source")
+            assert caught.value.decision == Decision(choice=choice, reason=said)
+            explained = await desk.terminal.explain(caught.value.decision)
+        assert explained == Decision(choice=choice, reason="no source")
+
+
+async def test_another_word_does_not_say_that_it_stands(desk: Desk) -> None:
+    """Where a source is asked for, what is neither Enter nor a key begins no count: that is said, and asked."""
+    desk.type("skip it\n\n")
+    async with asyncio.timeout(SECONDS):
+        await desk.terminal.place(PLACEMENT)
+    shown = desk.shown.getvalue()
+    assert "'skip it' is none of these keys" in shown
+    assert shown.count("then press Enter") == 2
 
 
 async def test_a_count_that_runs_can_be_ended(desk: Desk) -> None:

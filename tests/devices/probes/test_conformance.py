@@ -41,6 +41,8 @@ RATE_CPS = 200.0
 TALKING = [name for name in BENCHES if name != "amptek"]
 ASKED_SLOWLY = {"radpro": 5.0, "lb134": 0.9}
 """Where a day of questions at their usual pace would take long."""
+HOLDING_ALL = {"radpro"}
+"""Whose messages each hold the sum of all counts, so that one that is refused takes none with it."""
 FAULTS: dict[str, Callable[[np.random.Generator], Fault]] = {
     "loss": lambda rng: dropping(0.02, rng),
     "flip": lambda rng: corrupting(0.01, rng),
@@ -134,6 +136,24 @@ def test_a_bad_wire_invents_nothing_and_is_got_over(name: str, fault: str) -> No
     running.run(30.0)
     clean = running.readings[-int(20 / max(bench.period_s, 0.2)) :]
     truth.judge(clean)
+
+
+@pytest.mark.parametrize("name", TALKING)
+def test_the_reading_behind_a_refused_message_says_so(name: str) -> None:
+    """Whatever is refused, the next reading is ``resynced``, and none behind it, but for a sum of all counts."""
+    bench = BENCHES[name]
+    running = talk(bench, Truth(bench.kind))
+    running.run(8.0)
+    expected = CountStatus.OK if name in HOLDING_ALL else CountStatus.RESYNCED
+    for seed in range(3):
+        rejected = running.dialogue.rejected
+        running.fault = truncating(0.5, np.random.default_rng(seed))
+        while running.dialogue.rejected == rejected:
+            made = running.run(running.tick_s)  # of what came in the moment in which it was refused
+        running.fault = intact
+        first, *later = made + running.run(5.0 + 3 * bench.period_s)
+        assert first.status is expected
+        assert {reading.status for reading in later} == {CountStatus.OK}
 
 
 @pytest.mark.parametrize("name", TALKING)

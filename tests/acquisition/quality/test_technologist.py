@@ -1,0 +1,41 @@
+"""A count and the technologist's hand on it."""
+
+import asyncio
+from typing import NoReturn
+
+import pytest
+
+from acquisition.quality.technologist import Choice, Decision, StepInterrupted, Unasked, interruptible
+
+
+class Quick(Unasked):
+    """Interrupts at once."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(print, None)
+        self._decision = decision
+
+    async def watch(self) -> NoReturn:
+        """Interrupt."""
+        raise StepInterrupted(self._decision)
+
+
+async def test_an_interruption_in_the_last_moment_counts() -> None:
+    """Where the count ends as the technologist interrupts it, her word is not lost, nor is the count used."""
+    decision = Decision(choice=Choice.REPEAT, reason="the source fell over")
+    with pytest.raises(StepInterrupted) as caught:
+        await interruptible(asyncio.sleep(0, "counted"), Quick(decision), "count")
+    assert caught.value.decision == decision
+
+
+async def test_a_count_that_nobody_interrupts_is_given() -> None:
+    """The count's own outcome is given, and its own error raised; nobody watches on."""
+    before = asyncio.all_tasks()
+    assert await interruptible(asyncio.sleep(0, "counted"), Unasked(print, None), "count") == "counted"
+
+    async def fail() -> None:
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        await interruptible(fail(), Unasked(print, None), "count")
+    assert asyncio.all_tasks() == before
