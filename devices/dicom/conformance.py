@@ -13,11 +13,12 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.uid import UID
 from pynetdicom.presentation import StoragePresentationContexts
 
+from devices.dicom.clients.answers import judge
 from devices.dicom.clients.association import PLAIN
 from devices.dicom.clients.dispatch import Retrying
 from devices.dicom.clients.finding import MOST_AFTER_CANCEL
 from devices.dicom.clients.retrieval import COMPRESSED, COMPRESSED_CLASSES
-from devices.dicom.clients.sending import MOST_CONTEXTS, judge
+from devices.dicom.clients.sending import MOST_CONTEXTS
 from devices.dicom.door import SILENT_CONNECTIONS
 from devices.dicom.index.answering import COUNTS, INSTANCE_AVAILABILITY, LEVELS
 from devices.dicom.index.queries import Level, keys
