@@ -22,12 +22,12 @@ from rich.table import Column, Table
 from acquisition.upkeep import whoever_runs_this
 from devices.dicom.audit import AuditTrail
 from devices.dicom.clients import outbox
+from devices.dicom.clients.answers import Fate
 from devices.dicom.clients.association import PeerFailed
-from devices.dicom.clients.dispatch import carry_out
+from devices.dicom.clients.carrying import carry_out
 from devices.dicom.clients.finding import Found
 from devices.dicom.clients.outbox import Outbox
 from devices.dicom.clients.retrieval import SubOperations, retrieve
-from devices.dicom.clients.sending import Fate
 from devices.dicom.clients.studies import FoundStudy, find_studies
 from devices.dicom.clients.worklist import ScheduledStep, find_scheduled
 from devices.dicom.settings import NodeSettings, Peer, Retrieval, Role

@@ -13,11 +13,12 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.uid import UID
 from pynetdicom.presentation import StoragePresentationContexts
 
+from devices.dicom.clients.answers import judge
 from devices.dicom.clients.association import PLAIN
 from devices.dicom.clients.dispatch import Retrying
 from devices.dicom.clients.finding import MOST_AFTER_CANCEL
 from devices.dicom.clients.retrieval import COMPRESSED, COMPRESSED_CLASSES
-from devices.dicom.clients.sending import MOST_CONTEXTS, judge
+from devices.dicom.clients.sending import MOST_CONTEXTS
 from devices.dicom.door import SILENT_CONNECTIONS
 from devices.dicom.index.answering import COUNTS, INSTANCE_AVAILABILITY, LEVELS
 from devices.dicom.index.queries import Level, keys
@@ -33,6 +34,7 @@ from devices.dicom.meanings import (
 )
 from devices.dicom.services import negotiation, querying
 from devices.dicom.services.commands import Status
+from devices.dicom.services.commitment import LONGEST_REQUEST_BYTES
 from devices.dicom.services.querying import QueryLevel
 from devices.dicom.settings import (
     NodeSettings,
@@ -190,7 +192,8 @@ data set as received, each eight bytes, big endian.
 A request is answered when it is on the disk. Each object is then read back and compared with its seal. The
 report goes to the sender's `commitment_host`, with the role of provider proposed; without one, on an
 association with the service that the sender has open, this or a later one. It is tried until the sender has
-answered it with success, also after a restart.
+answered it with success, also after a restart; a sender is called by one association at a time. A request of more
+than {LONGEST_REQUEST_BYTES // 1_000_000} MB, some 100,000 objects, ends its association.
 
 {_statuses(ACTION_STATUSES)}
 {failures}
@@ -304,6 +307,7 @@ AE titles are of the default repertoire.
   nodes and sent to them and by whom, every study deleted by command, and files found missing. What an association
   had brought when the node was killed is noted at the next start, as failed in part (outcome 4). Of refusals of
   one cause, sender and address the first five in a minute are noted singly, those after them by their number.
+  It is not sent to a repository by syslog (PS3.15 A.6).
 """
 
 

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from devices.clock import Clock, monotonic
 from devices.dicom.audit import AuditTrail
+from devices.dicom.clients.dispatch import Dispatch
 from devices.dicom.door import WAITING_CONNECTIONS, Admission, Door, listen
 from devices.dicom.messages import (
     Failed,
@@ -129,12 +130,8 @@ async def serve(
             door = Door(_admission(settings, provider, reporter, disk), clock=clock)
             dispatch = None
             if settings.peers:
-                # its imports take 25 MB, which a node without peers does without
-                from devices.dicom.clients.dispatch import Dispatch  # noqa: PLC0415
-
                 dispatch = Dispatch(
                     settings,
-                    audit=audit,
                     tell=lambda reason: emit(Impaired(what=Need.OUTBOX, reason=reason)),
                     clock=clock,
                     jitter=random.random,

@@ -1,10 +1,12 @@
-"""Carries orders out, and tries again what destinations did not take: beside the node, until it ends."""
+"""Carries orders out, and tries again what destinations did not take: beside the node, until it ends.
+
+What is sent is sent by a process of its own (``devices.dicom.clients.carrier``) that lives while something is due.
+"""
 
 import asyncio
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,14 +14,15 @@ from typing import Final
 import structlog
 
 from devices.clock import Clock
-from devices.dicom.audit import AuditTrail
-from devices.dicom.clients.association import PeerFailed
-from devices.dicom.clients.outbox import Backlog, Order, Outbox, Progress, UnreadableOrder
-from devices.dicom.clients.sending import Fate, send
+from devices.dicom.clients.instructions import Instructions
+from devices.dicom.clients.outbox import Backlog, Outbox, UnreadableOrder
 from devices.dicom.settings import NodeSettings, Peer, Role
 
 LOOK_S: Final = 2.0
 """How often orders that others have left are looked for."""
+
+END_TIME_S: Final = 1.0
+"""Time for the object under way, when the node ends; what has no answer then is sent again."""
 
 log = structlog.get_logger()
 
@@ -41,54 +44,10 @@ class Retrying:
         return whole_s * (1 - 0.5 * jitter())
 
 
-def carry_out(
-    order: Order,
-    peer: Peer,
-    *,
-    calling_ae: str,
-    audit: AuditTrail,
-    asked_by: str = "",
-    is_over: Callable[[], bool] = lambda: False,
-    tell: Callable[[Progress], None] = lambda _: None,
-) -> None:
-    """Send what an order still has to send, once, and note each answer; what was sent is audited. Blocks.
-
-    ``tell`` is called after each answer; when ``is_over`` says so, what is left is for another time.
-
-    Raises
-    ------
-    OSError
-        Where an answer cannot be noted.
-
-    """
-    before = order.progress.count(Fate.STORED)
-    try:
-        with closing(send(peer, order.paths, calling_ae=calling_ae)) as answers:
-            for answer in answers:
-                order.note(answer)
-                tell(order.progress)
-                if is_over():
-                    break
-    except PeerFailed as exc:
-        order.miss(str(exc))
-        tell(order.progress)
-    finally:
-        progress = order.progress
-        audit.sent(
-            (peer.ae_title, peer.host),
-            progress.request.study_uid,
-            progress.count(Fate.STORED) - before,
-            asked_by=asked_by,
-            failure=_shortfall(progress),
-        )
-
-
-def _shortfall(progress: Progress) -> str:
-    """Say why a destination does not have all of an order; empty where it has."""
-    reasons = {answer.reason for answer in progress.failures()}
-    if progress.waiting:
-        reasons.add(progress.missed or "the rest is sent later")
-    return "; ".join(sorted(filter(None, reasons)))
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    attempts: int
+    due_s: float
 
 
 class Dispatch:
@@ -98,8 +57,6 @@ class Dispatch:
     ----------
     settings
         Our title, the node's folder, and the peers.
-    audit
-        Told of what was sent.
     tell
         Called with a sentence when something waits because it could not be sent, and with an empty one when
         nothing does.
@@ -121,83 +78,97 @@ class Dispatch:
         self,
         settings: NodeSettings,
         *,
-        audit: AuditTrail,
         tell: Callable[[str], None],
         clock: Clock,
         jitter: Callable[[], float],
         retrying: Retrying | None = None,
     ) -> None:
         self._calling_ae = settings.ae_title
+        self._folder = settings.folder
         self._outbox = Outbox(settings.folder)
         self._peers = [peer for peer in settings.peers if Role.DESTINATION in peer.roles]
-        self._audit = audit
         self._tell = tell
         self.backlog = Backlog()
         self._clock = clock
         self._jitter = jitter
         self._retrying = retrying or Retrying()
-        self._over = threading.Event()
 
     async def run(self) -> None:
-        """Send for ever; where it is cancelled, the object that is under way is waited for."""
-        pool = ThreadPoolExecutor(len(self._peers) + 1, "dicom dispatch")
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch(pool), name="dicom outbox")
-                for peer in self._peers:
-                    tasks.create_task(self._serve(peer, pool), name=f"dicom dispatch {peer.name}")
-        finally:
-            self._over.set()
-            await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, pool.shutdown))
+        """Send for ever; where it is cancelled, the object that is under way is waited for, for a moment."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch(), name="dicom outbox")
+            for peer in self._peers:
+                tasks.create_task(self._serve(peer), name=f"dicom dispatch {peer.name}")
 
-    async def _watch(self, pool: ThreadPoolExecutor) -> None:
+    async def _watch(self) -> None:
         known = {peer.name for peer in self._peers}
         told = ""
         while True:
-            self.backlog = await asyncio.get_running_loop().run_in_executor(pool, self._outbox.backlog, known)
+            self.backlog = await asyncio.to_thread(self._outbox.backlog, known)
             if str(self.backlog) != told:
                 told = str(self.backlog)
                 self._tell(told)
             await asyncio.sleep(min(LOOK_S, self._retrying.first_s))
 
-    async def _serve(self, peer: Peer, pool: ThreadPoolExecutor) -> None:
-        attempts: dict[Path, int] = {}
-        due_s: dict[Path, float] = {}
-        loop = asyncio.get_running_loop()
+    async def _serve(self, peer: Peer) -> None:
+        tried: dict[Path, _Tried] = {}
         while True:
-            for path in self._outbox.waiting(peer.name):
-                if due_s.get(path, 0.0) > self._clock():
-                    continue
-                waits = await loop.run_in_executor(pool, self._attempt, path, peer)
-                if waits:
-                    attempts[path] = attempts.get(path, 0) + 1
-                    due_s[path] = self._clock() + self._retrying.pause_s(attempts[path], jitter=self._jitter)
-                else:
-                    attempts.pop(path, None)
-                    due_s.pop(path, None)
+            waiting = self._outbox.waiting(peer.name)
+            tried = {path: tried[path] for path in waiting if path in tried}
+            due = [path for path in waiting if path not in tried or tried[path].due_s <= self._clock()]
+            free = await asyncio.to_thread(self._free, due)
+            if free:
+                await self._carry(peer, free)
+                for path in free:
+                    attempts = tried[path].attempts + 1 if path in tried else 1
+                    due_s = self._clock() + self._retrying.pause_s(attempts, jitter=self._jitter)
+                    tried[path] = _Tried(attempts, due_s)
             await asyncio.sleep(min(LOOK_S, self._retrying.first_s))
 
-    def _attempt(self, path: Path, peer: Peer) -> bool:
-        """Carry an order out; returns whether something waits for another attempt."""
-        try:
-            with self._outbox.take(path) as order:
-                if order is None:
-                    return False
-                carry_out(order, peer, calling_ae=self._calling_ae, audit=self._audit, is_over=self._over.is_set)
-                self._report(order.progress)
-                return bool(order.progress.waiting)
-        except (OSError, UnreadableOrder) as exc:
-            log.warning("an order cannot be carried out", path=str(path), reason=str(exc))
-            return True
+    def _free(self, orders: Sequence[Path]) -> list[Path]:
+        """Those of some orders that wait, and that nobody else carries out at the moment."""
+        free = []
+        for path in orders:
+            try:
+                with self._outbox.take(path) as order:
+                    if order is not None:
+                        free.append(path)
+            except (OSError, UnreadableOrder):  # said by whoever is to carry it out
+                free.append(path)
+        return free
 
-    def _report(self, progress: Progress) -> None:
-        told = log.bind(destination=progress.request.destination, study_uid=progress.request.study_uid)
-        refused = {answer.reason for answer in progress.failures()}
-        told = told.bind(stored=progress.count(Fate.STORED), refused=progress.count(Fate.REFUSED))
-        if progress.waiting:
-            reasons = "; ".join(sorted(filter(None, {progress.missed, *refused})))
-            told.warning("sending goes on later", waiting=len(progress.waiting), reason=reasons)
-        elif refused:
-            told.warning("not all was taken", reason="; ".join(sorted(refused)))
-        else:
-            told.info("sent")
+    async def _carry(self, peer: Peer, orders: Sequence[Path]) -> None:
+        """Have a process make one attempt at each order."""
+        told = Instructions(calling_ae=self._calling_ae, folder=self._folder, peer=peer, orders=tuple(orders))
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "devices.dicom.clients.carrier",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,  # the node's is for messages
+                cwd=Path(__file__).parents[3],
+            )
+        except OSError as exc:
+            log.warning("nothing can be sent for the time being", destination=peer.name, reason=str(exc))
+            return
+        try:
+            if process.stdin is None:  # asked for above
+                raise RuntimeError("the process has no standard input")
+            process.stdin.write(told.model_dump_json().encode() + b"\n")
+            if code := await process.wait():
+                log.warning("what sends has ended before it was done", destination=peer.name, code=code)
+        finally:
+            await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(END_TIME_S):
+            await process.wait()
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

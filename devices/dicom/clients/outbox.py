@@ -17,8 +17,8 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from devices.dicom.clients.sending import Answer, Fate
-from devices.dicom.storage.durability import synchronise_folder, write_whole
+from devices.dicom.clients.answers import Answer, Fate
+from devices.dicom.storage.durability import make_folder, synchronise_folder, write_whole
 
 FOLDER: Final = ".outbox"
 
@@ -195,7 +195,7 @@ class Outbox:
             objects=tuple(str(path.relative_to(self._store)) for path in objects),
             asked_at=now,
         )
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._folder)
         path = self._folder / f"{now:%Y%m%dT%H%M%S%f}.{os.getpid()}.{destination}{OPEN}"
         written = path.with_suffix(".new")
         descriptor = _lock(written, os.O_CREAT | os.O_EXCL)

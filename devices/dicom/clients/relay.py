@@ -14,8 +14,8 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext, build_context
 
+from devices.dicom.clients.answers import Fate, judge
 from devices.dicom.clients.association import PeerFailed, associated
-from devices.dicom.clients.sending import Fate, judge
 from devices.dicom.settings import NodeSettings, Peer
 
 OUT_OF_RESOURCES: Final = 0xA700

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from devices.dicom.audit import AuditTrail
 from devices.dicom.index.catalogue import Catalogue, present
 from devices.dicom.index.tables import objects, studies
-from devices.dicom.services.desk import left_behind
+from devices.dicom.services.docket import left_behind
 from devices.dicom.settings import RetentionRule
 from devices.dicom.storage.store import MEGABYTE, ObjectStore
 

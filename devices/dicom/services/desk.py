@@ -8,11 +8,13 @@ from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
 
 from devices.clock import Clock
+from devices.dicom.services import docket
 from devices.dicom.services.commands import STATUS, Field, Status, encode_request
 from devices.dicom.services.commitment import (
     CLASS_CONFLICT,
@@ -24,13 +26,13 @@ from devices.dicom.services.commitment import (
     Transaction,
     encode_report,
 )
+from devices.dicom.services.docket import UnreadableTransaction
 from devices.dicom.services.events import Listing
 from devices.dicom.services.negotiation import EXPLICIT, IMPLICIT, STORAGE_COMMITMENT
 from devices.dicom.services.provider import DeskFull, Provider, Served
 from devices.dicom.services.request import Respond
 from devices.dicom.services.requestor import CallFailed, call
 from devices.dicom.settings import Sender
-from devices.dicom.storage.durability import write_durably
 from devices.dicom.storage.part10 import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -43,13 +45,14 @@ from devices.dicom.upper_layer.associate import AssociateRequest, ProposedContex
 from devices.dicom.upper_layer.timing import Timing
 from devices.dicom.upper_layer.user import Conclusion, Work
 
-FOLDER = ".commitments"
-
 MOST_PENDING = 1000
 """Transactions of all senders together that wait for delivery.
 
 One sender may have as many as are free besides, so half of all: one that takes no reports shuts out no other.
 """
+
+LOOKED_INTO = 4
+"""Transactions that are looked into at a time, each of another sender: half of the threads for the disk."""
 
 CONTEXT_ID, MESSAGE_ID = 1, 1
 
@@ -107,7 +110,7 @@ class CommitmentDesk:
     provider
         The sessions, the store, the settings.
     folder
-        The store's; transactions are kept in a subfolder.
+        The store's; transactions are kept beside its studies.
     disk
         Runs what waits for the disk.
     timing
@@ -131,12 +134,15 @@ class CommitmentDesk:
     ) -> None:
         self._provider = provider
         self._disk = disk
-        self._folder = folder / FOLDER
+        self._folder = folder
         self._timing = timing
         self._clock = clock
         self._retrying = retrying or Retrying()
-        self._arrived: asyncio.Queue[Transaction] = asyncio.Queue()
+        self._arrived: asyncio.Queue[Path] = asyncio.Queue()
         self._pending: dict[Path, str] = {}  # and whose it is
+        # lists are read from the disk when it is their turn: however many wait, few are in memory
+        self._looking = asyncio.Semaphore(LOOKED_INTO)
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._opened = asyncio.Event()
         self._paused = asyncio.Event()
 
@@ -154,7 +160,7 @@ class CommitmentDesk:
             Where too many wait for delivery already.
 
         """
-        path = self._path(transaction)
+        path = docket.place(self._folder, transaction)
         if path in self._pending:
             answer(Status.SUCCESS)
             return None
@@ -168,11 +174,11 @@ class CommitmentDesk:
 
         def keep() -> Conclusion:
             try:
-                self._write(transaction)
+                docket.keep(path, transaction)
             except OSError as exc:
                 log.warning("a commitment cannot be kept", reason=str(exc))
                 return partial(self._give_up, path, answer)
-            return partial(self._begin, transaction, answer)
+            return partial(self._begin, path, transaction, answer)
 
         return keep
 
@@ -180,10 +186,10 @@ class CommitmentDesk:
         self._pending.pop(path, None)
         answer(Status.PROCESSING_FAILURE)
 
-    def _begin(self, transaction: Transaction, answer: Respond) -> None:
+    def _begin(self, path: Path, transaction: Transaction, answer: Respond) -> None:
         answer(Status.SUCCESS)
         self._provider.notify(Listing(object_uids=frozenset(each.object_uid for each in transaction.references)))
-        self._arrived.put_nowait(transaction)
+        self._arrived.put_nowait(path)
 
     def opened(self) -> None:
         """Note that a sender has an association on which it is reachable."""
@@ -199,61 +205,76 @@ class CommitmentDesk:
     async def run(self) -> None:
         """Deal with what an earlier end left, and with what comes, for ever."""
         async with asyncio.TaskGroup() as tasks:
-            for transaction in await self._on_disk(lambda: left_behind(self._folder.parent)):
-                self._pending[self._path(transaction)] = transaction.calling_ae
-                self._arrived.put_nowait(transaction)
+            for path in await self._on_disk(lambda: docket.kept(self._folder)):
+                self._pending[path] = docket.whose(path)
+                self._arrived.put_nowait(path)
             while True:
-                transaction = await self._arrived.get()
-                name = f"dicom commitment {transaction.transaction_uid}"
-                tasks.create_task(self._settle(transaction), name=name)
+                path = await self._arrived.get()
+                tasks.create_task(self._settle(path), name=f"dicom commitment {path.name}")
 
-    async def _settle(self, transaction: Transaction) -> None:
-        if transaction.failures is None:
-            transaction = await self._on_disk(lambda: look_into(self._provider.store, transaction))
-            await self._on_disk(lambda: self._write(transaction))
-        wait_s = self._retrying.first_s
+    async def _settle(self, path: Path) -> None:
+        """Look into a transaction and report it, however often that has to be tried."""
+        calling_ae, wait_s = self._pending[path], self._retrying.first_s
+        # a console has one association, and answers one report at a time
+        looking, reporting = self._turn(calling_ae, "look"), self._turn(calling_ae, "report")
+        is_looked_into = False
         while True:
-            opened, paused = self._opened, self._paused
-            outcome = await self._deliver(transaction)
-            if outcome is _Outcome.DELIVERED:
+            opened, paused, outcome = self._opened, self._paused, _Outcome.FAILED
+            try:
+                if not is_looked_into:
+                    async with looking, self._looking:
+                        await self._on_disk(lambda: self._look(path))
+                    is_looked_into = True
+                async with reporting:
+                    opened, paused = self._opened, self._paused
+                    outcome = await self._deliver(path, calling_ae)
+                if outcome is _Outcome.DELIVERED:
+                    await self._on_disk(lambda: path.unlink(missing_ok=True))
+                    break
+            except UnreadableTransaction as exc:
+                log.warning("a commitment cannot be read", reason=str(exc))
                 break
+            except OSError as exc:
+                log.warning("a commitment waits for the disk", path=str(path), reason=str(exc))
             try:
                 async with asyncio.timeout(wait_s):
                     await (paused if outcome is _Outcome.BUSY else opened).wait()
             except TimeoutError:
                 wait_s = min(2 * wait_s, self._retrying.longest_s)
-        path = self._path(transaction)
-        await self._on_disk(lambda: path.unlink(missing_ok=True))
         self._pending.pop(path, None)
-        log.info(
-            "commitment reported",
-            calling_ae=transaction.calling_ae,
-            transaction_uid=transaction.transaction_uid,
-            objects=len(transaction.references),
-            failures=len(transaction.failures or ()),
-        )
 
-    async def _deliver(self, transaction: Transaction) -> _Outcome:
-        sender = self._provider.settings.find_sender(transaction.calling_ae)
+    def _turn(self, calling_ae: str, step: str) -> asyncio.Lock:
+        """Give the lock of a sender's transactions for a step, which lives as long as some have it."""
+        return self._turns.setdefault((calling_ae, step), asyncio.Lock())
+
+    def _look(self, path: Path) -> None:
+        """Look into a transaction, unless that is done, and keep the outcome."""
+        transaction = docket.read(path)
+        if transaction.failures is None:
+            docket.keep(path, look_into(self._provider.store, transaction))
+
+    async def _deliver(self, path: Path, calling_ae: str) -> _Outcome:
+        sender = self._provider.settings.find_sender(calling_ae)
         if sender is not None and sender.commitment_host is not None:
-            is_heard = await self._call(sender, sender.commitment_host, transaction)
-            return _Outcome.DELIVERED if is_heard else _Outcome.FAILED
+            return await self._call(sender, sender.commitment_host, path)
         outcome = _Outcome.FAILED
         for session in list(self._provider.sessions):
-            if session.calling_ae != transaction.calling_ae or session.commitment_context is None:
+            if session.calling_ae != calling_ae or session.commitment_context is None:
                 continue
             if session.is_reachable:
-                is_heard = await self._report(session, session.commitment_context, transaction)
-                return _Outcome.DELIVERED if is_heard else _Outcome.FAILED
+                return await self._report(session, session.commitment_context, path)
             outcome = _Outcome.BUSY
         return outcome
 
-    async def _report(self, session: Served, context_id: int, transaction: Transaction) -> bool:
-        event, data_set = encode_report(transaction, transfer_syntax=session.transfer_syntaxes[context_id])
+    async def _report(self, session: Served, context_id: int, path: Path) -> _Outcome:
+        syntax = session.transfer_syntaxes[context_id]
+        event, data_set = await self._on_disk(lambda: encode_report(docket.read(path), transfer_syntax=syntax))
+        if not session.is_reachable:  # it has begun a message meanwhile, or ended
+            return _Outcome.BUSY
         status = await session.ask(context_id, lambda message_id: _request(event, message_id), data_set)
-        return status == Status.SUCCESS
+        return _told(path, status)
 
-    async def _call(self, sender: Sender, host: str, transaction: Transaction) -> bool:
+    async def _call(self, sender: Sender, host: str, path: Path) -> _Outcome:
         request = AssociateRequest(
             called_ae=sender.ae_title,
             calling_ae=self._provider.settings.ae_title,
@@ -274,35 +295,25 @@ class CommitmentDesk:
                 syntax = peer.transfer_syntax(CONTEXT_ID)
                 if syntax is None:
                     log.warning("reports of commitment are not accepted", host=host, called_ae=sender.ae_title)
-                    return False
-                event, data_set = encode_report(transaction, transfer_syntax=syntax)
+                    return _Outcome.FAILED
+                event, data_set = await self._on_disk(
+                    lambda: encode_report(docket.read(path), transfer_syntax=syntax)
+                )
                 answer = await peer.ask(CONTEXT_ID, MESSAGE_ID, _request(event, MESSAGE_ID), data_set)
-                return answer.number(STATUS) == Status.SUCCESS
+                return _told(path, answer.number(STATUS))
         except CallFailed as exc:
             log.warning("a report of commitment waits", host=host, called_ae=sender.ae_title, reason=str(exc))
-            return False
-
-    def _path(self, transaction: Transaction) -> Path:
-        # two senders may choose one UID; in hexadecimal a title holds nothing that a path does not
-        return self._folder / f"{transaction.transaction_uid}.{transaction.calling_ae.encode().hex()}.json"
-
-    def _write(self, transaction: Transaction) -> None:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        write_durably(self._path(transaction), msgspec.json.encode(transaction))
+            return _Outcome.FAILED
 
     async def _on_disk(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
 
 
-def left_behind(folder: Path) -> list[Transaction]:
-    """Read the transactions in a store's folder whose senders have not heard yet."""
-    left = []
-    for path in sorted((folder / FOLDER).glob("*.json")):
-        try:
-            left.append(msgspec.json.decode(path.read_bytes(), type=Transaction))
-        except msgspec.DecodeError as exc:
-            log.warning("a commitment cannot be read", path=str(path), reason=str(exc))
-    return left
+def _told(path: Path, status: int | None) -> _Outcome:
+    if status != Status.SUCCESS:
+        return _Outcome.FAILED
+    log.info("commitment reported", calling_ae=docket.whose(path), transaction_uid=path.stem.rpartition(".")[0])
+    return _Outcome.DELIVERED
 
 
 def _request(event: int, message_id: int) -> bytes:

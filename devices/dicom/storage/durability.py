@@ -20,6 +20,15 @@ def synchronise_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder where there is none, and its name durable.
+
+    Also where it is there: whoever made it may not have come to that.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    synchronise_folder(folder.parent)
+
+
 def write_durably(path: Path, content: bytes) -> None:
     """Write a small file in place of what is there, as a whole or not at all.
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from devices.dicom.storage.durability import synchronise_folder
+from devices.dicom.storage.durability import make_folder, synchronise_folder
 from devices.dicom.storage.identity import checked_uid
 from devices.dicom.storage.part10 import FileMeta, UnreadableFile
 from devices.dicom.storage.placement import OnConflict, StoredObject, place_object, sort_out
@@ -77,7 +77,10 @@ class ObjectStore:
 
         """
         store = cls(folder, free_floor_mb=free_floor_mb)
+        made = [above for above in (folder, *folder.parents) if not above.exists()]
         store._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for new in made:
+            synchronise_folder(new.parent)
         with (folder / LOCK).open("w") as lock:
             try:
                 # held by the open file, so that the kernel gives it up however the process ends
@@ -192,9 +195,7 @@ class ObjectStore:
 
     def _make(self, study_uid: str) -> Path:
         study = self._folder / checked_uid(study_uid, name="Study Instance UID (0020,000D)")
-        # synchronised also where it is there already: whoever made it may not have come to this yet
-        study.mkdir(mode=0o700, exist_ok=True)
-        synchronise_folder(self._folder)
+        make_folder(study)
         self._studies[study_uid] = study
         return study
 

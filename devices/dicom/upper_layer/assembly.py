@@ -100,6 +100,15 @@ class Assembly:
         """Take everything, unread."""
         self._place = self._filled = 0
 
+    def release(self) -> None:
+        """Give the buffer back when nothing more can come.
+
+        An association and its connection know each other, and wait for the collector, which seldom looks at what
+        is as old as they are: a quarter of a megabyte each must not wait with them.
+        """
+        self._view = memoryview(bytearray())
+        self._place = self._filled = 0
+
     def _grow(self, size: int) -> None:
         if size > len(self._view):
             rest = self.pending

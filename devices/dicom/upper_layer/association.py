@@ -193,6 +193,7 @@ class Association:
             self._machine.signal(Event.CONNECTION_CLOSED)
         self._connection.stop_artim()
         self._machine.end(was_released=False)
+        self.assembly.release()
 
     def artim_expired(self) -> None:
         """Give up waiting for the peer to ask, to answer or to close."""

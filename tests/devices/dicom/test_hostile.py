@@ -278,6 +278,35 @@ async def test_a_deflate_bomb(settings: Any, thing: Any, console: Any) -> None:
         assert resident_kb(node) - before_kb < 30_000
 
 
+@pytest.mark.parametrize("number", [0, 1])
+async def test_memory_is_given_back_after_a_flood(settings: Any, thing: Any, console: Any, number: int) -> None:
+    """What sixty associations took that broke off in mid-object is free for the next, here and in a worker."""
+
+    def held_kb() -> int:
+        """What the node and its workers hold now."""
+        lines = [Path(f"/proc/{one}/status").read_text().splitlines() for one in (node.process_id, *workers(node))]
+        return sum(int(line.split()[1]) for status in lines for line in status if line.startswith("VmRSS"))
+
+    async def flood() -> None:
+        async with AsyncExitStack() as consoles:
+            for count in range(60):
+                raw = await consoles.enter_async_context(console(node.port))
+                assert await raw.associate(f"C{count}") == ACCEPT
+                raw.begin_store(thing(object_uid=f"1.2.{count}"))
+                raw.send(bytes(120_000), control=0)
+                await raw.writer.drain()
+
+    async with run_node(settings(workers=number, maximum_associations=100)) as node:
+        await is_staffed(node, number)
+        await flood()
+        before_kb = held_kb()
+        for _ in range(2):
+            await flood()
+        async with asyncio.timeout(20):
+            while held_kb() - before_kb > 10_000:  # noqa: ASYNC110 - nothing else tells
+                await asyncio.sleep(0.05)
+
+
 async def test_memory_does_not_grow_with_an_object(settings: Any, thing: Any, console: Any) -> None:
     """An object of 200 MB streams to the disk in a few megabytes of memory."""
     size = 200_000_000

@@ -18,13 +18,15 @@ from pynetdicom import evt
 from devices.clock import monotonic
 from devices.dicom.audit import AuditTrail
 from devices.dicom.client import run_node
-from devices.dicom.clients.dispatch import Dispatch, Retrying, carry_out
+from devices.dicom.clients.answers import Answer, Fate
+from devices.dicom.clients.carrying import carry_out
+from devices.dicom.clients.dispatch import Dispatch, Retrying
 from devices.dicom.clients.outbox import FOLDER, Backlog, Outbox
-from devices.dicom.clients.sending import Answer, Fate
 from devices.dicom.settings import NodeSettings
 from devices.readings import LinkState
 from tests.devices.dicom.clients.kept import STUDY, kept_study
 from tests.devices.dicom.conftest import SECONDARY_CAPTURE
+from tests.devices.dicom.test_hostile import children, resident_kb
 
 QUICK = Retrying(first_s=0.05, longest_s=0.1)
 
@@ -43,10 +45,7 @@ def put(folder: Path, objects: list[Path], *, destination: str = "peer") -> Outb
 @asynccontextmanager
 async def dispatching(settings: NodeSettings) -> AsyncIterator[None]:
     """Have a dispatch running, with pauses of a test's length."""
-    audit = AuditTrail(settings.folder, ae_title=settings.ae_title)
-    dispatch = Dispatch(
-        settings, audit=audit, tell=lambda _: None, clock=monotonic, jitter=lambda: 0.0, retrying=QUICK
-    )
+    dispatch = Dispatch(settings, tell=lambda _: None, clock=monotonic, jitter=lambda: 0.0, retrying=QUICK)
     task = asyncio.create_task(dispatch.run(), name="dispatch")
     try:
         yield
@@ -273,11 +272,24 @@ async def test_what_cannot_be_sent_is_on_the_health_until_it_has_gone(
             await until(lambda: running.figures is not None and running.figures.outbox_waiting == 0)
 
 
+async def test_the_node_itself_takes_no_more_memory_for_its_peers(serve: Any, peer: Any, settings: Any) -> None:
+    """What has sent an order takes its memory, more than the node's own code does, with it when it ends."""
+    with serve([SECONDARY_CAPTURE], (evt.EVT_C_STORE, lambda _: 0)) as port:
+        node = settings(peers=(peer(port),), workers=0)
+        async with asyncio.timeout(60), run_node(settings(workers=0)) as running:
+            without_kb, staff = resident_kb(running), len(children(running.process_id))
+        outbox = put(node.folder, kept_study(node.folder, 1))
+        async with asyncio.timeout(60), run_node(node) as running:
+            await until_sent(outbox, 1)
+            await until(lambda: len(children(running.process_id)) == staff)
+            assert resident_kb(running) - without_kb < 12_000
+
+
 KILLED = """
 import sys
 from pathlib import Path
 from devices.dicom.audit import AuditTrail
-from devices.dicom.clients.dispatch import carry_out
+from devices.dicom.clients.carrying import carry_out
 from devices.dicom.clients.outbox import Outbox
 from devices.dicom.settings import Peer
 folder, port = Path(sys.argv[1]), int(sys.argv[2])

@@ -18,9 +18,10 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from devices.dicom.client import StorageNode, run_node
+from devices.dicom.clients.answers import Fate
 from devices.dicom.clients.association import PeerFailed
 from devices.dicom.clients.retrieval import COMPRESSED_CLASSES, Retrieved, SubOperations, retrieve
-from devices.dicom.clients.sending import Fate, send
+from devices.dicom.clients.sending import send
 from devices.dicom.clients.studies import find_studies
 from devices.dicom.settings import NodeSettings, Peer
 from devices.dicom.storage.part10 import FileMeta, is_sound

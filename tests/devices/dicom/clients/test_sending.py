@@ -11,8 +11,9 @@ import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import _config, evt
 
+from devices.dicom.clients.answers import Answer, Fate, judge
 from devices.dicom.clients.association import PeerFailed
-from devices.dicom.clients.sending import Answer, Fate, judge, send
+from devices.dicom.clients.sending import send
 from devices.dicom.storage.part10 import EMPTY
 from tests.devices.dicom.clients.kept import stored
 from tests.devices.dicom.clients.walled import INSIDE, walled

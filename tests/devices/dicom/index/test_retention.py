@@ -17,7 +17,7 @@ from devices.dicom.index.reconciliation import reconcile_all
 from devices.dicom.index.retention import Candidate, awaiting_commitment, delete, find_candidates
 from devices.dicom.index.tables import audit as audit_rows
 from devices.dicom.services.commitment import Reference, Transaction
-from devices.dicom.services.desk import FOLDER as COMMITMENTS
+from devices.dicom.services.docket import FOLDER as COMMITMENTS
 from devices.dicom.settings import RetentionRule
 from devices.dicom.storage.store import INCOMING, FolderDiffers, ObjectStore
 from tests.devices.dicom.index.rows import rows

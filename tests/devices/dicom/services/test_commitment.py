@@ -295,16 +295,19 @@ def _explicit(group: int, element: int, vr: bytes, value: bytes) -> bytes:
     return head + len(value).to_bytes(2, "little") + value
 
 
-RAW_REQUEST = _explicit(8, 0x1195, b"UI", _uid("1.5.4")) + _explicit(
-    8,
-    0x1199,
-    b"SQ",
-    bytes.fromhex("feff00e0ffffffff")
-    + _explicit(8, 0x1150, b"UI", _uid(SECONDARY_CAPTURE))
-    + _explicit(8, 0x1155, b"UI", _uid("1.2.3.1"))
-    + bytes.fromhex("feff0de000000000"),
-)
-"""Its data set, with sequence and item of undefined length."""
+def raw_request(transaction_uid: str, *object_uids: str) -> bytes:
+    """Its data set, with sequence and items of undefined length."""
+    items = (
+        bytes.fromhex("feff00e0ffffffff")
+        + _explicit(8, 0x1150, b"UI", _uid(SECONDARY_CAPTURE))
+        + _explicit(8, 0x1155, b"UI", _uid(uid))
+        + bytes.fromhex("feff0de000000000")
+        for uid in object_uids
+    )
+    return _explicit(8, 0x1195, b"UI", _uid(transaction_uid)) + _explicit(8, 0x1199, b"SQ", b"".join(items))
+
+
+RAW_REQUEST = raw_request("1.5.4", "1.2.3.1")
 
 
 @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])

@@ -10,14 +10,17 @@ from typing import Any, ParamSpec, TypeVar
 import pytest
 
 from devices.clock import monotonic
+from devices.dicom.client import run_node
 from devices.dicom.door import Admission, Door, listen
+from devices.dicom.services import docket
 from devices.dicom.services.commands import Status
 from devices.dicom.services.commitment import Reference, Transaction
 from devices.dicom.services.desk import MOST_PENDING, CommitmentDesk, Retrying
 from devices.dicom.services.provider import DeskFull, Provider
 from devices.dicom.services.session import Session
 from devices.dicom.storage.store import ObjectStore
-from tests.devices.dicom.services.test_commitment import PUSH_MODEL, RAW_ACTION, RAW_REQUEST
+from tests.devices.dicom.services.test_commitment import PUSH_MODEL, RAW_ACTION, RAW_REQUEST, raw_request
+from tests.devices.dicom.test_hostile import resident_kb
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,3 +111,57 @@ def test_a_sender_that_takes_no_reports_shuts_out_no_other(settings: Any) -> Non
         # asked for again while it waits it is the same transaction, and answered so
         desk.accept(Transaction(transaction_uid="1.2.0", calling_ae="GREEDY", references=()), answers.append)
     assert answers == [Status.SUCCESS]
+
+
+async def test_a_disk_that_refuses_an_outcome_ends_nothing(settings: Any) -> None:
+    """An outcome that cannot be kept for the time being is found again, until it can."""
+    chosen = settings()
+    reference = Reference(sop_class_uid="1.2.840.10008.5.1.4.1.1.7", object_uid="1.2.3")
+    request = Transaction(transaction_uid="1.5.4", calling_ae="CAMERA", references=(reference,))
+    path = docket.place(chosen.folder, request)
+    in_the_way = path.with_name(f".{path.name}.new")
+    with ExitStack() as closing:
+        store = closing.enter_context(ObjectStore.open(chosen.folder, free_floor_mb=0))
+        docket.keep(path, request)
+        in_the_way.mkdir()  # what is written there is refused
+        disk = closing.enter_context(Disk(1))
+        provider = Provider(settings=chosen, store=store, notify=lambda _: None)
+        quick = Retrying(first_s=0.01, longest_s=0.01)
+        desk = CommitmentDesk(
+            provider, chosen.folder, disk=disk, timing=chosen.timing, clock=monotonic, retrying=quick
+        )
+        running = asyncio.create_task(desk.run())
+        async with asyncio.timeout(60):
+            while disk.asked < 4:  # noqa: ASYNC110 - tried more than once
+                await asyncio.sleep(0.01)
+            assert docket.read(path).failures is None
+            assert not running.done()
+            in_the_way.rmdir()
+            while docket.read(path).failures is None:  # noqa: ASYNC110 - the desk replaces it
+                await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.wait((running,))
+    assert desk.waiting == 1
+
+
+async def test_what_waits_is_not_in_memory(settings: Any, console: Any) -> None:
+    """Ten requests for 10,000 objects each that cannot be reported take no more of the node than one does."""
+    chosen = settings(workers=0)
+    objects = [f"1.2.3.{number}" for number in range(10_000)]
+    async with run_node(chosen) as node:
+
+        async def ask(number: int) -> None:
+            request = raw_request(f"1.5.{number}", *objects)
+            async with console(node.port) as raw:
+                assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+                raw.send(RAW_ACTION, control=3)
+                for place in range(0, len(request), 100_000):
+                    raw.send(request[place : place + 100_000], control=2 if place + 100_000 >= len(request) else 0)
+                assert raw.status(await raw.answer()) == 0x0000
+
+        await ask(0)
+        before_kb = resident_kb(node)
+        for number in range(1, 11):
+            await ask(number)
+        assert len(docket.kept(chosen.folder)) == 11
+        assert resident_kb(node) - before_kb < 12_000
