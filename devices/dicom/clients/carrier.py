@@ -6,6 +6,7 @@ after the object under way.
 """
 
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -57,6 +58,7 @@ def _wait_for_end(over: threading.Event) -> None:
 def main() -> None:
     """Make one attempt at each order."""
     log_to_stderr()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's goes to the node too, which ends this one
     line = b""
     while not line.endswith(b"\n") and (read := os.read(sys.stdin.fileno(), 65536)):
         line += read
