@@ -21,7 +21,7 @@ from acquisition.tracking.operator import Operator
 from acquisition.tracking.register import run_register, run_verify
 from acquisition.tracking.registration_file import landmarks_of, newest_registration
 from acquisition.tracking.settings import RegistrationSettings
-from acquisition.tracking.swept_probe import SweptProbe
+from acquisition.tracking.swept_probe import Sweeping, SweptProbe
 from acquisition.tracking.timing import run_timing
 from acquisition.tracking.tip_file import TipCalibration
 from acquisition.tracking.tool import run_tool
@@ -98,9 +98,11 @@ class Calibrating:
         found = self._before_source()
         if isinstance(found, str):
             return found
-        tip, probe = found
-        camera = replace(self._camera(), reference=None)
-        run = partial(run_axis, camera=camera, probe=probe, tip=tip, settings=settings)
+        tip, sweeping = found
+
+        async def run(**shown: Any) -> Outcome:
+            return await run_axis(sweeping=sweeping(**shown), tip=tip, settings=settings)
+
         return self._begin("axis", run, told=f"it looks where its axis points; noted in {settings.file}")
 
     async def timing(self, asked: InstallRequest) -> str | None:  # noqa: ARG002 - likewise
@@ -111,12 +113,15 @@ class Calibrating:
         found = self._before_source()
         if isinstance(found, str):
             return found
-        camera = replace(self._camera(), reference=None)
-        run = partial(run_timing, camera=camera, probe=found[1], settings=settings)
+        _, sweeping = found
+
+        async def run(**shown: Any) -> Outcome:
+            return await run_timing(sweeping=sweeping(**shown), settings=settings)
+
         return self._begin("timing", run, told=LATER.format(settings.file))
 
-    def _before_source(self) -> tuple[TipCalibration | None, SweptProbe] | str:
-        """Give the tip and the probe as they are to be moved over a point source, or say why not."""
+    def _before_source(self) -> tuple[TipCalibration | None, Callable[..., Sweeping]] | str:
+        """Give the tip, and what moves the probe over a point source before a person, or say why not."""
         name = self.navigation.probe
         try:
             calibration = load_response(self.site, is_simulated=self.is_simulated)
@@ -131,7 +136,7 @@ class Calibrating:
             response=calibration.response,
             tool_from_tip=tip_chain(self.site, self.navigation, tip, now=datetime.now(tz=UTC)).tool_from_tip,
         )
-        return tip, probe
+        return tip, partial(Sweeping, camera=replace(self._camera(), reference=None), probe=probe)
 
     async def register(self, asked: RegisterRequest) -> str | None:
         """Register the patient of the study in use."""

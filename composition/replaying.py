@@ -19,7 +19,7 @@ from composition.errors import ServiceError
 from composition.instruments import ROLES, probe_in_hand
 from composition.room import Room
 from composition.running import run_room, stop_on_signals
-from composition.simulated import simulated_registration, simulated_site, simulated_timing, simulated_tip
+from composition.simulated import simulated_registration, simulated_room_timing, simulated_site, simulated_tip
 from composition.simulation import STUDIES
 from config.navigation import NavigationSettings
 from config.settings import Site
@@ -162,9 +162,10 @@ def _navigating_by(
         simulated = {
             "tip": simulated_tip(),
             "registration": simulated_registration(),
-            "timing": simulated_timing(),
+            "timing": simulated_room_timing(),
         }
-        navigation = navigation.model_copy(update={role: simulated[role] for role in simulated if role in written})
+        made = written.keys() | {"registration"}  # that one may have been made later
+        navigation = navigation.model_copy(update={role: simulated[role] for role in simulated if role in made})
     update: dict[str, object] = {}
     for role in ("tip", "registration", "timing"):
         settings = getattr(navigation, role)

@@ -98,7 +98,7 @@ class Room:
         )
         self._imager = Imager(clock=clock)
         self._reader = StudyReader(site.dicom.folder if site.dicom else None)
-        self.board, desk = Board(), Desk()
+        self.board, self.desk = Board(), Desk()
         self._map_in_use = map_in_use = MapInUse(
             self._localiser,
             self._imager,
@@ -116,7 +116,7 @@ class Room:
             take_out=map_in_use.take_out,
             record=self._record_resection,
             clock=clock,
-            is_calibrating=lambda: desk.is_running,
+            is_calibrating=lambda: self.desk.is_running,
         )
         self._session = Session(
             journal,
@@ -208,7 +208,7 @@ class Room:
                 site, tip=self._in_use.tip, timing=self._in_use.timing, registration=self._registration_error
             ),
             stranger=self.intake.stranger,
-            is_calibrating=lambda: desk.is_running,
+            is_calibrating=lambda: self.desk.is_running,
             integration_s=site.display.integration_s,
             session_id=signboard.session_id,
             simulated=is_simulated,
@@ -217,7 +217,7 @@ class Room:
         self.calibrating: Calibrating | None = None
         if site.navigation is not None:
             self.calibrating = Calibrating(
-                desk=desk,
+                desk=self.desk,
                 site=site,
                 navigation=site.navigation,
                 in_use=self._in_use,
@@ -276,7 +276,7 @@ class Room:
         if self._joining is not None:
             yield "what joins tip and patient", self._joining.run()
         if self.calibrating is not None:
-            yield "calibrations", self.calibrating.desk.run()
+            yield "calibrations", self.desk.run()
         if self.followed_by is not None:
             yield "openigtlink", self.followed_by.run()
         yield from self._stage.jobs()

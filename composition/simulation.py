@@ -9,21 +9,26 @@ from typing import Any
 
 import numpy as np
 
+from acquisition.tracking.desk import Desk
 from composition.instruments import probe_in_hand
 from composition.room import Room
 from composition.running import announce, run_room, stop_on_signals
-from composition.simulated import simulated_calibration, simulated_registration, simulated_tip
+from composition.simulated import as_measured, lay_down, simulated_calibration, simulated_registration
 from config.settings import Site
 from devices.clock import monotonic
 from display.summary import sum_up
 from navigation.estimation.estimate import TargetEstimate
 from simulators.happenings import Excision, Unplugging
 from simulators.scene import Scene
-from simulators.theatre import DESCRIPTION, Addresses, open_theatre
+from simulators.theatre import DESCRIPTION, Addresses, Grip, open_theatre
+from simulators.tool_bench import Hand, write_markups
 from simulators.truth import compare
 
-STUDIES = "studies"
-"""Where the studies lie in the folder of a simulated room."""
+STUDIES, LANDMARKS = "studies", "landmarks.mrk.json"
+"""Where the studies lie in the folder of a simulated room, and the landmarks that were marked in the first."""
+
+LONGEST_LOOK_S = 60.0
+"""Between two looks at what is asked of the hand, where nothing changes."""
 
 
 def connect(site: Site, addresses: Addresses, folder: Path) -> Site:
@@ -34,11 +39,6 @@ def connect(site: Site, addresses: Addresses, folder: Path) -> Site:
     for name, probe in probes.items():
         if simulated_calibration(name).exists():
             probes[name] = probe.model_copy(update={"response": simulated_calibration(name)})
-    navigation, tip, registration = site.navigation, simulated_tip(), simulated_registration()
-    if navigation is not None and tip.file.exists():
-        navigation = navigation.model_copy(update={"tip": tip})
-    if navigation is not None and registration.file.exists():
-        navigation = navigation.model_copy(update={"registration": registration})
     place = {"host": addresses.tracker_host, "port": addresses.tracker_port}
     trackers = {name: tracker.model_copy(update=place) for name, tracker in site.trackers.items()}
     dicom = site.dicom and site.dicom.model_copy(update={"folder": folder / STUDIES})
@@ -46,12 +46,24 @@ def connect(site: Site, addresses: Addresses, folder: Path) -> Site:
     update = {
         "probes": probes,
         "trackers": trackers,
-        "navigation": navigation,
         "dicom": dicom,
         "procedure": procedure,
         "recordings": folder / "recordings",
     }
     return site.model_copy(update=update)
+
+
+async def move_as_asked(desk: Desk, grip: Grip, hand: Hand) -> None:
+    """Let a hand make each motion that a calibration asks for, and give the probe back to the surgeon after it."""
+    seq, made = -1, None
+    while True:
+        standing = await desk.changed(seq, longest_s=LONGEST_LOOK_S)
+        if standing.move is not None and standing.move is not made:
+            hand.move(standing.move.motion, standing.move.place)
+            grip.give(hand)
+        elif not desk.is_running:
+            grip.give(None)
+        seq, made = standing.seq, standing.move
 
 
 async def serve_simulated(
@@ -72,6 +84,7 @@ async def serve_simulated(
 
     """
     stop, rng = stop_on_signals(seconds), np.random.default_rng(seed)
+    measured = lay_down()
     with tempfile.TemporaryDirectory(prefix="radionav-") as named:
         folder = Path(named)
         async with open_theatre(scene, folder, rng=rng, clock=monotonic) as theatre:
@@ -80,16 +93,25 @@ async def serve_simulated(
                 for line in DESCRIPTION:
                     print(line, file=sys.stderr)
                 written = simulated_calibration(probe_in_hand(site))
-                for path in (written, simulated_tip().file, simulated_registration().file):
-                    if path.exists():
-                        print(f"SIMULATED calibration: {path}, written by acquire", file=sys.stderr)
+                found = [path for path in (written, simulated_registration().file) if path.exists()]
+                for path in (*found, *measured):
+                    print(
+                        f"SIMULATED calibration: {path}, written by acquire or from the display", file=sys.stderr
+                    )
+                marked = (keep or folder) / LANDMARKS
+                write_markups(marked)
+                print(f"SIMULATED landmarks: {marked}, to register the patient by", file=sys.stderr)
                 await announce(room, address)
+                hand = Hand(started_s=monotonic(), rng=rng.spawn(1)[0], delay_s=0.0)
+                await asyncio.gather(happen(room), move_as_asked(room.desk, theatre.grip, hand))
+
+            async def happen(room: Room) -> None:
                 node = await room.intake.node
                 await theatre.send_study(node.host, node.port, called_ae="RADIONAV")
                 await asyncio.gather(*(each.happen(theatre) for each in happenings))
 
             room = await run_room(
-                connect(site, theatre.addresses, keep or folder),
+                as_measured(connect(site, theatre.addresses, keep or folder)),
                 is_simulated=True,
                 stop=stop,
                 rng=rng,

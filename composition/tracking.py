@@ -19,7 +19,7 @@ from acquisition.tracking.following import Camera
 from acquisition.tracking.landmark_plan import LandmarkPlan, PlanUnusable, read_plan
 from acquisition.tracking.operator import AtTerminal, Operator, Rigged, Unasked
 from acquisition.tracking.register import RegisterOutcome
-from acquisition.tracking.swept_probe import SweptProbe
+from acquisition.tracking.swept_probe import Sweeping, SweptProbe
 from acquisition.tracking.timing import TimingOutcome, run_timing
 from acquisition.tracking.tip_file import TipCalibration
 from acquisition.tracking.tool import ToolOutcome, run_tool
@@ -27,11 +27,10 @@ from acquisition.tracking.touching import Hand as RegisteringHand
 from composition.errors import ServiceError
 from composition.instruments import load_response, probe_in_hand, tip_chain, tip_of
 from composition.named import Workplace
-from composition.simulated import simulated_registration, simulated_timing, simulated_tip
+from composition.simulated import as_measured, lay_down, simulated_timing, simulated_tip
 from config.settings import Site
 from devices.clock import monotonic
 from navigation.volume import Volume
-from simulators.theatre import TOOL_FROM_TIP
 from simulators.tool_bench import HandFault, open_tool_bench, write_markups
 
 
@@ -125,32 +124,30 @@ async def register(
 
     """
     site, console = place.site, Console(stderr=True)
-    camera, navigation = _camera(site), site.navigation
     if place.is_simulated:
-        tool_from_tip, tip, serial, settings = TOOL_FROM_TIP, None, "", simulated_registration()
-    elif navigation is None or navigation.registration is None:
+        lay_down()
+        site = as_measured(site)
+    camera, navigation = _camera(site), site.navigation
+    if navigation is None or navigation.registration is None:
         raise ServiceError("the site file has no [navigation.registration]: name the file that it goes to")
-    else:
-        tip = tip_of(site, navigation, is_simulated=False)
-        chain = tip_chain(site, navigation, tip, now=datetime.now(tz=UTC))
-        if chain.tip_doubt:
-            raise ServiceError(chain.tip_doubt)
-        tool_from_tip, settings = chain.tool_from_tip, navigation.registration
-        serial = navigation.tip.serial if navigation.tip else ""
+    tip = tip_of(site, navigation, is_simulated=place.is_simulated)
+    chain = tip_chain(site, navigation, tip, now=datetime.now(tz=UTC))
+    if chain.tip_doubt:
+        raise ServiceError(chain.tip_doubt)
     patient = patient_id or site.procedure.patient_id
     async with _before(place, camera, console, yes=yes, fault=fault, seed=seed) as (at, operator, _):
         plan = _landmark_plan(landmarks, is_simulated=place.is_simulated)
         hand = RegisteringHand(
             camera=at,
-            tool_from_tip=tool_from_tip,
-            serial=serial,
+            tool_from_tip=chain.tool_from_tip,
+            serial=navigation.tip.serial if navigation.tip else "",
             operator=operator,
             patient_id=patient or "",
             tip_calibrated_at=tip.calibrated_at if tip else None,
             frame_of_reference_uid=frame_of_reference_uid,
             is_simulated=place.is_simulated,
         )
-        return await run(hand=hand, plan=plan, settings=settings, console=console)
+        return await run(hand=hand, plan=plan, settings=navigation.registration, console=console)
 
 
 def _landmark_plan(path: Path | None, *, is_simulated: bool) -> LandmarkPlan:
@@ -176,26 +173,20 @@ async def check_axis(place: Workplace, *, yes: bool, fault: HandFault | None, se
         Where the site file does not say what this needs.
 
     """
-    camera, tip, probe = _before_source(place)
-    console, navigation = Console(stderr=True), place.site.navigation
+    navigation = place.site.navigation
     settings = simulated_tip() if place.is_simulated else navigation.tip if navigation else None
     if settings is None:
         raise ServiceError("the site file has no [navigation.tip]: run acquire tool first, it finds the axis")
-    async with _before(place, camera, console, yes=yes, fault=fault, seed=seed) as (at, operator, port):
-        return await run_axis(
-            camera=at,
-            probe=_at_port(probe, place.site, port),
-            tip=tip,
-            operator=operator,
-            settings=settings,
-            console=console,
-            is_simulated=place.is_simulated,
-        )
+    async with _before_source(place, yes=yes, fault=fault, seed=seed) as (sweeping, tip):
+        return await run_axis(sweeping=sweeping, tip=tip, settings=settings)
 
 
-def _before_source(place: Workplace) -> tuple[Camera, TipCalibration | None, SweptProbe]:
-    """Give tracker, tip and probe of a site, to be moved over a point source."""
-    site = place.site
+@contextlib.asynccontextmanager
+async def _before_source(
+    place: Workplace, *, yes: bool, fault: HandFault | None, seed: int
+) -> AsyncIterator[tuple[Sweeping, TipCalibration | None]]:
+    """Give what moves a site's probe over a point source, and its tip."""
+    site, console = place.site, Console(stderr=True)
     camera, name = replace(_camera(site), reference=None), probe_in_hand(site)
     navigation, calibration = site.navigation, load_response(site, is_simulated=place.is_simulated)
     if navigation is None or calibration is None:
@@ -205,12 +196,13 @@ def _before_source(place: Workplace) -> tuple[Camera, TipCalibration | None, Swe
     probe = SweptProbe(
         name=name, device=site.probes[name], response=calibration.response, tool_from_tip=chain.tool_from_tip
     )
-    return camera, tip, probe
-
-
-def _at_port(probe: SweptProbe, site: Site, port: str) -> SweptProbe:
-    """Give the probe at a bench's port; as it is where that is empty."""
-    return replace(probe, device=site.probes[probe.name].model_copy(update={"port": port})) if port else probe
+    async with _before(place, camera, console, yes=yes, fault=fault, seed=seed) as (at, operator, port):
+        if port:
+            probe = replace(probe, device=site.probes[name].model_copy(update={"port": port}))
+        sweeping = Sweeping(
+            camera=at, probe=probe, operator=operator, console=console, is_simulated=place.is_simulated
+        )
+        yield sweeping, tip
 
 
 async def find_delay(place: Workplace, *, yes: bool, fault: HandFault | None, seed: int) -> TimingOutcome:
@@ -222,17 +214,9 @@ async def find_delay(place: Workplace, *, yes: bool, fault: HandFault | None, se
         Where the site file does not say what this needs.
 
     """
-    camera, _, probe = _before_source(place)
-    console, navigation = Console(stderr=True), place.site.navigation
+    navigation = place.site.navigation
     settings = simulated_timing() if place.is_simulated else navigation.timing if navigation else None
     if settings is None:
         raise ServiceError("the site file has no [navigation.timing]: name the file that the delay goes to")
-    async with _before(place, camera, console, yes=yes, fault=fault, seed=seed) as (at, operator, port):
-        return await run_timing(
-            camera=at,
-            probe=_at_port(probe, place.site, port),
-            operator=operator,
-            settings=settings,
-            console=console,
-            is_simulated=place.is_simulated,
-        )
+    async with _before_source(place, yes=yes, fault=fault, seed=seed) as (sweeping, _):
+        return await run_timing(sweeping=sweeping, settings=settings)

@@ -29,7 +29,9 @@ class FrameTiming:
     Attributes
     ----------
     jitter_s
-        Standard deviation of the times at which frames come about the line; None until there is a line.
+        Standard deviation of the times at which the newest ``KEPT_FRAMES`` frames came, about the line through
+        them; None until there is a line. A frame that came late a second ago is no part of it any more, and what
+        wanders more slowly than that the line follows: over longer times frames may wobble by more.
     uncertainty_s
         Standard deviation of the newest frame's fitted time; None until there is a line.
     interval_s

@@ -46,7 +46,8 @@ class TimingState(Struct, frozen=True, kw_only=True):
     """How well the times of a device's numbered frames are known: a line through when they came."""
 
     jitter_ms: Annotated[
-        float | None, Meta(description="Of the arrivals about the line, RMS; null before a line.")
+        float | None,
+        Meta(description="Of the newest 60 arrivals about the line through them, RMS; null before a line."),
     ]
     uncertainty_ms: Annotated[float | None, Meta(description="Of the newest frame's time, RMS; null likewise.")]
     dropped: Annotated[int, Meta(ge=0, description="Frames that never came, by their numbers.")]

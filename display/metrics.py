@@ -111,7 +111,7 @@ class RoomCollector(Collector):
     def _timings(self) -> Iterator[Metric]:
         jitters = GaugeMetricFamily(
             "radionav_device_frame_jitter_seconds",
-            "Of a device's frames about its clock, RMS.",
+            "Of a device's newest 60 frames about the line through them, RMS.",
             labels=("device",),
         )
         uncertainties = GaugeMetricFamily(

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -21,7 +22,6 @@ from simulators.ports import PtyPort, open_pty_port
 from simulators.probes.amptek import SimulatedAmptek
 from simulators.probes.mightyohm import SimulatedMightyOhm
 from simulators.scene import Scene, Surgeon
-from simulators.trackers.measuring import Poses
 from simulators.trackers.openigtlink import SimulatedTracker, serve_tracker
 
 DESCRIPTION = (
@@ -57,6 +57,57 @@ def _tracker_from_reference(now_s: float) -> RigidTransform:
     )
 
 
+class Holder(Protocol):
+    """Who has the probe in hand."""
+
+    def poses(self, now_s: float) -> Mapping[str, RigidTransform | None]:
+        """Give ``tracker_from_tool`` of each tool at a clock reading."""
+
+    def events(self, start_s: float, end_s: float) -> int:
+        """Events in the energy window between two clock readings."""
+
+
+class _Operating:
+    """The surgeon who moves the probe through the scene, beside a table that sways."""
+
+    def __init__(self, surgeon: Surgeon, started_s: float) -> None:
+        self.events = surgeon.events
+        self._surgeon = surgeon
+        self._started_s = started_s
+
+    def poses(self, now_s: float) -> dict[str, RigidTransform | None]:
+        tracker_from_reference = _tracker_from_reference(now_s - self._started_s)
+        patient_from_tip = self._surgeon.patient_from_tip(now_s)
+        tracker_from_tip = tracker_from_reference @ PATIENT_FROM_REFERENCE.inverse @ patient_from_tip
+        marker = RigidTransform(
+            to=Frame.TRACKER,
+            from_=Frame.TOOL,
+            rotation=tracker_from_reference.rotation,
+            translation_mm=tracker_from_reference.translation_mm,
+        )
+        return {PROBE_TOOL: tracker_from_tip @ TOOL_FROM_TIP.inverse, PATIENT_TOOL: marker}
+
+
+class Grip:
+    """The probe, in whosever hand it is: the surgeon's, or another's meanwhile."""
+
+    def __init__(self, surgeon: Holder) -> None:
+        self._surgeon = surgeon
+        self._holder = surgeon
+
+    def give(self, holder: Holder | None) -> None:
+        """Give the probe to another hand; None: back to the surgeon."""
+        self._holder = holder or self._surgeon
+
+    def poses(self, now_s: float) -> Mapping[str, RigidTransform | None]:
+        """Give ``tracker_from_tool`` of each tool at a clock reading."""
+        return self._holder.poses(now_s)
+
+    def events(self, start_s: float, end_s: float) -> int:
+        """Events in the energy window between two clock readings."""
+        return self._holder.events(start_s, end_s)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
     """Where its devices are.
@@ -83,20 +134,20 @@ class Theatre:
     ----------
     surgeon
         Moves the probe through the scene, which is the truth.
+    grip
+        Where its tools are and what the probe counts, for other trackers that look at the same room too.
     probe, monitor
         Ports of the two instruments.
     tracker
         The OpenIGTLink server.
-    poses
-        Where its tools are, for other trackers that look at the same room.
 
     """
 
     surgeon: Surgeon
+    grip: Grip
     probe: PtyPort
     monitor: PtyPort
     tracker: SimulatedTracker
-    poses: Poses
     _folder: Path
     _study_rng: np.random.Generator
 
@@ -155,29 +206,19 @@ async def open_theatre(
     started_s = clock()
     study_rng = rng.spawn(1)[0]  # the study is made in a thread of its own
     surgeon = Surgeon(scene, started_s=started_s, rng=rng)
-    reference_from_patient = PATIENT_FROM_REFERENCE.inverse
-
-    def poses(now_s: float) -> dict[str, RigidTransform | None]:
-        tracker_from_reference = _tracker_from_reference(now_s - started_s)
-        tracker_from_tip = tracker_from_reference @ reference_from_patient @ surgeon.patient_from_tip(now_s)
-        marker = RigidTransform(
-            to=Frame.TRACKER,
-            from_=Frame.TOOL,
-            rotation=tracker_from_reference.rotation,
-            translation_mm=tracker_from_reference.translation_mm,
-        )
-        return {PROBE_TOOL: tracker_from_tip @ TOOL_FROM_TIP.inverse, PATIENT_TOOL: marker}
 
     def room_events(start_s: float, end_s: float) -> int:
         return int(rng.poisson(ROOM_BACKGROUND_CPS * (end_s - start_s)))
 
+    grip = Grip(_Operating(surgeon, started_s))
     instrument = SimulatedAmptek(
-        surgeon.events, powered_at_s=started_s, rng=rng, dead_time_s=scene.physics.dead_time_s
+        grip.events, powered_at_s=started_s, rng=rng, dead_time_s=scene.physics.dead_time_s
     )
     monitor = SimulatedMightyOhm(room_events, powered_at_s=started_s, rng=rng)
     async with AsyncExitStack() as stack:
         yield Theatre(
             surgeon=surgeon,
+            grip=grip,
             probe=await stack.enter_async_context(
                 open_pty_port(instrument, folder / "ports" / "gamma", clock=clock)
             ),
@@ -185,9 +226,8 @@ async def open_theatre(
                 open_pty_port(monitor, folder / "ports" / "monitor", clock=clock)
             ),
             tracker=await stack.enter_async_context(
-                serve_tracker(poses, rng=rng, position_sigma_mm=0.2, rotation_sigma_deg=0.2, clock=clock)
+                serve_tracker(grip.poses, rng=rng, position_sigma_mm=0.2, rotation_sigma_deg=0.2, clock=clock)
             ),
-            poses=poses,
             _folder=folder,
             _study_rng=study_rng,
         )

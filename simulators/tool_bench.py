@@ -52,7 +52,7 @@ SOURCE_MM = DIVOT_MM + np.array((0.0, 4.0, 20.0))
 """A point source of 1 MBq under the probe, where it is swept."""
 
 DELAY_S = 0.06
-"""How late the simulated probe tells its events."""
+"""How late the bench's probe tells its events."""
 
 ANSWER_S = 0.01
 """From the probe being asked to its answer leaving: longer than the host computes at it."""
@@ -108,10 +108,20 @@ class Hand:
         Where its misses of a landmark come from.
     fault
         What it does wrongly.
+    delay_s
+        How late its probe tells its events.
 
     """
 
-    def __init__(self, *, started_s: float, rng: np.random.Generator, fault: HandFault | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        started_s: float,
+        rng: np.random.Generator,
+        fault: HandFault | None = None,
+        delay_s: float = DELAY_S,
+    ) -> None:
+        self._delay_s = delay_s
         self._started_s = started_s
         self._rng = rng
         self._fault = fault
@@ -182,8 +192,8 @@ class Hand:
         return {PROBE_TOOL: tracker_from_tip @ TOOL_FROM_TIP.inverse, PATIENT_TOOL: seen}
 
     def events(self, start_s: float, end_s: float) -> int:
-        """Events that the probe tells between two clock readings, ``DELAY_S`` after they happened."""
-        middles_s = start_s + (end_s - start_s) * (np.arange(5) + 0.5) / 5 - DELAY_S
+        """Events that the probe tells between two clock readings, ``delay_s`` after they happened."""
+        middles_s = start_s + (end_s - start_s) * (np.arange(5) + 0.5) / 5 - self._delay_s
         rates_cps = [self._rate_cps(at_s) for at_s in middles_s]
         return int(self._rng.poisson(np.mean(rates_cps) * (end_s - start_s)))
 

@@ -8,14 +8,13 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from rich.console import Console
 
 from acquisition.quality.counts import WallTime
 from acquisition.quality.results import Figure, StepResult, failure
-from acquisition.tracking.following import Camera, Pose, Progress, Screen
-from acquisition.tracking.operator import Motion, Move, Operator
+from acquisition.tracking.following import Pose, Progress
+from acquisition.tracking.operator import Motion, Move
 from acquisition.tracking.settings import TipSettings
-from acquisition.tracking.swept_probe import SweptProbe, counted_track, say_end
+from acquisition.tracking.swept_probe import Sweeping, counted_track, say_end
 from acquisition.tracking.tip_file import AxisCheck, TipCalibration, write_tip
 from acquisition.tracking.tool import FEWEST, grade
 from devices.clock import wall_time
@@ -66,20 +65,15 @@ class AxisOutcome:
 
 async def run_axis(
     *,
-    camera: Camera,
-    probe: SweptProbe,
+    sweeping: Sweeping,
     tip: TipCalibration | None,
-    operator: Operator,
     settings: TipSettings,
-    console: Console,
-    screen: Screen | None = None,
     wall_time: WallTime = wall_time,
-    is_simulated: bool = False,
 ) -> AxisOutcome:
     """Have the probe swung about a point source, hold its axis against the counts, and note it in the tip's file.
 
-    ``tip`` is the calibration that the probe's ``tool_from_tip`` is of; None where that was typed in. ``screen``
-    shows how far the motion is; None: the console does. What the counts tell is noted as soon as it is judged:
+    ``tip`` is the calibration that the probe's ``tool_from_tip`` is of; None where that was typed in.
+    What the counts tell is noted as soon as it is judged:
     who ends it after a verdict against the axis, or tries again and the counts cannot tell, leaves that verdict.
 
     Raises
@@ -90,7 +84,7 @@ async def run_axis(
         Where the file cannot be written.
 
     """
-    noted = tip
+    camera, probe, noted = sweeping.camera, sweeping.probe, tip
 
     def judged(poses: Sequence[Pose], counts: Sequence[CountReading]) -> tuple[LookDirection | None, StepResult]:
         nonlocal noted
@@ -101,22 +95,21 @@ async def run_axis(
             write_tip(settings.file, noted)
         return look, result
 
-    swept = await probe.sweep(
-        camera,
-        operator,
+    swept = await sweeping.sweep(
         move=swing_of(camera.tool),
         progress=lambda poses: swing_progress(poses, settings),
         longest_s=settings.swing_s,
         judge=judged,
         is_accepted=False,
-        console=console,
-        screen=screen,
-        is_simulated=is_simulated,
     )
     written = None if noted is tip else settings.file
-    say_end(swept.results, _fate(tip, noted, settings.file, swept.aborted), console)
+    say_end(swept.results, _fate(tip, noted, settings.file, swept.aborted), sweeping.console)
     return AxisOutcome(
-        is_simulated=is_simulated, results=swept.results, aborted=swept.aborted, written=written, look=swept.found
+        is_simulated=sweeping.is_simulated,
+        results=swept.results,
+        aborted=swept.aborted,
+        written=written,
+        look=swept.found,
     )
 
 

@@ -59,8 +59,8 @@ class Standing:
         Which calibration: ``tool``, ``axis``, ``timing``, ``register``, ``verify``; empty before the first.
     phase
         What it waits for.
-    instruction
-        What the person is to do; empty where there is nothing.
+    move
+        What the person is to do, until she has done it; None where there is nothing.
     share, words
         How far the motion is, 0 to 1, and in words.
     results
@@ -75,12 +75,17 @@ class Standing:
     seq: int = 0
     step: str = ""
     phase: Phase = Phase.IDLE
-    instruction: str = ""
+    move: Move | None = None
     share: float = 0.0
     words: str = ""
     results: tuple[StepResult, ...] = ()
     passed: bool | None = None
     reason: str = ""
+
+    @property
+    def instruction(self) -> str:
+        """What the person is to do, in words; empty where there is nothing."""
+        return self.move.instruction if self.move else ""
 
 
 class Outcome(Protocol):
@@ -171,7 +176,7 @@ class Desk:
         self._why_ended = {Phase.ACCEPTING: DISCARDED, Phase.JUDGING: FAILED}.get(self.standing.phase, ENDED)
         self._ended_by = copy_context()
         self._working.cancel()
-        self._tell(phase=Phase.WORKING, instruction="", share=0.0, words="")
+        self._tell(phase=Phase.WORKING, move=None, share=0.0, words="")
         return None
 
     async def changed(self, after: int, *, longest_s: float) -> Standing:
@@ -204,7 +209,7 @@ class Desk:
                 self._working = None
 
     def _conclude(self, working: "asyncio.Task[Outcome]", told: str) -> None:
-        done = {"phase": Phase.ENDED, "instruction": "", "share": 0.0, "words": ""}
+        done = {"phase": Phase.ENDED, "move": None, "share": 0.0, "words": ""}
         if working.cancelled():
             self._tell(**done, passed=False, reason=self._why_ended)
         elif (failure := working.exception()) is not None:
@@ -244,18 +249,18 @@ class _AtDesk:
 
     async def ready(self, move: Move) -> None:
         """Wait until she is ready."""
-        self._tell(phase=Phase.WAITING, instruction=move.instruction, share=0.0, words="")
+        self._tell(phase=Phase.WAITING, move=move, share=0.0, words="")
         await self._ask()
 
     async def judge(self, result: StepResult) -> Choice:
         """Wait until she says what to do."""
         self._failed = (*self._failed, result)
-        self._tell(phase=Phase.JUDGING, instruction="", share=0.0, words="", results=self._failed)
+        self._tell(phase=Phase.JUDGING, move=None, share=0.0, words="", results=self._failed)
         return await self._ask()
 
     async def accept(self, results: Sequence[StepResult]) -> None:
         """Wait until she says that it is to be used."""
-        self._tell(phase=Phase.ACCEPTING, instruction="", share=0.0, words="", results=tuple(results))
+        self._tell(phase=Phase.ACCEPTING, move=None, share=0.0, words="", results=tuple(results))
         await self._ask()
 
     def show(self, progress: Progress) -> None:

@@ -58,24 +58,41 @@ class SweptProbe:
     response: Response
     tool_from_tip: RigidTransform
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweeping:
+    """A probe that is moved over a source: before which camera, by whom, and where it is shown how far that is.
+
+    Attributes
+    ----------
+    camera, probe, operator
+        What sees it, what it is, and who moves it.
+    console, screen
+        Where verdicts are shown, and how far the motion is; no screen: the console does.
+    is_simulated
+        Whether tracker, probe and source are.
+
+    """
+
+    camera: Camera
+    probe: SweptProbe
+    operator: Operator
+    console: Console
+    screen: Screen | None = None
+    is_simulated: bool = False
+
     async def sweep(
         self,
-        camera: Camera,
-        operator: Operator,
         *,
         move: Move,
         progress: Callable[[Sequence[Pose]], Progress],
         longest_s: float,
         judge: Callable[[Sequence[Pose], Sequence[CountReading]], tuple[Found | None, StepResult]],
         is_accepted: bool,
-        console: Console,
-        screen: Screen | None,
-        is_simulated: bool,
     ) -> Swept[Found]:
         """Have it moved over a source for so long, again where that is wanted; judge its tip's poses and counts.
 
-        With ``is_accepted`` the operator says that what passed is to be used. ``screen`` shows how far the motion
-        is; None: the console does.
+        With ``is_accepted`` the operator says that what passed is to be used.
 
         Raises
         ------
@@ -83,32 +100,32 @@ class SweptProbe:
             Where tracker or probe cannot be opened, or fail.
 
         """
-        if is_simulated:
-            console.print("[bold yellow]SIMULATED: tracker, probe and source[/bold yellow]")
+        if self.is_simulated:
+            self.console.print("[bold yellow]SIMULATED: tracker, probe and source[/bold yellow]")
         results = list[StepResult]()
         try:
             async with (
-                open_follower(camera, tool_from_tip=self.tool_from_tip) as follower,
-                counting(self, camera.clock) as counts,
+                open_follower(self.camera, tool_from_tip=self.probe.tool_from_tip) as follower,
+                counting(self.probe, self.camera.clock) as counts,
             ):
                 while True:
-                    await operator.ready(move)
+                    await self.operator.ready(move)
                     began = len(counts.readings)
                     poses = await follower.collect(
                         Frame.TRACKER,
                         Frame.TIP,
                         progress=progress,
                         longest_s=longest_s + SILENCE_S,
-                        screen=screen or ProgressBar(console),
+                        screen=self.screen or ProgressBar(self.console),
                     )
                     counts.check()
                     found, result = await asyncio.to_thread(judge, poses, counts.readings[began:])
                     results[:] = [result]
-                    say_verdict(result, console)
-                    if result.passed or await operator.judge(result) is not Choice.REPEAT:
+                    say_verdict(result, self.console)
+                    if result.passed or await self.operator.judge(result) is not Choice.REPEAT:
                         break
             if is_accepted and found is not None:
-                await operator.accept(results)
+                await self.operator.accept(results)
         except MorningAborted as exc:
             return Swept(found=None, results=tuple(results), aborted=str(exc))
         return Swept(found=found, results=tuple(results), aborted="")

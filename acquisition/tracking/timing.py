@@ -8,16 +8,15 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
-from rich.console import Console
 
 from acquisition.calibration import CalibrationError
 from acquisition.durable import write_whole
 from acquisition.quality.counts import WallTime
 from acquisition.quality.results import Figure, StepResult, failure
-from acquisition.tracking.following import Camera, Pose, Progress, Screen
-from acquisition.tracking.operator import Motion, Move, Operator
+from acquisition.tracking.following import Pose, Progress
+from acquisition.tracking.operator import Motion, Move
 from acquisition.tracking.settings import TimingSettings
-from acquisition.tracking.swept_probe import SweptProbe, counted_track, say_end
+from acquisition.tracking.swept_probe import Sweeping, counted_track, say_end
 from devices.clock import wall_time
 from devices.readings import CountReading
 from navigation.calibration.timing import TimingCalibration, calibrate_timing
@@ -84,18 +83,11 @@ class TimingOutcome:
 
 async def run_timing(
     *,
-    camera: Camera,
-    probe: SweptProbe,
-    operator: Operator,
+    sweeping: Sweeping,
     settings: TimingSettings,
-    console: Console,
-    screen: Screen | None = None,
     wall_time: WallTime = wall_time,
-    is_simulated: bool = False,
 ) -> TimingOutcome:
     """Have the probe moved to and fro over a point source, find the delay, and write the file if it is known.
-
-    ``screen`` shows how far the motion is; None: the console does.
 
     Raises
     ------
@@ -105,33 +97,29 @@ async def run_timing(
         Where the file cannot be written.
 
     """
-    swept = await probe.sweep(
-        camera,
-        operator,
+    camera, probe = sweeping.camera, sweeping.probe
+    swept = await sweeping.sweep(
         move=sweep_of(camera.tool),
         progress=lambda poses: sweep_progress(poses, settings),
         longest_s=settings.sweep_s,
         judge=lambda poses, counts: judge_timing(poses, counts, probe.response, settings),
         is_accepted=True,
-        console=console,
-        screen=screen,
-        is_simulated=is_simulated,
     )
     timing = None
     if swept.found is not None:
         timing = Timing(
             probe=probe.name,
             tracker=camera.name,
-            is_simulated=is_simulated,
+            is_simulated=sweeping.is_simulated,
             calibrated_at=wall_time(camera.clock()),
             delay_s=swept.found.delay_s,
             sigma_s=swept.found.sigma_s,
         )
         _write(settings.file, timing)
     fate = f"Written to {settings.file}" if timing else f"Nothing was written. {swept.aborted}".rstrip()
-    say_end(swept.results, fate, console)
+    say_end(swept.results, fate, sweeping.console)
     return TimingOutcome(
-        is_simulated=is_simulated,
+        is_simulated=sweeping.is_simulated,
         results=swept.results,
         aborted=swept.aborted,
         written=settings.file if timing else None,

@@ -1,6 +1,7 @@
 """Asks an NDI tracker and gives its answers: one command at a time over a serial port or TCP."""
 
 import asyncio
+import re
 
 import structlog
 
@@ -154,9 +155,12 @@ class NdiSession:
 
     def _check(self, name: str, text: bytes) -> None:
         if text.startswith(b"ERROR"):
-            code = int(text[5:7] or b"0", 16)
+            number = re.match(rb"[0-9A-Fa-f]{2}", text[5:])
+            code = int(number[0], 16) if number else 0
             raise DeviceFault(self._device, code, f"to {name} the tracker says that {error_words(code)}")
         if text == b"RESET":
             raise DeviceUnavailable(self._device, "the tracker has started anew: check its power")
         if text.startswith(b"WARNING"):
-            log.warning("tracker_warns", device=self._device, command=name, warning=text.decode("ascii"))
+            log.warning(
+                "tracker_warns", device=self._device, command=name, warning=text.decode("ascii", errors="replace")
+            )

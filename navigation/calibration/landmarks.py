@@ -95,8 +95,9 @@ def _check_scale(patient: NDArray[np.float64], reference: NDArray[np.float64]) -
         raise NavigationError("the landmarks are all at one place")
     scale = sizes[1] / sizes[0]
     if not 1 / GREATEST_SCALE < scale < GREATEST_SCALE:
+        times = f"{scale:,.0f}" if scale >= 10 else f"{scale:.2g}"
         raise NavigationError(
-            f"the measured landmarks are {scale:.3g} times as far apart as those of the study: "
+            f"the measured landmarks are {times} times as far apart as those of the study: "
             "check the units (both in millimetres), and that they are the same points"
         )
 

@@ -30,6 +30,9 @@ FEWEST_PASSES = 5
 LEAST_CORRELATION = 0.8
 """Of counts and predicted counts: below it another thing than the track explains the counts."""
 
+UNEVEN_S = 0.02
+"""Mean lateness beyond which the computer may be why counts follow no track: at 150 mm/s, 3 mm."""
+
 PARTS = 4
 """Into which a counting interval is cut, since the probe moves on in it."""
 
@@ -91,16 +94,18 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
     fit = _fit(sweep, kept, response, float(min(began, key=lambda found: float(found.cost)).x[5]), 60)
     expected = _expected(fit.x, sweep, kept, response)
     correlation = float(np.corrcoef(expected, sweep.counts[kept])[0, 1])
+    unevenness_s = _unevenness_s(sweep)
     if not correlation >= LEAST_CORRELATION:
+        is_late = unevenness_s > UNEVEN_S
+        late = f"they arrive unevenly, by {1000 * unevenness_s:.0f} ms: free the computer of other work; or else "
         raise NavigationError(
-            f"the counts do not follow the track (correlation {correlation:.2f}): is the source under it, "
-            "and the probe the one that is tracked?"
+            f"the counts do not follow the track (correlation {correlation:.2f}): {late if is_late else ''}"
+            "is the source under it, and the probe the one that is tracked?"
         )
     if abs(fit.x[5]) > 0.98 * LONGEST_DELAY_S:
         raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")
     inflation = max(1.0, 2 * float(fit.cost) / (int(np.count_nonzero(kept)) - 6))
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * inflation
-    unevenness_s = _unevenness_s(sweep)
     return TimingCalibration(
         delay_s=float(fit.x[5]),
         sigma_s=float(np.hypot(np.sqrt(covariance[5, 5]), unevenness_s)),

@@ -4,6 +4,7 @@ It has the states that hosts trip over: nothing before INIT, no set-up while it 
 port handles that must be loaded, initialised and enabled. Hang it into ``simulators.ports``.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
@@ -17,7 +18,7 @@ from devices.trackers.ndi_protocol import Command, binary_answer, text_answer
 from devices.trackers.ndi_reports import NdiPose, Report, ToolReport
 from navigation.transforms import RigidTransform
 from simulators.trackers.measuring import Poses, measure
-from simulators.trackers.ndi_handles import Port, PortHandles, Refused
+from simulators.trackers.ndi_handles import Port, PortHandles, Refused, take
 
 VERSION = (
     "Polaris Vega Control Firmware (SIMULATED)\n"
@@ -28,8 +29,13 @@ VERSION = (
     "(C) Northern Digital Inc.\n"
 )
 RESIDUAL_MM = 0.12
-UNKNOWN, BAD_CRC, WRONG_PARAMETERS, WRONG_MODE, NOT_INITIALISED = 0x01, 0x04, 0x07, 0x0C, 0x10
+TOO_LONG, BAD_CRC, BAD_LINE, WRONG_MODE, NOT_INITIALISED = 0x02, 0x04, 0x06, 0x0C, 0x10
 TOO_FEW_MARKERS = 13
+REPLY_OPTION = "(?:0[08]01)?"
+FRAME_OPTIONS = "(?:--[0-9a-z]+=[a-z]+(?: --[0-9a-z]+=[a-z]+)*)?"
+FORMS = {"TX": REPLY_OPTION, "BX": REPLY_OPTION, "BX2": FRAME_OPTIONS, "TSTOP": ""}
+"""What parameters the commands take that are only obeyed while it tracks."""
+LONGEST_COMMAND = 4096
 KEPT_FRAMES = 32
 """So many frames wait to be told by BX2; older ones are lost."""
 
@@ -117,7 +123,7 @@ class SimulatedNdi:
         self._always: Mapping[str, Callable[[str], str]] = {
             "INIT": self._initialise,
             "RESET": self._reset,
-            "VER": lambda _: VERSION,
+            "VER": self._tell_version,
             "BEEP": self._beep,
             "COMM": self._change_speed,
         }
@@ -133,7 +139,7 @@ class SimulatedNdi:
         self._newest = -1
         self._seen: dict[str, NdiPose] = {}
         self._untold: deque[tuple[int, dict[str, NdiPose]]] = deque(maxlen=KEPT_FRAMES)
-        self._lines = LineSplitter(greatest_length=4096)
+        self._lines = LineSplitter(greatest_length=LONGEST_COMMAND)
         self._mode = _Mode.ON
 
     def drop(self, tool: str) -> None:
@@ -161,7 +167,7 @@ class SimulatedNdi:
         """Take what the host sent; give the answers to the commands that it ends."""
         if self.is_deaf:
             return b""
-        return b"".join(self._answer(line.raw, now_s) for line in self._lines.feed(sent, now_s))
+        return b"".join(self._answers(piece, now_s) for piece in sent.splitlines(keepends=True))
 
     def tick(self, now_s: float) -> bytes:  # noqa: ARG002 - it speaks unasked only when it starts
         """Give what it says unasked."""
@@ -173,6 +179,14 @@ class SimulatedNdi:
         self._handles.clear()
         self.is_deaf = False
         self.baud_code = "0"
+
+    def _answers(self, piece: bytes, now_s: float) -> bytes:
+        """Give the answer to the command that a piece of one line ends, or makes too long; else nothing."""
+        too_long = self._lines.rejected
+        lines = self._lines.feed(piece, now_s)
+        if self._lines.rejected > too_long:
+            return text_answer(b"ERROR%02X" % TOO_LONG)
+        return b"".join(self._answer(line.raw, now_s) for line in lines)
 
     def _answer(self, raw: bytes, now_s: float) -> bytes:
         try:
@@ -196,45 +210,55 @@ class SimulatedNdi:
         if self._mode is _Mode.ON:
             raise Refused(NOT_INITIALISED)
         is_tracking = self._mode is _Mode.TRACKING
-        if command.name in {"TX", "BX", "BX2", "TSTOP"}:
+        if command.name in FORMS:
             if not is_tracking:
                 raise Refused(WRONG_MODE)
             return self._track(command, now_s)
         if is_tracking:
             raise Refused(WRONG_MODE)
         if command.name == "TSTART":
+            take("(?:40|80)?", command.arguments)
             self._mode = _Mode.TRACKING
             self._newest = -1
             self._untold.clear()
             return text_answer(b"OKAY")
         return text_answer(self._handles.obey(command).encode("ascii"))
 
-    def _initialise(self, _: str) -> str:
+    def _initialise(self, parameters: str) -> str:
+        take("", parameters)
         self._mode = _Mode.SET_UP
         self._handles.initialise_all()
         return "OKAY"
 
-    def _reset(self, _: str) -> str:
+    def _reset(self, option: str) -> str:
+        take("[01]?", option)
         self._restart()
         return "RESET"
 
+    def _tell_version(self, option: str) -> str:
+        take("[0-9]?", option)
+        return VERSION
+
     def _beep(self, times: str) -> str:
-        self.beeps += int(times)
+        self.beeps += int(take("[1-9]", times)[0])
         return "1"
 
     def _change_speed(self, parameters: str) -> str:
-        self.baud_code = parameters[:1]
+        """Take speed, data bits, parity, stop bits and handshake, a digit each."""
+        take("[0-9A-Z]{5}", parameters)
+        if not re.fullmatch("[0-7A][01][0-2][01][01]", parameters):
+            raise Refused(BAD_LINE)
+        self.baud_code = parameters[0]
         return "OKAY"
 
     def _track(self, command: Command, now_s: float) -> bytes:
+        take(FORMS[command.name], command.arguments)
         if command.name == "TSTOP":
             self._mode = _Mode.SET_UP
             return text_answer(b"OKAY")
         self._look(now_s)
         if command.name == "BX2":
             return binary_answer(self._frames().to_bytes())
-        if command.arguments not in {"", "0001", "0801"}:
-            raise Refused(WRONG_PARAMETERS)
         tools = tuple(self._report(handle, port) for handle, port in self._handles.ports.items())
         report = Report(tools=tools, system_status=self.system_status)
         return binary_answer(report.to_bx()) if command.name == "BX" else text_answer(report.to_tx())

@@ -9,14 +9,26 @@ from devices.trackers.ndi_words import ENABLED, IN_PORT, INITIALISED
 
 FIRST_HANDLE, LAST_HANDLE = 0x01, 0xFF
 UNKNOWN, WRONG_PARAMETERS, BAD_PRIORITY, NO_TOOL = 0x01, 0x07, 0x09, 0x0D
-NOT_INITIALISED, NO_HANDLE, BAD_DEFINITION = 0x0E, 0x2B, 0x40
+NOT_INITIALISED, NO_HANDLE, NO_HANDLE_LEFT, BAD_DEFINITION = 0x0E, 0x2B, 0x2D, 0x40
 
-PORT_DESCRIPTION = re.compile(r"[0-9A-Z*]{8}[0-9*][01*][0-9A-F*]{2}[0-9A-Z*]{2}")
-CHUNK = re.compile(r"[0-9A-F]{6}[0-9A-F]{128}")
+HANDLE = r"(?P<handle>[0-9A-F]{2})"
+LIST_OPTION = r"(?:0[0-4])?"
+PORT_DESCRIPTION = r"[0-9A-Z*]{8}[0-9*][01*][0-9A-F*]{2}[0-9A-Z*]{2}"
+CHUNK = HANDLE + r"(?P<address>[0-9A-F]{4})(?P<chunk>[0-9A-F]{128})"
+PRIORITY = HANDLE + r"(?P<priority>.?)"
+DESCRIBED = HANDLE + r"(?P<options>[0-9A-F]{4})?"
 
 
 class Refused(Exception):
     """Raised to answer with an error of this number."""
+
+
+def take(form: str, parameters: str) -> re.Match[str]:
+    """Take a command's parameters apart by the form that they must have; raise ``Refused`` where they have not."""
+    match = re.fullmatch(form, parameters)
+    if match is None:
+        raise Refused(WRONG_PARAMETERS)
+    return match
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,15 +88,16 @@ class PortHandles:
             raise Refused(UNKNOWN)
         return self._commands[command.name](command.arguments)
 
-    def _port(self, arguments: str) -> Port:
-        if not re.match(r"[0-9A-F]{2}", arguments):
-            raise Refused(WRONG_PARAMETERS)
-        handle = int(arguments[:2], 16)
+    def _taken(self, form: str, arguments: str) -> tuple[int, Port, re.Match[str]]:
+        """Give the handle that the parameters begin with, its port, and all of the parameters."""
+        match = take(form, arguments)
+        handle = int(match["handle"], 16)
         if handle not in self.ports:
             raise Refused(NO_HANDLE)
-        return self.ports[handle]
+        return handle, self.ports[handle], match
 
     def _list(self, option: str) -> str:
+        take(LIST_OPTION, option)
         chosen = {
             handle: port
             for handle, port in self.ports.items()
@@ -93,27 +106,28 @@ class PortHandles:
                 "02": not port.is_initialised,
                 "03": port.is_initialised and not port.is_enabled,
                 "04": port.is_enabled,
-            }.get(option)
+            }.get(option or "00")
         }
         return f"{len(chosen):02X}" + "".join(f"{handle:02X}{port.status:03X}" for handle, port in chosen.items())
 
     def _request(self, description: str) -> str:
-        if not PORT_DESCRIPTION.fullmatch(description):
-            raise Refused(WRONG_PARAMETERS)
-        handle = min(set(range(FIRST_HANDLE, LAST_HANDLE)) - self.ports.keys())
+        take(PORT_DESCRIPTION, description)
+        free = set(range(FIRST_HANDLE, LAST_HANDLE + 1)) - self.ports.keys()
+        if not free:
+            raise Refused(NO_HANDLE_LEFT)
+        handle = min(free)
         self.ports[handle] = Port()
         return f"{handle:02X}"
 
     def _write(self, arguments: str) -> str:
-        if not CHUNK.fullmatch(arguments):
-            raise Refused(WRONG_PARAMETERS)
-        rom, address, chunk = self._port(arguments).rom, int(arguments[2:6], 16), bytes.fromhex(arguments[6:])
+        _, port, match = self._taken(CHUNK, arguments)
+        rom, address, chunk = port.rom, int(match["address"], 16), bytes.fromhex(match["chunk"])
         rom.extend(bytes(max(0, address + len(chunk) - len(rom))))
         rom[address : address + len(chunk)] = chunk
         return "OKAY"
 
     def _initialise(self, arguments: str) -> str:
-        port = self._port(arguments)
+        _, port, _ = self._taken(HANDLE, arguments)
         if not port.serial_number:
             if not port.rom:
                 raise Refused(NO_TOOL)
@@ -125,8 +139,8 @@ class PortHandles:
         return "OKAY"
 
     def _enable(self, arguments: str) -> str:
-        port = self._port(arguments)
-        if arguments[2:] not in {"S", "D", "B"}:
+        _, port, match = self._taken(PRIORITY, arguments)
+        if match["priority"] not in {"S", "D", "B"}:
             raise Refused(BAD_PRIORITY)
         if not port.is_initialised:
             raise Refused(NOT_INITIALISED)
@@ -134,19 +148,20 @@ class PortHandles:
         return "OKAY"
 
     def _disable(self, arguments: str) -> str:
-        self._port(arguments).is_enabled = False
+        _, port, _ = self._taken(HANDLE, arguments)
+        port.is_enabled = False
         return "OKAY"
 
     def _free(self, arguments: str) -> str:
-        self._port(arguments)
-        del self.ports[int(arguments, 16)]
+        handle, _, _ = self._taken(HANDLE, arguments)
+        del self.ports[handle]
         return "OKAY"
 
     def _describe(self, arguments: str) -> str:
-        port, handle = self._port(arguments), int(arguments[:2], 16)
+        handle, port, match = self._taken(DESCRIBED, arguments)
         is_wireless = not port.serial_number
         described = ""
-        options = int(arguments[2:] or "0001", 16)
+        options = int(match["options"] or "0001", 16)
         if options & ~0x0021:
             raise Refused(WRONG_PARAMETERS)
         if options & 0x0001:

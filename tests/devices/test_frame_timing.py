@@ -32,6 +32,40 @@ def test_the_wobble_of_arrivals_is_taken_out() -> None:
     assert (timing.dropped, timing.duplicates, timing.restarts) == (0, 0, 0)
 
 
+def jitters_s(wobble_s: np.ndarray) -> np.ndarray:
+    """What is told of frames that come so late, after each of them once the line is whole."""
+    clock, told_s = FrameClock(), []
+    for frame, late_s in enumerate(wobble_s.tolist()):
+        clock.add(frame, 10.0 + frame * INTERVAL_S + late_s)
+        told_s.append(clock.timing.jitter_s)
+    return np.array(told_s[KEPT_FRAMES:], dtype=np.float64)
+
+
+@pytest.mark.parametrize("shape", ["normal", "uniform", "exponential"])
+def test_the_jitter_that_is_told_is_the_one_that_was_drawn(shape: str) -> None:
+    """Where frames are late independently of each other, by 0.87 ms RMS, that is told, whatever their shape."""
+    rng, drawn_s = np.random.default_rng(3), 0.87e-3
+    wobble_s = {
+        "normal": rng.normal(0.0, drawn_s, 6000),
+        "uniform": rng.uniform(0.0, np.sqrt(12) * drawn_s, 6000),
+        "exponential": rng.exponential(drawn_s, 6000),
+    }[shape]
+    assert np.sqrt(np.mean(jitters_s(wobble_s) ** 2)) == pytest.approx(drawn_s, rel=0.03)
+
+
+def test_the_jitter_is_of_the_newest_second() -> None:
+    """A frame that came 12 ms late counts while it is among the newest 60; what wanders slowly is none of it."""
+    wobble_s = np.random.default_rng(4).normal(0.0, 0.3e-3, 600)
+    wobble_s[300] += 0.012
+    told_s = jitters_s(wobble_s)
+    is_held = slice(300 - KEPT_FRAMES, 300)
+    assert told_s[is_held].min() > 1e-3
+    calm_s = np.delete(told_s, is_held)
+    assert np.sqrt(np.mean(calm_s**2)) == pytest.approx(0.3e-3, rel=0.05)
+    wander_s = 0.02 * np.sin(2 * np.pi * np.arange(3600) * INTERVAL_S / 60.0)
+    assert jitters_s(wander_s).max() < 0.02 * wander_s.std()
+
+
 def test_a_frame_that_came_before_is_no_news() -> None:
     """It has no time of its own, and is counted."""
     clock = FrameClock()

@@ -127,7 +127,11 @@ async def test_an_ndi_tracker_takes_the_place_of_the_other(tmp_path: Path) -> No
         (tmp_path / f"{tool}.rom").write_bytes(rom)
     async with theatre(tmp_path) as devices:
         instrument = SimulatedNdi(
-            devices.poses, rng=np.random.default_rng(6), powered_at_s=monotonic(), roms=roms, position_sigma_mm=0.1
+            devices.grip.poses,
+            rng=np.random.default_rng(6),
+            powered_at_s=monotonic(),
+            roms=roms,
+            position_sigma_mm=0.1,
         )
         async with open_tcp_port(instrument) as port:
             site = write_site(tmp_path, devices)

@@ -98,7 +98,7 @@ export interface DeviceState {
 
 /** How well the times of a device's numbered frames are known: a line through when they came. */
 export interface TimingState {
-  /** Of the arrivals about the line, RMS; null before a line. */
+  /** Of the newest 60 arrivals about the line through them, RMS; null before a line. */
   readonly jitter_ms: number | null;
   /** Of the newest frame's time, RMS; null likewise. */
   readonly uncertainty_ms: number | null;

@@ -17,7 +17,7 @@ from acquisition.tracking.axis import AxisOutcome, judge_axis, run_axis
 from acquisition.tracking.following import Camera
 from acquisition.tracking.operator import Move, Operator, Rig, Rigged
 from acquisition.tracking.settings import TipSettings
-from acquisition.tracking.swept_probe import SweptProbe
+from acquisition.tracking.swept_probe import Sweeping, SweptProbe
 from acquisition.tracking.tip_file import TipCalibration, load_tip, write_tip
 from devices.clock import monotonic
 from devices.probes.amptek import Settings as AmptekSettings
@@ -77,14 +77,16 @@ async def swung(
             driver="amptek", port=bench.probe, interval_s=0.1, window_kev=(126, 154), energy_kev_per_channel=1.0
         )
         outcome = await run_axis(
-            camera=Camera(name="camera", device=tracker, tool="Probe", clock=monotonic),
-            probe=SweptProbe(name="gamma", device=gamma, response=RESPONSE, tool_from_tip=TOOL_FROM_TIP),
+            sweeping=Sweeping(
+                camera=Camera(name="camera", device=tracker, tool="Probe", clock=monotonic),
+                probe=SweptProbe(name="gamma", device=gamma, response=RESPONSE, tool_from_tip=TOOL_FROM_TIP),
+                operator=by(bench.hand),
+                console=Console(file=shown, width=200),
+                is_simulated=True,
+            ),
             tip=tip,
-            operator=by(bench.hand),
             settings=TipSettings(file=folder / "tip.json", swing_s=swing_s),
-            console=Console(file=shown, width=200),
             wall_time=lambda _: NOW,
-            is_simulated=True,
         )
     return outcome, " ".join(shown.getvalue().split())
 

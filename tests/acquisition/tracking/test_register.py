@@ -22,6 +22,7 @@ from acquisition.tracking.registration_file import newest_registration, read_reg
 from acquisition.tracking.touching import Hand
 from devices.clock import monotonic
 from devices.trackers.openigtlink import Settings
+from navigation.statistics.radius import radius_within_mm
 from simulators.theatre import PATIENT_FROM_REFERENCE, TOOL_FROM_TIP
 from simulators.tool_bench import HandFault, ToolBench, open_tool_bench
 from tests.acquisition.tracking.registering import SETTINGS, plan
@@ -175,6 +176,9 @@ async def test_a_check_holds_and_a_slip_is_found(tmp_path: Path) -> None:
     assert held.passed
     path, hours = tmp_path / "registration.json", 12.0
     (registration,) = read_registrations(path)
+    (place_mm,) = (each["patient_mm"] for each in registration.landmarks if each["name"] == "xiphoid")
+    off_mm2 = registration.error.covariance_at(np.array(place_mm)) + registration.fle_mm**2 / 3 * np.eye(3)
+    assert registration.verifications[-1].limit_mm == pytest.approx(radius_within_mm(off_mm2)), "and one touch"
     due = {"valid_hours": hours, "verify_within_min": 30.0}
     assert registration.doubt(NOW + timedelta(minutes=40), **due) == ""
     assert "last checked 31 min ago" in registration.doubt(NOW + timedelta(minutes=51), **due)

@@ -13,7 +13,7 @@ from acquisition.calibration import CalibrationError, read_calibration
 from acquisition.tracking.following import Camera
 from acquisition.tracking.operator import Rigged
 from acquisition.tracking.settings import TimingSettings
-from acquisition.tracking.swept_probe import SweptProbe
+from acquisition.tracking.swept_probe import Sweeping, SweptProbe
 from acquisition.tracking.timing import Timing, TimingOutcome, load_timing, run_timing
 from devices.clock import monotonic
 from devices.probes.amptek import Settings as AmptekSettings
@@ -34,14 +34,16 @@ async def timed(folder: Path, *, fault: HandFault | None = None) -> TimingOutcom
             driver="amptek", port=bench.probe, interval_s=0.1, window_kev=(126, 154), energy_kev_per_channel=1.0
         )
         return await run_timing(
-            camera=Camera(name="camera", device=tracker, tool="Probe", clock=monotonic),
-            probe=SweptProbe(name="gamma", device=gamma, response=RESPONSE, tool_from_tip=TOOL_FROM_TIP),
-            operator=Rigged(bench.hand),
+            sweeping=Sweeping(
+                camera=Camera(name="camera", device=tracker, tool="Probe", clock=monotonic),
+                probe=SweptProbe(name="gamma", device=gamma, response=RESPONSE, tool_from_tip=TOOL_FROM_TIP),
+                operator=Rigged(bench.hand),
+                console=Console(file=io.StringIO()),
+                is_simulated=True,
+            ),
             # a busy host shifts simulator and driver against each other: the 5 ms are held in navigation's tests
             settings=TimingSettings(file=folder / "timing.json", sweep_s=14.0, greatest_sigma_ms=50.0),
-            console=Console(file=io.StringIO()),
             wall_time=lambda _: NOW,
-            is_simulated=True,
         )
 
 

@@ -22,6 +22,7 @@ from devices.reaching import reach
 from devices.readings import DeviceHealth, LinkState, PoseReading, PoseStatus
 from devices.supervision import Supervisor
 from devices.trackers.ndi import NdiTracker, Settings
+from devices.trackers.ndi_protocol import text_answer
 from devices.trackers.ndi_words import TOOL_STATES, tool_words
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
@@ -421,6 +422,22 @@ async def test_what_answers_otherwise_is_no_ndi_tracker(tmp_path: Path) -> None:
         port = server.sockets[0].getsockname()[1]
         settings = there.settings(port=f"socket://127.0.0.1:{port}")
         with pytest.raises(DeviceUnavailable, match=r"is no NDI tracker.*Check port and baud_rate"):
+            async with settings.connect("camera", clock=monotonic):
+                pass
+
+
+@pytest.mark.parametrize("said", [b"ERROR", b"ERRORZZ", b"ERROR-1"])
+async def test_an_error_without_a_number_is_an_error(tmp_path: Path, said: bytes) -> None:
+    """A tracker whose error has none that can be read is refused in words, like any other."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(100):
+            writer.write(text_answer(said))
+        writer.close()
+
+    async with room(tmp_path) as there, await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        settings = there.settings(port=f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        with pytest.raises(DeviceFault, match="to INIT the tracker says that it has an error that we do not know"):
             async with settings.connect("camera", clock=monotonic):
                 pass
 

@@ -71,7 +71,8 @@ LINE_MM = np.array([(x, 0.01 * x, 0.0) for x in (0.0, 50, 100, 170)])
     [
         (BOX_MM[:2], BOX_MM[:2], "too few"),
         (LINE_MM, LINE_MM, "on one line"),
-        (BOX_MM / 1000, BOX_MM, "units"),
+        (BOX_MM / 1000, BOX_MM, r"are 0.001 times as far apart .*: check the units"),
+        (BOX_MM, BOX_MM / 1000, r"are 1,000 times as far apart .*: check the units"),
         (BOX_MM * (1, 1, -1), BOX_MM, "mirror"),
         (BOX_MM[[0, 4, 2, 3, 1, 5]], BOX_MM, "landmarks 2 and 5 are swapped"),
         (BOX_MM * np.nan, BOX_MM, "finite"),

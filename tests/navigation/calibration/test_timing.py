@@ -104,6 +104,14 @@ def test_counts_that_arrive_unevenly_are_known_no_better_than_they_agree() -> No
     assert whole.unevenness_s == pytest.approx(0.0, abs=1e-9)
 
 
+def test_counts_that_a_busy_host_held_up_until_they_follow_no_track_are_named_as_such() -> None:
+    """They come in bursts, 1 s apart: the sentence names the computer beside source and probe."""
+    sweep = swept(0.06)
+    burst_s = np.ceil(sweep.start_s + 0.1) - 0.1
+    with pytest.raises(NavigationError, match=r"unevenly, by \d{3} ms: free the computer of other work; or"):
+        calibrate_timing(replace(sweep, start_s=burst_s), RESPONSE)
+
+
 def test_what_cannot_tell_the_delay_is_refused() -> None:
     """A probe at rest, too few passes, and counts of something else: each named."""
     sweep = swept(0.05)
@@ -112,5 +120,5 @@ def test_what_cannot_tell_the_delay_is_refused() -> None:
     with pytest.raises(NavigationError, match="passes over the source are too few"):
         calibrate_timing(swept(0.05, period_s=12.0), RESPONSE)
     other = np.random.default_rng(3).poisson(20.0, sweep.counts.shape).astype(np.float64)
-    with pytest.raises(NavigationError, match="do not follow the track"):
+    with pytest.raises(NavigationError, match=r"do not follow the track \(correlation -?0\.\d\d\): is the source"):
         calibrate_timing(replace(sweep, counts=other), RESPONSE)
