@@ -40,12 +40,13 @@ export class StudiesPanel {
     void this.refresh();
   }
 
-  /** Another run of the service: its revisions count from the beginning. */
+  /** Another run of the service, whose revisions count from the beginning, or somebody else before the display. */
   forget(): void {
     this.revision = null;
     this.list = null;
     this.asked = null;
     this.trouble = "";
+    this.worklist.forget();
     this.render();
   }
 

@@ -22,6 +22,13 @@ export class WorklistPart {
     return this.element;
   }
 
+  /** Say no more who is scheduled. */
+  forget(): void {
+    this.list = null;
+    this.asked = null;
+    this.trouble = "";
+  }
+
   private async ask(): Promise<void> {
     this.asked = null;
     this.trouble = "";
