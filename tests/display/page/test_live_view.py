@@ -19,7 +19,16 @@ from display.access.people import Role, change_person
 from display.device_messages import ConditionState
 from display.hub import Hub
 from display.messages import ShineState
-from tests.display.page.room import Room, look, make_device, make_entry, make_rate, serve, state_of, wait_until_live
+from tests.display.page.room import (
+    Room,
+    look,
+    make_device,
+    make_entry,
+    make_rate,
+    serve,
+    state_of,
+    wait_until_live,
+)
 from tests.display.page.test_page import pixels
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
