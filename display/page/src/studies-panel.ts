@@ -2,6 +2,7 @@
 
 import { act } from "./acts";
 import { authorised } from "./admission";
+import { mustBeGood, whyNot } from "./answers";
 import { find, make, write } from "./elements";
 import type { StudyChoice, StudyEntry, StudyList } from "./feed-types";
 import { t } from "./language";
@@ -66,7 +67,7 @@ export class StudiesPanel {
   private async refresh(): Promise<void> {
     try {
       const answer = await fetch("/v1/studies", { headers: authorised({}) });
-      if (!answer.ok) throw new Error(`${answer.status}`);
+      mustBeGood(answer);
       this.list = (await answer.json()) as StudyList;
       // a study that changed while its patient was being confirmed is another study
       const asked = this.asked;
@@ -74,7 +75,7 @@ export class StudiesPanel {
       if (asked && JSON.stringify(same) !== JSON.stringify(asked.study)) this.asked = null;
       this.trouble = "";
     } catch (error) {
-      this.trouble = t.studies.failed(String(error));
+      this.trouble = t.studies.failed(whyNot(error));
       this.revision = null;
       this.retryAt_ms = performance.now() + RETRY_MS;
     }
