@@ -12,6 +12,9 @@ import { WorklistPart } from "./worklist";
 
 const RETRY_MS = 2000;
 
+/** Before a list has come. */
+const NOTHING: StudyList = { revision: 0, studies: [] };
+
 export class StudiesPanel {
   private readonly panel = find("studies", HTMLElement);
   private readonly button = find("studies-button", HTMLButtonElement);
@@ -83,11 +86,11 @@ export class StudiesPanel {
   }
 
   private render(): void {
-    const studies = this.list?.studies ?? [];
+    const { studies, revision } = this.list ?? NOTHING;
     write(this.button, t.header.studies(studies.length));
     const trouble = make("p", "trouble", this.trouble);
     trouble.setAttribute("role", "alert");
-    const content = this.asked ? this.confirmation(this.asked) : studies.map((study) => this.entry(study));
+    const content = this.asked ? this.confirmation(this.asked, revision) : studies.map((study) => this.entry(study));
     const empty = studies.length === 0 ? [make("p", "", t.studies.empty)] : [];
     this.panel.replaceChildren(this.heading(), trouble, ...content, ...empty, ...(this.asked ? [] : [this.worklist.show()]));
   }
@@ -136,14 +139,14 @@ export class StudiesPanel {
   }
 
   /** Two identifiers, each confirmed by its own touch: one touch too many is cheaper than the wrong map. */
-  private confirmation(asked: NonNullable<typeof this.asked>): HTMLElement[] {
+  private confirmation(asked: NonNullable<typeof this.asked>, revision: number): HTMLElement[] {
     const { study } = asked;
     const name = this.check(t.studies.name, personName(study.patient_name), asked.isName, () => (asked.isName = !asked.isName));
     const id = this.check(t.studies.id, study.patient_id, asked.isId, () => (asked.isId = !asked.isId));
     const use = make("button", "confirm", t.studies.bothMatch);
     use.type = "button";
     use.disabled = !(asked.isName && asked.isId);
-    use.addEventListener("click", () => void this.choose(study));
+    use.addEventListener("click", () => void this.choose(study, revision));
     const back = make("button", "", t.studies.notThis);
     back.type = "button";
     back.addEventListener("click", () => {
@@ -175,9 +178,9 @@ export class StudiesPanel {
     this.render();
   }
 
-  private async choose(study: StudyEntry): Promise<void> {
+  private async choose(study: StudyEntry, revision: number): Promise<void> {
     const { study_uid, patient_id, patient_name } = study;
-    const choice: StudyChoice = { study_uid, patient_id, patient_name, revision: this.list?.revision ?? null };
+    const choice: StudyChoice = { study_uid, patient_id, patient_name, revision };
     const { refusal } = await act("/v1/procedure", choice);
     if (refusal) {
       this.complain(t.studies.notInUse(t.service(refusal)));
