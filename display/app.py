@@ -16,13 +16,14 @@ from acquisition.report import Direction, read_approach
 from acquisition.session.journal import Journal
 from acquisition.session.reception import Reception
 from devices.clock import Clock
-from display.access.admission import Admission
+from display.access.admission import Admission, Visitor
 from display.access.gate import Gate
 from display.access.sign_in import SignInRoutes, admit
 from display.asyncapi import describe_feed
 from display.bodies import do
 from display.calibration_routes import CalibrationRoutes, Calibrator
 from display.connection import Connection
+from display.discretion import Discretion
 from display.event_messages import TrendList
 from display.events import serve_events
 from display.guard import Guard
@@ -111,6 +112,7 @@ class Routes:
 
     exhibits: Exhibits
     admission: Admission | None
+    discretion: Discretion
 
     async def feed(self, websocket: WebSocket) -> None:
         """Serve ``/v1/feed``."""
@@ -118,7 +120,7 @@ class Routes:
             await websocket.close(4406, f"this feed speaks {SUBPROTOCOL}: reload the page")
             return
         await websocket.accept(SUBPROTOCOL)
-        await admit(websocket, self.admission, lambda: self._show(websocket))
+        await admit(websocket, self.admission, lambda _: self._show(websocket))
 
     async def _show(self, websocket: WebSocket) -> None:
         """Serve a display that is let in; counted only now, for until it signs in it holds no place."""
@@ -134,7 +136,10 @@ class Routes:
             await websocket.close(4406, f"this line speaks {SUBPROTOCOL}: reload the page")
             return
         await websocket.accept(SUBPROTOCOL)
-        await admit(websocket, self.admission, lambda: serve_events(websocket, self.exhibits.journal))
+        await admit(websocket, self.admission, lambda visitor: self._tell(websocket, visitor))
+
+    async def _tell(self, websocket: WebSocket, visitor: Visitor) -> None:
+        await serve_events(websocket, self.exhibits.journal, first_seq=lambda: self.discretion.first_seq(visitor))
 
     async def trend(self, since_seq: int = -1) -> Response:
         """Give the rate of the last minutes."""
@@ -152,17 +157,18 @@ class Routes:
             return Response(status_code=304, headers=headers)
         return Response(found.packed, media_type="application/octet-stream", headers=headers)
 
-    async def studies(self) -> Response:
+    async def studies(self, request: Request) -> Response:
         """List what was received and what was made of it."""
-        return _json(self.exhibits.studies())
+        return _json(self.discretion.studies(request.state.visitor, self.exhibits.studies()))
 
-    async def study(self, study_uid: str, approach: str = "") -> Response:
+    async def study(self, study_uid: str, request: Request, approach: str = "") -> Response:
         """Tell all that was made of a study, along a planned approach too."""
         try:
             direction = read_approach(approach) if approach else None
         except ValueError as exc:
             return PlainTextResponse(str(exc), status_code=422)
-        found = await asyncio.to_thread(self.exhibits.report, study_uid, direction)
+        is_told = self.discretion.may_read_study(request.state.visitor, study_uid, self.exhibits.studies())
+        found = await asyncio.to_thread(self.exhibits.report, study_uid, direction) if is_told else None
         if found is None:
             return PlainTextResponse("no such study has come in, or it is being read", status_code=404)
         return _json(found)
@@ -218,8 +224,9 @@ def create_app(
             Middleware(Gate, admission=admission, clock=exhibits.clock),
         ],
     )
-    routes = Routes(exhibits=exhibits, admission=admission)
-    records = RecordRoutes(journal=exhibits.journal, place=lambda: _place(exhibits.hello()))
+    discretion = Discretion(hub=exhibits.hub, journal=exhibits.journal)
+    routes = Routes(exhibits=exhibits, admission=admission, discretion=discretion)
+    records = RecordRoutes(journal=exhibits.journal, discretion=discretion, place=lambda: _place(exhibits.hello()))
     app.add_api_websocket_route("/v1/feed", routes.feed)
     app.add_api_websocket_route("/v1/events", routes.events)
     app.add_api_route("/v1/trend", routes.trend)

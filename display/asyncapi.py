@@ -242,7 +242,9 @@ _PREFACE = """
     `sign_in` with a token; the service closes with 4401 where it is nobody's, and within a second where it
     ceases to be. Over HTTP the same token goes as `Authorization: Bearer`. It never goes into a URL. A
     display's token looks; a person signs in with `POST /v1/sign-in` and acts. Without that table whoever is
-    at this machine may do both.
+    at this machine may do both. Whoever may not act is told of nobody but the patient on the table: events
+    since the procedure began that the displays show (between two: since the former one ended), the studies of
+    the patient whose study is in use, the report of that procedure.
 
     Over HTTP: `GET /v1/studies` answers a StudyList, `GET /v1/studies/<study_uid>` a StudyReport, `POST
     /v1/frames` takes a FramesRequest, `POST /v1/procedure` a StudyChoice, `GET /v1/worklist` asks the

@@ -193,5 +193,5 @@ class StudyChoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     patient_id: str
     patient_name: str
     revision: Annotated[
-        int | None, Meta(description="Of the list that the person saw; a study came into use since: 409.")
-    ] = None
+        int, Meta(description="Of the list that the person saw; a study came into use since: 409.")
+    ]

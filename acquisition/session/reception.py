@@ -46,13 +46,13 @@ class Reception:
             self._scheduled = await self._ask(self._now().astimezone().date())
             return self._scheduled
 
-    async def choose_study(self, study_uid: str, patient: Patient, *, seen: int | None = None) -> str | None:
+    async def choose_study(self, study_uid: str, patient: Patient, *, seen: int) -> str | None:
         """Take a received study into use and begin its patient's procedure; returns why not, or None.
 
-        ``seen`` is the revision of the list of studies that the person saw, None where nobody says.
+        ``seen`` is the revision of the list of studies that the person saw.
         """
         async with self._choosing:
-            if seen is not None and seen < self._archive.used_revision:
+            if seen < self._archive.used_revision:
                 return "another study has come into use meanwhile: look again, then repeat it if it still holds"
             refusal = self._session.failure or self._session.refuse(patient)
             refusal = refusal or await self._archive.choose(

@@ -1,7 +1,8 @@
 """Who somebody is by her token, and since when no longer.
 
 Displays and engineers' programs have tokens in files; persons sign in with a secret and get one that holds for a
-working day. A file that changes is read again: who is gone from it is out within a second, in mid-stream too.
+working day. A file that changes is read again: who is gone from it is out within a second, in mid-stream too. Of a
+file that cannot be used nobody is let in, until it can be again; the others' go on.
 """
 
 import asyncio
@@ -19,8 +20,11 @@ from devices.clock import Clock
 from devices.dicom.web.access import TokenUnusable, read_digest
 from display.access.people import MAY, PeopleUnusable, Person, Role, read_people
 
-LOOKED_AT_EVERY_S = 0.4
-"""How often the files are looked at: what is taken out of them is out within a second."""
+LOOKED_AT_EVERY_S = 0.1
+"""How often the files are looked at: of the second in which somebody must be out most is a busy machine's."""
+
+ENDS_WITHIN_S = 0.5
+"""How late a session ends whose time is over."""
 
 SIGNED_IN_FOR_S = 12 * 3600.0
 
@@ -33,6 +37,10 @@ MOST_OF_ALL = 50
 MOST_SESSIONS = 200
 
 log = structlog.get_logger()
+
+
+Fault = PeopleUnusable | TokenUnusable
+"""Why a file lets nobody in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +94,7 @@ class Admission:
     Raises
     ------
     PeopleUnusable, TokenUnusable
-        Where a file cannot be used at the start. One that becomes unusable later lets nobody in any more.
+        Where the file of persons or of the displays' token cannot be used at the start: nobody could look or act.
 
     """
 
@@ -104,7 +112,11 @@ class Admission:
     def __post_init__(self) -> None:
         """Read the files."""
         self._stamps = self._stamp()
-        self._people, self._tokens = self._read()
+        self._people, self._tokens, faults = self._read()
+        for path, fault in faults.items():
+            if path != self.files.engineer_token:
+                raise fault
+            _complain(fault)
 
     def visitor(self, token: str) -> Visitor | None:
         """Say whose token this is; None where it is nobody's any more."""
@@ -157,7 +169,7 @@ class Admission:
         """Wait until a token is nobody's any more."""
         while self.visitor(token) is not None:
             try:
-                async with asyncio.timeout(LOOKED_AT_EVERY_S):
+                async with asyncio.timeout(ENDS_WITHIN_S):
                     await self._changed.wait()
             except TimeoutError:
                 continue  # a session ends by the clock
@@ -170,11 +182,10 @@ class Admission:
             if stamps == self._stamps:
                 continue
             self._stamps = stamps
-            try:
-                self._people, self._tokens = await asyncio.to_thread(self._read)
-            except (PeopleUnusable, TokenUnusable) as exc:
-                log.error("access", reason=str(exc))  # noqa: TRY400 - a file that somebody edits needs no trace
-                self._people, self._tokens = {}, {}
+            self._people, self._tokens, faults = await asyncio.to_thread(self._read)
+            for fault in faults.values():
+                _complain(fault)
+            log.info("access files read", unusable=len(faults))
             gone = {
                 digest
                 for digest, session in self._sessions.items()
@@ -193,14 +204,27 @@ class Admission:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    def _read(self) -> tuple[Mapping[str, Person], Mapping[bytes, Visitor]]:
-        tokens = {read_digest(self.files.view_token): Visitor(name="a display", role=Role.VIEW)}
-        if self.files.engineer_token is not None:
-            digest = read_digest(self.files.engineer_token)
-            if digest in tokens:
-                raise TokenUnusable(f"{self.files.engineer_token}: displays have the same token: make another")
-            tokens[digest] = Visitor(name="an engineer's program", role=Role.ENGINEER)
-        return read_people(self.files.people), tokens
+    def _read(self) -> tuple[Mapping[str, Person], Mapping[bytes, Visitor], Mapping[Path, Fault]]:
+        """Read each file by itself: persons, tokens, and what is wrong with which."""
+        tokens: dict[bytes, Visitor] = {}
+        faults: dict[Path, Fault] = {}
+        for path, visitor in (
+            (self.files.view_token, Visitor(name="a display", role=Role.VIEW)),
+            (self.files.engineer_token, Visitor(name="an engineer's program", role=Role.ENGINEER)),
+        ):
+            if path is None:
+                continue
+            try:
+                digest = read_digest(path)
+            except TokenUnusable as exc:
+                faults[path] = exc
+                continue
+            if tokens.setdefault(digest, visitor) is not visitor:
+                faults[path] = TokenUnusable(f"{path}: displays have the same token: make another")
+        try:
+            return read_people(self.files.people), tokens, faults
+        except PeopleUnusable as exc:
+            return {}, tokens, faults | {self.files.people: exc}
 
     def _stamp(self) -> tuple[object, ...]:
         """Say what the files are now, without reading them."""
@@ -213,6 +237,10 @@ class Admission:
             else:
                 stamps.append(stat and (stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_mode))
         return tuple(stamps)
+
+
+def _complain(fault: Fault) -> None:
+    log.error("access", reason=f"{fault}; until then nobody is let in by it")
 
 
 def _digest(token: str) -> bytes:

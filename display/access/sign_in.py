@@ -8,8 +8,8 @@ import msgspec
 from fastapi import Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import PlainTextResponse
 
-from display.access.admission import Admission, SignInRefused, TooManyTries
-from display.access.gate import COOKIE, token_of
+from display.access.admission import Admission, SignInRefused, TooManyTries, Visitor
+from display.access.gate import COOKIE, THIS_MACHINE, token_of
 from display.access_messages import Signed, SignIn, SignInRequest
 from display.bodies import bounded_body
 from display.messages import Refusal
@@ -63,16 +63,19 @@ class SignInRoutes:
         return answer
 
 
-async def admit(websocket: WebSocket, admission: Admission | None, serve: Callable[[], Awaitable[None]]) -> None:
+async def admit(
+    websocket: WebSocket, admission: Admission | None, serve: Callable[[Visitor], Awaitable[None]]
+) -> None:
     """Serve an accepted socket once its first message has a token that holds, and for as long as it does."""
     if admission is None:
-        await serve()
+        await serve(THIS_MACHINE)
         return
     token = await _first_token(websocket)
-    if token is None or admission.visitor(token) is None:
+    visitor = admission.visitor(token) if token is not None else None
+    if token is None or visitor is None:
         await _turn_away(websocket, "this display is not admitted: sign in")
         return
-    serving = asyncio.ensure_future(serve())
+    serving = asyncio.ensure_future(serve(visitor))
     gone = asyncio.create_task(admission.until_gone(token), name="token holds")
     try:
         await asyncio.wait([serving, gone], return_when=asyncio.FIRST_COMPLETED)

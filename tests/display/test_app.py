@@ -205,11 +205,14 @@ def test_a_volume_is_fetched_by_its_digest(client: TestClient, exhibits: Exhibit
 
 
 def test_a_study_needs_the_patients_identifiers(client: TestClient) -> None:
-    """A wrong name is refused with words, junk with what is missing."""
-    body = {"study_uid": "1.2", "patient_id": "7", "patient_name": "A^B"}
+    """A wrong name is refused with words, junk and who does not say what was seen with what is missing."""
+    body = {"study_uid": "1.2", "patient_id": "7", "patient_name": "A^B", "revision": 3}
     assert client.post("/v1/procedure", json=body).status_code == 204
     wrong = client.post("/v1/procedure", json={**body, "patient_name": "C^D"})
     assert (wrong.status_code, wrong.text) == (409, "that is not the name in the study")
+    unseen = client.post("/v1/procedure", json={key: value for key, value in body.items() if key != "revision"})
+    assert unseen.status_code == 422
+    assert "revision" in unseen.text
     assert client.post("/v1/procedure", content=b"{").status_code == 422
     assert client.post("/v1/procedure", content=b" " * 70000).status_code == 413
 

@@ -7,11 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from fastapi import Request
 
 from acquisition.paper.page import write_page
 from acquisition.patient import Patient
 from acquisition.session.journal import Journal, open_journal
 from acquisition.session.steps import Step
+from display.access.gate import THIS_MACHINE
+from display.discretion import Discretion
+from display.hub import Hub
 from display.record_routes import RecordRoutes
 from tests.acquisition.session.test_session import SURGEON, Theatre
 from tests.display.reported import PLACE, reported, sheet
@@ -80,9 +84,10 @@ async def test_pictures_are_read_while_all_else_goes_on(journal: Journal, monkey
         return read(seq)
 
     monkeypatch.setattr(journal, "picture", read_slowly)
-    routes = RecordRoutes(journal=journal, place=lambda: PLACE)
+    routes = RecordRoutes(journal=journal, discretion=Discretion(hub=Hub(), journal=journal), place=lambda: PLACE)
+    asked = Request({"type": "http", "state": {"visitor": THIS_MACHINE}})
     async with asyncio.TaskGroup() as tasks:
-        answer = tasks.create_task(routes.report())
+        answer = tasks.create_task(routes.report(asked))
         assert await asyncio.to_thread(reading.wait, 30.0)
         assert journal.add("alert", {"device": "gamma", "state": "lost", "detail": ""})
         may_go_on.set()

@@ -135,7 +135,7 @@ async def test_who_waits_for_news_as_it_ends_is_answered(
     monkeypatch.setattr(calibrator.desk, "changed", follow)
     shown = dataclasses.replace(exhibits(), choose=choose_for_ever)
     app = create_app(shown, calibrator=calibrator)
-    choice = {"study_uid": "1.2", "patient_id": "7", "patient_name": "A^B"}
+    choice = {"study_uid": "1.2", "patient_id": "7", "patient_name": "A^B", "revision": 0}
     async with serving(shown, app) as (server, task, port), httpx2.AsyncClient(timeout=60.0) as client:
         waiting = (
             asyncio.create_task(client.get(f"http://127.0.0.1:{port}/v1/calibrations?after=0")),

@@ -69,6 +69,13 @@ class House:
         self.exhibits = self.stage.exhibits()
         self.console.archive._on_use = self.stage.show
 
+    def choice(self, study_uid: str, patient_id: str, patient_name: str) -> StudyChoice:
+        """Say whose study is chosen, by the list as it is now."""
+        revision = self.exhibits.studies().revision
+        return StudyChoice(
+            study_uid=study_uid, patient_id=patient_id, patient_name=patient_name, revision=revision
+        )
+
     async def frame_of(self, is_so: Callable[[State], bool]) -> State:
         """Wait for a frame of which something is so."""
         seq = -1
@@ -136,9 +143,7 @@ async def test_while_a_map_is_exchanged_no_frame_shows_the_former() -> None:
     former = house.console.frame(1.0).study
     assert former is not None
     assert former.activity is not None
-    choosing = asyncio.ensure_future(
-        house.exhibits.choose(StudyChoice(study_uid="2.2", patient_id="B-2", patient_name="BERTA^B"))
-    )
+    choosing = asyncio.ensure_future(house.exhibits.choose(house.choice("2.2", "B-2", "BERTA^B")))
     shown = set()
     while not choosing.done():
         await asyncio.sleep(0)
@@ -174,7 +179,7 @@ async def test_a_wrong_name_changes_nothing() -> None:
     """The refusal reaches the page in words, and the frame still shows whom it showed."""
     house = House()
     await house.console.archive.take(received("1.1"))
-    refusal = await house.exhibits.choose(StudyChoice(study_uid="1.1", patient_id="A-1", patient_name="BERTA^B"))
+    refusal = await house.exhibits.choose(house.choice("1.1", "A-1", "BERTA^B"))
     assert refusal is not None
     assert house.console.frame(1.0).study is not None
 
@@ -338,9 +343,9 @@ async def test_confirming_a_patient_begins_her_procedure_and_bars_all_others() -
     house.console.map = study_map(study("2.2", patient_id="B-2", patient_name="BERTA^B"))
     await house.console.archive.take(received("2.2"))
     choose = house.exhibits.choose
-    assert await choose(StudyChoice(study_uid="1.1", patient_id="A-1", patient_name="ANNA^A")) is None
+    assert await choose(house.choice("1.1", "A-1", "ANNA^A")) is None
     assert house.console.session.procedure.patient_id == "A-1"
-    refusal = await choose(StudyChoice(study_uid="2.2", patient_id="B-2", patient_name="BERTA^B"))
+    refusal = await choose(house.choice("2.2", "B-2", "BERTA^B"))
     assert refusal is not None
     assert "is not ended" in refusal
     in_use = house.console.archive.in_use
@@ -352,7 +357,7 @@ async def test_two_who_take_a_step_at_once_take_it_once() -> None:
     """The later one has not seen what the earlier did: refused, and nothing is done."""
     house = House()
     await house.console.archive.take(received("1.1"))
-    await house.exhibits.choose(StudyChoice(study_uid="1.1", patient_id="A-1", patient_name="ANNA^A"))
+    await house.exhibits.choose(house.choice("1.1", "A-1", "ANNA^A"))
     seen = house.console.session.procedure.revision
     step = ProcedureRequest(revision=seen, action="move", to="plan")
     with acting_as("first"):
@@ -371,7 +376,7 @@ async def test_a_target_is_drawn_and_erased_by_an_act() -> None:
     house = House()
     house.console.archive._on_use = house.console.session.use
     await house.console.archive.take(received("1.1"))
-    await house.exhibits.choose(StudyChoice(study_uid="1.1", patient_id="A-1", patient_name="ANNA^A"))
+    await house.exhibits.choose(house.choice("1.1", "A-1", "ANNA^A"))
     session = house.console.session
 
     def asked(action: Literal["move", "draw", "erase"], **told: Any) -> ProcedureRequest:

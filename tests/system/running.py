@@ -153,10 +153,14 @@ class Service:
 
     def studies(self) -> tuple[StudyEntry, ...]:
         """Ask which studies it has received."""
+        return self.listed().studies
+
+    def listed(self) -> StudyList:
+        """Ask for the list of studies as it is now."""
         connection = http.client.HTTPConnection(self.display, timeout=PATIENCE_S)
         try:
             connection.request("GET", "/v1/studies")
-            return msgspec.json.decode(connection.getresponse().read(), type=StudyList).studies
+            return msgspec.json.decode(connection.getresponse().read(), type=StudyList)
         finally:
             connection.close()
 
@@ -186,7 +190,10 @@ class Service:
     def choose(self, study: StudyEntry) -> None:
         """Confirm that the patient of this study lies on the table."""
         choice = StudyChoice(
-            study_uid=study.study_uid, patient_id=study.patient_id, patient_name=study.patient_name
+            study_uid=study.study_uid,
+            patient_id=study.patient_id,
+            patient_name=study.patient_name,
+            revision=self.listed().revision,
         )
         connection = http.client.HTTPConnection(self.display, timeout=PATIENCE_S)
         try:

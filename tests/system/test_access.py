@@ -1,4 +1,7 @@
-"""Who comes in: the whole service and its sign-in over TLS, and tokens that are revoked in mid-stream."""
+"""Who comes in: the whole service and its sign-in over TLS, and tokens that are revoked in mid-stream.
+
+A surgeon signs in on the page itself, and acts with a pedal whose keys stand in the site file.
+"""
 
 import asyncio
 import http.client
@@ -7,20 +10,25 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from playwright.async_api import expect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from acquisition.session.journal import Entry, open_journal
 from display.access.people import Role, change_person, read_people
 from display.access_messages import SignIn
 from display.event_messages import Event, Follow
 from display.messages import SUBPROTOCOL, Hello, ServerMessage
+from display.page.hatch_build import build_page
 from tests.devices.dicom.test_tls import certify
+from tests.display.page.room import PATIENCE_MS, browse, state_of, wait_until_live
 from tests.system.running import PATIENCE_S, Service, running
 from tests.system.test_site import theatre, write_site
 
@@ -49,6 +57,13 @@ def write_token(path: Path, token: str) -> None:
     fresh.write_text(token, encoding="ascii")
     fresh.chmod(0o600)
     fresh.replace(path)
+
+
+PEDAL = """
+[display.keys]
+F13 = "mark"
+PageDown = "hold"
+"""
 
 
 class Front:
@@ -194,3 +209,46 @@ def plain_text_is_refused(address: str) -> None:
             connection.getresponse()
     finally:
         connection.close()
+
+
+@pytest.mark.peer("chromium")
+async def test_a_surgeon_signs_in_on_the_page_and_marks_with_a_pedal(tmp_path: Path) -> None:
+    """Over TLS, by the site file's keys: what the pedal does before she signs in is nobody's, then it is hers."""
+    await asyncio.to_thread(build_page)
+    await asyncio.to_thread(certify, tmp_path, "display")
+    write_token(tmp_path / "view.token", VIEW)
+    await asyncio.to_thread(change_person, tmp_path / "people.toml", SURGEON, role=Role.ACT, secret=SECRET)
+    async with theatre(tmp_path) as devices:
+        site = write_site(tmp_path, devices, more=SECURED + PEDAL)
+        with running("--config", site, "--port", 0, "--dicom-port", 0, folder=tmp_path) as service:
+            address = await asyncio.to_thread(lambda: service.said(r"the display is at (https://\S+)\n")[1])
+            async with browse() as browser:
+                page = await browser.new_page(ignore_https_errors=True)  # it is signed by itself
+                page.set_default_timeout(PATIENCE_MS)
+                await page.goto(address)
+                await page.get_by_label("Token of this display").fill(VIEW)
+                await page.keyboard.press("Enter")
+                await wait_until_live(page)
+                await state_of(page, "#rate", "ok")
+                await page.keyboard.press("PageDown")
+                await state_of(page, "#rate", "held")
+                pedal = "document.dispatchEvent(new KeyboardEvent('keydown', { key: 'F13', code: 'F13' }))"
+                await page.evaluate(pedal)
+                await page.get_by_label("Name").fill(SURGEON)
+                await page.get_by_label("Secret").fill(SECRET)
+                await page.keyboard.press("Enter")
+                await expect(page.get_by_role("button", name=f"Sign out {SURGEON}")).to_be_visible()
+                await wait_until_live(page)
+                async with page.expect_response("**/v1/procedure/acts") as answer:
+                    await page.evaluate(pedal)
+                assert (await answer.value).status == 200
+            service.terminate()
+            assert await asyncio.to_thread(service.ended) == 0
+    marks = await asyncio.to_thread(marks_of, tmp_path)
+    assert [mark.person for mark in marks] == [SURGEON]
+
+
+def marks_of(folder: Path) -> list[Entry]:
+    """Read the marks in the record of a room that has ended."""
+    with open_journal(folder / "var" / "procedures.sqlite", now=lambda: datetime.now(tz=UTC)) as journal:
+        return journal.of("marked")

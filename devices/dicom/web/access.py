@@ -36,15 +36,19 @@ def read_digest(path: Path) -> bytes:
     try:
         mode, token = path.stat().st_mode, path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as exc:
-        raise TokenUnusable(f"{path}: the token cannot be read: {exc}") from exc
+        reason = exc.strerror if isinstance(exc, OSError) else exc
+        raise TokenUnusable(
+            f"{path}: the token cannot be read: {reason}: put it back, or make another: {_made(path)}"
+        ) from exc
     if mode & 0o077:
         raise TokenUnusable(f"{path}: others may read the token: chmod 600 {path}")
     if len(token) < SHORTEST_TOKEN or len(token.split()) != 1:
-        raise TokenUnusable(
-            f"{path}: a token has {SHORTEST_TOKEN} characters or more on one line: "
-            f"(umask 077; openssl rand -hex 32 > {path.name})"
-        )
+        raise TokenUnusable(f"{path}: a token has {SHORTEST_TOKEN} characters or more on one line: {_made(path)}")
     return hashlib.sha256(token.encode()).digest()
+
+
+def _made(path: Path) -> str:
+    return f"(umask 077; openssl rand -hex 32 > {path.name})"
 
 
 def read_digests(clients: Sequence[WebClient]) -> dict[str, str]:

@@ -852,7 +852,7 @@ export interface StudyChoice {
   readonly patient_id: string;
   readonly patient_name: string;
   /** Of the list that the person saw; a study came into use since: 409. */
-  readonly revision?: number | null;
+  readonly revision: number;
 }
 
 /** Body of ``POST /v1/frames``: a person answers for two frames of reference being one space, or no longer.

@@ -1,5 +1,6 @@
 /** The surgeon's display: takes each state of the feed, draws it, and asks for the next. */
 
+import { token } from "./admission";
 import { AgreementGauge } from "./agreement-gauge";
 import { AimPanel } from "./aim-panel";
 import { CalibrationPanel } from "./calibration-panel";
@@ -55,12 +56,17 @@ const events = new EventLine((event) => {
 });
 
 let session = "";
+let toldTo = token();
 let isFilled = false;
 let shown = -1;
 let isDrawing = false;
 let drawnAt_ms = -Infinity;
 
 const feed = new Feed(() => {
+  if (toldTo !== token()) {
+    toldTo = token();
+    studies.forget(); // a person is told of patients of whom the display is not
+  }
   if (feed.hello && feed.hello.session_id !== session) {
     hearLanguage(feed.hello.language ?? "en");
     session = feed.hello.session_id;

@@ -119,8 +119,10 @@ export class ProcedurePanel {
     const all = make("div", "", heading, steps(state), trouble, ...content);
     if (all.innerHTML === this.made) return; // activities decay from state to state, and look the same
     this.made = all.innerHTML;
+    const scrolled_px = this.panel.querySelector(".work")?.scrollTop ?? 0;
     const focused = (document.activeElement as HTMLElement | null)?.dataset["does"];
     this.panel.replaceChildren(...all.childNodes);
+    this.panel.querySelector(".work")?.scrollTo(0, scrolled_px);
     if (focused) this.panel.querySelector<HTMLElement>(`[data-does="${CSS.escape(focused)}"]`)?.focus();
   }
 
@@ -188,6 +190,7 @@ export class ProcedurePanel {
 
   private moves(state: ProcedureState): HTMLElement {
     const moves = make("section", "moves");
+    const others = make("div", "choices");
     for (const move of state.moves) {
       const isEarlyEnd = move.to === "ended" && state.step !== "bed";
       const isNext = move.is_forward && !isEarlyEnd;
@@ -199,8 +202,9 @@ export class ProcedurePanel {
       if (isNext) {
         button.dataset["state"] = move.unmet.length === 0 ? "ready" : "missing";
         moves.prepend(button, ...move.unmet.map((need) => make("p", "unmet", `\u25b2 ${t.procedure.notYet(t.service(need))}`)));
-      } else moves.append(button);
+      } else others.append(button);
     }
+    moves.append(others);
     return moves;
   }
 

@@ -55,7 +55,7 @@ export class RatePanel {
     this.reference = this.reference === null ? this.wanted : null;
   }
 
-  /** Keep the number on the screen for 5 s. */
+  /** Keep the number on the screen for 5 s, or until the probe is lost or beyond what it can count. */
   hold(now_ms: number): void {
     if (this.wanted) this.held = { rate: this.wanted, until_ms: now_ms + HOLD_MS };
   }
@@ -80,7 +80,9 @@ export class RatePanel {
     if (moment && live) this.beginAnewWith(moment, live);
     this.wanted = live;
     if (live?.rate_cps != null && live.rate_cps > (this.peak?.rate_cps ?? -1)) this.peak = live;
-    if (this.held && (now_ms > this.held.until_ms || live === null)) this.held = null;
+    // a held number must not stand before what has to be known at once
+    const isBroken = live === null || live.status === "overload" || live.status === "saturated";
+    if (this.held && (now_ms > this.held.until_ms || isBroken)) this.held = null;
     this.holdButton.setAttribute("aria-pressed", String(this.held !== null));
     const last = live ?? moment?.state.rate ?? null;
     this.writeNumber(this.held?.rate ?? last, live !== null);

@@ -1,5 +1,6 @@
 /** The three slices of the study in use, following the tip. */
 
+import { whyNot } from "./answers";
 import { ballsOf } from "./ball";
 import { Drawing } from "./drawing";
 import { find, label, mark, write } from "./elements";
@@ -43,7 +44,8 @@ export class SlicesPanel {
   private anatomy: Volume | null = null;
   private activity: Volume | null = null;
   private fusion: Fusion | null = null;
-  private trouble = "";
+  /** Why the volumes are not there; undefined while nothing is wrong. */
+  private trouble: unknown;
   private at_mm: Point | null = null;
   /** The plane along the probe as it is held; while the slices are locked, as it was held then. */
   private along: Cut | null = null;
@@ -120,7 +122,7 @@ export class SlicesPanel {
 
   private words(moment: Moment | null, study: StudyState | null): string {
     if (moment === null || study === null) return "";
-    if (this.trouble) return this.trouble;
+    if (this.trouble !== undefined) return t.slices.failed(whyNot(this.trouble));
     if ((study.anatomy && !this.anatomy) || (study.activity && !this.activity)) return t.slices.loading;
     if (this.drawing.isActive) return ""; // the keys say it: words would lie over what is drawn
     if (this.controls.locked_mm !== null) return t.slices.doesNotFollow;
@@ -167,7 +169,7 @@ export class SlicesPanel {
     this.anatomy = null;
     this.activity = null;
     this.live.forget();
-    this.trouble = "";
+    this.trouble = undefined;
     for (const view of [...this.views, this.probe]) view.recentre();
     this.along = null;
     this.drawing.end(); // its places are the other study's
@@ -184,10 +186,10 @@ export class SlicesPanel {
       if (signal.aborted) return;
       this.activity = activity;
       this.anatomy = anatomy;
-      this.trouble = "";
+      this.trouble = undefined;
     } catch (error) {
       if (signal.aborted) return;
-      this.trouble = t.slices.failed(String(error));
+      this.trouble = error;
       window.setTimeout(() => {
         if (!signal.aborted) void this.load(study, signal);
       }, RETRY_MS);

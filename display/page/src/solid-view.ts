@@ -6,6 +6,7 @@ import {
   WireframeGeometry, LineSegments,
 } from "three";
 import { authorised } from "./admission";
+import { mustBeGood } from "./answers";
 import { label, mark } from "./elements";
 import type { StudyState, SurfaceState, TargetState } from "./feed-types";
 import { t } from "./language";
@@ -159,7 +160,7 @@ const OTHER_WIRE = new LineBasicMaterial({ color: 0xffb454, depthTest: false });
 
 async function fetchSurface(state: SurfaceState, signal: AbortSignal): Promise<BufferGeometry> {
   const answer = await fetch(state.url, { signal, headers: authorised({}) });
-  if (!answer.ok) throw new Error(`${state.url}: ${answer.status}`);
+  mustBeGood(answer);
   const bytes = await answer.arrayBuffer();
   const geometry = new BufferGeometry();
   geometry.setAttribute("position", new BufferAttribute(new Float32Array(bytes, 0, 3 * state.vertices), 3));

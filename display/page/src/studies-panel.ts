@@ -2,6 +2,7 @@
 
 import { act } from "./acts";
 import { authorised } from "./admission";
+import { mustBeGood, whyNot } from "./answers";
 import { find, make, write } from "./elements";
 import type { StudyChoice, StudyEntry, StudyList } from "./feed-types";
 import { t } from "./language";
@@ -10,6 +11,9 @@ import { dateTime, personName } from "./words";
 import { WorklistPart } from "./worklist";
 
 const RETRY_MS = 2000;
+
+/** Before a list has come. */
+const NOTHING: StudyList = { revision: 0, studies: [] };
 
 export class StudiesPanel {
   private readonly panel = find("studies", HTMLElement);
@@ -40,12 +44,13 @@ export class StudiesPanel {
     void this.refresh();
   }
 
-  /** Another run of the service: its revisions count from the beginning. */
+  /** Another run of the service, whose revisions count from the beginning, or somebody else before the display. */
   forget(): void {
     this.revision = null;
     this.list = null;
     this.asked = null;
     this.trouble = "";
+    this.worklist.forget();
     this.render();
   }
 
@@ -65,7 +70,7 @@ export class StudiesPanel {
   private async refresh(): Promise<void> {
     try {
       const answer = await fetch("/v1/studies", { headers: authorised({}) });
-      if (!answer.ok) throw new Error(`${answer.status}`);
+      mustBeGood(answer);
       this.list = (await answer.json()) as StudyList;
       // a study that changed while its patient was being confirmed is another study
       const asked = this.asked;
@@ -73,7 +78,7 @@ export class StudiesPanel {
       if (asked && JSON.stringify(same) !== JSON.stringify(asked.study)) this.asked = null;
       this.trouble = "";
     } catch (error) {
-      this.trouble = t.studies.failed(String(error));
+      this.trouble = t.studies.failed(whyNot(error));
       this.revision = null;
       this.retryAt_ms = performance.now() + RETRY_MS;
     }
@@ -81,11 +86,11 @@ export class StudiesPanel {
   }
 
   private render(): void {
-    const studies = this.list?.studies ?? [];
+    const { studies, revision } = this.list ?? NOTHING;
     write(this.button, t.header.studies(studies.length));
     const trouble = make("p", "trouble", this.trouble);
     trouble.setAttribute("role", "alert");
-    const content = this.asked ? this.confirmation(this.asked) : studies.map((study) => this.entry(study));
+    const content = this.asked ? this.confirmation(this.asked, revision) : studies.map((study) => this.entry(study));
     const empty = studies.length === 0 ? [make("p", "", t.studies.empty)] : [];
     this.panel.replaceChildren(this.heading(), trouble, ...content, ...empty, ...(this.asked ? [] : [this.worklist.show()]));
   }
@@ -134,14 +139,14 @@ export class StudiesPanel {
   }
 
   /** Two identifiers, each confirmed by its own touch: one touch too many is cheaper than the wrong map. */
-  private confirmation(asked: NonNullable<typeof this.asked>): HTMLElement[] {
+  private confirmation(asked: NonNullable<typeof this.asked>, revision: number): HTMLElement[] {
     const { study } = asked;
     const name = this.check(t.studies.name, personName(study.patient_name), asked.isName, () => (asked.isName = !asked.isName));
     const id = this.check(t.studies.id, study.patient_id, asked.isId, () => (asked.isId = !asked.isId));
     const use = make("button", "confirm", t.studies.bothMatch);
     use.type = "button";
     use.disabled = !(asked.isName && asked.isId);
-    use.addEventListener("click", () => void this.choose(study));
+    use.addEventListener("click", () => void this.choose(study, revision));
     const back = make("button", "", t.studies.notThis);
     back.type = "button";
     back.addEventListener("click", () => {
@@ -173,9 +178,9 @@ export class StudiesPanel {
     this.render();
   }
 
-  private async choose(study: StudyEntry): Promise<void> {
+  private async choose(study: StudyEntry, revision: number): Promise<void> {
     const { study_uid, patient_id, patient_name } = study;
-    const choice: StudyChoice = { study_uid, patient_id, patient_name, revision: this.list?.revision ?? null };
+    const choice: StudyChoice = { study_uid, patient_id, patient_name, revision };
     const { refusal } = await act("/v1/procedure", choice);
     if (refusal) {
       this.complain(t.studies.notInUse(t.service(refusal)));

@@ -1,7 +1,9 @@
 /** A volume fetched from the service, and its values between voxels. */
 
 import { authorised } from "./admission";
+import { mustBeGood, NoAnswer } from "./answers";
 import type { VolumeState } from "./feed-types";
+import { t } from "./language";
 import { apply, invert, type Matrix, type Point, subtract } from "./vectors";
 
 /** Voxels a step may move across an axis and still count as along another. */
@@ -16,11 +18,12 @@ export interface Volume {
 /** Fetch the voxels; throws where they do not fill the grid. */
 export async function fetchVolume(state: VolumeState, signal: AbortSignal): Promise<Volume> {
   const answer = await fetch(state.url, { signal, headers: authorised({}) });
-  if (!answer.ok) throw new Error(`${state.url}: ${answer.status}`);
+  mustBeGood(answer);
   const bytes = await answer.arrayBuffer();
   const [slices, rows, columns] = state.shape;
   const voxels = state.dtype === "int16" ? new Int16Array(bytes) : new Float32Array(bytes);
-  if (voxels.length !== slices * rows * columns) throw new Error(`${state.url}: ${voxels.length} voxels`);
+  const wanted = slices * rows * columns;
+  if (voxels.length !== wanted) throw new NoAnswer(() => t.slices.incomplete(voxels.length, wanted));
   return { state, voxels, voxelFromPatient: invert(state.patient_from_voxel) };
 }
 

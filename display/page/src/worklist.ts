@@ -2,6 +2,7 @@
 
 import { act } from "./acts";
 import { authorised } from "./admission";
+import { mustBeGood, whyNot } from "./answers";
 import { make } from "./elements";
 import type { PatientChoice, ScheduledEntry, Worklist } from "./feed-types";
 import { t } from "./language";
@@ -22,16 +23,23 @@ export class WorklistPart {
     return this.element;
   }
 
+  /** Say no more who is scheduled. */
+  forget(): void {
+    this.list = null;
+    this.asked = null;
+    this.trouble = "";
+  }
+
   private async ask(): Promise<void> {
     this.asked = null;
     this.trouble = "";
     try {
       const answer = await fetch("/v1/worklist", { headers: authorised({}) });
       if (answer.status === 401 || answer.status === 403) document.dispatchEvent(new CustomEvent("person-wanted"));
-      if (!answer.ok) throw new Error(`${answer.status}`);
+      mustBeGood(answer);
       this.list = (await answer.json()) as Worklist;
     } catch (error) {
-      this.trouble = t.worklist.failed(String(error));
+      this.trouble = t.worklist.failed(whyNot(error));
     }
     this.render();
   }

@@ -99,7 +99,9 @@ async def test_a_patient_is_chosen_before_her_study_has_come(journal: Journal) -
     for uid in ("2.2", "3.3"):
         await desk.archive.take(received(uid))
         assert desk.in_use is None
-        refusal = await desk.reception.choose_study(uid, Patient(patient_id="A-1", name="ANNE^A"))
+        refusal = await desk.reception.choose_study(
+            uid, Patient(patient_id="A-1", name="ANNE^A"), seen=desk.archive.revision
+        )
         assert "never loaded" in str(refusal)
     await desk.archive.take(received("1.1"))
     assert desk.in_use == "1.1"
@@ -164,7 +166,7 @@ async def test_nobody_is_chosen_while_another_s_procedure_goes_on(journal: Journ
         await desk.archive.take(received(uid))
     assert await desk.choose(ANNA) is None
     assert "is not ended" in str(await desk.choose(BERTA))
-    assert "is not ended" in str(await desk.reception.choose_study("2.2", BERTA))
+    assert "is not ended" in str(await desk.reception.choose_study("2.2", BERTA, seen=desk.archive.revision))
     assert (desk.in_use, desk.theatre.session.procedure.patient_id) == ("1.1", "A-1")
     assert await desk.theatre.move(Step.ENDED, "called off") is None
     assert await desk.choose(BERTA) is None
@@ -177,10 +179,11 @@ async def test_of_two_who_choose_at_once_the_later_sees_the_earlier(journal: Jou
     for uid in ("1.1", "2.2"):
         await desk.archive.take(received(uid))
     outcomes = await asyncio.gather(
-        desk.reception.choose_study("1.1", ANNA), desk.reception.choose_study("2.2", BERTA)
+        desk.reception.choose_study("1.1", ANNA, seen=desk.archive.revision),
+        desk.reception.choose_study("2.2", BERTA, seen=desk.archive.revision),
     )
     assert outcomes[0] is None
-    assert "is not ended" in str(outcomes[1])
+    assert "another study has come into use meanwhile" in str(outcomes[1])
     assert [entry.told["patient_id"] for entry in journal.after(0) if entry.kind == "begun"] == ["A-1"]
     assert desk.in_use == "1.1"
 
@@ -234,7 +237,7 @@ async def test_a_patient_confirmed_again_keeps_the_study_that_was_chosen(journal
         await desk.archive.take(received(uid))
     await desk.reception.schedule()
     with acting_as(SURGEON):
-        assert await desk.reception.choose_study("1.1", ANNA) is None
+        assert await desk.reception.choose_study("1.1", ANNA, seen=desk.archive.revision) is None
         assert await desk.theatre.move(Step.PLAN) is None
         assert await desk.theatre.session.sort("target 1", "organ") is None
     used = desk.archive.used_revision
@@ -250,7 +253,7 @@ async def test_a_procedure_names_the_study_that_is_in_use(journal: Journal) -> N
     for uid in ("1.1", "1.2"):
         await desk.archive.take(received(uid))
     with acting_as(SURGEON):
-        assert await desk.reception.choose_study("1.1", ANNA) is None
+        assert await desk.reception.choose_study("1.1", ANNA, seen=desk.archive.revision) is None
         assert await desk.theatre.move(Step.PLAN) is None
         assert await desk.theatre.session.sort("target 1", "organ") is None
     await desk.archive.choose("1.2", patient_id=ANNA.patient_id, patient_name=ANNA.name)
@@ -282,5 +285,7 @@ async def test_nobody_is_chosen_whose_procedure_cannot_be_recorded(journal: Jour
         journal.add("marked", {})
     assert "not recorded any more" in str(await desk.choose(ANNA))
     assert (desk.in_use, desk.theatre.session.is_open) == ("2.2", False)
-    assert "not recorded any more" in str(await desk.reception.choose_study("1.1", ANNA))
+    assert "not recorded any more" in str(
+        await desk.reception.choose_study("1.1", ANNA, seen=desk.archive.revision)
+    )
     assert (desk.in_use, desk.theatre.session.is_open) == ("2.2", False)

@@ -3,13 +3,13 @@
 
 import os
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from acquisition.session.steps import Need
 from devices.trackers.ndi_words import tool_words
@@ -292,6 +292,25 @@ async def test_every_sentence_of_the_service_is_said_in_russian(russian: Room, p
     for sentence, words in zip(sentences, said, strict=True):
         assert not other_words([words]), sentence
         assert words.count("71,5") == sentence.count("71.5") or "плана" in words, sentence
+
+
+async def test_volumes_that_do_not_come_are_said_in_russian(russian: Room) -> None:
+    """Refused, cut short, or the service gone meanwhile; and in the language that is chosen then."""
+    async with serve(russian), look(russian) as page:
+        answers: dict[str, Callable[[Route], Awaitable[None]]] = {
+            "(ответ службы: 404)": lambda route: route.fulfill(status=404),
+            "(пришло вокселов: ": lambda route: route.fulfill(status=200, body=bytes(4)),
+            "(служба не отвечает)": lambda route: route.abort("connectionrefused"),
+        }
+        for words, answer in answers.items():
+            await page.unroute_all(behavior="ignoreErrors")
+            await page.route("**/v1/volumes/*", answer)
+            await page.reload()
+            said = page.locator("#slices-note")
+            await expect(said).to_contain_text(words)
+            assert not other_words(await said.all_inner_texts())
+        await page.get_by_role("button", name="English").click()
+        await expect(said).to_contain_text("(the service does not answer)")
 
 
 async def test_left_is_not_taken_for_right(russian: Room, page: Page) -> None:

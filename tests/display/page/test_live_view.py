@@ -19,7 +19,16 @@ from display.access.people import Role, change_person
 from display.device_messages import ConditionState
 from display.hub import Hub
 from display.messages import ShineState
-from tests.display.page.room import Room, look, make_device, make_rate, serve, state_of, wait_until_live
+from tests.display.page.room import (
+    Room,
+    look,
+    make_device,
+    make_entry,
+    make_rate,
+    serve,
+    state_of,
+    wait_until_live,
+)
 from tests.display.page.test_page import pixels
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
@@ -246,6 +255,8 @@ async def test_a_display_and_a_person_sign_in(room: Room, tmp_path: Path) -> Non
     token.chmod(0o600)
     change_person(tmp_path / "people.toml", "Dr. Sokolova", role=Role.ACT, secret="correct horse")
     room.admission = Admission(AccessFiles(view_token=token, people=tmp_path / "people.toml"), monotonic)
+    other = make_entry("1.2.840.2", patient_id="PT-1188", patient_name="Olsen^Kari", in_use=False)
+    room.entries = (*room.entries, other)
     async with serve(room), look(room) as page:
         await expect(page.get_by_role("status").filter(has_text="not admitted")).to_be_visible()
         await expect(page.locator("#patient-name")).to_have_text("No study in use")
@@ -263,6 +274,8 @@ async def test_a_display_and_a_person_sign_in(room: Room, tmp_path: Path) -> Non
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("button", name="Sign out Dr. Sokolova")).to_be_visible()
         await wait_until_live(page)
+        await page.get_by_role("button", name="Studies (2)").click()
+        await expect(page.locator("#studies")).to_contain_text("Olsen")
         await page.keyboard.press("k")
         async with asyncio.timeout(30):
             while not room.acts:  # noqa: ASYNC110 - a list sets no event
@@ -270,5 +283,7 @@ async def test_a_display_and_a_person_sign_in(room: Room, tmp_path: Path) -> Non
         assert [entry.person for entry in room.journal.after(0)] == ["Dr. Sokolova"]
         await page.get_by_role("button", name="Sign out Dr. Sokolova").click()
         await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+        await expect(page.get_by_role("button", name="Studies (1)")).to_be_visible()
+        await expect(page.locator("#studies")).not_to_contain_text("Olsen")
         await wait_until_live(page)
         assert "v" * 40 not in page.url

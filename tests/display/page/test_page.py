@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -365,6 +365,28 @@ async def test_hold_keeps_the_number_for_five_seconds(room: Room, page: Page) ->
     await expect(page.locator("#rate-value")).to_have_text("1240")
     await state_of(page, "#rate", "ok")
     await expect(page.locator("#rate-value")).to_have_text("310")
+
+
+KEEP_HOLDING = "setInterval(() => document.dispatchEvent(new KeyboardEvent('keydown', { key: 'h' })), 50)"
+
+
+@pytest.mark.parametrize("status", ["overload", "saturated", "lost"])
+async def test_nothing_that_must_be_known_at_once_hides_behind_a_hold(
+    status: Literal["overload", "saturated", "lost"], room: Room, page: Page
+) -> None:
+    """An overload, or a lost probe, ends it, and it does not begin meanwhile however often H is pressed."""
+    await page.evaluate(KEEP_HOLDING)
+    await state_of(page, "#rate", "held")
+    if status == "lost":
+        room.change_device("probe", state="lost")
+    else:
+        room.now["rate"] = msgspec.structs.replace(make_rate(48000.0), rate_cps=None, high_cps=None, status=status)
+    await state_of(page, "#rate", "stale" if status == "lost" else status)
+    await expect(page.locator("#rate-note")).to_contain_text("NO PROBE" if status == "lost" else status.upper())
+    await expect(page.locator("#hold")).to_have_attribute("aria-pressed", "false")
+    room.change_device("probe", state="live")
+    room.now["rate"] = make_rate(310.0)
+    await state_of(page, "#rate", "held")
 
 
 async def test_a_rate_beyond_correction_is_a_lower_bound(room: Room, page: Page) -> None:

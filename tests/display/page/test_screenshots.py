@@ -86,7 +86,11 @@ def timing_out(room: Room) -> None:
         CheckState(name="registration", said="joined", is_good=True, is_confirmed=False),
         CheckState(name="side", said="target 1: left", is_good=True, is_confirmed=False),
     )
-    moves = (MoveState(to="skin scan", is_forward=True, unmet=("each item is confirmed",), is_possible=True),)
+    moves = (
+        MoveState(to="skin scan", is_forward=True, unmet=("each item is confirmed",), is_possible=True),
+        MoveState(to="plan", is_forward=False, unmet=(), is_possible=True),
+        MoveState(to="ended", is_forward=True, unmet=("all steps are taken",), is_possible=True),
+    )
     room.now["procedure"] = msgspec.structs.replace(
         room.now["procedure"], number=3, step="time-out", taken=("patient", "plan", "time-out"),
         checklist=checks, moves=moves,

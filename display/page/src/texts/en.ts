@@ -90,6 +90,8 @@ const general = {
   close: "Close",
   notNow: "Not now",
   noAnswer: "The service does not answer: nothing was done",
+  away: "the service does not answer",
+  answers: (status: number) => `the service answers ${status}`,
   key: (key: string) => `key ${key}`,
 };
 
@@ -186,6 +188,7 @@ const slices = {
     `${cut} slice${{ tip: " through the tip", target: " through the target", locked: ", locked" }[where]}, ${side} on the right`,
   loading: "Loading the volumes",
   failed: (why: string) => `The volumes cannot be loaded (${why}); trying again`,
+  incomplete: (came: number, wanted: number) => `${came} of ${wanted} voxels came`,
   doesNotFollow: "LOCKED: does not follow the tip",
   throughTarget: "Through the target: no live probe position",
   moved: (mm: number, half: number) => `Map moved ${mm} mm ± ${half}`,

@@ -626,6 +626,8 @@ export const ru: Texts = {
     close: "Закрыть",
     notNow: "Не сейчас",
     noAnswer: "Служба не отвечает: ничего не сделано",
+    away: "служба не отвечает",
+    answers: (status) => `ответ службы: ${status}`,
     key: (key) => `кл. ${key}`,
   },
   rate: {
@@ -712,6 +714,7 @@ export const ru: Texts = {
       `${cut} срез${{ tip: " через конец зонда", target: " через мишень", locked: " закреплён" }[where]}, ${side} справа`,
     loading: "Загрузка объёмов",
     failed: (why) => `Объёмы не загружаются (${why}); пробуем снова`,
+    incomplete: (came, wanted) => `пришло вокселов: ${came} из ${wanted}`,
     doesNotFollow: "ЗАКРЕПЛЕНО: не следует за зондом",
     throughTarget: "Через мишень: нет свежего положения зонда",
     moved: (mm, half) => `Карта сдвинута на ${mm} мм ± ${half}`,

@@ -1,0 +1,66 @@
+"""What somebody is told who may not act: of the patient whom the displays show, of nobody who was here before.
+
+A display's token lies in its browser, and its screen is read by whoever passes: it learns what belongs to the
+procedure on the table. Whoever acts answers for what she asks, under her name, and is told all.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from acquisition.patient import Patient
+from acquisition.session.journal import Journal
+from display.access.admission import Visitor
+from display.access.people import Role
+from display.hub import Hub
+from display.study_messages import StudyList
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discretion:
+    """Says what is told to whom; ``hub`` has what the displays show, ``journal`` what was ever recorded."""
+
+    hub: Hub
+    journal: Journal
+
+    @property
+    def _shown(self) -> int:
+        """Number of the procedure that displays show, also once it has ended; 0 for none."""
+        return self.hub.newest.procedure.number if self.hub.newest else 0
+
+    def first_seq(self, visitor: Visitor) -> int:
+        """Give the number of the first entry of the record that may be told.
+
+        Between two procedures it is the first after the former one's last step.
+
+        Raises
+        ------
+        JournalUnusable
+            Where the record cannot be read.
+
+        """
+        if visitor.may(Role.ACT):
+            return 0
+        return self._shown or self.journal.newest_of("moved") + 1
+
+    def may_read_report(self, visitor: Visitor, number: int) -> bool:
+        """Whether the report of a procedure may be told."""
+        return visitor.may(Role.ACT) or number == self._shown
+
+    def studies(self, visitor: Visitor, received: StudyList) -> StudyList:
+        """Leave out the studies of others than the patient whose study is in use."""
+        if visitor.may(Role.ACT):
+            return received
+        in_use = next((study for study in received.studies if study.in_use), None)
+        patient = Patient(patient_id=in_use.patient_id, name=in_use.patient_name) if in_use else None
+        hers = (
+            study
+            for study in received.studies
+            if study is in_use or (patient and patient.is_named(study.patient_id, study.patient_name))
+        )
+        return msgspec.structs.replace(received, studies=tuple(hers))
+
+    def may_read_study(self, visitor: Visitor, study_uid: str, received: StudyList) -> bool:
+        """Whether all may be told that was made of one of the studies that were received."""
+        told = self.studies(visitor, received).studies
+        return visitor.may(Role.ACT) or any(study.study_uid == study_uid for study in told)
