@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from navigation.hotspots.noise import tell_noise
 from navigation.volume import Volume, VolumeGeometry
 
 FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
@@ -24,9 +25,6 @@ LEAST_PROMINENCE = 0.5
 
 CLEARLY_WIDER = 1.1
 """How much stronger than a finer blob a coarser one must respond to take its place."""
-
-NOISE_FLOOR = 0.005
-"""Share of the local mean below which a response is no signal: rounding of pixels, reconstruction artefacts."""
 
 MOST_MAXIMA_PER_SPOT = 20
 """How many maxima of a scale are looked at for each spot to be kept; bounds the time in odd volumes."""
@@ -67,6 +65,10 @@ class Layer:
         Of such a blob of amplitude 1: its height when smoothed, its response, its fall-off at twice its width.
     response, smooth, noise
         Filtered volume, smoothed volume, and the standard deviation of the response by noise.
+    is_maximum
+        Where the response is positive and highest among its neighbours, off the border.
+    has_body
+        Whether most voxels show noise and not spots.
 
     """
 
@@ -79,17 +81,28 @@ class Layer:
     response: NDArray[np.float32]
     smooth: NDArray[np.float32]
     noise: NDArray[np.float32]
+    is_maximum: NDArray[np.bool_]
+    has_body: bool
 
 
-def make_layer(volume: Volume, scale: float, psf_sigma_mm: float) -> Layer:
-    """Filter a volume at a scale, in sigmas of the resolution."""
+def make_layer(volume: Volume, scale: float, psf_sigma_mm: float, *, has_body: bool | None = None) -> Layer:
+    """Filter a volume at a scale, in sigmas of the resolution; ``has_body`` as the finest layer found."""
     sigma_mm = scale * psf_sigma_mm
     # a blob of the width this scale fits best: sigma_scale^2 = 2/3 sigma_blob^2 in three dimensions
     blob_sigma_mm = max(psf_sigma_mm, sigma_mm * math.sqrt(1.5))
     seen_sigma_mm = math.hypot(blob_sigma_mm, sigma_mm)
     unit_height = (blob_sigma_mm / seen_sigma_mm) ** 3
     spacing_mm = np.array(volume.geometry.spacing_mm)
-    response, smooth = _respond(volume.values, sigma_mm / spacing_mm, sigma_mm, spacing_mm)
+    sigma = sigma_mm / spacing_mm
+    response, smooth = _respond(volume.values, sigma, sigma_mm, spacing_mm)
+    # the mean of a filtered back-projection is 0 where its noise is not
+    level = smooth if volume.values.min() >= 0 else _smooth(np.abs(volume.values), sigma)
+    around = np.maximum(1, np.round(psf_sigma_mm * FWHM_PER_SIGMA / spacing_mm) // 2).astype(int)
+    is_maximum = (response > 0) & (response == ndimage.maximum_filter(response, size=tuple(2 * around + 1)))
+    is_maximum &= _is_inside(volume.geometry.shape, np.ceil(sigma).astype(int))
+    noise = tell_noise(
+        volume.values, sigma, response=response, level=level, is_maximum=is_maximum, has_body=has_body
+    )
     return Layer(
         sigma_mm=sigma_mm,
         blob_sigma_mm=blob_sigma_mm,
@@ -99,7 +112,9 @@ def make_layer(volume: Volume, scale: float, psf_sigma_mm: float) -> Layer:
         unit_fall=(1 - math.exp(-2)) * unit_height,
         response=response,
         smooth=smooth,
-        noise=_noise(response, smooth),
+        noise=noise.deviation(level),
+        is_maximum=is_maximum,
+        has_body=noise.has_body,
     )
 
 
@@ -109,16 +124,13 @@ def find_blobs(volume: Volume, psf_sigma_mm: float, least_snr: float, at_most: i
     A coarser blob takes the place of finer ones near it only where its normalised response is clearly larger:
     then it is the scale that fits (Lindeberg), one wide lesion and not its ripples.
     """
-    spacing_mm = np.array(volume.geometry.spacing_mm)
     found: list[Blob] = []
+    has_body: bool | None = None
     for scale in SCALES:
-        layer = make_layer(volume, scale, psf_sigma_mm)
+        layer = make_layer(volume, scale, psf_sigma_mm, has_body=has_body)
+        has_body = layer.has_body
         response, noise, sigma_mm = layer.response, layer.noise, layer.sigma_mm
-        reach = np.maximum(1, np.round(psf_sigma_mm * FWHM_PER_SIGMA / spacing_mm)).astype(int)
-        peaks = (response > least_snr * noise) & (
-            response == ndimage.maximum_filter(response, size=tuple(2 * (reach // 2) + 1))
-        )
-        peaks &= _is_inside(volume.geometry.shape, np.ceil(sigma_mm / spacing_mm).astype(int))
+        peaks = layer.is_maximum & (noise > 0) & (response > least_snr * noise)
         places = np.argwhere(peaks)
         snrs = response[peaks] / noise[peaks]
         strongest = np.argsort(-snrs, kind="stable")[: MOST_MAXIMA_PER_SPOT * at_most]
@@ -155,40 +167,29 @@ def _is_inside(shape: tuple[int, int, int], margin: NDArray[np.intp]) -> NDArray
     return inside
 
 
+def _blur(sigma: NDArray[np.float64], axis: int) -> partial[NDArray[np.float32]]:
+    """Give the Gaussian filter along an axis, or with ``order`` its derivative."""
+    # cut off at 6 sigma: at the usual 4 the step at the kernel's edge makes rings around a spot that is hot
+    return partial(ndimage.gaussian_filter1d, sigma=sigma[axis], axis=axis, mode="nearest", truncate=6.0)
+
+
+def _smooth(values: NDArray[np.float32], sigma: NDArray[np.float64]) -> NDArray[np.float32]:
+    for axis in range(3):
+        values = _blur(sigma, axis)(values)
+    return values
+
+
 def _respond(
     values: NDArray[np.float32], sigma: NDArray[np.float64], sigma_mm: float, spacing_mm: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Give the scale-normalised, negated Laplacian of Gaussian and the Gaussian itself."""
     smooth, response = values, np.zeros_like(values)
     for axis in range(3):
-        # cut off at 6 sigma: at the usual 4 the step at the kernel's edge makes rings around a spot that is hot
-        blur = partial(ndimage.gaussian_filter1d, sigma=sigma[axis], axis=axis, mode="nearest", truncate=6.0)
+        blur = _blur(sigma, axis)
         bend = blur(smooth, order=2) * np.float32((sigma_mm / spacing_mm[axis]) ** 2)
         response = blur(response) - bend if axis else -bend
         smooth = blur(smooth)
     return response, np.maximum(smooth, 0)
-
-
-def _noise(response: NDArray[np.float32], smooth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Estimate the response's standard deviation; its variance grows with the local mean as that of counts does.
-
-    The factor is the median of response^2 / mean over the body (0.4549 is the median of chi-square with one
-    degree of freedom), which hot spots, being few voxels, hardly move. Voxels weigh by their mean, capped, so that
-    neither the air around the patient nor the hottest organ decides.
-    """
-    stride = max(1, smooth.size // 500_000)
-    mean = smooth.ravel()[::stride].astype(np.float64)
-    squared = response.ravel()[::stride].astype(np.float64) ** 2
-    weight = np.minimum(mean, np.sqrt(mean).mean() ** 2)
-    is_body = weight > 0
-    if not is_body.any():
-        return np.full_like(response, np.inf)
-    ratio, weight = squared[is_body] / mean[is_body], weight[is_body]
-    order = np.argsort(ratio)
-    middle = np.searchsorted(np.cumsum(weight[order]), 0.5 * weight.sum())
-    per_mean = ratio[order[min(middle, order.size - 1)]] / 0.4549
-    variance = smooth * np.float32(per_mean) + (np.float32(NOISE_FLOOR) * smooth) ** 2
-    return np.asarray(np.sqrt(variance), dtype=np.float32)
 
 
 def _subvoxel_shift(response: NDArray[np.float32], place: NDArray[np.intp]) -> NDArray[np.float64]:

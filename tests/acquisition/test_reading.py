@@ -24,6 +24,9 @@ from tests.acquisition.studies.written import write_ct, write_nm
 
 READER = "acquisition.reader"
 
+PATIENCE_S = 120.0
+"""The longest wait for a process, on a busy machine: twice what is left to a reader to start."""
+
 TAKEN_AT = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
 
@@ -44,7 +47,7 @@ class Stuck:
 
     async def until_read(self) -> None:
         """Wait until it is being read."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while self._writer < 0:
                 with contextlib.suppress(OSError):  # until somebody has it open
                     self._writer = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
@@ -76,7 +79,7 @@ async def reader() -> AsyncIterator[StudyReader]:
 
 async def ended(*tasks: asyncio.Task[StudyMap] | asyncio.Task[None]) -> None:
     """Wait until cancelled tasks have ended, and with them whatever process they had."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         told = await asyncio.gather(*tasks, return_exceptions=True)
         # cancelled while it ends a process, a reader leaves that to a task of its own
         ending = [task for task in asyncio.all_tasks() if task.get_name() == "end of acquisition.reader"]
@@ -87,12 +90,12 @@ async def ended(*tasks: asyncio.Task[StudyMap] | asyncio.Task[None]) -> None:
 
 async def child_id(*, other_than: int = 0) -> int:
     """Wait for a reader's process and tell its id."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             for child in children(READER):
                 if child != other_than:
                     return child
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.01)  # whoever looks without a rest takes the processor from what is to start
 
 
 async def test_a_consoles_study_becomes_a_map(reader: StudyReader, objects: list[Path]) -> None:
