@@ -96,11 +96,14 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
     correlation = float(np.corrcoef(expected, sweep.counts[kept])[0, 1])
     unevenness_s = _unevenness_s(sweep)
     if not correlation >= LEAST_CORRELATION:
-        is_late = unevenness_s > UNEVEN_S
-        late = f"they arrive unevenly, by {1000 * unevenness_s:.0f} ms: free the computer of other work; or else "
+        if unevenness_s > UNEVEN_S:
+            raise NavigationError(
+                f"the counts do not follow the track (correlation {correlation:.2f}), and arrive unevenly, by "
+                f"{1000 * unevenness_s:.0f} ms: free the computer of other work"
+            )
         raise NavigationError(
-            f"the counts do not follow the track (correlation {correlation:.2f}): {late if is_late else ''}"
-            "is the source under it, and the probe the one that is tracked?"
+            f"the counts do not follow the track (correlation {correlation:.2f}): is the source under it, and the "
+            "probe the one that is tracked?"
         )
     if abs(fit.x[5]) > 0.98 * LONGEST_DELAY_S:
         raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")

@@ -435,6 +435,8 @@ const SENTENCES: Record<Sentence, string> = {
   "the probe moved by {} mm only: move it to and fro over a source":
     "зонд сдвинулся лишь на {0} мм: водите его туда и обратно над источником",
   "{} passes over the source are too few: at least {}": "мало проходов над источником: {0}, нужно не меньше {1}",
+  "the counts do not follow the track (correlation {}), and arrive unevenly, by {} ms: free the computer of other work":
+    "отсчёты не следуют пути (корреляция {0}) и приходят неровно, на {1} мс: освободите компьютер от другой работы",
   "the counts do not follow the track (correlation {}): is the source under it, and the probe the one that is tracked?":
     "отсчёты не следуют пути (корреляция {0}): под ним ли источник и тот ли зонд отслеживается?",
   "the delay is more than {} s: look at the clocks and the buffers": "задержка больше {0} с: проверьте часы и буферы",

@@ -326,6 +326,7 @@ export const SENTENCES = [
   "they arrive unevenly, by {} ms: free the computer of other work",
   "the probe moved by {} mm only: move it to and fro over a source",
   "{} passes over the source are too few: at least {}",
+  "the counts do not follow the track (correlation {}), and arrive unevenly, by {} ms: free the computer of other work",
   "the counts do not follow the track (correlation {}): is the source under it, and the probe the one that is tracked?",
   "the delay is more than {} s: look at the clocks and the buffers",
   "within {}° of the way it counts most",
