@@ -94,7 +94,8 @@ async def interruptible(counting: Coroutine[Any, Any, Counted], technologist: Te
 async def until_interrupted(steps: Coroutine[Any, Any, None]) -> None:
     """Run steps to their end, or to the first Ctrl-C: what was measured until then is told and recorded.
 
-    A second Ctrl-C ends the program. Call it from the main thread, which alone hears of signals.
+    A second Ctrl-C, while what was under way is ended, ends the program. Call it from the main thread, which alone
+    hears of signals.
 
     Raises
     ------
@@ -109,6 +110,8 @@ async def until_interrupted(steps: Coroutine[Any, Any, None]) -> None:
         nonlocal is_interrupted
         is_interrupted = True
         running.cancel()
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     former = signal.getsignal(signal.SIGINT)
     loop.add_signal_handler(signal.SIGINT, interrupt)

@@ -1,11 +1,19 @@
 """A count and the technologist's hand on it."""
 
 import asyncio
+import signal
 from typing import NoReturn
 
 import pytest
 
-from acquisition.quality.technologist import Choice, Decision, StepInterrupted, Unasked, interruptible
+from acquisition.quality.technologist import (
+    Choice,
+    Decision,
+    StepInterrupted,
+    Unasked,
+    interruptible,
+    until_interrupted,
+)
 
 
 class Quick(Unasked):
@@ -39,3 +47,24 @@ async def test_a_count_that_nobody_interrupts_is_given() -> None:
     with pytest.raises(OSError, match="gone"):
         await interruptible(fail(), Unasked(print, None), "count")
     assert asyncio.all_tasks() == before
+
+
+def test_a_second_ctrl_c_ends_what_does_not_end_by_itself() -> None:
+    """The first has the steps end, and where a device hangs meanwhile the second is the program's end."""
+    seen = list[str]()
+
+    def interrupt() -> None:
+        asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGINT)
+
+    async def hang() -> None:
+        try:
+            interrupt()
+            await asyncio.Event().wait()
+        finally:
+            seen.append("ending")
+            interrupt()
+            await asyncio.Event().wait()
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(until_interrupted(hang()))
+    assert seen == ["ending"]
