@@ -27,6 +27,7 @@ from devices.readings import LinkState
 from tests.devices.dicom.clients.kept import STUDY, kept_study
 from tests.devices.dicom.conftest import SECONDARY_CAPTURE
 from tests.devices.dicom.test_hostile import children, resident_kb
+from tests.devices.dicom.trail import transfers
 
 QUICK = Retrying(first_s=0.05, longest_s=0.1)
 
@@ -70,7 +71,7 @@ async def until_ended(outbox: Outbox) -> None:
 
 
 def test_an_order_is_kept_with_each_answer(tmp_path: Path) -> None:
-    """What was answered is read back; what was not is what waits; an order without waiting objects has ended."""
+    """What was answered is read back; what was not is what waits; with all answered and audited it has ended."""
     first, second = kept_study(tmp_path, 2)
     outbox = Outbox(tmp_path)
     with outbox.put(STUDY, "peer", [first, second]) as order:
@@ -83,6 +84,7 @@ def test_an_order_is_kept_with_each_answer(tmp_path: Path) -> None:
         assert order is not None
         assert order.paths == [second]
         order.note(answer(second))
+        order.audited()
     assert outbox.waiting("peer") == []
     (progress,) = outbox.list()
     assert (progress.count(Fate.STORED), progress.waiting) == (2, ())
@@ -96,6 +98,7 @@ def test_only_one_carries_an_order_out(tmp_path: Path) -> None:
         with outbox.take(mine.path) as other:
             assert other is None
         mine.note(answer(only))
+        mine.audited()
     with outbox.take(mine.path) as late:
         assert late is None
 
@@ -300,7 +303,10 @@ with Outbox(folder).put("1.2.3", "peer", sorted(folder.glob("1.2.3/*.dcm"))) as 
 
 
 async def test_an_order_survives_kill_9(serve: Any, peer: Any, settings: Any) -> None:
-    """The sender is killed in the middle of an order; the node, started afterwards, sends what has no answer."""
+    """The sender is killed in the middle of an order; the node, started afterwards, sends what has no answer.
+
+    The audit trail tells of what the killed one sent, too.
+    """
     asked: Counter[str] = Counter()
     some, go_on = threading.Event(), threading.Event()
 
@@ -329,6 +335,30 @@ async def test_an_order_survives_kill_9(serve: Any, peer: Any, settings: Any) ->
             await until_ended(outbox)
     assert set(asked) == {f"{STUDY}.4.{number}" for number in range(8)}
     assert [uid for uid, times in asked.items() if times > 1] == [f"{STUDY}.4.3"]
+    assert [(note[0], note[3:]) for note in transfers(node.folder)] == [("PEER", (3, 4)), ("PEER", (5, 0))]
+
+
+def test_an_order_stays_until_the_audit_trail_tells_of_it(peer: Any, tmp_path: Path) -> None:
+    """One whose sender was killed when all was sent, and whose trail is away, is there when the trail is again."""
+    (only,) = kept_study(tmp_path, 1)
+    outbox, audit = put(tmp_path, [only]), AuditTrail(tmp_path, ae_title="RADIONAV")
+    (path,) = outbox.waiting("peer")
+
+    def attempt() -> None:
+        with outbox.take(path) as order:
+            assert order is not None
+            carry_out(order, peer(1), calling_ae="RADIONAV", audit=audit)
+
+    with outbox.take(path) as order:
+        assert order is not None
+        order.note(answer(only))
+    (trail := tmp_path / ".audit").rename(tmp_path / "away")
+    attempt()
+    assert outbox.waiting("peer") == [path]
+    (tmp_path / "away").rename(trail)
+    attempt()
+    assert outbox.waiting("peer") == []
+    assert [note[3:] for note in transfers(tmp_path)] == [(1, 4)]
 
 
 def test_an_order_goes_no_further_when_it_is_over(serve: Any, peer: Any, tmp_path: Path) -> None:
