@@ -1,6 +1,7 @@
 """Orders survive whatever ends the process, and are carried out when their destination is there again."""
 
 import asyncio
+import re
 import signal
 import sys
 import threading
@@ -44,9 +45,9 @@ def put(folder: Path, objects: list[Path], *, destination: str = "peer") -> Outb
 
 
 @asynccontextmanager
-async def dispatching(settings: NodeSettings) -> AsyncIterator[None]:
+async def dispatching(settings: NodeSettings, tell: Callable[[str], None] = lambda _: None) -> AsyncIterator[None]:
     """Have a dispatch running, with pauses of a test's length."""
-    dispatch = Dispatch(settings, tell=lambda _: None, clock=monotonic, jitter=lambda: 0.0, retrying=QUICK)
+    dispatch = Dispatch(settings, tell=tell, clock=monotonic, jitter=lambda: 0.0, retrying=QUICK)
     task = asyncio.create_task(dispatch.run(), name="dispatch")
     try:
         yield
@@ -273,6 +274,34 @@ async def test_what_cannot_be_sent_is_on_the_health_until_it_has_gone(
                     if not health.detail:
                         break
             await until(lambda: running.figures is not None and running.figures.outbox_waiting == 0)
+
+
+@pytest.mark.parametrize(
+    ("program", "sentence"),
+    [
+        ("/bin/false", r"what sends to peer ends before it is done \(exit code 1\): see the node's error output"),
+        ("/nowhere/python", r"nothing can be sent to peer: .*No such file or directory: '/nowhere/python'"),
+    ],
+)
+async def test_a_sender_that_cannot_run_is_told_until_it_can(
+    peer: Any, settings: Any, monkeypatch: pytest.MonkeyPatch, program: str, sentence: str
+) -> None:
+    """What sends dies, or cannot be started, while an order waits: a sentence says so until one has run."""
+    told: list[str] = []
+    node = settings(peers=(peer(1),))
+    outbox = put(node.folder, kept_study(node.folder, 1))
+    monkeypatch.setattr(sys, "executable", program)
+    async with asyncio.timeout(60), dispatching(node, told.append):
+        await until(lambda: bool(told))
+        monkeypatch.undo()
+        await until(lambda: told[-1].startswith("1 objects wait for peer") and told[-1].endswith("port right?"))
+        (path,) = outbox.waiting("peer")
+        with outbox.take(path) as order:
+            assert order is not None
+            order.note(answer(order.paths[0]))
+            order.audited()
+        await until(lambda: not told[-1])
+    assert re.fullmatch(sentence, told[0])
 
 
 async def test_the_node_itself_takes_no_more_memory_for_its_peers(serve: Any, peer: Any, settings: Any) -> None:
