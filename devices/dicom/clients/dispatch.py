@@ -6,7 +6,6 @@ What is sent is sent by a process of its own (``devices.dicom.clients.carrier``)
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 import structlog
 
 from devices.clock import Clock
+from devices.dicom.child import end, standard_input
 from devices.dicom.clients.instructions import Instructions
 from devices.dicom.clients.outbox import Backlog, Outbox, UnreadableOrder
 from devices.dicom.settings import NodeSettings, Peer, Role
@@ -159,9 +159,7 @@ class Dispatch:
             self._failures[peer.name] = f"nothing can be sent to {peer.name}: {exc}"
             return
         try:
-            if process.stdin is None:  # asked for above
-                raise RuntimeError("the process has no standard input")
-            process.stdin.write(told.model_dump_json().encode() + b"\n")
+            standard_input(process).write(told.model_dump_json().encode() + b"\n")
             if code := await process.wait():
                 log.warning("what sends has ended before it was done", destination=peer.name, code=code)
                 self._failures[peer.name] = (
@@ -171,16 +169,4 @@ class Dispatch:
             else:
                 self._failures.pop(peer.name, None)
         finally:
-            await _end(process)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(END_TIME_S):
-            await process.wait()
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+            await end(process, within_s=END_TIME_S)
