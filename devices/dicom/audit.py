@@ -207,7 +207,14 @@ class AuditTrail:
     def sent(
         self, peer: tuple[str, str], study_uid: str, objects: int, *, asked_by: str = "", failure: str = ""
     ) -> None:
-        """Note how many objects of a study another node has taken from us, and why it has not taken all."""
+        """Note how many objects of a study another node has taken from us, and why it has not taken all.
+
+        Raises
+        ------
+        OSError
+            Where it cannot be noted.
+
+        """
         self._write(
             INSTANCES_TRANSFERRED,
             action="R",
@@ -217,6 +224,7 @@ class AuditTrail:
             person=asked_by,
             about=[named_study(study_uid, objects)],
             described=failure,
+            is_certain=True,
         )
 
     def missing(self, study_uid: str, objects: int) -> Removal:

@@ -1,7 +1,6 @@
 """The service's side of the storage node: starts its process, reads what it says, ends it."""
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ import msgspec
 import structlog
 
 from devices.clock import Clock, monotonic
+from devices.dicom.child import end, standard_input
 from devices.dicom.messages import (
     Conflict,
     Failed,
@@ -244,7 +244,7 @@ async def run_node(
         following = asyncio.create_task(_follow(process, node), name=f"{device} messages")
         yield node
     finally:
-        await _end(process)
+        await end(process, within_s=END_TIME_S)
         await (following if following is not None else _drain(process))
 
 
@@ -252,10 +252,10 @@ async def _started(
     process: asyncio.subprocess.Process, settings: NodeSettings, *, device: str, clock: Clock
 ) -> StorageNode:
     sent = settings.beside(Path.cwd())
-    _stdin(process).write(sent.model_dump_json().encode() + b"\n")
+    standard_input(process).write(sent.model_dump_json().encode() + b"\n")
     try:
         async with asyncio.timeout(START_TIME_S):
-            await _stdin(process).drain()
+            await standard_input(process).drain()
             message = await _next_message(process)
     except (TimeoutError, ConnectionError) as exc:
         raise DeviceUnavailable(device, f"the storage node did not start within {START_TIME_S:g} s") from exc
@@ -291,19 +291,3 @@ async def _drain(process: asyncio.subprocess.Process) -> None:
     # to the end of the output, so that its pipe is closed
     while await _next_message(process) is not None:
         pass
-
-
-def _stdin(process: asyncio.subprocess.Process) -> asyncio.StreamWriter:
-    if process.stdin is None:  # asked for above
-        raise RuntimeError("the node's process has no standard input")
-    return process.stdin
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    _stdin(process).close()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(END_TIME_S):
-            await process.wait()
-    if process.returncode is None:
-        process.kill()
-        await process.wait()

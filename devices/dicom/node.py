@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from devices.clock import Clock, monotonic
 from devices.dicom.audit import AuditTrail
+from devices.dicom.child import read_line
 from devices.dicom.clients.dispatch import Dispatch
 from devices.dicom.door import WAITING_CONNECTIONS, Admission, Door, listen
 from devices.dicom.messages import (
@@ -249,10 +250,8 @@ async def _until_closed(reader: asyncio.StreamReader, stop: asyncio.Event) -> No
 
 
 def _start() -> int:
-    # unbuffered, and before there is an event loop: what forks the workers is forked in between
-    line = b""
-    while not line.endswith(b"\n") and (read := os.read(sys.stdin.fileno(), 65536)):
-        line += read
+    # before there is an event loop: what forks the workers is forked in between
+    line = read_line()
     try:
         settings = NodeSettings.model_validate_json(line)
     except ValidationError as exc:

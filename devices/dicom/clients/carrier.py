@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from devices.dicom.audit import AuditTrail
+from devices.dicom.child import read_line
 from devices.dicom.clients.answers import Fate
 from devices.dicom.clients.carrying import carry_out
 from devices.dicom.clients.instructions import Instructions
@@ -59,10 +60,7 @@ def main() -> None:
     """Make one attempt at each order."""
     log_to_stderr()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's goes to the node too, which ends this one
-    line = b""
-    while not line.endswith(b"\n") and (read := os.read(sys.stdin.fileno(), 65536)):
-        line += read
-    instructions = Instructions.model_validate_json(line)
+    instructions = Instructions.model_validate_json(read_line())
     over = threading.Event()
     threading.Thread(target=_wait_for_end, args=(over,), name="standard input", daemon=True).start()
     audit = AuditTrail(instructions.folder, ae_title=instructions.calling_ae)

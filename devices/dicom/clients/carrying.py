@@ -1,14 +1,20 @@
-"""Carries an order of the outbox out: once, with a row in the audit trail."""
+"""Carries an order of the outbox out: once, with a row in the audit trail.
+
+The order notes how much of it the trail tells: what an attempt sent that was killed, the next one makes up for.
+Where it was killed between row and note, the row is written twice: too much is told rather than too little.
+"""
 
 from collections.abc import Callable
 from contextlib import closing
+from typing import Final
 
 from devices.dicom.audit import AuditTrail
-from devices.dicom.clients.answers import Fate
 from devices.dicom.clients.association import PeerFailed
 from devices.dicom.clients.outbox import Order, Progress
 from devices.dicom.clients.sending import send
 from devices.dicom.settings import Peer
+
+MADE_UP: Final = "an earlier attempt sent them, and ended before that was noted, or could not note it"
 
 
 def carry_out(
@@ -23,7 +29,8 @@ def carry_out(
 ) -> None:
     """Send what an order still has to send, once, and note each answer; what was sent is audited. Blocks.
 
-    ``tell`` is called after each answer; when ``is_over`` says so, what is left is for another time.
+    What an earlier attempt sent and did not audit is audited first: this one may take long. ``tell`` is
+    called after each answer; when ``is_over`` says so, what is left is for another time.
 
     Raises
     ------
@@ -31,7 +38,10 @@ def carry_out(
         Where an answer cannot be noted.
 
     """
-    before = order.progress.count(Fate.STORED)
+    if order.progress.unaudited:
+        _audit(order, peer, audit, asked_by=asked_by, failure=MADE_UP)
+        if not order.progress.waiting:
+            return
     try:
         with closing(send(peer, order.paths, calling_ae=calling_ae)) as answers:
             for answer in answers:
@@ -43,14 +53,23 @@ def carry_out(
         order.miss(str(exc))
         tell(order.progress)
     finally:
-        progress = order.progress
+        _audit(order, peer, audit, asked_by=asked_by, failure=_shortfall(order.progress))
+
+
+def _audit(order: Order, peer: Peer, audit: AuditTrail, *, asked_by: str, failure: str) -> None:
+    progress = order.progress
+    try:
         audit.sent(
             (peer.ae_title, peer.host),
             progress.request.study_uid,
-            progress.count(Fate.STORED) - before,
+            progress.unaudited,
             asked_by=asked_by,
-            failure=_shortfall(progress),
+            failure=failure,
         )
+    except OSError:  # it has said so; the order stays until an attempt can tell it
+        return
+    if progress.unaudited:
+        order.audited()
 
 
 def _shortfall(progress: Progress) -> str:

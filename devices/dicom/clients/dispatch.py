@@ -6,7 +6,6 @@ What is sent is sent by a process of its own (``devices.dicom.clients.carrier``)
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 import structlog
 
 from devices.clock import Clock
+from devices.dicom.child import end, standard_input
 from devices.dicom.clients.instructions import Instructions
 from devices.dicom.clients.outbox import Backlog, Outbox, UnreadableOrder
 from devices.dicom.settings import NodeSettings, Peer, Role
@@ -58,8 +58,8 @@ class Dispatch:
     settings
         Our title, the node's folder, and the peers.
     tell
-        Called with a sentence when something waits because it could not be sent, and with an empty one when
-        nothing does.
+        Called with a sentence when something waits because it could not be sent, or nothing can be sent to some
+        peer, and with an empty one when all is well.
     clock
         Host monotonic clock.
     jitter
@@ -89,6 +89,7 @@ class Dispatch:
         self._peers = [peer for peer in settings.peers if Role.DESTINATION in peer.roles]
         self._tell = tell
         self.backlog = Backlog()
+        self._failures: dict[str, str] = {}  # why nothing can be sent, by the peer's name
         self._clock = clock
         self._jitter = jitter
         self._retrying = retrying or Retrying()
@@ -105,8 +106,10 @@ class Dispatch:
         told = ""
         while True:
             self.backlog = await asyncio.to_thread(self._outbox.backlog, known)
-            if str(self.backlog) != told:
-                told = str(self.backlog)
+            failures = (self._failures[name] for name in sorted(self._failures))
+            sentence = "; ".join(filter(None, (str(self.backlog), *failures)))
+            if sentence != told:
+                told = sentence
                 self._tell(told)
             await asyncio.sleep(min(LOOK_S, self._retrying.first_s))
 
@@ -114,6 +117,8 @@ class Dispatch:
         tried: dict[Path, _Tried] = {}
         while True:
             waiting = self._outbox.waiting(peer.name)
+            if not waiting:
+                self._failures.pop(peer.name, None)
             tried = {path: tried[path] for path in waiting if path in tried}
             due = [path for path in waiting if path not in tried or tried[path].due_s <= self._clock()]
             free = await asyncio.to_thread(self._free, due)
@@ -151,24 +156,17 @@ class Dispatch:
             )
         except OSError as exc:
             log.warning("nothing can be sent for the time being", destination=peer.name, reason=str(exc))
+            self._failures[peer.name] = f"nothing can be sent to {peer.name}: {exc}"
             return
         try:
-            if process.stdin is None:  # asked for above
-                raise RuntimeError("the process has no standard input")
-            process.stdin.write(told.model_dump_json().encode() + b"\n")
+            standard_input(process).write(told.model_dump_json().encode() + b"\n")
             if code := await process.wait():
                 log.warning("what sends has ended before it was done", destination=peer.name, code=code)
+                self._failures[peer.name] = (
+                    f"what sends to {peer.name} ends before it is done (exit code {code}): "
+                    "see the node's error output"
+                )
+            else:
+                self._failures.pop(peer.name, None)
         finally:
-            await _end(process)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(END_TIME_S):
-            await process.wait()
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+            await end(process, within_s=END_TIME_S)

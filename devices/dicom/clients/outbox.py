@@ -23,7 +23,7 @@ from devices.dicom.storage.durability import make_folder, synchronise_folder, wr
 FOLDER: Final = ".outbox"
 
 OPEN, ENDED = ".order", ".ended"
-"""Suffixes of the files of orders that wait, and of those that are done."""
+"""Suffixes of the files of orders that wait, and of those that are done, and that the audit trail tells of."""
 
 
 class Request(Struct, frozen=True, kw_only=True, tag="request"):
@@ -52,7 +52,13 @@ class Missed(Struct, frozen=True, kw_only=True, tag="missed"):
     at: datetime
 
 
-Line: TypeAlias = Request | Noted | Missed
+class Audited(Struct, frozen=True, kw_only=True, tag="audited"):
+    """How many stored objects the audit trail has been told of since the note before."""
+
+    objects: int
+
+
+Line: TypeAlias = Request | Noted | Missed | Audited
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
@@ -72,6 +78,8 @@ class Progress:
         Why the last attempt ended early; empty where an object was answered since.
     missed_at
         When.
+    audited
+        How many of the stored objects the audit trail tells of.
 
     """
 
@@ -79,6 +87,7 @@ class Progress:
     answers: dict[str, Noted]
     missed: str = ""
     missed_at: datetime | None = None
+    audited: int = 0
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -86,6 +95,11 @@ class Progress:
         untried = [path for path in self.request.objects if path not in self.answers]
         postponed = [path for path, answer in self.answers.items() if answer.fate is Fate.POSTPONED]
         return (*untried, *postponed)
+
+    @property
+    def unaudited(self) -> int:
+        """How many objects are stored of which the audit trail does not tell yet."""
+        return max(0, self.count(Fate.STORED) - self.audited)  # a power cut may take answers that it tells of
 
     def count(self, fate: Fate) -> int:
         """How many objects met that fate."""
@@ -156,11 +170,15 @@ class Order:
         """Note that an attempt has ended early; raises ``OSError`` where the disk refuses."""
         self._add(Missed(reason=reason, at=datetime.now(tz=UTC)))
 
+    def audited(self) -> None:
+        """Note that the trail tells of every object stored so far; raises ``OSError`` where the disk refuses."""
+        self._add(Audited(objects=self.progress.unaudited))
+
     def close(self) -> None:
         """Make the answers durable, give the order its place among the ended ones if it is, and let go of it."""
         try:
             os.fsync(self._descriptor)
-            if not self.progress.waiting:
+            if not self.progress.waiting and not self.progress.unaudited:
                 self.path.rename(self.path.with_suffix(ENDED))
                 synchronise_folder(self.path.parent)
         finally:
@@ -322,8 +340,10 @@ def _taken(progress: Progress, line: Line) -> Progress:
             answers = progress.answers
             answers.pop(line.path, None)
             answers[line.path] = line
-            return Progress(request=progress.request, answers=answers)
+            return Progress(request=progress.request, answers=answers, audited=progress.audited)
         case Missed():
             return replace(progress, missed=line.reason, missed_at=line.at)
+        case Audited():
+            return replace(progress, audited=progress.audited + line.objects)
         case _:
             return progress

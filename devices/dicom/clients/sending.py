@@ -73,7 +73,10 @@ def _read(path: Path) -> FileMeta:
 
 
 def _store(association: Association, path: Path, *, message_id: int) -> Answer | None:
-    answer = association.send_c_store(path, msg_id=message_id)
+    try:
+        answer = association.send_c_store(path, msg_id=message_id)
+    except RuntimeError:  # pynetdicom's, where the association has ended since it was looked at
+        return None
     if "Status" not in answer:
         return None
     fate, reason = judge(answer.Status)

@@ -76,15 +76,17 @@ class _Outcome(Enum):
     FAILED = auto()
 
 
-def look_into(store: ObjectStore, transaction: Transaction) -> Transaction:
-    """Read every object back from the disk: committed is what is there, of its class, and as it was received."""
+def look_into(store: ObjectStore, transaction: Transaction) -> tuple[Failure, ...]:
+    """Read every object back from the disk: committed is what is there, of its class, and as it was received.
+
+    Gives the others.
+    """
     there = store.find({reference.object_uid for reference in transaction.references})
-    failures = [
+    return tuple(
         Failure(reference=reference, reason=reason)
         for reference in transaction.references
         if (reason := _reason(there.get(reference.object_uid), reference)) is not None
-    ]
-    return msgspec.structs.replace(transaction, failures=tuple(failures))
+    )
 
 
 def _reason(path: Path | None, reference: Reference) -> int | None:
@@ -217,18 +219,21 @@ class CommitmentDesk:
         calling_ae, wait_s = self._pending[path], self._retrying.first_s
         # a console has one association, and answers one report at a time
         looking, reporting = self._turn(calling_ae, "look"), self._turn(calling_ae, "report")
-        is_looked_into = False
+        is_looked_into = is_reported = False
+        found: tuple[Failure, ...] | None = None
         while True:
             opened, paused, outcome = self._opened, self._paused, _Outcome.FAILED
             try:
                 if not is_looked_into:
                     async with looking, self._looking:
-                        await self._on_disk(lambda: self._look(path))
-                    is_looked_into = True
-                async with reporting:
-                    opened, paused = self._opened, self._paused
-                    outcome = await self._deliver(path, calling_ae)
-                if outcome is _Outcome.DELIVERED:
+                        found = await self._on_disk(partial(self._look, path, found))
+                    is_looked_into = found is None
+                if is_looked_into and not is_reported:
+                    async with reporting:
+                        opened, paused = self._opened, self._paused
+                        outcome = await self._deliver(path, calling_ae)
+                    is_reported = outcome is _Outcome.DELIVERED
+                if is_reported:
                     await self._on_disk(lambda: path.unlink(missing_ok=True))
                     break
             except UnreadableTransaction as exc:
@@ -247,11 +252,21 @@ class CommitmentDesk:
         """Give the lock of a sender's transactions for a step, which lives as long as some have it."""
         return self._turns.setdefault((calling_ae, step), asyncio.Lock())
 
-    def _look(self, path: Path) -> None:
-        """Look into a transaction, unless that is done, and keep the outcome."""
+    def _look(self, path: Path, found: tuple[Failure, ...] | None) -> tuple[Failure, ...] | None:
+        """Look into a transaction, unless that is done, and keep the outcome; give what the disk would not keep.
+
+        That is ``found`` the next time: a study is not read again because its outcome cannot be kept.
+        """
         transaction = docket.read(path)
-        if transaction.failures is None:
-            docket.keep(path, look_into(self._provider.store, transaction))
+        if transaction.failures is not None:
+            return None
+        failures = look_into(self._provider.store, transaction) if found is None else found
+        try:
+            docket.keep(path, msgspec.structs.replace(transaction, failures=failures))
+        except OSError as exc:
+            log.warning("an outcome of commitment waits for the disk", path=str(path), reason=str(exc))
+            return failures
+        return None
 
     async def _deliver(self, path: Path, calling_ae: str) -> _Outcome:
         sender = self._provider.settings.find_sender(calling_ae)

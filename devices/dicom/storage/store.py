@@ -77,10 +77,11 @@ class ObjectStore:
 
         """
         store = cls(folder, free_floor_mb=free_floor_mb)
-        made = [above for above in (folder, *folder.parents) if not above.exists()]
+        made = [above for above in folder.parents if not above.exists()]
         store._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for new in made:
-            synchronise_folder(new.parent)
+        # the folder itself also where it is there: whoever made it may not have come to that
+        for named in (folder, *made):
+            synchronise_folder(named.parent)
         with (folder / LOCK).open("w") as lock:
             try:
                 # held by the open file, so that the kernel gives it up however the process ends

@@ -12,6 +12,7 @@ import sys
 
 from pydicom import config
 
+from devices.dicom.child import read_line
 from devices.dicom.services.events import Cause, Event, Refusal
 from devices.dicom.storage.store import ObjectStore
 from devices.dicom.web.access import Access
@@ -65,10 +66,7 @@ def main() -> None:
     """Run until the node is gone."""
     log_to_stderr()
     config.settings.reading_validation_mode = config.IGNORE  # what a sender wrote is shown as it is
-    line = b""
-    while not line.endswith(b"\n") and (read := os.read(sys.stdin.fileno(), 65536)):
-        line += read
-    asyncio.run(_serve(Instructions.model_validate_json(line)))
+    asyncio.run(_serve(Instructions.model_validate_json(read_line())))
 
 
 if __name__ == "__main__":

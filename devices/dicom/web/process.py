@@ -17,6 +17,7 @@ import structlog
 from msgspec.structs import replace
 
 from devices.clock import Clock
+from devices.dicom.child import end, standard_input
 from devices.dicom.services.events import Arrival, Ending, Event, Notify
 from devices.dicom.settings import NodeSettings, WebSettings
 from devices.dicom.web.access import TokenUnusable, read_digests
@@ -108,13 +109,11 @@ class WebProcess:
                     cwd=Path(__file__).parents[3],
                 )
             try:
-                if process.stdin is None:  # asked for above
-                    raise RuntimeError("the process has no standard input")
-                process.stdin.write(instructions.model_dump_json().encode() + b"\n")
+                standard_input(process).write(instructions.model_dump_json().encode() + b"\n")
                 while packet := await asyncio.get_running_loop().sock_recv(ours, LONGEST_BYTES):
                     self._hear(packet)
             finally:
-                await _end(process)
+                await end(process, within_s=END_TIME_S)
                 with contextlib.suppress(OSError):  # what it said last
                     while packet := ours.recv(LONGEST_BYTES):
                         self._hear(packet)
@@ -172,15 +171,3 @@ class _Storing:
     number: int
     calling_ae: str
     address: str
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(END_TIME_S):
-            await process.wait()
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()

@@ -1,6 +1,7 @@
 """Orders survive whatever ends the process, and are carried out when their destination is there again."""
 
 import asyncio
+import re
 import signal
 import sys
 import threading
@@ -27,6 +28,7 @@ from devices.readings import LinkState
 from tests.devices.dicom.clients.kept import STUDY, kept_study
 from tests.devices.dicom.conftest import SECONDARY_CAPTURE
 from tests.devices.dicom.test_hostile import children, resident_kb
+from tests.devices.dicom.trail import transfers
 
 QUICK = Retrying(first_s=0.05, longest_s=0.1)
 
@@ -43,9 +45,9 @@ def put(folder: Path, objects: list[Path], *, destination: str = "peer") -> Outb
 
 
 @asynccontextmanager
-async def dispatching(settings: NodeSettings) -> AsyncIterator[None]:
+async def dispatching(settings: NodeSettings, tell: Callable[[str], None] = lambda _: None) -> AsyncIterator[None]:
     """Have a dispatch running, with pauses of a test's length."""
-    dispatch = Dispatch(settings, tell=lambda _: None, clock=monotonic, jitter=lambda: 0.0, retrying=QUICK)
+    dispatch = Dispatch(settings, tell=tell, clock=monotonic, jitter=lambda: 0.0, retrying=QUICK)
     task = asyncio.create_task(dispatch.run(), name="dispatch")
     try:
         yield
@@ -70,7 +72,7 @@ async def until_ended(outbox: Outbox) -> None:
 
 
 def test_an_order_is_kept_with_each_answer(tmp_path: Path) -> None:
-    """What was answered is read back; what was not is what waits; an order without waiting objects has ended."""
+    """What was answered is read back; what was not is what waits; with all answered and audited it has ended."""
     first, second = kept_study(tmp_path, 2)
     outbox = Outbox(tmp_path)
     with outbox.put(STUDY, "peer", [first, second]) as order:
@@ -83,6 +85,7 @@ def test_an_order_is_kept_with_each_answer(tmp_path: Path) -> None:
         assert order is not None
         assert order.paths == [second]
         order.note(answer(second))
+        order.audited()
     assert outbox.waiting("peer") == []
     (progress,) = outbox.list()
     assert (progress.count(Fate.STORED), progress.waiting) == (2, ())
@@ -96,6 +99,7 @@ def test_only_one_carries_an_order_out(tmp_path: Path) -> None:
         with outbox.take(mine.path) as other:
             assert other is None
         mine.note(answer(only))
+        mine.audited()
     with outbox.take(mine.path) as late:
         assert late is None
 
@@ -272,6 +276,34 @@ async def test_what_cannot_be_sent_is_on_the_health_until_it_has_gone(
             await until(lambda: running.figures is not None and running.figures.outbox_waiting == 0)
 
 
+@pytest.mark.parametrize(
+    ("program", "sentence"),
+    [
+        ("/bin/false", r"what sends to peer ends before it is done \(exit code 1\): see the node's error output"),
+        ("/nowhere/python", r"nothing can be sent to peer: .*No such file or directory: '/nowhere/python'"),
+    ],
+)
+async def test_a_sender_that_cannot_run_is_told_until_it_can(
+    peer: Any, settings: Any, monkeypatch: pytest.MonkeyPatch, program: str, sentence: str
+) -> None:
+    """What sends dies, or cannot be started, while an order waits: a sentence says so until one has run."""
+    told: list[str] = []
+    node = settings(peers=(peer(1),))
+    outbox = put(node.folder, kept_study(node.folder, 1))
+    monkeypatch.setattr(sys, "executable", program)
+    async with asyncio.timeout(60), dispatching(node, told.append):
+        await until(lambda: bool(told))
+        monkeypatch.undo()
+        await until(lambda: told[-1].startswith("1 objects wait for peer") and told[-1].endswith("port right?"))
+        (path,) = outbox.waiting("peer")
+        with outbox.take(path) as order:
+            assert order is not None
+            order.note(answer(order.paths[0]))
+            order.audited()
+        await until(lambda: not told[-1])
+    assert re.fullmatch(sentence, told[0])
+
+
 async def test_the_node_itself_takes_no_more_memory_for_its_peers(serve: Any, peer: Any, settings: Any) -> None:
     """What has sent an order takes its memory, more than the node's own code does, with it when it ends."""
     with serve([SECONDARY_CAPTURE], (evt.EVT_C_STORE, lambda _: 0)) as port:
@@ -300,7 +332,10 @@ with Outbox(folder).put("1.2.3", "peer", sorted(folder.glob("1.2.3/*.dcm"))) as 
 
 
 async def test_an_order_survives_kill_9(serve: Any, peer: Any, settings: Any) -> None:
-    """The sender is killed in the middle of an order; the node, started afterwards, sends what has no answer."""
+    """The sender is killed in the middle of an order; the node, started afterwards, sends what has no answer.
+
+    The audit trail tells of what the killed one sent, too.
+    """
     asked: Counter[str] = Counter()
     some, go_on = threading.Event(), threading.Event()
 
@@ -329,6 +364,30 @@ async def test_an_order_survives_kill_9(serve: Any, peer: Any, settings: Any) ->
             await until_ended(outbox)
     assert set(asked) == {f"{STUDY}.4.{number}" for number in range(8)}
     assert [uid for uid, times in asked.items() if times > 1] == [f"{STUDY}.4.3"]
+    assert [(note[0], note[3:]) for note in transfers(node.folder)] == [("PEER", (3, 4)), ("PEER", (5, 0))]
+
+
+def test_an_order_stays_until_the_audit_trail_tells_of_it(peer: Any, tmp_path: Path) -> None:
+    """One whose sender was killed when all was sent, and whose trail is away, is there when the trail is again."""
+    (only,) = kept_study(tmp_path, 1)
+    outbox, audit = put(tmp_path, [only]), AuditTrail(tmp_path, ae_title="RADIONAV")
+    (path,) = outbox.waiting("peer")
+
+    def attempt() -> None:
+        with outbox.take(path) as order:
+            assert order is not None
+            carry_out(order, peer(1), calling_ae="RADIONAV", audit=audit)
+
+    with outbox.take(path) as order:
+        assert order is not None
+        order.note(answer(only))
+    (trail := tmp_path / ".audit").rename(tmp_path / "away")
+    attempt()
+    assert outbox.waiting("peer") == [path]
+    (tmp_path / "away").rename(trail)
+    attempt()
+    assert outbox.waiting("peer") == []
+    assert [note[3:] for note in transfers(tmp_path)] == [(1, 4)]
 
 
 def test_an_order_goes_no_further_when_it_is_over(serve: Any, peer: Any, tmp_path: Path) -> None:

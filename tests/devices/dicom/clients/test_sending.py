@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import _config, evt
+from pynetdicom.association import Association
 
 from devices.dicom.clients.answers import Answer, Fate, judge
 from devices.dicom.clients.association import PeerFailed
@@ -155,6 +156,28 @@ async def test_a_peer_that_never_answers_is_left_in_time(serve: Any, peer: Any, 
                 await sent(peer(port, answer_time_s=0.3), things(tmp_path, 1))
         finally:
             freed.set()
+
+
+async def test_a_break_just_before_an_object_loses_no_answer(
+    serve: Any, peer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An association that ends between being looked at and being used is a peer that has not answered."""
+    paths, send_c_store = things(tmp_path, 2), Association.send_c_store
+
+    def late(association: Association, *arguments: Any, **named: Any) -> Dataset:
+        association.abort()
+        return send_c_store(association, *arguments, **named)
+
+    monkeypatch.setattr(Association, "send_c_store", late)
+    answers: list[Answer] = []
+
+    def run() -> None:
+        for answer in send(peer(port), paths, calling_ae="RADIONAV"):
+            answers.append(answer)  # noqa: PERF402 - those before the break are kept
+
+    with serve([SECONDARY_CAPTURE], (evt.EVT_C_STORE, lambda _: 0)) as port, pytest.raises(PeerFailed):
+        await asyncio.to_thread(run)
+    assert [(answer.path, answer.fate) for answer in answers] == [(paths[0], Fate.POSTPONED)]
 
 
 async def test_more_kinds_than_an_association_takes_go_in_several(serve: Any, peer: Any, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Told:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._reports: list[tuple[int, Dataset]] = []
+        self.reports: list[tuple[int, Dataset]] = []
         self._answered = 0
 
     @property
@@ -57,14 +57,14 @@ class Told:
     def take(self, event: Event) -> tuple[int, None]:
         """Take one, on pynetdicom's thread."""
         with self._changed:
-            self._reports.append((event.event_type or 0, event.event_information))
+            self.reports.append((event.event_type or 0, event.event_information))
         return 0x0000, None
 
     def sent(self, event: Event) -> None:
         """Note what the console has sent: after a report comes its answer."""
         with self._changed:
             if isinstance(event.pdu, P_DATA_TF):
-                self._answered = len(self._reports)
+                self._answered = len(self.reports)
                 self._changed.notify_all()
 
     async def first(self) -> tuple[int, Dataset]:
@@ -73,7 +73,7 @@ class Told:
         def wait() -> tuple[int, Dataset]:
             with self._changed:
                 assert self._changed.wait_for(lambda: self._answered, 60)
-                return self._reports[0]
+                return self.reports[0]
 
         return await asyncio.to_thread(wait)
 

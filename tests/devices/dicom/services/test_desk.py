@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, ParamSpec, TypeVar
@@ -14,12 +14,19 @@ from devices.dicom.client import run_node
 from devices.dicom.door import Admission, Door, listen
 from devices.dicom.services import docket
 from devices.dicom.services.commands import Status
-from devices.dicom.services.commitment import Reference, Transaction
-from devices.dicom.services.desk import MOST_PENDING, CommitmentDesk, Retrying
+from devices.dicom.services.commitment import Failure, Reference, Transaction
+from devices.dicom.services.desk import MOST_PENDING, CommitmentDesk, Retrying, look_into
 from devices.dicom.services.provider import DeskFull, Provider
 from devices.dicom.services.session import Session
 from devices.dicom.storage.store import ObjectStore
-from tests.devices.dicom.services.test_commitment import PUSH_MODEL, RAW_ACTION, RAW_REQUEST, raw_request
+from tests.devices.dicom.services.test_commitment import (
+    PUSH_MODEL,
+    RAW_ACTION,
+    RAW_REQUEST,
+    Told,
+    listening,
+    raw_request,
+)
 from tests.devices.dicom.test_hostile import resident_kb
 
 P = ParamSpec("P")
@@ -30,10 +37,14 @@ class Disk(ThreadPoolExecutor):
     """A disk that knows how often something was asked of it."""
 
     asked = 0
+    refused: Collection[int] = ()
+    """Which times it refuses, the first being 1."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Count, and do."""
         self.asked += 1
+        if self.asked in self.refused:
+            raise OSError(f"the disk refuses time {self.asked}")
         return super().submit(fn, *args, **kwargs)
 
 
@@ -113,9 +124,15 @@ def test_a_sender_that_takes_no_reports_shuts_out_no_other(settings: Any) -> Non
     assert answers == [Status.SUCCESS]
 
 
-async def test_a_disk_that_refuses_an_outcome_ends_nothing(settings: Any) -> None:
-    """An outcome that cannot be kept for the time being is found again, until it can."""
-    chosen = settings()
+async def test_a_disk_that_refuses_an_outcome_ends_nothing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An outcome that cannot be kept for the time being is kept later, and the study is read once."""
+    chosen, looked = settings(), list[str]()
+
+    def counted(store: ObjectStore, transaction: Transaction) -> tuple[Failure, ...]:
+        looked.append(transaction.transaction_uid)
+        return look_into(store, transaction)
+
+    monkeypatch.setattr("devices.dicom.services.desk.look_into", counted)
     reference = Reference(sop_class_uid="1.2.840.10008.5.1.4.1.1.7", object_uid="1.2.3")
     request = Transaction(transaction_uid="1.5.4", calling_ae="CAMERA", references=(reference,))
     path = docket.place(chosen.folder, request)
@@ -142,6 +159,37 @@ async def test_a_disk_that_refuses_an_outcome_ends_nothing(settings: Any) -> Non
         running.cancel()
         await asyncio.wait((running,))
     assert desk.waiting == 1
+    assert looked == ["1.5.4"]
+
+
+async def test_a_report_that_is_answered_is_not_sent_again(settings: Any) -> None:
+    """Where the disk will not let go of a transaction that its sender has heard of, only that is tried again."""
+    told = Told()
+    with ExitStack() as closing:
+        port = closing.enter_context(listening(told))
+        sender = {"ae_title": "CAMERA", "commitment_host": "127.0.0.1", "commitment_port": port}
+        chosen = settings(allowed_ae_titles=(), senders=[sender])
+        store = closing.enter_context(ObjectStore.open(chosen.folder, free_floor_mb=0))
+        reference = Reference(sop_class_uid="1.2.840.10008.5.1.4.1.1.7", object_uid="1.2.3")
+        request = Transaction(transaction_uid="1.5.4", calling_ae="CAMERA", references=(reference,))
+        path = docket.place(chosen.folder, request)
+        docket.keep(path, request)
+        disk = closing.enter_context(Disk(1))
+        disk.refused = (4, 5)  # after listing, looking and encoding
+        provider = Provider(settings=chosen, store=store, notify=lambda _: None)
+        quick = Retrying(first_s=0.01, longest_s=0.01)
+        desk = CommitmentDesk(
+            provider, chosen.folder, disk=disk, timing=chosen.timing, clock=monotonic, retrying=quick
+        )
+        running = asyncio.create_task(desk.run())
+        async with asyncio.timeout(60):
+            await told.first()
+            while path.exists():  # noqa: ASYNC110 - the desk removes it
+                await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.wait((running,))
+    assert len(told.reports) == 1
+    assert disk.asked == 6
 
 
 async def test_what_waits_is_not_in_memory(settings: Any, console: Any) -> None:

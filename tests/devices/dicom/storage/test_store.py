@@ -213,6 +213,23 @@ def test_what_an_earlier_end_left_incomplete_is_removed(tmp_path: Path) -> None:
         assert not list(store.studies())
 
 
+@pytest.mark.parametrize("there", ["", "above", "above/store"])
+def test_the_store_has_a_durable_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str) -> None:
+    """Every folder that names one on the way to the store is synchronised, also where an earlier start made it."""
+    (tmp_path / there).mkdir(parents=True, exist_ok=True)
+    synchronised, fsync = set[Path](), os.fsync
+
+    def note(descriptor: int) -> None:
+        synchronised.add(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with ObjectStore.open(tmp_path / "above" / "store", free_floor_mb=0):
+        pass
+    made = [tmp_path / "above" / "store", tmp_path / "above", *([] if there else [tmp_path])]
+    assert synchronised == set(made)
+
+
 def test_a_folder_serves_one_node(tmp_path: Path) -> None:
     """A second store in the same folder is refused, and may begin when the first has ended."""
     with (
