@@ -372,7 +372,7 @@ async def test_the_node_does_not_outlive_a_killed_service(settings: Any) -> None
         cwd=Path(devices.__file__).parents[1],
     )
     assert service.stdout is not None
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not (line := await service.stdout.readline()).startswith(b"node "):
             assert line
     node = os.pidfd_open(int(line.split()[1]))

@@ -193,7 +193,7 @@ async def test_a_report_that_is_answered_is_not_sent_again(settings: Any) -> Non
 
 
 async def test_what_waits_is_not_in_memory(settings: Any, console: Any) -> None:
-    """Ten requests for 10,000 objects each that cannot be reported take no more of the node than one does."""
+    """Twenty requests for 10,000 objects each that cannot be reported take no more of the node than one does."""
     chosen = settings(workers=0)
     objects = [f"1.2.3.{number}" for number in range(10_000)]
     async with run_node(chosen) as node:
@@ -209,7 +209,8 @@ async def test_what_waits_is_not_in_memory(settings: Any, console: Any) -> None:
 
         await ask(0)
         before_kb = resident_kb(node)
-        for number in range(1, 11):
+        for number in range(1, 21):
             await ask(number)
-        assert len(docket.kept(chosen.folder)) == 11
-        assert resident_kb(node) - before_kb < 12_000
+        assert len(docket.kept(chosen.folder)) == 21
+        # two megabytes each in memory, and what one that is looked into takes for a while
+        assert resident_kb(node) - before_kb < 20_000
