@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from navigation.hotspots.noise import tell_noise
+from navigation.hotspots.noise import Noise, maxima_of_noise, tell_noise
 from navigation.volume import Volume, VolumeGeometry
 
 FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
@@ -65,10 +65,10 @@ class Layer:
         Of such a blob of amplitude 1: its height when smoothed, its response, its fall-off at twice its width.
     response, smooth, noise
         Filtered volume, smoothed volume, and the standard deviation of the response by noise.
+    told
+        How that was told.
     is_maximum
         Where the response is positive and highest among its neighbours, off the border.
-    has_body
-        Whether most voxels show noise and not spots.
 
     """
 
@@ -81,12 +81,16 @@ class Layer:
     response: NDArray[np.float32]
     smooth: NDArray[np.float32]
     noise: NDArray[np.float32]
+    told: Noise
     is_maximum: NDArray[np.bool_]
-    has_body: bool
+
+    def told_at(self, sigma_mm: float, psf_sigma_mm: float) -> Noise:
+        """Give what this layer's noise would be at another scale."""
+        return self.told.at_scale(sigma_mm, told_at_mm=self.sigma_mm, psf_sigma_mm=psf_sigma_mm)
 
 
-def make_layer(volume: Volume, scale: float, psf_sigma_mm: float, *, has_body: bool | None = None) -> Layer:
-    """Filter a volume at a scale, in sigmas of the resolution; ``has_body`` as the finest layer found."""
+def make_layer(volume: Volume, scale: float, psf_sigma_mm: float, *, finer: Layer | None = None) -> Layer:
+    """Filter a volume at a scale, in sigmas of the resolution; the next finer layer tells of its noise."""
     sigma_mm = scale * psf_sigma_mm
     # a blob of the width this scale fits best: sigma_scale^2 = 2/3 sigma_blob^2 in three dimensions
     blob_sigma_mm = max(psf_sigma_mm, sigma_mm * math.sqrt(1.5))
@@ -99,9 +103,16 @@ def make_layer(volume: Volume, scale: float, psf_sigma_mm: float, *, has_body: b
     level = smooth if volume.values.min() >= 0 else _smooth(np.abs(volume.values), sigma)
     around = np.maximum(1, np.round(psf_sigma_mm * FWHM_PER_SIGMA / spacing_mm) // 2).astype(int)
     is_maximum = (response > 0) & (response == ndimage.maximum_filter(response, size=tuple(2 * around + 1)))
-    is_maximum &= _is_inside(volume.geometry.shape, np.ceil(sigma).astype(int))
-    noise = tell_noise(
-        volume.values, sigma, response=response, level=level, is_maximum=is_maximum, has_body=has_body
+    is_inside = _is_inside(volume.geometry.shape, np.ceil(sigma).astype(int))
+    is_maximum &= is_inside
+    told = tell_noise(
+        volume.values,
+        sigma,
+        response=response,
+        level=level,
+        is_maximum=is_maximum,
+        could_hold=maxima_of_noise(int(is_inside.sum()), sigma, psf_sigma_mm / spacing_mm),
+        finer=None if finer is None else finer.told_at(sigma_mm, psf_sigma_mm),
     )
     return Layer(
         sigma_mm=sigma_mm,
@@ -112,9 +123,9 @@ def make_layer(volume: Volume, scale: float, psf_sigma_mm: float, *, has_body: b
         unit_fall=(1 - math.exp(-2)) * unit_height,
         response=response,
         smooth=smooth,
-        noise=noise.deviation(level),
+        noise=told.deviation(level),
+        told=told,
         is_maximum=is_maximum,
-        has_body=noise.has_body,
     )
 
 
@@ -125,10 +136,9 @@ def find_blobs(volume: Volume, psf_sigma_mm: float, least_snr: float, at_most: i
     then it is the scale that fits (Lindeberg), one wide lesion and not its ripples.
     """
     found: list[Blob] = []
-    has_body: bool | None = None
+    finer: Layer | None = None
     for scale in SCALES:
-        layer = make_layer(volume, scale, psf_sigma_mm, has_body=has_body)
-        has_body = layer.has_body
+        layer = finer = make_layer(volume, scale, psf_sigma_mm, finer=finer)
         response, noise, sigma_mm = layer.response, layer.noise, layer.sigma_mm
         peaks = layer.is_maximum & (noise > 0) & (response > least_snr * noise)
         places = np.argwhere(peaks)

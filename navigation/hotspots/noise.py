@@ -5,7 +5,7 @@ two, in the values' own unit, needs no scale of counts.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,12 @@ NOISE_FLOOR = 0.005
 
 FEWEST_MAXIMA = 32
 """So many maxima may all be spots; only more of them tell noise."""
+
+MAXIMA_PER_CUBE = 0.02
+"""Maxima of noise, at least, in a cube of the width of the filter and its own blur, added as squares.
+
+They are about 0.03 (Bardeen et al., Astrophys. J. 304, 1986); some are lost to greater neighbours.
+"""
 
 MAXIMUM_PER_VARIANCE = 3.0
 """Median square of a maximum of noise, by the noise's variance: 2.8 to 5 in Poisson noise, white or blurred."""
@@ -41,12 +47,26 @@ class Noise:
     per_mean
         Its variance by the local mean, in the values' unit; `NOISE_FLOOR` comes on top.
     has_body
-        Whether there is more than spots, so that most voxels show noise.
+        Whether there is more than spots, or may be, so that most voxels show noise.
+    is_white
+        Whether that of counts is all that is known of it; other noise may be as blurred as a point.
 
     """
 
     per_mean: float
     has_body: bool
+    is_white: bool = False
+
+    def at_scale(self, sigma_mm: float, *, told_at_mm: float, psf_sigma_mm: float) -> "Noise":
+        """Give what the filter of another scale leaves of it, at most where its blur is not known.
+
+        A scale-normalised Laplacian of Gaussian leaves sigma^4 / (sigma^2 + blur^2)^3.5, the integral of its
+        square.
+        """
+        blur_mm = 0.0 if self.is_white else psf_sigma_mm
+        wider = sigma_mm / told_at_mm
+        closer = math.hypot(told_at_mm, blur_mm) / math.hypot(sigma_mm, blur_mm)
+        return replace(self, per_mean=self.per_mean * wider**4 * closer**7)
 
     def deviation(self, level: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give the standard deviation where the local mean is ``level``."""
@@ -61,7 +81,8 @@ def tell_noise(
     response: NDArray[np.float32],
     level: NDArray[np.float32],
     is_maximum: NDArray[np.bool_],
-    has_body: bool | None = None,
+    could_hold: float,
+    finer: Noise | None = None,
 ) -> Noise:
     """Estimate the noise of a response.
 
@@ -74,6 +95,10 @@ def tell_noise(
     however hot and wide it is. Then the factor is the maxima's, and never less than if the smallest step between
     two values is a count; where maxima are so few that all may be spots, no more is known.
 
+    Few maxima say that there is no body only where it would have many: a small volume has few of either kind, and
+    is taken to have one. At a coarser scale noise has fewer, and what there are may all be spots: there it is what
+    would be left of the finer scale's.
+
     Parameters
     ----------
     values
@@ -84,8 +109,11 @@ def tell_noise(
         The filtered volume, and the local mean of its values; of their size where some are negative.
     is_maximum
         Where the response is positive and highest among its neighbours.
-    has_body
-        None to decide it here; as a finer scale said, where there are more maxima to decide by.
+    could_hold
+        How many maxima noise would have at least, were it everywhere, as `maxima_of_noise` gives.
+    finer
+        None at the finest scale, which has most maxima to decide by whether there is a body; else what the next
+        finer scale said, brought to this one.
 
     """
     stride = max(1, level.size // MOST_SAMPLED)
@@ -93,14 +121,28 @@ def tell_noise(
     most = float(np.sqrt(mean).mean() ** 2)
     is_lit = mean > 0
     if not is_lit.any():
-        return Noise(per_mean=0.0, has_body=False)
+        return Noise(per_mean=0.0, has_body=False, is_white=True)
     by_voxels = _median_ratio(response.ravel()[::stride][is_lit], mean[is_lit], most) / 0.4549
-    by_maxima = 0.0 if has_body else _by_maxima(response, level, is_maximum, most)
-    if has_body is None:
-        has_body = by_voxels <= MOST_BY_VOXELS * by_maxima
-    if has_body:
+    if finer is not None and finer.has_body:
         return Noise(per_mean=by_voxels, has_body=True)
-    return Noise(per_mean=max(by_maxima, _step_variance(values, sigma)), has_body=False)
+    by_maxima = _by_maxima(response, level, is_maximum, most)
+    by_step = _step_variance(values, sigma)
+    if finer is None:
+        is_small = by_maxima == 0 and could_hold <= 2 * FEWEST_MAXIMA
+        if is_small or by_voxels <= MOST_BY_VOXELS * by_maxima:
+            return Noise(per_mean=by_voxels, has_body=True)
+    elif by_maxima == 0:
+        return replace(finer, per_mean=max(finer.per_mean, by_step))
+    return Noise(per_mean=max(by_maxima, by_step), has_body=False, is_white=by_maxima <= by_step)
+
+
+def maxima_of_noise(voxels: int, sigma: NDArray[np.float64], psf_sigma: NDArray[np.float64]) -> float:
+    """Give how many maxima noise has at least in so many voxels, filtered by ``sigma``, in voxels.
+
+    It is taken to be as blurred as a point of the image, ``psf_sigma`` in voxels: by no reconstruction is it more.
+    """
+    length = np.maximum(1.0, np.hypot(sigma, psf_sigma))  # noise of single voxels has one maximum in 27
+    return float(MAXIMA_PER_CUBE * voxels / np.prod(length))
 
 
 def _step_variance(values: NDArray[np.float32], sigma: NDArray[np.float64]) -> float:

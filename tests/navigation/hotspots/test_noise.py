@@ -7,10 +7,13 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from navigation.hotspots import Hotspot
+from navigation.hotspots import Hotspot, Resolution
+from navigation.hotspots.blobs import SCALES, make_layer
+from navigation.hotspots.noise import Noise, maxima_of_noise
 from tests.navigation.hotspots.test_finding import (
     CENTRE_MM,
     FWHM_MM,
+    SIGMA_MM,
     SPECT,
     find_hotspots,
     make_geometry,
@@ -19,6 +22,10 @@ from tests.navigation.hotspots.test_finding import (
 )
 
 SMALL = make_geometry((4.0, 4.0, 4.0), (24, 32, 32))
+
+CROP = make_geometry((2.0, 2.0, 2.0), (25, 25, 25))
+
+INNER = (slice(14, -14),) * 3
 
 RNG = np.random.default_rng
 
@@ -101,6 +108,45 @@ def test_a_lesion_is_one_spot_and_not_its_noise(counts: float, image: Image) -> 
     ball = counts * (np.linalg.norm(positions_mm - CENTRE_MM, axis=-1) < 15)
     (spot,) = find_hotspots(make_volume(image(np.asarray(ndimage.gaussian_filter(ball, 0.87))), SPECT, unit="1"))
     assert off_mm(spot, 0.0, 0.0, 0.0) < 4.4
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_crop_around_a_node(seed: int) -> None:
+    """A cube of 50 mm whose body is noise, in Bq/mL: it holds few maxima, and none but the node's is a spot."""
+    node = make_values(CROP, [((0.0, 0.0, 0.0), 1.0)], fwhm_mm=7.6)
+    counts = RNG(seed).poisson(40 * node / node.max() + 1.0).astype(np.float64)
+    volume = make_volume(37.5 * ndimage.gaussian_filter(counts, 1.4), CROP)
+    (spot,) = find_hotspots(volume, resolution=Resolution(fwhm_mm=6.9, sigma_mm=0.6))
+    assert off_mm(spot, 0.0, 0.0, 0.0) < 2.0
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_islands_of_a_cut_off_background_are_no_spots(seed: int) -> None:
+    """The highest fiftieth of a blurred ground, the rest set to 0: only the hot spot is one, at any scale."""
+    counts = RNG([seed, 7]).poisson(hill(2000.0, (0.0, 0.0, 0.0)) + 2.0).astype(np.float64)
+    smooth = ndimage.gaussian_filter(counts, 2.0)
+    islands = np.where(smooth < np.quantile(smooth, 0.98), 0.0, smooth)
+    (spot,) = find_hotspots(make_volume(islands, SPECT, unit="1"))
+    assert off_mm(spot, 0.0, 0.0, 0.0) < 2.0
+
+
+@pytest.mark.parametrize("is_white", [True, False])
+def test_what_filters_leave_of_noise(*, is_white: bool) -> None:
+    """Told at the finest scale it is told at all, white or as blurred as a point; it has no fewer maxima."""
+    blur = 0.0 if is_white else SIGMA_MM / 3.0
+    geometry = make_geometry((3.0, 3.0, 3.0), (64, 64, 64))
+    noise = ndimage.gaussian_filter(RNG(5).normal(size=geometry.shape), blur, mode="wrap")
+    volume = make_volume(1 + noise, geometry, unit="1")
+    finest = make_layer(volume, SCALES[0], SIGMA_MM)
+    # at the border a filter sees voxels twice
+    told = Noise(per_mean=float(finest.response[INNER].var()), has_body=False, is_white=is_white)
+    for scale in SCALES[1:]:
+        layer = make_layer(volume, scale, SIGMA_MM)
+        left = told.at_scale(layer.sigma_mm, told_at_mm=finest.sigma_mm, psf_sigma_mm=SIGMA_MM)
+        assert layer.response[INNER].var() == pytest.approx(left.per_mean, rel=0.25)
+    fewest = maxima_of_noise(60**3, np.full(3, finest.sigma_mm / 3.0), np.full(3, SIGMA_MM / 3.0))
+    found = np.count_nonzero(finest.is_maximum)
+    assert fewest < found < 5 * fewest
 
 
 @pytest.mark.parametrize("blur", [0.0, 0.9])
