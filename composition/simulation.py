@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from acquisition.tracking.desk import Desk
+from acquisition.tracking.operator import Motion
 from composition.instruments import probe_in_hand
 from composition.room import Room
 from composition.running import announce, run_room, stop_on_signals
@@ -54,12 +55,19 @@ def connect(site: Site, addresses: Addresses, folder: Path) -> Site:
 
 
 async def move_as_asked(desk: Desk, grip: Grip, hand: Hand) -> None:
-    """Let a hand make each motion that a calibration asks for, and give the probe back to the surgeon after it."""
+    """Let a hand make each motion that a calibration asks for, and give the probe back to the surgeon after it.
+
+    For a landmark that it does not know, marked by somebody else, it looks all over the skin: were it held still
+    anywhere, that would pass for the touch.
+    """
     seq, made = -1, None
     while True:
         standing = await desk.changed(seq, longest_s=LONGEST_LOOK_S)
         if standing.move is not None and standing.move is not made:
-            hand.move(standing.move.motion, standing.move.place)
+            try:
+                hand.move(standing.move.motion, standing.move.place)
+            except ValueError:
+                hand.move(Motion.DRAW)
             grip.give(hand)
         elif not desk.is_running:
             grip.give(None)
