@@ -27,7 +27,13 @@ from acquisition.tracking.touching import Hand as RegisteringHand
 from composition.errors import ServiceError
 from composition.instruments import load_response, probe_in_hand, tip_chain, tip_of
 from composition.named import Workplace
-from composition.simulated import as_measured, lay_down, simulated_timing, simulated_tip
+from composition.simulated import (
+    navigating_by,
+    simulated_registration,
+    simulated_timing,
+    simulated_tip,
+    tip_in_use,
+)
 from config.settings import Site
 from devices.clock import monotonic
 from navigation.volume import Volume
@@ -125,8 +131,7 @@ async def register(
     """
     site, console = place.site, Console(stderr=True)
     if place.is_simulated:
-        lay_down()
-        site = as_measured(site)
+        site = navigating_by(site, tip=tip_in_use(), registration=simulated_registration())
     camera, navigation = _camera(site), site.navigation
     if navigation is None or navigation.registration is None:
         raise ServiceError("the site file has no [navigation.registration]: name the file that it goes to")
