@@ -182,16 +182,25 @@ async def check_axis(place: Workplace, *, yes: bool, fault: HandFault | None, se
     settings = simulated_tip() if place.is_simulated else navigation.tip if navigation else None
     if settings is None:
         raise ServiceError("the site file has no [navigation.tip]: run acquire tool first, it finds the axis")
-    async with _before_source(place, yes=yes, fault=fault, seed=seed) as (sweeping, tip):
+    async with before_source(place, yes=yes, fault=fault, seed=seed) as (sweeping, tip):
         return await run_axis(sweeping=sweeping, tip=tip, settings=settings)
 
 
 @contextlib.asynccontextmanager
-async def _before_source(
+async def before_source(
     place: Workplace, *, yes: bool, fault: HandFault | None, seed: int
 ) -> AsyncIterator[tuple[Sweeping, TipCalibration | None]]:
-    """Give what moves a site's probe over a point source, and its tip."""
+    """Give what moves a site's probe over a point source, and its tip; None where that is typed in.
+
+    Raises
+    ------
+    ServiceError
+        Where the site file does not say what this needs, or the tip cannot be read.
+
+    """
     site, console = place.site, Console(stderr=True)
+    if place.is_simulated and simulated_tip().file.exists():
+        site = navigating_by(site, tip=simulated_tip())
     camera, name = replace(_camera(site), reference=None), probe_in_hand(site)
     navigation, calibration = site.navigation, load_response(site, is_simulated=place.is_simulated)
     if navigation is None or calibration is None:
@@ -223,5 +232,5 @@ async def find_delay(place: Workplace, *, yes: bool, fault: HandFault | None, se
     settings = simulated_timing() if place.is_simulated else navigation.timing if navigation else None
     if settings is None:
         raise ServiceError("the site file has no [navigation.timing]: name the file that the delay goes to")
-    async with _before_source(place, yes=yes, fault=fault, seed=seed) as (sweeping, _):
+    async with before_source(place, yes=yes, fault=fault, seed=seed) as (sweeping, _):
         return await run_timing(sweeping=sweeping, settings=settings)
