@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -35,6 +36,7 @@ from devices.clock import monotonic
 from display.calibration_messages import InstallRequest, LandmarkList, RegisterRequest, VerifyRequest
 
 LATER = "written to {}; this room goes by it when radionav is started again"
+LATER_SIMULATED = "written to {}; this room goes by it when it is started again with --keep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ class Calibrating:
             return "the site file has no [navigation.tip]: name the file that the tip's calibration goes to"
         camera = replace(self._camera(), reference=None)
         run = partial(run_tool, camera=camera, settings=settings)
-        return self._begin("tool", run, told=LATER.format(settings.file))
+        return self._begin("tool", run, told=self._later(settings.file))
 
     async def axis(self, asked: InstallRequest) -> str | None:  # noqa: ARG002 - likewise
         """Hold the probe's axis against its counts."""
@@ -118,7 +120,10 @@ class Calibrating:
         async def run(**shown: Any) -> Outcome:
             return await run_timing(sweeping=sweeping(**shown), settings=settings)
 
-        return self._begin("timing", run, told=LATER.format(settings.file))
+        return self._begin("timing", run, told=self._later(settings.file))
+
+    def _later(self, path: Path) -> str:
+        return (LATER_SIMULATED if self.is_simulated else LATER).format(path)
 
     def _before_source(self) -> tuple[TipCalibration | None, Callable[..., Sweeping]] | str:
         """Give the tip, and what moves the probe over a point source before a person, or say why not."""

@@ -19,7 +19,8 @@ from composition.errors import ServiceError
 from composition.instruments import ROLES, probe_in_hand
 from composition.room import Room
 from composition.running import run_room, stop_on_signals
-from composition.simulated import simulated_registration, simulated_room_timing, simulated_site, simulated_tip
+from composition.simulated import simulated_site
+from composition.simulated_calibrations import room_registration, room_timing, room_tip
 from composition.simulation import STUDIES
 from config.navigation import NavigationSettings
 from config.settings import Site
@@ -160,9 +161,9 @@ def _navigating_by(
     """Let tip, registration and delay be those of then, though not the limits that they are held to."""
     if is_simulated:
         simulated = {
-            "tip": simulated_tip(),
-            "registration": simulated_registration(),
-            "timing": simulated_room_timing(),
+            "tip": room_tip(folder),
+            "registration": room_registration(folder),
+            "timing": room_timing(folder),
         }
         made = written.keys() | {"registration"}  # that one may have been made later
         navigation = navigation.model_copy(update={role: simulated[role] for role in simulated if role in made})

@@ -3,16 +3,22 @@
 from importlib.resources import files
 from pathlib import Path
 
-from acquisition.durable import write_file
 from acquisition.logbook.settings import LogbookSettings
 from acquisition.tracking.settings import RegistrationSettings, TimingSettings, TipSettings
-from composition.errors import ServiceError
 from config.settings import Site
 from config.site import read_site
 from simulators.theatre import TOOL_FROM_TIP
 
 SIMULATED_FOLDER = Path("var")
 """Where ``acquire --simulate`` writes, and ``radionav --simulate`` looks first for a calibration."""
+
+SHIPPED = Path(str(files("config"))) / "instruments"
+SHIPPED_TIP, SHIPPED_TIMING = SHIPPED / "simulated-tip.json", SHIPPED / "simulated-room-timing.json"
+"""What a simulated room begins with.
+
+The tip was measured by ``acquire tool --simulate``, and does not expire; the delay is what the simulated wires
+have: none, to 2 ms.
+"""
 
 
 def simulated_site() -> Site:
@@ -46,49 +52,17 @@ def simulated_registration() -> RegistrationSettings:
 
 
 def simulated_timing() -> TimingSettings:
-    """Say where the delay of the simulated bench's probe goes."""
+    """Say where the delay of the simulated bench's probe goes; no room goes by it, whose probe tells sooner."""
     return TimingSettings(file=SIMULATED_FOLDER / "simulated-timing.json")
 
 
-def simulated_room_timing() -> TimingSettings:
-    """Say where the delay of the simulated room's probe goes: it tells its counts sooner than the bench's."""
-    return TimingSettings(file=SIMULATED_FOLDER / "simulated-room-timing.json")
+def tip_in_use() -> TipSettings:
+    """Say by which tip is registered: what ``acquire tool --simulate`` measured, or else the shipped one."""
+    measured = simulated_tip()
+    return measured if measured.file.exists() else measured.model_copy(update={"file": SHIPPED_TIP})
 
 
-def as_measured(site: Site) -> Site:
-    """Let the simulated room go by the files that its tip, patient and delay are measured into."""
-    measured = {
-        "tip": simulated_tip(),
-        "registration": simulated_registration(),
-        "timing": simulated_room_timing(),
-    }
-    navigation = site.navigation and site.navigation.model_copy(update=measured)
+def navigating_by(site: Site, **settings: TipSettings | RegistrationSettings | TimingSettings) -> Site:
+    """Let a site navigate by other files, each named as in ``[navigation]``."""
+    navigation = site.navigation and site.navigation.model_copy(update=settings)
     return site.model_copy(update={"navigation": navigation})
-
-
-def lay_down() -> tuple[Path, ...]:
-    """Lay down the tip and the delay that the simulated room begins with; name those that were measured since.
-
-    The tip was measured by ``acquire tool --simulate``, and does not expire; the delay is what the simulated wires
-    have: none, to 2 ms.
-
-    Raises
-    ------
-    ServiceError
-        Where they cannot be written.
-
-    """
-    measured = list[Path]()
-    for path in (simulated_tip().file, simulated_room_timing().file):
-        shipped = (Path(str(files("config"))) / "instruments" / path.name).read_bytes()
-        try:
-            if not path.exists():
-                write_file(path, shipped)
-            if path.read_bytes() != shipped:
-                measured.append(path)
-        except OSError as exc:
-            raise ServiceError(
-                f"{path}: the simulated room's calibrations cannot be kept: {exc.strerror}; start it in a folder "
-                "that can be written"
-            ) from exc
-    return tuple(measured)

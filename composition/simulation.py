@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from acquisition.tracking.desk import Desk
+from acquisition.tracking.operator import Motion
 from composition.instruments import probe_in_hand
 from composition.room import Room
-from composition.running import announce, run_room, stop_on_signals
-from composition.simulated import as_measured, lay_down, simulated_calibration, simulated_registration
+from composition.running import announce, run_room, stop_on_signals, utc_now
+from composition.simulated import simulated_calibration
+from composition.simulated_calibrations import calibrated
 from config.settings import Site
 from devices.clock import monotonic
 from display.summary import sum_up
@@ -24,8 +26,9 @@ from simulators.theatre import DESCRIPTION, Addresses, Grip, open_theatre
 from simulators.tool_bench import Hand, write_markups
 from simulators.truth import compare
 
-STUDIES, LANDMARKS = "studies", "landmarks.mrk.json"
-"""Where the studies lie in the folder of a simulated room, and the landmarks that were marked in the first."""
+STUDIES, LANDMARKS, CALIBRATIONS = "studies", "landmarks.mrk.json", "calibrations"
+"""Where the studies lie in the folder of a simulated room, the landmarks that were marked in the first, and what
+is calibrated from its display."""
 
 LONGEST_LOOK_S = 60.0
 """Between two looks at what is asked of the hand, where nothing changes."""
@@ -54,12 +57,19 @@ def connect(site: Site, addresses: Addresses, folder: Path) -> Site:
 
 
 async def move_as_asked(desk: Desk, grip: Grip, hand: Hand) -> None:
-    """Let a hand make each motion that a calibration asks for, and give the probe back to the surgeon after it."""
+    """Let a hand make each motion that a calibration asks for, and give the probe back to the surgeon after it.
+
+    For a landmark that it does not know, marked by somebody else, it looks all over the skin: were it held still
+    anywhere, that would pass for the touch.
+    """
     seq, made = -1, None
     while True:
         standing = await desk.changed(seq, longest_s=LONGEST_LOOK_S)
         if standing.move is not None and standing.move is not made:
-            hand.move(standing.move.motion, standing.move.place)
+            try:
+                hand.move(standing.move.motion, standing.move.place)
+            except ValueError:
+                hand.move(Motion.DRAW)
             grip.give(hand)
         elif not desk.is_running:
             grip.give(None)
@@ -84,21 +94,26 @@ async def serve_simulated(
 
     """
     stop, rng = stop_on_signals(seconds), np.random.default_rng(seed)
-    measured = lay_down()
     with tempfile.TemporaryDirectory(prefix="radionav-") as named:
         folder = Path(named)
         async with open_theatre(scene, folder, rng=rng, clock=monotonic) as theatre:
+            kept = keep or folder
+            connected, said = calibrated(
+                connect(site, theatre.addresses, kept),
+                kept / CALIBRATIONS,
+                scan_uid=theatre.frame_of_reference_uid,
+                now=utc_now(),
+            )
 
             async def on_ready(room: Room, address: str) -> None:
                 for line in DESCRIPTION:
                     print(line, file=sys.stderr)
-                written = simulated_calibration(probe_in_hand(site))
-                found = [path for path in (written, simulated_registration().file) if path.exists()]
-                for path in (*found, *measured):
-                    print(
-                        f"SIMULATED calibration: {path}, written by acquire or from the display", file=sys.stderr
-                    )
-                marked = (keep or folder) / LANDMARKS
+                response = simulated_calibration(probe_in_hand(site))
+                if response.exists():
+                    print(f"SIMULATED calibration: {response}, written by acquire", file=sys.stderr)
+                for line in said:
+                    print(line, file=sys.stderr)
+                marked = kept / LANDMARKS
                 write_markups(marked)
                 print(f"SIMULATED landmarks: {marked}, to register the patient by", file=sys.stderr)
                 await announce(room, address)
@@ -111,7 +126,7 @@ async def serve_simulated(
                 await asyncio.gather(*(each.happen(theatre) for each in happenings))
 
             room = await run_room(
-                as_measured(connect(site, theatre.addresses, keep or folder)),
+                connected,
                 is_simulated=True,
                 stop=stop,
                 rng=rng,

@@ -27,7 +27,13 @@ from acquisition.tracking.touching import Hand as RegisteringHand
 from composition.errors import ServiceError
 from composition.instruments import load_response, probe_in_hand, tip_chain, tip_of
 from composition.named import Workplace
-from composition.simulated import as_measured, lay_down, simulated_timing, simulated_tip
+from composition.simulated import (
+    navigating_by,
+    simulated_registration,
+    simulated_timing,
+    simulated_tip,
+    tip_in_use,
+)
 from config.settings import Site
 from devices.clock import monotonic
 from navigation.volume import Volume
@@ -125,8 +131,7 @@ async def register(
     """
     site, console = place.site, Console(stderr=True)
     if place.is_simulated:
-        lay_down()
-        site = as_measured(site)
+        site = navigating_by(site, tip=tip_in_use(), registration=simulated_registration())
     camera, navigation = _camera(site), site.navigation
     if navigation is None or navigation.registration is None:
         raise ServiceError("the site file has no [navigation.registration]: name the file that it goes to")
@@ -177,16 +182,25 @@ async def check_axis(place: Workplace, *, yes: bool, fault: HandFault | None, se
     settings = simulated_tip() if place.is_simulated else navigation.tip if navigation else None
     if settings is None:
         raise ServiceError("the site file has no [navigation.tip]: run acquire tool first, it finds the axis")
-    async with _before_source(place, yes=yes, fault=fault, seed=seed) as (sweeping, tip):
+    async with before_source(place, yes=yes, fault=fault, seed=seed) as (sweeping, tip):
         return await run_axis(sweeping=sweeping, tip=tip, settings=settings)
 
 
 @contextlib.asynccontextmanager
-async def _before_source(
+async def before_source(
     place: Workplace, *, yes: bool, fault: HandFault | None, seed: int
 ) -> AsyncIterator[tuple[Sweeping, TipCalibration | None]]:
-    """Give what moves a site's probe over a point source, and its tip."""
+    """Give what moves a site's probe over a point source, and its tip; None where that is typed in.
+
+    Raises
+    ------
+    ServiceError
+        Where the site file does not say what this needs, or the tip cannot be read.
+
+    """
     site, console = place.site, Console(stderr=True)
+    if place.is_simulated and simulated_tip().file.exists():
+        site = navigating_by(site, tip=simulated_tip())
     camera, name = replace(_camera(site), reference=None), probe_in_hand(site)
     navigation, calibration = site.navigation, load_response(site, is_simulated=place.is_simulated)
     if navigation is None or calibration is None:
@@ -218,5 +232,5 @@ async def find_delay(place: Workplace, *, yes: bool, fault: HandFault | None, se
     settings = simulated_timing() if place.is_simulated else navigation.timing if navigation else None
     if settings is None:
         raise ServiceError("the site file has no [navigation.timing]: name the file that the delay goes to")
-    async with _before_source(place, yes=yes, fault=fault, seed=seed) as (sweeping, _):
+    async with before_source(place, yes=yes, fault=fault, seed=seed) as (sweeping, _):
         return await run_timing(sweeping=sweeping, settings=settings)

@@ -17,7 +17,7 @@ from devices.clock import Clock
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 from simulators.console.sender import send_study
-from simulators.console.study import make_study
+from simulators.console.study import foretell_frame_of_reference_uid, make_study
 from simulators.ports import PtyPort, open_pty_port
 from simulators.probes.amptek import SimulatedAmptek
 from simulators.probes.mightyohm import SimulatedMightyOhm
@@ -171,6 +171,11 @@ class Theatre:
     def ports(self) -> Mapping[str, PtyPort]:
         """The instruments' ports by the names of simulated.toml."""
         return {"gamma": self.probe, "monitor": self.monitor}
+
+    @property
+    def frame_of_reference_uid(self) -> str:
+        """Of the study that is sent next."""
+        return foretell_frame_of_reference_uid(self._study_rng)
 
     @property
     def addresses(self) -> Addresses:

@@ -4,10 +4,12 @@ Attributes are those of the CT and NM IODs (PS3.3 A.3, A.5) that their modules c
 reads it meets what real consoles send: in NM the geometry stands in the Detector Information Sequence only.
 """
 
+import copy
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +42,24 @@ class _Uids:
 
     root: str
 
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> Self:
+        """Draw the root."""
+        return cls(root=rng.bytes(16).hex())
+
+    @property
+    def frame_of_reference(self) -> UID:
+        """Of CT and SPECT alike."""
+        return self("frame of reference")
+
     def __call__(self, name: str) -> UID:
         # 2.25 and a 128-bit number (PS3.5 B.2)
         return UID(f"2.25.{int.from_bytes(hashlib.sha256(f'{self.root}/{name}'.encode()).digest()[:16])}")
+
+
+def foretell_frame_of_reference_uid(rng: np.random.Generator) -> str:
+    """Give the Frame of Reference UID that ``make_study`` will draw from ``rng``, whose state stays as it is."""
+    return str(_Uids.drawn(copy.deepcopy(rng)).frame_of_reference)
 
 
 def make_study(scene: Scene, folder: Path, *, rng: np.random.Generator, taken_at: datetime) -> list[Path]:
@@ -65,7 +82,7 @@ def make_study(scene: Scene, folder: Path, *, rng: np.random.Generator, taken_at
 
     """
     folder.mkdir(parents=True, exist_ok=True)
-    uids = _Uids(root=rng.bytes(16).hex())
+    uids = _Uids.drawn(rng)
     hounsfield = ct_hounsfield(scene, CT_GRID, rng)
     counts = spect_counts(scene, SPECT_GRID, rng)
     paths = []
@@ -107,7 +124,7 @@ def _image(sop_class: UID, name: str, series: str, *, uids: _Uids, taken_at: dat
     image.StudyInstanceUID = uids("study")
     image.SeriesInstanceUID = uids(series)
     image.StudyID = "1"
-    image.FrameOfReferenceUID = uids("frame of reference")
+    image.FrameOfReferenceUID = uids.frame_of_reference
     image.PositionReferenceIndicator = ""
     image.Laterality = None
     return image

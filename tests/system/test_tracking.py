@@ -81,14 +81,16 @@ def test_the_simulated_room_is_calibrated_from_its_display(tmp_path: Path) -> No
     """Each calibration is asked for over HTTP; a simulated hand does as the display says, before the same wires.
 
     The patient is registered and checked, and the room goes by that. Of those that only a restart would use, the
-    hand pivots, swings and sweeps as far as it is asked to; ended, they leave what was in use.
+    hand pivots, swings and sweeps as far as it is asked to; ended, they leave what was in use. Nothing is written
+    to the working directory, from which the next start begins in the same state.
     """
     with running(*SIMULATED, folder=tmp_path) as service, looking(service.display) as display:
-        marked = json.loads(Path(service.said(r"SIMULATED landmarks: (\S+),")[1]).read_text())
+        landmarks = Path(service.said(r"SIMULATED landmarks: (\S+),")[1])
+        marked = json.loads(landmarks.read_text())
         display.until(lambda state: state.study and state.pose and state.pose.error)
         assert do(service, "register", {"landmarks": marked})["passed"] is True
         assert do(service, "verify", {"landmark": "xiphoid"})["passed"] is True
-        (registration,) = read_registrations(tmp_path / "var" / "simulated-registration.json")
+        (registration,) = read_registrations(landmarks.parent / "calibrations" / "registration.json")
         assert (registration.patient_id, registration.is_simulated) == ("SIM-0001", True)
         assert [check.passed for check in registration.verifications] == [True]
         error_mm = registration.error.at(registration.error.centre_mm)
@@ -105,6 +107,7 @@ def test_the_simulated_room_is_calibrated_from_its_display(tmp_path: Path) -> No
         assert trusted.registered
         service.terminate()
         assert service.ended() == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_site_or_a_simulation_it_says_what_to_give(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from devices.dicom.settings import NodeSettings
 from devices.dicom.storage.part10 import data_set_offset
 from simulators.console.images import CT_GRID, SPECT_GRID
 from simulators.console.sender import StudyNotSent, send_study
-from simulators.console.study import make_study
+from simulators.console.study import foretell_frame_of_reference_uid, make_study
 from simulators.scene import Scene, sentinel_node_scene
 
 TAKEN_AT = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -46,6 +46,15 @@ def _position_mm(nm: Dataset, frame: float, row: float, column: float) -> NDArra
     normal = np.cross(across, down)
     offset_mm = column * column_mm * across + row * row_mm * down + frame * nm.SpacingBetweenSlices * normal
     return np.asarray(origin_mm + offset_mm)
+
+
+def test_the_frame_of_reference_of_a_study_is_known_before_it_is_made(study: list[Path]) -> None:
+    """Asked as often as one likes: the draws stay those that make the study."""
+    rng = np.random.default_rng(7)
+    foretold = {foretell_frame_of_reference_uid(rng) for _ in range(2)}
+    assert foretold == {
+        str(dcmread(path, specific_tags=["FrameOfReferenceUID"]).FrameOfReferenceUID) for path in study
+    }
 
 
 def test_the_study_is_one_patient_one_study_one_frame_of_reference(study: list[Path]) -> None:

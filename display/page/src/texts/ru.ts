@@ -334,6 +334,8 @@ const SENTENCES: Record<Sentence, string> = {
   "the body may have {} bytes": "файл слишком велик: можно {0} байт",
   "written to {}; this room goes by it when radionav is started again":
     "записано в {0}; действует после перезапуска radionav",
+  "written to {}; this room goes by it when it is started again with --keep":
+    "записано в {0}; действует после перезапуска с --keep",
   "written to {}: this room goes by it": "записано в {0}: уже действует",
   "the site file has no [navigation.tip]: name the file that the tip's calibration goes to":
     "в файле площадки не назван файл калибровки кончика",

@@ -252,6 +252,7 @@ export const SENTENCES = [
   "nothing was measured",
   "the body may have {} bytes",
   "written to {}; this room goes by it when radionav is started again",
+  "written to {}; this room goes by it when it is started again with --keep",
   "written to {}: this room goes by it",
   "the site file has no [navigation.tip]: name the file that the tip's calibration goes to",
   "the site file has no [navigation.timing]: name the file that the delay goes to",
