@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import msgspec
 
 from acquisition.patient import Patient
-from acquisition.session.journal import Journal
+from acquisition.session.frames import JOINED, PARTED
+from acquisition.session.journal import Entry, Journal
 from display.access.admission import Visitor
 from display.access.people import Role
 from display.hub import Hub
@@ -42,6 +43,13 @@ class Discretion:
         if visitor.may(Role.ACT):
             return 0
         return self._shown or self.journal.newest_of("moved") + 1
+
+    def may_tell(self, visitor: Visitor, entry: Entry) -> bool:
+        """Whether an entry may be told: a person may answer meanwhile for the study of somebody else."""
+        if visitor.may(Role.ACT) or entry.kind not in {JOINED, PARTED}:
+            return True
+        study = self.hub.newest.study if self.hub.newest else None
+        return study is not None and entry.told["study_uid"] == study.study_uid
 
     def may_read_report(self, visitor: Visitor, number: int) -> bool:
         """Whether the report of a procedure may be told."""
