@@ -39,6 +39,10 @@ MOST_SESSIONS = 200
 log = structlog.get_logger()
 
 
+class TokenShared(TokenUnusable):
+    """Raised where the token of engineers' programs is, or was since the start, one of displays."""
+
+
 Fault = PeopleUnusable | TokenUnusable
 """Why a file lets nobody in."""
 
@@ -94,7 +98,8 @@ class Admission:
     Raises
     ------
     PeopleUnusable, TokenUnusable
-        Where the file of persons or of the displays' token cannot be used at the start: nobody could look or act.
+        Where the file of persons or of the displays' token cannot be used at the start: nobody could look or act;
+        ``TokenShared`` where engineers' programs have the displays' token.
 
     """
 
@@ -103,6 +108,8 @@ class Admission:
     _people: Mapping[str, Person] = field(init=False)
     _tokens: Mapping[bytes, Visitor] = field(init=False)
     _sessions: dict[bytes, _Session] = field(init=False, default_factory=dict)
+    _of_displays: set[bytes] = field(init=False, default_factory=set)
+    """Digests of all tokens that displays had since the start: none of them is an engineer's later."""
     _stamps: tuple[object, ...] = field(init=False)
     _failures: deque[tuple[float, str]] = field(init=False, default_factory=lambda: deque(maxlen=MOST_OF_ALL))
     """When and from which address the last wrong secrets came."""
@@ -114,7 +121,7 @@ class Admission:
         self._stamps = self._stamp()
         self._people, self._tokens, faults = self._read()
         for path, fault in faults.items():
-            if path != self.files.engineer_token:
+            if path in {self.files.view_token, self.files.people} or isinstance(fault, TokenShared):
                 raise fault
             _complain(fault)
 
@@ -219,8 +226,12 @@ class Admission:
             except TokenUnusable as exc:
                 faults[path] = exc
                 continue
-            if tokens.setdefault(digest, visitor) is not visitor:
-                faults[path] = TokenUnusable(f"{path}: displays have the same token: make another")
+            if visitor.role is Role.VIEW:
+                self._of_displays.add(digest)
+            elif digest in self._of_displays:
+                faults[path] = TokenShared(f"{path}: displays have or had the same token: make another")
+                continue
+            tokens[digest] = visitor
         try:
             return read_people(self.files.people), tokens, faults
         except PeopleUnusable as exc:
