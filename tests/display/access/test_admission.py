@@ -13,7 +13,14 @@ from fastapi.testclient import TestClient
 
 from devices.clock import monotonic
 from devices.dicom.web.access import TokenUnusable
-from display.access.admission import MOST_OF_ALL, AccessFiles, Admission, SignInRefused, TooManyTries
+from display.access.admission import (
+    MOST_FAILURES,
+    MOST_OF_ALL,
+    AccessFiles,
+    Admission,
+    SignInRefused,
+    TooManyTries,
+)
 from display.access.gate import BURST, Allowance
 from display.access.people import Person, Role, change_person
 from display.access_messages import Signed, SignIn, SignInRequest
@@ -196,6 +203,19 @@ async def test_a_file_that_is_lost_shuts_out_its_own_and_nobody_else(door: Door)
             aside.rename(path)
             while not door.admission.visitor(lost) and lost != token:
                 await door.admission._changed.wait()
+        await signed_in_again(door)
+
+
+async def test_no_secret_is_wrong_while_the_file_of_persons_is_away(door: Door) -> None:
+    """Who signs in is told why she cannot, as often as she tries, and is asked again as soon as it is back."""
+    async with watching(door.admission), asyncio.timeout(60):
+        token, _ = await door.admission.sign_in(NAME, SECRET, address=HERE)
+        aside = door.files.people.rename(door.files.people.with_suffix(".aside"))
+        await door.admission.until_gone(token)
+        for _ in range(MOST_FAILURES):
+            with pytest.raises(SignInRefused, match="the file of persons cannot be used: see the log"):
+                await door.admission.sign_in(NAME, SECRET, address=HERE)
+        aside.rename(door.files.people)
         await signed_in_again(door)
 
 

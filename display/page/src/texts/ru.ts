@@ -213,6 +213,9 @@ const SENTENCES: Record<Sentence, string> = {
     "в исследовании нет карты: нет ОФЭКТ или ПЭТ, которую можно совместить с пациентом",
   "too many requests: wait a second": "слишком много запросов: подождите секунду",
   "sign in first": "сначала войдите",
+  "the file of persons cannot be used: see the log": "файл с именами нельзя прочесть: см. журнал службы",
+  "name or secret is wrong": "имя или пароль неверны",
+  "too many wrong secrets: wait a minute": "слишком много неверных паролей: подождите минуту",
   "{} may not do this: sign in as somebody who may": "{0}: нет права на это действие: войдите под другим именем",
 
   "a calibration is under way: end it first": "идёт калибровка: сначала завершите её",
