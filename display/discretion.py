@@ -56,17 +56,17 @@ class Discretion:
         return visitor.may(Role.ACT) or number == self._shown
 
     def studies(self, visitor: Visitor, received: StudyList) -> StudyList:
-        """Leave out the studies of others than the patient whose study is in use."""
+        """Leave out the studies of others than the patient whose study is in use, and say that some are."""
         if visitor.may(Role.ACT):
             return received
         in_use = next((study for study in received.studies if study.in_use), None)
         patient = Patient(patient_id=in_use.patient_id, name=in_use.patient_name) if in_use else None
-        hers = (
+        hers = tuple(
             study
             for study in received.studies
             if study is in_use or (patient and patient.is_named(study.patient_id, study.patient_name))
         )
-        return msgspec.structs.replace(received, studies=tuple(hers))
+        return msgspec.structs.replace(received, studies=hers, is_partial=len(hers) < len(received.studies))
 
     def may_read_study(self, visitor: Visitor, study_uid: str, received: StudyList) -> bool:
         """Whether all may be told that was made of one of the studies that were received."""

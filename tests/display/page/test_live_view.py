@@ -288,10 +288,16 @@ async def test_a_display_and_a_person_sign_in(room: Room, tmp_path: Path) -> Non
                 await asyncio.sleep(0.02)
         assert [entry.person for entry in room.journal.after(0)] == ["Dr. Sokolova"]
         await page.get_by_role("button", name="Sign out Dr. Sokolova").click()
-        await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-        await expect(page.get_by_role("button", name="Studies (1)")).to_be_visible()
+        await expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
+        await expect(page.get_by_role("button", name="Studies (1+)")).to_be_visible()
         await expect(page.locator("#studies")).not_to_contain_text("Olsen")
         await wait_until_live(page)
+        room.entries, room.now["study"] = (other,), None
+        room.now["studies_revision"] += 1
+        await expect(page.get_by_role("button", name="Studies (0+)")).to_be_visible()
+        await expect(page.locator("#studies")).not_to_contain_text("No study was received yet")
+        await page.get_by_role("button", name="Sign in to see the studies that came").click()
+        await expect(page.get_by_label("Name", exact=True)).to_be_visible()
         assert "v" * 40 not in page.url
 
 

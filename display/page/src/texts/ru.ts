@@ -622,7 +622,7 @@ export const ru: Texts = {
     connecting: "Нет данных: подключение",
     noLiveData: (old) => `НЕТ СВЕЖИХ ДАННЫХ ${old}`,
     procedure: (step) => `Операция: ${step}`,
-    studies: (count) => `Исследования (${count})`,
+    studies: (count, isPartial) => `Исследования (${count}${isPartial ? "+" : ""})`,
     signOut: (name) => `Выход: ${name}`,
   },
   general: {
@@ -906,6 +906,7 @@ export const ru: Texts = {
     title: "Исследования",
     isThis: "Это пациент на столе?",
     empty: "Исследований ещё нет. Отправьте с консоли.",
+    partial: "Войдите, чтобы увидеть полученные исследования",
     failed: (why) => `Список не загружается (${why}).`,
     accepted: "принято",
     refused: (why) => `отклонено: ${why}`,
