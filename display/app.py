@@ -139,7 +139,12 @@ class Routes:
         await admit(websocket, self.admission, lambda visitor: self._tell(websocket, visitor))
 
     async def _tell(self, websocket: WebSocket, visitor: Visitor) -> None:
-        await serve_events(websocket, self.exhibits.journal, first_seq=lambda: self.discretion.first_seq(visitor))
+        await serve_events(
+            websocket,
+            self.exhibits.journal,
+            first_seq=lambda: self.discretion.first_seq(visitor),
+            may_tell=lambda entry: self.discretion.may_tell(visitor, entry),
+        )
 
     async def trend(self, since_seq: int = -1) -> Response:
         """Give the rate of the last minutes."""

@@ -244,7 +244,8 @@ _PREFACE = """
     display's token looks; a person signs in with `POST /v1/sign-in` and acts. Without that table whoever is
     at this machine may do both. Whoever may not act is told of nobody but the patient on the table: events
     since the procedure began that the displays show (between two: since the former one ended), the studies of
-    the patient whose study is in use, the report of that procedure.
+    the patient whose study is in use, the report of that procedure. One that was away over a change of patient
+    misses the former one's end; only a person's token is told all.
 
     Over HTTP: `GET /v1/studies` answers a StudyList, `GET /v1/studies/<study_uid>` a StudyReport, `POST
     /v1/frames` takes a FramesRequest, `POST /v1/procedure` a StudyChoice, `GET /v1/worklist` asks the

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import msgspec
 
 from acquisition.patient import Patient
-from acquisition.session.journal import Journal
+from acquisition.session.frames import JOINED, PARTED
+from acquisition.session.journal import Entry, Journal
 from display.access.admission import Visitor
 from display.access.people import Role
 from display.hub import Hub
@@ -43,22 +44,29 @@ class Discretion:
             return 0
         return self._shown or self.journal.newest_of("moved") + 1
 
+    def may_tell(self, visitor: Visitor, entry: Entry) -> bool:
+        """Whether an entry may be told: a person may answer meanwhile for the study of somebody else."""
+        if visitor.may(Role.ACT) or entry.kind not in {JOINED, PARTED}:
+            return True
+        study = self.hub.newest.study if self.hub.newest else None
+        return study is not None and entry.told["study_uid"] == study.study_uid
+
     def may_read_report(self, visitor: Visitor, number: int) -> bool:
         """Whether the report of a procedure may be told."""
         return visitor.may(Role.ACT) or number == self._shown
 
     def studies(self, visitor: Visitor, received: StudyList) -> StudyList:
-        """Leave out the studies of others than the patient whose study is in use."""
+        """Leave out the studies of others than the patient whose study is in use, and say that some are."""
         if visitor.may(Role.ACT):
             return received
         in_use = next((study for study in received.studies if study.in_use), None)
         patient = Patient(patient_id=in_use.patient_id, name=in_use.patient_name) if in_use else None
-        hers = (
+        hers = tuple(
             study
             for study in received.studies
             if study is in_use or (patient and patient.is_named(study.patient_id, study.patient_name))
         )
-        return msgspec.structs.replace(received, studies=tuple(hers))
+        return msgspec.structs.replace(received, studies=hers, is_partial=len(hers) < len(received.studies))
 
     def may_read_study(self, visitor: Visitor, study_uid: str, received: StudyList) -> bool:
         """Whether all may be told that was made of one of the studies that were received."""

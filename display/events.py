@@ -36,12 +36,14 @@ def show_event(entry: Entry) -> Event:
     )
 
 
-async def serve_events(websocket: WebSocket, journal: Journal, *, first_seq: Callable[[], int]) -> None:
+async def serve_events(
+    websocket: WebSocket, journal: Journal, *, first_seq: Callable[[], int], may_tell: Callable[[Entry], bool]
+) -> None:
     """Send every event after the number that the display's next message names, until it leaves.
 
     A number that this record has not given yet is of another one: of this it has nothing, and gets all. Of what
-    comes before ``first_seq``, as it is by then, nothing is sent. A record that cannot be read ends the line with
-    its sentence.
+    comes before ``first_seq``, as it is by then, nothing is sent, nor an entry that ``may_tell`` keeps back. A
+    record that cannot be read ends the line with its sentence.
     """
     try:
         follow: Follow | SignIn = SignIn(token="")
@@ -56,7 +58,9 @@ async def serve_events(websocket: WebSocket, journal: Journal, *, first_seq: Cal
             websocket, f"not a message of the line of events: {exc}; see docs/feed.md", CLOSE_BAD_MESSAGE
         )
         return
-    telling = asyncio.create_task(_tell(websocket, journal, follow.since_seq, first_seq), name="display events")
+    telling = asyncio.create_task(
+        _tell(websocket, journal, follow.since_seq, first_seq, may_tell), name="display events"
+    )
     listening = asyncio.create_task(_until_left(websocket), name="display events listening")
     try:
         await asyncio.wait([telling, listening], return_when=asyncio.FIRST_COMPLETED)
@@ -79,13 +83,20 @@ async def _refuse(websocket: WebSocket, message: str, code: int) -> None:
         pass  # it left by itself
 
 
-async def _tell(websocket: WebSocket, journal: Journal, seq: int, first_seq: Callable[[], int]) -> None:
+async def _tell(
+    websocket: WebSocket,
+    journal: Journal,
+    seq: int,
+    first_seq: Callable[[], int],
+    may_tell: Callable[[Entry], bool],
+) -> None:
     if seq > journal.newest_seq:
         seq = 0
     while True:
         seq = max(seq, first_seq() - 1)
         for entry in journal.after(seq, most=AT_ONCE):
-            await websocket.send_text(msgspec.json.encode(show_event(entry)).decode())
+            if may_tell(entry):
+                await websocket.send_text(msgspec.json.encode(show_event(entry)).decode())
             seq = entry.seq
         await asyncio.sleep(0)
         if journal.newest_seq > seq:

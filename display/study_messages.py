@@ -184,6 +184,9 @@ class StudyList(Struct, frozen=True, kw_only=True):
 
     revision: int
     studies: tuple[StudyEntry, ...]
+    is_partial: Annotated[
+        bool, Meta(description="Whether others came too, of which only whoever may act is told.")
+    ] = False
 
 
 class StudyChoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

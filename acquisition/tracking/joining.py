@@ -245,9 +245,9 @@ def _is_another(former: Registration | None, registration: Registration) -> bool
 
 
 def _summary(registration: Registration) -> dict[str, Any]:
+    """Say which one it is, by its time in the file of registrations; whose it is stands there alone."""
     return {
         "registered_at": registration.registered_at.isoformat(),
-        "patient_id": registration.patient_id,
         "landmarks": [landmark["name"] for landmark in registration.landmarks],
         "fre_mm": registration.fre_mm,
         "patient_from_reference": registration.patient_from_reference,

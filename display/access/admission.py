@@ -39,6 +39,10 @@ MOST_SESSIONS = 200
 log = structlog.get_logger()
 
 
+class TokenShared(TokenUnusable):
+    """Raised where the token of engineers' programs is, or was since the start, one of displays."""
+
+
 Fault = PeopleUnusable | TokenUnusable
 """Why a file lets nobody in."""
 
@@ -94,7 +98,8 @@ class Admission:
     Raises
     ------
     PeopleUnusable, TokenUnusable
-        Where the file of persons or of the displays' token cannot be used at the start: nobody could look or act.
+        Where the file of persons or of the displays' token cannot be used at the start: nobody could look or act;
+        ``TokenShared`` where engineers' programs have the displays' token.
 
     """
 
@@ -102,7 +107,10 @@ class Admission:
     clock: Clock
     _people: Mapping[str, Person] = field(init=False)
     _tokens: Mapping[bytes, Visitor] = field(init=False)
+    _faults: Mapping[Path, Fault] = field(init=False)
     _sessions: dict[bytes, _Session] = field(init=False, default_factory=dict)
+    _of_displays: set[bytes] = field(init=False, default_factory=set)
+    """Digests of all tokens that displays had since the start: none of them is an engineer's later."""
     _stamps: tuple[object, ...] = field(init=False)
     _failures: deque[tuple[float, str]] = field(init=False, default_factory=lambda: deque(maxlen=MOST_OF_ALL))
     """When and from which address the last wrong secrets came."""
@@ -112,9 +120,9 @@ class Admission:
     def __post_init__(self) -> None:
         """Read the files."""
         self._stamps = self._stamp()
-        self._people, self._tokens, faults = self._read()
-        for path, fault in faults.items():
-            if path != self.files.engineer_token:
+        self._people, self._tokens, self._faults = self._read()
+        for path, fault in self._faults.items():
+            if path in {self.files.view_token, self.files.people} or isinstance(fault, TokenShared):
                 raise fault
             _complain(fault)
 
@@ -137,7 +145,8 @@ class Admission:
         Raises
         ------
         SignInRefused
-            Where the secret is not hers, or there is no such person; ``TooManyTries`` while nobody is asked.
+            Where the secret is not hers, or there is no such person; while the file of persons cannot be used,
+            which counts as no wrong one; ``TooManyTries`` while nobody is asked.
 
         """
         async with self._trying:  # one at a time: each costs memory and a tenth of a second of a processor
@@ -149,9 +158,10 @@ class Admission:
             # a name that is nobody's takes as long as one that is
             asked = person or next(iter(self._people.values()), None)
             is_known = asked is not None and await asyncio.to_thread(asked.knows, secret)
+            if self.files.people in self._faults:
+                raise SignInRefused("the file of persons cannot be used: see the log")
             if person is None or not is_known or self._people.get(name) is not person:
-                self._failures.append((now_s, address))
-                log.warning("sign-in refused", address=address)
+                self._count_wrong(now_s, address)
                 raise SignInRefused("name or secret is wrong")
         token = secrets.token_urlsafe(32)
         self._drop({digest for digest, session in self._sessions.items() if session.ends_s <= now_s})
@@ -160,6 +170,10 @@ class Admission:
         self._sessions[_digest(token)] = _Session(person=person, ends_s=now_s + SIGNED_IN_FOR_S)
         log.info("signed in", person=name, role=str(person.role))
         return token, Visitor(name=person.name, role=person.role)
+
+    def _count_wrong(self, now_s: float, address: str) -> None:
+        self._failures.append((now_s, address))
+        log.warning("sign-in refused", address=address)
 
     def sign_out(self, token: str) -> None:
         """End a person's session at once, wherever it is used."""
@@ -182,10 +196,10 @@ class Admission:
             if stamps == self._stamps:
                 continue
             self._stamps = stamps
-            self._people, self._tokens, faults = await asyncio.to_thread(self._read)
-            for fault in faults.values():
+            self._people, self._tokens, self._faults = await asyncio.to_thread(self._read)
+            for fault in self._faults.values():
                 _complain(fault)
-            log.info("access files read", unusable=len(faults))
+            log.info("access files read", unusable=len(self._faults))
             gone = {
                 digest
                 for digest, session in self._sessions.items()
@@ -219,8 +233,12 @@ class Admission:
             except TokenUnusable as exc:
                 faults[path] = exc
                 continue
-            if tokens.setdefault(digest, visitor) is not visitor:
-                faults[path] = TokenUnusable(f"{path}: displays have the same token: make another")
+            if visitor.role is Role.VIEW:
+                self._of_displays.add(digest)
+            elif digest in self._of_displays:
+                faults[path] = TokenShared(f"{path}: displays have or had the same token: make another")
+                continue
+            tokens[digest] = visitor
         try:
             return read_people(self.files.people), tokens, faults
         except PeopleUnusable as exc:

@@ -22,7 +22,7 @@ class Role(StrEnum):
     """What somebody may do."""
 
     VIEW = "view"
-    """Look: the page, the feed, volumes, studies, reports."""
+    """Look: the page, the feed, volumes; studies, events and the report of the patient on the table alone."""
     ACT = "act"
     """Look, and do what a person does in the procedure."""
     ENGINEER = "engineer"

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 from fastapi.testclient import TestClient
 
+from acquisition.session.frames import JOINED, PARTED
 from acquisition.session.journal import Journal
+from acquisition.tracking.registration_file import add_registration
 from display.access.admission import Visitor
 from display.access.people import Role
 from display.access_messages import SignIn
@@ -18,7 +21,9 @@ from display.event_messages import Event, Follow
 from display.hub import Hub
 from display.messages import SUBPROTOCOL
 from display.study_messages import StudyEntry, StudyList, StudyReport
+from tests.acquisition.tracking.test_joining import NOW, Room, registration
 from tests.display.access.test_admission import ENGINEER, NAME, SECRET, VIEW, Door, bearer, signed_in
+from tests.display.page.room import make_study
 from tests.display.recorded import UNBEGUN, kept_nowhere
 from tests.display.test_app import exhibits as make_exhibits
 from tests.display.test_app import state
@@ -154,9 +159,39 @@ def test_a_display_lists_the_studies_of_the_patient_in_use(client: TestClient) -
         headers = bearer(token)
         listed = msgspec.json.decode(client.get("/v1/studies", headers=headers).content, type=StudyList)
         assert (listed.revision, [study.study_uid for study in listed.studies]) == (3, seen)
+        assert listed.is_partial is (token != person), "some were left out"
         for study_uid in ("1.4", "1.5", "1.6"):
             status = client.get(f"/v1/studies/{study_uid}", headers=headers).status_code
             assert status == (200 if study_uid in seen else 404)
+
+
+async def test_a_registration_is_told_without_the_former_patient(
+    client: TestClient, theatre: Exhibits, tmp_path: Path
+) -> None:
+    """What a new one took the place of, and what the file holds after a restart, is told, but not of whom."""
+    room = Room(tmp_path)
+    for minutes, patient in ((0, "ANNA"), (5, "BERTA")):
+        add_registration(room.path, registration(at=NOW + timedelta(minutes=minutes), patient_id=patient))
+        await room.joining.look()
+    for kind, told in room.noted:
+        theatre.journal.add(kind, told)
+    *_, first, second = events_of(client, VIEW)
+    assert (first.kind, second.kind) == ("registered", "registered")
+    assert second.told["in place of"]["registered_at"] == NOW.isoformat()
+    assert "ANNA" not in str((first.told, second.told))
+
+
+def test_a_display_hears_of_no_frames_but_the_shown_studys(client: TestClient, theatre: Exhibits) -> None:
+    """A person may answer meanwhile for a study of the next patient; she herself is told of both."""
+    person, shown = signed_in(client, NAME, SECRET), theatre.hub.newest
+    assert shown is not None
+    theatre.hub.publish(msgspec.structs.replace(shown, study=make_study()))
+    for kind in (JOINED, PARTED):
+        for study_uid in ("1.4", make_study().study_uid):
+            theatre.journal.add(kind, {"study_uid": study_uid, "frames": ["1.7", "1.8"]})
+    for token, uids in ((VIEW, 2 * [make_study().study_uid]), (person, 2 * ["1.4", make_study().study_uid])):
+        told = [event.told["study_uid"] for event in events_of(client, token) if event.kind in {JOINED, PARTED}]
+        assert told == uids
 
 
 @pytest.mark.parametrize("path", ["/v1/procedure/report", "/v1/procedure/report.pdf"])

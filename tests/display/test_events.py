@@ -31,7 +31,7 @@ async def test_a_long_record_is_told_in_turns_with_everything_else() -> None:
     asked.put_nowait({"type": "websocket.connect"})
     await websocket.accept()
     asked.put_nowait({"type": "websocket.receive", "text": msgspec.json.encode(Follow(since_seq=0)).decode()})
-    serving = asyncio.create_task(serve_events(websocket, journal, first_seq=lambda: 0))
+    serving = asyncio.create_task(serve_events(websocket, journal, first_seq=lambda: 0, may_tell=lambda _: True))
     most_in_one_turn = 0
     async with asyncio.timeout(60):
         while not is_all_told.is_set():

@@ -46,10 +46,11 @@ export async function signOut(): Promise<void> {
   forgetPerson();
 }
 
-/** The token holds no longer: a person's first, then the display's. */
-export function forget(): void {
-  if (sessionStorage.getItem(KEY) !== null) forgetPerson();
-  else localStorage.removeItem(KEY);
+/** A person's session has ended, the display's own token holds as ever; gives whether there was one. */
+export function leavePerson(): boolean {
+  const isHers = sessionStorage.getItem(KEY) !== null;
+  forgetPerson();
+  return isHers;
 }
 
 function forgetPerson(): void {

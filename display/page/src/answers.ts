@@ -15,7 +15,8 @@ export function mustBeGood(answer: Response): void {
   if (!answer.ok) throw new NoAnswer(() => t.general.answers(answer.status));
 }
 
-/** Why something cannot be shown; whatever the browser itself throws means that nothing came. */
+/** Why something cannot be shown: `fetch` throws a TypeError where nothing came, and anything else is the page's own. */
 export function whyNot(error: unknown): string {
-  return error instanceof NoAnswer ? error.words() : t.general.away;
+  if (error instanceof NoAnswer) return error.words();
+  return error instanceof TypeError ? t.general.away : String(error);
 }

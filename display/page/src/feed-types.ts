@@ -656,6 +656,8 @@ export interface SignIn {
 export interface StudyList {
   readonly revision: number;
   readonly studies: readonly StudyEntry[];
+  /** Whether others came too, of which only whoever may act is told. */
+  readonly is_partial?: boolean;
 }
 
 /** A received study and what was made of it. */

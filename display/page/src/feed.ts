@@ -1,11 +1,13 @@
 /** The live feed: connects, asks for the next state when the last is drawn, connects again when it is lost. */
 
-import { forget, token } from "./admission";
+import { leavePerson, token } from "./admission";
 import { Delay } from "./delay";
 import { SUBPROTOCOL, VERSION, type ClientMessage, type Hello, type ServerMessage, type State } from "./feed-types";
 
 const SHORTEST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 3000;
+/** A display that is not admitted shows its token again so often: its file may be back at any time. */
+const UNADMITTED_WAIT_MS = 3000;
 const PING_EVERY_MS = 2000;
 /** The service beats each second; a socket that brings nothing for so long is dead, whatever TCP believes. */
 const DEAD_AFTER_MS = 3500;
@@ -33,6 +35,7 @@ export class Feed {
   private socket: WebSocket | null = null;
   private delay = new Delay();
   private wait_ms = SHORTEST_WAIT_MS;
+  private retry = 0;
   private heardAt_ms = 0;
   private pingedAt_ms = 0;
 
@@ -40,6 +43,7 @@ export class Feed {
   constructor(private readonly onChange: () => void) {}
 
   connect(): void {
+    window.clearTimeout(this.retry);
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}/v1/feed`, SUBPROTOCOL);
     this.socket = socket;
@@ -69,14 +73,13 @@ export class Feed {
 
   private turnedAway(): void {
     this.socket = null;
-    const had = token();
-    forget();
-    if (had !== null && token() !== null) {
-      this.connect(); // a person's session ended: the display itself is still let in
+    if (leavePerson() && token() !== null) {
+      this.connect(); // the display itself is still let in
       return;
     }
     this.link = "unadmitted";
     this.received = null;
+    if (token() !== null) this.retryAfter(UNADMITTED_WAIT_MS);
     this.onChange();
   }
 
@@ -87,7 +90,7 @@ export class Feed {
 
   /** Called by the page's timer: pings, and leaves a dead socket. */
   watch(now_ms: number): void {
-    if (this.link === "foreign" || this.link === "unadmitted") return;
+    if (this.link === "foreign") return;
     if (this.socket !== null && now_ms - this.heardAt_ms > DEAD_AFTER_MS) {
       const dead = this.socket;
       this.reconnect();
@@ -162,8 +165,13 @@ export class Feed {
       return;
     }
     this.link = "lost";
-    window.setTimeout(() => this.connect(), this.wait_ms * (0.5 + Math.random()));
+    this.retryAfter(this.wait_ms);
     this.wait_ms = Math.min(LONGEST_WAIT_MS, this.wait_ms * 2);
     this.onChange();
+  }
+
+  private retryAfter(wait_ms: number): void {
+    window.clearTimeout(this.retry);
+    this.retry = window.setTimeout(() => this.connect(), wait_ms * (0.5 + Math.random()));
   }
 }

@@ -63,9 +63,10 @@ let isDrawing = false;
 let drawnAt_ms = -Infinity;
 
 const feed = new Feed(() => {
-  if (toldTo !== token()) {
-    toldTo = token();
-    studies.forget(); // a person is told of patients of whom the display is not
+  const tells = feed.link === "unadmitted" ? null : token();
+  if (toldTo !== tells) {
+    toldTo = tells;
+    studies.forget(); // a person is told of patients of whom the display is not, and nobody without a token of any
   }
   if (feed.hello && feed.hello.session_id !== session) {
     hearLanguage(feed.hello.language ?? "en");
@@ -103,6 +104,7 @@ function drawAll(now_ms: number): void {
   const moment = feed.received && new Moment(feed.received, now_ms);
   header.draw(feed, moment);
   if (feed.link === "unadmitted") signIn.askForDisplay();
+  else if (feed.link === "open") signIn.displayIsIn();
   sounds.draw(moment);
   rate.draw(moment, now_ms);
   agreement.draw(moment);

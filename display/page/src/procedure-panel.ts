@@ -35,6 +35,7 @@ export class ProcedurePanel {
   private shown = "";
   /** What stands in the panel, as it was made. */
   private made = "";
+  private madeFor: ProcedureState["step"] | null = null;
   private refused: { words: string; until_ms: number } | null = null;
   /** The step whose missing needs are about to be overridden. */
   private overriding: MoveState["to"] | null = null;
@@ -119,7 +120,9 @@ export class ProcedurePanel {
     const all = make("div", "", heading, steps(state), trouble, ...content);
     if (all.innerHTML === this.made) return; // activities decay from state to state, and look the same
     this.made = all.innerHTML;
-    const scrolled_px = this.panel.querySelector(".work")?.scrollTop ?? 0;
+    const isSameStep = state.step === this.madeFor; // another begins with its first line
+    const scrolled_px = isSameStep ? (this.panel.querySelector(".work")?.scrollTop ?? 0) : 0;
+    this.madeFor = state.step;
     const focused = (document.activeElement as HTMLElement | null)?.dataset["does"];
     this.panel.replaceChildren(...all.childNodes);
     this.panel.querySelector(".work")?.scrollTo(0, scrolled_px);

@@ -24,6 +24,11 @@ export class SignInPanel {
     if (this.panel.hidden || this.panel.dataset["state"] !== "display") this.open("display");
   }
 
+  /** The display was let in, by what was typed or by the token that it had: nobody is asked for one. */
+  displayIsIn(): void {
+    if (!this.panel.hidden && this.panel.dataset["state"] === "display") this.close();
+  }
+
   /** Ask for a person, because what she wanted to do needs one. */
   askForPerson(): void {
     this.open("person");

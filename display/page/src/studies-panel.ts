@@ -13,7 +13,7 @@ import { WorklistPart } from "./worklist";
 const RETRY_MS = 2000;
 
 /** Before a list has come. */
-const NOTHING: StudyList = { revision: 0, studies: [] };
+const NOTHING: StudyList = { revision: 0, studies: [], is_partial: false };
 
 export class StudiesPanel {
   private readonly panel = find("studies", HTMLElement);
@@ -86,13 +86,13 @@ export class StudiesPanel {
   }
 
   private render(): void {
-    const { studies, revision } = this.list ?? NOTHING;
-    write(this.button, t.header.studies(studies.length));
+    const { studies, revision, is_partial: isPartial = false } = this.list ?? NOTHING;
+    write(this.button, t.header.studies(studies.length, isPartial));
     const trouble = make("p", "trouble", this.trouble);
     trouble.setAttribute("role", "alert");
     const content = this.asked ? this.confirmation(this.asked, revision) : studies.map((study) => this.entry(study));
-    const empty = studies.length === 0 ? [make("p", "", t.studies.empty)] : [];
-    this.panel.replaceChildren(this.heading(), trouble, ...content, ...empty, ...(this.asked ? [] : [this.worklist.show()]));
+    const rest = isPartial ? [signInForAll()] : studies.length === 0 ? [make("p", "", t.studies.empty)] : [];
+    this.panel.replaceChildren(this.heading(), trouble, ...content, ...(this.asked ? [] : [...rest, this.worklist.show()]));
   }
 
   private heading(): HTMLElement {
@@ -189,4 +189,12 @@ export class StudiesPanel {
     this.open(false);
     void this.refresh();
   }
+}
+
+/** Others came of whom a display is not told: a person is. */
+function signInForAll(): HTMLElement {
+  const button = make("button", "", t.studies.partial);
+  button.type = "button";
+  button.addEventListener("click", () => document.dispatchEvent(new CustomEvent("person-wanted")));
+  return button;
 }

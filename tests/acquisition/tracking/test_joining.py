@@ -24,13 +24,13 @@ NOW = datetime(2026, 11, 28, 7, tzinfo=UTC)
 CORNERS_MM = np.array([(100.0, -100, 0), (-50, -100, 90), (-50, -90, -80), (0, -110, 20)])
 
 
-def registration(*, at: datetime = NOW, x_mm: float = 5.0) -> Registration:
+def registration(*, at: datetime = NOW, x_mm: float = 5.0, patient_id: str = "A-1") -> Registration:
     there = RigidTransform(
         to=Frame.PATIENT, from_=Frame.REFERENCE, rotation=np.eye(3), translation_mm=np.array((x_mm, 0.0, 0.0))
     )
     error = RegistrationError.of_landmarks(CORNERS_MM, fle_mm=2.0)
     return Registration(
-        patient_id="A-1",
+        patient_id=patient_id,
         reference="Patient",
         tool="Probe",
         serial="",

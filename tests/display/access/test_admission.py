@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,14 @@ from fastapi.testclient import TestClient
 
 from devices.clock import monotonic
 from devices.dicom.web.access import TokenUnusable
-from display.access.admission import MOST_OF_ALL, AccessFiles, Admission, SignInRefused, TooManyTries
+from display.access.admission import (
+    MOST_FAILURES,
+    MOST_OF_ALL,
+    AccessFiles,
+    Admission,
+    SignInRefused,
+    TooManyTries,
+)
 from display.access.gate import BURST, Allowance
 from display.access.people import Person, Role, change_person
 from display.access_messages import Signed, SignIn, SignInRequest
@@ -135,19 +143,33 @@ async def test_who_is_taken_out_of_a_file_is_out(door: Door) -> None:
         assert door.admission.visitor("w" * 40) is not None
 
 
-def test_two_roles_never_share_a_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nobody could tell who asks: it stays the displays', who may do less, and is no engineer's."""
-    write_token(tmp_path / "view.token", VIEW)
-    change_person(tmp_path / "people.toml", NAME, role=Role.ACT, secret=SECRET)
-    files = AccessFiles(
-        view_token=tmp_path / "view.token",
-        engineer_token=tmp_path / "view.token",
-        people=tmp_path / "people.toml",
-    )
-    display = Admission(files, monotonic).visitor(VIEW)
-    assert display is not None
-    assert not display.may(Role.ENGINEER)
-    assert "displays have the same token: make another" in capsys.readouterr().out
+@pytest.mark.parametrize("is_one_file", [True, False])
+def test_no_room_starts_where_two_roles_share_a_token(door: Door, *, is_one_file: bool) -> None:
+    """Nobody could tell who asks, and what lies in a display's browser would read the room's figures."""
+    files = replace(door.files, engineer_token=door.files.view_token) if is_one_file else door.files
+    assert files.engineer_token is not None
+    write_token(files.engineer_token, VIEW)
+    with pytest.raises(TokenUnusable, match=r"\.token: displays have or had the same token: make another"):
+        Admission(files, monotonic)
+    if is_one_file:
+        files.view_token.unlink()
+        with pytest.raises(TokenUnusable, match=r"view\.token: the token cannot be read"):
+            Admission(files, monotonic)
+
+
+async def test_a_displays_token_never_becomes_an_engineers(door: Door) -> None:
+    """Also not once displays have another: only another one in the engineers' own file lets them in again."""
+    assert door.files.engineer_token is not None
+    async with watching(door.admission), asyncio.timeout(60):
+        write_token(door.files.engineer_token, VIEW)
+        await door.admission.until_gone(ENGINEER)
+        write_token(door.files.view_token, "w" * 40)
+        await door.admission.until_gone(VIEW)
+        write_token(door.files.engineer_token, "f" * 40)
+        while not (program := door.admission.visitor("f" * 40)):
+            await door.admission._changed.wait()
+        assert program.role is Role.ENGINEER
+        assert door.admission.visitor(VIEW) is None
 
 
 def test_a_room_starts_without_its_engineers_token(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,6 +203,19 @@ async def test_a_file_that_is_lost_shuts_out_its_own_and_nobody_else(door: Door)
             aside.rename(path)
             while not door.admission.visitor(lost) and lost != token:
                 await door.admission._changed.wait()
+        await signed_in_again(door)
+
+
+async def test_no_secret_is_wrong_while_the_file_of_persons_is_away(door: Door) -> None:
+    """Who signs in is told why she cannot, as often as she tries, and is asked again as soon as it is back."""
+    async with watching(door.admission), asyncio.timeout(60):
+        token, _ = await door.admission.sign_in(NAME, SECRET, address=HERE)
+        aside = door.files.people.rename(door.files.people.with_suffix(".aside"))
+        await door.admission.until_gone(token)
+        for _ in range(MOST_FAILURES):
+            with pytest.raises(SignInRefused, match="the file of persons cannot be used: see the log"):
+                await door.admission.sign_in(NAME, SECRET, address=HERE)
+        aside.rename(door.files.people)
         await signed_in_again(door)
 
 

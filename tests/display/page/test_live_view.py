@@ -19,6 +19,7 @@ from display.access.people import Role, change_person
 from display.device_messages import ConditionState
 from display.hub import Hub
 from display.messages import ShineState
+from tests.display.access.test_admission import watching
 from tests.display.page.room import (
     Room,
     look,
@@ -248,13 +249,18 @@ async def test_a_frozen_page_says_so_itself(room: Room, page: Page) -> None:
     assert float(shown) < 0.1, "a page that goes on winds it up"
 
 
-async def test_a_display_and_a_person_sign_in(room: Room, tmp_path: Path) -> None:
-    """An unknown display asks for its token, once; a person signs in to act, under her name, and out again."""
-    token = tmp_path / "view.token"
+def closed_to_strangers(folder: Path) -> tuple[Admission, Path]:
+    """Let in one person, and displays by the token in a file."""
+    token, people = folder / "view.token", folder / "people.toml"
     token.write_text("v" * 40, encoding="ascii")
     token.chmod(0o600)
-    change_person(tmp_path / "people.toml", "Dr. Sokolova", role=Role.ACT, secret="correct horse")
-    room.admission = Admission(AccessFiles(view_token=token, people=tmp_path / "people.toml"), monotonic)
+    change_person(people, "Dr. Sokolova", role=Role.ACT, secret="correct horse")
+    return Admission(AccessFiles(view_token=token, people=people), monotonic), token
+
+
+async def test_a_display_and_a_person_sign_in(room: Room, tmp_path: Path) -> None:
+    """An unknown display asks for its token, once; a person signs in to act, under her name, and out again."""
+    room.admission, _ = closed_to_strangers(tmp_path)
     other = make_entry("1.2.840.2", patient_id="PT-1188", patient_name="Olsen^Kari", in_use=False)
     room.entries = (*room.entries, other)
     async with serve(room), look(room) as page:
@@ -282,8 +288,33 @@ async def test_a_display_and_a_person_sign_in(room: Room, tmp_path: Path) -> Non
                 await asyncio.sleep(0.02)
         assert [entry.person for entry in room.journal.after(0)] == ["Dr. Sokolova"]
         await page.get_by_role("button", name="Sign out Dr. Sokolova").click()
-        await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-        await expect(page.get_by_role("button", name="Studies (1)")).to_be_visible()
+        await expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
+        await expect(page.get_by_role("button", name="Studies (1+)")).to_be_visible()
         await expect(page.locator("#studies")).not_to_contain_text("Olsen")
         await wait_until_live(page)
+        room.entries, room.now["study"] = (other,), None
+        room.now["studies_revision"] += 1
+        await expect(page.get_by_role("button", name="Studies (0+)")).to_be_visible()
+        await expect(page.locator("#studies")).not_to_contain_text("No study was received yet")
+        await page.get_by_role("button", name="Sign in to see the studies that came").click()
+        await expect(page.get_by_label("Name", exact=True)).to_be_visible()
         assert "v" * 40 not in page.url
+
+
+async def test_a_display_whose_file_is_put_back_is_let_in_by_itself(room: Room, tmp_path: Path) -> None:
+    """While it is away the page asks for a token and names nobody; by the one that it has it goes on."""
+    room.admission, token = closed_to_strangers(tmp_path)
+    async with watching(room.admission), serve(room), look(room) as page:
+        await page.get_by_label("Token of this display").fill("v" * 40)
+        await page.keyboard.press("Enter")
+        await wait_until_live(page)
+        await page.locator("#studies-button").click()
+        await expect(page.locator("#studies")).to_contain_text("PT-0417")
+        aside = token.rename(tmp_path / "aside")
+        await expect(page.get_by_label("Token of this display")).to_be_visible()
+        await expect(page.get_by_role("status").filter(has_text="not admitted")).to_be_visible()
+        await expect(page.locator("#studies")).not_to_contain_text("PT-0417")
+        aside.rename(token)
+        await wait_until_live(page)
+        await expect(page.locator("#sign-in")).to_be_hidden()
+        await expect(page.locator("#studies")).to_contain_text("PT-0417")

@@ -127,6 +127,20 @@ async def test_the_time_out_is_read_item_by_item(room: Room, page: Page) -> None
         assert box["height"] >= 56, "15 mm on a 24-inch screen of 1920 x 1080 are 54 px"
 
 
+async def test_another_step_begins_with_its_first_line(room: Room, page: Page) -> None:
+    """However far the plan was scrolled, the time-out's checklist hides none of its first checks."""
+    spots = tuple(msgspec.structs.replace(PLAN[0], name=f"target {number}") for number in range(1, 25))
+    checks = tuple(CheckState(name=f"check {n}", said="", is_good=True, is_confirmed=False) for n in range(24))
+    change(room, number=3, revision=7, step="plan", sources=spots)
+    await page.keyboard.press("p")
+    work = page.locator("#procedure .work")
+    await page.get_by_role("radiogroup", name="target 24").scroll_into_view_if_needed()
+    assert await work.evaluate("work => work.scrollTop") > 0
+    change(room, step="time-out", checklist=checks)
+    await expect(page.get_by_role("checkbox", name="check 0", exact=False).first).to_be_in_viewport()
+    assert await work.evaluate("work => work.scrollTop") == 0
+
+
 async def test_what_is_missing_asks_for_a_reason(room: Room, page: Page) -> None:
     """The step says what is missing; it is taken with a reason that was touched or written, and never without."""
     needs = "a target is located"

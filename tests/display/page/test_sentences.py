@@ -27,6 +27,7 @@ SPEAKING = (
     ("display/resection_states.py", {"act"}),
     ("display/procedure_states.py", {"act"}),
     ("display/access/gate.py", {"__call__"}),
+    ("display/access/admission.py", {"sign_in"}),
     ("acquisition/session/checklist.py", None),
     ("acquisition/session/session.py", {"refuse", "sort", "check", "confirm_frames", "draw", "erase"}),
     ("acquisition/session/drawn.py", {"refuse_activity", "refuse_drawing", "misplaced"}),

@@ -80,7 +80,7 @@ const header = {
   connecting: "No data: connecting",
   noLiveData: (old: string) => `NO LIVE DATA for ${old}`,
   procedure: (step: string) => `Procedure: ${step}`,
-  studies: (count: number) => `Studies (${count})`,
+  studies: (count: number, isPartial: boolean) => `Studies (${count}${isPartial ? "+" : ""})`,
   signOut: (name: string) => `Sign out ${name}`,
 };
 
@@ -394,6 +394,7 @@ const studies = {
   title: "Studies",
   isThis: "Is this the patient on the table?",
   empty: "No study was received yet. Send one from the console.",
+  partial: "Sign in to see the studies that came",
   failed: (why: string) => `The list cannot be loaded (${why}).`,
   accepted: "accepted",
   refused: (why: string) => `refused: ${why}`,

@@ -213,6 +213,9 @@ const SENTENCES: Record<Sentence, string> = {
     "в исследовании нет карты: нет ОФЭКТ или ПЭТ, которую можно совместить с пациентом",
   "too many requests: wait a second": "слишком много запросов: подождите секунду",
   "sign in first": "сначала войдите",
+  "the file of persons cannot be used: see the log": "файл с именами нельзя прочесть: см. журнал службы",
+  "name or secret is wrong": "имя или пароль неверны",
+  "too many wrong secrets: wait a minute": "слишком много неверных паролей: подождите минуту",
   "{} may not do this: sign in as somebody who may": "{0}: нет права на это действие: войдите под другим именем",
 
   "a calibration is under way: end it first": "идёт калибровка: сначала завершите её",
@@ -621,7 +624,7 @@ export const ru: Texts = {
     connecting: "Нет данных: подключение",
     noLiveData: (old) => `НЕТ СВЕЖИХ ДАННЫХ ${old}`,
     procedure: (step) => `Операция: ${step}`,
-    studies: (count) => `Исследования (${count})`,
+    studies: (count, isPartial) => `Исследования (${count}${isPartial ? "+" : ""})`,
     signOut: (name) => `Выход: ${name}`,
   },
   general: {
@@ -905,6 +908,7 @@ export const ru: Texts = {
     title: "Исследования",
     isThis: "Это пациент на столе?",
     empty: "Исследований ещё нет. Отправьте с консоли.",
+    partial: "Войдите, чтобы увидеть полученные исследования",
     failed: (why) => `Список не загружается (${why}).`,
     accepted: "принято",
     refused: (why) => `отклонено: ${why}`,
