@@ -243,7 +243,7 @@ class NodeSettings(Section):
         "None: one a core, 4 at most.",
     )
     quiet_s: float = Field(
-        default=1.0,
+        default=0.75,
         ge=0,
         le=600,
         description="A study is complete this long after its last object, once its association has ended.",

@@ -60,9 +60,9 @@ SAID = """
 
 NO_WORDS = {
     "none", "normal", "Tc", "acquire", "axis", "register", "tool", "verify", "radionav", "LPS", "RAS",
-    "Slicer", "mrk", "json",
+    "Slicer", "mrk", "json", "keep",
 }  # fmt: skip
-"""Of style sheets; the symbol of technetium; commands, axes and files, which are called so in any language."""
+"""Of style sheets; the symbol of technetium; commands, options, axes and files, called so in any language."""
 
 
 def other_words(said: list[str]) -> set[str]:
