@@ -18,6 +18,7 @@ from devices.dicom.services.commitment import Failure, Reference, Transaction
 from devices.dicom.services.desk import MOST_PENDING, CommitmentDesk, Retrying, look_into
 from devices.dicom.services.provider import DeskFull, Provider
 from devices.dicom.services.session import Session
+from devices.dicom.settings import NodeSettings
 from devices.dicom.storage.store import ObjectStore
 from tests.devices.dicom.services.test_commitment import (
     PUSH_MODEL,
@@ -124,6 +125,18 @@ def test_a_sender_that_takes_no_reports_shuts_out_no_other(settings: Any) -> Non
     assert answers == [Status.SUCCESS]
 
 
+def impatient_desk(chosen: NodeSettings, store: ObjectStore, disk: Disk) -> CommitmentDesk:
+    """Make a desk that tries again at once what did not go."""
+    return CommitmentDesk(
+        Provider(settings=chosen, store=store, notify=lambda _: None),
+        chosen.folder,
+        disk=disk,
+        timing=chosen.timing,
+        clock=monotonic,
+        retrying=Retrying(first_s=0.01, longest_s=0.01),
+    )
+
+
 async def test_a_disk_that_refuses_an_outcome_ends_nothing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An outcome that cannot be kept for the time being is kept later, and the study is read once."""
     chosen, looked = settings(), list[str]()
@@ -142,11 +155,7 @@ async def test_a_disk_that_refuses_an_outcome_ends_nothing(settings: Any, monkey
         docket.keep(path, request)
         in_the_way.mkdir()  # what is written there is refused
         disk = closing.enter_context(Disk(1))
-        provider = Provider(settings=chosen, store=store, notify=lambda _: None)
-        quick = Retrying(first_s=0.01, longest_s=0.01)
-        desk = CommitmentDesk(
-            provider, chosen.folder, disk=disk, timing=chosen.timing, clock=monotonic, retrying=quick
-        )
+        desk = impatient_desk(chosen, store, disk)
         running = asyncio.create_task(desk.run())
         async with asyncio.timeout(60):
             while disk.asked < 4:  # noqa: ASYNC110 - tried more than once
@@ -176,11 +185,7 @@ async def test_a_report_that_is_answered_is_not_sent_again(settings: Any) -> Non
         docket.keep(path, request)
         disk = closing.enter_context(Disk(1))
         disk.refused = (4, 5)  # after listing, looking and encoding
-        provider = Provider(settings=chosen, store=store, notify=lambda _: None)
-        quick = Retrying(first_s=0.01, longest_s=0.01)
-        desk = CommitmentDesk(
-            provider, chosen.folder, disk=disk, timing=chosen.timing, clock=monotonic, retrying=quick
-        )
+        desk = impatient_desk(chosen, store, disk)
         running = asyncio.create_task(desk.run())
         async with asyncio.timeout(60):
             await told.first()
