@@ -19,7 +19,7 @@ from acquisition.commands.ending import (
     entered_names,
     fail,
 )
-from acquisition.counting.bench import Counting, LeftOut, counts_for
+from acquisition.counting.bench import Counting, counts_for
 from acquisition.counting.exvivo import ExVivo, ExVivoOutcome, run_exvivo
 from acquisition.counting.seeking import Sought
 from acquisition.counting.timed import run_background, run_count
@@ -143,8 +143,5 @@ def _exvivo(
             )
             return await run_exvivo(counting, asked)
 
-        try:
-            outcome = asyncio.run(count_at(place, probe, hands, measure, seed=seed))
-        except LeftOut as exc:
-            fail(f"the background was left out, and nothing can be compared without it: {exc}")
+        outcome = asyncio.run(count_at(place, probe, hands, measure, seed=seed))
     conclude(outcome, as_json=as_json)

@@ -1,6 +1,6 @@
 """A bench with a probe on a wire, at the pace of a simulated morning."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,12 +44,15 @@ class BenchRoom:
         What the probe's entry in the site file is set to.
     clock
         The bench's clock, which runs ``SPEED`` times as fast as the host's.
+    pull
+        Pulls the probe's plug.
 
     """
 
     bench: Bench
     port: str
     clock: FastClock
+    pull: Callable[[], None]
 
 
 @asynccontextmanager
@@ -62,7 +65,7 @@ async def open_bench(
     bench = Bench(started_at=started_at, started_s=fast.started_s, rng=rng, fault=fault, skip=fast.skip)
     instrument = instrument_of(bench, fast, rng, fault)
     async with open_pty_port(instrument, folder / "probe", clock=fast) as port:
-        yield BenchRoom(bench=bench, port=port.url, clock=fast)
+        yield BenchRoom(bench=bench, port=port.url, clock=fast, pull=port.pull)
 
 
 def instrument_of(

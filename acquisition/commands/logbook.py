@@ -22,6 +22,9 @@ DeskOf: TypeAlias = Callable[[typer.Context, Path | None, bool], Desk]
 """Finds what a command's site file, or with True the simulated one, says; or ends the command with a sentence."""
 
 Simulate: TypeAlias = Annotated[bool, typer.Option("--simulate", help="Of the simulated bench.")]
+NothingAsked: TypeAlias = Annotated[
+    bool, typer.Option("--yes", help="Nothing is asked here: taken because every other command takes it.")
+]
 Day: TypeAlias = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 Kinds: TypeAlias = Annotated[list[Kind] | None, typer.Option("--kind", help="What was done; may be given again.")]
 
@@ -40,6 +43,7 @@ def add_logbook(app: typer.Typer, desk_of: DeskOf) -> None:
         by: Annotated[str | None, typer.Option(help="Who signed.")] = None,
         since: Day = None,
         until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Before this day.")] = None,
+        yes: NothingAsked = False,  # noqa: ARG001 - see its help
         as_json: AsJson = False,
     ) -> None:
         """List the logbook and its trends; exit status 0 only if nothing was changed or is missing in it."""
@@ -81,6 +85,7 @@ def add_logbook(app: typer.Typer, desk_of: DeskOf) -> None:
         probe: ProbeName = None,
         kind: Kinds = None,
         to: Annotated[Path | None, typer.Option(help="Folder to write to; else the site file's.")] = None,
+        yes: NothingAsked = False,  # noqa: ARG001 - see its help
         as_json: AsJson = False,
     ) -> None:
         """Write a record as PDF and HTML; exit status 0 only if its seal fits."""

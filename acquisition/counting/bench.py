@@ -1,7 +1,7 @@
 """A probe at a bench, counting what is placed before it, with the technologist's hand on it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from typing import Any, Final
 from rich.markup import escape
 
 from acquisition.calibration import Calibration
+from acquisition.counting.ending import Ending, Unfinished
 from acquisition.logbook.logbook import Wanted, open_logbook
 from acquisition.logbook.records import Kept, Kind, Record
 from acquisition.logbook.seal import LogbookUnusable
@@ -20,7 +21,14 @@ from acquisition.quality.counts import Count, Counter, CountProgress, open_count
 from acquisition.quality.placements import Exposure
 from acquisition.quality.screen import TerminalScreen
 from acquisition.quality.spectra import window_of
-from acquisition.quality.technologist import Choice, StepInterrupted, interruptible
+from acquisition.quality.technologist import (
+    Choice,
+    MorningAborted,
+    StepInterrupted,
+    interruptible,
+    until_interrupted,
+)
+from devices.errors import DeviceError
 from navigation.errors import NavigationError
 from navigation.nuclides import Nuclide
 from navigation.probe.response import Response
@@ -131,6 +139,21 @@ class OpenBench:
         self._counting = counting
         self._counter = counter
         self._screen = screen
+        self._unfinished: Unfinished | None = None
+        self._remarks: list[str] = []
+
+    async def until_ended(self, counts: Coroutine[Any, Any, None]) -> Ending:
+        """Make counts to the last, or until the technologist, Ctrl-C or a failure of the probe ends them early."""
+        aborted = ""
+        try:
+            await until_interrupted(counts)
+        except LeftOut as exc:
+            aborted = f"left out: {exc}"
+        except (MorningAborted, DeviceError) as exc:
+            aborted = str(exc)
+        self._screen.close()
+        unfinished = self._unfinished if aborted else None
+        return Ending(aborted=aborted, unfinished=unfinished, remarks=tuple(self._remarks))
 
     async def count(self, exposure: Exposure) -> Count:
         """Have something placed, and count it; again where the technologist wants that.
@@ -144,20 +167,35 @@ class OpenBench:
 
         """
         while True:
+            self._unfinished = None
             try:
                 await self._counting.bench.technologist.place(exposure.placement)
-                return await self._interruptible(exposure)
+                count = await self._interruptible(exposure)
             except StepInterrupted as exc:
                 self._screen.close()
                 decision = await self._counting.bench.technologist.explain(exc.decision)
                 if decision.choice is not Choice.REPEAT:
                     raise LeftOut(decision.reason) from exc
+                self._remarks.append(
+                    f"{exposure.placement.instruction}: {decision.choice.value}: {decision.reason}"
+                )
+            else:
+                self._unfinished = None
+                return count
 
     async def _interruptible(self, exposure: Exposure) -> Count:
+        bench, instruction = self._counting.bench, exposure.placement.instruction
+        began_at = bench.now()
+
         def show(progress: CountProgress) -> None:
+            self._unfinished = Unfinished(
+                instruction=instruction,
+                began_at=began_at,
+                counts=progress.counts,
+                live_time_s=progress.live_time_s,
+            )
             self._screen.show(exposure, 0, 1, progress)
 
-        bench = self._counting.bench
         count = self._counter.count(exposure, settle_s=self._counting.settle_s, on_progress=show)
         return await interruptible(count, bench.technologist, f"{bench.probe} count")
 

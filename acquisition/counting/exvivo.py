@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from acquisition.counting.bench import Counting, LeftOut, OpenBench, told_count
+from acquisition.counting.ending import Ending
 from acquisition.counting.timed import OVERLOADED
 from acquisition.logbook.records import Kind
 from acquisition.quality.counts import Count
@@ -123,26 +124,41 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExVivoOutcome:
-    """What the specimens came to; those that the technologist left out are in ``left_out``, with the reason.
+    """What the specimens came to.
 
-    ``number`` is of its record; ``is_refused`` where the logbook did not take it.
+    Attributes
+    ----------
+    probe, identity, person, is_simulated
+        As in a record.
+    background
+        Of the bench; None where it ended before that was counted.
+    counted
+        The specimens; none is compared where it ended early.
+    left_out
+        Those that the technologist left out, with the reason.
+    ending
+        How it ended.
+    number, is_refused
+        Of its record; whether the logbook did not take it.
+
     """
 
     probe: str
     identity: str
     person: str
     is_simulated: bool
-    background: Count
+    background: Count | None
     counted: tuple[Counted, ...]
     left_out: tuple[str, ...]
+    ending: Ending
     number: int | None = None
     is_refused: bool = False
 
     @property
     def passed(self) -> bool:
-        """Whether each specimen could be compared, and the logbook took it."""
+        """Whether it was made to its end, each specimen could be compared, and the logbook took it."""
         is_compared = all(each.share is not None or each.said == HOTTEST for each in self.counted)
-        return bool(self.counted) and is_compared and not self.is_refused
+        return bool(self.counted) and is_compared and not self.ending.aborted and not self.is_refused
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -153,7 +169,8 @@ class ExVivoOutcome:
             "simulated": self.is_simulated,
             "record": self.number,
             "passed": self.passed,
-            "background": told_count(self.background),
+            "background": told_count(self.background) if self.background else None,
+            **self.ending.to_dict(),
             "specimens": [each.to_dict() for each in self.counted],
             "left_out": list(self.left_out),
         }
@@ -163,25 +180,30 @@ HOTTEST: Final = "the hottest"
 
 NOT_COMPARED: Final = "not compared: another one could not be counted, and may be the hottest"
 
+ENDED_EARLY: Final = "not compared: it ended before the last one was counted, which may be the hottest"
+
 EMPTY_BENCH: Final = "Put every specimen and source away and point the probe at the empty bench"
 
 
 async def run_exvivo(counting: Counting, asked: ExVivo) -> ExVivoOutcome:
     """Count the bench and each specimen, compare them, show and record it.
 
+    What ends early is recorded as that, with what had been counted, and nothing is compared.
+
     Raises
     ------
-    DeviceError, MorningAborted
-        Where the probe fails, or the technologist ends it.
-    LeftOut
-        Where the background is left out: nothing can be compared without it.
+    DeviceError
+        Where the probe cannot be opened.
 
     """
+    tally = _Tally()
     async with counting.open() as at:
-        empty = Exposure(placement=Placement(instruction=EMPTY_BENCH), longest_s=asked.background_s)
-        background = await at.count(empty)
-        specimens, left_out = await _count_all(at, asked)
-    counted = compare(specimens, background, half_life_s=counting.nuclide.half_life_s, rule=asked.rule)
+        ending = await at.until_ended(_count_all(at, asked, tally))
+    background, specimens = tally.background, tally.specimens
+    if background is None or ending.aborted:
+        counted = _uncompared(specimens, background)
+    else:
+        counted = compare(specimens, background, half_life_s=counting.nuclide.half_life_s, rule=asked.rule)
     outcome = ExVivoOutcome(
         probe=counting.bench.probe,
         identity=at.identity,
@@ -189,25 +211,49 @@ async def run_exvivo(counting: Counting, asked: ExVivo) -> ExVivoOutcome:
         is_simulated=counting.bench.is_simulated,
         background=background,
         counted=counted,
-        left_out=left_out,
+        left_out=tuple(tally.left_out),
+        ending=ending,
     )
     # the table first: the specimens may be gone when the logbook refuses
     counting.bench.console.print(_table(counted))
-    kept = await counting.record(Kind.EX_VIVO, at.identity, passed=None, told=outcome.to_dict())
+    if ending.aborted:
+        counting.bench.console.print(f"[red]{escape(str(ending))}[/red]")
+    passed = False if ending.aborted else None
+    kept = await counting.record(Kind.EX_VIVO, at.identity, passed=passed, told=outcome.to_dict())
     return replace(outcome, number=kept.number) if kept else replace(outcome, is_refused=True)
 
 
-async def _count_all(at: OpenBench, asked: ExVivo) -> tuple[list[tuple[str, Count]], tuple[str, ...]]:
-    counted, left_out, number = list[tuple[str, Count]](), list[str](), 1
+@dataclass(slots=True)
+class _Tally:
+    """What has been counted so far."""
+
+    background: Count | None = None
+    specimens: list[tuple[str, Count]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+async def _count_all(at: OpenBench, asked: ExVivo, tally: _Tally) -> None:
+    empty = Exposure(placement=Placement(instruction=EMPTY_BENCH), longest_s=asked.background_s)
+    tally.background = await at.count(empty)
+    number = 1
     while (name := await asked.specimens.next(number)) is not None:
         number += 1
         try:
             count = await at.count(Exposure(placement=asked.placed(name), longest_s=asked.count_s))
         except LeftOut as exc:
-            left_out.append(f"{name}: {exc}")
+            tally.left_out.append(f"{name}: {exc}")
         else:
-            counted.append((name, count))
-    return counted, tuple(left_out)
+            tally.specimens.append((name, count))
+
+
+def _uncompared(specimens: Sequence[tuple[str, Count]], background: Count | None) -> tuple[Counted, ...]:
+    """Tell what was counted of each specimen where it ended early."""
+    counted = []
+    for name, count in specimens:
+        above = _net(count, background) if background else None
+        net = above if isinstance(above, Rate) else None
+        counted.append(Counted(name=name, count=count, net=net, share=None, said=ENDED_EARLY))
+    return tuple(counted)
 
 
 def compare(

@@ -7,7 +7,8 @@ from typing import Any, Final
 from rich.markup import escape
 from rich.table import Table
 
-from acquisition.counting.bench import Counting, LeftOut, told_count
+from acquisition.counting.bench import Counting, OpenBench, told_count
+from acquisition.counting.ending import Ending
 from acquisition.counting.seeking import Sought, deciding, in_words
 from acquisition.logbook.records import Kind
 from acquisition.quality.background import Background
@@ -39,7 +40,9 @@ class CountOutcome:
     label
         What was counted.
     count
-        As counted; None where it was left out.
+        As counted; None where it was broken off or left out.
+    ending
+        How it ended.
     figures
         What it says.
     said
@@ -59,6 +62,7 @@ class CountOutcome:
     is_simulated: bool
     label: str
     count: Count | None
+    ending: Ending
     figures: tuple[Figure, ...]
     said: str
     decision: Decision | None = None
@@ -84,6 +88,7 @@ class CountOutcome:
             "label": self.label,
             "passed": self.passed,
             "count": counted,
+            **self.ending.to_dict(),
             "figures": [
                 {"name": each.name, "value": each.value, "unit": each.unit, "sigma": each.sigma}
                 for each in self.figures
@@ -99,12 +104,13 @@ async def run_count(
 ) -> CountOutcome:
     """Count what is placed, say what that tells, and record it.
 
-    It counts for a time or to a number of counts, or where something is ``sought`` until that is decided.
+    It counts for a time or to a number of counts, or where something is ``sought`` until that is decided. What is
+    broken off is recorded as that.
 
     Raises
     ------
-    DeviceError, MorningAborted
-        Where the probe fails, or the technologist ends it.
+    DeviceError
+        Where the probe cannot be opened.
     LogbookUnusable
         Where the background of the day cannot be read, before anything is counted.
     NavigationError
@@ -116,11 +122,8 @@ async def run_count(
         test, decision = sought.test(background) if sought else None, None
         if test is not None:
             exposure = deciding(exposure, test)
-        count, said, figures = None, "", tuple[Figure, ...]()
-        try:
-            count = await at.count(exposure)
-        except LeftOut as exc:
-            said = f"left out: {exc}"
+        count, ending = await _counted(at, exposure)
+    said, figures = str(ending), tuple[Figure, ...]()
     if count is not None:
         half_life_s, response = counting.nuclide.half_life_s, counting.response_of(at.identity)
         said, figures = tell(count, background, half_life_s=half_life_s, response=response)
@@ -134,11 +137,12 @@ async def run_count(
         is_simulated=counting.bench.is_simulated,
         label=label,
         count=count,
+        ending=ending,
         figures=figures,
         said=said,
         decision=decision,
     )
-    return await _recorded(counting, Kind.COUNT, outcome, passed=None)
+    return await _recorded(counting, Kind.COUNT, outcome, passed=None if count else False)
 
 
 async def run_background(counting: Counting, limits: BackgroundLimits) -> CountOutcome:
@@ -146,18 +150,15 @@ async def run_background(counting: Counting, limits: BackgroundLimits) -> CountO
 
     Raises
     ------
-    DeviceError, MorningAborted
+    DeviceError
         As ``run_count``.
 
     """
     step = Background(limits=limits)
     (exposure,) = step.exposures
     async with counting.open() as at:
-        count, result, said, figures = None, None, "", tuple[Figure, ...]()
-        try:
-            count = await at.count(exposure)
-        except LeftOut as exc:
-            said = f"left out: {exc}"
+        count, ending = await _counted(at, exposure)
+    said, result, figures = str(ending), None, tuple[Figure, ...]()
     if count is not None:
         result = judge(step, [count], Known(nuclides={}))
         said, response = result.reason, counting.response_of(at.identity)
@@ -172,11 +173,23 @@ async def run_background(counting: Counting, limits: BackgroundLimits) -> CountO
         is_simulated=counting.bench.is_simulated,
         label="background",
         count=count,
+        ending=ending,
         figures=figures,
         said=said,
         result=result,
     )
     return await _recorded(counting, Kind.BACKGROUND, outcome, passed=outcome.passed)
+
+
+async def _counted(at: OpenBench, exposure: Exposure) -> tuple[Count | None, Ending]:
+    """Count; None where it was broken off."""
+    counts = list[Count]()
+
+    async def count() -> None:
+        counts.append(await at.count(exposure))
+
+    ending = await at.until_ended(count())
+    return counts[0] if counts else None, ending
 
 
 async def _recorded(counting: Counting, kind: Kind, outcome: CountOutcome, *, passed: bool | None) -> CountOutcome:

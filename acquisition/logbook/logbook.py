@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import structlog
 from sqlalchemy import URL, Engine, RowMapping, insert, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -47,15 +48,15 @@ class Wanted:
     until: datetime | None = None
     is_simulated: bool | None = None
 
-    def holds(self, record: Record) -> bool:
-        """Whether a record is asked for."""
+    def holds(self, row: RowMapping) -> bool:
+        """Whether the record in a row of ``quality_records`` is asked for."""
         return (
-            (not self.kinds or record.kind in self.kinds)
-            and self.probe in {None, record.probe}
-            and self.person in {None, record.person}
-            and (self.since is None or record.at >= self.since)
-            and (self.until is None or record.at < self.until)
-            and self.is_simulated in {None, record.is_simulated}
+            (not self.kinds or row["kind"] in self.kinds)
+            and self.probe in {None, row["probe"]}
+            and self.person in {None, row["person"]}
+            and (self.since is None or row["at"] >= self.since)
+            and (self.until is None or row["at"] < self.until)
+            and self.is_simulated in {None, row["simulated"]}
         )
 
 
@@ -69,7 +70,7 @@ class Findings:
         Those that were asked for, oldest first.
     faults
         What is wrong with the logbook as a whole, a sentence for each: records that were changed or are missing,
-        whether they were asked for or not.
+        whether they were asked for or not; of those that were asked for, which cannot be read.
 
     """
 
@@ -152,8 +153,9 @@ class Logbook:
             with self._in_words(), self._engine.connect() as connection:
                 ordered = select(records).order_by(records.c.key_id, records.c.number)
                 for row in connection.execution_options(yield_per=100).execute(ordered).mappings():
-                    kept = self._judged(row, chain)
-                    if kept is not None and wanted.holds(kept.record):
+                    doubt = self._check(row, chain)
+                    # what a row tells is read only where it is wanted: that takes longer than its seal
+                    if wanted.holds(row) and (kept := _kept(row, doubt, chain)) is not None:
                         found.append(kept)
             head = self._key.head()
         if head.number > chain.number:
@@ -174,7 +176,8 @@ class Logbook:
             return max(own, key=lambda each: each.number, default=None)
         return next((each for each in own if each.number == number), None)
 
-    def _judged(self, row: RowMapping, chain: _Chain) -> Kept | None:
+    def _check(self, row: RowMapping, chain: _Chain) -> str:
+        """Check a row's seal and place in the chain; give what is doubtful about it, or the empty string."""
         number, doubt = row["number"], ""
         if row["key_id"] != self._key.key_id:
             doubt = FOREIGN
@@ -191,11 +194,7 @@ class Logbook:
                 )
             # of a changed record either may be what the next one was added after
             chain.number, chain.seals = number, frozenset({computed, row["seal"]})
-        record = _record(row)
-        if record is None:
-            chain.faults.append(f"record {number} cannot be read any more")
-            return None
-        return Kept(number=number, key_id=row["key_id"], record=record, seal=row["seal"], doubt=doubt)
+        return doubt
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -214,10 +213,18 @@ def _sealed(row: Any) -> dict[str, Any]:
     }
 
 
+def _kept(row: RowMapping, doubt: str, chain: _Chain) -> Kept | None:
+    """Read a row; None, and a fault, where somebody wrote what we never write."""
+    number, record = row["number"], _record(row)
+    if record is None:
+        chain.faults.append(f"record {number} cannot be read any more")
+        return None
+    return Kept(number=number, key_id=row["key_id"], record=record, seal=row["seal"], doubt=doubt)
+
+
 def _record(row: RowMapping) -> Record | None:
-    """Read a row; None where somebody wrote what we never write."""
     try:
-        told = json.loads(row["told"])
+        told = msgspec.json.decode(row["told"])
         if not isinstance(told, dict):
             return None
         return Record(

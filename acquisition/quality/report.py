@@ -56,6 +56,8 @@ def lay_out_record(kept: Kept, *, trends: Sequence[Trend], faults: Sequence[str]
         Section(title="Results", table=_step_table(steps)),
         Section(title="Figures", table=_figure_table(record.told.get("figures", ()))),
         Section(title="Specimens", table=_specimen_table(record.told.get("specimens", ()))),
+        Section(title="Broken off", table=_unfinished_table(record.told)),
+        Section(title="Remarks", table=_remark_table(record.told)),
         Section(title="Sources", table=_source_table(record.told.get("sources", {}))),
         Section(title="Curves", figures=_curve_figures(record.told)),
         Section(title="Trends", words=_trend_words(trends), figures=_trend_figures(trends)),
@@ -150,6 +152,19 @@ def _specimen_table(specimens: Iterable[Mapping[str, Any]]) -> Table:
         for each in specimens
     ]
     return table(("Specimen", "Counts", "Net rate", "Of the hottest", "Ten-percent rule"), rows)
+
+
+def _unfinished_table(told: Mapping[str, Any]) -> Table:
+    unfinished = told.get("unfinished")
+    if not unfinished:
+        return table((), [])
+    rows = [(unfinished["instruction"], _plainly(unfinished["began_at"]), unfinished["said"])]
+    return table(("What was being counted", "Begun", "Counted"), rows)
+
+
+def _remark_table(told: Mapping[str, Any]) -> Table:
+    left_out = (f"left out: {each}" for each in told.get("left_out", ()))
+    return table((), [(each,) for each in (*told.get("remarks", ()), *left_out)])
 
 
 def _source_table(sources: Mapping[str, Any]) -> Table:

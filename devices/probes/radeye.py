@@ -48,6 +48,8 @@ GREATEST_HELD: Final = 96
 PER_SECOND: Final = {3: 1 / 60, 5: 1.0}
 """Units that are rates: cpm, cps."""
 OVERLOAD, ALARM, LOW_BATTERY = 0x02, 0x04, 0x20
+TOLD: Final = {ALARM: "alarm", LOW_BATTERY: "battery low"}
+"""Flags that go to the log as they rise."""
 
 REPORT: Final = re.compile(
     rb"\x02 *(?P<value>\d{1,9}) +(?P<unit>\d{1,2}) +(?P<second>\d{1,9}) +(?P<second_unit>\d{1,2})"
@@ -133,7 +135,7 @@ class RadEye(Dialogue):
             device, time_constant_s=settings.time_constant_s, dead_time_s=settings.dead_time_s
         )
         self._was_rate = True
-        self._was_low = False
+        self._was_flagged = 0
 
     @property
     def rejected(self) -> int:
@@ -197,10 +199,11 @@ class RadEye(Dialogue):
                 f"it shows unit {report.unit}, a dose: set its display to cps or cpm, which are counts",
             )
         status = self._continue(CountStatus.OVERLOAD if report.flags & OVERLOAD else CountStatus.OK)
+        for flag, said in TOLD.items():
+            if report.flags & ~self._was_flagged & flag:
+                log.warning(said, device=self.device)
+        self._was_flagged = report.flags
         is_low = bool(report.flags & LOW_BATTERY)
-        if is_low and not self._was_low:
-            log.warning("battery low", device=self.device)
-        self._was_low = is_low
         self._condition = Condition(told_at_s=frame.began_at_s, is_battery_low=is_low)
         reading = self._rate.take(frame.began_at_s, report.value / 100 * PER_SECOND[report.unit], status)
         if reading is not None:

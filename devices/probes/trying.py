@@ -12,6 +12,12 @@ from devices.probes.learning.session import Session
 from devices.probes.sheet import Sheet
 from devices.probes.sheet_dialogue import SheetDialogue
 
+SILENT_PERIODS = 3
+"""Periods without a frame after which an instrument has fallen silent, as for the supervisor of a probe."""
+
+LEAST_SILENCE_S = 2.0
+"""The same where periods are short: a busy host reads late."""
+
 SHOWN = 48
 """Bytes of a frame, or of what came without being one, that are shown."""
 
@@ -32,6 +38,8 @@ class Trial:
         Frames refused.
     identity
         What the instrument said it is.
+    silent_s
+        Without a frame at the end, where that is longer than it may be; else 0.
 
     """
 
@@ -40,11 +48,12 @@ class Trial:
     readings: int
     rejected: int
     identity: str
+    silent_s: float = 0.0
 
     @property
     def is_good(self) -> bool:
-        """Whether it is worth putting into the site file: readings come, and few frames are refused."""
-        return self.readings > 0 and self.rejected <= 1 + self.frames // 10
+        """Whether it is worth putting into the site file: readings come to the end, few frames refused."""
+        return self.readings > 0 and self.rejected <= 1 + self.frames // 10 and not self.silent_s
 
     def sentence(self) -> str:
         """Say what to do next."""
@@ -55,6 +64,11 @@ class Trial:
             return f"{counted}: bytes come that are no frame: compare baud_rate, character and framing"
         if not self.readings:
             return f"{counted}: frames come that are no reading: compare fields with the bytes above"
+        if self.silent_s:
+            return (
+                f"{counted}: nothing in the last {self.silent_s:.1f} s: it fell silent, wants to be asked, or "
+                "period_s is another"
+            )
         if not self.is_good:
             return f"{counted}: too many frames are refused: their reasons are above"
         return f"{counted}: it can go into the site file"
@@ -82,16 +96,16 @@ async def try_sheet(sheet: Sheet, port: str, *, seconds: float, clock: Clock, sa
 
     """
     frames = 0
-    began_at_s = clock()
+    framed_at_s = began_at_s = clock()
     tap = _Tap()
 
     def tell(frame: Frame, became: str) -> None:
-        nonlocal frames
-        frames += 1
+        nonlocal frames, framed_at_s
+        frames, framed_at_s = frames + 1, clock()
         say(_line(frame, became, began_at_s))
 
     dialogue = SheetDialogue(sheet.name, sheet, port=port, on_frame=tell)
-    readings = 0
+    readings, silent_s = 0, 0.0
     async with open_link(
         port,
         device=sheet.name,
@@ -106,6 +120,7 @@ async def try_sheet(sheet: Sheet, port: str, *, seconds: float, clock: Clock, sa
                 async for _ in conversation:
                     readings += 1
         except TimeoutError:
+            silent_s = clock() - framed_at_s
             await conversation.close()
     if tap.received and not frames:
         say(f"          {show(tap.first)}  no frame")
@@ -115,6 +130,7 @@ async def try_sheet(sheet: Sheet, port: str, *, seconds: float, clock: Clock, sa
         readings=readings,
         rejected=dialogue.rejected,
         identity=dialogue.identity,
+        silent_s=silent_s if silent_s > max(SILENT_PERIODS * sheet.counting.period_s, LEAST_SILENCE_S) else 0.0,
     )
 
 

@@ -41,7 +41,7 @@ def test_a_day_of_counts_is_in_the_logbook(tmp_path: Path) -> None:
     specimens = acquire(tmp_path, "exvivo", "--specimen", "a", "--specimen", "b", *unasked)
     assert [each["name"] for each in specimens["specimens"]] == ["a", "b"]
     assert specimens["specimens"][1]["verdict"] == "above"
-    history = acquire(tmp_path, "history", "--simulate", "--json")
+    history = acquire(tmp_path, "history", "--simulate", "--yes", "--json")
     added = sorted(history["records"], key=lambda each: each["number"])  # a simulated bench's clocks overlap
     assert [(each["kind"], each["person"], each["simulated"]) for each in added] == [
         ("background", "A. Berg", True),
@@ -49,7 +49,7 @@ def test_a_day_of_counts_is_in_the_logbook(tmp_path: Path) -> None:
         ("exvivo", "A. Berg", True),
     ]
     assert history["faults"] == []
-    report = acquire(tmp_path, "report", "--simulate", "--json")
+    report = acquire(tmp_path, "report", "--simulate", "--yes", "--json")
     assert (tmp_path / report["pdf"]).read_bytes().startswith(b"%PDF")
     assert report["number"] == 3
 

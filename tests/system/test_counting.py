@@ -1,94 +1,45 @@
 """Counting at a bench: the shipped driver over a real pty, a bench that runs fast, and what the logbook keeps."""
 
 import asyncio
-import io
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
 
 import msgspec
-import numpy as np
 import pytest
-from rich.console import Console
 
 from acquisition.calibration import load_calibration
-from acquisition.counting.bench import Counting, LeftOut
 from acquisition.counting.exvivo import HOTTEST, ExVivo, Listed, run_exvivo
 from acquisition.counting.seeking import Sought
 from acquisition.counting.timed import run_background, run_count
-from acquisition.logbook.logbook import open_logbook
 from acquisition.logbook.records import Kind
 from acquisition.logbook.settings import LogbookSettings
-from acquisition.quality.bench import Bench
 from acquisition.quality.placements import Exposure, PlacedSource, Placement, Source
 from acquisition.quality.settings import BackgroundLimits
-from acquisition.quality.technologist import Choice, Decision, StepInterrupted, Unattended
-from config.nuclides import load_nuclides
-from devices.clock import monotonic
+from acquisition.quality.technologist import Choice, Decision, Unattended
 from devices.errors import DeviceUnavailable
 from devices.probes.amptek import Settings as AmptekSettings
 from navigation.errors import NavigationError
-from simulators.bench_room import BenchRoom, open_bench
-
-SECONDS = 60.0
-SHIPPED = Path(__file__).parents[2] / "config" / "instruments" / "simulated-gamma.json"
-AT_NODE = Placement(
-    instruction="Place the node", sources=(PlacedSource(source=Source.POINT, position_mm=(0.0, 0.0, 30.0)),)
+from tests.system.counting_room import (
+    AT_NODE,
+    AT_NOTHING,
+    SECONDS,
+    SPECIMENS,
+    CountingRoom,
+    Interrupting,
+    counting_room,
+    placed,
 )
-AT_NOTHING = Placement(instruction="Empty")
 
-
-class CountingRoom:
-    """A bench to count at, and what its console showed."""
-
-    def __init__(self, bench_room: BenchRoom, folder: Path) -> None:
-        self.shown = io.StringIO()
-        self.bench_room = bench_room
-        self.technologist: Unattended = Unattended(bench_room.bench)
-        self._logbook = LogbookSettings().beside(folder)
-
-    @property
-    def counting(self) -> Counting:
-        """What counts there need."""
-        bench = Bench(
-            probe="gamma",
-            device=AmptekSettings(
-                driver="amptek",
-                port=self.bench_room.port,
-                interval_s=0.01,
-                window_kev=(126, 154),
-                energy_kev_per_channel=1.0,
-            ),
-            technologist=self.technologist,
-            logbook=self._logbook,
-            person="A. Berg",
-            console=Console(file=self.shown, width=160),
-            clock=self.bench_room.clock,
-            wall_time=self.bench_room.clock.wall_time,
-            is_simulated=True,
-        )
-        # of a fast bench: half a second of a host that may be busy
-        return Counting(bench=bench, nuclide=load_nuclides()["Tc-99m"], settle_s=50.0)
-
-    def on(self, **changed: Any) -> Counting:
-        """Give the same with another logbook, or another probe."""
-        return replace(self.counting, bench=replace(self.counting.bench, **changed))
-
-    def records(self) -> list[tuple[Kind, bool | None]]:
-        """What the logbook has."""
-        with open_logbook(self._logbook) as logbook:
-            found = logbook.read()
-        assert found.faults == ()
-        return [(each.record.kind, each.record.passed) for each in found.records]
+SHIPPED = Path(__file__).parents[2] / "config" / "instruments" / "simulated-gamma.json"
 
 
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[CountingRoom]:
     """Set up a bench."""
-    async with open_bench(tmp_path, rng=np.random.default_rng(4), clock=monotonic) as bench_room:
-        yield CountingRoom(bench_room, tmp_path)
+    async with counting_room(tmp_path) as opened:
+        yield opened
 
 
 async def test_a_count_stands_over_the_background_of_the_day(room: CountingRoom) -> None:
@@ -175,17 +126,6 @@ async def test_a_contaminated_bench_fails_its_background(room: CountingRoom) -> 
     assert room.records() == [(Kind.BACKGROUND, False)]
 
 
-SPECIMENS = {"first": Source.FIRST, "second": Source.POINT, "third": Source.CHECK}
-
-
-def placed(name: str) -> Placement:
-    """Lay a source in place of a specimen."""
-    return Placement(
-        instruction=f"Lay {name} down",
-        sources=(PlacedSource(source=SPECIMENS[name], position_mm=(0.0, 0.0, 30.0)),),
-    )
-
-
 async def test_specimens_are_compared_with_the_hottest(room: CountingRoom) -> None:
     """Of 4 MBq, 1 MBq and hardly anything: a quarter is hot, two per cent are not."""
     async with asyncio.timeout(SECONDS):
@@ -218,29 +158,6 @@ async def test_what_was_counted_is_shown_where_the_logbook_refuses(room: Countin
     assert shown.index("the hottest") < shown.index("Not recorded")
 
 
-class Interrupting(Unattended):
-    """Interrupts the first count of what an instruction names."""
-
-    def __init__(self, room: CountingRoom, words: str, decision: Decision) -> None:
-        super().__init__(room.bench_room.bench)
-        self._words, self._decision = words, decision
-        self._placed = ""
-        self.placements = 0
-
-    async def place(self, placement: Placement) -> None:
-        """Note what stands."""
-        self._placed = placement.instruction
-        self.placements += 1
-        await super().place(placement)
-
-    async def watch(self) -> NoReturn:
-        """Interrupt once."""
-        if self._words and self._words in self._placed:
-            self._words = ""
-            raise StepInterrupted(self._decision)
-        await super().watch()
-
-
 async def test_a_specimen_is_counted_again_or_left_out(room: CountingRoom) -> None:
     """Left out with its reason in the record, or counted again; without a background nothing is compared."""
     listed = ExVivo(specimens=Listed(list(SPECIMENS)), placed=placed, background_s=10.0)
@@ -255,8 +172,16 @@ async def test_a_specimen_is_counted_again_or_left_out(room: CountingRoom) -> No
         assert len((await run_exvivo(room.counting, listed)).counted) == 3
         assert again.placements == 5
         room.technologist = Interrupting(room, "empty bench", left)
-        with pytest.raises(LeftOut, match="fell down"):
-            await run_exvivo(room.counting, listed)
+        none = await run_exvivo(room.counting, listed)
+    assert (none.passed, none.ending.aborted, none.background, none.counted) == (
+        False,
+        "left out: fell down",
+        None,
+        (),
+    )
+    assert room.records() == [(Kind.EX_VIVO, None), (Kind.EX_VIVO, None), (Kind.EX_VIVO, False)]
+    assert room.told()["remarks"] == []
+    assert room.told(1)["remarks"] == ["Lay second down: repeat: moved"]
 
 
 async def test_a_probe_that_is_not_there_is_said(room: CountingRoom, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ class Terminal:
 
 
 @asynccontextmanager
-async def morning(folder: Path) -> AsyncIterator[tuple[Terminal, asyncio.subprocess.Process]]:
+async def acquiring(folder: Path, *what: str) -> AsyncIterator[tuple[Terminal, asyncio.subprocess.Process]]:
     """Run ``acquire`` on a terminal, for an instrument that counts at a steady rate."""
     (folder / "site.toml").write_text(SITE.format(port=folder / "probe"))
     instrument = SimulatedMightyOhm(
@@ -105,7 +105,7 @@ async def morning(folder: Path) -> AsyncIterator[tuple[Terminal, asyncio.subproc
     async with open_pty_port(instrument, folder / "probe"):
         terminal = Terminal()
         process = await asyncio.create_subprocess_exec(
-            *(command("acquire"), "--config", "site.toml", "--person", "A. Berg"),
+            *(command("acquire"), *what, "--config", "site.toml", "--person", "A. Berg"),
             stdin=terminal.theirs,
             stdout=subprocess.DEVNULL,
             stderr=terminal.theirs,
@@ -131,7 +131,7 @@ def report_in(folder: Path) -> str:
 
 async def test_repeats_and_what_is_left_out_are_recorded_with_their_reasons(tmp_path: Path) -> None:
     """Asked alone on its line, nothing counting; Ctrl-C ends it, and record and report tell all until then."""
-    async with morning(tmp_path) as (terminal, process):
+    async with acquiring(tmp_path) as (terminal, process):
         await terminal.reads("1/9 battery.*ends acquire")
         terminal.type("s\n")
         await terminal.reads("Why")
@@ -164,7 +164,7 @@ async def test_repeats_and_what_is_left_out_are_recorded_with_their_reasons(tmp_
 
 async def test_a_terminal_that_is_closed_ends_the_morning(tmp_path: Path) -> None:
     """The end of input, as by Ctrl-D, ends it like any other: recorded, with the reason."""
-    async with morning(tmp_path) as (terminal, process):
+    async with acquiring(tmp_path) as (terminal, process):
         await terminal.reads("1/9 battery.*ends acquire")
         terminal.type("\x04")
         async with asyncio.timeout(PATIENCE_S):
@@ -172,3 +172,25 @@ async def test_a_terminal_that_is_closed_ends_the_morning(tmp_path: Path) -> Non
     with open_logbook(LogbookSettings().beside(tmp_path)) as logbook:
         (kept,) = logbook.read().records
     assert (kept.record.passed, kept.record.told["aborted"]) == (False, "the terminal was closed")
+
+
+async def test_a_count_that_is_ended_by_its_key_is_recorded(tmp_path: Path) -> None:
+    """With what had been counted, in whose name; said, and none of it a count."""
+    async with acquiring(tmp_path, "count", "swab 3") as (terminal, process):
+        await terminal.reads("Place swab 3 before the tip.*ends acquire")
+        terminal.type("\n")
+        await terminal.reads("[1-9] cps .*s left")
+        terminal.type("a\n")
+        async with asyncio.timeout(PATIENCE_S):
+            assert await process.wait() == 1
+        await terminal.reads(r"broken off: ended by the technologist; \d+ counts in .*Record 1 in the logbook")
+    with open_logbook(LogbookSettings().beside(tmp_path)) as logbook:
+        (kept,) = logbook.read().records
+    told = kept.record.told
+    assert (kept.record.passed, kept.record.person, told["label"], told["count"]) == (
+        False,
+        "A. Berg",
+        "swab 3",
+        None,
+    )
+    assert told["unfinished"]["counts"] > 0

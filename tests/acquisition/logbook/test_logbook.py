@@ -9,7 +9,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
 from sqlalchemy.exc import DatabaseError
 
 from acquisition.logbook.logbook import CHANGED, FOREIGN, Findings, Wanted, open_logbook
@@ -134,13 +134,14 @@ def test_the_database_itself_refuses_a_change(settings: LogbookSettings, change:
     ids=lambda changed: next(iter(changed)),
 )
 def test_a_changed_record_is_said(settings: LogbookSettings, changed: dict[str, Any]) -> None:
-    """Whatever is changed of one record, that record is doubted, and the others are not."""
+    """Whatever is changed of one record, that record is doubted, and the others are not; asked for or not."""
     written(settings)
     meddle(settings, lambda at: at.execute(update(records).where(records.c.number == 2).values(**changed)))
     found = read(settings)
     assert {each.number: each.doubt for each in found.records} == {1: "", 2: CHANGED, 3: "", 4: ""}
     assert any(fault.startswith("record 2 of") and "changed" in fault for fault in found.faults)
     assert all("record 2" in fault for fault in found.faults)
+    assert read(settings, person="nobody") == Findings(records=(), faults=found.faults)
 
 
 def test_a_removed_record_is_said(settings: LogbookSettings) -> None:
@@ -246,7 +247,7 @@ def test_a_record_that_is_added_meanwhile_is_not_called_missing(settings: Logboo
     adding = Thread(target=add)
 
     class Meanwhile(Wanted):
-        def holds(self, _record: Record) -> bool:
+        def holds(self, _row: RowMapping) -> bool:
             if adding.ident is None:
                 adding.start()
                 adding.join(2.0)  # to its end where nothing keeps it waiting

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from devices.errors import DeviceError, DeviceTimeout, DeviceUnavailable, FrameError
 from devices.probes.radeye import RadEye, Report, Settings
@@ -124,6 +125,17 @@ def test_overload_and_power_off_are_told() -> None:
     assert dialogue.take_readings()[-1].status is CountStatus.OVERLOAD
     with pytest.raises(DeviceUnavailable, match="has been switched off"):
         dialogue.feed(b"@CIAO\r", 4.0)
+
+
+def test_alarm_and_battery_are_logged_as_they_rise() -> None:
+    """Its own alarm and a low battery are told once each, and again after they were over; readings go on."""
+    dialogue = opened()
+    with capture_logs() as said:
+        for second, flags in enumerate((0x00, 0x04, 0x24, 0x20, 0x04)):
+            dialogue.feed(Report(value=100, unit=5, flags=flags).to_bytes(), 1.0 + second)
+    assert [each["event"] for each in said] == ["alarm", "battery low", "alarm"]
+    assert {each["device"] for each in said} == {"gamma"}
+    assert all(each.status is CountStatus.OK for each in dialogue.take_readings()[1:])
 
 
 def test_a_dose_is_no_count() -> None:
