@@ -5,8 +5,8 @@ JSON: the table in docs/studies.md. The camera, its blur and its counts are the 
 counts are thinned and smoothed, and each injection site has a halo.
 
 A node counts as found where a target lies within 8 mm; each target found is one node's at most. Any other target
-is false, also one beside the injection. A node that was missed counts as announced where the injection site says
-that it may hide a node so near to it.
+is false, also one beside the injection. A node that was missed counts as announced where a spot
+says that it may hide one so near to it, or the hottest that one so faint may be missed anywhere.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from navigation.hotspots import Hotspot, Resolution, find_candidates
+from navigation.hotspots.masking import MASKED_SHARE
 from navigation.volume import Volume, VolumeGeometry
 from simulators.console.images import COUNTS_PER_BQ_PER_ML, Grid, spect_counts
 from simulators.scene import Scene, Source
@@ -123,7 +124,6 @@ def judge(scene: Scene, spots: tuple[Hotspot, ...]) -> tuple[list[Finding], int]
     """Say of each node whether it was found, and how many targets are none."""
     nodes = [source for source in scene.sources if source.kind == "target"]
     injections = [source for source in scene.sources if source.kind == "injection"]
-    masked_mm = max((spot.masked_within_mm or 0.0 for spot in spots), default=0.0)
     # an injection alone, or beside a node as hot as a twentieth of it, is found as a target: that is no false one
     free = [
         spot
@@ -142,13 +142,24 @@ def judge(scene: Scene, spots: tuple[Hotspot, ...]) -> tuple[list[Finding], int]
                 activity_mbq=node.activity_mbq,
                 apart_mm=apart_mm,
                 is_found=is_found,
-                is_announced=not is_found and apart_mm < masked_mm,
+                is_announced=not is_found and _is_announced(node, scene, spots),
                 error_mm=_distance_mm(nearest, node) if nearest is not None and is_found else np.nan,
             )
         )
         if is_found:
             free = [spot for spot in free if spot is not nearest]
     return findings, len(free)
+
+
+def _is_announced(node: Source, scene: Scene, spots: tuple[Hotspot, ...]) -> bool:
+    """Whether a spot says that it may hide a node there, or the hottest that so faint a one may be missed."""
+    if any(_distance_mm(spot, node) < (spot.masked_within_mm or 0.0) for spot in spots):
+        return True
+    if not spots:
+        return False
+    hottest = min(scene.sources, key=lambda source: _distance_mm(spots[0], source))
+    share = spots[0].masked_share or 0.0
+    return share > MASKED_SHARE and node.activity_mbq < share * hottest.activity_mbq
 
 
 def _distance_mm(spot: Hotspot, source: Source) -> float:

@@ -29,6 +29,9 @@ class PlannedState(Struct, frozen=True, kw_only=True):
     name: str
     proposed: Annotated[SourceName, Meta(description="What it is taken for until somebody says.")]
     proposal: Annotated[str, Meta(description="What organ it may be instead, and why; empty for none.")] = ""
+    masking: Annotated[
+        str, Meta(description="Which nodes beside it the image may not show; empty: no more than any spot hides.")
+    ] = ""
     confirmed: Annotated[SortName | None, Meta(description="What a person says it is; null: not yet.")]
     centre_mm: Annotated[Point, Meta(description="Where it is: study's patient axes, LPS.")]
     side: Annotated[Literal["left", "right", "midline"], Meta(description="Of the patient.")]

@@ -63,6 +63,7 @@ def _show_source(source: PlannedSource, procedure: Procedure) -> PlannedState:
         name=source.name,
         proposed=source.proposed,
         proposal=source.proposal,
+        masking=source.masking,
         confirmed=procedure.sorts.get(source.name),
         centre_mm=source.centre_mm,
         side=source.side,

@@ -105,7 +105,12 @@ class CandidateReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     volume_gradient_ml: Annotated[float | None, Meta(description="Within the steepest fall.")]
     relative_to_hottest: Annotated[float | None, Meta(description="Content as a share of the hottest spot's.")]
     masked_within_mm: Annotated[
-        float | None, Meta(description="Of an injection site: so near a node of a thousandth might be missed.")
+        float | None,
+        Meta(description="So near a node of ``masked_share`` of it might be missed. Null: not measured."),
+    ]
+    masked_share: Annotated[
+        float | None,
+        Meta(description="Of its content; where more than a thousandth, a fainter node might be missed anywhere."),
     ]
     shortest_route: Annotated[RouteReport | None, Meta(description="Null where the CT shows no way in.")]
     planned_route: Annotated[

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from acquisition.reading import StudyMap
 from acquisition.session.procedure import Sort
-from navigation.hotspots import Hotspot
+from navigation.hotspots import Hotspot, masking_words
 from navigation.hotspots.finding import Kind
 from navigation.probe.response import Response
 from navigation.steering.reach import land
@@ -32,6 +32,8 @@ class PlannedSource:
         What it is taken for until a person says what it is.
     proposal
         What organ it may be instead, and why; "" for none.
+    masking
+        Which nodes beside it the image may not show; "" where that is no more than any spot hides.
     side
         ``"left"``, ``"right"`` or ``"midline"`` of the patient.
     depth_mm
@@ -59,6 +61,7 @@ class PlannedSource:
     background_cps: float
     drawn_radius_mm: float | None = None
     proposal: str = ""
+    masking: str = ""
 
     @property
     def is_drawn(self) -> bool:
@@ -151,6 +154,7 @@ def _planned(
         proposed=spot.kind,
         centre_mm=_point(spot.centre_mm),
         proposal=spot.proposal,
+        masking=masking_words(spot.masked_within_mm, spot.masked_share, is_injection=spot.kind == "injection"),
         side=side,
         depth_mm=depth_mm,
         activity_mbq=activity_mbq,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from navigation.hotspots.noise import Noise, maxima_of_noise, tell_noise
+from navigation.hotspots.noise import FAINTEST, Noise, maxima_of_noise, tell_noise
 from navigation.volume import Volume, VolumeGeometry
 
 FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
@@ -28,6 +28,10 @@ CLEARLY_WIDER = 1.1
 
 MOST_MAXIMA_PER_SPOT = 20
 """How many maxima of a scale are looked at for each spot to be kept; bounds the time in odd volumes."""
+
+
+LEAST_LEVEL = 1e-30
+"""Of a volume of zeros, whose logarithm there is none."""
 
 
 def _sphere_directions(count: int) -> NDArray[np.float64]:
@@ -51,6 +55,8 @@ class Blob:
     response: float
     amplitude: float
     snr: float
+    alone_mm: float
+    """So near to it, at the scale that fits it, any weaker blob counts as a part of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +90,38 @@ class Layer:
     told: Noise
     is_maximum: NDArray[np.bool_]
 
+    def least_amplitude(self, spacing_mm: NDArray[np.float64], least_snr: float) -> NDArray[np.float32]:
+        """Give what a blob of the width this layer fits needs, at each voxel, to be found there.
+
+        It must stand ``least_snr`` above the noise, its own included, and above what the shape of its surroundings
+        takes from the response; and be a hill on the slope where it lies: `_prominence` looks at the sphere at
+        twice its width, a quarter of which lies half of the radius up the slope, or farther.
+        """
+        up_mm = self.seen_sigma_mm
+        highest = ndimage.maximum_filter(self.smooth, size=tuple(2 * np.ceil(up_mm / spacing_mm).astype(int) + 1))
+        # the logarithm of a spot's slope is smooth where the slope itself falls by half in a voxel
+        level = np.maximum(self.smooth, np.float32(max(FAINTEST * float(self.smooth.max()), LEAST_LEVEL)))
+        logarithm = np.log(level)
+        steepness = np.sqrt(
+            sum(np.gradient(logarithm, step, axis=axis) ** 2 for axis, step in enumerate(spacing_mm))
+        )
+        rise = np.minimum(level * np.expm1(np.minimum(up_mm * steepness, 80)), highest - self.smooth)
+        by_slope = rise / (LEAST_PROMINENCE * self.unit_fall)
+        own = least_snr**2 * self.told.per_mean * self.unit_height / (2 * self.unit_response)
+        by_noise = own + np.sqrt(own**2 + (least_snr * self.noise) ** 2) - np.minimum(self.response, 0)
+        return np.asarray(np.maximum(by_slope, by_noise / self.unit_response), dtype=np.float32)
+
     def told_at(self, sigma_mm: float, psf_sigma_mm: float) -> Noise:
         """Give what this layer's noise would be at another scale."""
         return self.told.at_scale(sigma_mm, told_at_mm=self.sigma_mm, psf_sigma_mm=psf_sigma_mm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What was found, clearest first, and what amplitude a point would have needed at each voxel."""
+
+    blobs: list[Blob]
+    needed: NDArray[np.float32]
 
 
 def make_layer(volume: Volume, scale: float, psf_sigma_mm: float, *, finer: Layer | None = None) -> Layer:
@@ -129,16 +164,18 @@ def make_layer(volume: Volume, scale: float, psf_sigma_mm: float, *, finer: Laye
     )
 
 
-def find_blobs(volume: Volume, psf_sigma_mm: float, least_snr: float, at_most: int) -> list[Blob]:
+def find_blobs(volume: Volume, psf_sigma_mm: float, least_snr: float, at_most: int) -> Search:
     """Go from fine to coarse, so that two close nodes are not taken for the one wide blob they also form.
 
     A coarser blob takes the place of finer ones near it only where its normalised response is clearly larger:
     then it is the scale that fits (Lindeberg), one wide lesion and not its ripples.
     """
     found: list[Blob] = []
-    finer: Layer | None = None
+    layer = make_layer(volume, SCALES[0], psf_sigma_mm)
+    needed = layer.least_amplitude(np.array(volume.geometry.spacing_mm), least_snr)
     for scale in SCALES:
-        layer = finer = make_layer(volume, scale, psf_sigma_mm, finer=finer)
+        if scale != SCALES[0]:
+            layer = make_layer(volume, scale, psf_sigma_mm, finer=layer)
         response, noise, sigma_mm = layer.response, layer.noise, layer.sigma_mm
         peaks = layer.is_maximum & (noise > 0) & (response > least_snr * noise)
         places = np.argwhere(peaks)
@@ -165,9 +202,10 @@ def find_blobs(volume: Volume, psf_sigma_mm: float, least_snr: float, at_most: i
                     response=strength,
                     amplitude=amplitude,
                     snr=float(snr),
+                    alone_mm=near_mm,
                 )
             )
-    return sorted(found, key=lambda one: -one.snr)[:at_most]
+    return Search(blobs=sorted(found, key=lambda one: -one.snr)[:at_most], needed=needed)
 
 
 def _is_inside(shape: tuple[int, int, int], margin: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from navigation.errors import NavigationError
 from navigation.hotspots.blobs import FWHM_PER_SIGMA, find_blobs
-from navigation.hotspots.masking import masked_within_mm
+from navigation.hotspots.masking import tell_masking
 from navigation.hotspots.measures import measure
 from navigation.hotspots.recovery import activity_factor
 from navigation.hotspots.resolution import Resolution, sharpen
@@ -62,9 +62,10 @@ class Hotspot:
         steepest fall.
     relative_to_hottest
         Content as a share of the hottest spot's.
-    masked_within_mm
-        Of an injection site: a target with `MASKED_SHARE` of its content might not be found so near to it,
-        infinite where it might be found nowhere. None for other spots.
+    masked_within_mm, masked_share
+        So near to it a target with this share of its content might not be found. The share is a thousandth or,
+        where noise lets nothing so faint be found, what might be found farther away: then a fainter one might be
+        missed anywhere. None of what was not found in an image.
     proposal
         What a target may be instead, and why, for a person to confirm: ``"bladder?"``; "" where nothing is
         proposed. It stays a target until then.
@@ -86,6 +87,7 @@ class Hotspot:
     volume_41_ml: float = math.nan
     volume_gradient_ml: float = math.nan
     masked_within_mm: float | None = None
+    masked_share: float | None = None
     proposal: str = ""
     origin: str = "found"
 
@@ -131,16 +133,18 @@ def find_hotspots(
     if not 0 <= registration_sigma_mm < math.inf:
         raise NavigationError(f"registration_sigma_mm is {registration_sigma_mm}: wants 0 or more")
     sigma_mm = resolution.fwhm_mm / FWHM_PER_SIGMA
-    blobs = find_blobs(volume, sigma_mm, least_snr, at_most)
+    search = find_blobs(volume, sigma_mm, least_snr, at_most)
+    blobs = search.blobs
     measured = [measure(volume, blob, blobs) for blob in blobs]
     ordered = sorted((one for one in measured if one.content > 0), key=lambda one: -one.content)
+    point_ml = (2 * math.pi) ** 1.5 * sigma_mm**3 / 1000
+    maskings = tell_masking(volume.geometry, search.needed * np.float32(point_ml), ordered)
     has_injection = _has_injection(volume, [one.content for one in ordered])
     voxel_mm = volume.geometry.patient_from_voxel[:3, :3]
     blur_mm2 = voxel_mm @ voxel_mm.T / 12.0 + registration_sigma_mm**2 * np.eye(3)
     spots = []
-    for place, one in enumerate(ordered):
+    for place, (one, masking) in enumerate(zip(ordered, maskings, strict=True)):
         is_injection = has_injection and place == 0
-        masked_mm = masked_within_mm(volume, one, sigma_mm, least_snr) if is_injection else None
         located_mm = one.blob.sigma_mm / one.blob.snr
         # a uniform ball has the variance r^2 / 5 along each axis, and the resolution's comes on top
         point_mm = resolution.widest_mm / FWHM_PER_SIGMA
@@ -160,7 +164,8 @@ def find_hotspots(
                 volume_41_ml=one.volume_41_ml,
                 volume_gradient_ml=one.volume_gradient_ml,
                 relative_to_hottest=one.content / ordered[0].content,
-                masked_within_mm=masked_mm,
+                masked_within_mm=masking.within_mm,
+                masked_share=masking.share,
             )
         )
     return tuple(spots)

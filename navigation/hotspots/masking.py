@@ -1,52 +1,130 @@
-"""How near to an injection site a target might not be found: said, so that no one takes silence for absence."""
+"""How near to a hot spot a target might not be found: said, so that no one takes silence for absence."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from navigation.hotspots.blobs import SCALES, make_layer
 from navigation.hotspots.measures import Measured
-from navigation.volume import Volume
+from navigation.volume import VolumeGeometry
 
 MASKED_SHARE = 0.001
-"""Content of a target as a share of the injection's: nodes take up a per cent to a thousandth of it."""
+"""Content of a target as a share of a hot spot's: nodes take up a per cent to a thousandth of an injection."""
 
 SHELL_MM = 5.0
-FARTHEST_MM = 150.0
+FARTHEST_MM = 60.0
+
+FAR_MM = 40.0
+"""From here on it is the noise that decides what is found, or a halo so wide that it is as good as noise."""
 
 SHARE_OF_SHELL = 0.05
-"""A shell counts as masked where more than so many of its voxels are."""
+"""A shell counts as masked where more than so many of its places are."""
+
+SAID_FROM_MM = 20.0
+"""A nearer mask is what the width of a point lets one expect of any spot: persons are not told of it."""
+
+SAID_SHARE = 0.02
+"""A spot beside which no such share of it would be found is an ordinary faint one, if it is no injection site.
+
+Persons are not told of it either: what it may hide is nearly as hot as itself, or too faint for the image.
+"""
 
 
-def masked_within_mm(volume: Volume, injection: Measured, psf_sigma_mm: float, least_snr: float) -> float:
-    """Find the distance within which a target with `MASKED_SHARE` of an injection's content might be missed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Masking:
+    """What may be missed beside a spot.
 
-    A point needs an amplitude that stands ``least_snr`` above the noise and above what the injection's own shape
-    takes from the response, and that makes a hill on the slope where it lies. Infinite where it might be missed in
-    every shell, as in a short scan.
+    Attributes
+    ----------
+    within_mm
+        So near to it a target of `share` of its content might not be found.
+    share
+        `MASKED_SHARE`; where noise lets nothing so faint be found, what might be found farther away. What is
+        fainter than that might be missed anywhere.
+
     """
-    layer = make_layer(volume, SCALES[0], psf_sigma_mm)
-    spacing_mm = volume.geometry.spacing_mm
-    slope = np.sqrt(sum(np.gradient(layer.smooth, step, axis=axis) ** 2 for axis, step in enumerate(spacing_mm)))
-    # a Gaussian of height h and width s falls by at most h exp(-1/2) / s a millimetre
-    by_slope = slope * layer.seen_sigma_mm / (math.exp(-0.5) * layer.unit_height)
-    by_noise = (least_snr * layer.noise - np.minimum(layer.response, 0)) / layer.unit_response
-    needed = np.maximum(by_slope, by_noise) * ((2 * math.pi) ** 1.5 * psf_sigma_mm**3 / 1000)
-    is_masked = needed > MASKED_SHARE * injection.content
-    return _reach_mm(volume, injection.blob.centre_mm, is_masked)
+
+    within_mm: float
+    share: float
 
 
-def _reach_mm(volume: Volume, centre_mm: NDArray[np.float64], is_masked: NDArray[np.bool_]) -> float:
-    """Radius of the last masked shell; beyond the volume nothing can be said and nothing is."""
-    indices = np.moveaxis(np.indices(volume.geometry.shape), 0, -1)
-    distance_mm = np.linalg.norm(volume.geometry.positions_mm(indices) - centre_mm, axis=-1)
+def tell_masking(
+    geometry: VolumeGeometry, needed: NDArray[np.float32], spots: Sequence[Measured]
+) -> list[Masking]:
+    """Find for each spot, hottest first, how near to it a target might be missed.
+
+    A place is the nearest spot's to say; but what a hotter one has said is not counted again.
+
+    Parameters
+    ----------
+    geometry
+        Of the volume.
+    needed
+        Content that a target needs to be found, at each voxel.
+    spots
+        Hottest first.
+
+    """
+    told: list[Masking] = []
+    for number, spot in enumerate(spots):
+        places_mm, needs = _around(geometry, needed, spot)
+        distance_mm = np.linalg.norm(places_mm - spot.blob.centre_mm, axis=-1)
+        is_own = distance_mm < FARTHEST_MM
+        for other_number, other in enumerate(spots):
+            if other is not spot:
+                apart_mm = np.linalg.norm(places_mm - other.blob.centre_mm, axis=-1)
+                is_own &= apart_mm > distance_mm
+                if other_number < number:
+                    is_own &= apart_mm > told[other_number].within_mm
+        distance_mm, needs = distance_mm[is_own], needs[is_own]
+        sought = max(MASKED_SHARE * spot.content, _far_floor(distance_mm, needs))
+        within_mm = _reach_mm(distance_mm, needs > sought, spot.blob.alone_mm)
+        share = min(1.0, sought / spot.content)
+        told.append(Masking(within_mm=within_mm, share=share))
+    return told
+
+
+def masking_words(within_mm: float | None, share: float | None, *, is_injection: bool) -> str:
+    """Say what may be missed beside a spot; "" where that is no more than any spot hides."""
+    if within_mm is None or share is None or within_mm <= SAID_FROM_MM:
+        return ""
+    if share > SAID_SHARE and not is_injection:
+        return ""
+    one_in = math.floor(1 / share)
+    if share > MASKED_SHARE:
+        return f"may hide a node of 1/{one_in} of it within {within_mm:.0f} mm, and a fainter one anywhere"
+    return f"may hide a node of 1/{one_in} of it within {within_mm:.0f} mm"
+
+
+def _around(
+    geometry: VolumeGeometry, needed: NDArray[np.float32], spot: Measured
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Places up to `FARTHEST_MM` along each axis, no closer than the shells ask for, and what is needed there."""
+    spacing_mm = np.array(geometry.spacing_mm)
+    step = np.maximum(1, SHELL_MM / 2 // spacing_mm).astype(int)
+    reach = np.ceil(FARTHEST_MM / spacing_mm).astype(int)
+    middle = np.round(spot.blob.index).astype(int)
+    low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach + 1, geometry.shape)
+    axes = [np.arange(*each) for each in zip(low, high, step, strict=True)]
+    indices = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    return geometry.positions_mm(indices), needed[np.ix_(*axes)]
+
+
+def _far_floor(distance_mm: NDArray[np.float64], needs: NDArray[np.float32]) -> float:
+    """Content that is found in each shell from `FAR_MM` on; 0 where the volume reaches no farther."""
+    inner_mm = np.arange(FAR_MM, FARTHEST_MM, SHELL_MM)
+    shells = [needs[(distance_mm >= inner) & (distance_mm < inner + SHELL_MM)] for inner in inner_mm]
+    return max((float(np.quantile(shell, 1 - SHARE_OF_SHELL)) for shell in shells if shell.size), default=0.0)
+
+
+def _reach_mm(distance_mm: NDArray[np.float64], is_masked: NDArray[np.bool_], alone_mm: float) -> float:
+    """Radius of the shells that are masked from the centre on; nearer than ``alone_mm`` all are."""
+    last = round(FARTHEST_MM / SHELL_MM)
     shell = (distance_mm / SHELL_MM).astype(int)
-    last = int(FARTHEST_MM / SHELL_MM)
-    held = np.bincount(shell.ravel(), minlength=last + 1)[:last]
-    masked = np.bincount(shell.ravel(), weights=is_masked.ravel(), minlength=last + 1)[:last]
-    bad = np.flatnonzero(masked > SHARE_OF_SHELL * np.maximum(held, 1))
-    if not len(bad):
-        return 0.0
-    farthest = int(np.flatnonzero(held)[-1])
-    return math.inf if bad[-1] >= farthest else float((bad[-1] + 1) * SHELL_MM)
+    held = np.bincount(shell, minlength=last)
+    masked = np.bincount(shell, weights=is_masked, minlength=last)
+    is_bad = masked > SHARE_OF_SHELL * held
+    is_bad[: math.ceil(alone_mm / SHELL_MM)] = True
+    return last * SHELL_MM if is_bad.all() else float(is_bad.argmin() * SHELL_MM)

@@ -581,6 +581,8 @@ export interface PlannedState {
   readonly proposed: "injection" | "organ" | "target";
   /** What organ it may be instead, and why; empty for none. */
   readonly proposal?: string;
+  /** Which nodes beside it the image may not show; empty: no more than any spot hides. */
+  readonly masking?: string;
   /** What a person says it is; null: not yet. */
   readonly confirmed: "injection" | "neither" | "organ" | "target" | null;
   /** Where it is: study's patient axes, LPS. */
@@ -766,8 +768,10 @@ export interface CandidateReport {
   readonly volume_gradient_ml: number | null;
   /** Content as a share of the hottest spot's. */
   readonly relative_to_hottest: number | null;
-  /** Of an injection site: so near a node of a thousandth might be missed. */
+  /** So near a node of ``masked_share`` of it might be missed. Null: not measured. */
   readonly masked_within_mm: number | null;
+  /** Of its content; where more than a thousandth, a fainter node might be missed anywhere. */
+  readonly masked_share: number | null;
   /** Null where the CT shows no way in. */
   readonly shortest_route: RouteReport | null;
   /** Along ``approach``; null without one, and where the CT shows none. */

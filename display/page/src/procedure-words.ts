@@ -14,7 +14,7 @@ export function stepWord(state: ProcedureState): string {
 }
 
 /** Side, depth, activity now, and the rate to expect at the skin. */
-export function plannedWords({ side, depth_mm, activity_mbq, skin_rate_cps, proposal, entered_mbq, entered_at_utc }: PlannedState): string {
+export function plannedWords({ side, depth_mm, activity_mbq, skin_rate_cps, proposal, masking, entered_mbq, entered_at_utc }: PlannedState): string {
   const words = t.procedure;
   return [
     words.sides[side],
@@ -23,6 +23,7 @@ export function plannedWords({ side, depth_mm, activity_mbq, skin_rate_cps, prop
     entered_mbq == null ? "" : words.entered(megabecquerels(entered_mbq, 3), dateTime(entered_at_utc ?? null)),
     skin_rate_cps === null ? "" : words.expect(spaced(Number(skin_rate_cps.toPrecision(3)))),
     proposal ? t.service(proposal) : "",
+    masking ? t.service(masking) : "",
   ]
     .filter(Boolean)
     .join(", ");

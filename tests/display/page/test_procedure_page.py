@@ -52,6 +52,7 @@ PLAN = (
         depth_mm=None,
         activity_mbq=None,
         skin_rate_cps=None,
+        masking="may hide a node of 1/1000 of it within 35 mm",
     ),
 )
 
@@ -65,7 +66,9 @@ async def test_the_plan_is_confirmed_spot_by_spot(room: Room, page: Page) -> Non
     panel = page.locator("#procedure")
     await expect(panel).to_contain_text("patient's left, 25 mm deep, 0.52 MBq now, expect 812 /s at the skin")
     await expect(panel).to_contain_text("bladder? 32 mL, in the middle of the trunk")
-    await expect(panel).to_contain_text("midline, depth not known, activity not known")
+    await expect(panel).to_contain_text(
+        "midline, depth not known, activity not known, may hide a node of 1/1000 of it within 35 mm"
+    )
     await expect(panel.locator("li[aria-current]")).to_have_text("Plan")
     spot = page.get_by_role("radiogroup", name="target 1")
     await spot.get_by_role("radio", name="Target").click()

@@ -22,6 +22,7 @@ LISTED = ROOT / "display/page/src/texts/sentences.ts"
 
 SPEAKING = (
     ("navigation/steering/guidance.py", {"guide", "_sentence"}),
+    ("navigation/hotspots/masking.py", None),
     ("navigation/estimation/judgement.py", None),
     ("display/composer.py", {Composer._obstacle.__name__}),
     ("display/resection_states.py", {"act"}),

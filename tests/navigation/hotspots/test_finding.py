@@ -13,7 +13,7 @@ from scipy import ndimage
 from navigation import hotspots
 from navigation.errors import NavigationError
 from navigation.hotspots import Resolution
-from navigation.hotspots.blobs import Blob, find_blobs
+from navigation.hotspots.blobs import Search, find_blobs
 from navigation.hotspots.recovery import activity_factor, peak_recovery
 from navigation.volume import Volume, VolumeGeometry
 
@@ -302,7 +302,7 @@ def test_what_would_cost_too_much_is_searched_in_blocks(
     """Neighbours are averaged first; the spot is where it is all the same, and holds what it holds."""
     searched: list[Volume] = []
 
-    def look(volume: Volume, *rest: Any) -> list[Blob]:
+    def look(volume: Volume, *rest: Any) -> Search:
         searched.append(volume)
         return find_blobs(volume, *rest)
 

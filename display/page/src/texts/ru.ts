@@ -546,6 +546,9 @@ const SENTENCES: Record<Sentence, string> = {
   "salivary gland? {n} mL, in head or neck, with its like on the other side":
     "слюнная железа? {0} мл, в голове или шее, с такой же на другой стороне",
   "thyroid? {n} mL, at the front of the neck": "щитовидная железа? {0} мл, спереди на шее",
+  "may hide a node of 1/{n} of it within {n} mm": "может скрывать узел в 1/{0} её активности ближе {1} мм",
+  "may hide a node of 1/{n} of it within {n} mm, and a fainter one anywhere":
+    "может скрывать узел в 1/{0} её активности ближе {1} мм, а более слабый — где угодно",
 };
 
 const service = translator(SENTENCES, ",");

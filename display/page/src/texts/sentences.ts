@@ -414,6 +414,9 @@ export const SENTENCES = [
   "liver? {n} mL, on the right of the trunk",
   "salivary gland? {n} mL, in head or neck, with its like on the other side",
   "thyroid? {n} mL, at the front of the neck",
+  // what the image may not show beside a hot spot
+  "may hide a node of 1/{n} of it within {n} mm",
+  "may hide a node of 1/{n} of it within {n} mm, and a fainter one anywhere",
 ] as const;
 
 export type Sentence = (typeof SENTENCES)[number];

@@ -1,0 +1,84 @@
+"""What a hot spot may hide beside it: of phantoms whose every node is known."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from navigation.hotspots import Hotspot, Resolution, find_hotspots, masking_words
+from tests.navigation.hotspots.test_finding import CENTRE_MM, SPECT, Spot, make_values, make_volume
+
+KNOWN = Resolution(fwhm_mm=9.0, sigma_mm=0.0)
+
+
+def counted(
+    truth: list[Spot], seed: int, *, background: float, counts_per_bq_ml: float = 3e-3
+) -> NDArray[np.float64]:
+    """Values of counts that were taken of a phantom, in Bq/mL."""
+    expected = make_values(SPECT, truth, background_bq_per_ml=background) * counts_per_bq_ml
+    return np.asarray(np.random.default_rng(seed).poisson(expected) / counts_per_bq_ml)
+
+
+def is_said(spots: tuple[Hotspot, ...], place_mm: NDArray[np.float64]) -> bool:
+    """Whether a spot says that a node so near to it might be missed."""
+    return any(np.linalg.norm(spot.centre_mm - place_mm) < (spot.masked_within_mm or 0.0) for spot in spots)
+
+
+@pytest.mark.parametrize("apart_mm", [9.0, 15.0, 21.0])
+@pytest.mark.parametrize("share", [0.1, 0.01, 0.001])
+@pytest.mark.parametrize("background", [0.0, 300.0])
+@pytest.mark.parametrize("unit", ["1", "Bq/mL"])
+def test_a_missed_node_is_said_to_be_masked(apart_mm: float, share: float, background: float, unit: str) -> None:
+    """Beside a lone spot of 20 MBq, taken for a target: each node is found, or lies within what it says."""
+    offset_mm = (apart_mm * 0.6, apart_mm * 0.8, 0.0)
+    values = counted([((0.0, 0.0, 0.0), 20.0), (offset_mm, 20.0 * share)], 1, background=background)
+    spots = find_hotspots(make_volume(values, SPECT, unit=unit), resolution=KNOWN)
+    place_mm = CENTRE_MM + offset_mm
+    is_found = any(np.linalg.norm(spot.centre_mm - place_mm) < 6.0 for spot in spots[1:])
+    assert is_found or is_said(spots, place_mm)
+
+
+def test_a_hot_target_says_what_it_hides() -> None:
+    """One of 20 MBq that stands alone is called a target, and says that it may hide a thousandth of it nearby."""
+    values = counted([((0.0, 0.0, 0.0), 20.0)], 1, background=300.0)
+    (spot,) = find_hotspots(make_volume(values, SPECT, unit="1"), resolution=KNOWN)
+    assert (spot.kind, spot.masked_share) == ("target", 0.001)
+    assert spot.masked_within_mm is not None
+    assert 20.0 < spot.masked_within_mm <= 40.0
+    words = masking_words(spot.masked_within_mm, spot.masked_share, is_injection=False)
+    assert words == f"may hide a node of 1/1000 of it within {spot.masked_within_mm:.0f} mm"
+
+
+def test_a_second_hot_spot_says_what_it_hides_itself() -> None:
+    """A node 15 mm from a second injection site, 80 mm from the first, is that one's to say."""
+    truth: list[Spot] = [((-40.0, 0.0, 0.0), 40.0), ((40.0, 0.0, 0.0), 20.0), ((40.0, 15.0, 0.0), 0.02)]
+    values = counted(truth, 1, background=0.0)
+    spots = find_hotspots(make_volume(values, SPECT), resolution=KNOWN)
+    assert len(spots) == 2
+    place_mm = CENTRE_MM + truth[2][0]
+    assert is_said(spots[1:], place_mm)
+    assert not is_said(spots[:1], place_mm)
+
+
+def test_in_a_short_scan_fainter_ones_may_be_missed_anywhere() -> None:
+    """Of 20 MBq in few counts no thousandth is found 60 mm away: it says what share is, and of which it is not."""
+    truth: list[Spot] = [((0.0, 0.0, 0.0), 20.0), ((60.0, 0.0, 0.0), 0.02)]
+    values = counted(truth, 1, background=2000.0, counts_per_bq_ml=1e-4)
+    spot = find_hotspots(make_volume(values, SPECT), resolution=KNOWN)[0]
+    assert spot.masked_share is not None
+    assert 0.001 < spot.masked_share < 0.1
+    words = masking_words(30.0, spot.masked_share, is_injection=True)
+    assert words.endswith("within 30 mm, and a fainter one anywhere")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_ordinary_nodes_say_nothing(seed: int) -> None:
+    """Of nodes of 60 and 40 kBq there is nothing to say that a surgeon does not expect of any."""
+    truth: list[Spot] = [((-40.0, 0.0, 0.0), 0.06), ((40.0, 0.0, 0.0), 0.04)]
+    spots = find_hotspots(make_volume(counted(truth, seed, background=300.0), SPECT), resolution=KNOWN)
+    assert len(spots) == 2
+    assert [masking_words(one.masked_within_mm, one.masked_share, is_injection=False) for one in spots] == ["", ""]
+
+
+def test_what_was_not_measured_says_nothing() -> None:
+    """A drawing hides nothing that is known."""
+    assert masking_words(None, None, is_injection=True) == ""
