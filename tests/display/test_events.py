@@ -14,13 +14,13 @@ from tests.display.recorded import kept_nowhere
 EVERYBODY = Audience(first_shown=lambda: 0, first_seq=lambda: 0, tell=lambda entry: entry)
 
 
-@pytest.mark.parametrize(("since_seq", "first"), [(0, 1), (None, 20 * AT_ONCE - MOST_UNASKED + 1)])
+@pytest.mark.parametrize(("since_seq", "first"), [(0, 1), (None, 30 * AT_ONCE - MOST_UNASKED + 1)])
 async def test_a_long_record_is_told_in_turns_with_everything_else(since_seq: int | None, first: int) -> None:
     """A socket that takes every event at once, as a fast display's does, never waits by itself.
 
     Who names no number gets the end of it only, in a room where nothing was ever begun.
     """
-    entries = 20 * AT_ONCE
+    entries = 30 * AT_ONCE
     journal = kept_nowhere()
     for _ in range(entries):
         journal.add("marked", {})

@@ -185,6 +185,7 @@ async def test_who_reads_nothing_is_gone_within_a_second_of_its_token(tmp_path: 
     async with serving(shown, create_app(shown, admission=door.admission)) as (server, _, port):
         url, spoken = f"ws://127.0.0.1:{port}/v1/events", [Subprotocol(SUBPROTOCOL)]
         stalled = await connect(url, subprotocols=spoken, compression=None)
+        stalled.transport.pause_reading()
         await stalled.send(msgspec.json.encode(SignIn(token=VIEW)).decode())
         await stalled.send('{"type":"follow","since_seq":0}')
         async with asyncio.timeout(30):
