@@ -4,7 +4,7 @@ The whole service runs, as ``radionav --simulate`` does: a probe on a real pseud
 page, storage node. The simulated devices are in a process of their own, and displays are WebSocket clients in
 another on the same clock; of each reading the first frame that carries it counts. Then the same while a study of
 2,000 slices comes in over DICOM, sent by DCMTK's ``dcmsend``. The limit is a bare ``websockets`` broadcast of as
-many bytes, from the call to the client.
+many bytes to the same displays, from the call to the client, while the room runs beside it as before.
 
     python -m benchmarks.feed --seconds 20
 
@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +32,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 from msgspec import Struct
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import broadcast, serve
 from websockets.typing import Subprotocol
 
+from benchmarks.peers.onlookers import Seen, watch
 from benchmarks.studies import write_study
 from display.messages import SUBPROTOCOL, Next
 
@@ -53,13 +53,17 @@ class _Device(Struct):
     age_s: float | None
 
 
-class _Message(Struct):
+class _Head(Struct):
     type: str
     seq: int = -1
+
+
+class _Message(Struct):
     server_monotonic_s: float = 0.0
     devices: tuple[_Device, ...] = ()
 
 
+_decode_head = msgspec.json.Decoder(_Head).decode
 _decode = msgspec.json.Decoder(_Message).decode
 
 
@@ -88,53 +92,42 @@ class Ages:
 # --- displays -------------------------------------------------------------------------------------------------
 
 
-async def _look(connection: ClientConnection, begin_s: float, end_s: float) -> Ages:
-    """Draw at once, as fast as frames come, and note the age of each reading when it is first seen."""
+def _say_drawn(content: bytes) -> bytes | None:
+    """Draw at once, as fast as frames come."""
+    message = _decode_head(content)
+    return msgspec.json.encode(Next(last_seq=message.seq)) if message.type in {"hello", "state"} else None
+
+
+def _say_nothing(_: bytes) -> None:
+    pass
+
+
+def _ages_of_readings(seen: Sequence[Seen], begin_s: float) -> Ages:
+    """Give the age of each reading when a display first had it."""
     ages: list[float] = []
     newest_s, size = 0.0, 0
-    async for content in connection:
-        now_s = time.monotonic()
+    for at_s, content in seen:
         message = _decode(content)
-        if message.type in {"hello", "state"}:
-            await connection.send(msgspec.json.encode(Next(last_seq=message.seq)).decode())
         age_s = next((one.age_s for one in message.devices if one.name == PROBE), None)
         if age_s is not None:
             measured_s = message.server_monotonic_s - age_s
-            if measured_s > newest_s + 1e-4 and newest_s and now_s >= begin_s:
-                ages.append(now_s - measured_s)
+            if measured_s > newest_s + 1e-4 and newest_s and at_s >= begin_s:
+                ages.append(at_s - measured_s)
             newest_s, size = max(newest_s, measured_s), len(content)
-        if now_s >= end_s:
-            break
     return Ages(ages, size)
 
 
-async def _look_bare(connection: ClientConnection, begin_s: float, end_s: float) -> Ages:
-    ages: list[float] = []
-    size = 0
-    async for content in connection:
-        now_s = time.monotonic()
-        if now_s >= begin_s:
-            ages.append(now_s - float(content[:24]))
-        size = len(content)
-        if now_s >= end_s:
-            break
-    return Ages(ages, size)
+def _ages_of_calls(seen: Sequence[Seen], begin_s: float) -> Ages:
+    """Give the time from each call that broadcast to a display."""
+    return Ages([at_s - float(content[:24]) for at_s, content in seen if at_s >= begin_s], len(seen[-1][1]))
 
 
-Look = Callable[[ClientConnection, float, float], Awaitable[Ages]]
-
-
-async def watch(url: str, displays: int, look: Look, *, seconds: float) -> Ages:
+def look(url: str, displays: int, *, seconds: float, is_bare: bool = False) -> Ages:
     """Look with so many displays at once."""
-    async with contextlib.AsyncExitStack() as stack:
-        connections = [
-            await stack.enter_async_context(
-                connect(url, subprotocols=[Subprotocol(SUBPROTOCOL)], compression=None, proxy=None)
-            )
-            for _ in range(displays)
-        ]
-        begin_s = time.monotonic() + SETTLING_S
-        found = await asyncio.gather(*(look(one, begin_s, begin_s + seconds) for one in connections))
+    answer, ages_of = (_say_nothing, _ages_of_calls) if is_bare else (_say_drawn, _ages_of_readings)
+    begin_s = time.monotonic() + SETTLING_S
+    seen = asyncio.run(watch(url, displays, answer, subprotocol=SUBPROTOCOL, seconds=SETTLING_S + seconds))
+    found = [ages_of(each, begin_s) for each in seen]
     return Ages([age_s for one in found for age_s in one.ages_s], found[0].frame_bytes)
 
 
@@ -248,20 +241,20 @@ def measure(folder: Path, *, seconds: float, slices: int) -> dict[str, float]:
     if is_sent:
         write_study(folder / "study", slices=slices, rng=np.random.default_rng(1))
     found: dict[tuple[int, bool], Ages] = {}
+    limit: dict[int, Ages] = {}
     with service(folder) as (url, port):
-        asyncio.run(watch(url, 1, _look, seconds=10))  # until the study of the simulation is in
+        look(url, 1, seconds=10)  # until the study of the simulation is in
         for displays in DISPLAYS:
-            found[displays, False] = asyncio.run(watch(url, displays, _look, seconds=seconds))
+            found[displays, False] = look(url, displays, seconds=seconds)
             print(json.dumps(found[displays, False].line(displays=displays, ingest=False)), flush=True)
+        with bare(found[20, False].frame_bytes, folder) as bare_url:
+            for displays in DISPLAYS:
+                limit[displays] = look(bare_url, displays, seconds=seconds, is_bare=True)
+                print(json.dumps(limit[displays].line(displays=displays, bare=True)), flush=True)
         for displays in DISPLAYS if is_sent else ():
             with sending(folder / "study", port):
-                found[displays, True] = asyncio.run(watch(url, displays, _look, seconds=seconds))
+                found[displays, True] = look(url, displays, seconds=seconds)
             print(json.dumps(found[displays, True].line(displays=displays, ingest=True)), flush=True)
-    limit: dict[int, Ages] = {}
-    with bare(found[1, False].frame_bytes, folder) as url:
-        for displays in DISPLAYS:
-            limit[displays] = asyncio.run(watch(url, displays, _look_bare, seconds=seconds))
-            print(json.dumps(limit[displays].line(displays=displays, bare=True)), flush=True)
     last = {
         "p99_ms_1": round(found[1, False].p99_ms, 2),
         "p99_ms_20": round(found[20, False].p99_ms, 2),

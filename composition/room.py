@@ -31,6 +31,7 @@ from acquisition.session.session import Session
 from acquisition.session.worklist import ask_worklists
 from acquisition.studies import Knowledge
 from acquisition.tracking.desk import Desk
+from acquisition.tracking.joining import REGISTERED
 from composition.calibrating import Calibrating
 from composition.in_use import read_in_use
 from composition.instruments import (
@@ -362,7 +363,7 @@ class Room:
 
     def _note_joining(self, kind: str, told: Mapping[str, Any]) -> None:
         self._session.note(kind, told)
-        if kind == "registered":
+        if kind == REGISTERED:
             self._record_files("registration")
 
     def _record_files(self, *roles: str) -> None:

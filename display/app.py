@@ -25,7 +25,7 @@ from display.calibration_routes import CalibrationRoutes, Calibrator
 from display.connection import Connection
 from display.discretion import Discretion
 from display.event_messages import TrendList
-from display.events import serve_events
+from display.events import Audience, serve_events
 from display.guard import Guard
 from display.hub import Hub
 from display.messages import SUBPROTOCOL, Hello
@@ -139,12 +139,12 @@ class Routes:
         await admit(websocket, self.admission, lambda visitor: self._tell(websocket, visitor))
 
     async def _tell(self, websocket: WebSocket, visitor: Visitor) -> None:
-        await serve_events(
-            websocket,
-            self.exhibits.journal,
+        audience = Audience(
+            first_shown=self.discretion.first_shown,
             first_seq=lambda: self.discretion.first_seq(visitor),
-            may_tell=lambda entry: self.discretion.may_tell(visitor, entry),
+            tell=lambda entry: self.discretion.tell(visitor, entry),
         )
+        await serve_events(websocket, self.exhibits.journal, audience)
 
     async def trend(self, since_seq: int = -1) -> Response:
         """Give the rate of the last minutes."""

@@ -4,13 +4,16 @@ A display's token lies in its browser, and its screen is read by whoever passes:
 procedure on the table. Whoever acts answers for what she asks, under her name, and is told all.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
 from acquisition.patient import Patient
 from acquisition.session.frames import JOINED, PARTED
 from acquisition.session.journal import Entry, Journal
+from acquisition.tracking.joining import REGISTERED
 from display.access.admission import Visitor
 from display.access.people import Role
 from display.hub import Hub
@@ -29,8 +32,8 @@ class Discretion:
         """Number of the procedure that displays show, also once it has ended; 0 for none."""
         return self.hub.newest.procedure.number if self.hub.newest else 0
 
-    def first_seq(self, visitor: Visitor) -> int:
-        """Give the number of the first entry of the record that may be told.
+    def first_shown(self) -> int:
+        """Give the number of the first entry of the record that is of what the displays show.
 
         Between two procedures it is the first after the former one's last step.
 
@@ -40,16 +43,26 @@ class Discretion:
             Where the record cannot be read.
 
         """
-        if visitor.may(Role.ACT):
-            return 0
         return self._shown or self.journal.newest_of("moved") + 1
 
-    def may_tell(self, visitor: Visitor, entry: Entry) -> bool:
-        """Whether an entry may be told: a person may answer meanwhile for the study of somebody else."""
-        if visitor.may(Role.ACT) or entry.kind not in {JOINED, PARTED}:
-            return True
+    def first_seq(self, visitor: Visitor) -> int:
+        """Give the number of the first entry of the record that may be told; raises as `first_shown`."""
+        return 0 if visitor.may(Role.ACT) else self.first_shown()
+
+    def tell(self, visitor: Visitor, entry: Entry) -> Entry | None:
+        """Give what may be told of an entry; None for nothing.
+
+        A person may answer meanwhile for the study of somebody else, and records that older services began name
+        a registration's patient, who may be a former one.
+        """
+        if visitor.may(Role.ACT):
+            return entry
+        if entry.kind == REGISTERED:
+            return replace(entry, told={key: _without_patient(each) for key, each in entry.told.items()})
+        if entry.kind not in {JOINED, PARTED}:
+            return entry
         study = self.hub.newest.study if self.hub.newest else None
-        return study is not None and entry.told["study_uid"] == study.study_uid
+        return entry if study is not None and entry.told["study_uid"] == study.study_uid else None
 
     def may_read_report(self, visitor: Visitor, number: int) -> bool:
         """Whether the report of a procedure may be told."""
@@ -72,3 +85,7 @@ class Discretion:
         """Whether all may be told that was made of one of the studies that were received."""
         told = self.studies(visitor, received).studies
         return visitor.may(Role.ACT) or any(study.study_uid == study_uid for study in told)
+
+
+def _without_patient(registration: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: each for key, each in registration.items() if key != "patient_id"}

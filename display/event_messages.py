@@ -9,10 +9,10 @@ class Follow(Struct, frozen=True, kw_only=True, tag="follow", forbid_unknown_fie
     """The first message on ``/v1/events`` (after ``sign_in``, where that is asked for): from where to go on."""
 
     since_seq: Annotated[
-        int,
+        Annotated[int, Meta(ge=0)] | None,
         Meta(
-            ge=0,
-            description="Of the newest event that the display has; 0, or one that the record never gave: none.",
+            description="Of the newest event that the display has; 0, or one that the record never gave: none, "
+            "and all are sent; null: none, and those since the procedure on the table began are, 1,000 at most."
         ),
     ]
 

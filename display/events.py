@@ -5,6 +5,7 @@ Each display reads it from the record itself, at its own pace, from where it lef
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 import structlog
@@ -26,6 +27,10 @@ BEAT_S = 1.0
 AT_ONCE = 50
 """So many events are read and sent before others have their turn: a socket that takes them all never waits."""
 
+MOST_UNASKED = 1000
+"""So many events at most are sent to who names none from where to go on: no procedure has more, a room without
+procedures gathers more in years. Older ones are there for who names a number."""
+
 log = structlog.get_logger()
 
 
@@ -36,14 +41,32 @@ def show_event(entry: Entry) -> Event:
     )
 
 
-async def serve_events(
-    websocket: WebSocket, journal: Journal, *, first_seq: Callable[[], int], may_tell: Callable[[Entry], bool]
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """What one follower may be told.
+
+    Attributes
+    ----------
+    first_shown
+        Number of the first entry that is of what the displays show.
+    first_seq
+        Number of the first entry that may be told, as it is now.
+    tell
+        Gives what may be told of an entry; None for nothing.
+
+    """
+
+    first_shown: Callable[[], int]
+    first_seq: Callable[[], int]
+    tell: Callable[[Entry], Entry | None]
+
+
+async def serve_events(websocket: WebSocket, journal: Journal, audience: Audience) -> None:
     """Send every event after the number that the display's next message names, until it leaves.
 
-    A number that this record has not given yet is of another one: of this it has nothing, and gets all. Of what
-    comes before ``first_seq``, as it is by then, nothing is sent, nor an entry that ``may_tell`` keeps back. A
-    record that cannot be read ends the line with its sentence.
+    Where it names none they begin with those of what is shown. A number that this record has not given yet is of
+    another one: of this it has nothing, and gets all. Nothing is sent that ``audience`` may not be told. A record
+    that cannot be read ends the line with its sentence.
     """
     try:
         follow: Follow | SignIn = SignIn(token="")
@@ -58,9 +81,7 @@ async def serve_events(
             websocket, f"not a message of the line of events: {exc}; see docs/feed.md", CLOSE_BAD_MESSAGE
         )
         return
-    telling = asyncio.create_task(
-        _tell(websocket, journal, follow.since_seq, first_seq, may_tell), name="display events"
-    )
+    telling = asyncio.create_task(_tell(websocket, journal, follow.since_seq, audience), name="display events")
     listening = asyncio.create_task(_until_left(websocket), name="display events listening")
     try:
         await asyncio.wait([telling, listening], return_when=asyncio.FIRST_COMPLETED)
@@ -83,20 +104,18 @@ async def _refuse(websocket: WebSocket, message: str, code: int) -> None:
         pass  # it left by itself
 
 
-async def _tell(
-    websocket: WebSocket,
-    journal: Journal,
-    seq: int,
-    first_seq: Callable[[], int],
-    may_tell: Callable[[Entry], bool],
-) -> None:
-    if seq > journal.newest_seq:
+async def _tell(websocket: WebSocket, journal: Journal, since_seq: int | None, audience: Audience) -> None:
+    newest_seq, seq = journal.newest_seq, since_seq
+    if seq is None:
+        seq = max(audience.first_shown() - 1, newest_seq - MOST_UNASKED)
+    elif seq > newest_seq:
         seq = 0
     while True:
-        seq = max(seq, first_seq() - 1)
+        seq = max(seq, audience.first_seq() - 1)
         for entry in journal.after(seq, most=AT_ONCE):
-            if may_tell(entry):
-                await websocket.send_text(msgspec.json.encode(show_event(entry)).decode())
+            told = audience.tell(entry)
+            if told is not None:
+                await websocket.send_text(msgspec.json.encode(show_event(told)).decode())
             seq = entry.seq
         await asyncio.sleep(0)
         if journal.newest_seq > seq:

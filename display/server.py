@@ -10,6 +10,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from display.ending import Ending
 
@@ -21,6 +22,9 @@ MOST_CONNECTIONS = 300
 """At a time, displays and everything else."""
 
 FIRST_REQUEST_WITHIN_S = 10.0
+
+LINGERS_S = 0.3
+"""How long the other end of a WebSocket may take to read and answer its close."""
 
 GREATEST_FRAME = 65536
 """Bytes of a WebSocket message from a display; none of ours has a tenth of it."""
@@ -83,6 +87,19 @@ class BoundedHttp(H11Protocol):
             self.transport.abort()
 
 
+class BoundedSocket(WebSocketsSansIOProtocol):
+    """A WebSocket that is gone soon after it is served, whatever its other end still reads.
+
+    uvicorn would wait until all that was written is read, which for a display that reads nothing is never: one
+    whose token was revoked kept its socket, and what lay in it.
+    """
+
+    async def run_asgi(self) -> None:
+        """Serve it, and let it linger for its close to be read and answered."""
+        await super().run_asgi()
+        self.loop.call_later(LINGERS_S, self.transport.abort)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """The server's certificate with its chain, and its private key, both PEM."""
@@ -107,8 +124,9 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 self._ending,
                 http=BoundedHttp,
-                ws="websockets-sansio",
+                ws=BoundedSocket,
                 ws_max_size=GREATEST_FRAME,
+                ws_per_message_deflate=False,  # it costs each display of a local network a frame's time again
                 ssl_certfile=tls.certificate if tls else None,
                 ssl_keyfile=tls.key if tls else None,
                 ssl_ciphers=CIPHERS,

@@ -24,6 +24,9 @@ from navigation.registration_error import RegistrationError
 from navigation.tissue import Tissue
 from navigation.transforms import RigidTransform
 
+REGISTERED = "registered"
+"""Kind of the record's entries on another registration, and the one that it took the place of."""
+
 LOOK_S = 1.0
 """Between two looks at the files, and at whether they still hold."""
 
@@ -119,7 +122,7 @@ class Joining:
             told = {"registration": _summary(registration)}
             if former is not None:
                 told["in place of"] = _summary(former)
-            self._note("registered", told)
+            self._note(REGISTERED, told)
             if former is not None:
                 await self._on_registered()
         else:

@@ -19,6 +19,9 @@ CLOSE_NOT_ADMITTED = 4401
 
 FIRST_MESSAGE_WITHIN_S = 5.0
 
+TOLD_WITHIN_S = 0.3
+"""How long it may take until a display can be told why it is turned away; one that reads nothing never can."""
+
 GREATEST_BODY = 2048
 
 
@@ -102,7 +105,8 @@ async def _first_token(websocket: WebSocket) -> str | None:
 
 async def _turn_away(websocket: WebSocket, reason: str) -> None:
     try:
-        await websocket.send_text(msgspec.json.encode(Refusal(message=reason)).decode())
-        await websocket.close(CLOSE_NOT_ADMITTED, reason)
-    except (RuntimeError, WebSocketDisconnect):
-        pass  # it left by itself
+        async with asyncio.timeout(TOLD_WITHIN_S):
+            await websocket.send_text(msgspec.json.encode(Refusal(message=reason)).decode())
+            await websocket.close(CLOSE_NOT_ADMITTED, reason)
+    except (RuntimeError, WebSocketDisconnect, TimeoutError):
+        pass  # it left by itself, or reads nothing

@@ -110,12 +110,12 @@ def client(theatre: Exhibits, tmp_path: Path) -> Iterator[TestClient]:
         yield made
 
 
-def events_of(client: TestClient, token: str) -> list[Event]:
-    """Follow the record from its beginning up to the first beat."""
+def events_of(client: TestClient, token: str, *, since_seq: int | None = 0) -> list[Event]:
+    """Follow the record, from its beginning or else as said, up to the first beat."""
     told: list[Event] = []
     with client.websocket_connect("ws://127.0.0.1/v1/events", subprotocols=[SUBPROTOCOL]) as socket:
         socket.send_text(msgspec.json.encode(SignIn(token=token)).decode())
-        socket.send_text(msgspec.json.encode(Follow(since_seq=0)).decode())
+        socket.send_text(msgspec.json.encode(Follow(since_seq=since_seq)).decode())
         while not told or told[-1].kind != "beat":
             told.append(msgspec.json.decode(socket.receive_text(), type=Event))
     return told[:-1]
@@ -134,6 +134,15 @@ def test_a_person_is_told_the_whole_record(client: TestClient) -> None:
     told = events_of(client, signed_in(client, NAME, SECRET))
     assert [event.seq for event in told] == list(range(1, 7))
     assert told[0].told["patient_id"] == "ANNA"
+
+
+def test_who_names_no_number_is_told_of_the_patient_on_the_table(client: TestClient, theatre: Exhibits) -> None:
+    """A page that is loaded reads no record of years, whoever is before it; between two it begins after one."""
+    for token in (VIEW, signed_in(client, NAME, SECRET)):
+        show_procedure(theatre.hub, 5)
+        assert [event.seq for event in events_of(client, token, since_seq=None)] == [5, 6]
+        show_procedure(theatre.hub, 0)
+        assert [event.seq for event in events_of(client, token, since_seq=None)] == [4, 5, 6]
 
 
 def test_between_two_patients_a_display_is_told_of_neither() -> None:
@@ -179,6 +188,17 @@ async def test_a_registration_is_told_without_the_former_patient(
     assert (first.kind, second.kind) == ("registered", "registered")
     assert second.told["in place of"]["registered_at"] == NOW.isoformat()
     assert "ANNA" not in str((first.told, second.told))
+
+
+def test_a_registration_of_an_older_record_is_told_without_its_patient(
+    client: TestClient, theatre: Exhibits
+) -> None:
+    """Such entries still name her; who acts is told them as they stand."""
+    former, ours = ({"fre_mm": fre_mm, "patient_id": name} for fre_mm, name in ((1.5, "ANNA"), (2.5, "BERTA")))
+    theatre.journal.add("registered", {"registration": ours, "in place of": former})
+    assert events_of(client, VIEW)[-1].told == {"registration": {"fre_mm": 2.5}, "in place of": {"fre_mm": 1.5}}
+    person = signed_in(client, NAME, SECRET)
+    assert events_of(client, person)[-1].told == {"registration": ours, "in place of": former}
 
 
 def test_a_display_hears_of_no_frames_but_the_shown_studys(client: TestClient, theatre: Exhibits) -> None:

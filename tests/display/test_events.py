@@ -4,16 +4,23 @@ import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 from fastapi import WebSocket
 
 from display.event_messages import Event, Follow
-from display.events import AT_ONCE, serve_events
+from display.events import AT_ONCE, MOST_UNASKED, Audience, serve_events
 from tests.display.recorded import kept_nowhere
 
+EVERYBODY = Audience(first_shown=lambda: 0, first_seq=lambda: 0, tell=lambda entry: entry)
 
-async def test_a_long_record_is_told_in_turns_with_everything_else() -> None:
-    """A socket that takes every event at once, as a fast display's does, never waits by itself."""
-    entries = 20 * AT_ONCE
+
+@pytest.mark.parametrize(("since_seq", "first"), [(0, 1), (None, 30 * AT_ONCE - MOST_UNASKED + 1)])
+async def test_a_long_record_is_told_in_turns_with_everything_else(since_seq: int | None, first: int) -> None:
+    """A socket that takes every event at once, as a fast display's does, never waits by itself.
+
+    Who names no number gets the end of it only, in a room where nothing was ever begun.
+    """
+    entries = 30 * AT_ONCE
     journal = kept_nowhere()
     for _ in range(entries):
         journal.add("marked", {})
@@ -30,8 +37,9 @@ async def test_a_long_record_is_told_in_turns_with_everything_else() -> None:
     websocket = WebSocket({"type": "websocket"}, receive=asked.get, send=take)
     asked.put_nowait({"type": "websocket.connect"})
     await websocket.accept()
-    asked.put_nowait({"type": "websocket.receive", "text": msgspec.json.encode(Follow(since_seq=0)).decode()})
-    serving = asyncio.create_task(serve_events(websocket, journal, first_seq=lambda: 0, may_tell=lambda _: True))
+    follow = msgspec.json.encode(Follow(since_seq=since_seq)).decode()
+    asked.put_nowait({"type": "websocket.receive", "text": follow})
+    serving = asyncio.create_task(serve_events(websocket, journal, EVERYBODY))
     most_in_one_turn = 0
     async with asyncio.timeout(60):
         while not is_all_told.is_set():
@@ -40,5 +48,5 @@ async def test_a_long_record_is_told_in_turns_with_everything_else() -> None:
             most_in_one_turn = max(most_in_one_turn, len(told) - before)
     asked.put_nowait({"type": "websocket.disconnect", "code": 1001})
     await serving
-    assert told == list(range(1, entries + 1))
+    assert told == list(range(first, entries + 1))
     assert most_in_one_turn <= AT_ONCE

@@ -6,23 +6,29 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import httpx2
 import msgspec
 import pytest
 from fastapi import FastAPI
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from acquisition.tracking.desk import Standing
 from devices.clock import monotonic
+from display.access.admission import LOOKED_AT_EVERY_S
+from display.access.sign_in import TOLD_WITHIN_S
+from display.access_messages import SignIn
 from display.app import Exhibits, create_app
 from display.hub import Hub
 from display.messages import SUBPROTOCOL, Hello, ServerMessage, State
-from display.server import AddressInUse, Server, listen
+from display.server import LINGERS_S, AddressInUse, Server, listen
 from display.shelf import Shelf
 from display.study_messages import StudyChoice, StudyList
 from display.trend import TrendMemory
+from tests.display.access.test_admission import VIEW, Door
 from tests.display.page.calibrated import ScriptedCalibrator
 from tests.display.recorded import kept_nowhere, proceed, unjoined, unreported
 from tests.display.resected import refuse
@@ -168,6 +174,35 @@ async def test_a_display_that_breaks_off_leaves_nothing() -> None:
             while shown.hub._waiting or serving_displays():  # noqa: ASYNC110 - they set no event
                 await asyncio.sleep(0.005)
         assert not task.done(), "the server went with it"
+
+
+async def test_who_reads_nothing_is_gone_within_a_second_of_its_token(tmp_path: Path) -> None:
+    """What it was sent fills its buffers, so that it cannot even be told: its socket is closed all the same."""
+    assert LOOKED_AT_EVERY_S + TOLD_WITHIN_S + LINGERS_S < 1.0
+    shown, door = exhibits(), Door(tmp_path)
+    for _ in range(300):
+        shown.journal.add("marked", {"words": "x" * 100_000})
+    async with serving(shown, create_app(shown, admission=door.admission)) as (server, _, port):
+        url, spoken = f"ws://127.0.0.1:{port}/v1/events", [Subprotocol(SUBPROTOCOL)]
+        stalled = await connect(url, subprotocols=spoken, compression=None)
+        stalled.transport.pause_reading()
+        await stalled.send(msgspec.json.encode(SignIn(token=VIEW)).decode())
+        await stalled.send('{"type":"follow","since_seq":0}')
+        async with asyncio.timeout(30):
+            while not any(is_stuck(each) for each in server.server_state.connections):  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.005)
+        door.admission._tokens = {}
+        door.admission._tell()
+        async with asyncio.timeout(15):
+            while server.server_state.connections:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.005)
+        stalled.transport.abort()
+        await stalled.wait_closed()
+
+
+def is_stuck(connection: object) -> bool:
+    """Whether nothing more can be written to a connection until its other end reads."""
+    return isinstance(connection, WebSocketsSansIOProtocol) and not connection.writable.is_set()
 
 
 async def test_twenty_displays_wait_for_no_stalled_tablet() -> None:

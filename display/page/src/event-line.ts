@@ -1,4 +1,4 @@
-/** The line of events: everything that was entered into the procedure's record, each once, after any absence. */
+/** The line of events: all that is entered into the record since this procedure began, each once, after any absence. */
 
 import { token } from "./admission";
 import { SUBPROTOCOL, type Event, type Refusal } from "./feed-types";
@@ -9,7 +9,8 @@ const DEAD_AFTER_MS = 4000;
 
 export class EventLine {
   private socket: WebSocket | null = null;
-  private seq = 0;
+  /** Of the newest event or beat; none before the first, which a record of years then has to say. */
+  private seq: number | null = null;
   private heardAt_ms = 0;
 
   /** @param take called with each event, in order */
@@ -29,9 +30,9 @@ export class EventLine {
     socket.addEventListener("message", (message) => {
       this.heardAt_ms = performance.now();
       const event = JSON.parse(String(message.data)) as Event | Refusal;
-      if (event.type !== "event" || event.kind === "beat") return;
+      if (event.type !== "event") return;
       this.seq = event.seq;
-      this.take(event);
+      if (event.kind !== "beat") this.take(event);
     });
     socket.addEventListener("close", () => this.leave(socket));
   }

@@ -1068,8 +1068,8 @@ export interface Event {
 /** The first message on ``/v1/events`` (after ``sign_in``, where that is asked for): from where to go on. */
 export interface Follow {
   readonly type: "follow";
-  /** Of the newest event that the display has; 0, or one that the record never gave: none. */
-  readonly since_seq: number;
+  /** Of the newest event that the display has; 0, or one that the record never gave: none, and all are sent; null: none, and those since the procedure on the table began are, 1,000 at most. */
+  readonly since_seq: number | null;
 }
 
 export type ServerMessage = Hello | State | Heartbeat | Pong | Refusal;

@@ -19,9 +19,9 @@ export class SignInPanel {
     this.tell();
   }
 
-  /** Ask for the display's own token. */
+  /** Ask for the display's own token, unless somebody is signing in, which lets her in too. */
   askForDisplay(): void {
-    if (this.panel.hidden || this.panel.dataset["state"] !== "display") this.open("display");
+    if (this.panel.hidden) this.open("display");
   }
 
   /** The display was let in, by what was typed or by the token that it had: nobody is asked for one. */
@@ -39,8 +39,8 @@ export class SignInPanel {
       await signOut();
       this.tell();
       this.onChange();
-    } else if (this.panel.hidden) this.askForPerson();
-    else this.close();
+    } else if (!this.panel.hidden && this.panel.dataset["state"] === "person") this.close();
+    else this.askForPerson(); // also where the display's token is asked for: she is let in with her own
   }
 
   private close(): void {

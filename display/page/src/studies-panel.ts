@@ -12,9 +12,6 @@ import { WorklistPart } from "./worklist";
 
 const RETRY_MS = 2000;
 
-/** Before a list has come. */
-const NOTHING: StudyList = { revision: 0, studies: [], is_partial: false };
-
 export class StudiesPanel {
   private readonly panel = find("studies", HTMLElement);
   private readonly button = find("studies-button", HTMLButtonElement);
@@ -22,6 +19,7 @@ export class StudiesPanel {
   private retryAt_ms = 0;
   /** Whether a person has confirmed the patient of a procedure that goes on. */
   private isBegun = true;
+  /** What was received; null before the service has said so. */
   private list: StudyList | null = null;
   /** The study whose patient is being confirmed, and what of it is. */
   private asked: { study: StudyEntry; isName: boolean; isId: boolean } | null = null;
@@ -31,6 +29,7 @@ export class StudiesPanel {
   constructor() {
     this.button.addEventListener("click", () => this.open(this.panel.hidden));
     document.addEventListener("language", () => this.render());
+    this.render();
   }
 
   /** Fetch the list anew where the service has another revision of it. */
@@ -86,13 +85,18 @@ export class StudiesPanel {
   }
 
   private render(): void {
-    const { studies, revision, is_partial: isPartial = false } = this.list ?? NOTHING;
-    write(this.button, t.header.studies(studies.length, isPartial));
+    write(this.button, this.list ? t.header.studies(this.list.studies.length, this.list.is_partial ?? false) : t.header.studiesUnknown);
     const trouble = make("p", "trouble", this.trouble);
     trouble.setAttribute("role", "alert");
-    const content = this.asked ? this.confirmation(this.asked, revision) : studies.map((study) => this.entry(study));
+    const content = this.asked && this.list ? this.confirmation(this.asked, this.list.revision) : [...this.received(), this.worklist.show()];
+    this.panel.replaceChildren(this.heading(), trouble, ...content);
+  }
+
+  private received(): HTMLElement[] {
+    if (this.list === null) return [make("p", "", t.studies.unknown)];
+    const { studies, is_partial: isPartial = false } = this.list;
     const rest = isPartial ? [signInForAll()] : studies.length === 0 ? [make("p", "", t.studies.empty)] : [];
-    this.panel.replaceChildren(this.heading(), trouble, ...content, ...(this.asked ? [] : [...rest, this.worklist.show()]));
+    return [...studies.map((study) => this.entry(study)), ...rest];
   }
 
   private heading(): HTMLElement {

@@ -318,3 +318,23 @@ async def test_a_display_whose_file_is_put_back_is_let_in_by_itself(room: Room, 
         await wait_until_live(page)
         await expect(page.locator("#sign-in")).to_be_hidden()
         await expect(page.locator("#studies")).to_contain_text("PT-0417")
+
+
+async def test_a_person_signs_in_at_a_display_that_is_turned_away(room: Room, tmp_path: Path) -> None:
+    """What she types stays through every attempt of the display to get in, and lets both of them in."""
+    room.admission, token = closed_to_strangers(tmp_path)
+    async with watching(room.admission), serve(room), look(room) as page:
+        await page.get_by_label("Token of this display").fill("v" * 40)
+        await page.keyboard.press("Enter")
+        await wait_until_live(page)
+        token.unlink()
+        await expect(page.get_by_label("Token of this display")).to_be_visible()
+        await page.get_by_role("button", name="Sign in", exact=True).click()
+        await page.get_by_label("Name", exact=True).fill("Dr. Sokolova")
+        async with page.expect_event("websocket") as trying:
+            pass
+        await (await trying.value).wait_for_event("close")
+        await expect(page.get_by_label("Name", exact=True)).to_have_value("Dr. Sokolova")
+        await page.get_by_label("Secret").fill("correct horse")
+        await page.keyboard.press("Enter")
+        await wait_until_live(page)

@@ -399,6 +399,19 @@ async def test_a_rate_beyond_correction_is_a_lower_bound(room: Room, page: Page)
     await state_of(page, "[data-key='device probe']", "doubtful")
 
 
+async def test_what_was_received_is_not_known_before_the_service_says_it(room: Room) -> None:
+    """Not known is not none: somebody might send a study again that is here."""
+    room.is_silent, room.entries = True, ()
+    async with serve(room), look(room) as page:
+        await expect(page.locator("#studies-button")).to_have_text("Studies (?)")
+        await page.locator("#studies-button").click()
+        await expect(page.locator("#studies")).to_contain_text("The service has not said yet what was received")
+        await expect(page.locator("#studies")).not_to_contain_text("No study was received yet")
+        room.is_silent = False
+        await expect(page.locator("#studies")).to_contain_text("No study was received yet")
+        await expect(page.locator("#studies-button")).to_have_text("Studies (0)")
+
+
 async def test_a_study_is_used_once_both_identifiers_are_confirmed(room: Room, page: Page) -> None:
     """The list says what was made of each series; the choice goes out only after name and ID are touched."""
     other = make_entry("1.2.840.2", patient_id="PT-1188", patient_name="Berg^Ola", in_use=False)

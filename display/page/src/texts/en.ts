@@ -81,6 +81,7 @@ const header = {
   noLiveData: (old: string) => `NO LIVE DATA for ${old}`,
   procedure: (step: string) => `Procedure: ${step}`,
   studies: (count: number, isPartial: boolean) => `Studies (${count}${isPartial ? "+" : ""})`,
+  studiesUnknown: "Studies (?)",
   signOut: (name: string) => `Sign out ${name}`,
 };
 
@@ -393,6 +394,7 @@ const signIn = {
 const studies = {
   title: "Studies",
   isThis: "Is this the patient on the table?",
+  unknown: "The service has not said yet what was received.",
   empty: "No study was received yet. Send one from the console.",
   partial: "Sign in to see the studies that came",
   failed: (why: string) => `The list cannot be loaded (${why}).`,

@@ -628,6 +628,7 @@ export const ru: Texts = {
     noLiveData: (old) => `НЕТ СВЕЖИХ ДАННЫХ ${old}`,
     procedure: (step) => `Операция: ${step}`,
     studies: (count, isPartial) => `Исследования (${count}${isPartial ? "+" : ""})`,
+    studiesUnknown: "Исследования (?)",
     signOut: (name) => `Выход: ${name}`,
   },
   general: {
@@ -910,6 +911,7 @@ export const ru: Texts = {
   studies: {
     title: "Исследования",
     isThis: "Это пациент на столе?",
+    unknown: "Служба ещё не сообщила, что получено.",
     empty: "Исследований ещё нет. Отправьте с консоли.",
     partial: "Войдите, чтобы увидеть полученные исследования",
     failed: (why) => `Список не загружается (${why}).`,
