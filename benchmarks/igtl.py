@@ -98,9 +98,7 @@ def _tip(number: int) -> RigidTransform:
 
 
 async def _serve(rate_hz: int, count: int, clients: int) -> None:
-    async with serve_igtl(
-        Settings(port=0, axes="LPS"), pose_lasts_s=60.0, rate_lasts_s=60.0, is_simulated=False
-    ) as server:
+    async with serve_igtl(Settings(port=0), pose_lasts_s=60.0, rate_lasts_s=60.0, is_simulated=False) as server:
         _say(server.port)
         while server.clients < clients:  # noqa: ASYNC110 - it sets no event
             await asyncio.sleep(0.01)
@@ -144,7 +142,7 @@ class _Ear(asyncio.Protocol):
             decoder.feed(data, came_s)
             for arrival in decoder:
                 if arrival.message.kind == Transform.KIND and arrival.message.device_name == TIP:
-                    heard[round(Transform.from_bytes(arrival.message.content).elements[9])] = came_s
+                    heard[-round(Transform.from_bytes(arrival.message.content).elements[9])] = came_s
         return heard
 
 

@@ -21,7 +21,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
-import numpy as np
 import structlog
 
 from devices.clock import Clock, epoch_s, monotonic
@@ -31,7 +30,6 @@ from devices.igtl_settings import LOOPBACK, Settings
 from devices.trackers.igtl import Metadata, packed
 from devices.trackers.igtl_bodies import Status, TrackedTool, TrackingFrame, Transform, elements_of
 from devices.trackers.igtl_values import HERTZ_UNIT, Capability, Point, Points, Sensor
-from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 
 log = structlog.get_logger()
@@ -47,11 +45,6 @@ ROUNDING_S = 1e-6
 """Between the times of two poses, as floating-point numbers have it."""
 OK, NOT_READY = 1, 13
 """Codes of STATUS."""
-
-RAS_FROM_LPS = RigidTransform(
-    to=Frame.PATIENT, from_=Frame.PATIENT, rotation=np.diag((-1.0, -1.0, 1.0)), translation_mm=np.zeros(3)
-)
-"""Half a turn about z: both axes sets are right-handed, so nothing is mirrored."""
 
 POSE_METADATA = (Metadata(key="TransformStatus", value=b"OK"),)
 
@@ -105,8 +98,9 @@ class IgtlServer:
         self._taken_at_s[TIP], self._missing[TIP] = taken_at_s, False
         if not self._clients:
             return
-        pose = RAS_FROM_LPS @ patient_from_tip if self._settings.axes == "RAS" else patient_from_tip
-        elements, lasts_s = elements_of(pose), self._lasts_s[TIP]
+        elements, lasts_s = elements_of(patient_from_tip), self._lasts_s[TIP]
+        if self._settings.axes == "RAS":
+            elements = _ras_from_lps(elements)
         transform: Sent | None = None
         frame: Sent | None = None
         for client in self._clients:
@@ -145,12 +139,9 @@ class IgtlServer:
 
         A point without a finite place is none.
         """
-        turn = RAS_FROM_LPS if self._settings.axes == "RAS" else None
-        turned = tuple(point for point in points if np.isfinite(point.position_mm).all())
-        if turn is not None:
-            turned = tuple(
-                replace(point, position_mm=tuple(turn.points_mm(point.position_mm).tolist())) for point in turned
-            )
+        turned = tuple(point for point in points if all(map(math.isfinite, point.position_mm)))
+        if self._settings.axes == "RAS":
+            turned = tuple(replace(point, position_mm=_ras_from_lps(point.position_mm)) for point in turned)
         if turned != self._points:
             self._points = turned
             self._send_all(self._targets())
@@ -250,6 +241,14 @@ class IgtlServer:
         self._number = (self._number + 1) % 2**32
         metadata = POSE_METADATA if kind in {Transform.KIND, TrackingFrame.KIND} else ()
         return packed(kind, name, content, timestamp=timestamp, version=2, number=self._number, metadata=metadata)
+
+
+def _ras_from_lps(columns_mm: tuple[float, ...]) -> tuple[float, ...]:
+    """Turn columns of x, y and z half round about z: both sets of axes are right-handed, so nothing is mirrored.
+
+    By signs alone: a product of matrices would make each pose a tenth of a millisecond late.
+    """
+    return tuple(number if place % 3 == 2 else -number for place, number in enumerate(columns_mm))
 
 
 @asynccontextmanager

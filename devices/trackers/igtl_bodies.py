@@ -8,6 +8,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import chain
 from typing import ClassVar, Self, TypeAlias
 
 from devices.errors import FrameError
@@ -30,8 +31,8 @@ A measured tool is never exactly at the tracker's origin and exactly unturned.
 
 def elements_of(pose: RigidTransform) -> Elements:
     """Write a pose in the order of the wire."""
-    rotation, translation_mm = pose.rotation.T.ravel().tolist(), pose.translation_mm.tolist()
-    return (*rotation, *translation_mm)
+    columns = zip(*pose.rotation.tolist(), strict=True)
+    return (*chain.from_iterable(columns), *pose.translation_mm.tolist())
 
 
 def pose_of(elements: Sequence[float]) -> RigidTransform:

@@ -1,5 +1,7 @@
 """Poses that an OpenIGTLink sender repeats: a stream that has frozen while its link goes on."""
 
+from dataclasses import dataclass
+
 import structlog
 
 from devices.trackers.igtl_bodies import Elements
@@ -7,31 +9,51 @@ from devices.trackers.igtl_bodies import Elements
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pose:
+    """A tool's newest pose: its message's time stamp, as on the wire, its numbers, and since when it has them."""
+
+    timestamp: int
+    elements: Elements
+    since_s: float
+
+
 class Repeats:
     """Knows the newest pose of each tool; ``device`` is the tracker's name in the site file, for the log.
 
-    A measurement that is sent again has the former's time stamp and, to the last bit, its numbers. A sender
-    without time stamps (0) cannot be judged: a tool that stands still in a simulation has the same numbers too.
+    A measurement that is sent again has the former's time stamp and, to the last bit, its numbers. Many senders
+    stamp anew what they repeat, or stamp nothing: there the same numbers for ``frozen_after_s`` are none, since no
+    camera measures without noise.
     """
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, *, frozen_after_s: float) -> None:
         self._device = device
+        self._frozen_after_s = frozen_after_s
         self._timestamp = 0
-        self._newest: dict[str, tuple[int, Elements]] = {}
+        self._newest: dict[str, _Pose] = {}
         self._told: set[str] = set()
 
     def begin(self, timestamp: int) -> None:
         """Begin a message that was made at this time, as on the wire."""
         self._timestamp = timestamp
 
-    def is_repeat(self, tool: str, elements: Elements) -> bool:
+    def is_repeat(self, tool: str, elements: Elements, taken_at_s: float) -> bool:
         """Whether a tool's pose in this message was there before; what is, is no measurement."""
-        pose, former = (self._timestamp, elements), self._newest.get(tool)
-        self._newest[tool] = pose
-        if not self._timestamp or pose != former:
+        former = self._newest.get(tool)
+        is_same = former is not None and elements == former.elements
+        since_s = former.since_s if former is not None and is_same else taken_at_s
+        self._newest[tool] = _Pose(timestamp=self._timestamp, elements=elements, since_s=since_s)
+        is_stamped_alike = former is not None and 0 != self._timestamp == former.timestamp
+        if not is_same or not (is_stamped_alike or taken_at_s - since_s > self._frozen_after_s):
             self._told.discard(tool)
             return False
         if tool not in self._told:
             self._told.add(tool)
-            log.warning("pose_repeated", device=self._device, tool=tool, reason="its sender has frozen")
+            log.warning("pose_repeated", device=self._device, tool=tool, reason=self.said(tool))
         return True
+
+    def said(self, tool: str) -> str:
+        """Say in words that a tool's poses are repeats now; empty while they are not."""
+        if tool not in self._told:
+            return ""
+        return "the same pose comes again and again: its sender has frozen, restart it"

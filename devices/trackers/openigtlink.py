@@ -11,8 +11,8 @@ OpenIGTLink has no field for "not seen", so each way that trackers say it become
 - version 2 metadata ``TransformStatus`` that is not ``OK`` (PLUS and 3D Slicer send it): at once;
 - a matrix of zeros, or the identity to the last bit: at once;
 - a STATUS other than ok whose device name is the tool's: at once;
-- nothing new of the tool for ``lost_after_s`` (a pose sent again is not new) while the tracker is heard, if only
-  by the STATUS keep-alive of PLUS: then, and again each ``lost_after_s`` as long as that lasts.
+- nothing new of the tool for ``lost_after_s`` (a pose sent again is not new: ``igtl_repeats``) while the tracker
+  is heard, if only by the STATUS keep-alive of PLUS: then, and again each ``lost_after_s`` as long as that lasts.
 
 A tool that comes in two streams, as of two trackers behind one server, gives ``REFUSED`` readings until the link
 is opened anew: neither is believed (``igtl_streams``).
@@ -77,7 +77,7 @@ class OpenIgtLinkTracker:
         self._status = dict.fromkeys(settings.tools, PoseStatus.OK)
         self._frame_tools: dict[str, set[str]] = {}
         self._remarks = Remarks(device)
-        self._repeats = Repeats(device)
+        self._repeats = Repeats(device, frozen_after_s=settings.frozen_after_s)
         self._streams = Streams()
 
     @property
@@ -139,7 +139,7 @@ class OpenIgtLinkTracker:
         self._repeats.begin(message.timestamp)
         match message.kind:
             case Transform.KIND:
-                self._read_transform(message, arrival.taken_at_s)
+                self._read_single(message, Transform.from_bytes(message.content).elements, arrival.taken_at_s)
             case Position.KIND:
                 self._read_position(message, arrival.taken_at_s)
             case TrackingFrame.KIND:
@@ -159,9 +159,6 @@ class OpenIgtLinkTracker:
                     )
             case _:
                 self._remarks.take(message)
-
-    def _read_transform(self, message: Message, taken_at_s: float) -> None:
-        self._read_single(message, Transform.from_bytes(message.content).elements, taken_at_s)
 
     def _read_position(self, message: Message, taken_at_s: float) -> None:
         position = Position.from_bytes(message.content)
@@ -221,19 +218,19 @@ class OpenIgtLinkTracker:
             if self._heard_at_s - told_at_s >= self._settings.lost_after_s
         ]
         for tool in lost:
-            self._tell(tool, self._heard_at_s, None)
+            self._tell(tool, self._heard_at_s, None, said=self._repeats.said(tool))
         return bool(lost)
 
-    def _tell(self, tool: str, taken_at_s: float, elements: Elements | None) -> None:
+    def _tell(self, tool: str, taken_at_s: float, elements: Elements | None, said: str = "") -> None:
         if elements is not None and elements not in NOTHING_SEEN:
             self._streams.see(tool, elements, taken_at_s)
         if against := self._streams.against(tool):
             self._refuse(tool, taken_at_s, against)
             return
         if elements is None or elements in NOTHING_SEEN:
-            self._give(tool, taken_at_s, PoseStatus.MISSING)
+            self._give(tool, taken_at_s, PoseStatus.MISSING, said)
             return
-        if self._repeats.is_repeat(tool, elements):
+        if self._repeats.is_repeat(tool, elements, taken_at_s):
             return  # until it is lost
         try:
             pose = pose_of(elements)
@@ -279,6 +276,8 @@ class Settings(TrackerSettings):
         only then.
     lost_after_s
         A tool of which nothing comes for so long, while the tracker is heard, is missing, s.
+    frozen_after_s
+        A pose that stays the same to the last bit for so long is no measurement: its sender has frozen, s.
     connect_timeout_s
         Longest wait for the connection, s.
     largest_body_bytes
@@ -292,6 +291,7 @@ class Settings(TrackerSettings):
     tools: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(min_length=1)
     stt_tdata_resolution_ms: int | None = Field(default=None, ge=0, lt=1 << 32)
     lost_after_s: float = Field(default=0.25, gt=0)
+    frozen_after_s: float = Field(default=1.0, gt=0)
     connect_timeout_s: float = Field(default=2.0, gt=0)
     largest_body_bytes: int = Field(default=LARGEST_BODY_BYTES, ge=1024)
 

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+STEADY_S = 2.0
+"""Over which a probe's own clock is held against the host's: by 0.2 % they part by 4 ms meanwhile."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CountedTrack:
@@ -34,6 +37,19 @@ class CountedTrack:
     def axis(self) -> Array:
         """Where the probe's axis points, shape (P, 3): +z of the tip's frame."""
         return self.turn[:, :, 2]
+
+    @property
+    def lateness_s(self) -> Array:
+        """By how much later an interval was told, by the probe's own clock, than one of the next 2 s, shape (N,).
+
+        As where a busy host or a converter's buffer holds some of them up. A gap between intervals shifts all that
+        come after it, and so is none.
+        """
+        behind_s = self.start_s + self.real_time_s - np.cumsum(self.real_time_s)
+        next_ones = int(np.ceil(STEADY_S / np.median(self.real_time_s)))
+        padded_s = np.pad(behind_s, (0, next_ones), constant_values=np.inf)
+        least_s = np.lib.stride_tricks.sliding_window_view(padded_s, next_ones + 1).min(axis=1)
+        return np.asarray(behind_s - least_s)
 
     def between_poses(self, longest_delay_s: float) -> NDArray[np.bool_]:
         """Tell the counts, shape (N,), whose track is known for every delay up to this one, to both sides."""

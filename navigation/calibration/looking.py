@@ -36,7 +36,8 @@ FARTHEST_DEG = 45.0
 START_MM = 20.0
 """Ahead of the tip the source is looked for first."""
 
-NORMAL_95 = 1.96
+SIGMAS_95 = 2.448
+"""Standard errors within which two directions lie in 95 of 100: the root of chi-square's quantile, 2 degrees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,8 +75,8 @@ class LookDirection:
 
     @property
     def interval_deg(self) -> tuple[float, float]:
-        """95 % interval of the angle."""
-        return max(0.0, self.away_deg - NORMAL_95 * self.sigma_deg), self.away_deg + NORMAL_95 * self.sigma_deg
+        """Interval that holds the angle in at least 95 of 100, also where it is none: of all within their disc."""
+        return max(0.0, self.away_deg - SIGMAS_95 * self.sigma_deg), self.away_deg + SIGMAS_95 * self.sigma_deg
 
     @property
     def towards(self) -> str:
@@ -148,7 +149,9 @@ class _Track:
         self.counts = circuit.counts[kept]
         self._live_time_s = circuit.live_time_s[kept]
         parts = (np.arange(PARTS) + 0.5) / PARTS
-        self._at_s = circuit.start_s[kept][:, None] + parts * circuit.real_time_s[kept][:, None]
+        # as the probe's own clock has it: the direction asks nothing of when they came
+        start_s = circuit.start_s - circuit.lateness_s
+        self._at_s = start_s[kept][:, None] + parts * circuit.real_time_s[kept][:, None]
 
     def start(self) -> Array:
         """Begin with the source ahead of where it counted most, and the axis as it was given."""

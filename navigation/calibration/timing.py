@@ -94,7 +94,7 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
     fit = _fit(sweep, kept, response, float(min(began, key=lambda found: float(found.cost)).x[5]), 60)
     expected = _expected(fit.x, sweep, kept, response)
     correlation = float(np.corrcoef(expected, sweep.counts[kept])[0, 1])
-    unevenness_s = _unevenness_s(sweep)
+    unevenness_s = float(sweep.lateness_s.mean())
     if not correlation >= LEAST_CORRELATION:
         if unevenness_s > UNEVEN_S:
             raise NavigationError(
@@ -116,16 +116,6 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
         correlation=correlation,
         passes=passes,
     )
-
-
-def _unevenness_s(sweep: CountedTrack) -> float:
-    """Mean time by which an interval was told later, by the probe's own clock, than one that came after it.
-
-    A gap between intervals shifts all that come after it, and so is none.
-    """
-    behind_s = sweep.start_s + sweep.real_time_s - np.cumsum(sweep.real_time_s)
-    least_s = np.minimum.accumulate(behind_s[::-1])[::-1]
-    return float(np.mean(behind_s - least_s))
 
 
 def _fit(

@@ -157,7 +157,6 @@ class SlipWatch:
         if float(off_mm @ np.linalg.solve(spread, off_mm)) > SAME:
             return None
         self._believed.clear()  # told once; what is believed from now on may be right again
-        self._suspected.clear()
         return found
 
     def _remember(self, fit: Fit, log_strength: float) -> None:

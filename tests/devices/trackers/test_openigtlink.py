@@ -1,6 +1,7 @@
 """The OpenIGTLink client against our simulated tracker, against hand-made servers, and against pyigtl."""
 
 import asyncio
+import itertools
 import json
 import math
 import sys
@@ -42,10 +43,9 @@ PEER = Path(__file__).with_name("pyigtl_peer.py")
 
 
 def settings(port: int, **keys: Any) -> Settings:
-    """A tracker on this machine with one tool, silent after 10 s so that tests may take their time."""
-    return Settings.model_validate(
-        {"driver": "openigtlink", "host": "127.0.0.1", "port": port, "tools": ("Probe",), "silence_s": 0.9} | keys
-    )
+    """A tracker on this machine with one tool, which may stand still for as long as a test takes."""
+    given = {"host": "127.0.0.1", "port": port, "tools": ("Probe",), "silence_s": 0.9, "frozen_after_s": 3600.0}
+    return Settings.model_validate({"driver": "openigtlink"} | given | keys)
 
 
 def pose(x_mm: float) -> RigidTransform:
@@ -312,6 +312,38 @@ async def test_a_stream_that_has_frozen_is_no_live_pose(kind: str) -> None:
             mended.set()
             while (await anext(tracker)).status is not PoseStatus.OK:
                 pass
+    assert [line["event"] for line in logs].count("pose_repeated") == 1
+
+
+@pytest.mark.parametrize("stamp_step", [1 << 32, 0])
+async def test_a_sender_that_stamps_anew_what_it_repeats_has_frozen_too(stamp_step: int) -> None:
+    """A pose that stays the same to the last bit is none any more, in words, until it is another one."""
+    other = (*QUARTER_TURN, 1.5, -2.0, 100.001)
+    mended = asyncio.Event()
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number in itertools.count(1):
+            content = Transform(elements=other if mended.is_set() else POSE).to_bytes()
+            stamp = number * stamp_step
+            sent = Message(kind="TRANSFORM", device_name="Probe", content=content, timestamp=stamp)
+            writer.write(sent.to_bytes())
+            await writer.drain()
+            if mended.is_set():
+                return
+            await asyncio.sleep(0.01)
+
+    with capture_logs() as logs:
+        async with connected(script, lost_after_s=0.1, frozen_after_s=0.2) as tracker:
+            while (reading := await anext(tracker)).status is PoseStatus.OK:
+                pass
+            assert (reading.status, reading.tracker_from_tool) == (PoseStatus.MISSING, None)
+            assert reading.said == "the same pose comes again and again: its sender has frozen, restart it"
+            assert (await anext(tracker)).status is PoseStatus.MISSING
+            mended.set()
+            while (reading := await anext(tracker)).status is not PoseStatus.OK:
+                pass
+            assert reading.tracker_from_tool is not None
+            assert reading.tracker_from_tool.translation_mm[2] == pytest.approx(100.001, abs=1e-4)
     assert [line["event"] for line in logs].count("pose_repeated") == 1
 
 

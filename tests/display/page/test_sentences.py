@@ -65,6 +65,7 @@ SPEAKING = (
     ("acquisition/archive.py", {"choose"}),
     ("acquisition/intake.py", {"stranger", "_namesake"}),
     ("devices/trackers/igtl_streams.py", {"hear", "see"}),
+    ("devices/trackers/igtl_repeats.py", {"said"}),
     (
         "acquisition/resection/resection.py",
         {"remove", "restore", "count_bed", "label", "discard", "_begin", "_end"},

@@ -1,5 +1,6 @@
 """Which way a probe looks, from tilts and turns about a point source that other physics than ours counts."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -71,14 +72,39 @@ def test_the_direction_of_greatest_counts_is_found_to_half_a_degree(off_deg: tup
     assert found.distance_mm == pytest.approx(float(np.linalg.norm(SOURCE_MM)), rel=0.25)
 
 
-def test_the_interval_holds_the_angle_in_95_of_100() -> None:
-    """Over 24 circuits of a bore that is 3° off: at least 21 intervals hold it, and the errors are as stated."""
-    found = [calibrate_look(circled((3.0, 0.0), seed=seed), RESPONSE) for seed in range(24)]
-    held = [low_deg <= 3.0 <= high_deg for low_deg, high_deg in (each.interval_deg for each in found)]
+def on_time(circuit: CountedTrack, _: int) -> CountedTrack:
+    """As the probe tells it."""
+    return circuit
+
+
+def held_up(circuit: CountedTrack, seed: int) -> CountedTrack:
+    """As a host that stalls at times, for up to 0.6 s, gets it: what is counted meanwhile is told at the end."""
+    rng, told_s = np.random.default_rng([7, seed]), circuit.start_s + READING_S
+    stall_s = 0.0
+    while (stall_s := stall_s + rng.exponential(1.5)) < SECONDS:
+        lasts_s = rng.uniform(0.1, 0.6)
+        told_s = np.where((told_s > stall_s) & (told_s < stall_s + lasts_s), stall_s + lasts_s, told_s)
+        stall_s += lasts_s
+    return replace(circuit, start_s=told_s - READING_S)
+
+
+@pytest.mark.parametrize("came", [on_time, held_up])
+@pytest.mark.parametrize("off_deg", [0.0, 3.0])
+def test_the_interval_holds_the_angle_in_95_of_100(
+    off_deg: float, came: Callable[[CountedTrack, int], CountedTrack]
+) -> None:
+    """Over 24 circuits at least 21 intervals hold it, and the errors are as stated, whenever the counts arrive.
+
+    So it is for a bore that is 3° off as for a straight one, where every error is away from the truth.
+    """
+    circuits = [came(circled((off_deg, 0.0), seed=seed), seed) for seed in range(24)]
+    found = [calibrate_look(circuit, RESPONSE) for circuit in circuits]
+    held = [low_deg <= off_deg <= high_deg for low_deg, high_deg in (each.interval_deg for each in found)]
     assert sum(held) >= 21
-    errors_deg = np.array([each.away_deg - 3.0 for each in found])
-    assert abs(errors_deg.mean()) < 0.15
+    errors_deg = np.array([each.off_deg - (off_deg, 0.0) for each in found])
+    assert np.abs(errors_deg.mean(axis=0)).max() < 0.15
     assert errors_deg.std() < 1.5 * np.mean([each.sigma_deg for each in found])
+    assert max(each.sigma_deg for each in found) < 0.4
 
 
 def test_the_side_is_named() -> None:

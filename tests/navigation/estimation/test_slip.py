@@ -90,6 +90,17 @@ def test_a_slip_is_told_with_its_length() -> None:
     assert slip.log_evidence > 8
 
 
+def test_a_slip_is_told_once() -> None:
+    """What was believed before it foretells nothing any more; by what was believed since nothing slipped."""
+    by_mm = np.array((-8.0, 12.0, 3.0))
+    after = swept(NODES_MM, ACTIVITY_MBQ, 2, seconds=40.0)
+    theatre = deepcopy(located()).count(replace(after, tip_mm=after.tip_mm + by_mm))
+    assert theatre.told is not None
+    theatre.told = None
+    again = swept(NODES_MM, ACTIVITY_MBQ, 3, seconds=24.0)
+    assert theatre.count(replace(again, tip_mm=again.tip_mm + by_mm)).told is None
+
+
 def test_what_is_no_slip_is_not_told_as_one() -> None:
     """Nothing at all, a node that was cut out, and one that comes into view beside those known."""
     assert told(swept(NODES_MM, ACTIVITY_MBQ, 2)) is None

@@ -309,6 +309,8 @@ const SENTENCES: Record<Sentence, string> = {
   "a quaternion of length {} is no rotation": "кватернион длины {0} не задаёт поворота",
   "a POSITION of 12 bytes does not say how the tool is turned": "положение пришло без поворота инструмента",
   "tool type {} does not know its turn about its axis": "инструмент вида {0} не знает поворота вокруг своей оси",
+  "the same pose comes again and again: its sender has frozen, restart it":
+    "снова и снова приходит то же положение: его отправитель завис, перезапустите его",
   "it is in {} twice: give each tool its own name at the sender":
     "дважды в одном потоке ({0}): дайте у отправителя каждому инструменту своё имя",
   "it comes both in {} and in {}: give each tool its own name at the sender":
