@@ -21,12 +21,12 @@ from rich.table import Column, Table
 
 from acquisition.upkeep import whoever_runs_this
 from devices.dicom.audit import AuditTrail
-from devices.dicom.clients import outbox
 from devices.dicom.clients.answers import Fate
 from devices.dicom.clients.association import PeerFailed
 from devices.dicom.clients.carrying import carry_out
 from devices.dicom.clients.finding import Found
 from devices.dicom.clients.outbox import Outbox
+from devices.dicom.clients.progress import Progress as OrderProgress
 from devices.dicom.clients.retrieval import SubOperations, retrieve
 from devices.dicom.clients.studies import FoundStudy, find_studies
 from devices.dicom.clients.worklist import ScheduledStep, find_scheduled
@@ -178,14 +178,14 @@ def send(node: NodeSettings, study_uid: str, *, to: str, console: Console) -> bo
     objects, audit = _objects(node, _uid(study_uid), console), _audit(node)
     try:
         with (
-            Outbox(node.folder).put(study_uid, peer.name, objects) as order,
+            Outbox(node.folder).put(study_uid, peer.name, objects, asked_by=whoever_runs_this()) as order,
             _bar(f"{peer.name}: objects", console) as advance,
         ):
 
-            def tell(progress: outbox.Progress) -> None:
+            def tell(progress: OrderProgress) -> None:
                 advance(len(progress.answers), len(objects))
 
-            carry_out(order, peer, calling_ae=node.ae_title, audit=audit, asked_by=whoever_runs_this(), tell=tell)
+            carry_out(order, peer, calling_ae=node.ae_title, audit=audit, tell=tell)
             progress = order.progress
     except OSError as exc:
         raise ExchangeRefused(f"the order cannot be kept: {exc}") from exc
@@ -279,7 +279,7 @@ def _bar(words: str, console: Console) -> Iterator[Callable[[int, int | None], N
         yield advance
 
 
-def _conclude(progress: outbox.Progress, console: Console) -> None:
+def _conclude(progress: OrderProgress, console: Console) -> None:
     request, stored = progress.request, progress.count(Fate.STORED)
     said = f"{request.study_uid} to {request.destination}: {stored} of {len(request.objects)} objects stored"
     if waiting := len(progress.waiting):

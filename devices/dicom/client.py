@@ -1,7 +1,6 @@
 """The service's side of the storage node: starts its process, reads what it says, ends it."""
 
 import asyncio
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ import msgspec
 import structlog
 
 from devices.clock import Clock, monotonic
-from devices.dicom.child import end, standard_input
+from devices.dicom.child import end, standard_input, start
 from devices.dicom.messages import (
     Conflict,
     Failed,
@@ -228,19 +227,15 @@ async def run_node(
         Where it cannot listen (port in use, folder not writable), with the reason in words.
 
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
+    process = await start(
         "devices.dicom",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=LINE_BYTES,
-        cwd=Path(__file__).parents[2],
+        settings.beside(Path.cwd()),
+        longest_line_bytes=LINE_BYTES,
         process_group=0,  # Ctrl-C in the terminal is for the service, which then ends the node in order
     )
     following: asyncio.Task[None] | None = None
     try:
-        node = await _started(process, settings, device=device, clock=clock)
+        node = await _started(process, device=device, clock=clock)
         following = asyncio.create_task(_follow(process, node), name=f"{device} messages")
         yield node
     finally:
@@ -248,11 +243,7 @@ async def run_node(
         await (following if following is not None else _drain(process))
 
 
-async def _started(
-    process: asyncio.subprocess.Process, settings: NodeSettings, *, device: str, clock: Clock
-) -> StorageNode:
-    sent = settings.beside(Path.cwd())
-    standard_input(process).write(sent.model_dump_json().encode() + b"\n")
+async def _started(process: asyncio.subprocess.Process, *, device: str, clock: Clock) -> StorageNode:
     try:
         async with asyncio.timeout(START_TIME_S):
             await standard_input(process).drain()

@@ -1,8 +1,8 @@
 """The process that sends what waits for one destination: ``python -m devices.dicom.clients.carrier``.
 
 Started by the node while something is due, so that the node itself never holds pynetdicom, which takes more memory
-than all of its own code. Standard input gives ``Instructions``, one line of JSON; when it closes, the process ends
-after the object under way.
+than all of its own code. Standard input gives ``Instructions``, one line of JSON; when it closes, or on SIGTERM,
+the process ends after the object under way.
 """
 
 import os
@@ -18,7 +18,8 @@ from devices.dicom.child import read_line
 from devices.dicom.clients.answers import Fate
 from devices.dicom.clients.carrying import carry_out
 from devices.dicom.clients.instructions import Instructions
-from devices.dicom.clients.outbox import Outbox, Progress, UnreadableOrder
+from devices.dicom.clients.outbox import Outbox
+from devices.dicom.clients.progress import Progress, UnreadableOrder
 from devices.stderr_log import log_to_stderr
 
 log = structlog.get_logger()
@@ -62,6 +63,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's goes to the node too, which ends this one
     instructions = Instructions.model_validate_json(read_line())
     over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
     threading.Thread(target=_wait_for_end, args=(over,), name="standard input", daemon=True).start()
     audit = AuditTrail(instructions.folder, ae_title=instructions.calling_ae)
     for path in instructions.orders:

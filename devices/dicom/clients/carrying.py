@@ -10,7 +10,8 @@ from typing import Final
 
 from devices.dicom.audit import AuditTrail
 from devices.dicom.clients.association import PeerFailed
-from devices.dicom.clients.outbox import Order, Progress
+from devices.dicom.clients.outbox import Order
+from devices.dicom.clients.progress import Progress
 from devices.dicom.clients.sending import send
 from devices.dicom.settings import Peer
 
@@ -23,7 +24,6 @@ def carry_out(
     *,
     calling_ae: str,
     audit: AuditTrail,
-    asked_by: str = "",
     is_over: Callable[[], bool] = lambda: False,
     tell: Callable[[Progress], None] = lambda _: None,
 ) -> None:
@@ -39,7 +39,7 @@ def carry_out(
 
     """
     if order.progress.unaudited:
-        _audit(order, peer, audit, asked_by=asked_by, failure=MADE_UP)
+        _audit(order, peer, audit, failure=MADE_UP)
         if not order.progress.waiting:
             return
     try:
@@ -53,17 +53,17 @@ def carry_out(
         order.miss(str(exc))
         tell(order.progress)
     finally:
-        _audit(order, peer, audit, asked_by=asked_by, failure=_shortfall(order.progress))
+        _audit(order, peer, audit, failure=_shortfall(order.progress))
 
 
-def _audit(order: Order, peer: Peer, audit: AuditTrail, *, asked_by: str, failure: str) -> None:
+def _audit(order: Order, peer: Peer, audit: AuditTrail, *, failure: str) -> None:
     progress = order.progress
     try:
         audit.sent(
             (peer.ae_title, peer.host),
             progress.request.study_uid,
             progress.unaudited,
-            asked_by=asked_by,
+            asked_by=progress.request.asked_by,
             failure=failure,
         )
     except OSError:  # it has said so; the order stays until an attempt can tell it

@@ -4,7 +4,6 @@ What is sent is sent by a process of its own (``devices.dicom.clients.carrier``)
 """
 
 import asyncio
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ from typing import Final
 import structlog
 
 from devices.clock import Clock
-from devices.dicom.child import end, standard_input
+from devices.dicom.child import end, start
 from devices.dicom.clients.instructions import Instructions
-from devices.dicom.clients.outbox import Backlog, Outbox, UnreadableOrder
+from devices.dicom.clients.outbox import Backlog, Outbox
+from devices.dicom.clients.progress import UnreadableOrder
 from devices.dicom.settings import NodeSettings, Peer, Role
 
 LOOK_S: Final = 2.0
@@ -146,20 +146,12 @@ class Dispatch:
         """Have a process make one attempt at each order."""
         told = Instructions(calling_ae=self._calling_ae, folder=self._folder, peer=peer, orders=tuple(orders))
         try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "devices.dicom.clients.carrier",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,  # the node's is for messages
-                cwd=Path(__file__).parents[3],
-            )
+            process = await start("devices.dicom.clients.carrier", told)
         except OSError as exc:
             log.warning("nothing can be sent for the time being", destination=peer.name, reason=str(exc))
             self._failures[peer.name] = f"nothing can be sent to {peer.name}: {exc}"
             return
         try:
-            standard_input(process).write(told.model_dump_json().encode() + b"\n")
             if code := await process.wait():
                 log.warning("what sends has ended before it was done", destination=peer.name, code=code)
                 self._failures[peer.name] = (

@@ -9,105 +9,29 @@ import fcntl
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeAlias
-
-import msgspec
-from msgspec import Struct
+from typing import Final
 
 from devices.dicom.clients.answers import Answer, Fate
+from devices.dicom.clients.progress import (
+    Audited,
+    Line,
+    Missed,
+    Noted,
+    Progress,
+    Request,
+    UnreadableOrder,
+    read_progress,
+    to_line,
+)
 from devices.dicom.storage.durability import make_folder, synchronise_folder, write_whole
 
 FOLDER: Final = ".outbox"
 
 OPEN, ENDED = ".order", ".ended"
 """Suffixes of the files of orders that wait, and of those that are done, and that the audit trail tells of."""
-
-
-class Request(Struct, frozen=True, kw_only=True, tag="request"):
-    """What is to go where; ``objects`` are paths relative to the node's folder."""
-
-    study_uid: str
-    destination: str
-    objects: tuple[str, ...]
-    asked_at: datetime
-
-
-class Noted(Struct, frozen=True, kw_only=True, tag="answer"):
-    """What was answered to one object."""
-
-    path: str
-    fate: Fate
-    status: int | None
-    reason: str
-    at: datetime
-
-
-class Missed(Struct, frozen=True, kw_only=True, tag="missed"):
-    """An attempt that the destination broke off, or never let begin."""
-
-    reason: str
-    at: datetime
-
-
-class Audited(Struct, frozen=True, kw_only=True, tag="audited"):
-    """How many stored objects the audit trail has been told of since the note before."""
-
-    objects: int
-
-
-Line: TypeAlias = Request | Noted | Missed | Audited
-
-_encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far an order has come.
-
-    Attributes
-    ----------
-    request
-        What was asked for.
-    answers
-        The newest answer to each object, by its path; the oldest answer first.
-    missed
-        Why the last attempt ended early; empty where an object was answered since.
-    missed_at
-        When.
-    audited
-        How many of the stored objects the audit trail tells of.
-
-    """
-
-    request: Request
-    answers: dict[str, Noted]
-    missed: str = ""
-    missed_at: datetime | None = None
-    audited: int = 0
-
-    @property
-    def waiting(self) -> tuple[str, ...]:
-        """Objects still to be sent: never tried first, then longest ago, so that none stands in another's way."""
-        untried = [path for path in self.request.objects if path not in self.answers]
-        postponed = [path for path, answer in self.answers.items() if answer.fate is Fate.POSTPONED]
-        return (*untried, *postponed)
-
-    @property
-    def unaudited(self) -> int:
-        """How many objects are stored of which the audit trail does not tell yet."""
-        return max(0, self.count(Fate.STORED) - self.audited)  # a power cut may take answers that it tells of
-
-    def count(self, fate: Fate) -> int:
-        """How many objects met that fate."""
-        return sum(answer.fate is fate for answer in self.answers.values())
-
-    def failures(self) -> Iterator[Noted]:
-        """Answers to objects that the destination does not have."""
-        return (answer for answer in self.answers.values() if answer.fate is not Fate.STORED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +48,8 @@ class Backlog:
         When the oldest order for any of it was given; None where nothing waits.
     reason
         Why the newest attempt did not succeed, in words; empty where none has failed since.
+    unreadable
+        Names of files of orders that cannot be read, so that nobody knows what is to be sent; sorted.
 
     """
 
@@ -131,13 +57,21 @@ class Backlog:
     destinations: tuple[str, ...] = ()
     since: datetime | None = None
     reason: str = ""
+    unreadable: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Say in a sentence what waits and why; empty where nothing has failed."""
-        if self.since is None or not self.reason:
-            return ""
-        since = f"{self.since.astimezone():%Y-%m-%d %H:%M}"
-        return f"{self.objects} objects wait for {', '.join(self.destinations)} since {since}: {self.reason}"
+        sentences = []
+        if self.since is not None and self.reason:
+            since = f"{self.since.astimezone():%Y-%m-%d %H:%M}"
+            waiting = f"{self.objects} objects wait for {', '.join(self.destinations)} since {since}"
+            sentences.append(f"{waiting}: {self.reason}")
+        if self.unreadable:
+            sentences.append(
+                f"what was to be sent cannot be read from {', '.join(self.unreadable)} in {FOLDER}: "
+                "send the study again, then move the file away"
+            )
+        return "; ".join(sentences)
 
 
 class Order:
@@ -147,7 +81,7 @@ class Order:
         self.path = path
         self._descriptor = descriptor
         self._folder = folder
-        self.progress = _read(path)
+        self.progress = read_progress(path)
 
     @property
     def paths(self) -> list[Path]:
@@ -185,8 +119,8 @@ class Order:
             os.close(self._descriptor)
 
     def _add(self, line: Line) -> None:
-        write_whole(self._descriptor, _encoder.encode(line) + b"\n")
-        self.progress = _taken(self.progress, line)
+        write_whole(self._descriptor, to_line(line))
+        self.progress = self.progress.after(line)
 
 
 class Outbox:
@@ -197,7 +131,9 @@ class Outbox:
         self._folder = folder / FOLDER
 
     @contextmanager
-    def put(self, study_uid: str, destination: str, objects: Sequence[Path]) -> Iterator[Order]:
+    def put(
+        self, study_uid: str, destination: str, objects: Sequence[Path], *, asked_by: str = ""
+    ) -> Iterator[Order]:
         """Take an order durably, to be carried out by the caller first; what then waits is for ``take``.
 
         Raises
@@ -212,6 +148,7 @@ class Outbox:
             destination=destination,
             objects=tuple(str(path.relative_to(self._store)) for path in objects),
             asked_at=now,
+            asked_by=asked_by,
         )
         make_folder(self._folder)
         path = self._folder / f"{now:%Y%m%dT%H%M%S%f}.{os.getpid()}.{destination}{OPEN}"
@@ -220,7 +157,7 @@ class Outbox:
         if descriptor is None:  # a name of our own
             raise OSError(f"{written} is locked")
         try:
-            write_whole(descriptor, _encoder.encode(request) + b"\n")
+            write_whole(descriptor, to_line(request))
             os.fsync(descriptor)
             written.rename(path)
             synchronise_folder(self._folder)
@@ -252,23 +189,29 @@ class Outbox:
         listed = []
         for path in sorted((*self._folder.glob(f"*{OPEN}"), *self._folder.glob(f"*{ENDED}"))):
             with suppress(FileNotFoundError, UnreadableOrder):  # it may end meanwhile
-                listed.append(_read(path))
+                listed.append(read_progress(path))
         return listed
 
     def backlog(self, known: Collection[str]) -> Backlog:
         """Sum up what waits; ``known`` are the destinations that orders are carried out for."""
-        waiting = []
-        for path in self._folder.glob(f"*{OPEN}"):
-            with suppress(FileNotFoundError, UnreadableOrder):  # it may end meanwhile
-                progress = _read(path)
-                if progress.waiting:
-                    waiting.append(progress)
+        waiting, unreadable = [], []
+        for path in sorted(self._folder.glob(f"*{OPEN}")):
+            try:
+                progress = read_progress(path)
+            except FileNotFoundError:  # it has ended meanwhile
+                continue
+            except (OSError, UnreadableOrder):
+                unreadable.append(path.name)
+                continue
+            if progress.waiting:
+                waiting.append(progress)
         reasons = sorted(filter(None, (_newest_reason(progress, known) for progress in waiting)))
         return Backlog(
             objects=sum(len(progress.waiting) for progress in waiting),
             destinations=tuple(sorted({progress.request.destination for progress in waiting})),
             since=min((progress.request.asked_at for progress in waiting), default=None),
             reason=reasons[-1][1] if reasons else "",
+            unreadable=tuple(unreadable),
         )
 
     def _taken(self, path: Path) -> Order | None:
@@ -288,10 +231,6 @@ class Outbox:
         except BaseException:
             os.close(descriptor)
             raise
-
-
-class UnreadableOrder(ValueError):
-    """Raised when the file of an order does not begin with one."""
 
 
 def _newest_reason(progress: Progress, known: Collection[str]) -> tuple[datetime, str] | None:
@@ -317,33 +256,3 @@ def _lock(path: Path, flags: int) -> int | None:
 def _drop_torn_line(path: Path, descriptor: int) -> None:
     content = path.read_bytes()
     os.ftruncate(descriptor, content.rfind(b"\n") + 1)
-
-
-def _read(path: Path) -> Progress:
-    first, *rest = path.read_bytes().splitlines() or [b""]
-    try:
-        request = _decoder.decode(first)
-    except msgspec.DecodeError as exc:
-        raise UnreadableOrder(f"{path} holds no order: {exc}") from exc
-    if not isinstance(request, Request):
-        raise UnreadableOrder(f"{path} does not begin with what is to be sent")
-    progress = Progress(request=request, answers={})
-    for line in rest:
-        with suppress(msgspec.DecodeError):  # torn by a power cut: its object is sent again
-            progress = _taken(progress, _decoder.decode(line))
-    return progress
-
-
-def _taken(progress: Progress, line: Line) -> Progress:
-    match line:
-        case Noted():
-            answers = progress.answers
-            answers.pop(line.path, None)
-            answers[line.path] = line
-            return Progress(request=progress.request, answers=answers, audited=progress.audited)
-        case Missed():
-            return replace(progress, missed=line.reason, missed_at=line.at)
-        case Audited():
-            return replace(progress, audited=progress.audited + line.objects)
-        case _:
-            return progress

@@ -5,7 +5,7 @@ from devices.dicom.services.commitment import LONGEST_REQUEST_BYTES, REQUEST_COM
 from devices.dicom.services.provider import Desk, DeskFull
 from devices.dicom.services.request import Refuse, Respond
 from devices.dicom.storage.elements import UnreadableObject
-from devices.dicom.upper_layer.user import Unacceptable, Work
+from devices.dicom.upper_layer.user import Conclusion, Unacceptable, Work
 
 
 class Committing:
@@ -49,27 +49,37 @@ class Committing:
             raise Unacceptable(f"a request for commitment of more than {LONGEST_REQUEST_BYTES} bytes")
 
     def finish(self) -> Work | None:
-        """Answer when the request cannot be lost any more."""
+        """Answer when the request cannot be lost any more; the longest takes seconds to be read."""
+        desk = self._desk
         if self._command.number(ACTION_TYPE) != REQUEST_COMMITMENT:
             self._respond(Status.NO_SUCH_ACTION)
             return None
+        if desk is None:
+            self._respond(Status.UNRECOGNISED_OPERATION)
+            return None
+
+        def take_in() -> Conclusion:
+            return self._take_in(desk)
+
+        return take_in
+
+    def _take_in(self, desk: Desk) -> Conclusion:
         try:
             transaction = decode_transaction(
                 bytes(self._content), transfer_syntax=self._transfer_syntax, calling_ae=self._calling_ae
             )
+            return desk.accept(transaction, self._respond)
         except UnreadableObject as exc:
-            self._refuse(f"a request for commitment: {exc}")
-            self._respond(Status.INVALID_ARGUMENT)
-            return None
-        if self._desk is None:
-            self._respond(Status.UNRECOGNISED_OPERATION)
-            return None
-        try:
-            return self._desk.accept(transaction, self._respond)
+            return self._turned_down(Status.INVALID_ARGUMENT, f"a request for commitment: {exc}")
         except DeskFull as exc:
-            self._refuse(str(exc))
-            self._respond(Status.RESOURCE_LIMITATION)
-            return None
+            return self._turned_down(Status.RESOURCE_LIMITATION, str(exc))
+
+    def _turned_down(self, status: Status, sentence: str) -> Conclusion:
+        def turn_down() -> None:
+            self._refuse(sentence)
+            self._respond(status)
+
+        return turn_down
 
     def discard(self) -> None:
         """Do nothing: it is in memory alone."""

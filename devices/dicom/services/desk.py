@@ -1,6 +1,7 @@
 """Transactions of storage commitment under way: kept on the disk until their outcome is delivered."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ from devices.dicom.storage.part10 import (
 from devices.dicom.storage.store import ObjectStore
 from devices.dicom.upper_layer.associate import AssociateRequest, ProposedContext, RoleSelection
 from devices.dicom.upper_layer.timing import Timing
-from devices.dicom.upper_layer.user import Conclusion, Work
+from devices.dicom.upper_layer.user import Conclusion
 
 MOST_PENDING = 1000
 """Transactions of all senders together that wait for delivery.
@@ -142,6 +143,7 @@ class CommitmentDesk:
         self._retrying = retrying or Retrying()
         self._arrived: asyncio.Queue[Path] = asyncio.Queue()
         self._pending: dict[Path, str] = {}  # and whose it is
+        self._reserving = threading.Lock()  # places are taken on the threads for the disk, and given back here
         # lists are read from the disk when it is their turn: however many wait, few are in memory
         self._looking = asyncio.Semaphore(LOOKED_INTO)
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -153,8 +155,8 @@ class CommitmentDesk:
         """Transactions that are not reported on yet."""
         return len(self._pending)
 
-    def accept(self, transaction: Transaction, answer: Respond) -> Work | None:
-        """Take a transaction durably, by work, and answer.
+    def accept(self, transaction: Transaction, answer: Respond) -> Conclusion:
+        """Take a transaction durably, and give what is to be done at the association then. Blocks; for any thread.
 
         Raises
         ------
@@ -163,34 +165,37 @@ class CommitmentDesk:
 
         """
         path = docket.place(self._folder, transaction)
-        if path in self._pending:
-            answer(Status.SUCCESS)
-            return None
-        own = list(self._pending.values()).count(transaction.calling_ae)
-        if own >= MOST_PENDING - len(self._pending):
-            raise DeskFull(
-                f"{own} requests for commitment of {transaction.calling_ae!r} wait until it takes their reports, "
-                f"of {len(self._pending)} in all: no room for one more"
-            )
-        self._pending[path] = transaction.calling_ae
+        if not self._reserve(path, transaction.calling_ae):
+            return partial(answer, Status.SUCCESS)
+        try:
+            docket.keep(path, transaction)
+        except OSError as exc:
+            log.warning("a commitment cannot be kept", reason=str(exc))
+            return partial(self._give_up, path, answer)
+        listing = Listing(object_uids=frozenset(each.object_uid for each in transaction.references))
+        return partial(self._begin, path, listing, answer)
 
-        def keep() -> Conclusion:
-            try:
-                docket.keep(path, transaction)
-            except OSError as exc:
-                log.warning("a commitment cannot be kept", reason=str(exc))
-                return partial(self._give_up, path, answer)
-            return partial(self._begin, path, transaction, answer)
-
-        return keep
+    def _reserve(self, path: Path, calling_ae: str) -> bool:
+        """Take a place for a transaction; false where it has one."""
+        with self._reserving:
+            if path in self._pending:
+                return False
+            own = list(self._pending.values()).count(calling_ae)
+            if own >= MOST_PENDING - len(self._pending):
+                raise DeskFull(
+                    f"{own} requests for commitment of {calling_ae!r} wait until it takes their reports, "
+                    f"of {len(self._pending)} in all: no room for one more"
+                )
+            self._pending[path] = calling_ae
+            return True
 
     def _give_up(self, path: Path, answer: Respond) -> None:
         self._pending.pop(path, None)
         answer(Status.PROCESSING_FAILURE)
 
-    def _begin(self, path: Path, transaction: Transaction, answer: Respond) -> None:
+    def _begin(self, path: Path, listing: Listing, answer: Respond) -> None:
         answer(Status.SUCCESS)
-        self._provider.notify(Listing(object_uids=frozenset(each.object_uid for each in transaction.references)))
+        self._provider.notify(listing)
         self._arrived.put_nowait(path)
 
     def opened(self) -> None:

@@ -11,7 +11,7 @@ from devices.dicom.services.events import Notify
 from devices.dicom.services.querying import Lookup
 from devices.dicom.settings import NodeSettings
 from devices.dicom.storage.store import ObjectStore
-from devices.dicom.upper_layer.user import Channel, Work
+from devices.dicom.upper_layer.user import Channel, Conclusion
 
 
 class Served(Protocol):
@@ -58,8 +58,8 @@ class DeskFull(Exception):
 class Desk(Protocol):
     """Takes requests for storage commitment."""
 
-    def accept(self, transaction: Transaction, answer: Callable[[Status], None]) -> Work | None:
-        """Take a transaction durably, by work, and answer; raises ``DeskFull``."""
+    def accept(self, transaction: Transaction, answer: Callable[[Status], None]) -> Conclusion:
+        """Take a transaction durably and give what answers it; raises ``DeskFull``. Blocks; for any thread."""
 
     def opened(self) -> None:
         """Note that a sender has an association on which it is reachable."""

@@ -5,6 +5,7 @@ object, written before that is acknowledged; where the node ended before the not
 """
 
 import binascii
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from msgspec import Struct
 
 from devices.dicom.audit import FOLDER as AUDIT_FOLDER
 from devices.dicom.audit import AuditTrail
+from devices.dicom.storage.durability import write_whole
 
 FOLDER: Final = f"{AUDIT_FOLDER}/open"
 
@@ -51,22 +53,27 @@ class OpenTransfer:
 
     def __init__(self, folder: Path, *, calling_ae: str, address: str) -> None:
         self.name = uuid4().hex
-        self._path = folder / FOLDER / self.name
+        self._path = f"{folder}/{FOLDER}/{self.name}"
         self._sender = _Sender(calling_ae=calling_ae, address=address)
         self._is_begun = False
 
     def add(self, study_uid: str) -> None:
         """Note an object that is on the disk; one that cannot be noted is acknowledged all the same."""
         try:
+            head = b""
             if not self._is_begun:
-                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # one write, which a kill cannot cut; the file is not kept open: a console has many associations
-            with self._path.open("ab", buffering=0) as file:
-                head = b"" if self._is_begun else msgspec.json.encode(self._sender) + b"\n"
-                file.write(head + study_uid.encode() + b"\n")
+                Path(self._path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                head = msgspec.json.encode(self._sender) + b"\n"
+            # the file is not kept open: a console has many associations
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                # one write, which a kill cannot cut
+                write_whole(descriptor, head + study_uid.encode() + b"\n")
+            finally:
+                os.close(descriptor)
             self._is_begun = True
         except OSError as exc:
-            log.warning("a kill would lose the note of a transfer", path=str(self._path), reason=str(exc))
+            log.warning("a kill would lose the note of a transfer", path=self._path, reason=str(exc))
 
 
 def forget(folder: Path, name: str) -> None:

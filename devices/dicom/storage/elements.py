@@ -60,15 +60,15 @@ class _Window:
         order = ">" if is_big_endian else "<"
         self.explicit = struct.Struct(order + "HH2sH").unpack_from
         self.long = struct.Struct(order + "L").unpack_from
-        self._start = 0
-        self._content = b""
+        self.start = 0
+        self.content = b""
 
     def at(self, place: int, size: int) -> tuple[bytes, int]:
         """Give a buffer and where in it ``place`` is; at least ``size`` bytes follow unless the data set ends."""
-        offset = place - self._start
-        if offset < 0 or offset + size > len(self._content):
-            self._start, self._content, offset = place, self._read(place, max(size, WINDOW_BYTES)), 0
-        return self._content, offset
+        offset = place - self.start
+        if offset < 0 or offset + size > len(self.content):
+            self.start, self.content, offset = place, self._read(place, max(size, WINDOW_BYTES)), 0
+        return self.content, offset
 
 
 def walk(
@@ -226,9 +226,12 @@ class _Walker:
     def _header(self, place: int, *, is_explicit: bool) -> tuple[int, int, int, bool]:
         """Tag, length and start of the value of the element at ``place``, and whether its VR is unknown (UN)."""
         window = self._window
-        content, at = window.at(place, 12)
-        if len(content) - at < 8:
-            raise _CutShort(f"the data set ends {len(content) - at} bytes into the header of an element")
+        content, at = window.content, place - window.start
+        # thousands of elements come here for one that is not in the window
+        if at < 0 or at + 12 > len(content):
+            content, at = window.at(place, 12)
+            if len(content) - at < 8:
+                raise _CutShort(f"the data set ends {len(content) - at} bytes into the header of an element")
         group, element, vr, short = window.explicit(content, at)
         tag = group << 16 | element
         if not is_explicit or group == 0xFFFE:

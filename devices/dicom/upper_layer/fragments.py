@@ -9,6 +9,9 @@ SMALLEST_PDU_BYTES: Final = 64
 """A peer that wants shorter PDUs than this is taken to want these; a fragment needs 6 bytes before its first."""
 
 
+_HEADER: Final = struct.Struct(">LBB")
+
+
 class Fragment(NamedTuple):
     """A presentation data value: part of a command set or of a data set (PS3.8 9.3.5.1 and annex E.2)."""
 
@@ -31,10 +34,9 @@ def read_fragments(content: memoryview) -> list[Fragment]:
     while place < end:
         if end - place < 6:
             raise MalformedPdu(f"{end - place} bytes after the last fragment of a P-DATA")
-        length = int.from_bytes(content[place : place + 4], "big")
+        length, context_id, control = _HEADER.unpack_from(content, place)
         if length < 2 or place + 4 + length > end:
             raise MalformedPdu(f"a fragment of {length} bytes where the P-DATA has {end - place - 4} left")
-        context_id, control = content[place + 4], content[place + 5]
         value = content[place + 6 : place + 4 + length]
         fragments.append(Fragment(context_id, bool(control & 1), bool(control & 2), value))
         place += 4 + length

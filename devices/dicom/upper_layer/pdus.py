@@ -26,14 +26,17 @@ FIXED_PDU_BYTES: Final = 4
 """Length of every other PDU."""
 
 
+_HEADER: Final = struct.Struct(">BxL")
+
+
 class MalformedPdu(ValueError):
     """Raised when a PDU's own bytes contradict each other, or its header is none that may come."""
 
 
 def read_header(header: bytes | memoryview | bytearray, offset: int = 0) -> tuple[int, int]:
     """Type and length of the PDU whose six-byte header begins at ``offset``."""
-    kind, length = struct.unpack_from(">BxL", header, offset)
-    return int(kind), int(length)
+    kind, length = _HEADER.unpack_from(header, offset)
+    return kind, length
 
 
 def longest_pdu(kind: int) -> int:

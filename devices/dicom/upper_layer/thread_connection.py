@@ -77,12 +77,14 @@ class ThreadConnection:
         assembly = self.association.assembly
         come, is_open, is_prompt = 0, True, True
         try:
-            if not assembly.missing:
+            if not (missing := assembly.missing):
                 come = self._socket.recv_into(assembly.room)
                 assembly.add(come)
-                is_open = come > 0
-            if missing := min(assembly.missing, len(assembly.room)):
-                size = self._socket.recv_into(assembly.room, missing, socket.MSG_WAITALL)
+                is_open, missing = come > 0, assembly.missing
+            if missing:
+                room = assembly.room
+                missing = min(missing, len(room))
+                size = self._socket.recv_into(room, missing, socket.MSG_WAITALL)
                 assembly.add(size)
                 come += size
                 is_open, is_prompt = size > 0, size == missing

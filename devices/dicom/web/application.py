@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import structlog
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import PlainTextResponse, StreamingResponse
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.requests import ClientDisconnect
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
 
 from devices.dicom.index.database import IndexUnavailable
 from devices.dicom.index.matching import Unanswerable
@@ -240,9 +241,9 @@ class Web:
         )
 
 
-def create_app(web: Web) -> FastAPI:
+def create_app(web: Web) -> Starlette:
     """Build the server."""
-    app = FastAPI(title="radionav DICOMweb", docs_url=None, redoc_url=None, openapi_url=None)
+    app = Starlette()
     study, one_series = f"{ROOT}/studies/{{study}}", f"{ROOT}/studies/{{study}}/series/{{series}}"
     instance = f"{one_series}/instances/{{instance}}"
 
@@ -250,7 +251,8 @@ def create_app(web: Web) -> FastAPI:
         async def route(request: Request) -> Response:
             return await web.serve(request, answer)
 
-        app.add_api_route(path, route, methods=[method])
+        app.router.routes.append(served := Route(path, route, methods=[method]))
+        served.methods = {method}  # HEAD would read a study to say how long it is
 
     def searching(level: Level) -> Answer:
         async def search(request: Request, client: WebClient) -> Response:

@@ -7,17 +7,15 @@ double the memory of the node and of each of its workers.
 import asyncio
 import contextlib
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import structlog
 from msgspec.structs import replace
 
 from devices.clock import Clock
-from devices.dicom.child import end, standard_input
+from devices.dicom.child import end, start
 from devices.dicom.services.events import Arrival, Ending, Event, Notify
 from devices.dicom.settings import NodeSettings, WebSettings
 from devices.dicom.web.access import TokenUnusable, read_digests
@@ -98,18 +96,8 @@ class WebProcess:
         with ours:
             with theirs:
                 descriptors = (theirs.fileno(), self._listener.fileno())
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    "devices.dicom.web",
-                    *map(str, descriptors),
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.DEVNULL,  # the node's is for messages
-                    pass_fds=descriptors,
-                    cwd=Path(__file__).parents[3],
-                )
+                process = await start("devices.dicom.web", instructions, descriptors=descriptors)
             try:
-                standard_input(process).write(instructions.model_dump_json().encode() + b"\n")
                 while packet := await asyncio.get_running_loop().sock_recv(ours, LONGEST_BYTES):
                     self._hear(packet)
             finally:

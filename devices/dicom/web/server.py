@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import h11
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from devices.dicom.settings import NodeSettings, WebSettings
@@ -46,7 +46,7 @@ class _Connection(H11Protocol):
 
 
 def make_server(
-    app: FastAPI, settings: NodeSettings, web: WebSettings, *, refuse: Callable[[str], None]
+    app: Starlette, settings: NodeSettings, web: WebSettings, *, refuse: Callable[[str], None]
 ) -> uvicorn.Server:
     """Make the server; ``refuse`` is told of connections that are no HTTPS where they should be.
 

@@ -85,7 +85,7 @@ class Foreman:
 
 def _serve(settings: NodeSettings, line: socket.socket) -> None:
     """Fork a worker for each line that comes, until the node closes its own; then end the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    worker.leave_signals_to_the_node()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a worker ended: its line tells that it did
     while True:
         packet, descriptors, _, _ = socket.recv_fds(line, 16, 1)

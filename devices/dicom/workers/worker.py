@@ -81,10 +81,16 @@ class Worker:
             os._exit(1)  # the node is gone: nothing more may be acknowledged
 
 
+def leave_signals_to_the_node() -> None:
+    """Heed none that a terminal or a service manager sends to all of its processes: it ends them, in order."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def serve(settings: NodeSettings, line: socket.socket) -> None:
     """Be a worker, in a process just forked, and end it."""
     code = 1
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_signals_to_the_node()
     try:
         Worker(settings, line).run()
         code = 0

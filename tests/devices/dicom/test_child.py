@@ -1,6 +1,7 @@
 """How processes of our own are told what to do, and ended."""
 
 import asyncio
+import json
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from devices.dicom.child import end, standard_input
+from devices.dicom.child import end, standard_input, start
+from devices.dicom.settings import Section
 
 ECHO = """
 import sys
@@ -27,6 +29,22 @@ async def test_a_line_is_read_whole(closing: bytes) -> None:
     async with asyncio.timeout(60):
         output, _ = await process.communicate(line)
     assert output == line
+
+
+class Told(Section):
+    """What a process may be told."""
+
+    calling_ae: str
+
+
+async def test_what_is_started_is_told_and_heard() -> None:
+    """A module gets the line, answers on its output where that is asked for, and ends with its input."""
+    process = await start("json.tool", Told(calling_ae="GAMMA"), longest_line_bytes=1000)
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        await end(process, within_s=60)
+        assert json.loads(await process.stdout.read()) == {"calling_ae": "GAMMA"}
+    assert process.returncode == 0
 
 
 async def test_one_that_ends_by_itself_is_not_killed() -> None:

@@ -17,10 +17,8 @@ from hypothesis import strategies as st
 from pynetdicom import evt
 
 from devices.clock import monotonic
-from devices.dicom.audit import AuditTrail
 from devices.dicom.client import run_node
 from devices.dicom.clients.answers import Answer, Fate
-from devices.dicom.clients.carrying import carry_out
 from devices.dicom.clients.dispatch import Dispatch, Retrying
 from devices.dicom.clients.outbox import FOLDER, Backlog, Outbox
 from devices.dicom.settings import NodeSettings
@@ -143,11 +141,16 @@ def test_an_object_that_breaks_off_does_not_stand_in_the_way(tmp_path: Path) -> 
         assert order.paths == [second, third, first]
 
 
-def test_a_file_that_is_no_order_is_left_out(tmp_path: Path) -> None:
-    """Something else in the folder does not hide the orders."""
+def test_a_file_that_is_no_order_is_said(tmp_path: Path) -> None:
+    """Something else in the folder does not hide the orders, and is named with what to do while it is there."""
     outbox = put(tmp_path, kept_study(tmp_path, 1))
-    (tmp_path / FOLDER / "20200101T000000.1.peer.order").write_bytes(b"no order\n")
+    (strange := tmp_path / FOLDER / "20200101T000000.1.peer.order").write_bytes(b"no order\n")
     assert len(outbox.list()) == 1
+    backlog = outbox.backlog({"peer"})
+    assert (backlog.objects, backlog.unreadable) == (1, (strange.name,))
+    assert str(backlog).startswith(f"what was to be sent cannot be read from {strange.name} in .outbox: send")
+    strange.unlink()
+    assert str(outbox.backlog({"peer"})) == ""
 
 
 @given(attempt=st.integers(1, 10_000), jitter=st.floats(0, 1))
@@ -258,12 +261,15 @@ async def test_what_cannot_be_sent_is_on_the_health_until_it_has_gone(
     with serve([SECONDARY_CAPTURE], (evt.EVT_C_STORE, store)) as port:
         node = settings(peers=(peer(port),), workers=0)
         put(node.folder, kept_study(node.folder, 2))
+        (strange := node.folder / FOLDER / "20200101T000000.1.peer.order").write_bytes(b"torn by a failing disk")
         async with asyncio.timeout(60), run_node(node) as running:
             async with aclosing(running.health_changes()) as changes:
                 async for health in changes:
                     if "2 objects wait for peer since" in health.detail:
                         break
             assert "make room there" in health.detail
+            assert f"cannot be read from {strange.name}" in health.detail
+            strange.unlink()
             assert health.state is LinkState.LIVE
             await until(lambda: running.figures is not None and running.figures.outbox_waiting == 2)
             assert running.figures is not None
@@ -365,41 +371,6 @@ async def test_an_order_survives_kill_9(serve: Any, peer: Any, settings: Any) ->
     assert set(asked) == {f"{STUDY}.4.{number}" for number in range(8)}
     assert [uid for uid, times in asked.items() if times > 1] == [f"{STUDY}.4.3"]
     assert [(note[0], note[3:]) for note in transfers(node.folder)] == [("PEER", (3, 4)), ("PEER", (5, 0))]
-
-
-def test_an_order_stays_until_the_audit_trail_tells_of_it(peer: Any, tmp_path: Path) -> None:
-    """One whose sender was killed when all was sent, and whose trail is away, is there when the trail is again."""
-    (only,) = kept_study(tmp_path, 1)
-    outbox, audit = put(tmp_path, [only]), AuditTrail(tmp_path, ae_title="RADIONAV")
-    (path,) = outbox.waiting("peer")
-
-    def attempt() -> None:
-        with outbox.take(path) as order:
-            assert order is not None
-            carry_out(order, peer(1), calling_ae="RADIONAV", audit=audit)
-
-    with outbox.take(path) as order:
-        assert order is not None
-        order.note(answer(only))
-    (trail := tmp_path / ".audit").rename(tmp_path / "away")
-    attempt()
-    assert outbox.waiting("peer") == [path]
-    (tmp_path / "away").rename(trail)
-    attempt()
-    assert outbox.waiting("peer") == []
-    assert [note[3:] for note in transfers(tmp_path)] == [(1, 4)]
-
-
-def test_an_order_goes_no_further_when_it_is_over(serve: Any, peer: Any, tmp_path: Path) -> None:
-    """A node that ends stops after the object under way; what is left waits."""
-    with (
-        serve([SECONDARY_CAPTURE], (evt.EVT_C_STORE, lambda _: 0)) as port,
-        Outbox(tmp_path).put(STUDY, "peer", kept_study(tmp_path, 3)) as order,
-    ):
-        audit = AuditTrail(tmp_path, ae_title="RADIONAV")
-        carry_out(order, peer(port), calling_ae="RADIONAV", audit=audit, is_over=lambda: True)
-        assert len(order.progress.answers) == 1
-    assert len(Outbox(tmp_path).waiting("peer")) == 1
 
 
 def test_a_disk_that_refuses_takes_no_order(tmp_path: Path) -> None:

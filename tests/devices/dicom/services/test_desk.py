@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Collection
+import time
+from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any, ParamSpec, TypeVar
 
 import pytest
@@ -16,6 +17,7 @@ from devices.dicom.services import docket
 from devices.dicom.services.commands import Status
 from devices.dicom.services.commitment import Failure, Reference, Transaction
 from devices.dicom.services.desk import MOST_PENDING, CommitmentDesk, Retrying, look_into
+from devices.dicom.services.events import Cause, Event, Refusal
 from devices.dicom.services.provider import DeskFull, Provider
 from devices.dicom.services.session import Session
 from devices.dicom.settings import NodeSettings
@@ -35,9 +37,10 @@ T = TypeVar("T")
 
 
 class Disk(ThreadPoolExecutor):
-    """A disk that knows how often something was asked of it."""
+    """A disk that knows how often something was asked of it, and what processor time it took."""
 
     asked = 0
+    busy_s = 0.0
     refused: Collection[int] = ()
     """Which times it refuses, the first being 1."""
 
@@ -46,19 +49,26 @@ class Disk(ThreadPoolExecutor):
         self.asked += 1
         if self.asked in self.refused:
             raise OSError(f"the disk refuses time {self.asked}")
-        return super().submit(fn, *args, **kwargs)
+
+        def timed() -> T:
+            before_s = time.thread_time()
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                self.busy_s += time.thread_time() - before_s
+
+        return super().submit(timed)
 
 
-async def test_a_sender_in_mid_object_is_told_after_it(settings: Any, thing: Any, console: Any) -> None:
-    """A report for which its sender has no time comes with the next answer, not when it would be tried again."""
-    chosen = settings()
+@asynccontextmanager
+async def serving(chosen: NodeSettings, disk: Disk) -> AsyncIterator[tuple[int, Provider]]:
+    """Serve one connection at a time within the test; gives the port. No commitment is looked into."""
     with ExitStack() as closing:
         store = closing.enter_context(ObjectStore.open(chosen.folder, free_floor_mb=0))
-        disk = closing.enter_context(Disk(1))
         listener = closing.enter_context(listen("127.0.0.1", 0))
         provider = Provider(settings=chosen, store=store, notify=lambda _: None)
         patient = Retrying(first_s=3600.0, longest_s=3600.0)
-        provider.desk = desk = CommitmentDesk(
+        provider.desk = CommitmentDesk(
             provider, chosen.folder, disk=disk, timing=chosen.timing, clock=monotonic, retrying=patient
         )
         admission = Admission(
@@ -69,9 +79,21 @@ async def test_a_sender_in_mid_object_is_told_after_it(settings: Any, thing: Any
             make_user=lambda address: Session(provider, address),
             report=lambda _, reason: pytest.fail(reason),
         )
-        serving = [asyncio.create_task(Door(admission, clock=monotonic).serve(listener))]
-        serving.append(asyncio.create_task(desk.run()))
-        async with asyncio.timeout(60), console(listener.getsockname()[1]) as raw:
+        task = asyncio.create_task(Door(admission, clock=monotonic).serve(listener))
+        try:
+            yield listener.getsockname()[1], provider
+        finally:
+            task.cancel()
+            await asyncio.wait((task,))
+
+
+async def test_a_sender_in_mid_object_is_told_after_it(settings: Any, thing: Any, console: Any) -> None:
+    """A report for which its sender has no time comes with the next answer, not when it would be tried again."""
+    chosen, release = settings(), threading.Event()
+    with Disk(1) as disk:
+        async with asyncio.timeout(60), serving(chosen, disk) as (port, provider), console(port) as raw:
+            assert isinstance(provider.desk, CommitmentDesk)
+            reporting = asyncio.create_task(provider.desk.run())
             assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
             raw.send(RAW_ACTION, control=3)
             raw.send(RAW_REQUEST, control=2)
@@ -80,19 +102,51 @@ async def test_a_sender_in_mid_object_is_told_after_it(settings: Any, thing: Any
             (pending,) = (chosen.folder / ".commitments").glob("*.json")
             while b'"failures":null' in pending.read_bytes():  # noqa: ASYNC110 - the desk replaces it
                 await asyncio.sleep(0.01)
-            release, asked = threading.Event(), disk.asked
-            closing.callback(release.set)
-            disk.submit(release.wait)  # the object is made durable behind that
-            raw.send(thing().data_set, control=2)
-            while disk.asked < asked + 2:  # noqa: ASYNC110 - the store sets no event
-                await asyncio.sleep(0.01)
-            assert not provider.sessions[0].is_reachable, "it waits for the answer to its object"
-            release.set()
+            asked = disk.asked
+            try:
+                disk.submit(release.wait)  # the object is made durable behind that
+                raw.send(thing().data_set, control=2)
+                while disk.asked < asked + 2:  # noqa: ASYNC110 - the store sets no event
+                    await asyncio.sleep(0.01)
+                assert not provider.sessions[0].is_reachable, "it waits for the answer to its object"
+            finally:
+                release.set()
             assert raw.status(await raw.answer()) == 0x0000
             assert (await raw.answer())[0] == 0x04  # the report
-        for task in serving:
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
+            reporting.cancel()
+            await asyncio.wait((reporting,))
+
+
+async def test_a_long_request_holds_nobody_up(settings: Any, console: Any) -> None:
+    """A request for 20,000 objects is read on a thread for the disk: the loop that serves others does less."""
+    request = raw_request("1.5.4", *(f"1.2.3.{number}" for number in range(20_000)))
+    chosen = settings()
+    with Disk(1) as disk:
+        async with asyncio.timeout(60), serving(chosen, disk) as (port, _), console(port) as raw:
+            assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+            before_s = time.thread_time()
+            raw.send(RAW_ACTION, control=3)
+            for place in range(0, len(request), 100_000):
+                raw.send(request[place : place + 100_000], control=2 if place + 100_000 >= len(request) else 0)
+            assert raw.status(await raw.answer()) == 0x0000
+            loop_s = time.thread_time() - before_s
+    assert len(docket.kept(chosen.folder)) == 1
+    assert loop_s < disk.busy_s
+
+
+async def test_a_request_that_is_none_is_refused_after_it_was_read(settings: Any, console: Any) -> None:
+    """Cut short it gets the status for it, the sentence says why, and the association goes on."""
+    with Disk(1) as disk:
+        async with asyncio.timeout(60), serving(settings(), disk) as (port, provider), console(port) as raw:
+            told = list[Event]()
+            provider.notify = told.append
+            assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+            for request, status in ((RAW_REQUEST[:-4], 0x0115), (RAW_REQUEST, 0x0000)):
+                raw.send(RAW_ACTION, control=3)
+                raw.send(request, control=2)
+                assert raw.status(await raw.answer()) == status
+    (refusal,) = (one for one in told if isinstance(one, Refusal) and one.cause is Cause.OBJECT)
+    assert refusal.reason.startswith("a request for commitment: ")
 
 
 def test_a_sender_that_takes_no_reports_shuts_out_no_other(settings: Any) -> None:
@@ -109,7 +163,7 @@ def test_a_sender_that_takes_no_reports_shuts_out_no_other(settings: Any) -> Non
             transaction = Transaction(
                 transaction_uid=f"1.2.{number}", calling_ae=calling_ae, references=(reference,)
             )
-            assert desk.accept(transaction, answers.append) is not None
+            desk.accept(transaction, answers.append)
 
         for number in range(MOST_PENDING // 2):
             ask("GREEDY", number)
@@ -121,7 +175,7 @@ def test_a_sender_that_takes_no_reports_shuts_out_no_other(settings: Any) -> Non
             ask("CAMERA", MOST_PENDING)
         ask("PETCT", 0)
         # asked for again while it waits it is the same transaction, and answered so
-        desk.accept(Transaction(transaction_uid="1.2.0", calling_ae="GREEDY", references=()), answers.append)
+        desk.accept(Transaction(transaction_uid="1.2.0", calling_ae="GREEDY", references=()), answers.append)()
     assert answers == [Status.SUCCESS]
 
 

@@ -69,6 +69,10 @@ class Site:
                         return int(folder.name)
         raise AssertionError("there is no such process")
 
+    def libraries(self) -> str:
+        """What that process has loaded."""
+        return Path(f"/proc/{self.web_process}/maps").read_text()
+
     def left_incoming(self) -> list[Path]:
         """Files that are not complete."""
         return list((self.folder / ".incoming").iterdir())

@@ -124,3 +124,15 @@ async def test_a_deflate_bomb_is_described_by_its_identifiers(open_site: Open, t
     assert said["00080018"] == {"vr": "UI", "Value": ["1.2.3.4.5"]}
     assert said["0020000E"] == {"vr": "UI", "Value": ["1.2.3.1"]}
     assert "00420011" not in said
+
+
+async def test_what_is_for_pixels_is_not_loaded(open_site: Open, thing: Make) -> None:
+    """Storing, describing and giving objects load neither numpy nor a decoder: 40 MB that nothing here uses."""
+    async with open_site() as site:
+        await site.store(thing().meta.to_bytes() + thing().data_set)
+        for path, kind in (("studies/1.2.3/metadata", "application/dicom+json"), ("studies/1.2.3", DICOM)):
+            response = await site.http.get(f"{site.url}/{path}", headers={"accept": kind})
+            assert response.status_code == 200
+        loaded = site.libraries()
+    assert "pydantic" in loaded
+    assert [name for name in ("numpy", "gdcm", "PIL") if name in loaded] == []
