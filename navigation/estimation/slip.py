@@ -56,9 +56,6 @@ LEAST_MISFIT = 0.5
 LEAST_SLIP_MM = 4.0
 """A slip is at least so long, two standard errors off: less is within what calibration and skin are wrong by."""
 
-SAME = 3.0
-"""Chi-square of the two looks' difference up to which they tell of the same slip."""
-
 VOLUME_MM3 = 5e5
 """Where one more source may be."""
 
@@ -131,7 +128,7 @@ class SlipWatch:
         self._readings = self._looked_at = 0
         self._believed: deque[_Believed] = deque()
         self._turn = 0
-        self._suspected: dict[int, Slip] = {}
+        self._suspecting: set[int] = set()
 
     def look(self, observations: Observations, fit: Fit | None, log_strength: float) -> Slip | None:
         """Take in readings and what is believed with them; say by how much the reference seems to have slipped.
@@ -145,16 +142,13 @@ class SlipWatch:
         self._looked_at = self._readings
         window = WINDOWS[self._turn % len(WINDOWS)]
         self._turn += 1
-        found, former = self._ask(window), self._suspected.pop(window, None)
+        found, was_suspected = self._ask(window), window in self._suspecting
+        self._suspecting.discard(window)
         self._remember(fit, log_strength)
         if found is None:
             return None
-        self._suspected[window] = found
-        if former is None:
-            return None
-        spread = 4 * (found.covariance_mm2 + former.covariance_mm2) + LEAST_SLIP_MM**2 * np.eye(3)
-        off_mm = found.mean_mm - former.mean_mm
-        if float(off_mm @ np.linalg.solve(spread, off_mm)) > SAME:
+        if not was_suspected:
+            self._suspecting.add(window)
             return None
         self._believed.clear()  # told once; what is believed from now on may be right again
         return found
