@@ -86,21 +86,19 @@ async def test_trying_silence_says_so(tmp_path: Path) -> None:
 
 
 async def test_an_instrument_that_falls_silent_is_not_fit(tmp_path: Path) -> None:
-    """One line, and never another: a reading came, and the verdict is no all the same."""
+    """It speaks until it was heard, and never again: a reading came, and the verdict is no all the same."""
     said: list[str] = []
     sheet = read_sheet(SHEETS / "mightyohm.toml")
     brief = sheet.model_copy(update={"counting": sheet.counting.model_copy(update={"period_s": 0.05})})
 
     class Brief(Drone):
-        def __init__(self) -> None:
-            self._left = [b"CPS, 3, CPM, 18, uSv/hr, 0.10, SLOW\r\n"]
-
-        def tick(self, now_s: float) -> bytes:  # noqa: ARG002 - it speaks once
-            return self._left.pop() if self._left else b""
+        def tick(self, now_s: float) -> bytes:  # noqa: ARG002 - whenever it is asked
+            return b"" if said else b"CPS, 3, CPM, 18, uSv/hr, 0.10, SLOW\r\n"
 
     async with asyncio.timeout(20), open_pty_port(Brief(), tmp_path / "probe") as port:
         trial = await try_sheet(brief, port.url, seconds=3.0, clock=monotonic, say=said.append)
-    assert (trial.readings, trial.is_good) == (1, False), said
+    assert trial.readings > 0, said
+    assert not trial.is_good
     assert "it fell silent" in trial.sentence()
 
 
