@@ -81,9 +81,9 @@ class ThreadConnection:
                 come = self._socket.recv_into(assembly.room)
                 assembly.add(come)
                 is_open, missing = come > 0, assembly.missing
-            if missing:
-                room = assembly.room
-                missing = min(missing, len(room))
+            room = assembly.room
+            # a header that has just become whole may want more than fits behind what is still to be taken
+            if missing := min(missing, len(room)):
                 size = self._socket.recv_into(room, missing, socket.MSG_WAITALL)
                 assembly.add(size)
                 come += size
