@@ -13,7 +13,7 @@ from devices.probes.sheet import Sheet
 from devices.probes.sheet_dialogue import SheetDialogue
 
 SILENT_PERIODS = 3
-"""Periods without a frame after which an instrument has fallen silent, as for the supervisor of a probe."""
+"""Periods without a reading after which an instrument has fallen silent, as for the supervisor of a probe."""
 
 LEAST_SILENCE_S = 2.0
 """The same where periods are short: a busy host reads late."""
@@ -39,7 +39,7 @@ class Trial:
     identity
         What the instrument said it is.
     silent_s
-        Without a frame at the end, where that is longer than it may be; else 0.
+        Without a reading at the end, where that is longer than it may be; else 0.
 
     """
 
@@ -66,7 +66,7 @@ class Trial:
             return f"{counted}: frames come that are no reading: compare fields with the bytes above"
         if self.silent_s:
             return (
-                f"{counted}: nothing in the last {self.silent_s:.1f} s: it fell silent, wants to be asked, or "
+                f"{counted}: no reading in the last {self.silent_s:.1f} s: it fell silent, wants to be asked, or "
                 "period_s is another"
             )
         if not self.is_good:
@@ -96,12 +96,12 @@ async def try_sheet(sheet: Sheet, port: str, *, seconds: float, clock: Clock, sa
 
     """
     frames = 0
-    framed_at_s = began_at_s = clock()
+    read_at_s = began_at_s = clock()
     tap = _Tap()
 
     def tell(frame: Frame, became: str) -> None:
-        nonlocal frames, framed_at_s
-        frames, framed_at_s = frames + 1, clock()
+        nonlocal frames
+        frames += 1
         say(_line(frame, became, began_at_s))
 
     dialogue = SheetDialogue(sheet.name, sheet, port=port, on_frame=tell)
@@ -118,9 +118,9 @@ async def try_sheet(sheet: Sheet, port: str, *, seconds: float, clock: Clock, sa
             async with asyncio.timeout(seconds):
                 await conversation.open()
                 async for _ in conversation:
-                    readings += 1
+                    readings, read_at_s = readings + 1, clock()
         except TimeoutError:
-            silent_s = clock() - framed_at_s
+            silent_s = clock() - read_at_s
             await conversation.close()
     if tap.received and not frames:
         say(f"          {show(tap.first)}  no frame")

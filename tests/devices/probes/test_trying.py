@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from devices.clock import monotonic
 from devices.probes.sheet_file import read_sheet
@@ -85,15 +86,16 @@ async def test_trying_silence_says_so(tmp_path: Path) -> None:
     assert "nothing came: check the cable" in trial.sentence()
 
 
-async def test_an_instrument_that_falls_silent_is_not_fit(tmp_path: Path) -> None:
-    """It speaks until it was heard, and never again: a reading came, and the verdict is no all the same."""
+@pytest.mark.parametrize("afterwards", [b"", b"keep-alive\r\n"])
+async def test_an_instrument_that_falls_silent_is_not_fit(afterwards: bytes, tmp_path: Path) -> None:
+    """It counts until it was heard, and then says nothing, or nothing that is a reading: the verdict is no."""
     said: list[str] = []
     sheet = read_sheet(SHEETS / "mightyohm.toml")
     brief = sheet.model_copy(update={"counting": sheet.counting.model_copy(update={"period_s": 0.05})})
 
     class Brief(Drone):
         def tick(self, now_s: float) -> bytes:  # noqa: ARG002 - whenever it is asked
-            return b"" if said else b"CPS, 3, CPM, 18, uSv/hr, 0.10, SLOW\r\n"
+            return afterwards if said else b"CPS, 3, CPM, 18, uSv/hr, 0.10, SLOW\r\n"
 
     async with asyncio.timeout(20), open_pty_port(Brief(), tmp_path / "probe") as port:
         trial = await try_sheet(brief, port.url, seconds=3.0, clock=monotonic, say=said.append)
