@@ -6,7 +6,7 @@ counts are thinned and smoothed, and each injection site has a halo.
 
 A node counts as found where a target lies within 8 mm; each target found is one node's at most. Any other target
 is false, also one beside the injection. A node that was missed counts as announced where a spot
-says that it may hide one so near to it, or the hottest that one so faint may be missed anywhere.
+tells persons that it may hide one so near to it, or the hottest that one so faint may be missed anywhere.
 """
 
 import argparse
@@ -152,10 +152,10 @@ def judge(scene: Scene, spots: tuple[Hotspot, ...]) -> tuple[list[Finding], int]
 
 
 def _is_announced(node: Source, scene: Scene, spots: tuple[Hotspot, ...]) -> bool:
-    """Whether a spot says that it may hide a node there, or the hottest that so faint a one may be missed."""
-    if any(_distance_mm(spot, node) < (spot.masked_within_mm or 0.0) for spot in spots):
+    """Whether a spot tells persons that it may hide a node there, or the hottest that so faint a one be missed."""
+    if any(spot.masking and _distance_mm(spot, node) < (spot.masked_within_mm or 0.0) for spot in spots):
         return True
-    if not spots:
+    if not spots or not spots[0].masking:
         return False
     hottest = min(scene.sources, key=lambda source: _distance_mm(spots[0], source))
     share = spots[0].masked_share or 0.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from acquisition.reading import StudyMap
 from acquisition.session.procedure import Sort
-from navigation.hotspots import Hotspot, masking_words
+from navigation.hotspots import Hotspot
 from navigation.hotspots.finding import Kind
 from navigation.probe.response import Response
 from navigation.steering.reach import land
@@ -154,7 +154,7 @@ def _planned(
         proposed=spot.kind,
         centre_mm=_point(spot.centre_mm),
         proposal=spot.proposal,
-        masking=masking_words(spot.masked_within_mm, spot.masked_share, is_injection=spot.kind == "injection"),
+        masking=spot.masking,
         side=side,
         depth_mm=depth_mm,
         activity_mbq=activity_mbq,

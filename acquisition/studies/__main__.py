@@ -16,7 +16,7 @@ from acquisition.studies.plans import Knowledge
 from acquisition.studies.registration import SameFrames
 from acquisition.studies.study import read_studies
 from devices.stderr_log import log_to_stderr
-from navigation.hotspots import Hotspot, masking_words
+from navigation.hotspots import Hotspot
 from navigation.routes import Route, planned_route
 
 
@@ -87,13 +87,7 @@ def _describe(spot: Hotspot, ways: Sequence[tuple[str, Route | None]]) -> str:
     )
     parts = [f"at {x_mm:.1f}, {y_mm:.1f}, {z_mm:.1f} mm +- {sigma_mm:.1f}", activity, f"{spot.volume_ml:.2g} mL"]
     parts += [f"{route.depth_mm:.0f} mm deep {words}" for words, route in ways if route]
-    parts += filter(
-        None,
-        (
-            masking_words(spot.masked_within_mm, spot.masked_share, is_injection=spot.kind == "injection"),
-            spot.proposal,
-        ),
-    )
+    parts += filter(None, (spot.masking, spot.proposal))
     return ", ".join(parts)
 
 

@@ -2,7 +2,6 @@
 
 from navigation.hotspots.drawing import add_drawn
 from navigation.hotspots.finding import Hotspot, find_candidates, find_hotspots
-from navigation.hotspots.masking import masking_words
 from navigation.hotspots.naming import NamedPlace, keep_names
 from navigation.hotspots.physiology import propose_organs
 from navigation.hotspots.resolution import Resolution
@@ -15,6 +14,5 @@ __all__ = [
     "find_candidates",
     "find_hotspots",
     "keep_names",
-    "masking_words",
     "propose_organs",
 ]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from navigation.errors import NavigationError
 from navigation.hotspots.blobs import FWHM_PER_SIGMA, find_blobs
-from navigation.hotspots.masking import tell_masking
+from navigation.hotspots.masking import masking_words, tell_masking
 from navigation.hotspots.measures import measure
 from navigation.hotspots.recovery import activity_factor
 from navigation.hotspots.resolution import Resolution, sharpen
@@ -66,6 +66,8 @@ class Hotspot:
         So near to it a target with this share of its content might not be found. The share is a thousandth or,
         where noise lets nothing so faint be found, what might be found farther away: then a fainter one might be
         missed anywhere. None of what was not found in an image.
+    masking
+        The same in words for persons; "" where it is no more than any spot hides.
     proposal
         What a target may be instead, and why, for a person to confirm: ``"bladder?"``; "" where nothing is
         proposed. It stays a target until then.
@@ -88,6 +90,7 @@ class Hotspot:
     volume_gradient_ml: float = math.nan
     masked_within_mm: float | None = None
     masked_share: float | None = None
+    masking: str = ""
     proposal: str = ""
     origin: str = "found"
 
@@ -139,7 +142,8 @@ def find_hotspots(
     ordered = sorted((one for one in measured if one.content > 0), key=lambda one: -one.content)
     point_ml = (2 * math.pi) ** 1.5 * sigma_mm**3 / 1000
     maskings = tell_masking(volume.geometry, search.needed * np.float32(point_ml), ordered)
-    has_injection = _has_injection(volume, [one.content for one in ordered])
+    contents = [one.content for one in ordered]
+    has_injection, is_led = _has_injection(volume, contents), _may_have_injection(volume, contents)
     voxel_mm = volume.geometry.patient_from_voxel[:3, :3]
     blur_mm2 = voxel_mm @ voxel_mm.T / 12.0 + registration_sigma_mm**2 * np.eye(3)
     spots = []
@@ -166,6 +170,7 @@ def find_hotspots(
                 relative_to_hottest=one.content / ordered[0].content,
                 masked_within_mm=masking.within_mm,
                 masked_share=masking.share,
+                masking=masking_words(masking, is_leading=is_led and place == 0),
             )
         )
     return tuple(spots)
@@ -189,6 +194,11 @@ def find_candidates(
 
 def _has_injection(volume: Volume, contents: Sequence[float]) -> bool:
     """Whether the first, hottest content is an injection site's."""
-    if len(contents) < 2 or contents[0] <= INJECTION_RATIO * contents[1]:
+    return len(contents) > 1 and _may_have_injection(volume, contents)
+
+
+def _may_have_injection(volume: Volume, contents: Sequence[float]) -> bool:
+    """Whether it may be one's, also where its nodes were all missed and nothing tells it from a node."""
+    if not contents or (len(contents) > 1 and contents[0] <= INJECTION_RATIO * contents[1]):
         return False
     return volume.unit != "Bq/mL" or contents[0] > LEAST_INJECTION_MBQ * 1e6

@@ -26,10 +26,13 @@ SAID_FROM_MM = 20.0
 """A nearer mask is what the width of a point lets one expect of any spot: persons are not told of it."""
 
 SAID_SHARE = 0.02
-"""A spot beside which no such share of it would be found is an ordinary faint one, if it is no injection site.
+"""A spot beside which no such share of it would be found is an ordinary faint one, if it may be no injection site.
 
 Persons are not told of it either: what it may hide is nearly as hot as itself, or too faint for the image.
 """
+
+ROUNDING = 1e-6
+"""Of a share that was multiplied by a content and divided by it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,16 +89,20 @@ def tell_masking(
     return told
 
 
-def masking_words(within_mm: float | None, share: float | None, *, is_injection: bool) -> str:
-    """Say what may be missed beside a spot; "" where that is no more than any spot hides."""
-    if within_mm is None or share is None or within_mm <= SAID_FROM_MM:
+def masking_words(masking: Masking, *, is_leading: bool) -> str:
+    """Say what may be missed beside a spot; "" where that is no more than any spot hides.
+
+    Of the one that is, or may be, the injection site (``is_leading``) it is said in any case where noise hides
+    what nodes may hold of it: its nodes are then missed wherever they lie.
+    """
+    is_noisy = masking.share > MASKED_SHARE * (1 + ROUNDING)
+    is_ordinary = masking.within_mm <= SAID_FROM_MM or masking.share > SAID_SHARE
+    if is_ordinary and not (is_leading and is_noisy):
         return ""
-    if share > SAID_SHARE and not is_injection:
-        return ""
-    one_in = math.floor(1 / share)
-    if share > MASKED_SHARE:
-        return f"may hide a node of 1/{one_in} of it within {within_mm:.0f} mm, and a fainter one anywhere"
-    return f"may hide a node of 1/{one_in} of it within {within_mm:.0f} mm"
+    words = (
+        f"may hide a node of 1/{math.floor(1 / masking.share + ROUNDING)} of it within {masking.within_mm:.0f} mm"
+    )
+    return f"{words}, and a fainter one anywhere" if is_noisy else words
 
 
 def _around(

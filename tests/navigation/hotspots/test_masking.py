@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from navigation.hotspots import Hotspot, Resolution, find_hotspots, masking_words
+from navigation.hotspots import Hotspot, Resolution, find_hotspots
+from navigation.hotspots.masking import Masking, masking_words
 from tests.navigation.hotspots.test_finding import CENTRE_MM, SPECT, Spot, make_values, make_volume
 
 KNOWN = Resolution(fwhm_mm=9.0, sigma_mm=0.0)
@@ -44,8 +45,7 @@ def test_a_hot_target_says_what_it_hides() -> None:
     assert (spot.kind, spot.masked_share) == ("target", 0.001)
     assert spot.masked_within_mm is not None
     assert 20.0 < spot.masked_within_mm <= 40.0
-    words = masking_words(spot.masked_within_mm, spot.masked_share, is_injection=False)
-    assert words == f"may hide a node of 1/1000 of it within {spot.masked_within_mm:.0f} mm"
+    assert spot.masking == f"may hide a node of 1/1000 of it within {spot.masked_within_mm:.0f} mm"
 
 
 def test_a_second_hot_spot_says_what_it_hides_itself() -> None:
@@ -59,15 +59,22 @@ def test_a_second_hot_spot_says_what_it_hides_itself() -> None:
     assert not is_said(spots[:1], place_mm)
 
 
-def test_in_a_short_scan_fainter_ones_may_be_missed_anywhere() -> None:
-    """Of 20 MBq in few counts no thousandth is found 60 mm away: it says what share is, and of which it is not."""
-    truth: list[Spot] = [((0.0, 0.0, 0.0), 20.0), ((60.0, 0.0, 0.0), 0.02)]
-    values = counted(truth, 1, background=2000.0, counts_per_bq_ml=1e-4)
+@pytest.mark.parametrize("counts_per_bq_ml", [1e-4, 3e-5])
+@pytest.mark.parametrize("activity_mbq", [5.0, 20.0])
+def test_in_a_short_scan_fainter_ones_may_be_missed_anywhere(activity_mbq: float, counts_per_bq_ml: float) -> None:
+    """In few counts no thousandth is found 60 mm away: it says what share is, also of a site that stands alone."""
+    truth: list[Spot] = [((0.0, 0.0, 0.0), activity_mbq), ((60.0, 0.0, 0.0), 0.001 * activity_mbq)]
+    values = counted(truth, 1, background=2000.0, counts_per_bq_ml=counts_per_bq_ml)
     spot = find_hotspots(make_volume(values, SPECT), resolution=KNOWN)[0]
     assert spot.masked_share is not None
-    assert 0.001 < spot.masked_share < 0.1
-    words = masking_words(30.0, spot.masked_share, is_injection=True)
-    assert words.endswith("within 30 mm, and a fainter one anywhere")
+    assert 0.001 < spot.masked_share < 0.2
+    assert spot.masking.endswith(f"within {spot.masked_within_mm:.0f} mm, and a fainter one anywhere")
+
+
+def test_a_thousandth_that_was_rounded_is_one() -> None:
+    """A share that came back a last bit greater is said as 1/1000, and not as what noise hides."""
+    rounded = Masking(within_mm=30.0, share=float(np.nextafter(0.001, 1.0)))
+    assert masking_words(rounded, is_leading=True) == "may hide a node of 1/1000 of it within 30 mm"
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -76,9 +83,13 @@ def test_two_ordinary_nodes_say_nothing(seed: int) -> None:
     truth: list[Spot] = [((-40.0, 0.0, 0.0), 0.06), ((40.0, 0.0, 0.0), 0.04)]
     spots = find_hotspots(make_volume(counted(truth, seed, background=300.0), SPECT), resolution=KNOWN)
     assert len(spots) == 2
-    assert [masking_words(one.masked_within_mm, one.masked_share, is_injection=False) for one in spots] == ["", ""]
+    assert [one.masking for one in spots] == ["", ""]
 
 
-def test_what_was_not_measured_says_nothing() -> None:
-    """A drawing hides nothing that is known."""
-    assert masking_words(None, None, is_injection=True) == ""
+def test_a_faint_node_that_stands_alone_says_nothing() -> None:
+    """One of 60 kBq is no injection site: what it may hide is too faint for the image."""
+    (spot,) = find_hotspots(
+        make_volume(counted([((0.0, 0.0, 0.0), 0.06)], 1, background=2000.0, counts_per_bq_ml=3e-4), SPECT),
+        resolution=KNOWN,
+    )
+    assert spot.masking == ""
