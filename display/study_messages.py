@@ -112,6 +112,9 @@ class CandidateReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         float | None,
         Meta(description="Of its content; where more than a thousandth, a fainter node might be missed anywhere."),
     ]
+    masking: Annotated[
+        str, Meta(description="The same in words, for persons; empty: no more than any spot hides.")
+    ]
     shortest_route: Annotated[RouteReport | None, Meta(description="Null where the CT shows no way in.")]
     planned_route: Annotated[
         RouteReport | None, Meta(description="Along ``approach``; null without one, and where the CT shows none.")

@@ -772,6 +772,8 @@ export interface CandidateReport {
   readonly masked_within_mm: number | null;
   /** Of its content; where more than a thousandth, a fainter node might be missed anywhere. */
   readonly masked_share: number | null;
+  /** The same in words, for persons; empty: no more than any spot hides. */
+  readonly masking: string;
   /** Null where the CT shows no way in. */
   readonly shortest_route: RouteReport | null;
   /** Along ``approach``; null without one, and where the CT shows none. */
