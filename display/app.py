@@ -140,7 +140,7 @@ class Routes:
 
     async def _tell(self, websocket: WebSocket, visitor: Visitor) -> None:
         audience = Audience(
-            first_shown=self.discretion.first_shown,
+            first_unasked=self.discretion.first_unasked,
             first_seq=lambda: self.discretion.first_seq(visitor),
             tell=lambda entry: self.discretion.tell(visitor, entry),
         )

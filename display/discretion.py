@@ -19,6 +19,12 @@ from display.access.people import Role
 from display.hub import Hub
 from display.study_messages import StudyList
 
+MOST_UNASKED = 1000
+"""So many entries that are of no procedure are told to who names none: a room without gathers more in years.
+
+Older ones are there for who names a number.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discretion:
@@ -44,6 +50,13 @@ class Discretion:
 
         """
         return self._shown or self.journal.newest_of("moved") + 1
+
+    def first_unasked(self) -> int:
+        """Give the number of the first entry for who names none from where to go on; raises as `first_shown`.
+
+        A procedure is told from its beginning, however long it is.
+        """
+        return self._shown or max(self.first_shown(), self.journal.newest_seq - MOST_UNASKED + 1)
 
     def first_seq(self, visitor: Visitor) -> int:
         """Give the number of the first entry of the record that may be told; raises as `first_shown`."""

@@ -27,10 +27,6 @@ BEAT_S = 1.0
 AT_ONCE = 50
 """So many events are read and sent before others have their turn: a socket that takes them all never waits."""
 
-MOST_UNASKED = 1000
-"""So many events at most are sent to who names none from where to go on: no procedure has more, a room without
-procedures gathers more in years. Older ones are there for who names a number."""
-
 log = structlog.get_logger()
 
 
@@ -47,8 +43,8 @@ class Audience:
 
     Attributes
     ----------
-    first_shown
-        Number of the first entry that is of what the displays show.
+    first_unasked
+        Number of the first entry for who names none.
     first_seq
         Number of the first entry that may be told, as it is now.
     tell
@@ -56,7 +52,7 @@ class Audience:
 
     """
 
-    first_shown: Callable[[], int]
+    first_unasked: Callable[[], int]
     first_seq: Callable[[], int]
     tell: Callable[[Entry], Entry | None]
 
@@ -105,10 +101,10 @@ async def _refuse(websocket: WebSocket, message: str, code: int) -> None:
 
 
 async def _tell(websocket: WebSocket, journal: Journal, since_seq: int | None, audience: Audience) -> None:
-    newest_seq, seq = journal.newest_seq, since_seq
+    seq = since_seq
     if seq is None:
-        seq = max(audience.first_shown() - 1, newest_seq - MOST_UNASKED)
-    elif seq > newest_seq:
+        seq = audience.first_unasked() - 1
+    elif seq > journal.newest_seq:
         seq = 0
     while True:
         seq = max(seq, audience.first_seq() - 1)

@@ -155,6 +155,10 @@ class OpenBench:
         unfinished = self._unfinished if aborted else None
         return Ending(aborted=aborted, unfinished=unfinished, remarks=tuple(self._remarks))
 
+    def go_on(self) -> None:
+        """Be done with a count that was left out, for it is told by itself: what ends next is another."""
+        self._unfinished = None
+
     async def count(self, exposure: Exposure) -> Count:
         """Have something placed, and count it; again where the technologist wants that.
 

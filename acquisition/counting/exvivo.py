@@ -241,6 +241,7 @@ async def _count_all(at: OpenBench, asked: ExVivo, tally: _Tally) -> None:
         try:
             count = await at.count(Exposure(placement=asked.placed(name), longest_s=asked.count_s))
         except LeftOut as exc:
+            at.go_on()
             tally.left_out.append(f"{name}: {exc}")
         else:
             tally.specimens.append((name, count))

@@ -1,5 +1,6 @@
 """Poses that an OpenIGTLink sender repeats: a stream that has frozen while its link goes on."""
 
+import math
 from dataclasses import dataclass
 
 import structlog
@@ -31,7 +32,7 @@ class Repeats:
         self._frozen_after_s = frozen_after_s
         self._timestamp = 0
         self._newest: dict[str, _Pose] = {}
-        self._told: set[str] = set()
+        self._repeated_at_s: dict[str, float] = {}
 
     def begin(self, timestamp: int) -> None:
         """Begin a message that was made at this time, as on the wire."""
@@ -45,15 +46,21 @@ class Repeats:
         self._newest[tool] = _Pose(timestamp=self._timestamp, elements=elements, since_s=since_s)
         is_stamped_alike = former is not None and 0 != self._timestamp == former.timestamp
         if not is_same or not (is_stamped_alike or taken_at_s - since_s > self._frozen_after_s):
-            self._told.discard(tool)
+            self._repeated_at_s.pop(tool, None)
             return False
-        if tool not in self._told:
-            self._told.add(tool)
-            log.warning("pose_repeated", device=self._device, tool=tool, reason=self.said(tool))
+        is_first = tool not in self._repeated_at_s
+        self._repeated_at_s[tool] = taken_at_s
+        if is_first:
+            log.warning("pose_repeated", device=self._device, tool=tool, reason=self.said(tool, taken_at_s))
         return True
 
-    def said(self, tool: str) -> str:
-        """Say in words that a tool's poses are repeats now; empty while they are not."""
-        if tool not in self._told:
+    def forget(self, tool: str) -> None:
+        """Begin anew with a tool that its sender says it does not see."""
+        self._repeated_at_s.pop(tool, None)
+        self._newest.pop(tool, None)
+
+    def said(self, tool: str, now_s: float) -> str:
+        """Say in words that a tool's poses are repeats now; empty while they are not, or no more come."""
+        if now_s - self._repeated_at_s.get(tool, -math.inf) > self._frozen_after_s:
             return ""
         return "the same pose comes again and again: its sender has frozen, restart it"

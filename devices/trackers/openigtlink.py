@@ -218,7 +218,7 @@ class OpenIgtLinkTracker:
             if self._heard_at_s - told_at_s >= self._settings.lost_after_s
         ]
         for tool in lost:
-            self._tell(tool, self._heard_at_s, None, said=self._repeats.said(tool))
+            self._tell(tool, self._heard_at_s, None, said=self._repeats.said(tool, self._heard_at_s))
         return bool(lost)
 
     def _tell(self, tool: str, taken_at_s: float, elements: Elements | None, said: str = "") -> None:
@@ -228,6 +228,8 @@ class OpenIgtLinkTracker:
             self._refuse(tool, taken_at_s, against)
             return
         if elements is None or elements in NOTHING_SEEN:
+            if not said:
+                self._repeats.forget(tool)
             self._give(tool, taken_at_s, PoseStatus.MISSING, said)
             return
         if self._repeats.is_repeat(tool, elements, taken_at_s):

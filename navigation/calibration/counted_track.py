@@ -43,7 +43,7 @@ class CountedTrack:
         """By how much later an interval was told, by the probe's own clock, than one of the next 2 s, shape (N,).
 
         As where a busy host or a converter's buffer holds some of them up. A gap between intervals shifts all that
-        come after it, and so is none.
+        come after it, and so is none; one that was held up for longer than 2 s is later than is told.
         """
         behind_s = self.start_s + self.real_time_s - np.cumsum(self.real_time_s)
         next_ones = int(np.ceil(STEADY_S / np.median(self.real_time_s)))

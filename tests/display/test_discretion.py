@@ -16,7 +16,7 @@ from display.access.admission import Visitor
 from display.access.people import Role
 from display.access_messages import SignIn
 from display.app import Exhibits, create_app
-from display.discretion import Discretion
+from display.discretion import MOST_UNASKED, Discretion
 from display.event_messages import Event, Follow
 from display.hub import Hub
 from display.messages import SUBPROTOCOL
@@ -226,3 +226,17 @@ def test_a_display_reads_the_report_that_it_shows(client: TestClient, theatre: E
     assert client.get(f"{path}?number=1", headers=bearer(person)).status_code == 200
     show_procedure(theatre.hub, 0)
     assert client.get(path, headers=bearer(VIEW)).status_code == 403
+
+
+def test_a_procedure_is_told_from_its_beginning_and_what_is_of_none_from_its_newest() -> None:
+    """Who names no number misses nothing of the procedure on the table, and is spared years of a room without."""
+    journal, hub = kept_nowhere(), Hub()
+    told = Discretion(hub=hub, journal=journal)
+    for _ in range(MOST_UNASKED + 5):
+        journal.add("alert", {})
+    assert told.first_unasked() == 6
+    number = enter_procedure(journal, "A", is_ended=False)
+    show_procedure(hub, number)
+    for _ in range(2 * MOST_UNASKED):
+        journal.add("marked", {"rate_cps": None, "tip_mm": None, "step": "patient"})
+    assert told.first_unasked() == number

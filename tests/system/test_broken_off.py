@@ -16,8 +16,16 @@ from acquisition.paper.page import write_page
 from acquisition.quality.placements import Exposure, Placement
 from acquisition.quality.report import lay_out_record
 from acquisition.quality.settings import BackgroundLimits
-from acquisition.quality.technologist import MorningAborted, Unattended
-from tests.system.counting_room import AT_NODE, SECONDS, SPECIMENS, CountingRoom, counting_room, placed
+from acquisition.quality.technologist import Choice, Decision, MorningAborted, Unattended
+from tests.system.counting_room import (
+    AT_NODE,
+    SECONDS,
+    SPECIMENS,
+    CountingRoom,
+    Interrupting,
+    counting_room,
+    placed,
+)
 
 
 @pytest.fixture
@@ -74,7 +82,7 @@ def press_ctrl_c() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def end_it() -> None:
+def end_it() -> NoReturn:
     """Do what the key does."""
     raise MorningAborted("ended by the technologist")
 
@@ -132,6 +140,35 @@ async def test_specimens_are_not_compared_where_it_ended_early(room: CountingRoo
     assert (told["aborted"], told["unfinished"]) == ("ended by the technologist", None)
     assert told["specimens"][0]["net_cps"] > 1000
     assert told["background"]["counts"] > 0
+
+
+class Late(Interrupting):
+    """Interrupts it after some readings, which come each 0.1 s."""
+
+    async def watch(self) -> NoReturn:
+        """Let it count before."""
+        await asyncio.sleep(0.5)
+        await super().watch()
+
+
+class FirstTwo:
+    """Names two specimens, and ends it where a third is asked for."""
+
+    async def next(self, number: int) -> str | None:
+        """Give the name of the next one."""
+        return ("first", "second")[number - 1] if number < 3 else end_it()
+
+
+async def test_a_specimen_that_was_left_out_is_not_the_count_under_way_at_the_end(room: CountingRoom) -> None:
+    """It is told as left out; at the prompt for the next one's name nothing was being counted."""
+    left_out = Decision(choice=Choice.LEAVE_OUT, reason="fell down")
+    room.technologist = Late(room, "second", left_out)
+    async with asyncio.timeout(SECONDS):
+        outcome = await run_exvivo(
+            room.counting, ExVivo(specimens=FirstTwo(), placed=placed, count_s=300.0, background_s=1.0)
+        )
+    assert outcome.left_out == ("second: fell down",)
+    assert (outcome.ending.aborted, outcome.ending.unfinished) == ("ended by the technologist", None)
 
 
 async def test_a_probe_that_fails_while_specimens_are_counted_costs_none_of_them(room: CountingRoom) -> None:

@@ -143,6 +143,7 @@ class CommitmentDesk:
         self._retrying = retrying or Retrying()
         self._arrived: asyncio.Queue[Path] = asyncio.Queue()
         self._pending: dict[Path, str] = {}  # and whose it is
+        self._kept: set[Path] = set()  # those of them that are on the disk
         self._reserving = threading.Lock()  # places are taken on the threads for the disk, and given back here
         # lists are read from the disk when it is their turn: however many wait, few are in memory
         self._looking = asyncio.Semaphore(LOOKED_INTO)
@@ -166,12 +167,17 @@ class CommitmentDesk:
         """
         path = docket.place(self._folder, transaction)
         if not self._reserve(path, transaction.calling_ae):
-            return partial(answer, Status.SUCCESS)
+            # of one that is just being written, by another association's request, nothing can be promised
+            return partial(answer, Status.SUCCESS if path in self._kept else Status.PROCESSING_FAILURE)
         try:
             docket.keep(path, transaction)
         except OSError as exc:
             log.warning("a commitment cannot be kept", reason=str(exc))
             return partial(self._give_up, path, answer)
+        except BaseException:
+            self._release(path)
+            raise
+        self._kept.add(path)
         listing = Listing(object_uids=frozenset(each.object_uid for each in transaction.references))
         return partial(self._begin, path, listing, answer)
 
@@ -189,8 +195,12 @@ class CommitmentDesk:
             self._pending[path] = calling_ae
             return True
 
-    def _give_up(self, path: Path, answer: Respond) -> None:
+    def _release(self, path: Path) -> None:
+        self._kept.discard(path)
         self._pending.pop(path, None)
+
+    def _give_up(self, path: Path, answer: Respond) -> None:
+        self._release(path)
         answer(Status.PROCESSING_FAILURE)
 
     def _begin(self, path: Path, listing: Listing, answer: Respond) -> None:
@@ -213,7 +223,11 @@ class CommitmentDesk:
         """Deal with what an earlier end left, and with what comes, for ever."""
         async with asyncio.TaskGroup() as tasks:
             for path in await self._on_disk(lambda: docket.kept(self._folder)):
-                self._pending[path] = docket.whose(path)
+                with self._reserving:
+                    if path in self._pending:  # taken since, and about to arrive
+                        continue
+                    self._pending[path] = docket.whose(path)
+                self._kept.add(path)
                 self._arrived.put_nowait(path)
             while True:
                 path = await self._arrived.get()
@@ -251,7 +265,7 @@ class CommitmentDesk:
                     await (paused if outcome is _Outcome.BUSY else opened).wait()
             except TimeoutError:
                 wait_s = min(2 * wait_s, self._retrying.longest_s)
-        self._pending.pop(path, None)
+        self._release(path)
 
     def _turn(self, calling_ae: str, step: str) -> asyncio.Lock:
         """Give the lock of a sender's transactions for a step, which lives as long as some have it."""

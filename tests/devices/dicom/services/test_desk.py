@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import pytest
@@ -273,3 +274,67 @@ async def test_what_waits_is_not_in_memory(settings: Any, console: Any) -> None:
         assert len(docket.kept(chosen.folder)) == 21
         # two megabytes each in memory, and what one that is looked into takes for a while
         assert resident_kb(node) - before_kb < 20_000
+
+
+def desk_of(chosen: NodeSettings, store: ObjectStore, disk: ThreadPoolExecutor) -> CommitmentDesk:
+    """Make a desk that nobody has come to yet."""
+    provider = Provider(settings=chosen, store=store, notify=lambda _: None)
+    patient = Retrying(first_s=3600.0, longest_s=3600.0)
+    return CommitmentDesk(
+        provider, chosen.folder, disk=disk, timing=chosen.timing, clock=monotonic, retrying=patient
+    )
+
+
+TRANSACTION = Transaction(
+    transaction_uid="1.2.3", calling_ae="CAMERA", references=(Reference(sop_class_uid="1.2", object_uid="1.2.1"),)
+)
+
+
+def test_a_request_that_is_still_being_written_is_promised_to_nobody(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a second association the same one gets no success of the first, whose disk may refuse; later it does."""
+    chosen = settings()
+    is_writing, may_go_on, keep = threading.Event(), threading.Event(), docket.keep
+    refusals = [OSError("no space left on the device")]
+
+    def slow(path: Path, transaction: Transaction) -> None:
+        is_writing.set()
+        may_go_on.wait(60)
+        if refusals:
+            raise refusals.pop()
+        keep(path, transaction)
+
+    monkeypatch.setattr(docket, "keep", slow)
+    first, second, third, fourth = list[Status](), list[Status](), list[Status](), list[Status]()
+    with ObjectStore.open(chosen.folder, free_floor_mb=0) as store, ThreadPoolExecutor(1) as disk:
+        desk = desk_of(chosen, store, disk)
+        taking = disk.submit(desk.accept, TRANSACTION, first.append)
+        assert is_writing.wait(60)
+        desk.accept(TRANSACTION, second.append)()
+        may_go_on.set()
+        taking.result(60)()
+        desk.accept(TRANSACTION, third.append)()
+        desk.accept(TRANSACTION, fourth.append)()
+    assert (first, second) == ([Status.PROCESSING_FAILURE], [Status.PROCESSING_FAILURE])
+    assert (third, fourth) == ([Status.SUCCESS], [Status.SUCCESS])
+
+
+async def test_a_request_that_came_before_the_desk_looked_is_settled_once(settings: Any) -> None:
+    """On the disk already when it lists what an earlier end left, it is not taken for one of that."""
+    chosen = settings()
+    with ObjectStore.open(chosen.folder, free_floor_mb=0) as store, Disk(1) as disk:
+        desk = desk_of(chosen, store, disk)
+        conclude = desk.accept(TRANSACTION, lambda _: None)
+        running = asyncio.create_task(desk.run())
+        async with asyncio.timeout(60):
+            while not disk.asked:  # noqa: ASYNC110 - the desk sets no event
+                await asyncio.sleep(0.01)
+            await asyncio.wrap_future(disk.submit(lambda: None))
+            conclude()
+            for _ in range(10):
+                await asyncio.sleep(0.01)
+            settling = [each for each in asyncio.all_tasks() if each.get_name().startswith("dicom commitment")]
+            running.cancel()
+            await asyncio.wait([running])
+    assert len(settling) == 1

@@ -1,0 +1,31 @@
+"""When the poses of an OpenIGTLink sender are repeats, and what is said of it."""
+
+from devices.trackers.igtl_repeats import Repeats
+
+POSE = tuple(float(number) for number in range(1, 13))
+
+
+def frozen(repeats: Repeats) -> float:
+    """Send one pose for 3 s at 100 Hz, each stamped anew; gives when the last one came, s."""
+    for step in range(300):
+        repeats.begin(1 + step)
+        repeats.is_repeat("Probe", POSE, 0.01 * step)
+    return 2.99
+
+
+def test_a_tool_is_frozen_while_its_repeats_come() -> None:
+    """Once no more of them come it is lost for another reason, and nobody is told to restart its sender."""
+    repeats = Repeats("camera", frozen_after_s=1.0)
+    last_s = frozen(repeats)
+    assert "its sender has frozen" in repeats.said("Probe", last_s + 0.25)
+    assert repeats.said("Probe", last_s + 1.5) == ""
+
+
+def test_a_tool_that_its_sender_does_not_see_begins_anew() -> None:
+    """Hidden honestly it is not frozen; nor is the same pose, where it comes back, until it has stayed as long."""
+    repeats = Repeats("camera", frozen_after_s=1.0)
+    last_s = frozen(repeats)
+    repeats.forget("Probe")
+    assert repeats.said("Probe", last_s) == ""
+    repeats.begin(1000)
+    assert not repeats.is_repeat("Probe", POSE, last_s + 0.1)
