@@ -149,16 +149,21 @@ class Dispatch:
             process = await start("devices.dicom.clients.carrier", told)
         except OSError as exc:
             log.warning("nothing can be sent for the time being", destination=peer.name, reason=str(exc))
-            self._failures[peer.name] = f"nothing can be sent to {peer.name}: {exc}"
+            self._failures[peer.name] = _unstarted(peer.name, exc)
             return
         try:
             if code := await process.wait():
                 log.warning("what sends has ended before it was done", destination=peer.name, code=code)
-                self._failures[peer.name] = (
-                    f"what sends to {peer.name} ends before it is done (exit code {code}): "
-                    "see the node's error output"
-                )
+                self._failures[peer.name] = _broken_off(peer.name, code)
             else:
                 self._failures.pop(peer.name, None)
         finally:
             await end(process, within_s=END_TIME_S)
+
+
+def _unstarted(destination: str, why: OSError) -> str:
+    return f"nothing can be sent to {destination}: {why}"
+
+
+def _broken_off(destination: str, code: int) -> str:
+    return f"what sends to {destination} ends before it is done (exit code {code}): see the node's error output"

@@ -91,9 +91,15 @@ function inputOf(device: DeviceState, moment: Moment): Item {
     title: titleOf(device),
     state: isDoubtful ? "doubtful" : link,
     word: [isDoubtful ? t.trust.doubtful : t.trust.state[link], old].filter(Boolean).join(" "),
-    detail: t.service(device.detail) || (device.tools ?? []).map(toolWords).join("; ") || residual || told,
+    detail: said(device.detail) || (device.tools ?? []).map(toolWords).join("; ") || residual || told,
     isWide: device === moment.probe,
   };
+}
+
+/** What the service says of a device: a sentence, or several. */
+function said(detail: string): string {
+  const whole = t.service(detail);
+  return whole === detail ? detail.split("; ").map((sentence) => t.service(sentence)).join("; ") : whole;
 }
 
 /**

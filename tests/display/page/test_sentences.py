@@ -71,6 +71,8 @@ SPEAKING = (
         {"remove", "restore", "count_bed", "label", "discard", "_begin", "_end"},
     ),
     ("devices/supervision.py", {"_open", "_silence"}),
+    ("devices/dicom/clients/outbox.py", {"__str__"}),
+    ("devices/dicom/clients/dispatch.py", {"_unstarted", "_broken_off"}),
     ("acquisition/replay/player.py", {"_watch"}),
     ("display/stage.py", {"_refuse"}),
 )

@@ -548,6 +548,12 @@ const SENTENCES: Record<Sentence, string> = {
   "salivary gland? {n} mL, in head or neck, with its like on the other side":
     "слюнная железа? {0} мл, в голове или шее, с такой же на другой стороне",
   "thyroid? {n} mL, at the front of the neck": "щитовидная железа? {0} мл, спереди на шее",
+  "{n} objects wait for {} since {}: {}": "ждут отправки в {1} с {2}: {0} объектов: {3}",
+  "what was to be sent cannot be read from {} in {}: send the study again, then move the file away":
+    "не прочесть, что отправлять: {0} в {1}: отправьте исследование снова и уберите файл",
+  "nothing can be sent to {}: {}": "отправить в {0} ничего нельзя: {1}",
+  "what sends to {} ends before it is done (exit code {}): see the node's error output":
+    "отправка в {0} обрывается (код {1}): см. журнал узла",
   "may hide a node of 1/{n} of it within {n} mm": "может скрывать узел в 1/{0} её активности ближе {1} мм",
   "may hide a node of 1/{n} of it within {n} mm, and a fainter one anywhere":
     "может скрывать узел в 1/{0} её активности ближе {1} мм, а более слабый — где угодно",

@@ -416,6 +416,10 @@ export const SENTENCES = [
   "salivary gland? {n} mL, in head or neck, with its like on the other side",
   "thyroid? {n} mL, at the front of the neck",
   // what the image may not show beside a hot spot
+  "{n} objects wait for {} since {}: {}",
+  "what was to be sent cannot be read from {} in {}: send the study again, then move the file away",
+  "nothing can be sent to {}: {}",
+  "what sends to {} ends before it is done (exit code {}): see the node's error output",
   "may hide a node of 1/{n} of it within {n} mm",
   "may hide a node of 1/{n} of it within {n} mm, and a fainter one anywhere",
 ] as const;
