@@ -30,6 +30,9 @@ MOST_MAXIMA_PER_SPOT = 20
 """How many maxima of a scale are looked at for each spot to be kept; bounds the time in odd volumes."""
 
 
+LEFT_OF_CUT_OFF = 3.0
+"""Amplitude, in least values that are not 0, of which a blob keeps enough where a console has set less to 0."""
+
 LEAST_LEVEL = 1e-30
 """Of a volume of zeros, whose logarithm there is none."""
 
@@ -173,6 +176,10 @@ def find_blobs(volume: Volume, psf_sigma_mm: float, least_snr: float, at_most: i
     found: list[Blob] = []
     layer = make_layer(volume, SCALES[0], psf_sigma_mm)
     needed = layer.least_amplitude(np.array(volume.geometry.spacing_mm), least_snr)
+    is_zero = volume.values == 0
+    if is_zero.any() and not is_zero.all():
+        cut_off = LEFT_OF_CUT_OFF * np.abs(volume.values[~is_zero]).min()
+        needed[is_zero] = np.maximum(needed[is_zero], cut_off)
     for scale in SCALES:
         if scale != SCALES[0]:
             layer = make_layer(volume, scale, psf_sigma_mm, finer=layer)

@@ -71,6 +71,29 @@ def test_in_a_short_scan_fainter_ones_may_be_missed_anywhere(activity_mbq: float
     assert spot.masking.endswith(f"within {spot.masked_within_mm:.0f} mm, and a fainter one anywhere")
 
 
+@pytest.mark.parametrize("is_cut", [False, True])
+@pytest.mark.parametrize(("background", "counts_per_bq_ml"), [(300.0, 3e-3), (300.0, 3e-4), (2000.0, 1e-4)])
+@pytest.mark.parametrize("seed", range(2))
+def test_a_thousandth_30_mm_away_is_found_or_the_surgeon_is_told(
+    seed: int, background: float, counts_per_bq_ml: float, *, is_cut: bool
+) -> None:
+    """In a long scan it is found; in a short one, or where less than 2 in 1000 was set to 0, words say so."""
+    away = np.random.default_rng(seed).normal(size=3)
+    x_mm, y_mm, z_mm = 30.0 * away / np.linalg.norm(away)
+    truth: list[Spot] = [((0.0, 0.0, 0.0), 20.0), ((float(x_mm), float(y_mm), float(z_mm)), 0.02)]
+    values = counted(truth, seed, background=background, counts_per_bq_ml=counts_per_bq_ml)
+    if is_cut:
+        values[values < 0.002 * values.max()] = 0.0
+    spots = find_hotspots(make_volume(values, SPECT), resolution=KNOWN)
+    place_mm = CENTRE_MM + truth[1][0]
+    is_found = any(np.linalg.norm(spot.centre_mm - place_mm) < 8.0 for spot in spots[1:])
+    is_told = any(
+        spot.masking and (is_said((spot,), place_mm) or spot.masking.endswith("a fainter one anywhere"))
+        for spot in spots
+    )
+    assert is_found or is_told
+
+
 def test_a_thousandth_that_was_rounded_is_one() -> None:
     """A share that came back a last bit greater is said as 1/1000, and not as what noise hides."""
     rounded = Masking(within_mm=30.0, share=float(np.nextafter(0.001, 1.0)))
