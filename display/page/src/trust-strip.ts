@@ -96,10 +96,17 @@ function inputOf(device: DeviceState, moment: Moment): Item {
   };
 }
 
-/** What the service says of a device: a sentence, or several. */
+/**
+ * What the service says of a device: a sentence, or several. Each is looked up by itself, or the first would take the
+ * others for what is put into it; what no language knows by itself still belongs to the sentence before.
+ */
 function said(detail: string): string {
-  const whole = t.service(detail);
-  return whole === detail ? detail.split("; ").map((sentence) => t.service(sentence)).join("; ") : whole;
+  const sentences: string[] = [];
+  for (const part of detail.split("; ")) {
+    const before = t.service(part) === part ? sentences.pop() : undefined;
+    sentences.push(before === undefined ? part : `${before}; ${part}`);
+  }
+  return sentences.map((sentence) => t.service(sentence)).join("; ");
 }
 
 /**

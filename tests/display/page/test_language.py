@@ -139,6 +139,17 @@ def lost(room: Room) -> None:
     room.now["guidance"] = show_nothing("The tracker does not see the probe")
 
 
+def unsent(room: Room) -> None:
+    sentences = (
+        "3 objects wait for АРХИВ since 2026-11-22 07:30: отказ",
+        "what was to be sent cannot be read from 1 in 2: send the study again, then move the file away",
+        "nothing can be sent to АРХИВ: нет места; мало памяти",
+        "what sends to ОТДЕЛ ends before it is done (exit code 1): see the node's error output",
+        "what sends to ЗАЛ ends before it is done (exit code 2): see the node's error output",
+    )
+    room.change_device("dicom", state="live", detail="; ".join(sentences))
+
+
 def unseen(room: Room) -> None:
     room.change_device("tracker", tools=(ToolState(name="Зонд", is_seen=False, said=tool_words(9)),))
     room.now["pose"] = None
@@ -212,6 +223,7 @@ STATES: dict[str, tuple[Callable[[Room], None], str, str]] = {
     "shine-through": (shining, "", "#aim[data-shine=warned]"),
     "advice": (advised, "", "#aim[data-advice=shown]"),
     "lost": (lost, "", "#rate[data-state=none]"),
+    "not-sent": (unsent, "", "[data-key='device dicom'] .detail:not(:empty)"),
     "tool-unseen": (unseen, "", "#aim[data-state=no-pose]"),
     "not-located": (unlocated, "", "#aim[data-state=unlocated]"),
     "no-study": (without_study, "", "#study[data-state=none]"),
