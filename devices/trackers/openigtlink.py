@@ -178,8 +178,8 @@ class OpenIgtLinkTracker:
         if status in {None, *SEEN_STATUSES}:
             self._tell(message.device_name, taken_at_s, elements)
         else:
-            said = f"the tracker says: {status}"
-            self._give(message.device_name, taken_at_s, PoseStatus.MISSING, said)
+            self._repeats.forget(message.device_name)
+            self._give(message.device_name, taken_at_s, PoseStatus.MISSING, f"the tracker says: {status}")
 
     def _read_frame(
         self, message: Message, tools: Sequence[TrackedTool | QuaternionTool], taken_at_s: float
@@ -218,19 +218,21 @@ class OpenIgtLinkTracker:
             if self._heard_at_s - told_at_s >= self._settings.lost_after_s
         ]
         for tool in lost:
-            self._tell(tool, self._heard_at_s, None, said=self._repeats.said(tool, self._heard_at_s))
+            if against := self._streams.against(tool):
+                self._refuse(tool, self._heard_at_s, against)
+            else:
+                self._give(tool, self._heard_at_s, PoseStatus.MISSING, self._repeats.said(tool, self._heard_at_s))
         return bool(lost)
 
-    def _tell(self, tool: str, taken_at_s: float, elements: Elements | None, said: str = "") -> None:
+    def _tell(self, tool: str, taken_at_s: float, elements: Elements | None) -> None:
         if elements is not None and elements not in NOTHING_SEEN:
             self._streams.see(tool, elements, taken_at_s)
         if against := self._streams.against(tool):
             self._refuse(tool, taken_at_s, against)
             return
         if elements is None or elements in NOTHING_SEEN:
-            if not said:
-                self._repeats.forget(tool)
-            self._give(tool, taken_at_s, PoseStatus.MISSING, said)
+            self._repeats.forget(tool)
+            self._give(tool, taken_at_s, PoseStatus.MISSING)
             return
         if self._repeats.is_repeat(tool, elements, taken_at_s):
             return  # until it is lost
@@ -279,7 +281,7 @@ class Settings(TrackerSettings):
     lost_after_s
         A tool of which nothing comes for so long, while the tracker is heard, is missing, s.
     frozen_after_s
-        A pose that stays the same to the last bit for so long is no measurement: its sender has frozen, s.
+        A pose that stays the same to the last bit for so long is none: its sender has frozen, s; at most 10.
     connect_timeout_s
         Longest wait for the connection, s.
     largest_body_bytes
@@ -293,7 +295,7 @@ class Settings(TrackerSettings):
     tools: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(min_length=1)
     stt_tdata_resolution_ms: int | None = Field(default=None, ge=0, lt=1 << 32)
     lost_after_s: float = Field(default=0.25, gt=0)
-    frozen_after_s: float = Field(default=1.0, gt=0)
+    frozen_after_s: float = Field(default=1.0, gt=0, le=10)
     connect_timeout_s: float = Field(default=2.0, gt=0)
     largest_body_bytes: int = Field(default=LARGEST_BODY_BYTES, ge=1024)
 

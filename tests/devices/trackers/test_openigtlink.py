@@ -43,8 +43,8 @@ PEER = Path(__file__).with_name("pyigtl_peer.py")
 
 
 def settings(port: int, **keys: Any) -> Settings:
-    """A tracker on this machine with one tool, which may stand still for as long as a test takes."""
-    given = {"host": "127.0.0.1", "port": port, "tools": ("Probe",), "silence_s": 0.9, "frozen_after_s": 3600.0}
+    """A tracker on this machine with one tool, which may stand still for as long as any may."""
+    given = {"host": "127.0.0.1", "port": port, "tools": ("Probe",), "silence_s": 0.9, "frozen_after_s": 10.0}
     return Settings.model_validate({"driver": "openigtlink"} | given | keys)
 
 
@@ -186,6 +186,7 @@ def test_settings_are_a_device() -> None:
         ({"hots": "x"}, "hots"),
         ({"silence_s": 0.0}, "greater than 0"),
         ({"silence_s": 0.95}, "less than or equal to 0.9"),
+        ({"frozen_after_s": 10.1}, "less than or equal to 10"),
     ],
 )
 def test_settings_refuse_what_cannot_work(keys: dict[str, Any], sentence: str) -> None:
@@ -345,6 +346,67 @@ async def test_a_sender_that_stamps_anew_what_it_repeats_has_frozen_too(stamp_st
             assert reading.tracker_from_tool is not None
             assert reading.tracker_from_tool.translation_mm[2] == pytest.approx(100.001, abs=1e-4)
     assert [line["event"] for line in logs].count("pose_repeated") == 1
+
+
+async def test_an_old_pose_is_not_live_again_because_its_tool_was_lost_meanwhile() -> None:
+    """Sent again of the same time, after longer than ``lost_after_s``, it is no measurement: still missing."""
+    content = Transform(elements=POSE).to_bytes()
+    frozen = Message(kind="TRANSFORM", device_name="Probe", content=content, timestamp=7 << 32).to_bytes()
+    lost, left = asyncio.Event(), asyncio.Event()
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(frozen)
+        for number in itertools.count():
+            if lost.is_set():
+                lost.clear()
+                writer.write(frozen)
+            writer.write(transform((*QUARTER_TURN, 1.5, -2.0, float(number)), tool="Patient"))
+            await writer.drain()
+            if left.is_set():
+                return
+            await asyncio.sleep(0.01)
+
+    statuses: list[PoseStatus] = []
+    async with connected(script, tools=("Probe", "Patient"), lost_after_s=0.05) as tracker:
+        while len(statuses) < 4:
+            if (reading := await anext(tracker)).tool == "Probe":
+                statuses.append(reading.status)
+                if reading.status is PoseStatus.MISSING:
+                    lost.set()
+        left.set()
+        with pytest.raises(DeviceUnavailable):
+            await take(tracker, 1000)
+    assert statuses == [PoseStatus.OK, *[PoseStatus.MISSING] * 3]
+
+
+async def test_a_tool_that_is_hidden_after_its_sender_froze_is_no_longer_called_frozen() -> None:
+    """Where ``TransformStatus`` says that it is not seen, and then nothing more comes, no restart is wanted."""
+    content = Transform(elements=POSE).to_bytes()
+    frozen = Message(kind="TRANSFORM", device_name="Probe", content=content, timestamp=7 << 32).to_bytes()
+    hidden, left = asyncio.Event(), asyncio.Event()
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not hidden.is_set():
+            writer.write(frozen)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        writer.write(transform(status="MISSING"))
+        while not left.is_set():
+            writer.write(status(1))
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with connected(script, lost_after_s=0.05) as tracker:
+        while "has frozen" not in (await anext(tracker)).said:
+            pass
+        hidden.set()
+        while (await anext(tracker)).said != "the tracker says: MISSING":
+            pass
+        reading = await anext(tracker)
+        left.set()
+        with pytest.raises(DeviceUnavailable):
+            await take(tracker, 1000)
+    assert (reading.status, reading.said) == (PoseStatus.MISSING, "")
 
 
 async def test_tool_that_stops_while_others_go_on_is_missing() -> None:
