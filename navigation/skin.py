@@ -86,6 +86,21 @@ def _label(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
     return parts, int(count)
 
 
+def _distance_mm(mask: NDArray[np.bool_], step_mm: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Distance of each voxel of a mask to the nearest one off it; 0 there.
+
+    SciPy's own distances are made in float64 of all axes at once, and take longer than finding what is nearest.
+    """
+    nearest: Any = ndimage.distance_transform_edt(
+        mask, sampling=step_mm, return_distances=False, return_indices=True
+    )
+    squares = np.zeros(mask.shape, dtype=np.float32)
+    for axis, step in enumerate(step_mm):
+        here = np.arange(mask.shape[axis], dtype=nearest.dtype).reshape(np.roll((-1, 1, 1), axis))
+        squares += ((nearest[axis] - here) * np.float32(step)) ** 2
+    return np.sqrt(squares)
+
+
 class SkinSurface:
     """Skin of a patient whose CT is at hand; a ``Tissue``.
 
@@ -120,14 +135,15 @@ class SkinSurface:
                 "are its spacings true?"
             )
         body = np.pad(scanned[within], [(each, each) for each in margin])
-        outside: Any = ndimage.distance_transform_edt(~body, sampling=self._step_mm)
+        outside = _distance_mm(~body, self._step_mm)
         # the body with the air next to it
         core = tuple(slice(each - 1, side - each + 1) for each, side in zip(margin, body.shape, strict=True))
         inside = np.zeros_like(outside)
-        inside[core] = ndimage.distance_transform_edt(body[core], sampling=self._step_mm)
+        inside[core] = _distance_mm(body[core], self._step_mm)
         # both count to the far side's voxel centres; the skin lies half a step before either
-        signed = np.where(body, -inside, outside) - np.where(body, -0.5, 0.5) * self._step_mm.min()
-        smooth = ndimage.gaussian_filter(signed.astype(np.float32), SMOOTH_MM / self._step_mm)
+        half_mm = np.float32(0.5 * self._step_mm.min())
+        signed = np.where(body, half_mm - inside, outside - half_mm)
+        smooth = ndimage.gaussian_filter(signed, SMOOTH_MM / self._step_mm)
         self._distance_mm: NDArray[np.float32] = smooth
         self._slopes = tuple(
             np.gradient(smooth, step, axis=axis).astype(np.float32) for axis, step in enumerate(self._step_mm)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from navigation.hotspots.noise import FAINTEST, Noise, maxima_of_noise, tell_noise
+from navigation.hotspots.noise import Noise, maxima_of_noise, tell_noise
 from navigation.volume import Volume, VolumeGeometry
 
 FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
@@ -28,13 +28,6 @@ CLEARLY_WIDER = 1.1
 
 MOST_MAXIMA_PER_SPOT = 20
 """How many maxima of a scale are looked at for each spot to be kept; bounds the time in odd volumes."""
-
-
-LEFT_OF_CUT_OFF = 3.0
-"""Amplitude, in least values that are not 0, of which a blob keeps enough where a console has set less to 0."""
-
-LEAST_LEVEL = 1e-30
-"""Of a volume of zeros, whose logarithm there is none."""
 
 
 def _sphere_directions(count: int) -> NDArray[np.float64]:
@@ -93,27 +86,6 @@ class Layer:
     told: Noise
     is_maximum: NDArray[np.bool_]
 
-    def least_amplitude(self, spacing_mm: NDArray[np.float64], least_snr: float) -> NDArray[np.float32]:
-        """Give what a blob of the width this layer fits needs, at each voxel, to be found there.
-
-        It must stand ``least_snr`` above the noise, its own included, and above what the shape of its surroundings
-        takes from the response; and be a hill on the slope where it lies: `_prominence` looks at the sphere at
-        twice its width, a quarter of which lies half of the radius up the slope, or farther.
-        """
-        up_mm = self.seen_sigma_mm
-        highest = ndimage.maximum_filter(self.smooth, size=tuple(2 * np.ceil(up_mm / spacing_mm).astype(int) + 1))
-        # the logarithm of a spot's slope is smooth where the slope itself falls by half in a voxel
-        level = np.maximum(self.smooth, np.float32(max(FAINTEST * float(self.smooth.max()), LEAST_LEVEL)))
-        logarithm = np.log(level)
-        steepness = np.sqrt(
-            sum(np.gradient(logarithm, step, axis=axis) ** 2 for axis, step in enumerate(spacing_mm))
-        )
-        rise = np.minimum(level * np.expm1(np.minimum(up_mm * steepness, 80)), highest - self.smooth)
-        by_slope = rise / (LEAST_PROMINENCE * self.unit_fall)
-        own = least_snr**2 * self.told.per_mean * self.unit_height / (2 * self.unit_response)
-        by_noise = own + np.sqrt(own**2 + (least_snr * self.noise) ** 2) - np.minimum(self.response, 0)
-        return np.asarray(np.maximum(by_slope, by_noise / self.unit_response), dtype=np.float32)
-
     def told_at(self, sigma_mm: float, psf_sigma_mm: float) -> Noise:
         """Give what this layer's noise would be at another scale."""
         return self.told.at_scale(sigma_mm, told_at_mm=self.sigma_mm, psf_sigma_mm=psf_sigma_mm)
@@ -121,10 +93,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What was found, clearest first, and what amplitude a point would have needed at each voxel."""
+    """What was found, clearest first, and the finest scale at which it was looked for."""
 
     blobs: list[Blob]
-    needed: NDArray[np.float32]
+    finest: Layer
 
 
 def make_layer(volume: Volume, scale: float, psf_sigma_mm: float, *, finer: Layer | None = None) -> Layer:
@@ -174,12 +146,7 @@ def find_blobs(volume: Volume, psf_sigma_mm: float, least_snr: float, at_most: i
     then it is the scale that fits (Lindeberg), one wide lesion and not its ripples.
     """
     found: list[Blob] = []
-    layer = make_layer(volume, SCALES[0], psf_sigma_mm)
-    needed = layer.least_amplitude(np.array(volume.geometry.spacing_mm), least_snr)
-    is_zero = volume.values == 0
-    if is_zero.any() and not is_zero.all():
-        cut_off = LEFT_OF_CUT_OFF * np.abs(volume.values[~is_zero]).min()
-        needed[is_zero] = np.maximum(needed[is_zero], cut_off)
+    finest = layer = make_layer(volume, SCALES[0], psf_sigma_mm)
     for scale in SCALES:
         if scale != SCALES[0]:
             layer = make_layer(volume, scale, psf_sigma_mm, finer=layer)
@@ -212,7 +179,7 @@ def find_blobs(volume: Volume, psf_sigma_mm: float, least_snr: float, at_most: i
                     alone_mm=near_mm,
                 )
             )
-    return Search(blobs=sorted(found, key=lambda one: -one.snr)[:at_most], needed=needed)
+    return Search(blobs=sorted(found, key=lambda one: -one.snr)[:at_most], finest=finest)
 
 
 def _is_inside(shape: tuple[int, int, int], margin: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from navigation.errors import NavigationError
 from navigation.hotspots.blobs import FWHM_PER_SIGMA, find_blobs
 from navigation.hotspots.masking import masking_words, tell_masking
 from navigation.hotspots.measures import measure
+from navigation.hotspots.need import Need
 from navigation.hotspots.recovery import activity_factor
 from navigation.hotspots.resolution import Resolution, sharpen
 from navigation.volume import Volume, coarsen
@@ -141,7 +142,8 @@ def find_hotspots(
     measured = [measure(volume, blob, blobs) for blob in blobs]
     ordered = sorted((one for one in measured if one.content > 0), key=lambda one: -one.content)
     point_ml = (2 * math.pi) ** 1.5 * sigma_mm**3 / 1000
-    maskings = tell_masking(volume.geometry, search.needed * np.float32(point_ml), ordered)
+    need = Need(volume, search.finest, least_snr)
+    maskings = tell_masking(need, point_ml, ordered)
     contents = [one.content for one in ordered]
     has_injection, is_led = _has_injection(volume, contents), _may_have_injection(volume, contents)
     voxel_mm = volume.geometry.patient_from_voxel[:3, :3]

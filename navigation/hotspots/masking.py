@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navigation.hotspots.measures import Measured
-from navigation.volume import VolumeGeometry
+from navigation.hotspots.need import Need
 
 MASKED_SHARE = 0.001
 """Content of a target as a share of a hot spot's: nodes take up a per cent to a thousandth of an injection."""
@@ -53,26 +53,24 @@ class Masking:
     share: float
 
 
-def tell_masking(
-    geometry: VolumeGeometry, needed: NDArray[np.float32], spots: Sequence[Measured]
-) -> list[Masking]:
+def tell_masking(need: Need, point_ml: float, spots: Sequence[Measured]) -> list[Masking]:
     """Find for each spot, hottest first, how near to it a target might be missed.
 
     A place is the nearest spot's to say; but what a hotter one has said is not counted again.
 
     Parameters
     ----------
-    geometry
-        Of the volume.
-    needed
-        Content that a target needs to be found, at each voxel.
+    need
+        What amplitude a point needs to be found in the volume.
+    point_ml
+        Volume by which the amplitude of a point gives its content.
     spots
         Hottest first.
 
     """
     told: list[Masking] = []
     for number, spot in enumerate(spots):
-        places_mm, needs = _around(geometry, needed, spot)
+        places_mm, needs = _around(need, spot)
         distance_mm = np.linalg.norm(places_mm - spot.blob.centre_mm, axis=-1)
         is_own = distance_mm < FARTHEST_MM
         for other_number, other in enumerate(spots):
@@ -81,7 +79,7 @@ def tell_masking(
                 is_own &= apart_mm > distance_mm
                 if other_number < number:
                     is_own &= apart_mm > told[other_number].within_mm
-        distance_mm, needs = distance_mm[is_own], needs[is_own]
+        distance_mm, needs = distance_mm[is_own], point_ml * needs[is_own]
         sought = max(MASKED_SHARE * spot.content, _far_floor(distance_mm, needs))
         within_mm = _reach_mm(distance_mm, needs > sought, spot.blob.alone_mm)
         share = min(1.0, sought / spot.content)
@@ -105,18 +103,16 @@ def masking_words(masking: Masking, *, is_leading: bool) -> str:
     return f"{words}, and a fainter one anywhere" if is_noisy else words
 
 
-def _around(
-    geometry: VolumeGeometry, needed: NDArray[np.float32], spot: Measured
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+def _around(need: Need, spot: Measured) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Places up to `FARTHEST_MM` along each axis, no closer than the shells ask for, and what is needed there."""
-    spacing_mm = np.array(geometry.spacing_mm)
+    spacing_mm = np.array(need.geometry.spacing_mm)
     step = np.maximum(1, SHELL_MM / 2 // spacing_mm).astype(int)
     reach = np.ceil(FARTHEST_MM / spacing_mm).astype(int)
     middle = np.round(spot.blob.index).astype(int)
-    low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach + 1, geometry.shape)
-    axes = [np.arange(*each) for each in zip(low, high, step, strict=True)]
-    indices = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    return geometry.positions_mm(indices), needed[np.ix_(*axes)]
+    low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach + 1, need.geometry.shape)
+    across, down, along = (slice(*map(int, each)) for each in zip(low, high, step, strict=True))
+    box = (across, down, along)
+    return need.geometry.positions_mm(np.moveaxis(np.mgrid[box], 0, -1)), need.amplitude(box)
 
 
 def _far_floor(distance_mm: NDArray[np.float64], needs: NDArray[np.float32]) -> float:
