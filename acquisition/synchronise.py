@@ -118,8 +118,6 @@ class SeenTip:
         The tracker's own residual of the tool, mm RMS, where it sends one.
     doubt
         What speaks against it, in words; empty where nothing does.
-    velocity_mm_s
-        Of the tip in the patient over the last ``VELOCITY_S``, shape (3,); None where it was not seen then.
 
     """
 
@@ -128,7 +126,6 @@ class SeenTip:
     tracker: str
     error_mm: float | None
     doubt: str = ""
-    velocity_mm_s: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +220,16 @@ class Synchroniser:
             newest = self._newest = _Newest(reading=reading, at_s=at_s, tip=self._see(reading, at_s))
         return newest.tip
 
+    def velocity_mm_s(self, seen: SeenTip) -> NDArray[np.float64] | None:
+        """Velocity of the tip in the patient before it was seen, shape (3,), over ``VELOCITY_S``.
+
+        None where it was not seen then. ``seen`` is `newest_tip` of the chain as it is.
+        """
+        before = self._tip(seen.taken_at_s - VELOCITY_S)
+        if before is None or before.transform is None:
+            return None
+        return (seen.patient_from_tip.translation_mm - before.transform.translation_mm) / VELOCITY_S
+
     def _see(self, reading: PoseReading, at_s: float) -> SeenTip | None:
         tip = self._tip(at_s)
         if tip is None or tip.transform is None:
@@ -233,14 +240,7 @@ class Synchroniser:
             tracker=reading.device,
             error_mm=reading.error_mm,
             doubt=tip.said or self._chain.doubt_at(tip.transform),
-            velocity_mm_s=self._velocity_mm_s(tip.transform, at_s),
         )
-
-    def _velocity_mm_s(self, tip: RigidTransform, at_s: float) -> NDArray[np.float64] | None:
-        before = self._tip(at_s - VELOCITY_S)
-        if before is None or before.transform is None:
-            return None
-        return (tip.translation_mm - before.transform.translation_mm) / VELOCITY_S
 
     def _track(self, reading: CountReading, *, now_s: float) -> TrackedCount:
         tip, status = self._tip(reading.middle_s - self._delay_s), TrackStatus.OK

@@ -10,8 +10,8 @@ import numpy as np
 from acquisition.archive import StudyArchive
 from acquisition.calibration import Calibration, CalibrationError, load_calibration
 from acquisition.session.checklist import Equipment
-from acquisition.synchronise import SeenTip, Synchroniser, TipChain
-from acquisition.tracking.budget import Budgeting
+from acquisition.synchronise import Synchroniser, TipChain
+from acquisition.tracking.budget import Budgeting, TellBudget
 from acquisition.tracking.joining import Joining
 from acquisition.tracking.timing import Timing, load_timing
 from acquisition.tracking.tip_file import TipCalibration, load_tip
@@ -20,7 +20,6 @@ from config.navigation import NavigationSettings
 from config.settings import Site
 from devices.readings import DeviceHealth
 from display.composition import ShownDevice
-from navigation.error_budget import ErrorBudget
 from navigation.frames import Frame
 from navigation.registration_error import RegistrationError
 from navigation.transforms import RigidTransform
@@ -124,7 +123,7 @@ def budgeting(
     tip: TipCalibration | None,
     timing: Timing | None,
     registration: Callable[[], RegistrationError | None],
-) -> Callable[[SeenTip, TipChain], ErrorBudget] | None:
+) -> TellBudget | None:
     """Give what says how far a tip that was seen may be wrong; None where nothing navigates."""
     navigation = site.navigation
     if navigation is None:

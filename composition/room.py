@@ -328,7 +328,8 @@ class Room:
 
     def _share_tip(self) -> None:
         synchroniser = self.intake.synchroniser
-        if self.followed_by is not None and synchroniser is not None:
+        # with each pose of each tool: not for nobody
+        if self.followed_by is not None and self.followed_by.clients and synchroniser is not None:
             seen = synchroniser.newest_tip()
             self.followed_by.send_tip(
                 seen.patient_from_tip if seen and not seen.doubt else None,

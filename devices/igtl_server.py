@@ -191,6 +191,8 @@ class IgtlServer:
             log.warning("openigtlink_client_refused", address=address, clients=len(self._clients))
             return False
         log.info("openigtlink_client", address=address)
+        if not self._clients:  # to whom something could have been lost: what does not come is missed from now on
+            self._missing = dict.fromkeys(self._missing, False)
         self._clients.add(client)
         client.send(self._status(SENDER, OK))
         client.send(self._targets())

@@ -8,7 +8,8 @@ from acquisition.board import Board
 from acquisition.localising import Localiser
 from acquisition.resection.resection import Resection
 from acquisition.resection.specimen import BenchCount
-from acquisition.synchronise import SeenTip, Synchroniser, TipChain
+from acquisition.synchronise import SeenTip, Synchroniser
+from acquisition.tracking.budget import TellBudget
 from devices.clock import wall_time
 from display.composition import ShownDevice, show_device, show_rate
 from display.estimate_states import show_posterior, show_rejections
@@ -76,7 +77,7 @@ class Composer:
     study: StudyState | None = None
     live_image: ShelvedImage | None = None
     registration: Callable[[], RegistrationError | None] = field(default=lambda: None)
-    budget: Callable[[SeenTip, TipChain], ErrorBudget] | None = None
+    budget: TellBudget | None = None
     stranger: Callable[[], str] = field(default=lambda: "")
     is_calibrating: Callable[[], bool] = field(default=lambda: False)
     _seq: int = -1
@@ -147,7 +148,7 @@ class Composer:
     def _pose(self, seen: SeenTip, doubt: str, *, now_s: float) -> PoseState:
         budget = None
         if self.budget is not None and self.synchroniser is not None:
-            budget = self.budget(seen, self.synchroniser.chain)
+            budget = self.budget(seen, self.synchroniser.chain, self.synchroniser.velocity_mm_s(seen))
         return _show_pose(seen, self.registration(), budget, doubt, now_s=now_s)
 
     def _guidance(

@@ -1,6 +1,7 @@
 """The error budget at the tip as it is held now, out of what the room knows of each of its parts."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,9 @@ from acquisition.synchronise import SeenTip, TipChain
 from acquisition.tracking.settings import AccuracySettings
 from navigation.error_budget import ErrorBudget, moved_error, round_error, turned_error
 from navigation.registration_error import RegistrationError
+
+TellBudget: TypeAlias = Callable[[SeenTip, TipChain, NDArray[np.float64] | None], ErrorBudget]
+"""Makes the budget of a tip that was seen by way of a chain at a velocity (3,), mm/s, or at an unknown one."""
 
 
 class Budgeting:
@@ -36,17 +40,15 @@ class Budgeting:
         self._tip_covariance_mm2 = tip_covariance_mm2
         self._registration = registration
 
-    def of(self, seen: SeenTip, chain: TipChain) -> ErrorBudget:
-        """Make the budget of a tip, seen by way of a chain."""
+    def of(self, seen: SeenTip, chain: TipChain, velocity_mm_s: NDArray[np.float64] | None) -> ErrorBudget:
+        """Make the budget as `TellBudget` says."""
         tip_mm = seen.patient_from_tip.translation_mm
         registration = self._registration()
         return ErrorBudget(
             registration=None if registration is None else registration.covariance_at(tip_mm),
             tracker=self._tracker(seen, chain),
             calibration=self._calibration(seen, chain),
-            motion=None
-            if seen.velocity_mm_s is None
-            else moved_error(seen.velocity_mm_s, self._accuracy.delay_sigma_s),
+            motion=None if velocity_mm_s is None else moved_error(velocity_mm_s, self._accuracy.delay_sigma_s),
             tissue=None if self._accuracy.tissue_mm is None else round_error(self._accuracy.tissue_mm),
         )
 

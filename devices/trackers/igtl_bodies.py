@@ -11,6 +11,8 @@ from enum import IntEnum
 from itertools import chain
 from typing import ClassVar, Self, TypeAlias
 
+import numpy as np
+
 from devices.errors import FrameError
 from devices.trackers.igtl_text import fill, read_text
 from navigation.errors import NavigationError
@@ -47,9 +49,10 @@ def pose_of(elements: Sequence[float]) -> RigidTransform:
     if len(elements) != 12:
         raise NavigationError(f"a matrix has 12 elements on the wire, not {len(elements)}")
     columns = [elements[start : start + 3] for start in (0, 3, 6)]
-    rotation = nearest_rotation([[column[row] for column in columns] for row in range(3)]).tolist()
-    rows = [[*row, offset_mm] for row, offset_mm in zip(rotation, elements[9:], strict=True)]
-    return RigidTransform.from_matrix([*rows, (0, 0, 0, 1)], to=Frame.TRACKER, from_=Frame.TOOL)
+    rotation = nearest_rotation([[column[row] for column in columns] for row in range(3)])
+    return RigidTransform(
+        to=Frame.TRACKER, from_=Frame.TOOL, rotation=rotation, translation_mm=np.array(elements[9:])
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -203,9 +203,8 @@ class Configuration:
             synchroniser.add_pose(reading, now_s=reading.taken_at_s)
         shown = synchroniser.newest_tip()
         assert shown is not None
-        budget = Budgeting(accuracy, tip_covariance_mm2=covariance_mm2, registration=lambda: error).of(
-            shown, chain
-        )
+        budgeting = Budgeting(accuracy, tip_covariance_mm2=covariance_mm2, registration=lambda: error)
+        budget = budgeting.of(shown, chain, synchroniser.velocity_mm_s(shown))
         away_mm = shown.patient_from_tip.translation_mm + tissue_mm - true.translation_mm
         return float(np.linalg.norm(away_mm)), budget
 

@@ -76,10 +76,9 @@ def told(*, reference: str | None = "Patient", error: RegistrationError | None =
         taken_at_s=0.0,
         tracker="camera",
         error_mm=None,
-        velocity_mm_s=VELOCITY_MM_S,
     )
     budgeting = Budgeting(ACCURACY, tip_covariance_mm2=TIP_COVARIANCE_MM2, registration=lambda: error)
-    return budgeting.of(seen, chain(reference=reference))
+    return budgeting.of(seen, chain(reference=reference), VELOCITY_MM_S)
 
 
 def held_against(part_mm2: Array | None, drawn_mm: Array) -> None:
