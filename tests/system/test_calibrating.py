@@ -55,8 +55,6 @@ HASTY = SHORT.model_copy(
         "background_s": 30.0,
         "angles_deg": (0.0, 20.0, 40.0, 90.0),
         "longest_s": 10.0,
-        "counts": 2000,
-        "dead_time_s": 10.0,
         "count_rate": CountRateLimits(counts=4, count_s=20.0),
     }
 )
