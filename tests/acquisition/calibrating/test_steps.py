@@ -177,6 +177,15 @@ def test_the_shield_names_what_is_wrong(rates_cps: list[float], live_s: float, w
     assert words in result.reason
 
 
+def test_a_good_shield_does_not_fail_by_chance() -> None:
+    """Behind it there is a count of hardly more than background, whose error is as large as the limit."""
+    rng = np.random.default_rng(2)
+    for _ in range(1000):
+        drawn = [float(rng.poisson(60 * (rate + 5.0))) / 60 - 5.0 for rate in leaking(5e-4)]
+        result = verdict(SHIELD, drawn)
+        assert result.passed, result.reason
+
+
 def night(
     dead_time_s: float,
     *,
