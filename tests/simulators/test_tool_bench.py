@@ -45,4 +45,4 @@ def test_it_misses_alike_however_much_is_drawn_meanwhile() -> None:
             tool = hand.poses(0.0)[PROBE_TOOL]
             assert tool is not None
             seen.append(tool.translation_mm)
-        assert np.array_equal(*seen)
+        np.testing.assert_array_equal(seen[0], seen[1])
