@@ -63,7 +63,7 @@ HASTY = SHORT.model_copy(
 MORNING = {
     "battery": {"bias_v": (450.0, 550.0)},
     # wide limits: the host's timing decides which counts are drawn
-    "chi_square": {"count_s": 4.0, "tail": 0.0001, "greatest_drift": 0.1},
+    "chi_square": {"count_s": 4.0, "tail": 0.0001, "greatest_drift": 0.2},
     "sensitivity": {"reference_cps_per_mbq": 2000.0},
     "settle_s": SETTLE_S,
 }
