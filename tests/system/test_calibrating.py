@@ -36,6 +36,9 @@ from simulators.bench_room import POLL_INTERVAL_S, SETTLE_S, open_bench
 from simulators.probe_physics import ProbePhysics
 from tests.system.running import looking, running
 
+pytestmark = pytest.mark.timeout(600)
+"""A busy host takes minutes to a calibration."""
+
 SHORT = CalibrationSettings.model_validate(
     {
         "background_s": 60.0,

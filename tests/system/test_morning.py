@@ -53,6 +53,9 @@ from simulators.ports import PtyPort, open_pty_port
 from simulators.probe_physics import ProbePhysics
 from simulators.probes.mightyohm import SimulatedMightyOhm
 
+pytestmark = pytest.mark.timeout(600)
+"""A busy host takes minutes to a morning."""
+
 STARTED = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 SPEED = 200.0
 SECONDS = 50.0
