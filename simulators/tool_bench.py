@@ -105,7 +105,8 @@ class Hand:
     started_s
         Clock reading at which its time is zero.
     rng
-        Where its misses of a landmark come from.
+        Where counts are drawn; its misses of a landmark come from a stream of their own, so that they are the same
+        however many poses and counts the host's time allows between them.
     fault
         What it does wrongly.
     delay_s
@@ -124,6 +125,7 @@ class Hand:
         self._delay_s = delay_s
         self._started_s = started_s
         self._rng = rng
+        (self._missing,) = rng.spawn(1)
         self._fault = fault
         self._motion = ""
         self._touched_mm = np.zeros(3)
@@ -146,11 +148,11 @@ class Hand:
             place = place or self._next_landmark()
             if self._fault is HandFault.SWAPPED_LANDMARKS and "shoulder" in place:
                 place = "left shoulder" if place == "right shoulder" else "right shoulder"
-            self._touched_mm = landmarks_mm()[place] + self._rng.normal(0.0, TOUCH_SIGMA_MM, 3)
+            self._touched_mm = landmarks_mm()[place] + self._missing.normal(0.0, TOUCH_SIGMA_MM, 3)
 
     def _next_landmark(self) -> str:
         """Name one that was not touched yet, in whatever order comes to the hand."""
-        self._untouched = self._untouched or self._rng.permutation(list(LANDMARKS)).tolist()
+        self._untouched = self._untouched or self._missing.permutation(list(LANDMARKS)).tolist()
         return self._untouched.pop()
 
     def poses(self, now_s: float) -> dict[str, RigidTransform | None]:

@@ -20,7 +20,7 @@ GREATEST_LOST = 20.0
 GREATEST_OFF = 0.05
 """Share by which the strongest count, corrected, may miss what the decay says of it."""
 
-LEAST_CHANCE = 1e-4
+LEAST_CHANCE = 1e-6
 """Below this probability no dead time of either kind explains the counts."""
 
 

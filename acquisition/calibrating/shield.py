@@ -19,6 +19,13 @@ SIDES = (
     ("below", (0.0, 1.0)),
 )
 
+SURE_ERRORS = 4.0
+"""Errors above the limit at which a leak is no chance.
+
+The count from behind is hardly more than background, and its error as large as the limit itself: two errors would fail
+one good probe in a hundred, four one in a million.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShieldLeak:
@@ -87,9 +94,10 @@ class ShieldLeak:
             Figure(name=name, value=100 * leak, unit="%", sigma=100 * sigma)
             for name, leak, sigma in zip(names, leaks, errors, strict=True)
         )
-        worst = max(range(len(leaks)), key=lambda number: leaks[number] - 2 * errors[number])
+        sure = [leak - SURE_ERRORS * sigma for leak, sigma in zip(leaks, errors, strict=True)]
+        worst = max(range(len(leaks)), key=sure.__getitem__)
         greatest = self.limits.greatest_leak
-        if leaks[worst] - 2 * errors[worst] > greatest:
+        if sure[worst] > greatest:
             reason = f"{leaks[worst]:.2%} {names[worst]} the shaft: the shield leaks, or a source was left near"
             return failure(self.name, self.limit, reason, *figures)
         if max(errors[:-1]) > greatest:

@@ -14,6 +14,9 @@ from acquisition.quality.steps import Known
 from navigation.probe.bench import TIP_ABOVE_WATER_MM
 from navigation.statistics.counting import Rate, width_at
 
+TOLD_APART = 6.0
+"""Errors that the least attenuation lies above none, at least: an empty tank then passes once in 30,000 times."""
+
 
 def in_water(source: PointSource, depth_mm: float, offset_mm: float = 0.0) -> Placement:
     """Place the point source under the surface that the tip all but touches."""
@@ -88,6 +91,12 @@ class SensitivityInScatter:
             return failure(self.name, self.limit, reason, *figures)
         if attenuation - 2 * sigma > self.limits.greatest_share * table:
             reason = f"water takes {attenuation / table:.0%} of what it must: the source lies deeper or aside"
+            return failure(self.name, self.limit, reason, *figures)
+        if TOLD_APART * sigma > self.limits.least_share * table:
+            reason = (
+                f"too few counts to tell a full tank from an empty one: the error is {sigma / table:.0%} of what "
+                "water must take; count longer, or use a stronger source"
+            )
             return failure(self.name, self.limit, reason, *figures)
         reason = f"{depth_mm:g} mm of water leave {wet[-1].rate_cps / dry.rate_cps:.0%}"
         return StepResult(name=self.name, passed=True, figures=tuple(figures), limit=self.limit, reason=reason)

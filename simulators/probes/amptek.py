@@ -1,7 +1,7 @@
 """A simulated Amptek DP5: makes a spectrum of what its crystal sees and answers requests for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import erf, sqrt
 
 import numpy as np
@@ -82,14 +82,30 @@ class SpectrumShape:
 
     def shares(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Shares of peak events and of scatter events in each channel, (channels,) each."""
-        edges_kev = (self.offset_kev + self.kev_per_channel * (np.arange(self.channels + 1) - 0.5)) / self.gain
-        sigma_kev = self.resolution * self.line_kev / 2.3548
-        below = [(1 + erf((edge - self.line_kev) / (sqrt(2) * sigma_kev))) / 2 for edge in edges_kev]
+        edges_kev = self._edges_kev() / self.gain
         # backscattered photon carries E / (1 + 2 E / 511 keV); the rest is the edge (Knoll, 2.III.B)
         edge_kev = self.line_kev - self.line_kev / (1 + 2 * self.line_kev / ELECTRON_KEV)
         middles_kev = (edges_kev[1:] + edges_kev[:-1]) / 2
         scatter = np.where((middles_kev > 0.1 * edge_kev) & (middles_kev < edge_kev), 1.0, 0.0)
-        return np.diff(np.array(below)), scatter / max(scatter.sum(), 1.0)
+        return self._peak(edges_kev), scatter / max(scatter.sum(), 1.0)
+
+    def shares_of_window(self) -> NDArray[np.float64]:
+        """Shares of peak events in each channel, (channels,), which the window holds until the gain drifts."""
+        (inside,) = np.nonzero(self.is_inside())
+        if not inside.size:
+            return np.zeros(self.channels)
+        edges_kev = self._edges_kev()
+        window_kev = edges_kev[inside[0]], edges_kev[inside[-1] + 1]
+        return self._peak(np.clip(edges_kev / self.gain, *window_kev))
+
+    def _edges_kev(self) -> NDArray[np.float64]:
+        """Give the edges of the channels, (channels + 1,), by the energy calibration."""
+        return np.asarray(self.offset_kev + self.kev_per_channel * (np.arange(self.channels + 1) - 0.5))
+
+    def _peak(self, edges_kev: NDArray[np.float64]) -> NDArray[np.float64]:
+        sigma_kev = self.resolution * self.line_kev / 2.3548
+        below = [(1 + erf((edge - self.line_kev) / (sqrt(2) * sigma_kev))) / 2 for edge in edges_kev]
+        return np.diff(np.array(below))
 
     def is_inside(self) -> NDArray[np.bool_]:
         """Which channels lie in the window, (channels,)."""
@@ -98,7 +114,7 @@ class SpectrumShape:
 
 
 class SimulatedAmptek:
-    """Accumulates a spectrum on its own clock; with its gain at 1 each event in the window is one ``events`` gave.
+    """Accumulates a spectrum on its own clock; each event in the window is one ``events`` gave, but for a drift.
 
     Parameters
     ----------
@@ -146,13 +162,12 @@ class SimulatedAmptek:
         self._speed = speed
         self._serial_number = serial_number
         self._powered_at_s = powered_at_s
-        self._peak, self._scatter = self._shape.shares()
-        # the events that are given are those of the window while the gain is what it should be
-        undrifted, _ = replace(self._shape, gain=1.0).shares()
-        self._is_inside = self._shape.is_inside()
+        peak, self._scatter = self._shape.shares()
+        self._in_window = self._shape.shares_of_window()
+        self._beside = peak - self._in_window
         self.configuration = {"MCAC": str(self._shape.channels), "GAIN": "10.000", "THFA": "20.00"}
         self.analysers = dict.fromkeys(range(1, 17), (0, self._shape.channels - 1))
-        self._share_given = float((undrifted * self._is_inside).sum())
+        self._share_given = float(self._in_window.sum())
         if not self._share_given > 0:
             raise ValueError(f"no event of {self._shape.line_kev} keV falls into {self._shape.window_kev} keV")
         self._heard_s = powered_at_s
@@ -216,13 +231,9 @@ class SimulatedAmptek:
         if not self._is_counting or interval_s <= 0:
             return
         inside = self._events(start_s, self._counted_to_s)
-        peak_inside = np.where(self._is_inside, self._peak, 0.0)
-        if self._shape.gain == 1.0:
-            # the given events fall inside the window; those of the same peak that fall beside it come on top
-            drawn = self._rng.multinomial(inside, peak_inside / self._share_given)
-        else:
-            drawn = self._rng.poisson(peak_inside * inside / self._share_given)
-        drawn += self._rng.poisson(np.where(self._is_inside, 0.0, self._peak) * inside / self._share_given)
+        drawn = self._rng.multinomial(inside, self._in_window / self._share_given)
+        # those of the same peak that fall beside the window come on top
+        drawn += self._rng.poisson(self._beside * inside / self._share_given)
         drawn += self._rng.poisson(self._scatter * (self._shape.scatter_ratio * inside / self._share_given))
         came = int(drawn.sum())
         counted = self._rng.binomial(drawn, 1 / (1 + came * self._dead_time_s / interval_s))

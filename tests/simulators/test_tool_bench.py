@@ -32,3 +32,17 @@ def test_a_landmark_is_touched_by_its_name_or_any_that_was_not_yet() -> None:
     assert found[:6] != list(landmarks_mm())
     with pytest.raises(ValueError, match="touch nose"):
         hand.move("touch", "nose")
+
+
+def test_it_misses_alike_however_much_is_drawn_meanwhile() -> None:
+    """A busy host has other counts and poses drawn between two touches; where they miss is the seed's alone."""
+    left, right = (Hand(started_s=0.0, rng=np.random.default_rng(1)) for _ in range(2))
+    for name in landmarks_mm():
+        right.events(0.0, 1.0)
+        seen = []
+        for hand in (left, right):
+            hand.move("touch", name)
+            tool = hand.poses(0.0)[PROBE_TOOL]
+            assert tool is not None
+            seen.append(tool.translation_mm)
+        np.testing.assert_array_equal(seen[0], seen[1])

@@ -31,6 +31,7 @@ from devices.readings import CountReading
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SOURCE = PointSource()
+NUCLIDES = load_nuclides()
 MORNING = MorningSettings(
     check_source=CheckSource(reference_at=NOON, reference_cps=1000.0),
     sensitivity=SensitivityLimits(reference_cps_per_mbq=2000.0),
@@ -52,7 +53,7 @@ def count(rate_cps: float, *, live_s: float = 60.0, after_s: float = 0.0, dead_t
 def verdict(step: Step, rates_cps: Sequence[float], *, live_s: float = 60.0) -> StepResult:
     """Judge net rates of 1 MBq over 5 cps."""
     known = Known(
-        nuclides=load_nuclides(),
+        nuclides=NUCLIDES,
         background=count(5.0, live_s=300.0),
         assay=Assay(activity_mbq=1.0, measured_at=NOON),
     )
@@ -92,6 +93,18 @@ def test_sensitivity_in_scatter_names_what_is_wrong(rates_cps: list[float], word
     result = verdict(SCATTER, rates_cps)
     assert not result.passed
     assert words in result.reason
+
+
+def test_an_empty_tank_does_not_pass_by_chance_however_short_the_counts() -> None:
+    """Counts that are too few to tell it are said to be that, of a full tank too, and enough of them pass."""
+    rng = np.random.default_rng(1)
+    for live_s in (0.5, 1.0, 2.0, 5.0):
+        for _ in range(200):
+            drawn = [float(rng.poisson(live_s * rate)) / live_s for rate in through_water(0.0)]
+            assert not verdict(SCATTER, drawn, live_s=live_s).passed
+    full = through_water(0.0153)
+    assert "too few counts to tell a full tank from an empty one" in verdict(SCATTER, full, live_s=2.0).reason
+    assert verdict(SCATTER, full, live_s=10.0).passed
 
 
 RESOLUTION = SpatialResolution(
@@ -164,6 +177,15 @@ def test_the_shield_names_what_is_wrong(rates_cps: list[float], live_s: float, w
     assert words in result.reason
 
 
+def test_a_good_shield_does_not_fail_by_chance() -> None:
+    """Behind it there is a count of hardly more than background, whose error is as large as the limit."""
+    rng = np.random.default_rng(2)
+    for _ in range(1000):
+        drawn = [float(rng.poisson(60 * (rate + 5.0))) / 60 - 5.0 for rate in leaking(5e-4)]
+        result = verdict(SHIELD, drawn)
+        assert result.passed, result.reason
+
+
 def night(
     dead_time_s: float,
     *,
@@ -186,7 +208,7 @@ def night(
             device="gamma", taken_at_s=0.0, real_time_s=30.0, live_time_s=30.0, counts=made.counts
         )
         counts.append(replace(made, live_time_s=take_off(reading, stated_extending_s).live_time_s))
-    known = Known(nuclides=load_nuclides(), background=count(5.0, live_s=300.0))
+    known = Known(nuclides=NUCLIDES, background=count(5.0, live_s=300.0))
     return judge(step, counts, known), step
 
 
@@ -267,7 +289,7 @@ def test_the_plan_holds_every_test_and_fits_all_counts_of_the_point_source() -> 
         "dead time",
         "count rate",
     ]
-    known = Known(nuclides=load_nuclides(), assay=Assay(activity_mbq=1.0, measured_at=NOON))
+    known = Known(nuclides=NUCLIDES, assay=Assay(activity_mbq=1.0, measured_at=NOON))
     counts = {step.name: [count(10.0)] * sum(exposure.times for exposure in step.exposures) for step in plan.steps}
     assert len(plan.points(counts, known, "Tc-99m")) == 7 + 14 + 6 + 7 + 7
     assert len(plan_of(MORNING, CalibrationSettings(), None, with_decay=False).steps) == 13

@@ -169,11 +169,8 @@ async def test_a_name_that_the_tracker_does_not_know_is_told_in_time(tmp_path: P
 async def test_a_check_holds_and_a_slip_is_found(tmp_path: Path) -> None:
     """A landmark touched again passes; once the reference was pushed by 15 mm it does not, which is recorded."""
     await registered(tmp_path)
-    for seed in range(4, 8):  # the limit is that of 95 %, and how the noise falls depends on when it is asked
-        held, _ = await registered(tmp_path, verify="xiphoid", at=NOW + timedelta(minutes=20), seed=seed)
-        if held.passed:
-            break
-    assert held.passed
+    held, _ = await registered(tmp_path, verify="xiphoid", at=NOW + timedelta(minutes=20), seed=4)
+    assert held.passed, held.results
     path, hours = tmp_path / "registration.json", 12.0
     (registration,) = read_registrations(path)
     (place_mm,) = (each["patient_mm"] for each in registration.landmarks if each["name"] == "xiphoid")

@@ -42,6 +42,17 @@ def test_every_given_event_is_in_the_window_and_scatter_below_it() -> None:
     assert (status.accumulation_s, status.real_time_s) == (1.0, 1.0)
 
 
+def test_counts_scatter_as_counts_do_with_a_drifted_gain_too() -> None:
+    """A window that has lost part of the peak still holds Poisson counts: their variance is their mean."""
+    rng = np.random.default_rng(4)
+    dp5 = instrument(lambda *_: int(rng.poisson(500)), shape=SpectrumShape(gain=0.9))
+    counts = [sum(read(dp5, 101.0 + second)[0].counts[126:155]) for second in range(1000)]
+    # of a peak at 140.5 keV with sigma 4.77 what lies above 125.5 / 0.9 = 139.4, over what lies above 125.5
+    assert np.mean(counts) == pytest.approx(500 * 0.59, rel=0.03)
+    # the variance of 1000 counts is known to sqrt(2 / 1000)
+    assert np.var(counts) / np.mean(counts) == pytest.approx(1.0, abs=0.18)
+
+
 def test_compton_edge_of_technetium() -> None:
     """A 140.5 keV photon leaves at most 49.9 keV by one scattering: 140.5 (1 - 1 / (1 + 281 / 511))."""
     _, scatter = SpectrumShape().shares()
