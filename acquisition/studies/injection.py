@@ -38,6 +38,15 @@ LONGEST_UPTAKE_WITHOUT_DATE = timedelta(hours=12)
 LONGEST_UPTAKE_HALF_LIVES = 20.0
 """After so many nothing is left to see: a date is wrong."""
 
+LEAST_DOSE_BQ, GREATEST_DOSE_BQ = 1e5, 1e11
+"""Between which what a person is given lies: some consoles write MBq or mCi where the standard has Bq."""
+
+LIGHTEST_KG, HEAVIEST_KG = 0.3, 700.0
+"""Between which a patient weighs: grams are none of it."""
+
+SHORTEST_M, TALLEST_M = 0.2, 2.8
+"""Between which a patient is tall: some consoles write centimetres."""
+
 DISAGREEMENT = 0.05
 """Relative difference of activity by which Decay Factor may contradict the reference time."""
 
@@ -138,11 +147,13 @@ def read_uptake(first: Attributes, reference: Reference) -> UptakeFactors:
     weight_kg = first.optional_number("PatientWeight")
     if not weight_kg:
         raise SeriesRefused(f"{attribute_name('PatientWeight')} is missing or 0 in {first.where}")
+    _require_likely("PatientWeight", weight_kg, (LIGHTEST_KG, HEAVIEST_KG), "kg", first.where)
     items = first.items("RadiopharmaceuticalInformationSequence")
     if not items:
         name = attribute_name("RadiopharmaceuticalInformationSequence")
         raise SeriesRefused(f"{name} is missing or empty in {first.where}")
     dose_bq = items[0].number("RadionuclideTotalDose")
+    _require_likely("RadionuclideTotalDose", dose_bq, (LEAST_DOSE_BQ, GREATEST_DOSE_BQ), "Bq", first.where)
     half_life_s = items[0].number("RadionuclideHalfLife")
     injected_at = read_injection_time(first, before=reference.at)
     if injected_at is None:
@@ -157,12 +168,25 @@ def read_uptake(first: Attributes, reference: Reference) -> UptakeFactors:
         )
     try:
         left_bq = decayed_dose_bq(dose_bq=dose_bq, half_life_s=half_life_s, elapsed_s=elapsed_s)
-        height_m = first.optional_number("PatientSize") or None
         return uptake_factors(
-            weight_kg=weight_kg, height_m=height_m, sex=_read_sex(first), decayed_dose_bq=left_bq
+            weight_kg=weight_kg, height_m=_read_height_m(first), sex=_read_sex(first), decayed_dose_bq=left_bq
         )
     except NavigationError as exc:
         raise SeriesRefused(f"{exc} ({attribute_name('RadionuclideTotalDose')})") from exc
+
+
+def _require_likely(keyword: str, value: float, limits: tuple[float, float], unit: str, where: str) -> None:
+    low, high = limits
+    if not low <= value <= high:
+        raise SeriesRefused(
+            f"{attribute_name(keyword)} in {where} is {value:g} {unit}: a person's is {low:g} to {high:g} {unit}"
+        )
+
+
+def _read_height_m(first: Attributes) -> float | None:
+    """Read Patient's Size (0010,1020), None where it is not given or no height in metres."""
+    height_m = first.optional_number("PatientSize")
+    return height_m if height_m is not None and SHORTEST_M <= height_m <= TALLEST_M else None
 
 
 def _unknown_day(first: Attributes) -> str:

@@ -201,7 +201,6 @@ def _report(series: Series, verdicts: Verdicts) -> SeriesReport:
 def _report_unreadable(unreadable: Sequence[ObjectUnreadable]) -> tuple[SeriesReport, ...]:
     if not unreadable:
         return ()
-    others = f"; and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
     return (
         SeriesReport(
             series_uid="",
@@ -209,10 +208,21 @@ def _report_unreadable(unreadable: Sequence[ObjectUnreadable]) -> tuple[SeriesRe
             description="",
             objects=len(unreadable),
             accepted=False,
-            reason=f"{_shorten(str(unreadable[0]))}{others}",
+            reason=_list_reasons([str(exc) for exc in unreadable]),
             volume=None,
         ),
     )
+
+
+def _list_reasons(reasons: Sequence[str]) -> str:
+    """Tell as many as a person reads, the first at least, and how many more there are."""
+    told = [_shorten(reasons[0])]
+    for reason in reasons[1:]:
+        if len("; ".join([*told, reason])) > LONGEST_WORDS:
+            break
+        told.append(reason)
+    left = len(reasons) - len(told)
+    return "; ".join([*told, f"and {left} more"] if left else told)
 
 
 def _label(objects: Sequence[StoredObject], keyword: str) -> str:

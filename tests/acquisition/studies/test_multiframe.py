@@ -305,6 +305,7 @@ def move_frame(dataset: Dataset) -> None:
         ),
         (drop_frame, "Per-Frame Functional Groups Sequence (5200,9230) in 1.2.826.40.dcm holds 4 items"),
         (turn_frame, "Image Orientation (Patient) (0020,0037) differs between the frames"),
+        (turn_frame, "frame 3 is not as frame 1"),
         (move_frame, "a gap of"),
         (no_groups("PlaneOrientationSequence"), "Plane Orientation Sequence (0020,9116) is missing"),
         (no_groups("PixelMeasuresSequence"), "Pixel Measures Sequence (0028,9110) is missing"),

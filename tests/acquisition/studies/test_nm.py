@@ -111,6 +111,16 @@ def test_a_single_window_may_be_numbered(tmp_path: Path) -> None:
         (several("DetectorVector"), "Detector Vector (0054,0020) in nm.dcm tells frames of 2 detectors apart"),
         (several("TimeSlotVector"), "Time Slot Vector (0054,0070) in nm.dcm tells frames of 2 time slots apart"),
         (several("RotationVector"), "Rotation Vector (0054,0050) in nm.dcm tells frames of 2 rotations apart"),
+        (several("RRIntervalVector"), "R-R Interval Vector (0054,0060) in nm.dcm tells frames of 2 R-R intervals"),
+        (several("PhaseVector"), "Phase Vector (0054,0030) in nm.dcm tells frames of 2 phases apart"),
+        (
+            several("TimeSliceVector"),
+            "Time Slice Vector (0054,0100) in nm.dcm tells frames of 2 time slices apart",
+        ),
+        (
+            several("AngularViewVector"),
+            "Angular View Vector (0054,0090) in nm.dcm tells frames of 2 angular views",
+        ),
         (nm("FrameOfReferenceUID", None), "Frame of Reference UID (0020,0052) is missing"),
         (nm("NumberOfFrames", 64), "Slice Vector (0054,0080)"),
         (nm("ImageType", ["ORIGINAL", "PRIMARY", "WHOLE BODY", "EMISSION"]), "not a volume: Image Type"),

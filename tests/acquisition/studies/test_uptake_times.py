@@ -83,10 +83,16 @@ def test_corrected_to_an_injection_without_a_date(
         assert "Radiopharmaceutical Start DateTime (0018,1078) is missing" in study.series[0].reason
 
 
-def test_not_corrected_for_decay_is_corrected_here(tmp_path: Path) -> None:
+@pytest.mark.parametrize("duration_s", [0, 120])
+def test_not_corrected_for_decay_is_corrected_here(tmp_path: Path, duration_s: int) -> None:
     """NONE: each slice is brought from the middle of its own frame to the first acquisition."""
     none = change(
-        BASE, image={"DecayCorrection": "NONE", "CorrectedImage": ["ATTN", "SCAT"], "ActualFrameDuration": 0}
+        BASE,
+        image={
+            "DecayCorrection": "NONE",
+            "CorrectedImage": ["ATTN", "SCAT"],
+            "ActualFrameDuration": 1000 * duration_s,
+        },
     )
 
     def stagger(number: int, dataset: Dataset) -> None:
@@ -94,7 +100,7 @@ def test_not_corrected_for_decay_is_corrected_here(tmp_path: Path) -> None:
 
     study = read_study(write_scan(tmp_path, none, edit=stagger))
     assert study.activity is not None
-    expected = 100 * 2 ** (600 * np.arange(5) / 6586.2)
+    expected = 100 * 2 ** ((600 * np.arange(5) + duration_s / 2) / 6586.2)
     assert study.activity.values[:, 0, 0] == pytest.approx(expected, rel=1e-6)
     assert factors_of(study.series[0]).bw_g_per_bq == pytest.approx(SUVBW)
 
@@ -107,6 +113,16 @@ def test_ge_private_scan_time(tmp_path: Path) -> None:
         dataset.private_block(0x0009, "GEMS_PETD_01", create=True).add_new(0x0D, "DT", "20201217100000.00")
 
     assert factors_of(read(tmp_path, BASE, edit=ge)).bw_g_per_bq == pytest.approx(SUVBW)
+
+
+def test_the_earliest_bed_is_the_reference(tmp_path: Path) -> None:
+    """A workstation's series time is no reference; nor is the first slice's, whose bed was the last scanned."""
+
+    def reformat(number: int, dataset: Dataset) -> None:
+        dataset.SeriesTime, dataset.AcquisitionTime = "150000", f"10{10 * (4 - number):02}00"
+
+    report = read(tmp_path, BASE, edit=reformat)
+    assert factors_of(report).bw_g_per_bq == pytest.approx(SUVBW)
 
 
 def siemens(moment: str, *, creator: str = "SIEMENS MED PT") -> Callable[[int, Dataset], None]:
