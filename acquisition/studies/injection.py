@@ -60,11 +60,11 @@ class Reference:
 
 
 def read_half_life_s(first: Attributes) -> float | None:
-    """Read Radionuclide Half Life (0018,1075) of the first radiopharmaceutical, None where it is not given."""
-    for item in first.items("RadiopharmaceuticalInformationSequence"):
-        half_life_s = item.optional_number("RadionuclideHalfLife")
-        return half_life_s if half_life_s is not None and half_life_s > 0 else None
-    return None
+    """Read Radionuclide Half Life (0018,1075), None where it is not given, or more than one is."""
+    items = first.items("RadiopharmaceuticalInformationSequence")
+    given_s = {item.optional_number("RadionuclideHalfLife") for item in items}
+    half_life_s = given_s.pop() if len(given_s) == 1 else None
+    return half_life_s if half_life_s is not None and half_life_s > 0 else None
 
 
 def read_reference(slices: Sequence[Attributes]) -> Reference:
@@ -118,9 +118,10 @@ def read_injection_time(first: Attributes, *, before: datetime | None) -> dateti
 
     Radiopharmaceutical Start DateTime (0018,1078), else Start Time (0018,1072) on the day of ``before``, or on the
     day before that where the clock had not come so far: the scan ran past midnight. None where the one or the
-    other is missing or cannot be.
+    other is missing or cannot be, or several injections are named.
     """
-    for item in first.items("RadiopharmaceuticalInformationSequence"):
+    items = first.items("RadiopharmaceuticalInformationSequence")
+    for item in items if len(items) == 1 else ():
         if at := parse_datetime(item.text("RadiopharmaceuticalStartDateTime"), zone_of=first):
             return at
         if before is None:
@@ -152,6 +153,11 @@ def read_uptake(first: Attributes, reference: Reference) -> UptakeFactors:
     if not items:
         name = attribute_name("RadiopharmaceuticalInformationSequence")
         raise SeriesRefused(f"{name} is missing or empty in {first.where}")
+    if len(items) > 1:
+        raise SeriesRefused(
+            f"{attribute_name('RadiopharmaceuticalInformationSequence')} in {first.where} names {len(items)} "
+            "injections: of which the values are is not told"
+        )
     dose_bq = items[0].number("RadionuclideTotalDose")
     _require_likely("RadionuclideTotalDose", dose_bq, (LEAST_DOSE_BQ, GREATEST_DOSE_BQ), "Bq", first.where)
     half_life_s = items[0].number("RadionuclideHalfLife")

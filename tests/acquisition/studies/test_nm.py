@@ -103,6 +103,10 @@ def test_a_single_window_may_be_numbered(tmp_path: Path) -> None:
             "Image Position (Patient) (0020,0032) in nm.dcm is 1e+30",
         ),
         (nm("RescaleSlope", -2), "Rescale Slope (0028,1053) is -2 in nm.dcm"),
+        (
+            several_times(nm("Rows", 65_535), nm("Columns", 65_535)),
+            "voxels, more than the 536870912 that are read",
+        ),
         (nm("SliceVector", None), "Slice Vector (0054,0080) is missing"),
         (nm("SliceVector", [1] * 128), "Slice Vector (0054,0080)"),
         (nm("SliceVector", list(range(128, 0, -1))), "Slice Vector (0054,0080) in nm.dcm begins with 128"),
@@ -152,11 +156,12 @@ def test_empty_spacing_between_slices_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_nm_mapped_to_activity(tmp_path: Path, unit: str, hottest: float) -> None:
-    """A mapping into activity per volume makes the volume quantitative, in Bq/mL."""
-    volume = read_study(write_nm(tmp_path, edit=map_to(unit))).activity
+    """A mapping into activity per volume makes the volume quantitative, in Bq/mL; its intercept counts too."""
+    volume = read_study(write_nm(tmp_path, edit=map_to(unit, intercept=50.0))).activity
     assert volume is not None
     assert (volume.quantity, volume.unit) == ("activity concentration", "Bq/mL")
-    assert volume.values.max() == pytest.approx(hottest)
+    one = hottest / 12_500
+    assert [volume.values.min(), volume.values.max()] == pytest.approx([50 * one, hottest + 50 * one])
 
 
 @pytest.mark.parametrize(

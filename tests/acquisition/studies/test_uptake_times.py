@@ -1,5 +1,6 @@
 """Which moment the values of a PET are of, and which the dose: dates, zones, decay, and vendors' own times."""
 
+import copy
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -173,6 +174,25 @@ def test_a_decay_factor_that_contradicts_the_reference(tmp_path: Path) -> None:
         dataset.DecayFactor, dataset.ActualFrameDuration = f"{decays / (1 - np.exp(-decays)):.6f}", 120_000
 
     assert read_study(write_scan(tmp_path, BASE, edit=agree)).taken_at is not None
+
+
+@pytest.mark.parametrize("decay", ["START", "ADMIN"])
+def test_two_injections_are_none(tmp_path: Path, decay: str) -> None:
+    """Of which of two doses the values are nobody can tell: no SUV, no moment of the injection, no half-life."""
+
+    def inject_twice(_: int, dataset: Dataset) -> None:
+        other = copy.deepcopy(dataset.RadiopharmaceuticalInformationSequence[0])
+        other.RadionuclideTotalDose, other.RadionuclideHalfLife = 20e6, 4062.6
+        dataset.RadiopharmaceuticalInformationSequence.append(other)
+
+    study = read_study(write_scan(tmp_path, change(BASE, image={"DecayCorrection": decay}), edit=inject_twice))
+    (report,) = study.series
+    assert report.uptake is not None
+    assert report.uptake.factors is None
+    assert (study.taken_at is None) == (decay == "ADMIN")
+    assert study.half_life_s is None
+    if decay == "START":
+        assert "(0054,0016) in 1.2.826.20.0.0.dcm names 2 injections" in report.uptake.why_not
 
 
 def test_times_without_a_zone_are_this_hosts(tmp_path: Path) -> None:
