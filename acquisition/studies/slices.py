@@ -85,6 +85,7 @@ def read_stack(stack: Stack, *, factors: NDArray[np.float64] | None = None) -> N
 
     ``factors`` multiply the rescaled values of each slice.
     """
+    first = read_pixels(stack.objects[0], frames=1)[0]  # before memory is asked for: rows may lie
     values = np.empty(stack.geometry.shape, dtype=np.float32)
     for index, stored in enumerate(stack.objects):
         slope = stored.attributes.number("RescaleSlope")
@@ -92,8 +93,8 @@ def read_stack(stack: Stack, *, factors: NDArray[np.float64] | None = None) -> N
         if slope <= 0:
             raise SeriesRefused(f"{attribute_name('RescaleSlope')} is {slope:g} in {stored.path.name}")
         factor = 1.0 if factors is None else factors[index]
-        pixels, where = read_pixels(stored, frames=1)[0], stored.path.name
-        rescale(pixels, slope * factor, intercept * factor, where=where, out=values[index])
+        pixels = read_pixels(stored, frames=1)[0] if index else first
+        rescale(pixels, slope * factor, intercept * factor, where=stored.path.name, out=values[index])
     return values
 
 

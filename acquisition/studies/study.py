@@ -46,9 +46,9 @@ class Study:
         When the activity was as the values say (its decay reference), else when the anatomy was taken, else when
         the study began. With a time zone: the sender's own, this host's where the sender names none.
     half_life_s
-        Of the radionuclide that the activity's objects name, None where they name none.
+        Of the radionuclide that the activity's objects name, None where they name none, or several.
     nuclide
-        Which it is, spelt as in nuclides.toml; None where they name none, or several.
+        Which it is, spelt as in nuclides.toml, several with ``+`` between them; None where they name none.
     resolution
         How wide a point is taken to be in the activity, by what its objects say; None without one.
     series

@@ -337,14 +337,6 @@ def test_two_objects_in_a_series_are_refused(tmp_path: Path) -> None:
     other.save_as(tmp_path / "other.dcm")
     assert "2 multi-frame objects in one series" in refused([path, tmp_path / "other.dcm"])
 
-
-def test_ten_thousand_frames_are_bounded(tmp_path: Path) -> None:
-    """An object of 10,000 frames is read like any other; one whose voxels no memory holds is refused unread."""
-    paths = write_enhanced(tmp_path, pixels=np.zeros((10_000, 2, 2), np.uint16), step_mm=0.5)
-    volume = read_study(paths).anatomy
-    assert volume is not None
-    assert volume.geometry.shape == (10_000, 2, 2)
-
     def grow(dataset: Dataset) -> None:
         dataset.Rows = dataset.Columns = 4096
 

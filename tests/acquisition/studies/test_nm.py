@@ -255,10 +255,11 @@ def test_values_of_the_injection_are_of_the_injection(
 
 
 @pytest.mark.parametrize(
-    ("meaning", "nuclide"), [(["^99m^Technetium"], "Tc-99m"), (["Tc-99m", "^111^Indium"], None), (["Gold"], None)]
+    ("meaning", "nuclide"),
+    [(["^99m^Technetium"], "Tc-99m"), (["Tc-99m", "^111^Indium"], "In-111 + Tc-99m"), (["Gold"], None)],
 )
 def test_the_nuclide_that_it_names(tmp_path: Path, meaning: list[str], nuclide: str | None) -> None:
-    """One, spelt as the table does; two of them are none, for nobody can say whose activity it is."""
+    """One, spelt as the table does; two are called both, for nobody can say whose activity it is."""
 
     def edit(dataset: Dataset) -> None:
         agents = []
