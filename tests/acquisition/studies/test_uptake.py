@@ -4,9 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 
 from acquisition.studies import SeriesReport
-from tests.acquisition.studies.uptake_scans import BASE, PUBLIC, SUVBW, Edits, Scan, change, factors_of, read
+from tests.acquisition.studies.uptake_scans import (
+    BASE,
+    PHILIPS,
+    PUBLIC,
+    SUVBW,
+    Edits,
+    Scan,
+    change,
+    factors_of,
+    read,
+)
 
 
 def suvbw_of_one(report: SeriesReport) -> float:
@@ -54,6 +65,19 @@ def test_body_size(tmp_path: Path, sex: str, james_kg: float, janmahasatian_kg: 
     assert factors.bsa_cm2_per_bq * dose_bq / 1e4 == pytest.approx(1.78, abs=0.01)
     without = factors_of(read(tmp_path, PUBLIC["Siemens"]))
     assert (without.lbm_g_per_bq, without.bsa_cm2_per_bq) == (None, None)
+
+
+def test_a_private_factor_beyond_all_numbers_is_refused(tmp_path: Path) -> None:
+    """Of a count that is 1e308 SUV in one slice no voxel would be a number: the factor counts as missing."""
+
+    def overflow(number: int, dataset: Dataset) -> None:
+        if number == 2:
+            dataset.private_block(0x7053, PHILIPS)[0x00].value = "1e308"
+
+    report = read(tmp_path, PUBLIC["Philips CNTS with an SUV factor"], edit=overflow)
+    assert report.volume is not None
+    assert report.volume.unit == "CNTS"
+    assert "neither (7053,1009) nor (7053,1000)" in report.reason
 
 
 def test_a_height_in_centimetres_is_none(tmp_path: Path) -> None:
