@@ -58,6 +58,6 @@ def test_rescaling_rounds_once(slope: float, intercept: float) -> None:
 
 @pytest.mark.parametrize(("slope", "intercept"), [(np.inf, 0.0), (np.nan, 0.0), (1.0, np.nan), (np.inf, np.nan)])
 def test_what_is_no_number_rescales_nothing(slope: float, intercept: float) -> None:
-    """Whatever factors were multiplied into it: a voxel that is no number would spread over all that is filtered."""
+    """Whatever was multiplied into it: a voxel that is no number would spread over all that is filtered."""
     with pytest.raises(SeriesRefused, match="holds values that cannot be"):
         rescale(np.ones(5, np.int16), slope, intercept, where="one.dcm")
