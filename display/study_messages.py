@@ -144,8 +144,13 @@ class StudyReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         str, Meta(description="Why CT and activity are in one space; empty where they are not both there.")
     ]
     apart: Annotated[tuple[FramesApart, ...], Meta(description="What a person might confirm to be one space.")]
-    half_life_s: Annotated[float | None, Meta(description="Of the radionuclide as the objects name it.")]
-    nuclide: Annotated[str | None, Meta(description="As the objects name it; null where they name none, or two.")]
+    half_life_s: Annotated[
+        float | None,
+        Meta(description="Of the radionuclide as the objects name it; null where they name none, or several."),
+    ]
+    nuclide: Annotated[
+        str | None, Meta(description="As the objects name it, two with + between them; null where they name none.")
+    ]
     resolution: Annotated[ResolutionReport | None, Meta(description="Null without an activity.")]
     skin: Annotated[str, Meta(description="``found``, or why there is none.")]
     candidates: tuple[CandidateReport, ...]

@@ -16,7 +16,7 @@ Sex = Literal["M", "F"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UptakeFactors:
-    """Factors from Bq/mL to standardised uptake values; None where height or sex is not known.
+    """Factors from Bq/mL to standardised uptake values; None where height or sex is not known, or gives no mass.
 
     Attributes
     ----------
@@ -59,7 +59,8 @@ def uptake_factors(
             raise NavigationError(f"uptake: {name} is {value}, wants a finite number above 0")
     james, janmahasatian = None, None
     if height_m is not None and sex is not None:
-        james = 1000 * lean_mass_james_kg(weight_kg, height_m, sex) / decayed_dose_bq
+        lean_kg = lean_mass_james_kg(weight_kg, height_m, sex)
+        james = 1000 * lean_kg / decayed_dose_bq if lean_kg > 0 else None
         janmahasatian = 1000 * lean_mass_janmahasatian_kg(weight_kg, height_m, sex) / decayed_dose_bq
     return UptakeFactors(
         bw_g_per_bq=1000 * weight_kg / decayed_dose_bq,
@@ -70,7 +71,7 @@ def uptake_factors(
 
 
 def lean_mass_james_kg(weight_kg: float, height_m: float, sex: Sex) -> float:
-    """Lean body mass after James (1976): it turns down again in obesity."""
+    """Lean body mass after James (1976): it turns down again in obesity, to below zero."""
     squared = (weight_kg / (100 * height_m)) ** 2
     return 1.07 * weight_kg - 148 * squared if sex == "F" else 1.10 * weight_kg - 120 * squared
 

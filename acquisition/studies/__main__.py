@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,18 @@ def _direct(text: str) -> Direction:
         raise typer.BadParameter(str(exc), param_hint="--approach") from exc
 
 
+def _find_files(path: Path) -> list[Path]:
+    """Find the files of a folder to its depth; links to folders are not followed, and no pipe is waited for."""
+
+    def tell(error: OSError) -> None:
+        typer.echo(f"{error.filename} cannot be looked into: {error.strerror}", err=True)
+
+    if not path.is_dir():
+        return [path]
+    found = (Path(parent, name) for parent, _, names in os.walk(path, onerror=tell) for name in names)
+    return sorted(file for file in found if file.is_file())
+
+
 def main(
     path: Annotated[Path, typer.Argument(exists=True, help="A DICOM file, or a folder searched to its depth.")],
     *,
@@ -52,8 +65,8 @@ def main(
     """Print every study found, of each series whether it is used and why, and the candidate targets."""
     log_to_stderr()
     direction = _direct(approach) if approach else None
-    files = sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
-    studies = read_studies(files, Knowledge(same_frames=tuple(_confirm(text) for text in same_frames or ())))
+    knowledge = Knowledge(same_frames=tuple(_confirm(text) for text in same_frames or ()))
+    studies = read_studies(_find_files(path), knowledge)
     if as_json:
         typer.echo(
             json.dumps([summarise(make_map(study), direction) for study in studies], indent=2, allow_nan=False)

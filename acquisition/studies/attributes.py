@@ -25,6 +25,9 @@ from acquisition.studies.errors import SeriesRefused
 LONGEST_UID = 64
 """PS3.5 9.1."""
 
+LARGEST_FACTOR = 1e12
+"""Of a stored value by a private attribute: no value of an image is more, however little is stored."""
+
 
 def attribute_name(keyword: str) -> str:
     """Spell a keyword as the standard does: ``Image Position (Patient) (0020,0032)``."""
@@ -142,12 +145,12 @@ class Attributes:
         return (found.decode("ascii", "replace") if isinstance(found, bytes) else str(found or "")).strip(" \0")
 
     def private_number(self, creator: str, group: int, element: int) -> float | None:
-        """Read a private attribute by its creator as a number above zero, None where it is none."""
+        """Read a private attribute by its creator as a factor, above zero and likely; None where it is none."""
         try:
             number = float(self.private_text(creator, group, element))
         except ValueError:
             return None
-        return number if 0 < number < math.inf else None
+        return number if 0 < number < LARGEST_FACTOR else None
 
     def many_numbers(self, keyword: str) -> NDArray[np.float64]:
         """Read at least one finite number, where there may be a million of them: from their text."""

@@ -74,13 +74,16 @@ class SpectCalibration(BaseModel):
 
 
 def read_nuclide(attributes: Attributes) -> str | None:
-    """Read the nuclide as it is written here, ``"Tc-99m"``; None where nothing says one, or it is two."""
+    """Read the nuclide as it is written here, ``"Tc-99m"``; None where nothing says one.
+
+    Two are ``"In-111 + Tc-99m"``, which is no nuclide: whose the activity is nobody can say.
+    """
     named: set[str] = set()
     for item in attributes.items("RadiopharmaceuticalInformationSequence"):
         texts = [code.text("CodeMeaning") for code in item.items("RadionuclideCodeSequence")]
         spelt = [spell_nuclide(text) for text in [*texts, item.text("Radiopharmaceutical")]]
         named.update(next(([one] for one in spelt if one), []))
-    return named.pop() if len(named) == 1 else None
+    return " + ".join(sorted(named)) or None
 
 
 def spell_nuclide(text: str) -> str | None:
@@ -124,7 +127,7 @@ def find_calibration(attributes: Attributes, calibrations: Sequence[SpectCalibra
     name = (
         f"{camera or 'a camera without a name'}, "
         f"{'/'.join(sorted({name for names in collimators for name in names})) or 'no collimator'}, "
-        f"{nuclide or 'no one nuclide'}, {_spell_windows(windows)}"
+        f"{nuclide or 'no nuclide'}, {_spell_windows(windows)}"
     )
     if fitting:
         raise SeriesRefused(f"the site has {len(fitting)} calibrations for {name}, and nothing says which holds")

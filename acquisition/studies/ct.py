@@ -23,9 +23,11 @@ def plan_ct(objects: Sequence[StoredObject], _: Beside) -> VolumePlan:
         For a localiser, values that are not Hounsfield units, or slices that do not form an even stack.
 
     """
-    if any("LOCALIZER" in stored.attributes.texts("ImageType") for stored in objects):
-        raise SeriesRefused(f"not a volume: {attribute_name('ImageType')} says LOCALIZER")
     for stored in objects:
+        if "LOCALIZER" in stored.attributes.texts("ImageType"):
+            raise SeriesRefused(
+                f"not a volume: {attribute_name('ImageType')} of {stored.path.name} says LOCALIZER"
+            )
         if (rescale_type := stored.attributes.text("RescaleType")) not in {"", "HU"}:
             raise SeriesRefused(
                 f"{attribute_name('RescaleType')} in {stored.path.name} is {rescale_type}, not Hounsfield units"

@@ -94,22 +94,21 @@ def read_planes(frames: Sequence[FunctionalGroups]) -> Planes:
 
     """
     directions = [read_directions(frame.item("PlaneOrientationSequence")) for frame in frames]
-    first = directions[0]
-    for other in directions[1:]:
+    first, where = directions[0], frames[0].own.where
+    for number, other in enumerate(directions, start=1):
         if not (
             np.allclose(other.along_row, first.along_row, atol=SAME_DIRECTION)
             and np.allclose(other.down_column, first.down_column, atol=SAME_DIRECTION)
         ):
-            raise SeriesRefused(
-                f"{attribute_name('ImageOrientationPatient')} differs between the frames of {frames[0].own.where}"
-            )
-    spacings = {read_pixel_spacing_mm(frame.item("PixelMeasuresSequence")) for frame in frames}
-    if len(spacings) > 1:
-        raise SeriesRefused(
-            f"{attribute_name('PixelSpacing')} differs between the frames of {frames[0].own.where}"
-        )
+            name = attribute_name("ImageOrientationPatient")
+            raise SeriesRefused(f"{name} differs between the frames of {where}: frame {number} is not as frame 1")
+    spacings = [read_pixel_spacing_mm(frame.item("PixelMeasuresSequence")) for frame in frames]
+    for number, spacing_mm in enumerate(spacings, start=1):
+        if spacing_mm != spacings[0]:
+            name = attribute_name("PixelSpacing")
+            raise SeriesRefused(f"{name} differs between the frames of {where}: frame {number} is not as frame 1")
     positions_mm = [read_position_mm(frame.item("PlanePositionSequence")) for frame in frames]
-    return Planes(directions=first, pixel_spacing_mm=spacings.pop(), positions_mm=np.array(positions_mm))
+    return Planes(directions=first, pixel_spacing_mm=spacings[0], positions_mm=np.array(positions_mm))
 
 
 def place_frames(
@@ -126,7 +125,8 @@ def place_frames(
     """
     planes = read_planes(frames)
     try:
-        order, step_mm = order_along(planes.positions_mm, planes.directions.normal)
+        names = [f"frame {number} of {attributes.where}" for number in range(1, len(frames) + 1)]
+        order, step_mm = order_along(planes.positions_mm, planes.directions.normal, names)
     except PlacesShared as exc:
         raise SeriesRefused(f"{exc}; {_what_varies(attributes, frames)}") from exc
     geometry = build_geometry(

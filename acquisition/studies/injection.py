@@ -38,6 +38,15 @@ LONGEST_UPTAKE_WITHOUT_DATE = timedelta(hours=12)
 LONGEST_UPTAKE_HALF_LIVES = 20.0
 """After so many nothing is left to see: a date is wrong."""
 
+LEAST_DOSE_BQ, GREATEST_DOSE_BQ = 1e5, 1e11
+"""Between which what a person is given lies: some consoles write MBq or mCi where the standard has Bq."""
+
+LIGHTEST_KG, HEAVIEST_KG = 0.3, 700.0
+"""Between which a patient weighs: grams are none of it."""
+
+SHORTEST_M, TALLEST_M = 0.2, 2.8
+"""Between which a patient is tall: some consoles write centimetres."""
+
 DISAGREEMENT = 0.05
 """Relative difference of activity by which Decay Factor may contradict the reference time."""
 
@@ -51,11 +60,11 @@ class Reference:
 
 
 def read_half_life_s(first: Attributes) -> float | None:
-    """Read Radionuclide Half Life (0018,1075) of the first radiopharmaceutical, None where it is not given."""
-    for item in first.items("RadiopharmaceuticalInformationSequence"):
-        half_life_s = item.optional_number("RadionuclideHalfLife")
-        return half_life_s if half_life_s is not None and half_life_s > 0 else None
-    return None
+    """Read Radionuclide Half Life (0018,1075), None where it is not given, or more than one is."""
+    items = first.items("RadiopharmaceuticalInformationSequence")
+    given_s = {item.optional_number("RadionuclideHalfLife") for item in items}
+    half_life_s = given_s.pop() if len(given_s) == 1 else None
+    return half_life_s if half_life_s is not None and half_life_s > 0 else None
 
 
 def read_reference(slices: Sequence[Attributes]) -> Reference:
@@ -109,9 +118,10 @@ def read_injection_time(first: Attributes, *, before: datetime | None) -> dateti
 
     Radiopharmaceutical Start DateTime (0018,1078), else Start Time (0018,1072) on the day of ``before``, or on the
     day before that where the clock had not come so far: the scan ran past midnight. None where the one or the
-    other is missing or cannot be.
+    other is missing or cannot be, or several injections are named.
     """
-    for item in first.items("RadiopharmaceuticalInformationSequence"):
+    items = first.items("RadiopharmaceuticalInformationSequence")
+    for item in items if len(items) == 1 else ():
         if at := parse_datetime(item.text("RadiopharmaceuticalStartDateTime"), zone_of=first):
             return at
         if before is None:
@@ -138,11 +148,18 @@ def read_uptake(first: Attributes, reference: Reference) -> UptakeFactors:
     weight_kg = first.optional_number("PatientWeight")
     if not weight_kg:
         raise SeriesRefused(f"{attribute_name('PatientWeight')} is missing or 0 in {first.where}")
+    _require_likely("PatientWeight", weight_kg, (LIGHTEST_KG, HEAVIEST_KG), "kg", first.where)
     items = first.items("RadiopharmaceuticalInformationSequence")
     if not items:
         name = attribute_name("RadiopharmaceuticalInformationSequence")
         raise SeriesRefused(f"{name} is missing or empty in {first.where}")
+    if len(items) > 1:
+        raise SeriesRefused(
+            f"{attribute_name('RadiopharmaceuticalInformationSequence')} in {first.where} names {len(items)} "
+            "injections: of which the values are is not told"
+        )
     dose_bq = items[0].number("RadionuclideTotalDose")
+    _require_likely("RadionuclideTotalDose", dose_bq, (LEAST_DOSE_BQ, GREATEST_DOSE_BQ), "Bq", first.where)
     half_life_s = items[0].number("RadionuclideHalfLife")
     injected_at = read_injection_time(first, before=reference.at)
     if injected_at is None:
@@ -157,12 +174,25 @@ def read_uptake(first: Attributes, reference: Reference) -> UptakeFactors:
         )
     try:
         left_bq = decayed_dose_bq(dose_bq=dose_bq, half_life_s=half_life_s, elapsed_s=elapsed_s)
-        height_m = first.optional_number("PatientSize") or None
         return uptake_factors(
-            weight_kg=weight_kg, height_m=height_m, sex=_read_sex(first), decayed_dose_bq=left_bq
+            weight_kg=weight_kg, height_m=_read_height_m(first), sex=_read_sex(first), decayed_dose_bq=left_bq
         )
     except NavigationError as exc:
         raise SeriesRefused(f"{exc} ({attribute_name('RadionuclideTotalDose')})") from exc
+
+
+def _require_likely(keyword: str, value: float, limits: tuple[float, float], unit: str, where: str) -> None:
+    low, high = limits
+    if not low <= value <= high:
+        raise SeriesRefused(
+            f"{attribute_name(keyword)} in {where} is {value:g} {unit}: a person's is {low:g} to {high:g} {unit}"
+        )
+
+
+def _read_height_m(first: Attributes) -> float | None:
+    """Read Patient's Size (0010,1020), None where it is not given or no height in metres."""
+    height_m = first.optional_number("PatientSize")
+    return height_m if height_m is not None and SHORTEST_M <= height_m <= TALLEST_M else None
 
 
 def _unknown_day(first: Attributes) -> str:

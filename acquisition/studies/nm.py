@@ -146,13 +146,14 @@ def _require_emission_tomography(objects: Sequence[StoredObject]) -> None:
     for stored in objects:
         image_type = stored.attributes.texts("ImageType")
         kind = image_type[2] if len(image_type) > 2 else "nothing"
+        where = stored.path.name
         if kind == "RECON GATED TOMO":
-            raise SeriesRefused(f"{name} says {kind}: gated reconstructions are not read")
+            raise SeriesRefused(f"{name} of {where} says {kind}: gated reconstructions are not read")
         if kind != "RECON TOMO":
-            raise SeriesRefused(f"not a volume: {name} says {kind}, not RECON TOMO")
+            raise SeriesRefused(f"not a volume: {name} of {where} says {kind}, not RECON TOMO")
         source = image_type[3] if len(image_type) > 3 else "nothing"
         if source != "EMISSION":
-            raise SeriesRefused(f"{name} says {source}, not EMISSION: its values may be no activity")
+            raise SeriesRefused(f"{name} of {where} says {source}, not EMISSION: its values may be no activity")
     if len({stored.sop_instance_uid for stored in objects}) > 1:
         raise SeriesRefused(
             f"{len(objects)} reconstructions in one series, and nothing says which to use; send each as a series"

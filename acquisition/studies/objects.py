@@ -10,7 +10,7 @@ import structlog
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from acquisition.studies.attributes import Attributes
 from acquisition.studies.errors import ObjectUnreadable
@@ -69,13 +69,17 @@ def read_object(path: Path) -> StoredObject:
         ) from exc
     except Exception as exc:
         # pydicom raises whatever broken bytes trip over: ValueError, KeyError, struct.error, RecursionError ...
-        raise ObjectUnreadable(f"{path.name} is no readable DICOM object: {exc}", path=path) from exc
+        why = (exc.strerror if isinstance(exc, OSError) else str(exc)) or type(exc).__name__
+        raise ObjectUnreadable(f"{path.name} is no readable DICOM object: {why}", path=path) from exc
 
 
 def _read(path: Path) -> StoredObject:
     if path.stat().st_size > LARGEST_OBJECT_BYTES:
         raise ObjectUnreadable(f"{path.name} is larger than {LARGEST_OBJECT_BYTES} bytes", path=path)
-    syntax = UID(read_file_meta_info(path).get("TransferSyntaxUID") or "")
+    meta = read_file_meta_info(path)
+    if meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+        raise ObjectUnreadable(f"{path.name} is a disk's list of its files, and holds no image", path=path)
+    syntax = UID(meta.get("TransferSyntaxUID") or "")
     if not syntax:
         raise ObjectUnreadable(f"{path.name} has no Transfer Syntax UID (0002,0010)", path=path)
     if syntax == DeflatedExplicitVRLittleEndian:

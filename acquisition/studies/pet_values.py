@@ -137,7 +137,10 @@ def _to_bq_per_ml(slices: Sequence[Attributes], unit: str, uptake: Uptake) -> tu
         }
         per_bq = known.get(kind)
         if per_bq is None:
-            raise SeriesRefused(f"{attribute_name('SUVType')} is {kind}, and height or sex to undo it are missing")
+            raise SeriesRefused(
+                f"{attribute_name('SUVType')} is {kind}, and {attribute_name('PatientSize')} or "
+                f"{attribute_name('PatientSex')} to undo it are missing or cannot be"
+            )
         return np.full(len(slices), 1 / per_bq), f", from SUV ({kind})"
     raise SeriesRefused(f"{attribute_name('Units')} is {unit}, not BQML")
 
@@ -167,7 +170,11 @@ def _decay_to_common(slices: Sequence[Attributes], corrections: set[str]) -> tup
 
 
 def _shared(slices: Sequence[Attributes], keyword: str, *, may_be_absent: bool = False) -> str:
-    seen = {one.text(keyword) if may_be_absent else one.required_text(keyword) for one in slices}
-    if len(seen) > 1:
-        raise SeriesRefused(f"{attribute_name(keyword)} differs between the slices of the series: {sorted(seen)}")
-    return seen.pop()
+    seen = [one.text(keyword) if may_be_absent else one.required_text(keyword) for one in slices]
+    for one, text in zip(slices, seen, strict=True):
+        if text != seen[0]:
+            raise SeriesRefused(
+                f"{attribute_name(keyword)} differs between the slices of the series: {text or 'nothing'} in "
+                f"{one.where}, {seen[0] or 'nothing'} in {slices[0].where}"
+            )
+    return seen[0]

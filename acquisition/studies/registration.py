@@ -158,7 +158,8 @@ def read_registration(objects: Sequence[StoredObject]) -> tuple[FrameLink, ...]:
         for item in stored.attributes.items("RegistrationSequence"):
             from_uid = item.required_uid("FrameOfReferenceUID")
             if from_uid == to_uid:
-                continue  # the registered frame itself: an identity, as the standard wants it listed
+                _require_rest(item, stored.path.name)
+                continue
             links.append(
                 FrameLink(
                     to_uid=to_uid,
@@ -197,9 +198,23 @@ def require_agreement(links: Sequence[FrameLink]) -> None:
             )
 
 
-def _read_motion(item: Attributes) -> Array:
+def _require_rest(item: Attributes, where: str) -> None:
+    """Refuse a motion of the registered frame itself, which may be listed with an identity only."""
+    keyword = "FrameOfReferenceTransformationMatrix"
+    for motion in _matrices(item):
+        if np.abs(np.array(motion.numbers(keyword, 16)).reshape(4, 4) - np.eye(4)).max() > ROTATION_TOLERANCE:
+            raise SeriesRefused(
+                f"{attribute_name(keyword)} in {where} moves images within one frame of reference: not applied"
+            )
+
+
+def _matrices(item: Attributes) -> list[Attributes]:
     registrations = item.items("MatrixRegistrationSequence")
-    motions = [matrix for registration in registrations for matrix in registration.items("MatrixSequence")]
+    return [matrix for registration in registrations for matrix in registration.items("MatrixSequence")]
+
+
+def _read_motion(item: Attributes) -> Array:
+    motions = _matrices(item)
     if len(motions) != 1:
         name = attribute_name("MatrixSequence")
         raise SeriesRefused(f"{name} in {item.where} holds {len(motions)} matrices; only one is applied")

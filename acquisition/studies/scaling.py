@@ -49,9 +49,11 @@ def rescale(
     scaled = pixels.astype(np.float64)
     scaled *= slope
     scaled += intercept
-    if not is_whole or abs(slope) * 2.0 ** (8 * pixels.dtype.itemsize) + abs(intercept) >= GREATEST:
+    # asked so that what is not a number is looked at, and refused
+    is_likely = abs(slope) * 2.0 ** (8 * pixels.dtype.itemsize) + abs(intercept) < GREATEST
+    if not (is_whole and is_likely):
         smallest, largest = float(scaled.min()), float(scaled.max())
-        if not (smallest > -GREATEST and largest < GREATEST):  # so that what is not a number is refused too
+        if not (smallest > -GREATEST and largest < GREATEST):
             raise SeriesRefused(
                 f"{attribute_name('PixelData')} of {where} holds values that cannot be, by a slope of {slope:g} "
                 f"and an intercept of {intercept:g}: from {smallest:g} to {largest:g}"

@@ -21,7 +21,8 @@ from acquisition.studies.scaling import rescale
 from acquisition.studies.stacking import order_along
 from navigation.volume import VolumeGeometry
 
-ORIENTATION = attribute_name("ImageOrientationPatient")
+SAME_DIRECTION = 1e-4
+"""Direction cosines of one stack differ from its first slice's by no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +55,18 @@ def stack_slices(objects: Sequence[StoredObject]) -> Stack:
         raise SeriesRefused(f"{voxels} voxels are more than the {LARGEST_VOLUME_VOXELS} that are read")
     _shared(objects, "PixelSpacing")
     cosines = np.array([stored.attributes.numbers("ImageOrientationPatient", 6) for stored in objects])
-    if np.ptp(cosines, axis=0).max() > 1e-4:
-        raise SeriesRefused(f"{ORIENTATION} differs between the slices of the series")
-    frames = {stored.attributes.required_uid("FrameOfReferenceUID") for stored in objects}
-    if len(frames) > 1:
-        raise SeriesRefused(f"{attribute_name('FrameOfReferenceUID')} differs between the slices of the series")
+    off = np.abs(cosines - cosines[0]).max(axis=1)
+    if off.max() > SAME_DIRECTION:
+        raise _differs("ImageOrientationPatient", objects[0], objects[int(off.argmax())])
+    frames = [stored.attributes.required_uid("FrameOfReferenceUID") for stored in objects]
+    for stored, frame in zip(objects, frames, strict=True):
+        if frame != frames[0]:
+            raise _differs("FrameOfReferenceUID", objects[0], stored)
 
     first = objects[0].attributes
     directions = read_directions(first)
     positions_mm = np.array([read_position_mm(stored.attributes) for stored in objects])
-    order, step_mm = order_along(positions_mm, directions.normal)
+    order, step_mm = order_along(positions_mm, directions.normal, [stored.path.name for stored in objects])
     return Stack(
         objects=tuple(objects[index] for index in order),
         geometry=build_geometry(
@@ -72,7 +75,7 @@ def stack_slices(objects: Sequence[StoredObject]) -> Stack:
             directions=directions,
             pixel_spacing_mm=read_pixel_spacing_mm(first),
             shape=(len(objects), int(rows), int(columns)),
-            frame_of_reference_uid=frames.pop(),
+            frame_of_reference_uid=frames[0],
         ),
     )
 
@@ -82,6 +85,7 @@ def read_stack(stack: Stack, *, factors: NDArray[np.float64] | None = None) -> N
 
     ``factors`` multiply the rescaled values of each slice.
     """
+    first = read_pixels(stack.objects[0], frames=1)[0]  # before memory is asked for: rows may lie
     values = np.empty(stack.geometry.shape, dtype=np.float32)
     for index, stored in enumerate(stack.objects):
         slope = stored.attributes.number("RescaleSlope")
@@ -89,8 +93,8 @@ def read_stack(stack: Stack, *, factors: NDArray[np.float64] | None = None) -> N
         if slope <= 0:
             raise SeriesRefused(f"{attribute_name('RescaleSlope')} is {slope:g} in {stored.path.name}")
         factor = 1.0 if factors is None else factors[index]
-        pixels, where = read_pixels(stored, frames=1)[0], stored.path.name
-        rescale(pixels, slope * factor, intercept * factor, where=where, out=values[index])
+        pixels = read_pixels(stored, frames=1)[0] if index else first
+        rescale(pixels, slope * factor, intercept * factor, where=stored.path.name, out=values[index])
     return values
 
 
@@ -109,7 +113,15 @@ def _drop_copies(objects: Sequence[StoredObject]) -> list[StoredObject]:
 
 def _shared(objects: Sequence[StoredObject], keyword: str) -> tuple[float, ...]:
     count = 2 if keyword == "PixelSpacing" else 1
-    seen = {stored.attributes.numbers(keyword, count) for stored in objects}
-    if len(seen) > 1:
-        raise SeriesRefused(f"{attribute_name(keyword)} differs between the slices of the series")
-    return seen.pop()
+    seen = [stored.attributes.numbers(keyword, count) for stored in objects]
+    for stored, numbers in zip(objects, seen, strict=True):
+        if numbers != seen[0]:
+            raise _differs(keyword, objects[0], stored)
+    return seen[0]
+
+
+def _differs(keyword: str, first: StoredObject, other: StoredObject) -> SeriesRefused:
+    return SeriesRefused(
+        f"{attribute_name(keyword)} differs between the slices of the series: {other.path.name} is not as "
+        f"{first.path.name}"
+    )

@@ -1,5 +1,7 @@
 """Planes of an image in the order of their place along the normal, and whether they fill an even grid."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +26,7 @@ class PlacesShared(SeriesRefused):
 
 
 def order_along(
-    positions_mm: NDArray[np.float64], normal: NDArray[np.float64]
+    positions_mm: NDArray[np.float64], normal: NDArray[np.float64], names: Sequence[str]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Order planes by their position along the normal.
 
@@ -34,6 +36,8 @@ def order_along(
         Image Position (Patient) of each plane, LPS mm, (N, 3).
     normal
         Unit vector.
+    names
+        Of each plane, for the sentence of a refusal.
 
     Returns
     -------
@@ -53,19 +57,23 @@ def order_along(
         )
     along_mm = positions_mm @ normal
     order = np.argsort(along_mm, kind="stable")
-    return order, _even_step_mm(positions_mm[order], along_mm[order], normal)
+    return order, _even_step_mm(positions_mm[order], along_mm[order], normal, [names[place] for place in order])
 
 
 def _even_step_mm(
-    positions_mm: NDArray[np.float64], along_mm: NDArray[np.float64], normal: NDArray[np.float64]
+    positions_mm: NDArray[np.float64],
+    along_mm: NDArray[np.float64],
+    normal: NDArray[np.float64],
+    names: Sequence[str],
 ) -> NDArray[np.float64]:
     distances_mm = np.diff(along_mm)
     usual_mm = float(np.median(distances_mm))
     closest = int(np.argmin(distances_mm))
     if distances_mm[closest] < max(POSITION_TOLERANCE_MM, 0.01 * usual_mm):
         raise PlacesShared(
-            f"{POSITION}: two slices lie at the same place, {along_mm[closest]:.2f} mm along the normal "
-            "(repeated slices, overlapping beds, or a dynamic or gated series)"
+            f"{POSITION}: two slices lie at the same place, {along_mm[closest]:.2f} mm along the normal: "
+            f"{names[closest]} and {names[closest + 1]} (repeated slices, overlapping beds, or a dynamic or gated "
+            "series)"
         )
     if usual_mm > WIDEST_MM:
         raise SeriesRefused(f"{POSITION}: slices are {usual_mm:g} mm apart: an image has {WIDEST_MM:g} mm at most")
@@ -73,7 +81,8 @@ def _even_step_mm(
     if distances_mm[widest] > 1.5 * usual_mm:
         raise SeriesRefused(
             f"{POSITION}: a gap of {distances_mm[widest]:.2f} mm after {along_mm[widest]:.2f} mm along the "
-            f"normal, where slices are {usual_mm:.2f} mm apart: slices are missing"
+            f"normal, where slices are {usual_mm:.2f} mm apart: slices are missing between {names[widest]} and "
+            f"{names[widest + 1]}"
         )
     step_mm: NDArray[np.float64] = (positions_mm[-1] - positions_mm[0]) / (len(positions_mm) - 1)
     sideways_mm = np.linalg.norm(step_mm - (step_mm @ normal) * normal)
@@ -84,7 +93,10 @@ def _even_step_mm(
             "reconstruct without gantry tilt"
         )
     even_mm = positions_mm[0] + np.arange(len(positions_mm))[:, None] * step_mm
-    off_mm = float(np.linalg.norm(positions_mm - even_mm, axis=1).max())
-    if off_mm > POSITION_TOLERANCE_MM:
-        raise SeriesRefused(f"{POSITION}: the slices are unevenly spaced; one lies {off_mm:.2f} mm from its place")
+    off_mm = np.linalg.norm(positions_mm - even_mm, axis=1)
+    if off_mm.max() > POSITION_TOLERANCE_MM:
+        raise SeriesRefused(
+            f"{POSITION}: the slices are unevenly spaced; {names[int(off_mm.argmax())]} lies {off_mm.max():.2f} "
+            "mm from its place"
+        )
     return step_mm

@@ -46,9 +46,9 @@ class Study:
         When the activity was as the values say (its decay reference), else when the anatomy was taken, else when
         the study began. With a time zone: the sender's own, this host's where the sender names none.
     half_life_s
-        Of the radionuclide that the activity's objects name, None where they name none.
+        Of the radionuclide that the activity's objects name, None where they name none, or several.
     nuclide
-        Which it is, spelt as in nuclides.toml; None where they name none, or several.
+        Which it is, spelt as in nuclides.toml, several with ``+`` between them; None where they name none.
     resolution
         How wide a point is taken to be in the activity, by what its objects say; None without one.
     series
@@ -201,7 +201,6 @@ def _report(series: Series, verdicts: Verdicts) -> SeriesReport:
 def _report_unreadable(unreadable: Sequence[ObjectUnreadable]) -> tuple[SeriesReport, ...]:
     if not unreadable:
         return ()
-    others = f"; and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
     return (
         SeriesReport(
             series_uid="",
@@ -209,10 +208,21 @@ def _report_unreadable(unreadable: Sequence[ObjectUnreadable]) -> tuple[SeriesRe
             description="",
             objects=len(unreadable),
             accepted=False,
-            reason=f"{_shorten(str(unreadable[0]))}{others}",
+            reason=_list_reasons([str(exc) for exc in unreadable]),
             volume=None,
         ),
     )
+
+
+def _list_reasons(reasons: Sequence[str]) -> str:
+    """Tell as many as a person reads, the first at least, and how many more there are."""
+    told = [_shorten(reasons[0])]
+    for reason in reasons[1:]:
+        if len("; ".join([*told, reason])) > LONGEST_WORDS:
+            break
+        told.append(reason)
+    left = len(reasons) - len(told)
+    return "; ".join([*told, f"and {left} more"] if left else told)
 
 
 def _label(objects: Sequence[StoredObject], keyword: str) -> str:

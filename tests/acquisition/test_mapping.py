@@ -74,6 +74,7 @@ def test_a_scan_of_six_hours_ago_has_half_of_its_activity() -> None:
         pytest.param(archived(taken_at=NOW - 30 * HALF_LIFE), id="a scan of last week"),
         pytest.param(archived(half_life_s=6586.2), id="a scan of F-18"),
         pytest.param(archived(nuclide="In-111"), id="a SPECT of In-111, which names no half-life"),
+        pytest.param(archived(nuclide="In-111 + Tc-99m"), id="a SPECT of two nuclides"),
     ],
 )
 def test_an_activity_that_is_not_known_stays_unknown(found: ArchivedStudy) -> None:

@@ -718,9 +718,9 @@ export interface StudyReport {
   readonly joined_by: string;
   /** What a person might confirm to be one space. */
   readonly apart: readonly FramesApart[];
-  /** Of the radionuclide as the objects name it. */
+  /** Of the radionuclide as the objects name it; null where they name none, or several. */
   readonly half_life_s: number | null;
-  /** As the objects name it; null where they name none, or two. */
+  /** As the objects name it, two with + between them; null where they name none. */
   readonly nuclide: string | null;
   /** Null without an activity. */
   readonly resolution: ResolutionReport | null;

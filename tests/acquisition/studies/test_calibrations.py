@@ -111,7 +111,7 @@ def of_window(number: int) -> Callable[[Dataset], None]:
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (two_nuclides, "no one nuclide"),
+        (two_nuclides, "In-111 + Tc-99m"),
         (two_collimators, "lehr/megp"),
         (of_window(2), "Tc-99m, 108-126 keV"),
         (of_window(3), "Energy Window Vector (0054,0010) in nm.dcm points to none of the 2 windows"),

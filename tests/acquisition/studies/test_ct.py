@@ -68,21 +68,34 @@ def no_number(keyword: str, text: str = "NaN") -> Edit:
     ("edit", "words"),
     [
         (move(4, (0, 0, 6.0)), "Image Position (Patient) (0020,0032): a gap of 9.00 mm"),
+        (move(4, (0, 0, 6.0)), "missing between 1.2.826.10.1.3.dcm and 1.2.826.10.3.4.dcm"),
         (move(3, (0, 0, -3.0)), "Image Position (Patient) (0020,0032): two slices lie at the same place"),
+        (move(3, (0, 0, -3.0)), "normal: 1.2.826.10.4.2.dcm and 1.2.826.10.1.3.dcm"),
         (move(2, (0, 0, 0.8)), "Image Position (Patient) (0020,0032): the slices are unevenly spaced"),
+        (move(2, (0, 0, 0.8)), "1.2.826.10.4.2.dcm lies 0.80 mm from its place"),
         (tilt, "tilt of 9.5 deg"),
-        (put("ImagePositionPatient", None, only=1), "Image Position (Patient) (0020,0032) is missing"),
+        (
+            put("ImagePositionPatient", None, only=1),
+            "Image Position (Patient) (0020,0032) is missing or empty in 1.2.826.10.2.1.dcm",
+        ),
         (put("ImagePositionPatient", [1.0, 2.0], only=1), "Image Position (Patient) (0020,0032)"),
         (put("ImageOrientationPatient", None), "Image Orientation (Patient) (0020,0037) is missing"),
         (put("ImageOrientationPatient", [0, 1, 0, 1, 0, 0], only=2), "(0020,0037) differs"),
+        (
+            put("ImageOrientationPatient", [0, 1, 0, 1, 0, 0], only=2),
+            "1.2.826.10.4.2.dcm is not as 1.2.826.10.0.0",
+        ),
         (put("ImageOrientationPatient", [1, 0, 0, 1, 0, 0]), "not two unit vectors"),
         (put("PixelSpacing", None), "Pixel Spacing (0028,0030) is missing"),
         (put("PixelSpacing", [0, 1]), "Pixel Spacing (0028,0030)"),
         (put("PixelSpacing", [2.0, 2.5], only=0), "Pixel Spacing (0028,0030) differs"),
         (put("Rows", 7, only=1), "Rows (0028,0010) differs"),
+        (put("Rows", 7, only=1), "series: 1.2.826.10.2.1.dcm is not as 1.2.826.10.0.0.dcm"),
         (put("FrameOfReferenceUID", None), "Frame of Reference UID (0020,0052) is missing"),
         (put("FrameOfReferenceUID", "1.9", only=1), "Frame of Reference UID (0020,0052) differs"),
+        (put("FrameOfReferenceUID", "1.9", only=1), "series: 1.2.826.10.2.1.dcm is not as 1.2.826.10.0.0.dcm"),
         (put("RescaleSlope", None), "Rescale Slope (0028,1053) is missing"),
+        (put("RescaleIntercept", None), "Rescale Intercept (0028,1052) is missing"),
         (no_number("RescaleSlope"), "Rescale Slope (0028,1053)"),
         (no_number("RescaleIntercept"), "Rescale Intercept (0028,1052)"),
         (no_number("ImagePositionPatient", r"NaN\0\0"), "Image Position (Patient) (0020,0032)"),
@@ -97,6 +110,7 @@ def no_number(keyword: str, text: str = "NaN") -> Edit:
         (put("BitsAllocated", 12), "Bits Allocated (0028,0100) of 1.2.826.10.0.0.dcm is 12"),
         (put("BitsStored", 12), "High Bit (0028,0102) of 1.2.826.10.0.0.dcm is 15 and Bits Stored (0028,0101) 12"),
         (put("Rows", 0), "Rows (0028,0010)"),
+        (put("Rows", 5), "holds 84 bytes; (1, 5, 7) values need 70"),
         (put("Rows", 60_000), "(1, 60000, 7) values need 840000"),
         (put("RescaleType", "US"), "Rescale Type (0028,1054)"),
         (put("PixelData", b"\0\0", only=3), "Pixel Data (7fe0,0010)"),
@@ -114,13 +128,20 @@ def test_what_makes_a_ct_series_refused(tmp_path: Path, edit: Edit, words: str) 
     assert words in refused(write_ct(tmp_path, edit=edit))
 
 
-def test_a_grid_too_large_for_memory_is_refused_before_it_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("side", "words"),
+    [
+        (65_535, "1 frames of Rows (0028,0010) x Columns (0028,0011) make 4294836225 voxels, more than"),
+        (10_400, "540800000 voxels are more than"),  # of five slices, none of which is too large
+    ],
+)
+def test_a_grid_too_large_for_memory_is_refused_before_it_is_read(tmp_path: Path, side: int, words: str) -> None:
     """Announced rows and columns beyond what is read are refused, whatever the pixel bytes hold."""
 
     def grow(_: int, dataset: Dataset) -> None:
-        dataset.Rows = dataset.Columns = 65_535
+        dataset.Rows = dataset.Columns = side
 
-    assert "voxels" in refused(write_ct(tmp_path, edit=grow))
+    assert words in refused(write_ct(tmp_path, edit=grow))
 
 
 def test_two_slices_are_no_volume(tmp_path: Path) -> None:

@@ -103,6 +103,10 @@ def test_a_single_window_may_be_numbered(tmp_path: Path) -> None:
             "Image Position (Patient) (0020,0032) in nm.dcm is 1e+30",
         ),
         (nm("RescaleSlope", -2), "Rescale Slope (0028,1053) is -2 in nm.dcm"),
+        (
+            several_times(nm("Rows", 65_535), nm("Columns", 65_535)),
+            "voxels, more than the 536870912 that are read",
+        ),
         (nm("SliceVector", None), "Slice Vector (0054,0080) is missing"),
         (nm("SliceVector", [1] * 128), "Slice Vector (0054,0080)"),
         (nm("SliceVector", list(range(128, 0, -1))), "Slice Vector (0054,0080) in nm.dcm begins with 128"),
@@ -111,6 +115,16 @@ def test_a_single_window_may_be_numbered(tmp_path: Path) -> None:
         (several("DetectorVector"), "Detector Vector (0054,0020) in nm.dcm tells frames of 2 detectors apart"),
         (several("TimeSlotVector"), "Time Slot Vector (0054,0070) in nm.dcm tells frames of 2 time slots apart"),
         (several("RotationVector"), "Rotation Vector (0054,0050) in nm.dcm tells frames of 2 rotations apart"),
+        (several("RRIntervalVector"), "R-R Interval Vector (0054,0060) in nm.dcm tells frames of 2 R-R intervals"),
+        (several("PhaseVector"), "Phase Vector (0054,0030) in nm.dcm tells frames of 2 phases apart"),
+        (
+            several("TimeSliceVector"),
+            "Time Slice Vector (0054,0100) in nm.dcm tells frames of 2 time slices apart",
+        ),
+        (
+            several("AngularViewVector"),
+            "Angular View Vector (0054,0090) in nm.dcm tells frames of 2 angular views",
+        ),
         (nm("FrameOfReferenceUID", None), "Frame of Reference UID (0020,0052) is missing"),
         (nm("NumberOfFrames", 64), "Slice Vector (0054,0080)"),
         (nm("ImageType", ["ORIGINAL", "PRIMARY", "WHOLE BODY", "EMISSION"]), "not a volume: Image Type"),
@@ -142,11 +156,12 @@ def test_empty_spacing_between_slices_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_nm_mapped_to_activity(tmp_path: Path, unit: str, hottest: float) -> None:
-    """A mapping into activity per volume makes the volume quantitative, in Bq/mL."""
-    volume = read_study(write_nm(tmp_path, edit=map_to(unit))).activity
+    """A mapping into activity per volume makes the volume quantitative, in Bq/mL; its intercept counts too."""
+    volume = read_study(write_nm(tmp_path, edit=map_to(unit, intercept=50.0))).activity
     assert volume is not None
     assert (volume.quantity, volume.unit) == ("activity concentration", "Bq/mL")
-    assert volume.values.max() == pytest.approx(hottest)
+    one = hottest / 12_500
+    assert [volume.values.min(), volume.values.max()] == pytest.approx([50 * one, hottest + 50 * one])
 
 
 @pytest.mark.parametrize(
@@ -240,10 +255,11 @@ def test_values_of_the_injection_are_of_the_injection(
 
 
 @pytest.mark.parametrize(
-    ("meaning", "nuclide"), [(["^99m^Technetium"], "Tc-99m"), (["Tc-99m", "^111^Indium"], None), (["Gold"], None)]
+    ("meaning", "nuclide"),
+    [(["^99m^Technetium"], "Tc-99m"), (["Tc-99m", "^111^Indium"], "In-111 + Tc-99m"), (["Gold"], None)],
 )
 def test_the_nuclide_that_it_names(tmp_path: Path, meaning: list[str], nuclide: str | None) -> None:
-    """One, spelt as the table does; two of them are none, for nobody can say whose activity it is."""
+    """One, spelt as the table does; two are called both, for nobody can say whose activity it is."""
 
     def edit(dataset: Dataset) -> None:
         agents = []

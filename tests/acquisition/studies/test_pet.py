@@ -44,6 +44,7 @@ def test_pet_units_are_never_relabelled(tmp_path: Path, edit: Edit, unit: str) -
         (put("NumberOfSlices", 60), "Number of Slices (0054,0081) announces 60 slices and 5 came"),
         (put("Units", None), "Units (0054,1001) is missing"),
         (put("Units", "CNTS", only=2), "Units (0054,1001) differs"),
+        (put("Units", "CNTS", only=2), "CNTS in 1.2.826.20.4.2.dcm, BQML in 1.2.826.20.0.0.dcm"),
     ],
 )
 def test_what_makes_a_pet_series_refused(tmp_path: Path, edit: Edit, words: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from pydicom import dcmread, dcmwrite, uid
 
 from acquisition.studies import read_study
+from acquisition.studies.errors import SeriesRefused
 from acquisition.studies.scaling import rescale
 from tests.acquisition.studies.written import write_ct
 
@@ -53,3 +54,10 @@ def test_rescaling_rounds_once(slope: float, intercept: float) -> None:
     pixels = np.arange(-32768, 32768, dtype=np.int16)
     expected = (pixels.astype(np.float64) * slope + intercept).astype(np.float32)
     assert np.array_equal(rescale(pixels, slope, intercept, where="ct.dcm"), expected)
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(np.inf, 0.0), (np.nan, 0.0), (1.0, np.nan), (np.inf, np.nan)])
+def test_what_is_no_number_rescales_nothing(slope: float, intercept: float) -> None:
+    """Whatever was multiplied into it: a voxel that is no number would spread over all that is filtered."""
+    with pytest.raises(SeriesRefused, match="holds values that cannot be"):
+        rescale(np.ones(5, np.int16), slope, intercept, where="one.dcm")

@@ -152,6 +152,12 @@ def set_matrix(matrix: NDArray[np.float64]) -> Callable[[Dataset], None]:
     )
 
 
+def move_itself(dataset: Dataset) -> None:
+    """Move the registered frame against itself, as a correction of one image's place would."""
+    itself = dataset.RegistrationSequence[0].MatrixRegistrationSequence[0].MatrixSequence[0]
+    itself.FrameOfReferenceTransformationMatrix = [f"{number:.10g}" for number in MOTION.ravel()]
+
+
 def two_matrices(dataset: Dataset) -> None:
     """Add a second motion to the sequence."""
     dataset.RegistrationSequence[1].MatrixRegistrationSequence[0].MatrixSequence.append(Dataset())
@@ -170,6 +176,7 @@ MATRIX = "Frame of Reference Transformation Matrix (3006,00c6) in 1.2.826.60.dcm
         (set_matrix(np.diag([1.1, 1.1, 1.1, 1.0])), f"{MATRIX} says RIGID and is no rotation"),
         (set_matrix(np.diag([-1.0, 1.0, 1.0, 1.0])), f"{MATRIX} mirrors: left would become right"),
         (set_matrix(np.diag([1.0, 1.0, 1.0, 0.5])), f"{MATRIX} says RIGID and is no rotation"),
+        (move_itself, f"{MATRIX} moves images within one frame of reference"),
         (two_matrices, "Matrix Sequence (0070,030a) in 1.2.826.60.dcm holds 2 matrices"),
         (
             lambda dataset: delattr(dataset.RegistrationSequence[1], "FrameOfReferenceUID"),

@@ -1,16 +1,20 @@
 """Studies of several series, and everything that must not be joined."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import MediaStorageDirectoryStorage
 
 from acquisition.studies import SeriesReport, read_studies, read_study
+from acquisition.studies.verdicts import Verdicts
 from navigation.hotspots import find_hotspots
-from tests.acquisition.studies.written import STUDY, map_to, nm, put, write_ct, write_nm, write_pet
+from tests.acquisition.studies.written import STUDY, map_to, nm, put, save, write_ct, write_nm, write_pet
 
 
 def test_ct_and_spect_of_one_frame_are_joined(tmp_path: Path) -> None:
@@ -89,17 +93,51 @@ def test_one_name_spelt_twice_is_one_patient(tmp_path: Path) -> None:
 
 
 def test_files_that_are_no_dicom_objects_are_reported(tmp_path: Path) -> None:
-    """Text, an empty file and a cut-off object become one report beside the series; nothing raises."""
+    """Text, an empty file, a cut-off object ... become one report, each by its name, beside the series."""
     text, empty, cut = tmp_path / "notes.txt", tmp_path / "empty", tmp_path / "cut.dcm"
     text.write_text("no images here")
     empty.touch()
     paths = write_ct(tmp_path)
     cut.write_bytes(paths[0].read_bytes()[:300])
-    study = read_study([text, *paths, empty, cut, tmp_path / "missing"])
+    listed = Dataset()
+    listed.SOPClassUID, listed.SOPInstanceUID = MediaStorageDirectoryStorage, "1.2.826.70"
+    listed.FileSetID, listed.DirectoryRecordSequence = "DISK", []
+    disk = save(listed, tmp_path / "DICOMDIR")
+    study = read_study([text, *paths, empty, cut, tmp_path / "missing", tmp_path, disk])
     assert study.anatomy is not None
-    assert study.series[-1].objects == 4
-    assert "notes.txt is no readable DICOM object" in study.series[-1].reason
+    assert study.series[-1].objects == 6
+    assert study.series[-1].reason.split("; ") == [
+        "notes.txt is no readable DICOM object: it does not begin as a DICOM file does",
+        "empty is no readable DICOM object: it does not begin as a DICOM file does",
+        "cut.dcm is no readable DICOM object: SOP Class UID (0008,0016) is missing or empty in cut.dcm",
+        "missing is no readable DICOM object: No such file or directory",
+        f"{tmp_path.name} is no readable DICOM object: Is a directory",
+        "DICOMDIR is a disk's list of its files, and holds no image",
+    ]
     assert read_study([]).series == ()
+
+
+def test_many_files_that_are_no_dicom_objects_are_counted(tmp_path: Path) -> None:
+    """Of a thousand as many are named as a person reads, and all are counted."""
+    texts = [tmp_path / f"{number}.txt" for number in range(1000)]
+    for text in texts:
+        text.write_text("no images here")
+    (report,) = read_study(texts).series
+    assert report.objects == 1000
+    assert len(report.reason) < 1100
+    told = report.reason.count("is no readable DICOM object")
+    assert report.reason.endswith(f"; and {1000 - told} more")
+
+
+def test_what_nobody_foresaw_costs_its_series_alone() -> None:
+    """An exception of any kind becomes the reason of the one series that was being read, and goes no further."""
+
+    def trip() -> None:
+        raise ZeroDivisionError("division by zero")
+
+    verdicts = Verdicts(reasons={"1.2.3": "used"})
+    assert not verdicts._try("1.2.4", trip)
+    assert verdicts.reasons == {"1.2.3": "used", "1.2.4": "not understood: ZeroDivisionError: division by zero"}
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -138,6 +176,31 @@ def test_command_prints_what_it_made(tmp_path: Path) -> None:
     lost = subprocess.run([*command, "--approach", "up"], check=False, capture_output=True, text=True)  # noqa: S603
     assert lost.returncode == 2
     assert "'up' is no direction" in lost.stderr
+
+
+def test_command_in_a_folder_of_anything(tmp_path: Path) -> None:
+    """Folders in folders are searched, links that turn in a ring are not, and no pipe is waited for."""
+    (tmp_path / "one" / "two").mkdir(parents=True)
+    write_ct(tmp_path / "one" / "two")
+    (tmp_path / "one" / "ring").symlink_to(tmp_path)
+    (tmp_path / "itself").symlink_to(tmp_path / "itself")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    command = [sys.executable, "-m", "acquisition.studies", str(tmp_path), "--json"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)  # noqa: S603
+    (study,) = json.loads(printed.stdout)
+    assert [(one["modality"], one["objects"]) for one in study["series"]] == [("CT", 5)]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
+def test_command_names_a_folder_that_is_closed(tmp_path: Path) -> None:
+    """What may lie in it is not seen: that is said, and the rest is read."""
+    write_ct(tmp_path)
+    (tmp_path / "closed").mkdir(mode=0)
+    command = [sys.executable, "-m", "acquisition.studies", str(tmp_path)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    assert "closed cannot be looked into: Permission denied" in printed.stderr
+    assert "used as anatomy" in printed.stdout
 
 
 def test_real_samples(samples: Path) -> None:

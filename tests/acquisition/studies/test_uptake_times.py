@@ -1,5 +1,6 @@
 """Which moment the values of a PET are of, and which the dose: dates, zones, decay, and vendors' own times."""
 
+import copy
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,10 +84,16 @@ def test_corrected_to_an_injection_without_a_date(
         assert "Radiopharmaceutical Start DateTime (0018,1078) is missing" in study.series[0].reason
 
 
-def test_not_corrected_for_decay_is_corrected_here(tmp_path: Path) -> None:
+@pytest.mark.parametrize("duration_s", [0, 120])
+def test_not_corrected_for_decay_is_corrected_here(tmp_path: Path, duration_s: int) -> None:
     """NONE: each slice is brought from the middle of its own frame to the first acquisition."""
     none = change(
-        BASE, image={"DecayCorrection": "NONE", "CorrectedImage": ["ATTN", "SCAT"], "ActualFrameDuration": 0}
+        BASE,
+        image={
+            "DecayCorrection": "NONE",
+            "CorrectedImage": ["ATTN", "SCAT"],
+            "ActualFrameDuration": 1000 * duration_s,
+        },
     )
 
     def stagger(number: int, dataset: Dataset) -> None:
@@ -94,7 +101,7 @@ def test_not_corrected_for_decay_is_corrected_here(tmp_path: Path) -> None:
 
     study = read_study(write_scan(tmp_path, none, edit=stagger))
     assert study.activity is not None
-    expected = 100 * 2 ** (600 * np.arange(5) / 6586.2)
+    expected = 100 * 2 ** ((600 * np.arange(5) + duration_s / 2) / 6586.2)
     assert study.activity.values[:, 0, 0] == pytest.approx(expected, rel=1e-6)
     assert factors_of(study.series[0]).bw_g_per_bq == pytest.approx(SUVBW)
 
@@ -107,6 +114,16 @@ def test_ge_private_scan_time(tmp_path: Path) -> None:
         dataset.private_block(0x0009, "GEMS_PETD_01", create=True).add_new(0x0D, "DT", "20201217100000.00")
 
     assert factors_of(read(tmp_path, BASE, edit=ge)).bw_g_per_bq == pytest.approx(SUVBW)
+
+
+def test_the_earliest_bed_is_the_reference(tmp_path: Path) -> None:
+    """A workstation's series time is no reference; nor is the first slice's, whose bed was the last scanned."""
+
+    def reformat(number: int, dataset: Dataset) -> None:
+        dataset.SeriesTime, dataset.AcquisitionTime = "150000", f"10{10 * (4 - number):02}00"
+
+    report = read(tmp_path, BASE, edit=reformat)
+    assert factors_of(report).bw_g_per_bq == pytest.approx(SUVBW)
 
 
 def siemens(moment: str, *, creator: str = "SIEMENS MED PT") -> Callable[[int, Dataset], None]:
@@ -157,6 +174,25 @@ def test_a_decay_factor_that_contradicts_the_reference(tmp_path: Path) -> None:
         dataset.DecayFactor, dataset.ActualFrameDuration = f"{decays / (1 - np.exp(-decays)):.6f}", 120_000
 
     assert read_study(write_scan(tmp_path, BASE, edit=agree)).taken_at is not None
+
+
+@pytest.mark.parametrize("decay", ["START", "ADMIN"])
+def test_two_injections_are_none(tmp_path: Path, decay: str) -> None:
+    """Of which of two doses the values are nobody can tell: no SUV, no moment of the injection, no half-life."""
+
+    def inject_twice(_: int, dataset: Dataset) -> None:
+        other = copy.deepcopy(dataset.RadiopharmaceuticalInformationSequence[0])
+        other.RadionuclideTotalDose, other.RadionuclideHalfLife = 20e6, 4062.6
+        dataset.RadiopharmaceuticalInformationSequence.append(other)
+
+    study = read_study(write_scan(tmp_path, change(BASE, image={"DecayCorrection": decay}), edit=inject_twice))
+    (report,) = study.series
+    assert report.uptake is not None
+    assert report.uptake.factors is None
+    assert (study.taken_at is None) == (decay == "ADMIN")
+    assert study.half_life_s is None
+    if decay == "START":
+        assert "(0054,0016) in 1.2.826.20.0.0.dcm names 2 injections" in report.uptake.why_not
 
 
 def test_times_without_a_zone_are_this_hosts(tmp_path: Path) -> None:

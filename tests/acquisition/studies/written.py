@@ -203,7 +203,13 @@ def two_detectors(dataset: Dataset) -> None:
 
 
 def map_to(
-    unit: str, *, slope: float = 12.5, first: int = 0, last: int = 65535, scheme: str = "UCUM"
+    unit: str,
+    *,
+    slope: float = 12.5,
+    intercept: float = 0.0,
+    first: int = 0,
+    last: int = 65535,
+    scheme: str = "UCUM",
 ) -> Callable[[Dataset], None]:
     """Add a real-world value mapping to those that are there."""
 
@@ -211,7 +217,7 @@ def map_to(
         code, mapping = Dataset(), Dataset()
         code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = unit, scheme, unit
         mapping.MeasurementUnitsCodeSequence = Items([code])
-        mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = slope, 0.0
+        mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = slope, intercept
         mapping.add_new(0x00409216, "US", first)
         mapping.add_new(0x00409211, "US", last)
         dataset.RealWorldValueMappingSequence = Items([*dataset.get("RealWorldValueMappingSequence", ()), mapping])
