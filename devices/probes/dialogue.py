@@ -121,6 +121,14 @@ class Dialogue(ABC):
         return self._condition
 
     @property
+    def start_known_to_s(self) -> float | None:
+        """Of one that tells finished counts only, however seldom, and says itself when nobody answers any more.
+
+        How much later such a count may have begun than its reading says, s. None: readings come all the time.
+        """
+        return None
+
+    @property
     def wake_at_s(self) -> float:
         """When ``wake`` is worth calling, on the clock that stamps the bytes; infinite: only bytes matter."""
         return self._act_at_s
