@@ -86,7 +86,7 @@ class Conversation:
     async def open(self) -> None:
         """Learn who answers and let it count; ``DeviceUnavailable`` or ``DeviceFault`` where it will not."""
         self._dialogue.begin(self._clock())
-        while not self._dialogue.is_open:
+        while not self._dialogue.is_ready:
             await self._step()
         await self._send()
 

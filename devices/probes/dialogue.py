@@ -121,6 +121,11 @@ class Dialogue(ABC):
         return self._condition
 
     @property
+    def is_ready(self) -> bool:
+        """Whether what is counted from now on will be told."""
+        return self.is_open
+
+    @property
     def start_known_to_s(self) -> float | None:
         """Of one that tells finished counts only, however seldom, and says itself when nobody answers any more.
 

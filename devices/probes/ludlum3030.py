@@ -30,7 +30,7 @@ from devices.errors import DeviceError, DeviceTimeout
 from devices.framing import Frame, LineSplitter
 from devices.probes.conversing import Conversation, converse
 from devices.probes.dialogue import Dialogue, Question
-from devices.probes.ludlum3030_memory import LONGEST_MEMORY, Channel, Found, Memory
+from devices.probes.ludlum3030_memory import LONGEST_MEMORY, LOOKS, WHOLE, Channel, Found, Memory
 from devices.probes.settings import PolledSettings
 from devices.readings import CountReading
 from devices.traffic import Condition
@@ -81,6 +81,11 @@ class Ludlum3030(Dialogue):
         return self._refused + self._splitter.rejected
 
     @property
+    def is_ready(self) -> bool:
+        """Whether it is known what is history."""
+        return self._memory.is_known
+
+    @property
     def start_known_to_s(self) -> float:
         """Longest time from request to answer's end, two requests later, as long as its memory is now, s."""
         return max(self._settings.interval_s, REST * self._took_s) + self._took_s
@@ -103,7 +108,8 @@ class Ludlum3030(Dialogue):
         self._ask_samples(now_s)
 
     def _act(self, now_s: float) -> None:
-        if now_s - self._heard_at_s >= self._settings.silence_s:
+        silent_s = now_s - max(self._heard_at_s, self._oldest_ask_s)
+        if self._is_awaiting and silent_s >= self._settings.silence_s:
             raise DeviceTimeout(
                 self.device,
                 f"no answer for {self._settings.silence_s:g} s: check that it is on and its cable whole; if it "
@@ -219,6 +225,11 @@ class Settings(PolledSettings):
     def window_said(self) -> str:
         """What is counted, in words."""
         return "alpha and beta channels" if self.channel == "sum" else f"{self.channel} channel"
+
+    @property
+    def opening_s(self) -> float:
+        """Longest time to learn who answers, and what is history, s."""
+        return super().opening_s + 1.5 * LOOKS * LONGEST_MEMORY * (WHOLE + 2) * 10 / BAUD_RATE
 
     @property
     def stale_after_s(self) -> float:

@@ -117,9 +117,14 @@ class Memory:
         self._doubted: dict[bytes, tuple[int, float]] = {}
 
     @property
+    def is_known(self) -> bool:
+        """Whether it is known what is history."""
+        return self._alike >= LOOKS
+
+    @property
     def is_settled(self) -> bool:
         """Whether all that stood in the last answer is known."""
-        return self._alike >= LOOKS and not self._doubted
+        return self.is_known and not self._doubted
 
     def line_of(self, raw: bytes) -> tuple[bytes, bool]:
         """Give what a line is known by, and whether it is a sample or another one that is known already."""
@@ -130,7 +135,7 @@ class Memory:
 
     def compare(self, lines: Sequence[bytes], asked_at_s: float) -> Iterator[Found]:
         """Take a whole answer to what was asked then; give what is new, in its order."""
-        if self._alike < LOOKS:
+        if not self.is_known:
             self._learn(lines, asked_at_s)
             return
         before, self._doubted = self._doubted, {}
@@ -151,7 +156,7 @@ class Memory:
     def _learn(self, lines: Sequence[bytes], asked_at_s: float) -> None:
         before, self._history = self._history, lines
         self._alike = self._alike + 1 if lines == before else 1
-        if self._alike >= LOOKS:
+        if self.is_known:
             self._looked_at_s = asked_at_s
             for line in lines:
                 self._know(line)
