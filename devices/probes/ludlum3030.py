@@ -227,6 +227,11 @@ class Settings(PolledSettings):
         return "alpha and beta channels" if self.channel == "sum" else f"{self.channel} channel"
 
     @property
+    def tray_said(self) -> str:
+        """Where it has what it counts."""
+        return "on its tray"
+
+    @property
     def opening_s(self) -> float:
         """Longest time to learn who answers, and what is history, s."""
         return super().opening_s + 1.5 * LOOKS * LONGEST_MEMORY * (WHOLE + 2) * 10 / BAUD_RATE

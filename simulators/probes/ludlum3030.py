@@ -42,7 +42,7 @@ class SimulatedLudlum3030:
         unit: str = "S",
     ) -> None:
         self._counter = counter
-        self._is_recycling = self._is_counting = is_recycling
+        self._is_recycling = self.is_counting = is_recycling
         self._number = 0
         self._requests = LineSplitter(greatest_length=16)
         self.count_s = count_s
@@ -53,12 +53,7 @@ class SimulatedLudlum3030:
     def start(self, now_s: float) -> None:
         """Press its button: a count begins now."""
         self._counter.skip(now_s)
-        self._is_counting = True
-
-    def clear(self) -> None:
-        """Clear its memory: numbers begin again at 1."""
-        self.samples.clear()
-        self._number = 0
+        self.is_counting = True
 
     def receive(self, sent: bytes, now_s: float) -> bytes:
         """Answer each command."""
@@ -67,9 +62,9 @@ class SimulatedLudlum3030:
 
     def tick(self, now_s: float) -> bytes:
         """Finish counts; send nothing unasked."""
-        while self._is_counting and self._counter.is_over(self.count_s, now_s):
+        while self.is_counting and self._counter.is_over(self.count_s, now_s):
             self._log(self._counter.count_period(self.count_s), now_s)
-            self._is_counting = self._is_recycling
+            self.is_counting = self._is_recycling
         return b""
 
     def _log(self, counts: int, now_s: float) -> None:
