@@ -108,8 +108,10 @@ def progress_of(counts: int, live_time_s: float, exposure: Exposure) -> CountPro
 
 
 START: Final = "Now start the count on the instrument"
-EARLIER: Final = "a count of {seconds:g} s may have begun before all stood as asked: left out, start another"
-ANOTHER: Final = "{counts} counts in {seconds:g} s so far, which is not enough: start another"
+EARLIER: Final = (
+    "a count of {seconds:g} s may have begun before all stood as asked: left out, start another if none runs"
+)
+ANOTHER: Final = "{counts} counts in {seconds:g} s so far, which is not enough: start another if none runs"
 """What whoever places is told where the instrument tells finished counts only."""
 
 RECENT = 24

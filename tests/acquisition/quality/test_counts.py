@@ -9,6 +9,7 @@ import pytest
 
 from acquisition.quality.counts import ANOTHER, EARLIER, START, Counter, CountProgress, open_counter, progress_of
 from acquisition.quality.placements import Exposure, Placement
+from devices.clock import monotonic
 from devices.errors import DeviceTimeout, DeviceUnavailable
 from devices.readings import CountReading, CountStatus
 
@@ -140,7 +141,7 @@ async def test_a_silent_probe_is_raised_in_the_count() -> None:
 class Finishing(Readings):
     """One to an instrument that tells finished counts only."""
 
-    start_known_to_s = 0.01
+    start_known_to_s = 0.05
 
 
 async def test_finished_counts_are_started_by_hand_and_waited_for() -> None:
@@ -153,8 +154,10 @@ async def test_finished_counts_are_started_by_hand_and_waited_for() -> None:
 
     exposure = Exposure(placement=EMPTY, longest_s=1.5)
     async with asyncio.timeout(SECONDS), counting(readings, silence_s=0.001) as counter:
+        began_s = monotonic()
         waiting = asyncio.create_task(counter.count(exposure, settle_s=0.5, on_progress=lambda _: None, say=say))
         await is_said.wait()  # long after the silence of a probe that sends all the time
+        assert monotonic() - began_s >= 0.5 + Finishing.start_known_to_s
         assert said == [START]
         for taken_at_s, counts in ((100.4, 1000), (100.6, 7), (101.6, 8)):
             readings.queue.put_nowait(reading(taken_at_s, counts))
