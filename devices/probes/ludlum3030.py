@@ -137,16 +137,18 @@ class Ludlum3030(Dialogue):
         if frame.raw == NOT_KNOWN:
             self._refuse_samples()
         line, is_good = self._memory.line_of(frame.raw)
-        self._refused += not is_good
-        self._lines.append(line)
+        if len(self._lines) <= LONGEST_MEMORY:
+            self._lines.append(line)
+        if not is_good:
+            self._refused += 1  # and the next question is not put off by it
+            return
         if len(self._lines) > LONGEST_MEMORY:
             raise DeviceError(
                 self.device,
                 f"its memory holds more than {LONGEST_MEMORY} samples, which take too long to tell: print or save "
                 "them, then clear it",
             )
-        if is_good:
-            self._heard_at_s = now_s
+        self._heard_at_s = now_s
         self._act_at_s = now_s + self._settings.answer_s
 
     def _refuse_samples(self) -> None:

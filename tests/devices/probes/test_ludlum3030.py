@@ -357,6 +357,19 @@ def test_nobody_there_and_one_that_falls_silent_are_told() -> None:
     assert running.now_s == pytest.approx(1026.0, abs=1.5)
 
 
+def test_babble_is_no_answer() -> None:
+    """Lines without end that are no samples are asked through, bounded, and silence with the words of silence."""
+    dialogue = opened([])
+    dialogue.wake(2.0)
+    dialogue.take_outgoing()
+    for tenth in range(49):
+        dialogue.feed(b"what is this?\r\n" * 50, 2.05 + tenth / 10)
+        dialogue.wake(2.1 + tenth / 10)
+    assert dialogue.take_outgoing() == b"RS\n" * 4
+    with pytest.raises(DeviceTimeout, match="no answer for 5 s"):
+        dialogue.wake(7.2)
+
+
 def test_a_count_is_old_soon_however_long_it_may_be_silent() -> None:
     """On the page a finished count is old after 5 s; asking slower than silence is refused."""
     assert SETTINGS.model_copy(update={"silence_s": 300.0}).stale_after_s == 5.0
