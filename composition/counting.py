@@ -68,16 +68,30 @@ def _calibration(place: Workplace, bench: Bench) -> Calibration | None:
     return None
 
 
-def placed_for_count(label: str, *, is_simulated: bool) -> Placement:
+def tray_of(place: Workplace, probe: str | None) -> str:
+    """Say where the probe of a name, or else the one that navigates, has what it counts; empty: before its tip.
+
+    Raises
+    ------
+    ServiceError
+        Where the site file has no such probe.
+
+    """
+    return place.site.probes[named_probe(place.site, probe)].tray_said
+
+
+def placed_for_count(label: str, *, tray: str, is_simulated: bool) -> Placement:
     """Say where something is placed to be counted; on the simulated bench that is the point source."""
     sources = (_on_axis(Source.POINT),) if is_simulated else ()
-    return Placement(instruction=f"Place {label} before the tip, and nothing else near", sources=sources)
+    where = tray or "before the tip"
+    return Placement(instruction=f"Place {label} {where}, and nothing else near", sources=sources)
 
 
 class SpecimenPlaces:
-    """Places each specimen alike; on the simulated bench a source stands for it."""
+    """Places each specimen alike, on a tray or on the axis; on the simulated bench a source stands for it."""
 
-    def __init__(self, *, is_simulated: bool) -> None:
+    def __init__(self, *, tray: str, is_simulated: bool) -> None:
+        self._where = tray or f"on the axis, {DISTANCE_MM:g} mm from the tip"
         self._is_simulated = is_simulated
         self._names: list[str] = []
 
@@ -87,7 +101,7 @@ class SpecimenPlaces:
             self._names.append(name)
         source = SIMULATED_SPECIMENS[self._names.index(name) % len(SIMULATED_SPECIMENS)]
         return Placement(
-            instruction=f"Lay {name} on the axis, {DISTANCE_MM:g} mm from the tip, and nothing else near",
+            instruction=f"Lay {name} {self._where}, and nothing else near",
             sources=(_on_axis(source),) if self._is_simulated else (),
         )
 

@@ -25,7 +25,7 @@ from acquisition.counting.seeking import Sought
 from acquisition.counting.timed import run_background, run_count
 from acquisition.quality.placements import Exposure
 from acquisition.quality.settings import BackgroundLimits
-from composition.counting import SpecimenPlaces, count_at, placed_for_count, specimens_of
+from composition.counting import SpecimenPlaces, count_at, placed_for_count, specimens_of, tray_of
 from composition.hands import Hands
 from composition.named import workplace
 from navigation.resection.specimens import TenPercentRule
@@ -78,7 +78,7 @@ def _count(
     with workplace(context, config, simulate=simulate) as place:
         hands = Hands(person=person, is_unasked=yes)
         exposure = Exposure(
-            placement=placed_for_count(label, is_simulated=place.is_simulated),
+            placement=placed_for_count(label, tray=tray_of(place, probe), is_simulated=place.is_simulated),
             longest_s=seconds or COUNT_S,
             counts_wanted=None if error is None else counts_for(error),
         )
@@ -136,7 +136,7 @@ def _exvivo(
         async def measure(counting: Counting) -> ExVivoOutcome:
             asked = ExVivo(
                 specimens=specimens_of(specimen or [], counting.bench),
-                placed=SpecimenPlaces(is_simulated=place.is_simulated),
+                placed=SpecimenPlaces(tray=tray_of(place, probe), is_simulated=place.is_simulated),
                 count_s=seconds,
                 background_s=background,
                 rule=rule,

@@ -228,7 +228,7 @@ def shown_devices(site: Site, *, is_replayed: bool) -> Mapping[str, ShownDevice]
     shown: dict[str, ShownDevice] = {}
     for name, probe in site.probes.items():
         shown[name] = ShownDevice(
-            kind="probe", label=probe.label or name, primary=name in primary, stale_after_s=probe.silence_s
+            kind="probe", label=probe.label or name, primary=name in primary, stale_after_s=probe.stale_after_s
         )
     for name, tracker in site.trackers.items():
         shown[name] = ShownDevice(

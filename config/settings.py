@@ -22,6 +22,7 @@ from devices.probes.gammascout import Settings as GammaScoutSettings
 from devices.probes.gmc import Settings as GmcSettings
 from devices.probes.lb134 import Settings as Lb134Settings
 from devices.probes.ludlum375 import Settings as Ludlum375Settings
+from devices.probes.ludlum3030 import Settings as Ludlum3030Settings
 from devices.probes.mightyohm import Settings as MightyohmSettings
 from devices.probes.opengamma import Settings as OpenGammaSettings
 from devices.probes.radeye import Settings as RadEyeSettings
@@ -38,6 +39,7 @@ ProbeSettings = Annotated[
     | GammaScoutSettings
     | GmcSettings
     | Lb134Settings
+    | Ludlum3030Settings
     | Ludlum375Settings
     | MightyohmSettings
     | OpenGammaSettings

@@ -221,7 +221,13 @@ class Link:
 
 @asynccontextmanager
 async def open_link(
-    url: str, *, device: str, baud_rate: int = 9600, character: Character = "8N1", clock: Clock = monotonic
+    url: str,
+    *,
+    device: str,
+    baud_rate: int = 9600,
+    character: Character = "8N1",
+    has_handshake: bool = False,
+    clock: Clock = monotonic,
 ) -> AsyncIterator[Link]:
     """Open a port for this process alone; RTS and DTR are set, which feeds some cables.
 
@@ -236,6 +242,8 @@ async def open_link(
         Bits a second.
     character
         Data bits, parity and stop bits.
+    has_handshake
+        Whether RTS and CTS say when the other may send; a pty, and a network port, take no notice.
     clock
         Stamps each chunk.
 
@@ -245,7 +253,7 @@ async def open_link(
         With a sentence that says what to do: no such port, not allowed, in use, nobody listening.
 
     """
-    opening = _Opening(url, baud_rate, character)
+    opening = _Opening(url, baud_rate, character, has_handshake=has_handshake)
     try:
         port = await _in_thread(opening.open)
     except asyncio.CancelledError:
@@ -263,10 +271,11 @@ async def open_link(
 class _Opening:
     """Opens a port in a thread, and closes it again if nobody waits for it any more."""
 
-    def __init__(self, url: str, baud_rate: int, character: Character) -> None:
+    def __init__(self, url: str, baud_rate: int, character: Character, *, has_handshake: bool) -> None:
         self._url = url
         self._baud_rate = baud_rate
         self._character = character
+        self._has_handshake = has_handshake
         self._lock = threading.Lock()
         self._is_wanted = True
         self._port: serial.SerialBase | None = None
@@ -282,6 +291,7 @@ class _Opening:
             bytesize=int(data_bits),
             parity=parity,
             stopbits=int(stop_bits),
+            rtscts=self._has_handshake,
             timeout=0,
             write_timeout=0,
             exclusive=True,

@@ -60,6 +60,24 @@ class Accounted(Protocol):
         """The USB adapter that the link hangs on; empty where there is none."""
 
 
+@runtime_checkable
+class Finishing(Protocol):
+    """A connection that may be to a device which tells nothing before a count is finished.
+
+    Such counts come as seldom as somebody has one made, so their absence is no silence; whether the device still
+    answers the connection finds out itself, and raises ``DeviceTimeout`` where it does not.
+    """
+
+    @property
+    def start_known_to_s(self) -> float | None:
+        """How much later such a count may have begun than it says, s; None: readings come all the time."""
+
+
+def start_known_to_s(connection: object) -> float | None:
+    """Give it of any connection; None: readings come all the time."""
+    return connection.start_known_to_s if isinstance(connection, Finishing) else None
+
+
 class DeviceSettings(Protocol[Reading_co]):
     """A device's entry in the site file."""
 

@@ -17,7 +17,7 @@ from devices.errors import DeviceError, DeviceUnavailable, FrameError
 from devices.igtl_settings import Settings as IgtlSettings
 from devices.mqtt_broker import Settings as BrokerSettings
 from devices.mqtt_broker import connected, say_lost
-from devices.protocols import DeviceSettings
+from devices.protocols import DeviceSettings, start_known_to_s
 from devices.trackers.igtl import HEADER, Header
 
 Reading = TypeVar("Reading")
@@ -40,13 +40,19 @@ async def reach(
 ) -> Reach:
     """Open a device, wait for its first reading and close it again; every failure becomes a sentence.
 
+    One that tells finished counts only need not have one: that it answers is enough.
+
     Without ``patience_s`` it has as long as its settings give it to open, and a silence more.
     """
     patience_s = patience_s or settings.opening_s + settings.silence_s
     try:
         async with asyncio.timeout(patience_s), settings.connect(device, clock=clock) as connection:
-            await anext(aiter(connection))
             identity = connection.identity or "it does not say what it is"
+            if start_known_to_s(connection) is not None:
+                return Reach(
+                    device=device, is_reached=True, sentence=f"answers, and tells finished counts ({identity})"
+                )
+            await anext(aiter(connection))
             return Reach(device=device, is_reached=True, sentence=f"delivers readings ({identity})")
     except TimeoutError:
         sentence = f"no reading within {patience_s:g} s: check that it is switched on and its cable is whole"

@@ -14,7 +14,7 @@ import structlog
 
 from devices.clock import Clock
 from devices.errors import NOT_ITS_WORDS, DeviceError, DeviceTimeout, DeviceUnavailable
-from devices.protocols import Accounted, Connection, DeviceSettings, Timed
+from devices.protocols import Accounted, Connection, DeviceSettings, Timed, start_known_to_s
 from devices.readings import DeviceHealth, LinkState
 from devices.traffic import Condition, Traffic
 
@@ -33,9 +33,9 @@ class Supervisor(Generic[Reading]):
     """Runs one device; ``run()`` belongs in a task group and ends only when cancelled.
 
     ``LIVE`` means that readings come, not that a port is open: a device is live from its first reading, silent
-    when ``silence_s`` pass without one, lost when the link is. What answers after a reopening must be the same
-    instrument as before, since a calibration belongs to one; one that cannot say who it is must hang on the same
-    USB adapter.
+    when ``silence_s`` pass without one, lost when the link is. One that tells finished counts only is live while
+    it answers. What answers after a reopening must be the same instrument as before, since a calibration belongs
+    to one; one that cannot say who it is must hang on the same USB adapter.
 
     Parameters
     ----------
@@ -180,13 +180,20 @@ class Supervisor(Generic[Reading]):
 
     async def _watch(self, connection: Connection[Reading]) -> None:
         readings, told_at_s, understood = aiter(connection), self._clock(), 0
+        is_seldom = start_known_to_s(connection) is not None
+        if is_seldom:  # it has answered, and there may be nothing to tell for long
+            self._enter(LinkState.LIVE, "")
         while True:
             try:
-                async with asyncio.timeout(self._settings.silence_s) as limit:
+                async with asyncio.timeout(TELLING_INTERVAL_S if is_seldom else self._settings.silence_s) as limit:
                     reading = await anext(readings)
             except TimeoutError as exc:
                 if not limit.expired():
                     raise
+                if is_seldom:
+                    told_at_s = self._clock()
+                    self._tell(self._on_health, self.health)
+                    continue
                 raise DeviceTimeout(self.device, self._silence(connection, understood)) from exc
             self._failures, understood = 0, _come_over(connection)
             self._enter(LinkState.LIVE, "")

@@ -200,7 +200,10 @@ class OpenBench:
             )
             self._screen.show(exposure, 0, 1, progress)
 
-        count = self._counter.count(exposure, settle_s=self._counting.settle_s, on_progress=show)
+        def say(sentence: str) -> None:
+            bench.console.print(f"[bold]{escape(sentence)}[/bold]")
+
+        count = self._counter.count(exposure, settle_s=self._counting.settle_s, on_progress=show, say=say)
         return await interruptible(count, bench.technologist, f"{bench.probe} count")
 
 

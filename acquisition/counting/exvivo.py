@@ -12,7 +12,7 @@ from acquisition.counting.ending import Ending
 from acquisition.counting.timed import OVERLOADED
 from acquisition.logbook.records import Kind
 from acquisition.quality.counts import Count
-from acquisition.quality.placements import Exposure, Placement
+from acquisition.quality.placements import Exposure, Placement, emptied
 from navigation.decay import decay_factor
 from navigation.errors import NavigationError
 from navigation.resection.specimens import ShareOfHottest, TenPercentRule, share_of_hottest
@@ -182,8 +182,6 @@ NOT_COMPARED: Final = "not compared: another one could not be counted, and may b
 
 ENDED_EARLY: Final = "not compared: it ended before the last one was counted, which may be the hottest"
 
-EMPTY_BENCH: Final = "Put every specimen and source away and point the probe at the empty bench"
-
 
 async def run_exvivo(counting: Counting, asked: ExVivo) -> ExVivoOutcome:
     """Count the bench and each specimen, compare them, show and record it.
@@ -198,7 +196,7 @@ async def run_exvivo(counting: Counting, asked: ExVivo) -> ExVivoOutcome:
     """
     tally = _Tally()
     async with counting.open() as at:
-        ending = await at.until_ended(_count_all(at, asked, tally))
+        ending = await at.until_ended(_count_all(at, asked, tally, counting.bench.device))
     background, specimens = tally.background, tally.specimens
     if background is None or ending.aborted:
         counted = _uncompared(specimens, background)
@@ -232,8 +230,8 @@ class _Tally:
     left_out: list[str] = field(default_factory=list)
 
 
-async def _count_all(at: OpenBench, asked: ExVivo, tally: _Tally) -> None:
-    empty = Exposure(placement=Placement(instruction=EMPTY_BENCH), longest_s=asked.background_s)
+async def _count_all(at: OpenBench, asked: ExVivo, tally: _Tally, device: object) -> None:
+    empty = Exposure(placement=emptied("every specimen and source", device), longest_s=asked.background_s)
     tally.background = await at.count(empty)
     number = 1
     while (name := await asked.specimens.next(number)) is not None:

@@ -14,7 +14,7 @@ from acquisition.logbook.records import Kind
 from acquisition.quality.background import Background
 from acquisition.quality.counts import Count
 from acquisition.quality.detectable import SHOWN_S, detectable, detects_in_shown_cps
-from acquisition.quality.placements import Exposure
+from acquisition.quality.placements import Exposure, emptied
 from acquisition.quality.results import Figure, StepResult
 from acquisition.quality.settings import BackgroundLimits
 from acquisition.quality.steps import Known, judge
@@ -156,6 +156,7 @@ async def run_background(counting: Counting, limits: BackgroundLimits) -> CountO
     """
     step = Background(limits=limits)
     (exposure,) = step.exposures
+    exposure = replace(exposure, placement=emptied("every source", counting.bench.device))
     async with counting.open() as at:
         count, ending = await _counted(at, exposure)
     said, result, figures = str(ending), None, tuple[Figure, ...]()

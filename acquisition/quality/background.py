@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from acquisition.quality.counts import Count
 from acquisition.quality.detectable import SHOWN_S, detects_in_shown_cps
-from acquisition.quality.placements import Exposure, Placement
+from acquisition.quality.placements import Exposure, emptied
 from acquisition.quality.results import Figure, StepResult
 from acquisition.quality.settings import BackgroundLimits
 from acquisition.quality.steps import Known
@@ -25,8 +25,7 @@ class Background:
     @property
     def exposures(self) -> Sequence[Exposure]:
         """One count with everything put away."""
-        placement = Placement(instruction="Put every source away and point the probe at the empty bench")
-        return (Exposure(placement=placement, longest_s=self.limits.count_s),)
+        return (Exposure(placement=emptied("every source"), longest_s=self.limits.count_s),)
 
     @property
     def limit(self) -> str:

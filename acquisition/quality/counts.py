@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from acquisition.quality.placements import Exposure
 from acquisition.quality.spectra import Channels, SpectrumRise
 from devices.clock import Clock
 from devices.errors import DeviceError, DeviceTimeout, DeviceUnavailable
-from devices.protocols import Accounted, Connection
+from devices.protocols import Accounted, Connection, start_known_to_s
 from devices.readings import CountReading, CountStatus
 from devices.traffic import Condition
 from navigation.statistics.counting import Rate, gross_rate, true_rate
@@ -106,6 +107,13 @@ def progress_of(counts: int, live_time_s: float, exposure: Exposure) -> CountPro
     )
 
 
+START: Final = "Now start the count on the instrument"
+EARLIER: Final = (
+    "a count of {seconds:g} s may have begun before all stood as asked: left out, start another if none runs"
+)
+ANOTHER: Final = "{counts} counts in {seconds:g} s so far, which is not enough: start another if none runs"
+"""What whoever places is told where the instrument tells finished counts only."""
+
 RECENT = 24
 """Readings whose rates are shown one by one."""
 
@@ -121,8 +129,11 @@ class Counter:
     one.
     """
 
-    def __init__(self, device: str, clock: Clock, wall_time: WallTime) -> None:
+    def __init__(
+        self, device: str, connection: Connection[CountReading], clock: Clock, wall_time: WallTime
+    ) -> None:
         self._device = device
+        self._connection = connection
         self._clock = clock
         self._wall_time = wall_time
         self._readings: asyncio.Queue[tuple[CountReading, Channels | None] | None] = asyncio.Queue()
@@ -131,12 +142,14 @@ class Counter:
         self._condition: Condition | None = None
         self._failure: DeviceError = DeviceUnavailable(device, "its readings ended; open it again")
 
-    async def receive(self, connection: Connection[CountReading], silence_s: float) -> None:
+    async def receive(self, silence_s: float) -> None:
         """Take the connection's readings until it fails; its error is raised in the count that needs it."""
+        connection = self._connection
         readings, rise = aiter(connection), SpectrumRise(connection)
+        longest_s = silence_s if start_known_to_s(connection) is None else None
         try:
             while True:
-                async with asyncio.timeout(silence_s):
+                async with asyncio.timeout(longest_s):
                     reading = await anext(readings)
                 risen = rise.since_last()
                 self._condition = connection.condition if isinstance(connection, Accounted) else None
@@ -153,9 +166,17 @@ class Counter:
             self._readings.put_nowait(None)
 
     async def count(
-        self, exposure: Exposure, *, settle_s: float, on_progress: Callable[[CountProgress], None]
+        self,
+        exposure: Exposure,
+        *,
+        settle_s: float,
+        on_progress: Callable[[CountProgress], None],
+        say: Callable[[str], None] = lambda _: None,
     ) -> Count:
         """Add up readings that begin ``settle_s`` from now or later, until the exposure has enough.
+
+        Where the instrument tells finished counts only, ``say`` is told when one may be started there: so late
+        that it is known to have begun after now.
 
         Raises
         ------
@@ -165,7 +186,10 @@ class Counter:
         """
         if self._is_over:
             raise self._failure
-        begin_s = self._clock() + settle_s
+        begin_s, known_to_s = self._clock() + settle_s, start_known_to_s(self._connection)
+        starting = asyncio.get_running_loop().call_later(settle_s + (known_to_s or 0.0), say, START)
+        if known_to_s is None:
+            starting.cancel()
         taken: list[CountReading] = []
         spectrum: Channels | None = None
         counts, live_time_s = 0, 0.0
@@ -183,7 +207,12 @@ class Counter:
                     taken.append(reading)
                     counts += reading.counts
                     live_time_s += reading.live_time_s
+                if known_to_s is not None and reading.taken_at_s < begin_s:
+                    say(EARLIER.format(seconds=reading.real_time_s))
+                elif known_to_s is not None and progress_of(counts, live_time_s, exposure).share < 1:
+                    say(ANOTHER.format(counts=counts, seconds=live_time_s))
         finally:
+            starting.cancel()
             self._is_counting = False
             self._readings = asyncio.Queue()
         on_progress(_lately(progress, taken))
@@ -211,8 +240,8 @@ async def open_counter(
     wall_time: WallTime,
 ) -> AsyncIterator[Counter]:
     """Receive an open probe's readings in the background while the counter is in use."""
-    counter = Counter(device, clock, wall_time)
-    task = asyncio.create_task(counter.receive(connection, silence_s), name=f"{device} readings")
+    counter = Counter(device, connection, clock, wall_time)
+    task = asyncio.create_task(counter.receive(silence_s), name=f"{device} readings")
     try:
         yield counter
     finally:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from math import cos, radians, sin
+from typing import Protocol, runtime_checkable
 
 
 class Source(StrEnum):
@@ -82,6 +83,27 @@ class Exposure:
     is_decided: Callable[[int, float], bool] | None = None
     times: int = 1
     wait_s: float = 0.0
+
+
+@runtime_checkable
+class Trayed(Protocol):
+    """A probe's entry in the site file that says where it has what it counts, if not before its tip."""
+
+    @property
+    def tray_said(self) -> str:
+        """In words, as "on its tray"; empty: before its tip."""
+
+
+def tray_of(device: object) -> str:
+    """Say where a probe has what it counts by its entry in the site file; empty: before its tip."""
+    return device.tray_said if isinstance(device, Trayed) else ""
+
+
+def emptied(what: str, device: object = None) -> Placement:
+    """Have ``what`` put away, so that the probe of this entry in the site file sees nothing."""
+    tray = tray_of(device)
+    rest = f"leave nothing {tray}" if tray else "point the probe at the empty bench"
+    return Placement(instruction=f"Put {what} away and {rest}")
 
 
 def around_tip(source: Source, called: str, distance_mm: float, angle_deg: float = 0.0) -> Placement:

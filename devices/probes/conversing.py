@@ -74,6 +74,11 @@ class Conversation:
         return self._dialogue.condition
 
     @property
+    def start_known_to_s(self) -> float | None:
+        """Of an instrument that tells finished counts only: how much later one may have begun than is told, s."""
+        return self._dialogue.start_known_to_s
+
+    @property
     def adapter(self) -> str:
         """The USB adapter that the link hangs on; empty where there is none."""
         return self._link.adapter
@@ -81,7 +86,7 @@ class Conversation:
     async def open(self) -> None:
         """Learn who answers and let it count; ``DeviceUnavailable`` or ``DeviceFault`` where it will not."""
         self._dialogue.begin(self._clock())
-        while not self._dialogue.is_open:
+        while not self._dialogue.is_ready:
             await self._step()
         await self._send()
 
@@ -126,12 +131,23 @@ class Conversation:
 
 @asynccontextmanager
 async def converse(
-    dialogue: Dialogue, settings: ProbeSettings, *, baud_rate: int, character: Character = "8N1", clock: Clock
+    dialogue: Dialogue,
+    settings: ProbeSettings,
+    *,
+    baud_rate: int,
+    character: Character = "8N1",
+    has_handshake: bool = False,
+    clock: Clock,
 ) -> AsyncIterator[Conversation]:
     """Open a probe's port and hold a dialogue there; ``DeviceUnavailable`` or ``DeviceFault`` with what to do."""
     device = dialogue.device
     async with open_link(
-        settings.port, device=device, baud_rate=baud_rate, character=character, clock=clock
+        settings.port,
+        device=device,
+        baud_rate=baud_rate,
+        character=character,
+        has_handshake=has_handshake,
+        clock=clock,
     ) as link:
         conversation = Conversation(
             link, dialogue, clock=clock, extending_dead_time_s=settings.extending_dead_time_s

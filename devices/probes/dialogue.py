@@ -121,6 +121,19 @@ class Dialogue(ABC):
         return self._condition
 
     @property
+    def is_ready(self) -> bool:
+        """Whether what is counted from now on will be told."""
+        return self.is_open
+
+    @property
+    def start_known_to_s(self) -> float | None:
+        """Of one that tells finished counts only, however seldom, and says itself when nobody answers any more.
+
+        How much later such a count may have begun than its reading says, s. None: readings come all the time.
+        """
+        return None
+
+    @property
     def wake_at_s(self) -> float:
         """When ``wake`` is worth calling, on the clock that stamps the bytes; infinite: only bytes matter."""
         return self._act_at_s

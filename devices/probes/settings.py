@@ -48,6 +48,16 @@ class ProbeSettings(BaseModel):
         return ""
 
     @property
+    def tray_said(self) -> str:
+        """Where it has what it counts, in words; empty: before its tip."""
+        return ""
+
+    @property
+    def stale_after_s(self) -> float:
+        """Age at which a reading is shown as old, s."""
+        return self.silence_s
+
+    @property
     def opening_s(self) -> float:
         """Longest time to open the link and learn who answers, s."""
         return 5.0

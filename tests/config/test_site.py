@@ -82,8 +82,8 @@ def test_every_commented_key_of_the_shipped_file_exists(tmp_path: Path) -> None:
             'driver = "mightyohm"',
             'driver = "zzz"',
             (
-                "'probes.monitor.driver': known: amptek, gammascout, gmc, lb134, ludlum375, mightyohm, opengamma, "
-                "radeye, radpro, sheet"
+                "'probes.monitor.driver': known: amptek, gammascout, gmc, lb134, ludlum3030, ludlum375, "
+                "mightyohm, opengamma, radeye, radpro, sheet"
             ),
         ),
         (
@@ -193,5 +193,6 @@ def test_the_schema_is_printed() -> None:
         "mapping"
     ]
     assert set(mapping) == {
-        "amptek", "gammascout", "gmc", "lb134", "ludlum375", "mightyohm", "opengamma", "radeye", "radpro", "sheet"
+        "amptek", "gammascout", "gmc", "lb134", "ludlum3030", "ludlum375", "mightyohm", "opengamma", "radeye",
+        "radpro", "sheet",
     }  # fmt: skip

@@ -303,6 +303,14 @@ async def test_a_pty_is_opened_again_whatever_its_character(character: Character
                 assert (await link.read()).received == sent
 
 
+@pytest.mark.parametrize("has_handshake", [False, True])
+async def test_rts_and_cts_are_heeded_where_that_is_asked_for(*, has_handshake: bool) -> None:
+    """The terminal is set so that the other end says when it may be sent to, or not."""
+    with pty_pair() as (ours, path):
+        async with open_link(path, device="gamma", has_handshake=has_handshake):
+            assert bool(termios.tcgetattr(ours)[2] & termios.CRTSCTS) == has_handshake
+
+
 async def test_a_port_changes_its_speed() -> None:
     """The speed is that of the terminal afterwards; one that no port has is refused with the key to change."""
     with pty_pair() as (_, path):

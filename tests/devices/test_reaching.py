@@ -14,10 +14,12 @@ from devices.dicom.settings import NodeSettings
 from devices.igtl_server import serve_igtl
 from devices.igtl_settings import Settings as IgtlSettings
 from devices.mqtt_broker import Settings as BrokerSettings
-from devices.probes import mightyohm
+from devices.probes import ludlum3030, mightyohm
 from devices.reaching import reach, reach_broker, reach_igtl, reach_index, reach_node
 from devices.readings import LinkState
 from simulators.ports import open_pty_port
+from simulators.probes.counting import Counter
+from simulators.probes.ludlum3030 import SimulatedLudlum3030
 from simulators.probes.mightyohm import SimulatedMightyOhm
 from tests.devices.dicom.index.cluster import running_cluster
 from tests.devices.mosquitto_peer import Broker, free_port, started
@@ -45,6 +47,18 @@ async def test_a_device_that_delivers_is_reached(tmp_path: Path) -> None:
         found = await reach("wall", settings(port.url), clock=monotonic)
     assert (found.device, found.is_reached) == ("wall", True)
     assert "delivers readings" in found.sentence
+
+
+async def test_a_device_that_tells_finished_counts_is_reached_without_one(tmp_path: Path) -> None:
+    """Nothing is being counted, and need not be: that it answers, to all that it will be asked, is enough."""
+    resting = Counter(
+        events=lambda _start_s, _end_s: 3, powered_at_s=monotonic(), rng=np.random.default_rng(1), dead_time_s=0
+    )
+    async with open_pty_port(SimulatedLudlum3030(resting, is_recycling=False), tmp_path / "bench") as port:
+        asked = ludlum3030.Settings(driver="ludlum3030", port=port.url)
+        found = await reach("bench", asked, clock=monotonic)
+    assert found.is_reached
+    assert "answers, and tells finished counts" in found.sentence
 
 
 async def test_a_device_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:

@@ -14,13 +14,16 @@ from structlog.testing import capture_logs
 from devices import links
 from devices.clock import Clock, monotonic
 from devices.errors import NOT_ITS_WORDS, DeviceUnavailable
-from devices.probes import amptek, mightyohm, radpro
+from devices.probes import amptek, ludlum3030, mightyohm, radpro
 from devices.protocols import DeviceSettings
 from devices.readings import CountReading, CountStatus, DeviceHealth, LinkState
 from devices.supervision import GREATEST_DELAY_S, Supervisor
+from devices.traffic import Traffic
 from simulators.faults import Piece, intact, losing
 from simulators.ports import Instrument, TcpPort, open_pty_port, open_tcp_port
 from simulators.probes.amptek import SimulatedAmptek
+from simulators.probes.counting import Counter
+from simulators.probes.ludlum3030 import SimulatedLudlum3030
 from simulators.probes.mightyohm import SimulatedMightyOhm
 
 
@@ -133,6 +136,32 @@ async def test_a_device_is_live_from_its_first_reading(tmp_path: Path) -> None:
         health = device.supervisor.health
         assert (health.detail, health.reconnects) == ("", 0)
         assert health.since_s <= monotonic()
+
+
+async def test_one_that_tells_finished_counts_is_live_while_it_answers(tmp_path: Path) -> None:
+    """Nothing is counted for longer than its silence: live, and told each second. Without answers it is silent."""
+    resting = Counter(
+        events=lambda _start_s, _end_s: 3, powered_at_s=monotonic(), rng=np.random.default_rng(1), dead_time_s=0
+    )
+    is_deaf, link = [False], tmp_path / "bench"
+    settings = ludlum3030.Settings(
+        driver="ludlum3030", port=str(link), interval_s=0.05, answer_s=0.5, silence_s=1.2
+    )
+
+    def carry(said: bytes) -> Iterable[Piece]:
+        return () if is_deaf[0] else intact(said)
+
+    instrument = SimulatedLudlum3030(resting, count_s=0.1, is_recycling=False)
+    async with open_pty_port(instrument, link, fault=carry), watched(settings) as device:
+        live = await device.until_state(LinkState.LIVE)
+        await device.until(lambda: device.healths[-1].since_s + 2 * settings.silence_s < monotonic())
+        assert device.states == [LinkState.CONNECTING, LinkState.LIVE]
+        assert device.readings == []
+        assert (live.traffic or Traffic()).frames < (device.healths[-1].traffic or Traffic()).frames
+        instrument.start(monotonic())
+        await device.until(lambda: [reading.counts for reading in device.readings] == [3])
+        is_deaf[0] = True
+        assert "no answer for 1.2 s" in (await device.until_state(LinkState.SILENT)).detail
 
 
 async def test_an_absent_device_is_lost_and_found(tmp_path: Path) -> None:

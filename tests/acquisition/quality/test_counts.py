@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acquisition.quality.counts import Counter, CountProgress, open_counter, progress_of
+from acquisition.quality.counts import ANOTHER, EARLIER, START, Counter, CountProgress, open_counter, progress_of
 from acquisition.quality.placements import Exposure, Placement
+from devices.clock import monotonic
 from devices.errors import DeviceTimeout, DeviceUnavailable
 from devices.readings import CountReading, CountStatus
 
@@ -135,6 +136,34 @@ async def test_a_silent_probe_is_raised_in_the_count() -> None:
             await counter.count(
                 Exposure(placement=EMPTY, longest_s=60.0), settle_s=0.0, on_progress=lambda _: None
             )
+
+
+class Finishing(Readings):
+    """One to an instrument that tells finished counts only."""
+
+    start_known_to_s = 0.05
+
+
+async def test_finished_counts_are_started_by_hand_and_waited_for() -> None:
+    """Who places is told when to start one, that one may have begun before, and that one is not enough."""
+    readings, said, is_said = Finishing(), list[str](), asyncio.Event()
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        is_said.set()
+
+    exposure = Exposure(placement=EMPTY, longest_s=1.5)
+    async with asyncio.timeout(SECONDS), counting(readings, silence_s=0.001) as counter:
+        began_s = monotonic()
+        waiting = asyncio.create_task(counter.count(exposure, settle_s=0.5, on_progress=lambda _: None, say=say))
+        await is_said.wait()  # long after the silence of a probe that sends all the time
+        assert monotonic() - began_s >= 0.5 + Finishing.start_known_to_s
+        assert said == [START]
+        for taken_at_s, counts in ((100.4, 1000), (100.6, 7), (101.6, 8)):
+            readings.queue.put_nowait(reading(taken_at_s, counts))
+        found = await waiting
+    assert (found.counts, found.live_time_s) == (15, 1.8)
+    assert said[1:] == [EARLIER.format(seconds=1.0), ANOTHER.format(counts=7, seconds=0.9)]
 
 
 async def test_a_fault_of_the_program_is_not_taken_for_a_silent_probe() -> None:

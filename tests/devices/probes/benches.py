@@ -15,6 +15,7 @@ from devices.probes import (
     gmc,
     lb134,
     ludlum375,
+    ludlum3030,
     mightyohm,
     opengamma,
     radeye,
@@ -30,6 +31,7 @@ from simulators.probes.gammascout import SimulatedGammaScout
 from simulators.probes.gmc import SimulatedGmc
 from simulators.probes.lb134 import SimulatedLb134
 from simulators.probes.ludlum375 import SimulatedLudlum375
+from simulators.probes.ludlum3030 import SimulatedLudlum3030
 from simulators.probes.mightyohm import SimulatedMightyOhm
 from simulators.probes.opengamma import SimulatedOpenGamma
 from simulators.probes.radeye import SimulatedRadEye
@@ -149,6 +151,14 @@ BENCHES: Mapping[str, Bench] = {
     "lb134": Bench(
         settings=lb134.Settings(driver="lb134", port=PORT),
         instrument=SimulatedLb134,
+        kind=Kind.EACH,
+        period_s=1.3,
+        finds=frozenset({"loss", "flip", "double"}),
+    ),
+    "ludlum3030": Bench(
+        # while a test keeps it silent for a minute it must not give up
+        settings=ludlum3030.Settings(driver="ludlum3030", port=PORT, interval_s=0.25, silence_s=90.0),
+        instrument=lambda counter: SimulatedLudlum3030(counter, count_s=1.0, held=8),
         kind=Kind.EACH,
         period_s=1.3,
         finds=frozenset({"loss", "flip", "double"}),

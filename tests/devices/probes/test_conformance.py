@@ -39,10 +39,10 @@ from tests.devices.probes.talk import Given, Talk, chunked, counter
 RECOVERY_S = 2.0
 RATE_CPS = 200.0
 TALKING = [name for name in BENCHES if name != "amptek"]
-ASKED_SLOWLY = {"radpro": 5.0, "lb134": 0.9}
+ASKED_SLOWLY = {"radpro": 5.0, "lb134": 0.9, "ludlum3030": 4.0}
 """Where a day of questions at their usual pace would take long."""
-HOLDING_ALL = {"radpro"}
-"""Whose messages each hold the sum of all counts, so that one that is refused takes none with it."""
+HOLDING_ALL = {"radpro", "ludlum3030"}
+"""Whose messages each hold all counts, or their sum, so that one that is refused takes none with it."""
 FAULTS: dict[str, Callable[[np.random.Generator], Fault]] = {
     "loss": lambda rng: dropping(0.02, rng),
     "flip": lambda rng: corrupting(0.01, rng),
