@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from devices.errors import DeviceError, FrameError
+from devices.errors import DeviceError, DeviceFault, FrameError
 from devices.probes import gammascout, ludlum375, mightyohm
 from devices.probes.sheet import Sheet
 from devices.probes.sheet_checksum import Rule, checksum
@@ -91,14 +91,17 @@ def test_a_sheet_reads_any_stream_as_the_coded_driver_does(name: str, data: st.D
         "ludlum375": [b"0012.3000010", b"1234.0110110", b"0002.0000010", b"0012.3000000", b"0012.30000"],
     }[name]
     pieces = data.draw(st.lists(st.sampled_from([*words, b"\r\n", b"\n", b"CPS, ", b"\xff\x00"]), max_size=25))
-    both = [CODED[name].dialogue("gamma"), sheet_dialogue(name)]
-    for dialogue in both:
+    coded, sheet = CODED[name].dialogue("gamma"), sheet_dialogue(name)
+    for dialogue in (coded, sheet):
         dialogue.begin(0.0)
         if name == "gammascout":
             dialogue.feed(b"S00020000000003\r\n", 0.0)
-        for place, piece in enumerate(pieces):
-            dialogue.feed(piece, 1.0 + 0.7 * place)
-    coded, sheet = both
+    for place, piece in enumerate(pieces):
+        try:
+            coded.feed(piece, 1.0 + 0.7 * place)
+        except DeviceFault:  # out of order twice in a row: its link is closed, of which a sheet knows nothing
+            break
+        sheet.feed(piece, 1.0 + 0.7 * place)
     assert sheet.take_readings() == coded.take_readings()
     assert sheet.rejected == coded.rejected
 
