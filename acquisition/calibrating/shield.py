@@ -22,8 +22,8 @@ SIDES = (
 SURE_ERRORS = 4.0
 """Errors above the limit at which a leak is no chance.
 
-The count from behind is hardly more than background, and its error as large as the limit itself: two errors would fail
-one good probe in a hundred, four one in a million.
+The count from behind is hardly more than background, and its error as large as the limit itself: two errors would
+fail one good probe in a hundred, four one in a million.
 """
 
 
