@@ -125,7 +125,7 @@ SERVERS = (
 
 
 def _durable_dcmtk(folder: Path) -> Server | None:
-    """``storescp`` made to make durable what it writes, by a library built in ``folder``; None without a compiler."""
+    """``storescp``, and a library in ``folder`` by which it writes durably; None without a compiler."""
     compiler, library = shutil.which("cc"), folder / "durable.so"
     if compiler is None:
         return None
