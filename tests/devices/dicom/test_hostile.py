@@ -202,6 +202,19 @@ async def test_silence(settings: Any, thing: Any, console: Any) -> None:
         assert (await raw.answer())[0] == ABORT
 
 
+@pytest.mark.parametrize("number", [0, 1])
+async def test_one_that_never_falls_silent_ends_in_time(
+    settings: Any, thing: Any, console: Any, number: int
+) -> None:
+    """The time for an association as a whole holds for one that sends object after object, here and in a worker."""
+    async with run_node(settings(workers=number, total_time_s=1.0)) as node, asyncio.timeout(20):
+        async with console(node.port) as raw:
+            assert await raw.associate() == ACCEPT
+            while await raw.store(thing()) == 0x0000:
+                pass
+        assert await is_refused(node, "the association took 1 s")
+
+
 async def test_five_hundred_silent_connections(settings: Any, thing: Any, console: Any) -> None:
     """From many addresses they make room for whoever speaks, also from one of those, and take little memory."""
     chosen = settings()
