@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import struct
 import zlib
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from devices.dicom.client import StorageNode, run_node
+from devices.dicom.node import DISK_THREADS
 from devices.readings import DeviceHealth
 from tests.devices.dicom.trail import transfers
 
@@ -106,6 +108,21 @@ async def test_a_wrong_pdu_in_mid_object(settings: Any, thing: Any, console: Any
         assert not left(chosen.folder)
 
 
+async def test_an_abort_in_mid_object(settings: Any, thing: Any, console: Any) -> None:
+    """A console that aborts is not answered, and what had come of its object is removed."""
+    chosen = settings()
+    async with run_node(chosen) as node:
+        async with console(node.port) as raw:
+            assert await raw.associate() == ACCEPT
+            raw.begin_store(thing())
+            raw.send(thing().data_set, control=0)
+            raw.writer.write(struct.pack(">BxL", ABORT, 4) + bytes(4))
+            async with asyncio.timeout(20):
+                assert await raw.reader.read() == b""
+        await serves(node, thing, console)
+        assert not left(chosen.folder)
+
+
 async def test_a_wrong_pdu_after_the_release(settings: Any, thing: Any, console: Any) -> None:
     """What follows a release is ignored, but for a request, which is answered by an A-ABORT."""
     async with run_node(settings()) as node:
@@ -177,6 +194,27 @@ async def test_an_object_without_end(settings: Any, thing: Any, console: Any) ->
         assert not left(chosen.folder)
 
 
+async def test_a_disk_that_refuses_in_mid_object(settings: Any, thing: Any, console: Any) -> None:
+    """The answer is 0xA700 and nothing of the object is left; the association goes on, and stores when it can."""
+    chosen = settings(workers=1)
+    async with run_node(chosen) as node, console(node.port) as raw:
+        await is_staffed(node, 1)
+        (worker,) = workers(node)
+        assert await raw.associate() == ACCEPT
+        # to a process whose files may have 1 MB at most a write fails as on a full disk, after a part of it
+        _, most = resource.prlimit(worker, resource.RLIMIT_FSIZE)
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (1_000_000, most))
+        raw.begin_store(thing())
+        for count in range(20):
+            raw.send(bytes(100_000), control=2 if count == 19 else 0)
+        assert raw.status(await raw.answer()) == 0xA700
+        assert not left(chosen.folder)
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (most, most))
+        assert await raw.store(thing(object_uid="1.9.9")) == 0x0000
+        assert await is_refused(node, "could not be written")
+        assert not left(chosen.folder)
+
+
 async def test_a_byte_a_second(settings: Any, thing: Any, console: Any) -> None:
     """A request that trickles in is given up after the time for one; so is a PDU in an association."""
     async with run_node(settings(request_time_s=0.3, pdu_time_s=0.3)) as node:
@@ -188,6 +226,28 @@ async def test_a_byte_a_second(settings: Any, thing: Any, console: Any) -> None:
             raw.writer.write(b"\x04\x00\x00\x00")
             assert (await raw.answer())[0] == ABORT
         assert await is_refused(node, "not complete within")
+        await serves(node, thing, console)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+async def test_bytes_that_never_stop_trickling(settings: Any, thing: Any, console: Any, number: int) -> None:
+    """The time for a request, and for a PDU of an association, is from its first byte: another buys none."""
+
+    async def trickle(raw: Any, head: bytes) -> None:
+        raw.writer.write(head)
+        while not raw.reader.at_eof():
+            raw.writer.write(b"\0")
+            await asyncio.sleep(0.05)
+
+    async with run_node(settings(workers=number, request_time_s=0.3, pdu_time_s=0.3)) as node:
+        for is_asked_for in (False, True):
+            async with console(node.port) as raw, asyncio.timeout(10):
+                if is_asked_for:
+                    assert await raw.associate() == ACCEPT
+                kind = 4 if is_asked_for else ASSOCIATE_REQUEST
+                trickling = asyncio.create_task(trickle(raw, struct.pack(">BxL", kind, 10_000)))
+                await ended(raw)
+                trickling.cancel()
         await serves(node, thing, console)
 
 
@@ -206,7 +266,7 @@ async def test_silence(settings: Any, thing: Any, console: Any) -> None:
 async def test_one_that_never_falls_silent_ends_in_time(
     settings: Any, thing: Any, console: Any, number: int
 ) -> None:
-    """The time for an association as a whole holds for one that sends object after object, here and in a worker."""
+    """The time for an association as a whole holds where object follows object too, here and in a worker."""
     async with run_node(settings(workers=number, total_time_s=1.0)) as node, asyncio.timeout(20):
         async with console(node.port) as raw:
             assert await raw.associate() == ACCEPT
@@ -293,12 +353,16 @@ async def test_a_deflate_bomb(settings: Any, thing: Any, console: Any) -> None:
 
 @pytest.mark.parametrize("number", [0, 1])
 async def test_memory_is_given_back_after_a_flood(settings: Any, thing: Any, console: Any, number: int) -> None:
-    """What sixty associations took that broke off in mid-object is free for the next, here and in a worker."""
+    """Memory and threads of sixty associations that broke off in mid-object are free, here and in a worker."""
 
     def held_kb() -> int:
         """What the node and its workers hold now."""
         lines = [Path(f"/proc/{one}/status").read_text().splitlines() for one in (node.process_id, *workers(node))]
         return sum(int(line.split()[1]) for status in lines for line in status if line.startswith("VmRSS"))
+
+    def threads() -> int:
+        """Threads of the node and its workers now."""
+        return sum(len(list(Path(f"/proc/{one}/task").iterdir())) for one in (node.process_id, *workers(node)))
 
     async def flood(node: StorageNode, times: int) -> None:
         for _ in range(times):
@@ -315,12 +379,15 @@ async def test_memory_is_given_back_after_a_flood(settings: Any, thing: Any, con
 
     async with run_node(settings(workers=number, maximum_associations=100)) as node:
         await is_staffed(node, number)
+        before = threads()
         async with asyncio.timeout(100):
             await flood(node, 2)
             before_kb = held_kb()
             await flood(node, 4)
             # 14 MB of buffers each time; what threads are served from grows by some pages
             assert held_kb() - before_kb < 20_000
+            while threads() > before + DISK_THREADS:  # noqa: ASYNC110 - each ends after it has told its end
+                await asyncio.sleep(0.01)
 
 
 def broken_off(node: StorageNode) -> int:
@@ -360,10 +427,16 @@ async def test_each_limit_on_associations_is_its_own(settings: Any, console: Any
 
 async def test_a_sender_is_who_calls_whom_from_where(settings: Any, console: Any) -> None:
     """Its title alone is not enough: the network must be its own, and so must what it calls the node."""
-    senders = [{"ae_title": "CAMERA", "networks": ["127.0.0.2/32"]}]
+    senders = [
+        {"ae_title": "CAMERA", "networks": ["127.0.0.2/32"]},
+        {"ae_title": "SCANNER", "networks": ["127.0.0.4/32"]},
+    ]
     async with run_node(settings(allowed_ae_titles=(), senders=senders)) as node:
         async with console(node.port, from_address="127.0.0.3") as raw:
             await ended(raw)
+        async with console(node.port, from_address="127.0.0.4") as raw:
+            assert await raw.associate("CAMERA") == REJECT
+        assert await is_refused(node, "127.0.0.4 is in none of the networks of 'CAMERA'")
         for called, answer in (("RADIONAV", ACCEPT), ("OTHER", REJECT)):
             async with console(node.port, from_address="127.0.0.2") as raw:
                 assert await raw.associate("CAMERA", called_ae=called) == answer
