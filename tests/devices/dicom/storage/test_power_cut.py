@@ -1,0 +1,104 @@
+"""What a power cut leaves of what was acknowledged: what was synchronised, names apart from bytes (fsync(2))."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devices.dicom.services.commands import Command, Field, Status
+from devices.dicom.services.storage import Storing
+from devices.dicom.services.transfers import OpenTransfer
+from devices.dicom.storage.part10 import data_set_offset, is_sound
+from devices.dicom.storage.placement import Kept, OnConflict
+from devices.dicom.storage.store import ObjectStore
+
+
+class Disk:
+    """What is on the disk for sure: of each folder the names, of each file the bytes, as last synchronised."""
+
+    def __init__(self) -> None:
+        self._fsync = os.fsync
+        self._names: dict[int, dict[str, int]] = {}
+        self._contents: dict[int, bytes] = {}
+
+    def synchronise(self, descriptor: int) -> None:
+        """Do as fsync does, and note what is durable from then on."""
+        self._fsync(descriptor)
+        place, there = Path(f"/proc/self/fd/{descriptor}").readlink(), os.fstat(descriptor)
+        if stat.S_ISDIR(there.st_mode):
+            self._names[there.st_ino] = {path.name: path.stat().st_ino for path in place.iterdir()}
+        else:
+            self._contents[there.st_ino] = place.read_bytes()
+
+    def left(self, folder: Path) -> dict[str, bytes]:
+        """Files of the studies of a store that a power cut leaves, by path, with what it leaves of them."""
+        names = self._names.get(folder.stat().st_ino, {})
+        return {
+            f"{study}/{name}": self._contents.get(inode, b"")
+            for study, found in names.items()
+            if not study.startswith(".")
+            for name, inode in self._names.get(found, {}).items()
+        }
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """Note what is synchronised."""
+    noting = Disk()
+    monkeypatch.setattr(os, "fsync", noting.synchronise)
+    return noting
+
+
+def bring(store: ObjectStore, folder: Path, thing: Any, on_conflict: OnConflict, check: Any) -> Kept:
+    """Store an object as an association does, and give what became of it; ``check`` is called with the answer."""
+    kept: list[Kept] = []
+    storing = Storing(
+        store,
+        OpenTransfer(folder, calling_ae="GAMMA", address="10.0.0.7"),
+        limit_mb=1,
+        on_conflict=on_conflict,
+        arrived=lambda stored, _: kept.append(stored.kept),
+        respond=check,
+        refuse=pytest.fail,
+    )
+    elements = {0x0002: thing.sop_class.encode(), 0x1000: thing.object_uid.encode()}
+    command = Command(field=Field.C_STORE, message_id=1, has_data_set=True, elements=elements)
+    storing.begin(command, transfer_syntax=thing.meta.transfer_syntax, calling_ae="GAMMA")
+    storing.take(memoryview(thing.data_set))
+    work = storing.finish()
+    assert work is not None
+    work()()
+    return kept[0]
+
+
+@pytest.mark.parametrize("rule", [OnConflict.KEEP_FIRST, OnConflict.REPLACE])
+def test_what_is_answered_by_success_is_on_the_disk(
+    tmp_path: Path, thing: Any, disk: Disk, rule: OnConflict
+) -> None:
+    """At the moment of each answer its object is whole under a durable name, and no name is of a torn file."""
+    answered: list[bytes] = []
+
+    def check(status: Status) -> None:
+        assert status is Status.SUCCESS
+        left = disk.left(tmp_path)
+        for name, content in left.items():
+            (tmp_path / "torn").write_bytes(content)
+            assert is_sound(tmp_path / "torn"), name
+        bytes_of = {content[data_set_offset(tmp_path / name) :] for name, content in left.items()}
+        assert set(answered) <= bytes_of
+
+    with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
+        became = []
+        for one in (
+            thing(object_uid="1.2.3.1"),
+            thing(object_uid="1.2.3.2"),
+            thing(object_uid="1.2.3.2"),
+            thing(object_uid="1.2.3.2", note="other "),
+            thing(object_uid="1.3.1", study_uid="1.3"),
+        ):
+            answered.append(one.data_set)
+            became.append(bring(store, tmp_path, one, rule, check))
+    other = Kept.CONFLICT if rule is OnConflict.KEEP_FIRST else Kept.REPLACED
+    assert became == [Kept.NEW, Kept.NEW, Kept.AGAIN, other, Kept.NEW]
