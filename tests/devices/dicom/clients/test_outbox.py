@@ -25,7 +25,7 @@ from devices.dicom.settings import NodeSettings
 from devices.readings import LinkState
 from tests.devices.dicom.clients.kept import STUDY, kept_study
 from tests.devices.dicom.conftest import SECONDARY_CAPTURE
-from tests.devices.dicom.test_hostile import children, resident_kb
+from tests.devices.dicom.seen import children, resident_kb
 from tests.devices.dicom.trail import transfers
 
 QUICK = Retrying(first_s=0.05, longest_s=0.1)
