@@ -45,10 +45,7 @@ NAMESPACE = "RADIONAV_BENCHMARK_NAMESPACE"
 
 MEGABYTE = 1_000_000
 SYSTEM_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-
 ENVIRONMENT = os.environ | {"TCP_NODELAY": "1"}
-# an image may forbid it: then our processes compile themselves at every start, and go on while objects come in
-ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)
 
 DURABLE = Path(__file__).with_name("peers") / "durable.c"
 
