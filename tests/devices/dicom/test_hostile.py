@@ -207,6 +207,20 @@ async def test_silence(settings: Any, thing: Any, console: Any) -> None:
         assert (await raw.answer())[0] == ABORT
 
 
+@pytest.mark.parametrize("end", ["rejected", "released"])
+@pytest.mark.parametrize("number", [0, 1])
+async def test_who_does_not_hang_up_is_hung_up_on(settings: Any, console: Any, number: int, end: str) -> None:
+    """After a rejection or a release it is the console that closes (PS3.8 9.1.4): for so long, and no longer."""
+    chosen = settings(workers=number, request_time_s=0.3, allowed_ae_titles=("CAMERA",))
+    async with run_node(chosen) as node, console(node.port) as raw:
+        if end == "rejected":
+            assert await raw.associate("STRANGER") == REJECT
+        else:
+            assert await raw.associate("CAMERA") == ACCEPT
+            await raw.release()
+        await ended(raw)
+
+
 @pytest.mark.parametrize("number", [0, 1])
 async def test_one_that_never_falls_silent_ends_in_time(
     settings: Any, thing: Any, console: Any, number: int

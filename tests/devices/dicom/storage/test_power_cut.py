@@ -10,6 +10,7 @@ import pytest
 from devices.dicom.services.commands import Command, Field, Status
 from devices.dicom.services.storage import Storing
 from devices.dicom.services.transfers import OpenTransfer
+from devices.dicom.storage.durability import write_durably
 from devices.dicom.storage.part10 import data_set_offset, is_sound
 from devices.dicom.storage.placement import Kept, OnConflict
 from devices.dicom.storage.store import ObjectStore
@@ -31,6 +32,11 @@ class Disk:
             self._names[there.st_ino] = {path.name: path.stat().st_ino for path in place.iterdir()}
         else:
             self._contents[there.st_ino] = place.read_bytes()
+
+    def read(self, path: Path) -> bytes:
+        """What a power cut leaves of one file; nothing where it leaves no such name."""
+        names = self._names.get(path.parent.stat().st_ino, {})
+        return self._contents.get(names.get(path.name, 0), b"")
 
     def left(self, folder: Path) -> dict[str, bytes]:
         """Files of the studies of a store that a power cut leaves, by path, with what it leaves of them."""
@@ -102,3 +108,12 @@ def test_what_is_answered_by_success_is_on_the_disk(
             became.append(bring(store, tmp_path, one, rule, check))
     other = Kept.CONFLICT if rule is OnConflict.KEEP_FIRST else Kept.REPLACED
     assert became == [Kept.NEW, Kept.NEW, Kept.AGAIN, other, Kept.NEW]
+
+
+def test_a_small_file_is_durable_when_it_is_written(tmp_path: Path, disk: Disk) -> None:
+    """What commitment has promised stands in such files: the first and what is written in its place."""
+    path = tmp_path / "promised"
+    for content in (b"first", b"second, and longer"):
+        write_durably(path, content)
+        assert disk.read(path) == content == path.read_bytes()
+    assert [one.name for one in tmp_path.iterdir()] == ["promised"]
