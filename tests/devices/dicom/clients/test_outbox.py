@@ -25,6 +25,7 @@ from devices.dicom.settings import NodeSettings
 from devices.readings import LinkState
 from tests.devices.dicom.clients.kept import STUDY, kept_study
 from tests.devices.dicom.conftest import SECONDARY_CAPTURE
+from tests.devices.dicom.durable import Disk
 from tests.devices.dicom.seen import children, resident_kb
 from tests.devices.dicom.trail import transfers
 
@@ -87,6 +88,15 @@ def test_an_order_is_kept_with_each_answer(tmp_path: Path) -> None:
     assert outbox.waiting("peer") == []
     (progress,) = outbox.list()
     assert (progress.count(Fate.STORED), progress.waiting) == (2, ())
+
+
+def test_an_order_is_durable_when_it_is_taken(tmp_path: Path, disk: Disk) -> None:
+    """A power cut while it is carried out leaves it whole, and after that its answers too."""
+    objects = kept_study(tmp_path, 2)
+    with Outbox(tmp_path).put(STUDY, "peer", objects) as order:
+        assert disk.read(order.path) == order.path.read_bytes() != b""
+        order.note(answer(objects[0]))
+    assert disk.read(order.path) == order.path.read_bytes()
 
 
 def test_only_one_carries_an_order_out(tmp_path: Path) -> None:
