@@ -2,7 +2,8 @@
 
 Each association brings one CT series of 400 slices 512 x 512 and one NM volume of 128 slices, sent by DCMTK's
 ``dcmsend``; one and four associations at once. Ours makes file and folder durable before it answers, as Orthanc
-does by default; ``storescp`` does not. ``TCP_NODELAY`` is on for all: without it DCMTK waits 40 ms an image.
+does by default; ``storescp`` does not. Where there is a C compiler, a second ``storescp`` is measured that is made
+to (``peers/durable.c``). ``TCP_NODELAY`` is on for all: without it DCMTK waits 40 ms an image.
 Servers take turns, so that whatever else the machine does meets all of them; medians are reported.
 
     python -m benchmarks.ingest --runs 5
@@ -26,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,8 @@ MEGABYTE = 1_000_000
 SYSTEM_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 ENVIRONMENT = os.environ | {"TCP_NODELAY": "1"}
 
+DURABLE = Path(__file__).with_name("peers") / "durable.c"
+
 
 # --- who receives it ------------------------------------------------------------------------------------------
 
@@ -59,13 +62,15 @@ class Server:
     start: Callable[[Path], subprocess.Popen[bytes]]
 
 
-def _start(arguments: Sequence[str], *, said: bytes | None = None) -> subprocess.Popen[bytes]:
+def _start(
+    arguments: Sequence[str], *, said: bytes | None = None, environment: Mapping[str, str] = ENVIRONMENT
+) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(  # noqa: S603 - the servers' own commands
         arguments,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=ENVIRONMENT,
+        env=environment,
     )
     if said is not None and process.stdin is not None:
         process.stdin.write(said)
@@ -85,9 +90,10 @@ def _start_ours(folder: Path) -> subprocess.Popen[bytes]:
     return _start([sys.executable, "-m", "devices.dicom"], said=json.dumps(settings).encode() + b"\n")
 
 
-def _start_dcmtk(folder: Path) -> subprocess.Popen[bytes]:
+def _start_dcmtk(folder: Path, environment: Mapping[str, str] = ENVIRONMENT) -> subprocess.Popen[bytes]:
     folder.mkdir(parents=True)
-    return _start(["storescp", "--fork", "-aet", AE_TITLE, "-od", str(folder), str(PORT)])
+    command = ["storescp", "--fork", "-aet", AE_TITLE, "-od", str(folder), str(PORT)]
+    return _start(command, environment=environment)
 
 
 def _start_orthanc(folder: Path) -> subprocess.Popen[bytes]:
@@ -106,11 +112,24 @@ def _start_orthanc(folder: Path) -> subprocess.Popen[bytes]:
     return _start([shutil.which("Orthanc", path=SYSTEM_PATH) or "Orthanc", str(written)])
 
 
+OURS = Server(name="radionav", program=None, start=_start_ours)
+
 SERVERS = (
-    Server(name="radionav", program=None, start=_start_ours),
+    OURS,
     Server(name="dcmtk", program="storescp", start=_start_dcmtk),
     Server(name="orthanc", program="Orthanc", start=_start_orthanc),
 )
+
+
+def _durable_dcmtk(folder: Path) -> Server | None:
+    """``storescp``, and a library in ``folder`` by which it writes durably; None without a compiler."""
+    compiler, library = shutil.which("cc"), folder / "durable.so"
+    if compiler is None:
+        return None
+    command = [compiler, "-O2", "-shared", "-fPIC", "-o", str(library), str(DURABLE)]
+    subprocess.run(command, check=True)  # noqa: S603 - a known command
+    environment = ENVIRONMENT | {"LD_PRELOAD": str(library)}
+    return Server(name="dcmtk_durable", program="storescp", start=lambda kept: _start_dcmtk(kept, environment))
 
 
 @contextmanager
@@ -189,7 +208,7 @@ def measure(server: Server, studies: Sequence[Path], folder: Path, *, objects: i
         measured = {"cpu_s": cpu_s(pid) - before_s, "rss_mb": resident_mb(pid)}
     if any(codes):
         raise RuntimeError(f"{server.name}: dcmsend ended with {codes}")
-    if server.name == "radionav" and len(list(folder.glob("*/*.dcm"))) != objects:
+    if server is OURS and len(list(folder.glob("*/*.dcm"))) != objects:
         raise RuntimeError(f"{len(list(folder.glob('*/*.dcm')))} of {objects} objects are there")
     return {"img_s": objects / took_s, "mb_s": size / MEGABYTE / took_s, "s": took_s} | measured
 
@@ -219,9 +238,13 @@ def compare(folder: Path, *, runs: int, slices: int) -> None:
     for study in studies:
         write_study(study, slices=slices, rng=rng)
     objects = slices + 1
-    servers = [one for one in SERVERS if one.program is None or shutil.which(one.program, path=SYSTEM_PATH)]
-    for missing in (one for one in SERVERS if one not in servers):
+    durable = _durable_dcmtk(folder)
+    wanted = SERVERS if durable is None else (*SERVERS, durable)
+    servers = [one for one in wanted if one.program is None or shutil.which(one.program, path=SYSTEM_PATH)]
+    for missing in (one for one in wanted if one not in servers):
         print(json.dumps({"server": missing.name, "note": f"{missing.program} is not installed: not measured"}))
+    if durable is None:
+        print(json.dumps({"server": "dcmtk_durable", "note": "no C compiler is installed: not measured"}))
     print(json.dumps({"disk_ms": round(durable_ms(folder, 512 * 512 * 2), 2), "note": "one slice made durable"}))
     found: dict[tuple[str, int], list[dict[str, float]]] = {}
     for _ in range(runs):
@@ -237,9 +260,9 @@ def compare(folder: Path, *, runs: int, slices: int) -> None:
         line: dict[str, Any] = {"server": name, "associations": associations, "runs": runs}
         print(json.dumps(line | {key: round(value, 2) for key, value in median.items()}))
     ratios = {
-        f"ratio_{name}_{associations}": round(medians["radionav", associations]["img_s"] / median["img_s"], 3)
+        f"ratio_{name}_{associations}": round(medians[OURS.name, associations]["img_s"] / median["img_s"], 3)
         for (name, associations), median in medians.items()
-        if name != "radionav"
+        if name != OURS.name
     }
     print(json.dumps(ratios or {"note": "no peer is installed: ours alone"}))
 
@@ -257,7 +280,7 @@ def weigh(folder: Path, *, small: int, large_mb: int) -> None:
     for sent, folders in loads.items():
         # each to a fresh server
         shutil.rmtree(folder / "kept", ignore_errors=True)
-        with running(SERVERS[0], folder / "kept") as pid:
+        with running(OURS, folder / "kept") as pid:
             senders, most_mb = [send(one) for one in folders], 0.0
             while any(sender.poll() is None for sender in senders):
                 most_mb = max(most_mb, resident_mb(pid))

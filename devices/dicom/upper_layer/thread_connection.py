@@ -17,7 +17,7 @@ from devices.dicom.upper_layer.timing import Timing
 from devices.dicom.upper_layer.user import Conclusion, User, Work
 
 LONGEST_WAIT_S: Final = 1.0
-"""After which a silent connection is looked at."""
+"""After which a connection is looked at, whether it is silent or never stops."""
 
 
 class ThreadConnection:
@@ -42,16 +42,19 @@ class ThreadConnection:
         self._socket = connection
         self._timing = timing
         self._clock = clock
+        self._wait_s = min(
+            LONGEST_WAIT_S, timing.artim_s / 4, timing.pdu_s / 4, timing.idle_s / 4, timing.total_s / 4
+        )
+        self._look_s = clock() + self._wait_s
         self._artim_s: float | None = None
         self._is_open = True
         self._must_leave = threading.Event()
 
     def serve(self) -> None:
         """Carry the association to its end."""
-        association, timing = self.association, self._timing
-        wait_s = min(LONGEST_WAIT_S, timing.artim_s / 4, timing.pdu_s / 4, timing.idle_s / 4, timing.total_s / 4)
-        self._let_wait(socket.SO_RCVTIMEO, wait_s)
-        self._let_wait(socket.SO_SNDTIMEO, timing.pdu_s)
+        association = self.association
+        self._let_wait(socket.SO_RCVTIMEO, self._wait_s)
+        self._let_wait(socket.SO_SNDTIMEO, self._timing.pdu_s)
         association.connected()
         reason = ""
         try:
@@ -92,12 +95,13 @@ class ThreadConnection:
             is_prompt = False
         if come:
             self.association.received()
-        if not is_open or not is_prompt:
+        if not is_open or not is_prompt or self._look_s <= self._clock():
             self._look()
         return is_open
 
     def _look(self) -> None:
         """See to what time asks for, and to whoever wants it ended."""
+        self._look_s = self._clock() + self._wait_s
         if self._must_leave.is_set():
             self._must_leave.clear()
             self.association.abort("the node ends")

@@ -13,6 +13,7 @@ import pytest
 
 from devices.dicom.settings import NodeSettings
 from devices.dicom.storage.part10 import FileMeta
+from tests.devices.dicom.durable import Disk
 
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -240,3 +241,11 @@ def run() -> Run:
         return process.returncode or 0, output.decode()
 
     return run_program
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """Note what is synchronised."""
+    noting = Disk()
+    monkeypatch.setattr(os, "fsync", noting.synchronise)
+    return noting

@@ -2,22 +2,20 @@ import asyncio
 import json
 import os
 import signal
-import socket
-import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom import dcmread
 
-import devices
 from devices.dicom.client import StorageNode, run_node
 from devices.dicom.storage.part10 import data_set_offset
 from devices.dicom.study import ReceivedStudy
 from devices.errors import DeviceUnavailable
 from devices.readings import DeviceHealth, LinkState
+from tests.devices.dicom.seen import refusal
 
 PRIVATE_CLASS = "1.3.46.670589.2.5.1.1"
 """A Philips abstract syntax that no list of storage classes holds."""
@@ -37,15 +35,6 @@ async def _told(node: StorageNode, words: str) -> DeviceHealth:
         async for health in changes:
             if words in health.detail:
                 return health
-    raise AssertionError("the node has ended")
-
-
-async def _refused(node: StorageNode) -> str:
-    async with asyncio.timeout(10), aclosing(node.health_changes()) as changes:
-        async for health in changes:
-            if health.rejected:
-                assert health.state is LinkState.LIVE
-                return health.detail
     raise AssertionError("the node has ended")
 
 
@@ -99,18 +88,6 @@ async def test_each_change_of_health_is_told(settings: Any, console: Any) -> Non
             assert lost.detail.startswith("the storage node's process has ended (exit code 0)")
 
 
-@pytest.mark.parametrize("allowed", [(), ("CAMERA1",)])
-async def test_who_is_not_allowed_is_rejected(settings: Any, console: Any, allowed: tuple[str, ...]) -> None:
-    """With nobody allowed nobody is let in, and with a list only those on it; the refusal names the title."""
-    async with run_node(settings(allowed_ae_titles=allowed)) as node:
-        async with console(node.port) as raw:
-            assert await raw.associate("STRANGER") == 3
-        assert "'STRANGER' is not in allowed_ae_titles" in await _refused(node)
-        if allowed:
-            async with console(node.port) as raw:
-                assert await raw.associate("CAMERA1") == 2
-
-
 @pytest.mark.parametrize(
     ("uid", "answer"), [("../../../escape", 0x0117), ("1.2.3;reboot", 0x0117), ("1" * 65, 0x0117)]
 )
@@ -123,7 +100,7 @@ async def test_a_uid_that_is_a_path_is_refused(
         async with console(node.port) as raw:
             assert await raw.associate() == 2
             assert await raw.store(thing(object_uid=uid)) == answer
-        assert await _refused(node)
+        assert await refusal(node)
         async with console(node.port) as raw:
             assert await raw.associate() == 2
             assert await raw.store(thing(study_uid=uid)) == 0xC000
@@ -137,7 +114,7 @@ async def test_a_request_that_names_another_object_is_refused(settings: Any, thi
     async with run_node(settings()) as node, console(node.port) as raw:
         assert await raw.associate() == 2
         assert await raw.store(thing(), command_uid="1.9.9") == 0xA900
-        assert "its data set says 1.2.3.4.5" in await _refused(node)
+        assert "its data set says 1.2.3.4.5" in await refusal(node)
 
 
 async def test_a_connection_lost_in_mid_object_leaves_nothing(settings: Any, thing: Any, console: Any) -> None:
@@ -173,7 +150,7 @@ async def test_an_oversized_pdu_is_dropped_by_its_length(settings: Any, console:
             raw.writer.write(b"\x04\x00" + (300_000_000).to_bytes(4, "big") + bytes(20))
             async with asyncio.timeout(5):
                 await raw.closed()
-        assert "300000000 bytes" in await _refused(node)
+        assert "300000000 bytes" in await refusal(node)
 
 
 async def test_a_message_that_is_none_is_dropped_and_reported(settings: Any, thing: Any, console: Any) -> None:
@@ -184,45 +161,10 @@ async def test_a_message_that_is_none_is_dropped_and_reported(settings: Any, thi
             raw.send(b"\x08\x00\x05\x00garbage", control=3)
             async with asyncio.timeout(5):
                 await raw.closed()
-        assert "RAW at 127.0.0.1: association ended: malformed message" in await _refused(node)
+        assert "RAW at 127.0.0.1: association ended: malformed message" in await refusal(node)
         async with console(node.port) as raw:
             assert await raw.associate() == 2
             assert await raw.store(thing()) == 0x0000
-
-
-async def test_connections_that_go_away_do_not_keep_others_out(settings: Any, console: Any) -> None:
-    """After many that closed without a word, as port scanners and health checks do, there is room at once."""
-    async with run_node(settings(maximum_associations=2)) as node:
-        for _ in range(20):
-            async with console(node.port) as raw:
-                raw.writer.write(b"GET / HTTP/1.1\r\n\r\n")
-                await raw.closed()
-        async with console(node.port) as raw:
-            assert await raw.associate() == 2
-
-
-async def test_silent_connections_do_not_keep_others_out(settings: Any, thing: Any, console: Any) -> None:
-    """Fifty connections that say nothing from one address leave room for a console at another, and at the same."""
-    async with run_node(settings()) as node:
-        silent = [await asyncio.open_connection("127.0.0.1", node.port) for _ in range(50)]
-        assert "say nothing" in await _refused(node)
-        for address in ("127.0.0.2", "127.0.0.1"):
-            async with console(node.port, from_address=address) as raw:
-                assert await raw.associate() == 2
-                assert await raw.store(thing()) == 0x0000
-        for _, writer in silent:
-            writer.close()
-
-
-async def test_more_associations_than_allowed_are_rejected(settings: Any, console: Any) -> None:
-    """The one too many is rejected, not left waiting, and the reason is reported."""
-    async with run_node(settings(maximum_associations=2)) as node, AsyncExitStack() as consoles:
-        answers = []
-        for _ in range(3):
-            raw = await consoles.enter_async_context(console(node.port))
-            answers.append(await raw.associate())
-        assert answers == [2, 2, 3]
-        assert "2 associations are open already" in await _refused(node)
 
 
 async def test_a_full_disk_is_answered_with_its_status(settings: Any, thing: Any, console: Any) -> None:
@@ -313,81 +255,6 @@ async def test_what_was_acknowledged_survives_a_kill(settings: Any, thing: Any, 
     assert (study.reason, study.calling_ae) == ("found at start", "RAW")
     assert all(dcmread(path).SOPInstanceUID == path.stem for path in study.objects)
     assert not list((chosen.folder / ".incoming").iterdir())
-
-
-async def test_a_port_in_use_is_one_plain_sentence(settings: Any) -> None:
-    """The node does not start, and the error names the port and what to do."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        with pytest.raises(DeviceUnavailable, match=f"port 127.0.0.1:{port} is in use by another program"):
-            async with run_node(settings(port=port)):
-                pass
-
-
-async def test_a_folder_in_use_is_one_plain_sentence(settings: Any) -> None:
-    """Two nodes do not share a folder."""
-    async with run_node(settings()):
-        with pytest.raises(DeviceUnavailable, match="in use by another storage node"):
-            async with run_node(settings()):
-                pass
-
-
-async def test_the_process_ends_in_time_with_a_console_connected(settings: Any, console: Any) -> None:
-    """Leaving takes less than two seconds while an association is open, and leaves no process."""
-    clock = asyncio.get_running_loop().time
-    async with AsyncExitStack() as consoles:
-        async with run_node(settings()) as node:
-            raw = await consoles.enter_async_context(console(node.port))
-            assert await raw.associate() == 2
-            leaving_s = clock()
-        assert clock() - leaving_s < 2.0
-    with pytest.raises(ProcessLookupError):
-        os.kill(node.process_id, 0)
-
-
-async def test_sigterm_ends_the_node(settings: Any) -> None:
-    """The node ends in order on SIGTERM, and whoever waits for studies is told."""
-    async with run_node(settings()) as node:
-        os.kill(node.process_id, signal.SIGTERM)
-        with pytest.raises(DeviceUnavailable, match="exit code 0"):
-            await _next(node.studies())
-
-
-async def test_the_node_does_not_outlive_a_killed_service(settings: Any) -> None:
-    """When the service dies without a word, the node ends and gives its folder and port back."""
-    chosen = settings()
-    script = (
-        "import asyncio, sys\n"
-        "from devices.dicom.client import run_node\n"
-        "from devices.dicom.settings import NodeSettings\n"
-        "async def main():\n"
-        "    async with run_node(NodeSettings.model_validate_json(sys.argv[1])) as node:\n"
-        "        print('node', node.process_id, flush=True)\n"
-        "        await asyncio.Event().wait()\n"
-        "asyncio.run(main())\n"
-    )
-    service = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", script, chosen.model_dump_json()),
-        stdout=asyncio.subprocess.PIPE,
-        cwd=Path(devices.__file__).parents[1],
-    )
-    assert service.stdout is not None
-    async with asyncio.timeout(60):
-        while not (line := await service.stdout.readline()).startswith(b"node "):
-            assert line
-    node = os.pidfd_open(int(line.split()[1]))
-    service.kill()
-    await service.communicate()
-    ended = asyncio.Event()
-    asyncio.get_running_loop().add_reader(node, ended.set)
-    try:
-        async with asyncio.timeout(5):
-            await ended.wait()
-    finally:
-        asyncio.get_running_loop().remove_reader(node)
-        os.close(node)
-    async with run_node(chosen):
-        pass
 
 
 @pytest.mark.peer("dcmtk")

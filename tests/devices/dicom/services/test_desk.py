@@ -23,6 +23,7 @@ from devices.dicom.services.provider import DeskFull, Provider
 from devices.dicom.services.session import Session
 from devices.dicom.settings import NodeSettings
 from devices.dicom.storage.store import ObjectStore
+from tests.devices.dicom.seen import resident_kb
 from tests.devices.dicom.services.test_commitment import (
     PUSH_MODEL,
     RAW_ACTION,
@@ -31,7 +32,6 @@ from tests.devices.dicom.services.test_commitment import (
     listening,
     raw_request,
 )
-from tests.devices.dicom.test_hostile import resident_kb
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -1,7 +1,10 @@
+import fcntl
 import os
 import shutil
+import threading
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from pydicom import dcmread
 from devices.dicom.storage.elements import UnreadableObject
 from devices.dicom.storage.part10 import data_set_offset
 from devices.dicom.storage.placement import Kept, OnConflict, StoredObject
+from devices.dicom.storage.spool import Spool
 from devices.dicom.storage.store import INCOMING, FolderDiffers, FolderInUse, ObjectStore, StorageFull
 
 
@@ -17,6 +21,11 @@ def put(store: ObjectStore, thing: Any, on_conflict: OnConflict = OnConflict.KEE
     spool = store.begin(thing.meta)
     spool.write(thing.data_set)
     return spool.keep(on_conflict)
+
+
+def pour(spool: Spool, *, megabytes: int) -> None:
+    for _ in range(megabytes):
+        spool.write(bytes(1_000_000))
 
 
 def contents(paths: Iterable[Path]) -> set[bytes]:
@@ -186,6 +195,38 @@ def test_below_the_floor_nothing_is_written(tmp_path: Path, thing: Any) -> None:
         with pytest.raises(StorageFull, match="floor of 1000000000 MB"):
             put(store, one)
         assert not (tmp_path / one.study_uid).exists()
+
+
+def test_the_floor_holds_within_an_object(tmp_path: Path, thing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object that comes in while the disk fills is refused before it has taken what is kept free."""
+    block = os.statvfs(tmp_path).f_frsize
+    with ObjectStore.open(tmp_path, free_floor_mb=100) as store:
+        spool = store.begin(thing().meta)
+        monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=99_000_000 // block, f_frsize=block))
+        with pytest.raises(StorageFull, match="floor of 100 MB"):
+            pour(spool, megabytes=100)
+        assert spool.size < 70_000_000
+        spool.discard()
+    assert not list((tmp_path / INCOMING).iterdir())
+
+
+def test_who_deals_with_a_duplicate_does_so_alone(tmp_path: Path, thing: Any) -> None:
+    """While a study's folder is locked, by whichever process, an object that is there already waits its turn."""
+    with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
+        study = put(store, thing()).path.parent
+        kept: list[Kept] = []
+        coming = threading.Thread(
+            target=lambda: kept.append(put(store, thing(note="other "), OnConflict.REPLACE).kept), daemon=True
+        )
+        folder = os.open(study, os.O_RDONLY)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        coming.start()
+        coming.join(0.3)  # only code that does not wait has come to its end by then
+        assert kept == []
+        assert contents(study.iterdir()) == {b"first "}
+        os.close(folder)
+        coming.join(20)
+    assert kept == [Kept.REPLACED]
 
 
 def test_a_failing_disk_leaves_nothing(tmp_path: Path, thing: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import signal
 from typing import Any
 
 from devices.dicom.client import run_node
-from tests.devices.dicom.test_hostile import ACCEPT, children, is_staffed, workers
+from tests.devices.dicom.seen import ACCEPT, children, is_staffed, workers
 
 
 async def test_a_signal_to_all_processes_is_the_nodes(settings: Any, thing: Any, console: Any) -> None:
