@@ -10,8 +10,8 @@ from playwright.async_api import Page, expect
 
 from tests.display.page.calibrated import ScriptedCalibrator, manned
 from tests.display.page.room import PATIENCE_MS, Room, browse, make_device, serve, wait_until_live
+from tests.display.page.states import lost_probe, lost_tracker, planning, timing_out
 from tests.display.page.test_resection_page import bed, limits, removed, specimen
-from tests.display.page.test_screenshots import lost_probe, lost_tracker, planning, timing_out
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(300), pytest.mark.usefixtures("built_page")]
 

@@ -634,7 +634,6 @@ export const ru: Texts = {
     waiting: "Нет данных: ждём службу",
     connecting: "Нет данных: подключение",
     noLiveData: (old) => `НЕТ СВЕЖИХ ДАННЫХ ${old}`,
-    procedure: (step) => `Операция: ${step}`,
     studies: (count, isPartial) => `Исследования (${count}${isPartial ? "+" : ""})`,
     studiesUnknown: "Исследования (?)",
     signOut: (name) => `Выход: ${name}`,
