@@ -75,7 +75,7 @@ const header = {
   id: (id: string) => `ID ${id}`,
   live: "Live",
   notAdmitted: "This display is not admitted: enter its token",
-  foreign: "This page and the service are of different versions: reload the page",
+  foreign: "Reload the page: it is of another version than the service",
   waiting: "No data: waiting for the service",
   connecting: "No data: connecting",
   noLiveData: (old: string) => `NO LIVE DATA for ${old}`,
