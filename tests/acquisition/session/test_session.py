@@ -234,7 +234,7 @@ async def test_each_step_that_needs_something_is_taken_with_a_reason(theatre: Th
 
 
 async def test_there_is_no_incision_before_a_target_is_located(theatre: Theatre) -> None:
-    """Not one that the counts cannot locate or contradict, not an injection site, not before the first estimate."""
+    """Not one that the counts cannot locate or contradict, not an injection site, not before an estimate."""
     await theatre.reach(Step.SKIN_SCAN)
     table = theatre.table
     table.believe(is_localisable=False)
