@@ -96,9 +96,9 @@ async def begin(page: Page) -> None:
     await picture(page, "choosing-patient", f"{LIVE} #studies .study")
     await confirm.click(timeout=PATIENCE_MS)
     await expect(page.get_by_role("button", name="Both match")).to_be_disabled()
-    for identifier in ("Name", "ID"):
-        await picture(page, f"confirming-{identifier.lower()}", f"{LIVE} #studies [role=checkbox]")
-        await page.get_by_role("checkbox", name=identifier).click()
+    await page.get_by_role("checkbox", name="Name").click()
+    await picture(page, "confirming-patient", f"{LIVE} #studies [role=checkbox]")
+    await page.get_by_role("checkbox", name="ID").click()
     await page.get_by_role("button", name="Both match").click()
     await page.get_by_role("button", name="Next: Plan").click(timeout=PATIENCE_MS)
     await expect(panel.locator("[data-proposed]").first).to_be_visible(timeout=PATIENCE_MS)

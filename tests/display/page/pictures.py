@@ -26,7 +26,7 @@ async def keep(page: Page, name: str, seen: str, size: tuple[int, int]) -> None:
     for _ in range(ATTEMPTS):
         await expect(page.locator(seen).first).to_be_visible()
         await page.wait_for_timeout(300)  # slices and surfaces are drawn after the words
-        await page.screenshot(path=path, type="jpeg", quality=72)
+        await page.screenshot(path=path, type="jpeg", quality=60)
         if await page.locator(seen).first.is_visible():
             return
     pytest.fail(f"{seen} was not seen for as long as a picture takes")
