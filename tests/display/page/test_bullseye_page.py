@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from playwright.async_api import Page, expect
 
 from display.measures import Matrix, Point
+from display.messages import ShineState
 from tests.display.page.room import Room, matrix
 from tests.display.page.test_page import WHITE, pixels
 
@@ -64,3 +65,21 @@ async def test_the_depth_is_marked_at_its_place(room: Room, page: Page) -> None:
         white, _, radius = await white_px(page)
         mark_px = float(white[white[:, 0] > radius, 1].mean())
         assert mark_px == pytest.approx(radius * (2 * depth_mm / 40.0 - 1), abs=LINE_PX)
+
+
+AMBER = "red > 200 && green > 140 && green < 200 && blue < 120"
+
+
+@pytest.mark.parametrize("width", [1920, 1280])
+async def test_what_shines_through_is_named_whole(room: Room, page: Page, width: int) -> None:
+    """Also straight to the left on a small screen, where its words reach beyond the rings."""
+    await page.set_viewport_size({"width": width, "height": width * 5 // 8})
+    room.now["shine"] = ShineState(
+        name="Injection", share=0.96, expected_cps=900.0, tip_right_mm=-40.0, tip_up_mm=0.0, is_warned=True
+    )
+    await expect(page.get_by_label(re.compile("Injection shines through, 96 % of the rate"))).to_be_visible()
+    amber = await pixels(page, "#bullseye", AMBER)
+    box = await page.locator("#bullseye").bounding_box()
+    assert box is not None
+    assert len(amber) > 100
+    assert amber[:, 0].min() * box["width"] >= 1.0, "a letter is cut off at the edge"
