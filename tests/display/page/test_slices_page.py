@@ -3,12 +3,13 @@
 import re
 from contextlib import suppress
 
+import msgspec
 import numpy as np
 import pytest
 from playwright.async_api import Page, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from tests.display.page.room import ATTEMPTS, TIP_MM, Room, make_pose, matrix, state_of
+from tests.display.page.room import ATTEMPTS, TIP_MM, Room, make_pose, make_study, matrix, state_of
 from tests.display.page.test_page import WHITE, pixels
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
@@ -92,6 +93,7 @@ async def test_the_region_is_as_large_in_each_slice_as_it_is_unsure(room: Room, 
     """Through the target's middle: from there to the white line it is the semi-axis, to either side, in mm."""
     semi_mm = (16.0, 9.0, 12.0)
     room.now["pose"] = None
+    room.now["study"] = msgspec.structs.replace(make_study(), anatomy=None, surfaces=())  # bone is white too
     room.now["targets"] = room.now["targets"][:1]
     room.change_target(region_axes=matrix(np.eye(3)), region_semi_axes_mm=semi_mm)
     await state_of(page, "#axial", "target")
