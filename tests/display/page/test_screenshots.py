@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from tests.display.page.pictures import FOLDER, SIZES, keep
+from tests.display.page.pictures import FOLDER, LIVE, SIZES, keep
 from tests.display.page.room import Room, look, serve, wait_until_live
 from tests.display.page.states import (
     advised,
@@ -36,24 +36,28 @@ pytestmark = [
 ]
 
 STATES: dict[str, tuple[Callable[[Room], None], str, str]] = {
-    "live": (as_it_is, "", "body[data-feed=live]"),
+    "live": (as_it_is, "", LIVE),
     "no-live-data": (silent, "", "body[data-feed=stale]"),
     "tracker-lost": (lost_tracker, "", "#aim[data-state=no-pose]"),
     "probe-lost": (lost_probe, "", "#rate[data-state=stale]"),
-    "estimate-old": (old_estimate, "", "#trust [data-key=estimate]:not([data-state=live])"),
-    "does-not-fit": (contradicted, "", "#agreement[data-state=more]"),
-    "not-located": (unlocated, "", "#aim[data-state=unlocated]"),
-    "hold-next": (advised, "", "#aim[data-advice=shown]"),
+    "estimate-old": (old_estimate, "", f"{LIVE} #trust [data-key=estimate]:not([data-state=live])"),
+    "does-not-fit": (contradicted, "", f"{LIVE} #agreement[data-state=more]"),
+    "not-located": (unlocated, "", f"{LIVE} #aim[data-state=unlocated]"),
+    "hold-next": (advised, "", f"{LIVE} #aim[data-advice=shown]"),
     "overload": (overloaded, "", "#rate[data-state=overload]"),
     "dead-time": (dead_time, "", "#trust [data-key='device probe'][data-state=doubtful]"),
     "held": (as_it_is, "h", "#rate[data-state=held]"),
-    "muted": (as_it_is, "m", "#tone[data-state=muted]"),
-    "locked": (as_it_is, "l", "#probe-slice[data-state=locked]"),
-    "shine-through": (shining, "", "#aim[data-shine=warned]"),
-    "live-image": (imaged, "v", "#live-image[data-state=live]"),
-    "live-image-old": (imaged_long_ago, "v", "#live-image[data-state=stale]"),
-    "replay": (replayed, "", "#replay"),
-    "drawing": (planning, "p [data-does^=draw] ArrowLeft ArrowDown ArrowDown + + +", "#drawing-set:enabled"),
+    "muted": (as_it_is, "m", f"{LIVE} #tone[data-state=muted]"),
+    "locked": (as_it_is, "l", f"{LIVE} #probe-slice[data-state=locked]"),
+    "shine-through": (shining, "", f"{LIVE} #aim[data-shine=warned]"),
+    "live-image": (imaged, "v", f"{LIVE} #live-image[data-state=live]"),
+    "live-image-old": (imaged_long_ago, "v", f"{LIVE} #live-image[data-state=stale]"),
+    "replay": (replayed, "", f"{LIVE} #replay"),
+    "drawing": (
+        planning,
+        "p [data-does^=draw] ArrowLeft ArrowDown ArrowDown + + +",
+        f"{LIVE} #drawing-set:enabled",
+    ),
 }
 """For each picture: what is so, the keys that are pressed or touched, and how it is seen."""
 
