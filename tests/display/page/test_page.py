@@ -126,8 +126,12 @@ async def test_an_estimate_without_new_counts_is_not_live(room: Room, page: Page
     assert await estimate.evaluate("item => getComputedStyle(item).getPropertyValue('--state').trim()") == amber
     words = estimate.locator(".detail")
     assert await words.evaluate("item => item.scrollWidth <= item.clientWidth"), "the words are cut off"
+    over_the_target = page.locator("#probability")
+    await expect(over_the_target).to_have_text(re.compile(r"^no new counts for 1\d s$"))
+    await expect(over_the_target).to_have_css("color", "rgb(255, 180, 84)")
     room.now["posterior"] = posterior
     await expect(estimate).to_have_attribute("data-state", "live")
+    await expect(over_the_target).to_contain_text("97 %")
     room.is_silent = True
     await expect(estimate).to_contain_text(re.compile(r"no new counts for [3-9]\.\d s"))
     await expect(estimate).to_have_attribute("data-state", "silent")
