@@ -236,8 +236,9 @@ _PREFACE = """
     excisions, counts and answers, faults of devices, each an Event with a number. The display says once from
     where to go on (`follow` with `since_seq`) and gets everything after it, in order, however long it was
     away; after that each event as it comes, and a `beat` with the newest number each second. With `null` it
-    begins where the procedure on the table began, and goes on after it by number; `0` begins with the record,
-    years of it. Nobody's pace is anybody else's.
+    begins where the procedure that displays show began, ended or not, and tells all of it; while they show none
+    it begins after the former one's last step, with the newest 1,000 at most. It goes on after them by number.
+    `0` begins with the record, years of it. Nobody's pace is anybody else's.
 
     Where the room asks for it (`[display.access]` in the site file) the first message on either socket is
     `sign_in` with a token; the service closes with 4401 where it is nobody's, and within a second where it

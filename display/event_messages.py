@@ -12,8 +12,8 @@ class Follow(Struct, frozen=True, kw_only=True, tag="follow", forbid_unknown_fie
         Annotated[int, Meta(ge=0)] | None,
         Meta(
             description="Of the newest event that the display has; 0, or one that the record never gave: none, "
-            "and all are sent; null: none, and those since the procedure on the table began are, or the newest "
-            "1,000."
+            "and all are sent; null: none, and all since the procedure that displays show began are sent, however "
+            "many, or, while they show none, those since the former one's last step, the newest 1,000 at most."
         ),
     ]
 

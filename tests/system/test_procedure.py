@@ -19,6 +19,7 @@ from display.messages import State
 from display.page.hatch_build import build_page
 from display.volume_messages import VolumeState
 from simulators.scene import sentinel_node_scene
+from tests.display.page.pictures import LIVE, picture
 from tests.system.running import PATIENCE_S, Display, Service, finish, looking, running
 from tests.system.test_display import PATIENCE_MS, looking_at
 
@@ -88,14 +89,20 @@ async def begin(page: Page) -> None:
     """Confirm the patient by both identifiers, plan, and hold the time-out, up to the skin scan."""
     panel = page.locator("#procedure")
     await page.keyboard.press("p")
+    await picture(page, "patient", f"{LIVE} #procedure [data-does=patient]")
     await page.get_by_role("button", name="Choose the patient").click(timeout=PATIENCE_MS)
-    await page.get_by_role("button", name="Confirm the patient").click(timeout=PATIENCE_MS)
+    confirm = page.get_by_role("button", name="Confirm the patient")
+    await expect(confirm).to_be_visible(timeout=PATIENCE_MS)
+    await picture(page, "choosing-patient", f"{LIVE} #studies .study")
+    await confirm.click(timeout=PATIENCE_MS)
     await expect(page.get_by_role("button", name="Both match")).to_be_disabled()
-    for identifier in ("Name", "ID"):
-        await page.get_by_role("checkbox", name=identifier).click()
+    await page.get_by_role("checkbox", name="Name").click()
+    await picture(page, "confirming-patient", f"{LIVE} #studies [role=checkbox]")
+    await page.get_by_role("checkbox", name="ID").click()
     await page.get_by_role("button", name="Both match").click()
     await page.get_by_role("button", name="Next: Plan").click(timeout=PATIENCE_MS)
     await expect(panel.locator("[data-proposed]").first).to_be_visible(timeout=PATIENCE_MS)
+    await picture(page, "plan", f"{LIVE} #procedure .source")
     for spot in await panel.get_by_role("radiogroup").all():
         await spot.locator("[data-proposed]").click(timeout=PATIENCE_MS)
         await expect(spot.locator("[aria-checked=true]")).to_be_visible(timeout=PATIENCE_MS)
@@ -108,10 +115,17 @@ async def begin(page: Page) -> None:
             await expect(item).to_have_attribute("data-state", "confirmed", timeout=PATIENCE_MS)
     # the simulated room's calibration is of no today: its quality check cannot be confirmed
     await expect(panel.locator("[data-state=failing]")).to_have_count(1)
+    await picture(page, "time-out", f"{LIVE} #procedure .check[data-state=failing]")
     await page.get_by_role("button", name="Next: Skin scan").click()
     await page.get_by_role("button", name="Device not available").click()
+    await picture(page, "overriding", f"{LIVE} #procedure .override")
     await page.get_by_role("button", name="Go on to Skin scan").click()
     await at_step(page, "skin scan")
+
+
+def at(step: str) -> str:
+    """Tell by which element a picture shows that step."""
+    return f"{LIVE} #procedure-button[data-state='{step}']"
 
 
 async def at_step(page: Page, step: str) -> None:
@@ -160,12 +174,14 @@ async def test_a_whole_procedure_from_patient_to_report(tmp_path: Path) -> None:
         async with looking_at(address) as page:
             card = page.locator("#resection .card")
             await begin(page)
+            await picture(page, "skin-scan", at("skin scan"), keys="p")
             await page.keyboard.press("v")
             await expect(page.locator("#live-image")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
             await expect(page.locator("#live-image")).to_have_text(re.compile(r"^\d\.\d s old, \d+ mL known"))
             await asyncio.to_thread(wait_until_near, service, display)
             for step in ("incision", "in vivo"):
                 await go_on(page, step)
+                await picture(page, step.replace(" ", "-"), at(step), keys="p")
             await page.keyboard.press("p")
             await page.keyboard.press("x")
             await expect(page.get_by_role("button", name="is out")).to_be_visible(timeout=PATIENCE_MS)
@@ -177,6 +193,7 @@ async def test_a_whole_procedure_from_patient_to_report(tmp_path: Path) -> None:
             await page.keyboard.press("s")
             specimen = page.locator("#resection .row")
             await expect(specimen).to_be_visible(timeout=PATIENCE_MS)
+            await picture(page, "still-there", f"{LIVE} #resection .card[data-state=still-there]")
             assert decisions(display) in (["still there"], ["count on", "still there"])
             service.signal(signal.SIGKILL)
             await asyncio.to_thread(service.ended)
@@ -239,9 +256,19 @@ async def finish_procedure(page: Page) -> None:
     await expect(page.locator("#live-image")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
     await page.keyboard.press("x")
     await page.keyboard.press("p")
-    for step in ("ex vivo", "bed", "ended"):
+    for step in ("ex vivo", "bed"):
         await go_on(page, step)
-    await expect(page.get_by_role("link", name="Report")).to_be_visible(timeout=PATIENCE_MS)
+        await picture(page, step.replace(" ", "-"), at(step), keys="px")
+    await go_on(page, "ended")
+    link = page.get_by_role("link", name="Report")
+    await expect(link).to_be_visible(timeout=PATIENCE_MS)
+    await picture(page, "ended", f"{LIVE} #procedure a")
+    async with page.expect_popup() as opened:
+        await link.click()
+    report = await opened.value
+    await expect(report.locator("h1")).to_have_text(re.compile(r"^Procedure \d+$"), timeout=PATIENCE_MS)
+    await picture(report, "report", "h1")
+    await report.close()
 
 
 def test_an_excision_that_cannot_be_is_refused_at_the_start(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import type { GuidanceState, TargetState } from "./feed-types";
 import { ghostWords } from "./ghost";
 import { t } from "./language";
 import type { Moment } from "./moment";
-import { percent, sourceName } from "./words";
+import { age, percent, sourceName } from "./words";
 
 /** Letters that fit into the guidance's two lines at its full size. */
 const TWO_LINES = 84;
@@ -32,7 +32,7 @@ export class AimPanel {
     const pose = moment?.pose ?? null;
     const isAimed = target !== null && pose !== null && isDrawable(target);
     write(this.name, target ? t.service(target.name) : t.aim.target);
-    write(this.probability, target ? t.aim.sure(percent(target.probability)) : "");
+    this.writeProbability(moment, target);
     const advice = moment?.advice ?? null;
     const guidance = moment?.state.guidance ?? null;
     const told = moment?.pose && moment.estimate ? moment.state.shine : null;
@@ -55,6 +55,15 @@ export class AimPanel {
     write(this.guidance, sentence.replaceAll(new RegExp(`(\\d) (?=${t.units.mm})`, "g"), "$1\u00a0"));
     this.guidance.dataset["length"] = sentence.length > TWO_LINES ? "long" : "short";
     mark(this.guidance, moment === null ? "none" : isOutlived(moment) ? "stale" : "live");
+  }
+
+  /** How sure it is that the target is there; in its place how old that is, once it rests on no new counts. */
+  private writeProbability(moment: Moment | null, target: TargetState | null): void {
+    const posterior = moment?.state.posterior ?? null;
+    const isOld = moment !== null && moment.isLive && posterior !== null && moment.estimate === null;
+    mark(this.probability, isOld ? "old" : "live");
+    const sure = target ? t.aim.sure(percent(target.probability)) : "";
+    write(this.probability, isOld ? t.trust.noNewCounts(age(moment.age(posterior.age_s))) : sure);
   }
 
   private stateWithout(moment: Moment | null, target: TargetState | null): string {

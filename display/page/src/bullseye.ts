@@ -116,10 +116,11 @@ export class Bullseye {
     context.fillStyle = `${INJECTION}38`;
     context.fill();
     canvas.stroke(INJECTION, 3, [10, 8]);
-    const at = radius * 0.72;
+    const [right, down] = [x + Math.cos(towards) * radius * 0.72, y + Math.sin(towards) * radius * 0.72];
+    const size = rem * 0.9;
     const words = `${t.service(shine.name)} ${Math.round(shine.share * 100)} %`;
-    canvas.text(t.aim.shineThrough, x + Math.cos(towards) * at, y + Math.sin(towards) * at - rem * 0.6, rem * 0.9, { colour: INJECTION, weight: 700 });
-    canvas.text(words, x + Math.cos(towards) * at, y + Math.sin(towards) * at + rem * 0.6, rem * 0.9, { colour: INJECTION });
+    canvas.text(t.aim.shineThrough, canvas.wholeAt(t.aim.shineThrough, right, size, 700), down - rem * 0.6, size, { colour: INJECTION, weight: 700 });
+    canvas.text(words, canvas.wholeAt(words, right, size), down + rem * 0.6, size, { colour: INJECTION });
   }
 
   private drawTarget(pose: PoseState, target: Seen, x: number, y: number, radius: number): void {

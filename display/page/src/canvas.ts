@@ -63,6 +63,12 @@ export class Canvas {
     return wanted * Math.min(1, width / this.widthOf(words, wanted));
   }
 
+  /** The place nearest to `x` about which words are whole, px. */
+  wholeAt(words: string, x: number, size: number, weight = 600): number {
+    const half = this.widthOf(words, size, weight) / 2;
+    return Math.max(half, Math.min(this.width - half, x));
+  }
+
   /** Text with a dark rim, legible on any tissue. */
   text(
     words: string,

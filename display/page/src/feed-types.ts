@@ -1070,7 +1070,7 @@ export interface Event {
 /** The first message on ``/v1/events`` (after ``sign_in``, where that is asked for): from where to go on. */
 export interface Follow {
   readonly type: "follow";
-  /** Of the newest event that the display has; 0, or one that the record never gave: none, and all are sent; null: none, and those since the procedure on the table began are, or the newest 1,000. */
+  /** Of the newest event that the display has; 0, or one that the record never gave: none, and all are sent; null: none, and all since the procedure that displays show began are sent, however many, or, while they show none, those since the former one's last step, the newest 1,000 at most. */
   readonly since_seq: number | null;
 }
 

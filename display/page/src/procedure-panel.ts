@@ -31,6 +31,8 @@ export interface Ways {
 export class ProcedurePanel {
   private readonly panel = find("procedure", HTMLElement);
   private readonly button = find("procedure-button", HTMLButtonElement);
+  private readonly word = find("procedure-word", HTMLElement);
+  private readonly step = find("procedure-step", HTMLElement);
   private state: ProcedureState | null = null;
   private shown = "";
   /** What stands in the panel, as it was made. */
@@ -49,7 +51,8 @@ export class ProcedurePanel {
   draw(moment: Moment | null, now_ms: number): void {
     this.state = moment?.state.procedure ?? null;
     if (this.refused && now_ms > this.refused.until_ms) this.refused = null;
-    write(this.button, this.state ? t.header.procedure(stepWord(this.state)) : t.page.procedure);
+    write(this.word, this.state ? `${t.page.procedure}:` : t.page.procedure);
+    write(this.step, this.state ? stepWord(this.state) : "");
     this.button.dataset["state"] = this.state?.step ?? "none";
     if (this.panel.hidden || this.state === null) return;
     if (!this.state.moves.some((move) => move.to === this.overriding)) this.overriding = null;

@@ -201,6 +201,70 @@ async def test_what_is_missing_is_overridden_with_a_reason_alone(theatre: Theatr
     assert (override.unmet, override.unchecked) == ((Need.CHECKED,), {"nuclide": "Tc-99m"})
 
 
+async def test_each_step_that_needs_something_is_taken_with_a_reason(theatre: Theatre) -> None:
+    """From the plan to the end: refused without one, taken with it, and each stands in the report."""
+    table, session = theatre.table, theatre.session
+    table.localiser.newest = None
+    await theatre.begin()
+    await theatre.move(Step.PLAN)
+    wanted = {
+        Step.TIME_OUT: (Need.SORTED, Need.TARGETED),
+        Step.SKIN_SCAN: (Need.CHECKED,),
+        Step.INCISION: (Need.LOCATED,),
+        Step.IN_VIVO: (),
+        Step.EX_VIVO: (Need.REMOVED,),
+        Step.BED: (Need.COUNTED,),
+        Step.ENDED: (Need.DECIDED,),
+    }
+    async with running(table):
+        for step, needs in wanted.items():
+            if step is Step.BED:
+                table.believe()
+                assert await table.resection.remove("node") is None
+            refusal = await theatre.move(step)
+            if needs:
+                assert f"not yet so: {'; '.join(needs)}. To go on all the same" in str(refusal)
+                assert await theatre.move(step, f"no time before {step}") is None
+            assert session.procedure.step is step
+    told = [(each.step, each.unmet, each.reason, each.person) for each in session.procedure.overrides]
+    assert told == [(step, needs, f"no time before {step}", SURGEON) for step, needs in wanted.items() if needs]
+    report = report_of(theatre.journal, session.procedure.number)
+    assert report is not None
+    assert report.procedure.overrides == session.procedure.overrides
+
+
+async def test_there_is_no_incision_before_a_target_is_located(theatre: Theatre) -> None:
+    """Not one that the counts cannot locate or contradict, not an injection site, not before an estimate."""
+    await theatre.reach(Step.SKIN_SCAN)
+    table = theatre.table
+    table.believe(is_localisable=False)
+    assert Need.LOCATED in str(await theatre.move(Step.INCISION))
+    table.believe(is_consistent=False)
+    assert Need.LOCATED in str(await theatre.move(Step.INCISION))
+    table.believe()
+    located = table.localiser.newest
+    assert located is not None
+    sites = tuple(each for each in located.posterior.targets if each.kind == "injection")
+    assert sites
+    table.localiser.newest = replace(located, posterior=replace(located.posterior, targets=sites))
+    assert Need.LOCATED in str(await theatre.move(Step.INCISION))
+    table.localiser.newest = None
+    assert Need.LOCATED in str(await theatre.move(Step.INCISION))
+    table.localiser.newest = located
+    assert await theatre.move(Step.INCISION) is None
+
+
+async def test_a_plan_without_a_target_is_none(theatre: Theatre) -> None:
+    """All hot spots confirmed, none of them as a target: nothing is looked for."""
+    await theatre.begin()
+    await theatre.move(Step.PLAN)
+    with acting_as(SURGEON):
+        assert await theatre.session.sort("target 1", "neither") is None
+    refusal = str(await theatre.move(Step.TIME_OUT))
+    assert Need.TARGETED in refusal
+    assert Need.SORTED not in refusal
+
+
 @pytest.mark.parametrize(
     ("item", "changes", "said"),
     [

@@ -22,7 +22,7 @@ from display.access.admission import (
     TooManyTries,
 )
 from display.access.gate import BURST, Allowance
-from display.access.people import Person, Role, change_person
+from display.access.people import PeopleUnusable, Person, Role, change_person
 from display.access_messages import Signed, SignIn, SignInRequest
 from display.app import Exhibits, create_app
 from display.event_messages import Event, Follow
@@ -184,6 +184,17 @@ def test_a_room_starts_without_its_engineers_token(door: Door, capsys: pytest.Ca
     assert admission.visitor(ENGINEER) is None
     door.files.view_token.unlink()
     with pytest.raises(TokenUnusable, match=r"view\.token: the token cannot be read"):
+        Admission(door.files, monotonic)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_no_room_starts_without_its_persons(door: Door, *, is_there: bool) -> None:
+    """Nobody could act in it: a file that is away, or that others may read, is said with what to do."""
+    if is_there:
+        door.files.people.chmod(0o644)
+    else:
+        door.files.people.unlink()
+    with pytest.raises(PeopleUnusable, match="chmod 600" if is_there else "add persons with radionav person"):
         Admission(door.files, monotonic)
 
 

@@ -1,7 +1,9 @@
 """Where everything stands: from 2 m, from 1 m, on a tablet, magnified; nothing cut off or over anything else."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,10 +12,12 @@ from playwright.async_api import Page, expect
 
 from tests.display.page.calibrated import ScriptedCalibrator, manned
 from tests.display.page.room import PATIENCE_MS, Room, browse, make_device, serve, wait_until_live
+from tests.display.page.states import lost_probe, lost_tracker, planning, timing_out
 from tests.display.page.test_resection_page import bed, limits, removed, specimen
-from tests.display.page.test_screenshots import lost_probe, lost_tracker, planning, timing_out
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(300), pytest.mark.usefixtures("built_page")]
+
+PAGE = Path(__file__).parents[3] / "display" / "page" / "src"
 
 SCREENS: dict[str, dict[str, Any]] = {
     "2 m": {"viewport": {"width": 1920, "height": 1080}},
@@ -236,3 +240,12 @@ async def test_who_wants_less_motion_gets_none(room: Room) -> None:
             "() => [...document.querySelectorAll('*')].map((each) => getComputedStyle(each).transitionDuration)"
         )
         assert set(await page.evaluate(durations)) == {"0s"}
+
+
+def test_nothing_waits_for_a_hover() -> None:
+    """A gloved finger does not hover: no style and no act wants it, and nothing is told by a tool tip alone."""
+    sources = [PAGE.parent / "index.html", *PAGE.rglob("*.ts"), *PAGE.rglob("*.css")]
+    assert len(sources) > 50
+    wanted = re.compile(r":hover|mouse(enter|over|move)|pointer(enter|over)|\btitle=")
+    found = {each.name: wanted.findall(each.read_text(encoding="utf-8")) for each in sources}
+    assert not {name: words for name, words in found.items() if words}

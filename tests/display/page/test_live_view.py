@@ -259,11 +259,18 @@ def closed_to_strangers(folder: Path) -> tuple[Admission, Path]:
 
 
 async def test_a_display_and_a_person_sign_in(room: Room, tmp_path: Path) -> None:
-    """An unknown display asks for its token, once; a person signs in to act, under her name, and out again."""
+    """An unknown display asks for its token, once; a person signs in to act, under her name, and out again.
+
+    Neither's token stands in any address that the page asks for.
+    """
     room.admission, _ = closed_to_strangers(tmp_path)
     other = make_entry("1.2.840.2", patient_id="PT-1188", patient_name="Olsen^Kari", in_use=False)
     room.entries = (*room.entries, other)
+    asked: list[str] = []
+    tokens = {"v" * 40}
     async with serve(room), look(room) as page:
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("websocket", lambda socket: asked.append(socket.url))
         await expect(page.get_by_role("status").filter(has_text="not admitted")).to_be_visible()
         await expect(page.locator("#patient-name")).to_have_text("No study in use")
         await page.get_by_label("Token of this display").fill("v" * 40)
@@ -277,7 +284,9 @@ async def test_a_display_and_a_person_sign_in(room: Room, tmp_path: Path) -> Non
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("alert").filter(has_text="name or secret is wrong")).to_be_visible()
         await page.get_by_label("Secret").fill("correct horse")
-        await page.keyboard.press("Enter")
+        async with page.expect_response("**/v1/sign-in") as answer:
+            await page.keyboard.press("Enter")
+        tokens.add((await (await answer.value).json())["token"])
         await expect(page.get_by_role("button", name="Sign out Dr. Sokolova")).to_be_visible()
         await wait_until_live(page)
         await page.get_by_role("button", name="Studies (2)").click()
@@ -298,7 +307,8 @@ async def test_a_display_and_a_person_sign_in(room: Room, tmp_path: Path) -> Non
         await expect(page.locator("#studies")).not_to_contain_text("No study was received yet")
         await page.get_by_role("button", name="Sign in to see the studies that came").click()
         await expect(page.get_by_label("Name", exact=True)).to_be_visible()
-        assert "v" * 40 not in page.url
+        assert sum("/v1/feed" in each for each in asked) >= 3, "as nobody, as a display, as a person"
+        assert not [each for each in (page.url, *asked) for token in tokens if token in each]
 
 
 async def test_a_display_whose_file_is_put_back_is_let_in_by_itself(room: Room, tmp_path: Path) -> None:

@@ -14,9 +14,11 @@ from playwright.async_api import Page, expect
 from display.device_messages import ToolState
 from display.guidance_states import show_nothing
 from display.hub import Hub
+from display.messages import RateState
 from display.shelf import shelve
 from display.study_messages import FramesApart, FramesRequest, StudyChoice
 from navigation.volume import Volume
+from tests.display.page.pictures import SIZES
 from tests.display.page.room import (
     Room,
     fail_and_see,
@@ -124,8 +126,12 @@ async def test_an_estimate_without_new_counts_is_not_live(room: Room, page: Page
     assert await estimate.evaluate("item => getComputedStyle(item).getPropertyValue('--state').trim()") == amber
     words = estimate.locator(".detail")
     assert await words.evaluate("item => item.scrollWidth <= item.clientWidth"), "the words are cut off"
+    over_the_target = page.locator("#probability")
+    await expect(over_the_target).to_have_text(re.compile(r"^no new counts for 1\d s$"))
+    await expect(over_the_target).to_have_css("color", "rgb(255, 180, 84)")
     room.now["posterior"] = posterior
     await expect(estimate).to_have_attribute("data-state", "live")
+    await expect(over_the_target).to_contain_text("97 %")
     room.is_silent = True
     await expect(estimate).to_contain_text(re.compile(r"no new counts for [3-9]\.\d s"))
     await expect(estimate).to_have_attribute("data-state", "silent")
@@ -314,6 +320,50 @@ async def test_the_tone_follows_the_rate_and_the_mute_key(room: Room, page: Page
     await state_of(page, "#tone", "quiet")
 
 
+SOUNDED = """
+window.__sounded = {};
+const { setTargetAtTime } = AudioParam.prototype;
+AudioParam.prototype.setTargetAtTime = function (value, ...rest) {
+  window.__sounded[this.maxValue < 1e6 ? "pitch_hz" : "loudness"] = value;
+  return setTargetAtTime.call(this, value, ...rest);
+};
+"""
+"""Notes what the page lets sound: a pitch reaches half the sampling rate, a loudness anything."""
+
+
+async def test_equal_ratios_of_rates_are_equal_intervals(room: Room) -> None:
+    """Three and a half octaves over a thousand times the squelch, which is twice the background; silent below it.
+
+    A rate beyond correction has the highest pitch, one that is not live none.
+    """
+
+    async def pitch_hz(rate: RateState, state: str = "playing") -> float:
+        room.now["rate"] = rate
+        number = "> 48\u2009000" if rate.rate_cps is None else f"{rate.rate_cps:.0f}"
+        await expect(page.locator("#rate-value")).to_have_text(number)
+        await state_of(page, "#tone", state)
+        is_heard = state == "playing"
+        await page.wait_for_function("is => (window.__sounded.loudness > 0) === is", arg=is_heard)
+        return float(await page.evaluate("window.__sounded.pitch_hz"))
+
+    async with serve(room), look(room) as page:
+        await page.add_init_script(SOUNDED)
+        await page.reload()
+        await state_of(page, "#tone", "playing")
+        tenfold = [await pitch_hz(make_rate(rate_cps)) for rate_cps in (40.0, 400.0, 4000.0)]
+        np.testing.assert_allclose(np.divide(tenfold[1:], tenfold[:-1]), 2 ** (3.5 / 3), rtol=1e-9)
+        twice = msgspec.structs.replace(make_rate(80.0), background_cps=36.0)
+        assert await pitch_hz(twice) == pytest.approx(tenfold[0])
+        beyond = msgspec.structs.replace(make_rate(48000.0), rate_cps=None, high_cps=None, low_cps=48000.0)
+        highest_hz = await pitch_hz(msgspec.structs.replace(beyond, status="overload"))
+        assert highest_hz > await pitch_hz(make_rate(4000.0)) > await pitch_hz(make_rate(400.0))
+        await pitch_hz(make_rate(20.0), "quiet")
+        await pitch_hz(make_rate(400.0))
+        room.change_device("probe", state="lost")
+        await state_of(page, "#tone", "stale")
+        await page.wait_for_function("() => window.__sounded.loudness === 0")
+
+
 async def test_sound_that_waits_for_a_touch_says_so(room: Room) -> None:
     """Where the browser lets no sound start by itself, SOUND OFF stands there until a touch starts it."""
     async with serve(room), look(room, is_kiosk=False) as page:
@@ -370,23 +420,47 @@ async def test_hold_keeps_the_number_for_five_seconds(room: Room, page: Page) ->
 KEEP_HOLDING = "setInterval(() => document.dispatchEvent(new KeyboardEvent('keydown', { key: 'h' })), 50)"
 
 
-@pytest.mark.parametrize("status", ["overload", "saturated", "lost"])
-async def test_nothing_that_must_be_known_at_once_hides_behind_a_hold(
-    status: Literal["overload", "saturated", "lost"], room: Room, page: Page
+@pytest.mark.parametrize("status", ["overload", "saturated"])
+async def test_no_overload_hides_behind_a_hold(
+    status: Literal["overload", "saturated"], room: Room, page: Page
 ) -> None:
-    """An overload, or a lost probe, ends it, and it does not begin meanwhile however often H is pressed."""
+    """It ends the hold, which does not begin again meanwhile however often H is pressed."""
     await page.evaluate(KEEP_HOLDING)
     await state_of(page, "#rate", "held")
-    if status == "lost":
-        room.change_device("probe", state="lost")
-    else:
-        room.now["rate"] = msgspec.structs.replace(make_rate(48000.0), rate_cps=None, high_cps=None, status=status)
-    await state_of(page, "#rate", "stale" if status == "lost" else status)
-    await expect(page.locator("#rate-note")).to_contain_text("NO PROBE" if status == "lost" else status.upper())
+    room.now["rate"] = msgspec.structs.replace(make_rate(48000.0), rate_cps=None, high_cps=None, status=status)
+    await state_of(page, "#rate", status)
+    await expect(page.locator("#rate-note")).to_contain_text(status.upper())
     await expect(page.locator("#hold")).to_have_attribute("aria-pressed", "false")
-    room.change_device("probe", state="live")
     room.now["rate"] = make_rate(310.0)
     await state_of(page, "#rate", "held")
+
+
+STOP_THE_CLOCK = "const now_ms = performance.now(); performance.now = () => now_ms"
+
+
+async def test_no_lost_probe_hides_behind_a_hold(room: Room, page: Page) -> None:
+    """It ends the hold before its 5 s are over: the page's clock stands still, so that they never are.
+
+    What is crossed out then is what was counted last, not what was held; H holds nothing meanwhile.
+    """
+    await page.evaluate(STOP_THE_CLOCK)
+    rate = page.locator("#rate")
+    while await rate.get_attribute("data-state") != "held":  # a busy host may have no live rate to hold just then
+        await page.keyboard.press("h")
+        await page.wait_for_timeout(200)
+    room.now["rate"] = make_rate(310.0)
+    await expect(page.locator("#ratio")).to_have_text(re.compile(r"^\S 17 "))
+    await expect(page.locator("#rate-value")).to_have_text("1240")
+    room.change_device("probe", state="lost", detail="the port is gone: plug it in")
+    await state_of(page, "#rate", "stale")
+    for _ in range(2):
+        await expect(page.locator("#rate-note")).to_contain_text("NO PROBE")
+        await expect(page.locator("#rate-value")).to_have_text("310")
+        await expect(page.locator("#rate-number")).to_have_attribute("aria-label", re.compile("no live rate"))
+        await expect(page.locator("#hold")).to_have_attribute("aria-pressed", "false")
+        await page.keyboard.press("h")
+    room.change_device("probe", state="live", detail="")
+    await state_of(page, "#rate", "ok")
 
 
 async def test_a_rate_beyond_correction_is_a_lower_bound(room: Room, page: Page) -> None:
@@ -497,11 +571,18 @@ async def test_a_restarted_service_starts_from_nothing(room: Room) -> None:
 
 
 async def test_a_page_of_another_version_asks_to_be_reloaded(room: Room) -> None:
-    """A feed that this page would misread is not shown."""
+    """A feed that this page would misread is not shown; what to do is said whole, on a small screen too."""
     room.version = "1.0"
     async with serve(room), look(room) as page:
-        await expect(page.locator("#connection")).to_contain_text("reload the page")
+        said = page.locator("#connection")
+        await expect(said).to_contain_text("Reload the page")
         await state_of(page, "#rate", "none")
+        for width, height in SIZES:
+            await page.set_viewport_size({"width": width, "height": height})
+            cut_px = await said.evaluate(
+                "words => [words.scrollWidth - words.clientWidth, words.scrollHeight - words.clientHeight]"
+            )
+            assert max(cut_px) <= 0, f"cut off at {width} x {height}"
 
 
 async def test_words_of_the_feed_are_text_not_markup(room: Room, page: Page) -> None:

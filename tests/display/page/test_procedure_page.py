@@ -1,10 +1,13 @@
 """The procedure on the page: each step with what it needs, and a reason where something is missing."""
 
 import asyncio
+import io
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
+from matplotlib import image
 from playwright.async_api import Page, expect
 
 from display.procedure_messages import CheckState, MoveState, PlannedState, ProcedureRequest
@@ -176,6 +179,10 @@ async def test_no_patient_no_procedure(room: Room, page: Page) -> None:
     await expect(page.locator("#studies")).to_be_visible()
 
 
+SIMULATED = (240, 171, 252)
+"""The banner's colour, red, green and blue: no state has it."""
+
+
 async def test_a_mark_keeps_a_picture(room: Room, page: Page) -> None:
     """K marks this moment from anywhere, and what is shown is kept as a PNG; a reason commands nothing."""
     await page.keyboard.press("k")
@@ -183,8 +190,13 @@ async def test_a_mark_keeps_a_picture(room: Room, page: Page) -> None:
     async with asyncio.timeout(30):
         while (png := room.journal.picture(1)) is None:  # noqa: ASYNC110 - the database sets no event
             await asyncio.sleep(0.02)
-    assert png.startswith(b"\x89PNG")
     assert len(png) > 20_000, "a picture in which nothing is drawn"
+    top = np.asarray(image.imread(io.BytesIO(png), format="png"))[:20, :, :3] * 255
+    is_banner = (np.abs(top - SIMULATED) < 3).all(axis=-1)
+    assert is_banner.mean() > 0.8, "SIMULATED goes across, in its own colour, also where a picture is cut out"
+    drawn = " ".join((await page.evaluate("window.__words"))[""])
+    assert "SIMULATED" in drawn
+    assert "1240 plus or minus 40 counts per second" in drawn
     change(room, number=3, step="skin scan", moves=(move("incision", "something"),))
     await page.keyboard.press("p")
     await expect(page.locator("#procedure")).to_contain_text("Not yet: something")

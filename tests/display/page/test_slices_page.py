@@ -3,13 +3,14 @@
 import re
 from contextlib import suppress
 
+import msgspec
 import numpy as np
 import pytest
 from playwright.async_api import Page, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from tests.display.page.room import ATTEMPTS, TIP_MM, Room, make_pose, state_of
-from tests.display.page.test_page import pixels
+from tests.display.page.room import ATTEMPTS, TIP_MM, Room, make_pose, make_study, matrix, state_of
+from tests.display.page.test_page import WHITE, pixels
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
@@ -82,6 +83,31 @@ async def test_the_slice_along_the_probe_has_its_axis_downwards(room: Room, page
         assert np.ptp(green[:, 0]) < 0.12
     room.now["pose"] = None
     await state_of(page, "#probe-slice", "none")
+
+
+FIELD_MM = 200.0
+"""Across the shorter side of a slice."""
+
+
+async def test_the_region_is_as_large_in_each_slice_as_it_is_unsure(room: Room, page: Page) -> None:
+    """Through the target's middle: from there to the white line it is the semi-axis, to either side, in mm."""
+    semi_mm = (16.0, 9.0, 12.0)
+    room.now["pose"] = None
+    room.now["study"] = msgspec.structs.replace(make_study(), anatomy=None, surfaces=())  # bone is white too
+    room.now["targets"] = room.now["targets"][:1]
+    room.change_target(region_axes=matrix(np.eye(3)), region_semi_axes_mm=semi_mm)
+    await state_of(page, "#axial", "target")
+    await page.wait_for_timeout(300)
+    for canvas, across, down in (("#axial", 0, 1), ("#coronal", 0, 2), ("#sagittal", 1, 2)):
+        box = await page.locator(canvas).bounding_box()
+        assert box is not None
+        size_mm = np.array([box["width"], box["height"]]) / min(box["width"], box["height"]) * FIELD_MM
+        white_mm = (await pixels(page, canvas, WHITE) - 0.5) * size_mm
+        for axis, patient_axis in ((0, across), (1, down)):
+            line_mm = white_mm[np.abs(white_mm[:, 1 - axis]) < 1.0, axis]
+            for side in (-1.0, 1.0):
+                nearest_mm = (side * line_mm)[side * line_mm > 0].min()
+                assert nearest_mm == pytest.approx(semi_mm[patient_axis], abs=1.5), (canvas, axis, side)
 
 
 async def test_a_locked_picture_stands_still_and_says_so(room: Room, page: Page) -> None:

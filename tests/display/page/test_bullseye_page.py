@@ -1,0 +1,85 @@
+"""How far and how sure, in the bull's-eye: the region and the depth to scale, by pixels, in real Chromium."""
+
+import re
+
+import msgspec
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from playwright.async_api import Page, expect
+
+from display.measures import Matrix, Point
+from display.messages import ShineState
+from tests.display.page.room import Room, matrix
+from tests.display.page.test_page import WHITE, pixels
+
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+
+REM_PX = 16
+"""The layout's unit on a screen of 1920 x 1080."""
+
+FIELD_MM = 40.0
+"""Half the field that shows a target of 30 mm off the axis."""
+
+LINE_PX = 4.0
+"""A region's line is 3 px wide, and neither edge is sharp."""
+
+
+async def white_px(page: Page) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """White places (n, 2) from the middle of the rings, x to the right, y down; the middle itself; the radius."""
+    box = await page.locator("#bullseye").bounding_box()
+    assert box is not None
+    up = (await page.evaluate("window.__words"))["bullseye"]["UP"]
+    size = np.array([box["width"], box["height"]])
+    middle = np.array([up[0] * size[0], size[1] / 2])
+    radius = float(middle[1] - (up[1] * size[1] - 0.75 * REM_PX))
+    return await pixels(page, "#bullseye", WHITE) * size - middle, middle, radius
+
+
+def seen_along(room: Room, semi_mm: Point) -> None:
+    """Let the region's axes be the probe's right, up and ahead."""
+    axes = np.array(room.now["pose"].patient_from_tip).T * [[-1.0], [1.0], [1.0]]
+    rows: Matrix = matrix(axes)
+    room.now["targets"] = room.now["targets"][:1]
+    room.change_target(
+        tip_right_mm=30.0, tip_up_mm=0.0, tip_ahead_mm=20.0, region_axes=rows, region_semi_axes_mm=semi_mm
+    )
+
+
+@pytest.mark.parametrize("semi_mm", [(9.0, 4.0, 6.0), (4.0, 9.0, 6.0), (6.0, 6.0, 12.0)])
+async def test_the_region_is_as_large_as_it_is_unsure(room: Room, page: Page, semi_mm: Point) -> None:
+    """The white line reaches as far to either side as the 95 % region does across the probe's axis, in mm."""
+    seen_along(room, semi_mm)
+    await expect(page.locator("#bullseye")).to_have_attribute("aria-label", re.compile("30 mm right, 0 mm"))
+    white, _, radius = await white_px(page)
+    inside = white[np.hypot(*white.T) < radius]
+    half_px = np.ptp(inside, axis=0) / 2
+    np.testing.assert_allclose(half_px, np.array(semi_mm[:2]) * radius / FIELD_MM, atol=LINE_PX)
+
+
+async def test_the_depth_is_marked_at_its_place(room: Room, page: Page) -> None:
+    """From the skin at the upper end to 40 mm at the lower: the white mark lies at the depth, in mm."""
+    for depth_mm in (10.0, 26.0, 34.0):
+        room.now["guidance"] = msgspec.structs.replace(room.now["guidance"], depth_mm=depth_mm)
+        await expect(page.locator("#depth")).to_have_text(f"{depth_mm:.0f} ± 3 mm")
+        white, _, radius = await white_px(page)
+        mark_px = float(white[white[:, 0] > radius, 1].mean())
+        assert mark_px == pytest.approx(radius * (2 * depth_mm / 40.0 - 1), abs=LINE_PX)
+
+
+AMBER = "red > 200 && green > 140 && green < 200 && blue < 120"
+
+
+@pytest.mark.parametrize("width", [1920, 1280])
+async def test_what_shines_through_is_named_whole(room: Room, page: Page, width: int) -> None:
+    """Also straight to the left on a small screen, where its words reach beyond the rings."""
+    await page.set_viewport_size({"width": width, "height": width * 5 // 8})
+    room.now["shine"] = ShineState(
+        name="Injection", share=0.96, expected_cps=900.0, tip_right_mm=-40.0, tip_up_mm=0.0, is_warned=True
+    )
+    await expect(page.get_by_label(re.compile("Injection shines through, 96 % of the rate"))).to_be_visible()
+    amber = await pixels(page, "#bullseye", AMBER)
+    box = await page.locator("#bullseye").bounding_box()
+    assert box is not None
+    assert len(amber) > 100
+    assert amber[:, 0].min() * box["width"] >= 1.0, "a letter is cut off at the edge"
