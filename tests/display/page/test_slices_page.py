@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from playwright.async_api import Page, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeout
+from scipy.stats import theilslopes
 
+from display.shelf import shelve
+from navigation.volume import Volume, VolumeGeometry
 from tests.display.page.room import ATTEMPTS, TIP_MM, Room, make_pose, make_study, matrix, state_of
 from tests.display.page.test_page import WHITE, pixels
 
@@ -108,6 +111,41 @@ async def test_the_region_is_as_large_in_each_slice_as_it_is_unsure(room: Room, 
             for side in (-1.0, 1.0):
                 nearest_mm = (side * line_mm)[side * line_mm > 0].min()
                 assert nearest_mm == pytest.approx(semi_mm[patient_axis], abs=1.5), (canvas, axis, side)
+
+
+GREYS = """(canvas) => {
+  const { width, height } = canvas;
+  const lines = [[0, Math.round(height / 3), width, 1], [Math.round(width / 3), 0, 1, height]];
+  return lines.map(([x, y, across, down]) => {
+    const { data } = canvas.getContext("2d").getImageData(x, y, across, down);
+    return Array.from({ length: across * down }, (_, n) => Array.from(data.slice(4 * n, 4 * n + 3)));
+  });
+}"""
+"""Red, green and blue along a row and a column of a canvas that little but the picture crosses."""
+
+
+async def test_voxels_are_joined_by_straight_lines_in_each_slice(room: Room, page: Page) -> None:
+    """Of a CT in voxels of 10 mm that rises evenly each picture rises evenly, across and down: trilinear."""
+    affine = np.diag([0.0, 0.0, 0.0, 1.0])
+    affine[2, 0] = affine[1, 1] = affine[0, 2] = 10.0
+    affine[:3, 3] = -145.0
+    geometry = VolumeGeometry(patient_from_voxel=affine, shape=(30, 30, 30), frame_of_reference_uid="1.2.3")
+    position_mm = geometry.positions_mm(np.moveaxis(np.indices(geometry.shape), 0, -1))
+    hounsfield = (position_mm @ (1.5, 1.2, 0.9)).astype(np.float32)
+    ramp = shelve(Volume(geometry=geometry, values=hounsfield, quantity="attenuation", unit="HU"))
+    room.shelf.replace(ramp)
+    room.now["study"] = msgspec.structs.replace(make_study(), anatomy=ramp.state, activity=None, surfaces=())
+    for canvas in ("#axial", "#coronal", "#sagittal", "#probe-slice"):
+        await state_of(page, canvas, "tip")
+        for way in await page.locator(canvas).evaluate(GREYS):
+            red, green, blue = np.array(way).T
+            is_ramp = (red == green) & (green == blue) & (red > 10) & (red < 245)
+            place = np.flatnonzero(is_ramp)
+            slope = theilslopes(red[is_ramp], place).slope  # whatever a ring or the border does to a few
+            level = red[is_ramp] - slope * place
+            assert len(place) > 100, canvas
+            assert abs(slope) * np.ptp(place) > 50, canvas  # by 10 mm some 6 to 10 greys
+            assert np.median(np.abs(level - np.median(level))) < 0.7, canvas
 
 
 async def test_a_locked_picture_stands_still_and_says_so(room: Room, page: Page) -> None:
