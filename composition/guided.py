@@ -54,6 +54,11 @@ async def _guided(
     place: Workplace, probe: str | None, hands: Hands, *, fault: BenchFault | None, seed: int
 ) -> AsyncIterator[Guided]:
     name = named_probe(place.site, probe)
+    if place.site.probes[name].stale_after_s is None:
+        raise ServiceError(
+            f"{name} tells finished counts only, which no morning's check and no calibration is made for: name "
+            "the probe with --probe; acquire count, background and exvivo take this one"
+        )
     calibration, settings = _calibration_of(place, name), _settings_of(place.site)
     async with bench_of(place, name, hands, seed=seed, fault=fault) as (bench, room):
         if room is not None:  # its check source, and time for its sources to move

@@ -129,7 +129,7 @@ async def _follow_by_igtl(site: Site, *, is_simulated: bool) -> AsyncIterator[Ig
         async with serve_igtl(
             site.openigtlink,
             pose_lasts_s=site.trackers[navigation.tracker].silence_s if navigation else 0.0,
-            rate_lasts_s=site.probes[probe_in_hand(site)].stale_after_s,
+            rate_lasts_s=site.probes[probe_in_hand(site)].stale_after_s or site.display.stale_after_s,
             is_simulated=is_simulated,
         ) as server:
             yield server

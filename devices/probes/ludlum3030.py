@@ -32,24 +32,26 @@ from devices.probes.conversing import Conversation, converse
 from devices.probes.dialogue import Dialogue, Question
 from devices.probes.ludlum3030_memory import LONGEST_MEMORY, LOOKS, WHOLE, Channel, Found, Memory
 from devices.probes.settings import PolledSettings
-from devices.readings import CountReading
+from devices.readings import CountReading, CountStatus
 from devices.traffic import Condition
 
 BAUD_RATE: Final = 9600
 REST: Final = 3.0
 """From request to request, in lengths of an answer: telling keeps the instrument busy, with its sound off."""
-GREATEST_STALE_S: Final = 5.0
+ASKED_IN_VAIN: Final = 2
+"""Times the longest pause within an answer until it is asked once more, where it was asked again already."""
 
 READ_SAMPLES: Final = b"RS\n"
 END: Final = b"$"
 NOT_KNOWN: Final = b"ERROR-RS"
+BACKGROUND_NOT_KNOWN: Final = b"ERROR-B0"
 UNITS: Final = {"C": "counts per minute (cpm)", "D": "disintegrations per minute (dpm)"}
 QUESTIONS: Final = (
-    # of its answer nothing is known but its end
-    Question(request=b"B0\n", answer=re.compile(rb"([\x20-\x7e]{1,40})"), times=1, tries=2),
     Question(request=b"RT\n", answer=re.compile(rb"(?=.{7}$)( *\d+\.\d)"), patience_s=0.5),
     Question(request=b"RV\n", answer=re.compile(rb"(?=.{4}$)( *\d+)"), patience_s=0.5),
     Question(request=b"RY\n", answer=re.compile(rb"(ON|OFF)"), patience_s=0.5),
+    # of its answer nothing is known but its end: so last, when nothing else is left that may come
+    Question(request=b"B0\n", answer=re.compile(rb"([\x20-\x7e]{1,40})"), times=1, tries=2),
 )
 
 
@@ -70,8 +72,9 @@ class Ludlum3030(Dialogue):
         self._memory = Memory()
         self._lines: list[bytes] = []
         self._overlong = self._errors = 0
-        self._is_awaiting = False
-        self._asked_at_s = self._oldest_ask_s = self._heard_at_s = self._took_s = 0.0
+        self._unanswered = 0
+        self._is_asked_again = self._is_passing = False
+        self._asked_at_s = self._heard_at_s = self._took_s = 0.0
         self._ended_s = -inf
         self._number: int | None = None
 
@@ -94,7 +97,10 @@ class Ludlum3030(Dialogue):
         return self._splitter.feed(received, arrived_at_s)
 
     def _hear_aside(self, match: re.Match[bytes], now_s: float) -> None:  # noqa: ARG002 - no time is wanted
-        if match[1] == b"ERROR-B0":
+        self._heed_background(match[1])
+
+    def _heed_background(self, said: bytes) -> None:
+        if said == BACKGROUND_NOT_KNOWN:
             raise DeviceError(
                 self.device,
                 "it does not know B0, so nobody knows whether a background is taken off its counts: check that it "
@@ -108,32 +114,39 @@ class Ludlum3030(Dialogue):
         self._ask_samples(now_s)
 
     def _act(self, now_s: float) -> None:
-        silent_s = now_s - max(self._heard_at_s, self._oldest_ask_s)
-        if self._is_awaiting and silent_s >= self._settings.silence_s:
+        if self._unanswered and not self._is_passing:
+            self._ask_again(now_s)
+        else:
+            self._ask_samples(now_s)
+
+    def _ask_samples(self, now_s: float) -> None:
+        """Ask while nothing is unanswered any more that might still come."""
+        self._outgoing += READ_SAMPLES
+        self._unanswered, self._is_asked_again, self._is_passing = 1, False, False
+        self._asked_at_s = now_s
+        self._lines, self._overlong = [], self._splitter.rejected
+        self._act_at_s = now_s + self._settings.answer_s
+
+    def _ask_again(self, now_s: float) -> None:
+        """Ask once more, where question or answer was lost, or is late: what comes then may answer either."""
+        silent_at_s = max(self._heard_at_s, self._asked_at_s) + self._settings.silence_s
+        if now_s >= silent_at_s:
             raise DeviceTimeout(
                 self.device,
                 f"no answer for {self._settings.silence_s:g} s: check that it is on and its cable whole; if it "
                 "does not answer while it counts, make silence_s longer than its count time",
             )
-        self._timeouts += self._is_awaiting
-        self._ask_samples(now_s)
-
-    def _ask_samples(self, now_s: float) -> None:
+        self._timeouts += 1
         self._outgoing += READ_SAMPLES
-        self._asked_at_s = now_s
-        if not self._is_awaiting:  # else what comes may still answer the request before
-            self._oldest_ask_s = now_s
-        self._is_awaiting = True
-        self._lines, self._overlong = [], self._splitter.rejected
-        self._act_at_s = now_s + self._settings.answer_s
+        self._unanswered, self._is_asked_again = self._unanswered + 1, True
+        self._lines = []
+        self._act_at_s = min(now_s + ASKED_IN_VAIN * self._settings.answer_s, silent_at_s)
 
     def _take(self, frame: Frame, now_s: float) -> None:
-        if not self._is_awaiting:
-            return  # an answer that came twice
         if frame.raw == END:
-            self._heard_at_s = now_s
-            self._finish(now_s)
+            self._end(now_s)
             return
+        self._heed_background(frame.raw)
         if frame.raw == NOT_KNOWN:
             self._refuse_samples()
         line, is_good = self._memory.line_of(frame.raw)
@@ -149,7 +162,19 @@ class Ludlum3030(Dialogue):
                 "them, then clear it",
             )
         self._heard_at_s = now_s
-        self._act_at_s = now_s + self._settings.answer_s
+        self._act_at_s = max(self._act_at_s, now_s + self._settings.answer_s)
+
+    def _end(self, now_s: float) -> None:
+        """Heed an answer to the one question that is open; let others pass, until no more can come."""
+        self._heard_at_s, self._errors = now_s, 0
+        was_asked, self._unanswered = self._unanswered > 0, max(0, self._unanswered - 1)
+        if was_asked and not self._is_asked_again:
+            self._finish(now_s)
+        elif was_asked and not self._unanswered:
+            self._ask_samples(now_s)
+        else:
+            self._lines, self._is_passing = [], True
+            self._act_at_s = max(self._act_at_s, now_s + self._settings.answer_s)
 
     def _refuse_samples(self) -> None:
         self._errors += 1
@@ -158,11 +183,11 @@ class Ludlum3030(Dialogue):
 
     def _finish(self, now_s: float) -> None:
         """Take an answer that is whole; ask again at once where anything of it is in doubt."""
-        self._is_awaiting, self._errors = False, 0
         self._took_s = now_s - self._asked_at_s
         is_whole = self._splitter.rejected == self._overlong
+        lines, self._lines = self._lines, []
         if is_whole:
-            for found in self._memory.compare(self._lines, self._oldest_ask_s):
+            for found in self._memory.compare(lines, self._asked_at_s):
                 self._measure(found)
         if is_whole and self._memory.is_settled:
             pause_s = max(self._settings.interval_s, REST * self._took_s)
@@ -178,11 +203,14 @@ class Ludlum3030(Dialogue):
                 f"it logs {UNITS[sample.unit]}, which are no counts: set it to scaler counts (S in its log), and "
                 "count again",
             )
-        # neither before the one before had ended
-        began_at_s = max(found.not_yet_s - sample.seconds, self._ended_s)
-        self._ended_s = began_at_s + sample.seconds
+        is_full = sample.is_full(self._settings.channel)
         before, self._number = self._number, sample.number
-        self._has_gap |= before is not None and sample.number != before + 1
+        is_next = before is not None and sample.number == before + 1
+        began_at_s = found.not_yet_s - sample.seconds
+        if is_next:  # in what order a memory is told is not documented: its numbers say which was before
+            began_at_s = max(began_at_s, self._ended_s)
+        self._ended_s = began_at_s + sample.seconds
+        self._has_gap |= before is not None and not is_next
         self._readings.append(
             CountReading(
                 device=self.device,
@@ -191,7 +219,7 @@ class Ludlum3030(Dialogue):
                 live_time_s=sample.seconds,
                 counts=sample.counts(self._settings.channel),
                 dead_time_s=self._settings.dead_time_s,
-                status=self._continue(),
+                status=self._continue(CountStatus.SATURATED if is_full else CountStatus.OK),
             )
         )
 
@@ -239,9 +267,8 @@ class Settings(PolledSettings):
         return super().opening_s + 1.5 * LOOKS * LONGEST_MEMORY * (WHOLE + 2) * 10 / BAUD_RATE
 
     @property
-    def stale_after_s(self) -> float:
-        """Age at which a finished count is shown as old, s."""
-        return min(self.silence_s, GREATEST_STALE_S)
+    def stale_after_s(self) -> None:
+        """None: its counts come now and then."""
 
     def dialogue(self, device: str) -> Ludlum3030:
         """Give the talk with it, without a wire."""

@@ -8,6 +8,7 @@ number, its own calendar, alpha and beta, count time (s), S (scaler counts), C (
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ LONGEST_MEMORY: Final = 250
 """Samples: more than 15 s of the line."""
 WHOLE: Final = 57
 """Characters of a sample without CR LF."""
+GREATEST: Final = 999_999
+"""Counts of a channel that six digits can tell."""
 UNCOMMENTED: Final = 46
 """Of these, those before the comment, which may be written later."""
 
@@ -87,6 +90,11 @@ class Sample:
         counted = f"{self.number:04} {self.date} {self.time} {self.alpha:06} {self.beta:06}"
         return f"{counted} {self.seconds:07.1f} {self.unit} {self.comment:<10.10}\r\n".encode()
 
+    def is_full(self, channel: Channel) -> bool:
+        """Whether a channel that is read may have counted more than its digits tell."""
+        read = {"alpha": (self.alpha,), "beta": (self.beta,), "sum": (self.alpha, self.beta)}[channel]
+        return max(read) >= GREATEST
+
     def counts(self, channel: Channel) -> int:
         """Give the counts of a channel."""
         return {"alpha": self.alpha, "beta": self.beta, "sum": self.alpha + self.beta}[channel]
@@ -103,23 +111,19 @@ class Found:
 class Memory:
     """What is known of the memory, from one whole answer to the next.
 
-    What stands in ``LOOKS`` equal answers at the beginning is history. A line that comes later is new once it has
-    stood in as many in a row and nothing before it is in doubt: a changed digit is there once, and what is damaged
-    may be a sample that came before. A sample is known by all that stands before its comment, so that one is not
-    told twice, whatever became of its number, and that two of one number are two.
+    What stands in the first of ``LOOKS`` answers that only grew is history. A line that comes later is new once
+    it has stood in as many in a row and nothing before it is in doubt: a changed digit is there once, and what is
+    damaged may be a sample that came before. A sample is known by all that stands before its comment, so that one
+    is not told twice, whatever became of its number, and that two of one number are two.
     """
 
     def __init__(self) -> None:
         self._known: dict[bytes, None] = {}
-        self._history: Sequence[bytes] = ()
-        self._alike = 0
-        self._looked_at_s = inf
+        self._first: deque[tuple[Sequence[bytes], float]] = deque(maxlen=LOOKS)
+        self._looked_at_s = -inf
         self._doubted: dict[bytes, tuple[int, float]] = {}
-
-    @property
-    def is_known(self) -> bool:
+        self.is_known = False
         """Whether it is known what is history."""
-        return self._alike >= LOOKS
 
     @property
     def is_settled(self) -> bool:
@@ -150,16 +154,21 @@ class Memory:
             with suppress(FrameError):  # what is no sample is a line of its memory all the same
                 sample = Sample.from_bytes(line.ljust(WHOLE))
                 yield Found(sample=sample, not_yet_s=not_yet_s)
-        if not self._doubted:
+        # a line that was there and is not told now may be one that this answer has lost
+        if not self._doubted and all(line in self._known for line in before):
             self._looked_at_s = asked_at_s
 
     def _learn(self, lines: Sequence[bytes], asked_at_s: float) -> None:
-        before, self._history = self._history, lines
-        self._alike = self._alike + 1 if lines == before else 1
-        if self.is_known:
-            self._looked_at_s = asked_at_s
-            for line in lines:
-                self._know(line)
+        self._first.append((lines, asked_at_s))
+        history, began_s = self._first[0]
+        if len(self._first) < LOOKS or any(later[: len(history)] != history for later, _ in self._first):
+            return
+        self.is_known, self._looked_at_s = True, began_s
+        for line in history:
+            self._know(line)
+        for line in lines[len(history) :]:
+            looks = sum(line in later for later, _ in self._first)
+            self._doubted[line] = looks, began_s
 
     def _know(self, line: bytes) -> None:
         """Know a line; of far more than it can hold the oldest is forgotten."""

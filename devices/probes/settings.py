@@ -53,8 +53,8 @@ class ProbeSettings(BaseModel):
         return ""
 
     @property
-    def stale_after_s(self) -> float:
-        """Age at which a reading is shown as old, s."""
+    def stale_after_s(self) -> float | None:
+        """Silence after which its readings are stale, s; None for what tells finished counts now and then."""
         return self.silence_s
 
     @property

@@ -5,12 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from devices.framing import LineSplitter
-from devices.probes.ludlum3030_memory import Sample
+from devices.probes.ludlum3030_memory import GREATEST, Sample
 from simulators.probes.counting import Counter
 
 SWITCHED_ON: Final = datetime(2026, 11, 28, 8, 15, tzinfo=UTC)
 """On its own calendar, which nobody has set."""
-GREATEST_COUNTS: Final = 999_999
 GREATEST_NUMBER: Final = 9999
 
 
@@ -76,7 +75,7 @@ class SimulatedLudlum3030:
                 date=f"{at:%m/%d/%y}",
                 time=f"{at:%H:%M:%S}",
                 alpha=0,
-                beta=min(counts, GREATEST_COUNTS),
+                beta=min(counts, GREATEST),
                 seconds=self.count_s,
                 unit=self.unit,
             )

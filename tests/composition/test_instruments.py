@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from composition.instruments import shown_devices
 from config.site import SiteFileError, read_site
+from service import acquire
 
 SITE = """
 [site]
@@ -34,11 +36,24 @@ patient_from_reference = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]
 """
 
 
-def test_a_finished_count_is_old_on_the_page_long_before_its_instrument_is_silent(tmp_path: Path) -> None:
-    """It may say nothing for five minutes, but its count looks live for 5 s only."""
+def test_one_that_tells_finished_counts_is_not_silent_between_them(tmp_path: Path) -> None:
+    """No age makes its readings stale, as they come now and then; whether it is there its link says."""
     path = tmp_path / "site.toml"
     path.write_text(SITE)
-    assert shown_devices(read_site(path), is_replayed=False)["bench"].stale_after_s == 5.0
+    assert shown_devices(read_site(path), is_replayed=False)["bench"].stale_after_s is None
+
+
+@pytest.mark.parametrize("command", [[], ["calibrate"]])
+def test_no_morning_and_no_calibration_waits_for_finished_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    """It would wait for counts that nobody starts: refused, with what takes such counts."""
+    monkeypatch.chdir(tmp_path)
+    Path("site.toml").write_text(SITE)
+    result = CliRunner().invoke(acquire, [*command, "--config", "site.toml", "--yes"])
+    assert result.exit_code != 0
+    assert "bench tells finished counts only" in result.output
+    assert "acquire count, background and exvivo take this one" in " ".join(result.output.split())
 
 
 def test_one_that_tells_finished_counts_cannot_navigate(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ from simulators.probes.ludlum3030 import SimulatedLudlum3030
 from tests.devices.probes.talk import Deaf, Given, Talk, counter
 
 SETTINGS = Settings(driver="ludlum3030", port="/dev/ttyUSB0")
-BEGINNING = b"OFF\r\n" + b"00060.0\r\n" * 2 + b"0750\r\n" * 2 + b"ON\r\n" * 2
+QUESTIONS = b"00060.0\r\n" * 2 + b"0750\r\n" * 2 + b"ON\r\n" * 2
+BEGINNING = QUESTIONS + b"OFF\r\n"
 
 
 def sample(number: int, **changes: object) -> Sample:
@@ -134,7 +135,7 @@ def opened(samples: list[Sample], settings: Settings = SETTINGS) -> Ludlum3030:
 
 
 def test_it_is_asked_what_is_documented() -> None:
-    """Background off, count time, high voltage, recycling, and its samples: nothing else is ever sent."""
+    """Count time, high voltage, recycling, background off, and its samples: nothing else is ever sent."""
     instrument = SimulatedLudlum3030(counter(Given()), count_s=10.0)
     running, sent = talk(instrument), bytearray()
 
@@ -144,7 +145,7 @@ def test_it_is_asked_what_is_documented() -> None:
 
     running.request_fault = overhear
     running.run(60.0)
-    assert sent.startswith(b"B0\nRT\nRT\nRV\nRV\nRY\nRY\nRS\n")
+    assert sent.startswith(b"RT\nRT\nRV\nRV\nRY\nRY\nB0\nRS\n")
     assert set(bytes(sent).split(b"\n")) == {b"B0", b"RT", b"RV", b"RY", b"RS", b""}
     assert instrument.has_background_off
     condition = running.dialogue.condition
@@ -194,6 +195,45 @@ def test_of_two_that_come_together_the_second_began_after_the_first() -> None:
     answer(dialogue, [], 10.0)
     readings = answer(dialogue, [sample(1, seconds=1.0), sample(2, seconds=1.0)], 12.5, times=3)
     assert [reading.taken_at_s for reading in readings] == pytest.approx([9.0, 10.0])
+
+
+def test_a_memory_that_tells_the_newest_first_tells_none_too_late() -> None:
+    """The one told behind the other need not have come after it: only its number says so."""
+    dialogue = opened([])
+    answer(dialogue, [], 10.0)
+    readings = answer(dialogue, [sample(2, seconds=1.0), sample(1, seconds=1.0)], 12.5, times=3)
+    assert [reading.taken_at_s for reading in readings] == pytest.approx([9.0, 9.0])
+
+
+def test_a_line_that_an_answer_has_lost_was_there_before() -> None:
+    """Seen, lost whole on the wire, seen again: when it was not there yet is before it was first seen."""
+    dialogue = opened([])
+    answer(dialogue, [], 10.0)
+    for at_s, samples in ((12.0, [sample(1)]), (12.1, []), (14.0, [sample(1)])):
+        assert answer(dialogue, samples, at_s) == []
+    (reading,) = answer(dialogue, [sample(1)], 14.1, times=2)
+    assert reading.taken_at_s == pytest.approx(10.0 - 60.0)
+
+
+def test_one_that_counts_again_and_again_gets_ready_in_three_answers() -> None:
+    """Its memory grows while it is learnt: what stood in the first answer is history, what came since is told."""
+    dialogue = SETTINGS.dialogue("bench")
+    dialogue.begin(0.0)
+    dialogue.feed(BEGINNING, 0.1)
+    for number in range(3):
+        assert answer(dialogue, [sample(each) for each in range(number + 2)], 0.2 + number / 10) == []
+    assert dialogue.is_ready
+    readings = answer(dialogue, [sample(each) for each in range(4)], 0.5, times=2)
+    assert [reading.counts for reading in readings] == [1002, 1003]
+    assert readings[0].taken_at_s == pytest.approx(0.1 - 60.0, abs=0.01)
+
+
+@pytest.mark.parametrize(("channel", "status"), [("beta", CountStatus.SATURATED), ("alpha", CountStatus.OK)])
+def test_six_digits_that_are_full_may_have_been_more(channel: Channel, status: CountStatus) -> None:
+    """Of 999,999 in a channel that is read nobody knows how many more there were."""
+    dialogue = opened([], SETTINGS.model_copy(update={"channel": channel}))
+    (reading,) = answer(dialogue, [sample(1, beta=999_999)], 10.0, times=3)
+    assert reading.status is status
 
 
 def test_counts_that_are_no_counts_are_refused() -> None:
@@ -262,10 +302,12 @@ def test_a_line_that_is_odd_for_good_holds_nothing_up() -> None:
     dialogue = SETTINGS.dialogue("bench")
     dialogue.begin(0.0)
     dialogue.feed(BEGINNING, 0.1)
+    at_s = 0.2
     for number in range(6):
-        dialogue.wake(1.0 + number)
+        while not dialogue.take_outgoing():
+            dialogue.wake(at_s := dialogue.wake_at_s)
         lines = sample(1).to_bytes() if number > 2 else b""
-        dialogue.feed(b"0000 no sample at all\r\n" + lines + b"$\r\n", 1.0 + number)
+        dialogue.feed(b"0000 no sample at all\r\n" + lines + b"$\r\n", at_s)
     assert [reading.counts for reading in dialogue.take_readings()] == [1001]
 
 
@@ -282,15 +324,45 @@ def test_an_answer_without_its_end_is_asked_for_again() -> None:
     assert dialogue.take_readings() == []
 
 
-def test_what_answers_an_earlier_question_says_no_more_than_that() -> None:
-    """Asked at 10 s and again at 11 s, an empty answer may be the first one's: all it says is of 10 s."""
+def test_of_two_questions_no_answer_says_anything() -> None:
+    """Asked at 10 s and again at 11 s, what comes may answer either: it is let pass, and asked anew in quiet."""
     dialogue = opened([])
+    answer(dialogue, [], 5.0)
     dialogue.wake(10.0)
     dialogue.wake(11.0)
     dialogue.take_outgoing()
-    dialogue.feed(b"$\r\n", 11.5)
-    (reading,) = answer(dialogue, [sample(1)], 14.0, times=3)
-    assert reading.taken_at_s == pytest.approx(10.0 - 60.0)
+    dialogue.feed(b"$\r\n", 11.5)  # whether of 10 s or of 11 s nobody knows
+    assert dialogue.wake_at_s >= 12.5  # the other answer may be on its way
+    dialogue.feed(sample(1).to_bytes() + b"$\r\n", 12.4)
+    (reading,) = answer(dialogue, [sample(1)], 12.5, times=3)
+    assert reading.taken_at_s == pytest.approx(5.0 - 60.0)
+
+
+def test_the_rest_of_an_answer_is_no_answer() -> None:
+    """It pauses for long before ``$`` and is asked again: its end is not taken for the second answer."""
+    history = [sample(number) for number in range(1, 4)]
+    dialogue = opened(history)
+    answer(dialogue, history, 5.0)
+    dialogue.wake(10.0)
+    assert dialogue.take_outgoing() == b"RS\n"
+    dialogue.feed(b"".join(each.to_bytes() for each in history), 10.1)
+    dialogue.wake(11.2)
+    assert dialogue.take_outgoing() == b"RS\n"
+    dialogue.feed(b"$\r\n", 11.3)  # the end of what was asked at 10 s
+    late = [*history, sample(4)]
+    dialogue.feed(b"".join(each.to_bytes() for each in late) + b"$\r\n", 11.6)
+    (reading,) = answer(dialogue, late, 11.7, times=3)
+    assert reading.taken_at_s == pytest.approx(5.0 - 60.0)
+
+
+def test_who_asks_in_vain_asks_more_seldom() -> None:
+    """One that does not answer while it counts is not asked each second, so that it has no hour to tell after."""
+    dialogue = opened([], SETTINGS.model_copy(update={"silence_s": 90.0}))
+    asked = 0
+    for tenth in range(100, 700):
+        dialogue.wake(tenth / 10)
+        asked += dialogue.take_outgoing().count(b"RS\n")
+    assert asked <= 31
 
 
 def test_a_bad_wire_costs_no_count() -> None:
@@ -327,7 +399,11 @@ def test_a_memory_that_is_too_long_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("said", "words"),
-    [(b"ERROR-B0\r\n", "does not know B0"), (BEGINNING + b"ERROR-RS\r\n" * 2, "does not know RS")],
+    [
+        (QUESTIONS + b"ERROR-B0\r\n", "does not know B0"),
+        (BEGINNING + b"ERROR-B0\r\n", "does not know B0"),  # late, after what was taken for its answer
+        (BEGINNING + b"ERROR-RS\r\n" * 2, "does not know RS"),
+    ],
 )
 def test_an_instrument_without_its_commands_is_refused(said: bytes, words: str) -> None:
     """What it does not know makes another instrument of it."""
@@ -365,14 +441,13 @@ def test_babble_is_no_answer() -> None:
     for tenth in range(49):
         dialogue.feed(b"what is this?\r\n" * 50, 2.05 + tenth / 10)
         dialogue.wake(2.1 + tenth / 10)
-    assert dialogue.take_outgoing() == b"RS\n" * 4
+    assert dialogue.take_outgoing() == b"RS\n" * 2
     with pytest.raises(DeviceTimeout, match="no answer for 5 s"):
         dialogue.wake(7.2)
 
 
-def test_a_count_is_old_soon_however_long_it_may_be_silent() -> None:
-    """On the page a finished count is old after 5 s; asking slower than silence is refused."""
-    assert SETTINGS.model_copy(update={"silence_s": 300.0}).stale_after_s == 5.0
+def test_silence_is_longer_than_the_questions() -> None:
+    """Asking slower than silence is refused."""
     with pytest.raises(ValidationError, match="must be below silence_s"):
         Settings(driver="ludlum3030", port="/dev/ttyUSB0", answer_s=4.5)
 
