@@ -182,6 +182,7 @@ class Supervisor(Generic[Reading]):
         readings, told_at_s, understood = aiter(connection), self._clock(), 0
         is_seldom = start_known_to_s(connection) is not None
         if is_seldom:  # it has answered, and there may be nothing to tell for long
+            self._failures = 0
             self._enter(LinkState.LIVE, "")
         while True:
             try:
