@@ -40,6 +40,8 @@ class ShieldLimits(Section):
     greatest_leak: Share = 0.001
     """Over the rate ahead, at the same distance from the crystal; Wengenmair (Augsburg) asks for 0.1 %."""
     count_s: Positive = 60.0
+    back_s: Positive = 600.0
+    """Of the count from behind, which is hardly more than background."""
 
 
 class ResolutionLimits(Section):
@@ -84,7 +86,8 @@ class HeldBackLimits(Section):
 class CalibrationSettings(Section):
     """The full calibration: more places than a morning's, and the tests that a probe is accepted by."""
 
-    background_s: Positive = 300.0
+    background_s: Positive = 600.0
+    """As long as ``shield.back_s``: a short one would be what keeps a leak from being told."""
     distances_mm: Places = (5.0, 10.0, 20.0, 30.0, 50.0, 70.0, 100.0)
     angles_deg: Annotated[tuple[Annotated[float, Field(ge=0, le=90)], ...], Field(min_length=4)] = (
         0.0,

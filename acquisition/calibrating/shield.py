@@ -22,9 +22,14 @@ SIDES = (
 SURE_ERRORS = 4.0
 """Errors above the limit at which a leak is no chance.
 
-The count from behind is hardly more than background, and its error as large as the limit itself: two errors would
-fail one good probe in a hundred, four one in a million.
+The count from behind is hardly more than background, and its error half of the limit: two errors would fail one in
+forty of the probes that leak as much as the limit allows, four one in thirty thousand.
 """
+
+LIKELY_ERRORS = 2.0
+"""Errors above what is found that a leak may well reach: one in forty is greater."""
+
+COUNT_MORE = "use a stronger source, or count longer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +54,7 @@ class ShieldLeak:
 
     @property
     def exposures(self) -> Sequence[Exposure]:
-        """One count of each place, as long as a leak takes to be told."""
+        """One count of each place, behind as long as a leak so far off takes to be told."""
         limits, called = self.limits, f"the {self.source.nuclide} point source"
         asked = [
             around_tip(Source.POINT, called, limits.distance_mm).instruction,
@@ -65,7 +70,7 @@ class ShieldLeak:
                 placement=Placement(
                     instruction=instruction, sources=(PlacedSource(source=Source.POINT, position_mm=place_mm),)
                 ),
-                longest_s=limits.count_s,
+                longest_s=limits.back_s if number == len(asked) - 1 else limits.count_s,
                 counts_wanted=self.counts if number == 0 else None,
             )
             for number, (instruction, place_mm) in enumerate(zip(asked, self.places_mm, strict=True))
@@ -94,14 +99,21 @@ class ShieldLeak:
             Figure(name=name, value=100 * leak, unit="%", sigma=100 * sigma)
             for name, leak, sigma in zip(names, leaks, errors, strict=True)
         )
-        sure = [leak - SURE_ERRORS * sigma for leak, sigma in zip(leaks, errors, strict=True)]
-        worst = max(range(len(leaks)), key=sure.__getitem__)
         greatest = self.limits.greatest_leak
+        sure = [leak - SURE_ERRORS * sigma for leak, sigma in zip(leaks, errors, strict=True)]
+        worst = sure.index(max(sure))
         if sure[worst] > greatest:
             reason = f"{leaks[worst]:.2%} {names[worst]} the shaft: the shield leaks, or a source was left near"
             return failure(self.name, self.limit, reason, *figures)
-        if max(errors[:-1]) > greatest:
-            reason = f"too few counts to tell: the error is {max(errors[:-1]):.2%}; use a stronger source"
+        if max(errors) > greatest:
+            reason = f"too few counts to tell: the error is {max(errors):.2%}; {COUNT_MORE}"
             return failure(self.name, self.limit, reason, *figures)
-        reason = f"{max(leaks):.3%} at most: the shield holds"
+        likely = [max(leak, 0.0) + LIKELY_ERRORS * sigma for leak, sigma in zip(leaks, errors, strict=True)]
+        most = max(likely)
+        if most > greatest:
+            where = names[likely.index(most)]
+            reason = f"at most {most:.2%} {where} the shaft, which cannot be told from the limit: {COUNT_MORE}"
+        else:
+            reason = f"at most {most:.2%}: the shield holds"
+        figures += (Figure(name="at most", value=100 * most, unit="%"),)
         return StepResult(name=self.name, passed=True, figures=figures, limit=self.limit, reason=reason)

@@ -1,5 +1,6 @@
 """``python -m acquisition.studies PATH``: what the service would make of a folder of DICOM files."""
 
+import errno
 import json
 import math
 import os
@@ -41,10 +42,26 @@ def _find_files(path: Path) -> list[Path]:
     def tell(error: OSError) -> None:
         typer.echo(f"{error.filename} cannot be looked into: {error.strerror}", err=True)
 
-    if not path.is_dir():
+    def is_file(path: Path) -> bool:
+        try:
+            return path.is_file()
+        except OSError as exc:
+            tell(exc)
+            return False
+
+    if is_file(path):
         return [path]
-    found = (Path(parent, name) for parent, _, names in os.walk(path, onerror=tell) for name in names)
-    return sorted(file for file in found if file.is_file())
+    if not path.is_dir():
+        raise typer.BadParameter(f"{path} is neither a file nor a folder", param_hint="PATH")
+    found: list[Path] = []
+    for parent, folders, names in os.walk(path, onerror=tell):
+        if os.access(parent, os.X_OK):
+            found += [file for name in names if is_file(file := Path(parent, name))]
+        else:
+            # its names can be read and nothing of what they name: said once, not of each
+            tell(PermissionError(errno.EACCES, os.strerror(errno.EACCES), parent))
+            folders.clear()
+    return sorted(found)
 
 
 def main(

@@ -47,6 +47,12 @@ LIGHTEST_KG, HEAVIEST_KG = 0.3, 700.0
 SHORTEST_M, TALLEST_M = 0.2, 2.8
 """Between which a patient is tall: some consoles write centimetres."""
 
+SAME_HALF_LIFE = 0.01
+"""Relative difference up to which half-lives are one: consoles write that of F-18 as 6586.2 s and as 6588 s.
+
+Even where they are of two nuclides, what decays within a half-life differs by 0.7 % at most.
+"""
+
 DISAGREEMENT = 0.05
 """Relative difference of activity by which Decay Factor may contradict the reference time."""
 
@@ -60,11 +66,17 @@ class Reference:
 
 
 def read_half_life_s(first: Attributes) -> float | None:
-    """Read Radionuclide Half Life (0018,1075), None where it is not given, or more than one is."""
+    """Read Radionuclide Half Life (0018,1075), None where it is not given, or more than one is.
+
+    Where those of several injections lie within ``SAME_HALF_LIFE`` of the first it is the first: whose table is
+    right is not told, and none is off by more than what is granted.
+    """
     items = first.items("RadiopharmaceuticalInformationSequence")
-    given_s = {item.optional_number("RadionuclideHalfLife") for item in items}
-    half_life_s = given_s.pop() if len(given_s) == 1 else None
-    return half_life_s if half_life_s is not None and half_life_s > 0 else None
+    given_s = [item.optional_number("RadionuclideHalfLife") or 0.0 for item in items]
+    if not given_s or given_s[0] <= 0:
+        return None
+    is_one = all(abs(other_s - given_s[0]) <= SAME_HALF_LIFE * given_s[0] for other_s in given_s)
+    return given_s[0] if is_one else None
 
 
 def read_reference(slices: Sequence[Attributes]) -> Reference:
@@ -107,6 +119,8 @@ def read_reference(slices: Sequence[Attributes]) -> Reference:
 
 
 def _refer_to_injection(first: Attributes, *, before: datetime | None) -> Reference:
+    if several := _several_injections(first):
+        return Reference(at=None, words=several)
     at = read_injection_time(first, before=before)
     if at and (unknown := _unknown_day(first)):
         return Reference(at=None, words=unknown)
@@ -140,9 +154,12 @@ def read_uptake(first: Attributes, reference: Reference) -> UptakeFactors:
     Raises
     ------
     SeriesRefused
-        Where weight, dose, half-life, injection time or reference time are missing or impossible, with the tag.
+        Where weight, dose, half-life, injection time or reference time are missing or impossible, or several
+        injections are named, with the tag.
 
     """
+    if several := _several_injections(first):
+        raise SeriesRefused(several)
     if reference.at is None:
         raise SeriesRefused(f"the moment of the values is not known: {reference.words}")
     weight_kg = first.optional_number("PatientWeight")
@@ -153,11 +170,6 @@ def read_uptake(first: Attributes, reference: Reference) -> UptakeFactors:
     if not items:
         name = attribute_name("RadiopharmaceuticalInformationSequence")
         raise SeriesRefused(f"{name} is missing or empty in {first.where}")
-    if len(items) > 1:
-        raise SeriesRefused(
-            f"{attribute_name('RadiopharmaceuticalInformationSequence')} in {first.where} names {len(items)} "
-            "injections: of which the values are is not told"
-        )
     dose_bq = items[0].number("RadionuclideTotalDose")
     _require_likely("RadionuclideTotalDose", dose_bq, (LEAST_DOSE_BQ, GREATEST_DOSE_BQ), "Bq", first.where)
     half_life_s = items[0].number("RadionuclideHalfLife")
@@ -227,6 +239,15 @@ def _read_sex(first: Attributes) -> Sex | None:
         case "M":
             return "M"
     return None
+
+
+def _several_injections(first: Attributes) -> str:
+    """Say that several injections are named; "" where they are not."""
+    name = "RadiopharmaceuticalInformationSequence"
+    count = len(first.items(name))
+    if count < 2:
+        return ""
+    return f"{attribute_name(name)} in {first.where} names {count} injections: of which the values are is not told"
 
 
 def _missing_injection() -> str:

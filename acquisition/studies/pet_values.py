@@ -157,7 +157,7 @@ def _decay_to_common(slices: Sequence[Attributes], corrections: set[str]) -> tup
     if half_life_s is None or len(known) < len(slices):
         raise SeriesRefused(
             f"{attribute_name('DecayCorrection')} is NONE, and {attribute_name('RadionuclideHalfLife')} or "
-            f"{attribute_name('AcquisitionTime')} to undo the decay are missing"
+            f"{attribute_name('AcquisitionTime')} to undo the decay are missing, or half-lives differ"
         )
     at = min(known)
     factors = []

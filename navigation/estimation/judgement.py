@@ -60,7 +60,7 @@ def judge(
     if not is_counted:
         reason = "nothing counted yet"
     elif belief.presence < SHOWN_AT:
-        reason = f"the counts do not show it (probability {belief.presence:.0%})"
+        reason = f"the counts do not show it (probability {_percent(belief.presence)})"
     elif prior.is_target and belief.log_evidence < LEAST_LOG_EVIDENCE:
         reason = "the map says so, the counts do not yet"
     elif semi_axes[0] > GREATEST_SEMI_AXIS_MM:
@@ -81,3 +81,8 @@ def judge(
         region_axes=axes,
         mapped_mm=prior.centre_mm,
     )
+
+
+def _percent(probability: float) -> str:
+    """Write a probability below ``SHOWN_AT`` as the page writes it beside this: with a space, and never 0 %."""
+    return "< 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"

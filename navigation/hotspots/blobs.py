@@ -65,10 +65,12 @@ class Layer:
         Of the filter, of the Gaussian blob that it fits best, and of that blob after the filter.
     unit_height, unit_response, unit_fall
         Of such a blob of amplitude 1: its height when smoothed, its response, its fall-off at twice its width.
-    response, smooth, noise
-        Filtered volume, smoothed volume, and the standard deviation of the response by noise.
+    response, smooth
+        Filtered volume, and smoothed volume.
+    level
+        Local mean of the values: the smoothed volume itself, or where some values are negative, of their sizes.
     told
-        How that was told.
+        Of the noise.
     is_maximum
         Where the response is positive and highest among its neighbours, off the border.
 
@@ -82,9 +84,13 @@ class Layer:
     unit_fall: float
     response: NDArray[np.float32]
     smooth: NDArray[np.float32]
-    noise: NDArray[np.float32]
+    level: NDArray[np.float32]
     told: Noise
     is_maximum: NDArray[np.bool_]
+
+    def noise(self, where: NDArray[np.bool_] | tuple[slice, slice, slice]) -> NDArray[np.float32]:
+        """Give the standard deviation of the response by noise, at some voxels: at all it is a volume more."""
+        return self.told.deviation(self.level[where])
 
     def told_at(self, sigma_mm: float, psf_sigma_mm: float) -> Noise:
         """Give what this layer's noise would be at another scale."""
@@ -99,8 +105,8 @@ class Search:
     finest: Layer
 
 
-def make_layer(volume: Volume, scale: float, psf_sigma_mm: float, *, finer: Layer | None = None) -> Layer:
-    """Filter a volume at a scale, in sigmas of the resolution; the next finer layer tells of its noise."""
+def make_layer(volume: Volume, scale: float, psf_sigma_mm: float, *, finer: Noise | None = None) -> Layer:
+    """Filter a volume at a scale, in sigmas of the resolution; ``finer``: its noise, as the next finer tells."""
     sigma_mm = scale * psf_sigma_mm
     # a blob of the width this scale fits best: sigma_scale^2 = 2/3 sigma_blob^2 in three dimensions
     blob_sigma_mm = max(psf_sigma_mm, sigma_mm * math.sqrt(1.5))
@@ -122,7 +128,7 @@ def make_layer(volume: Volume, scale: float, psf_sigma_mm: float, *, finer: Laye
         level=level,
         is_maximum=is_maximum,
         could_hold=maxima_of_noise(int(is_inside.sum()), sigma, psf_sigma_mm / spacing_mm),
-        finer=None if finer is None else finer.told_at(sigma_mm, psf_sigma_mm),
+        finer=finer,
     )
     return Layer(
         sigma_mm=sigma_mm,
@@ -133,7 +139,7 @@ def make_layer(volume: Volume, scale: float, psf_sigma_mm: float, *, finer: Laye
         unit_fall=(1 - math.exp(-2)) * unit_height,
         response=response,
         smooth=smooth,
-        noise=told.deviation(level),
+        level=level,
         told=told,
         is_maximum=is_maximum,
     )
@@ -145,41 +151,57 @@ def find_blobs(volume: Volume, psf_sigma_mm: float, least_snr: float, at_most: i
     A coarser blob takes the place of finer ones near it only where its normalised response is clearly larger:
     then it is the scale that fits (Lindeberg), one wide lesion and not its ripples.
     """
-    found: list[Blob] = []
-    finest = layer = make_layer(volume, SCALES[0], psf_sigma_mm)
-    for scale in SCALES:
-        if scale != SCALES[0]:
-            layer = make_layer(volume, scale, psf_sigma_mm, finer=layer)
-        response, noise, sigma_mm = layer.response, layer.noise, layer.sigma_mm
-        peaks = layer.is_maximum & (noise > 0) & (response > least_snr * noise)
-        places = np.argwhere(peaks)
-        snrs = response[peaks] / noise[peaks]
-        strongest = np.argsort(-snrs, kind="stable")[: MOST_MAXIMA_PER_SPOT * at_most]
-        for place, snr in zip(places[strongest], snrs[strongest], strict=True):
-            index = place + _subvoxel_shift(response, place)
-            centre_mm = volume.geometry.positions_mm(index)
-            near_mm = max(FWHM_PER_SIGMA * psf_sigma_mm, 2.0 * sigma_mm)
-            near = [one for one in found if np.linalg.norm(centre_mm - one.centre_mm) < near_mm]
-            strength = float(response[tuple(place)])
-            if any(strength < CLEARLY_WIDER * one.response for one in near):
-                continue
-            amplitude = strength / layer.unit_response
-            prominence = _prominence(volume.geometry, layer.smooth, centre_mm, around_mm=2 * layer.seen_sigma_mm)
-            if prominence < LEAST_PROMINENCE * layer.unit_fall * amplitude:
-                continue
-            found = [one for one in found if not any(one is other for other in near)]
-            found.append(
-                Blob(
-                    index=index,
-                    centre_mm=centre_mm,
-                    sigma_mm=layer.blob_sigma_mm,
-                    response=strength,
-                    amplitude=amplitude,
-                    snr=float(snr),
-                    alone_mm=near_mm,
-                )
-            )
+    layer = finest = make_layer(volume, SCALES[0], psf_sigma_mm)
+    found = _take_in([], layer, volume.geometry, psf_sigma_mm, least_snr=least_snr, at_most=at_most)
+    for scale in SCALES[1:]:
+        finer = layer.told_at(scale * psf_sigma_mm, psf_sigma_mm)
+        del layer  # it takes as much as two volumes, and the next one five while it is made
+        layer = make_layer(volume, scale, psf_sigma_mm, finer=finer)
+        found = _take_in(found, layer, volume.geometry, psf_sigma_mm, least_snr=least_snr, at_most=at_most)
     return Search(blobs=sorted(found, key=lambda one: -one.snr)[:at_most], finest=finest)
+
+
+def _take_in(
+    found: list[Blob],
+    layer: Layer,
+    geometry: VolumeGeometry,
+    psf_sigma_mm: float,
+    *,
+    least_snr: float,
+    at_most: int,
+) -> list[Blob]:
+    """Join the blobs of the next coarser layer to those found so far, or put them in the place of such."""
+    response, sigma_mm = layer.response, layer.sigma_mm
+    heights, noise = response[layer.is_maximum], layer.noise(layer.is_maximum)
+    is_clear = (noise > 0) & (heights > least_snr * noise)
+    places = np.argwhere(layer.is_maximum)[is_clear]
+    snrs = heights[is_clear] / noise[is_clear]
+    strongest = np.argsort(-snrs, kind="stable")[: MOST_MAXIMA_PER_SPOT * at_most]
+    for place, snr in zip(places[strongest], snrs[strongest], strict=True):
+        index = place + _subvoxel_shift(response, place)
+        centre_mm = geometry.positions_mm(index)
+        near_mm = max(FWHM_PER_SIGMA * psf_sigma_mm, 2.0 * sigma_mm)
+        near = [one for one in found if np.linalg.norm(centre_mm - one.centre_mm) < near_mm]
+        strength = float(response[tuple(place)])
+        if any(strength < CLEARLY_WIDER * one.response for one in near):
+            continue
+        amplitude = strength / layer.unit_response
+        prominence = _prominence(geometry, layer.smooth, centre_mm, around_mm=2 * layer.seen_sigma_mm)
+        if prominence < LEAST_PROMINENCE * layer.unit_fall * amplitude:
+            continue
+        found = [one for one in found if not any(one is other for other in near)]
+        found.append(
+            Blob(
+                index=index,
+                centre_mm=centre_mm,
+                sigma_mm=layer.blob_sigma_mm,
+                response=strength,
+                amplitude=amplitude,
+                snr=float(snr),
+                alone_mm=near_mm,
+            )
+        )
+    return found
 
 
 def _is_inside(shape: tuple[int, int, int], margin: NDArray[np.intp]) -> NDArray[np.bool_]:

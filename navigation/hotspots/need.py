@@ -48,7 +48,7 @@ class Need:
         """
         layer = self._layer
         own = self._least_snr**2 * layer.told.per_mean * layer.unit_height / (2 * layer.unit_response)
-        by_noise = own + np.sqrt(own**2 + (self._least_snr * layer.noise[box]) ** 2)
+        by_noise = own + np.sqrt(own**2 + (self._least_snr * layer.noise(box)) ** 2)
         by_noise -= np.minimum(layer.response[box], 0)
         by_slope = self._rise(box) / (LEAST_PROMINENCE * layer.unit_fall)
         by_cut_off = np.where(self._values[box] == 0, self._cut_off, 0.0)

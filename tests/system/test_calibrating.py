@@ -48,7 +48,8 @@ SHORT = CalibrationSettings.model_validate(
         "counts": 5000,
         "dead_time_s": 20.0,
         "scatter": {"depths_mm": (10.0, 20.0, 50.0)},
-        "shield": {"count_s": 30.0},
+        # a limit that so short a count behind can tell
+        "shield": {"count_s": 30.0, "back_s": 30.0, "greatest_leak": 0.005},
         "count_rate": {"counts": 6, "count_s": 20.0},
         "held_back": {"parts": 2},
     }

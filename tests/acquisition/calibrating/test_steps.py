@@ -18,7 +18,6 @@ from acquisition.calibrating.settings import (
     ScatterLimits,
     ShieldLimits,
 )
-from acquisition.calibrating.shield import ShieldLeak
 from acquisition.calibrating.water import SensitivityInScatter, SpatialResolution, in_water
 from acquisition.quality.counts import Count
 from acquisition.quality.placements import Medium, Source, around_tip
@@ -141,49 +140,6 @@ def test_spatial_resolution_names_what_is_wrong(rates_cps: list[float], words: s
     result = verdict(RESOLUTION, rates_cps)
     assert not result.passed
     assert words in result.reason
-
-
-SHIELD = ShieldLeak(limits=ShieldLimits(), source=SOURCE, counts=20_000)
-
-
-def leaking(share: float, behind: float | None = None) -> list[float]:
-    """Give rates ahead, on four sides and behind of a shield that lets a share through from anywhere."""
-    squares = [x**2 + y**2 + (z + 20) ** 2 for x, y, z in SHIELD.places_mm]
-    rates = [2000 * share * squares[0] / square for square in squares]
-    return [2000.0, *rates[1:5], rates[5] if behind is None else behind]
-
-
-def test_a_tight_shield_passes_and_its_leak_is_told() -> None:
-    """Half a per mille from all sides passes a limit of one, brought to one distance from the crystal."""
-    result = verdict(SHIELD, leaking(5e-4))
-    assert result.passed, result.reason
-    assert [figure.name for figure in result.figures] == ["left of", "right of", "above", "below", "behind"]
-    assert result.figures[0].value == pytest.approx(0.05, rel=0.05)
-
-
-@pytest.mark.parametrize(
-    ("rates_cps", "live_s", "words"),
-    [
-        (leaking(1e-2), 60.0, "left of the shaft: the shield leaks"),
-        (leaking(1e-4, behind=40.0), 60.0, "behind the shaft: the shield leaks"),
-        (leaking(5e-4), 0.2, "too few counts"),
-        ([0.0] * 6, 60.0, "source is missing"),
-    ],
-)
-def test_the_shield_names_what_is_wrong(rates_cps: list[float], live_s: float, words: str) -> None:
-    """A leak on the side, one at the back, counts too few to tell, no source: each fails for its reason."""
-    result = verdict(SHIELD, rates_cps, live_s=live_s)
-    assert not result.passed
-    assert words in result.reason
-
-
-def test_a_good_shield_does_not_fail_by_chance() -> None:
-    """Behind it there is a count of hardly more than background, whose error is as large as the limit."""
-    rng = np.random.default_rng(2)
-    for _ in range(1000):
-        drawn = [float(rng.poisson(60 * (rate + 5.0))) / 60 - 5.0 for rate in leaking(5e-4)]
-        result = verdict(SHIELD, drawn)
-        assert result.passed, result.reason
 
 
 def night(

@@ -192,15 +192,32 @@ def test_command_in_a_folder_of_anything(tmp_path: Path) -> None:
     assert [(one["modality"], one["objects"]) for one in study["series"]] == [("CT", 5)]
 
 
+def test_command_refuses_a_pipe(tmp_path: Path) -> None:
+    """Named itself, a pipe is not waited for either."""
+    os.mkfifo(tmp_path / "pipe")
+    command = [sys.executable, "-m", "acquisition.studies", str(tmp_path / "pipe")]
+    printed = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)  # noqa: S603
+    assert printed.returncode == 2
+    assert "is neither a file nor a folder" in " ".join(printed.stderr.replace("│", " ").split())
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
-def test_command_names_a_folder_that_is_closed(tmp_path: Path) -> None:
-    """What may lie in it is not seen: that is said, and the rest is read."""
+@pytest.mark.parametrize("mode", [0o000, 0o400])
+def test_command_names_a_folder_that_is_closed(tmp_path: Path, mode: int) -> None:
+    """What may lie in it is not seen, be its names or not: that is said once, and the rest is read."""
     write_ct(tmp_path)
-    (tmp_path / "closed").mkdir(mode=0)
+    closed = tmp_path / "closed"
+    (closed / "deeper").mkdir(parents=True)
+    write_nm(closed)
+    (tmp_path / "link").symlink_to(closed / "deeper")
+    closed.chmod(mode)
     command = [sys.executable, "-m", "acquisition.studies", str(tmp_path)]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
-    assert "closed cannot be looked into: Permission denied" in printed.stderr
+    printed = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+    closed.chmod(0o700)
+    assert printed.returncode == 0, printed.stderr
     assert "used as anatomy" in printed.stdout
+    said = [line for line in printed.stderr.splitlines() if "cannot be looked into: Permission denied" in line]
+    assert sorted(line.split(" cannot")[0] for line in said) == [str(closed), str(tmp_path / "link")]
 
 
 def test_real_samples(samples: Path) -> None:

@@ -176,23 +176,45 @@ def test_a_decay_factor_that_contradicts_the_reference(tmp_path: Path) -> None:
     assert read_study(write_scan(tmp_path, BASE, edit=agree)).taken_at is not None
 
 
-@pytest.mark.parametrize("decay", ["START", "ADMIN"])
-def test_two_injections_are_none(tmp_path: Path, decay: str) -> None:
-    """Of which of two doses the values are nobody can tell: no SUV, no moment of the injection, no half-life."""
+def inject_again(half_life_s: float) -> Callable[[int, Dataset], None]:
+    """Write a second injection, of a nuclide of this half-life."""
 
-    def inject_twice(_: int, dataset: Dataset) -> None:
+    def edit(_: int, dataset: Dataset) -> None:
         other = copy.deepcopy(dataset.RadiopharmaceuticalInformationSequence[0])
-        other.RadionuclideTotalDose, other.RadionuclideHalfLife = 20e6, 4062.6
+        other.RadionuclideTotalDose, other.RadionuclideHalfLife = 20e6, half_life_s
         dataset.RadiopharmaceuticalInformationSequence.append(other)
 
-    study = read_study(write_scan(tmp_path, change(BASE, image={"DecayCorrection": decay}), edit=inject_twice))
+    return edit
+
+
+@pytest.mark.parametrize("unit", ["BQML", "GML"])
+@pytest.mark.parametrize("decay", ["START", "ADMIN"])
+def test_two_injections_are_none(tmp_path: Path, decay: str, unit: str) -> None:
+    """Of which of two doses the values are nobody can tell: no SUV, no moment of the injection, no half-life."""
+    case = change(BASE, image={"DecayCorrection": decay, "Units": unit})
+    study = read_study(write_scan(tmp_path, case, edit=inject_again(4062.6)))
     (report,) = study.series
     assert report.uptake is not None
     assert report.uptake.factors is None
     assert (study.taken_at is None) == (decay == "ADMIN")
     assert study.half_life_s is None
-    if decay == "START":
-        assert "(0054,0016) in 1.2.826.20.0.0.dcm names 2 injections" in report.uptake.why_not
+    assert "(0054,0016) in 1.2.826.20.0.0.dcm names 2 injections" in report.uptake.why_not
+    if decay == "ADMIN" or unit == "GML":
+        assert "(0054,0016) in 1.2.826.20.0.0.dcm names 2 injections" in report.reason
+    assert "missing" not in report.uptake.why_not + report.reason
+
+
+@pytest.mark.parametrize(
+    ("half_life_s", "is_one"), [(6588.0, True), (6651.0, True), (6653.0, False), (4062.6, False)]
+)
+def test_half_lives_of_two_tables_are_one(tmp_path: Path, half_life_s: float, *, is_one: bool) -> None:
+    """F-18's is written as 6586.2 and as 6588 s: NONE is undone by the first. Those of two nuclides are none."""
+    none = change(BASE, image={"DecayCorrection": "NONE", "CorrectedImage": ["ATTN", "SCAT"]})
+    study = read_study(write_scan(tmp_path, none, edit=inject_again(half_life_s)))
+    assert study.half_life_s == (6586.2 if is_one else None)
+    (report,) = study.series
+    assert ("to undo the decay are missing, or half-lives differ" in report.reason) != is_one
+    assert ("each slice decayed to the first acquisition" in report.reason) == is_one
 
 
 def test_times_without_a_zone_are_this_hosts(tmp_path: Path) -> None:
