@@ -63,6 +63,7 @@ def show_device(
         **msgspec.structs.asdict(show_link(name, device, health)),
         age_s=None if delivered_s is None else max(0.0, now_s - delivered_s),
         stale_after_s=device.stale_after_s,
+        streams=device.stale_after_s is not None,
         timing=_show_timing(health.timing) if health and health.timing else None,
         traffic=_show_traffic(health) if health else None,
         condition=_show_condition(health.condition, now_s) if health and health.condition else None,

@@ -64,6 +64,10 @@ class DeviceState(DeviceLink, frozen=True, kw_only=True):
         float | None,
         Meta(description="Silence after which its readings are stale; null: as in ``hello``."),
     ] = None
+    streams: Annotated[
+        bool,
+        Meta(description="False for what sends only now and then: whether it is there its ``state`` says alone."),
+    ] = True
     timing: Annotated[
         TimingState | None, Meta(description="Null for a device without frame numbers, or without a link.")
     ] = None

@@ -339,6 +339,8 @@ def test_a_link_says_what_its_supervisor_says() -> None:
     device = console.frame(2.0).devices[0]
     assert (device.state, device.detail, device.stale_after_s) == ("lost", "plug it in", 0.5)
     assert device.timing is None
+    streaming = {one.name: one.streams for one in console.frame(2.0).devices}
+    assert (streaming["gamma"], streaming["dicom"]) == (True, False)  # whose silence means something
 
 
 def test_how_well_a_trackers_frames_are_timed_is_told() -> None:

@@ -86,6 +86,8 @@ export interface DeviceState {
   readonly age_s: number | null;
   /** Silence after which its readings are stale; null: as in ``hello``. */
   readonly stale_after_s?: number | null;
+  /** False for what sends only now and then: whether it is there its ``state`` says alone. */
+  readonly streams?: boolean;
   /** Null for a device without frame numbers, or without a link. */
   readonly timing?: TimingState | null;
   /** Null for a device that gives no account of its link. */

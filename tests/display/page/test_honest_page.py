@@ -19,6 +19,7 @@ from tests.display.page.room import (
     ATTEMPTS,
     SHOWN_WITHIN_S,
     Room,
+    make_device,
     make_pose,
     make_rate,
     state_of,
@@ -165,6 +166,17 @@ async def test_a_frozen_probe_is_seen_and_told_within_a_second(room: Room, page:
     told = await await_spoken(page, "Gamma probe: SILENT")
     assert any("no live rate; the last was 1240 plus or minus 40 counts per second" in each for each in told)
     assert any("NO PROBE" in each for each in told)
+
+
+async def test_what_sends_only_now_and_then_is_silent_by_its_link_alone(room: Room, page: Page) -> None:
+    """A counter of finished counts is live without one for 30 s, another probe is not; lost it is lost."""
+    seldom = make_device("counter", kind="probe", label="Sample counter", age_s=30.0, streams=False, primary=False)
+    other = make_device("monitor", kind="probe", label="Room monitor", age_s=30.0, primary=False)
+    room.now["devices"] = (*room.now["devices"], seldom, other)
+    await expect(page.get_by_role("listitem", name="Sample counter: LIVE")).to_be_visible()
+    await expect(page.get_by_role("listitem", name="Room monitor: SILENT")).to_be_visible()
+    room.change_device("counter", state="lost")
+    await expect(page.get_by_role("listitem", name="Sample counter: LOST")).to_be_visible()
 
 
 async def test_a_frozen_page_tells_a_screen_reader_nothing(room: Room, page: Page) -> None:
