@@ -5,7 +5,7 @@ The drivers that read it are the shipped ones; what they are told is where to co
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -197,8 +197,10 @@ class Theatre:
         try:
             paths = await asyncio.shield(making)
         except asyncio.CancelledError:
-            # the thread goes on writing, and the folder must not go before it
-            await asyncio.wait((making,))
+            # the thread goes on writing, and the folder must not go before it, however often it is told to end
+            while not making.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait((making,))
             raise
         await send_study(paths, host, port, calling_ae="SPECTCT", called_ae=called_ae)
 
