@@ -118,7 +118,9 @@ async def serve_simulated(
                 print(f"SIMULATED landmarks: {marked}, to register the patient by", file=sys.stderr)
                 await announce(room, address)
                 hand = Hand(started_s=monotonic(), rng=rng.spawn(1)[0], delay_s=0.0)
-                await asyncio.gather(happen(room), move_as_asked(room.desk, theatre.grip, hand))
+                async with asyncio.TaskGroup() as tasks:  # gather would be over when the first of them has ended
+                    tasks.create_task(happen(room), name="happenings")
+                    tasks.create_task(move_as_asked(room.desk, theatre.grip, hand), name="hand")
 
             async def happen(room: Room) -> None:
                 node = await room.intake.node
