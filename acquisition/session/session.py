@@ -1,6 +1,5 @@
 """The procedure of the patient on the table: what persons do step by step, refused with a sentence or recorded."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import isfinite
@@ -9,7 +8,6 @@ from typing import Any
 from acquisition.archive import ArchivedStudy
 from acquisition.localising import Localiser
 from acquisition.patient import Patient
-from acquisition.resection.bed import Decision
 from acquisition.resection.record import Findings, Recorded, read_back
 from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment, Item, time_out
@@ -20,17 +18,17 @@ from acquisition.session.drawn import (
     misplaced,
     refuse_activity,
     refuse_drawing,
-    spots_now,
     unused_name,
 )
 from acquisition.session.frames import JOINED, PARTED
 from acquisition.session.journal import Journal, JournalUnusable
 from acquisition.session.names import note_map
-from acquisition.session.plan import PlannedSource, plan_of
+from acquisition.session.needs import unmet_of
+from acquisition.session.plan import PlannedSource
+from acquisition.session.planner import Planner
 from acquisition.session.procedure import Procedure, Sort, fold
 from acquisition.session.steps import IMPOSSIBLE_WITHOUT, Need, Step, Transition, transitions_from
 from devices.clock import Clock
-from navigation.decay import decay_factor
 from navigation.probe.response import Response
 
 LEAST_REASON = 4
@@ -82,17 +80,15 @@ class Session:
         self._resection = resection
         self._localiser = localiser
         self._equipment = equipment
-        self._response = response
-        self._share_left = share_left
         self._half_life_s = half_life_s
         self._sort = sort
         self._clock = clock
         self._seen = 0
         self.procedure = self._find_last()
         self._in_use: ArchivedStudy | None = None
-        self._planned: tuple[PlannedSource, ...] = ()
-        self._planned_at_s = clock()
-        self._planning = object()
+        self._planner = Planner(
+            response=response, share_left=share_left, half_life_s=half_life_s, clock=clock, now=now
+        )
         self._being_read: set[str] = set()
 
     def _find_last(self) -> Procedure:
@@ -116,7 +112,8 @@ class Session:
 
     async def use(self, archived: ArchivedStudy | None) -> None:
         """Plan by the study that has come into use; None where none is any more."""
-        self._in_use, self._planned, self._planning = archived, (), object()
+        self._in_use = archived
+        self._planner.clear()
         if archived is None:
             return
         study = archived.study
@@ -131,9 +128,7 @@ class Session:
     @property
     def sources(self) -> tuple[PlannedSource, ...]:
         """Hot spots of the map in use and those that were drawn, their activities and rates as they are now."""
-        elapsed_s = self._clock() - self._planned_at_s
-        share = decay_factor(half_life_s=self._half_life_s, elapsed_s=elapsed_s)
-        return tuple(source.after(share) for source in self._planned)
+        return self._planner.sources
 
     @property
     def trouble(self) -> str:
@@ -143,19 +138,8 @@ class Session:
         return self.failure or misplaced(self.procedure.drawn.values(), self._in_use.map)
 
     async def _plan(self, archived: ArchivedStudy) -> None:
-        self._planning = ours = object()
-        procedure, at_s, left = self.procedure, self._clock(), self._share_left(archived)
-        is_its_own = procedure.study_uid == archived.study.study_uid
-        drawn = spots_now(
-            tuple(procedure.drawn.values()) if is_its_own else (),
-            archived.map,
-            left=left,
-            half_life_s=self._half_life_s,
-            now=self._now(),
-        )
-        planned = await asyncio.to_thread(plan_of, archived.map, self._response, left=left, drawn=drawn)
-        if ours is self._planning:  # else it has been planned anew meanwhile, or is out of use
-            self._planned, self._planned_at_s = planned, at_s
+        is_its_own = self.procedure.study_uid == archived.study.study_uid
+        await self._planner.plan(archived, self.procedure.drawn.values() if is_its_own else ())
 
     def record(self, at_s: float, event: Mapping[str, Any]) -> None:
         """Enter what was marked, counted or answered after an excision, at a time of the host's clock."""
@@ -346,26 +330,15 @@ class Session:
 
     def unmet(self, transition: Transition) -> tuple[Need, ...]:
         """List what is not so yet of what a step needs."""
-        return tuple(need for need in transition.needs if not self._is_met(need))
-
-    def _is_met(self, need: Need) -> bool:
-        procedure, resection, newest = self.procedure, self._resection, self._localiser.newest
-        targets = newest.posterior.targets if newest and newest.posterior.is_consistent else ()
-        kinds = [procedure.sorts.get(source.name) for source in self.sources]
-        counted = {specimen.of for specimen in resection.specimens}
-        looks = [resection.looks.get(each.number) for each in resection.removed]
-        met: dict[Need, Callable[[], bool]] = {
-            Need.WHOLE: lambda: False,
-            Need.CONFIRMED: lambda: procedure.number > 0,
-            Need.SORTED: lambda: bool(kinds) and None not in kinds,
-            Need.TARGETED: lambda: "target" in kinds,
-            Need.CHECKED: lambda: all(item.is_good and item.name in procedure.checks for item in self.items()),
-            Need.LOCATED: lambda: any(each.kind == "target" and each.is_localisable for each in targets),
-            Need.REMOVED: lambda: bool(resection.removed),
-            Need.COUNTED: lambda: all(each.target.name in counted for each in resection.removed),
-            Need.DECIDED: lambda: all(look and look.decision is Decision.REMOVED for look in looks),
-        }
-        return met[need]()
+        newest = self._localiser.newest
+        return unmet_of(
+            transition,
+            self.procedure,
+            sources=self.sources,
+            resection=self._resection,
+            posterior=newest.posterior if newest else None,
+            items=self.items,
+        )
 
     def _add(self, kind: str, told: Mapping[str, Any], *, at: datetime | None = None) -> int:
         seq = self._journal.add(kind, told, at=at)

@@ -303,7 +303,7 @@ async def test_of_two_plans_at_once_the_newer_stands(theatre: Theatre, monkeypat
             assert is_released.wait(60)
         return plan_of(*told, **named)
 
-    monkeypatch.setattr("acquisition.session.session.plan_of", plan_slowly_once)
+    monkeypatch.setattr("acquisition.session.planner.plan_of", plan_slowly_once)
     first = asyncio.create_task(draw(theatre))
     async with asyncio.timeout(60):
         await started.wait()
