@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import reduce
+from operator import matmul
 
 from navigation.errors import NavigationError
 from navigation.frames import Frame
@@ -92,23 +94,20 @@ class FrameGraph:
             Where no edges lead from one to the other.
 
         """
-        whole = EdgeState(transform=RigidTransform.identity(to, to))
         path = self._paths.get((to, from_))
         if path is None:
             path = self._paths[to, from_] = self._path(to, from_)
-        for left, right in path:
-            state = self._state(left, right, at_s)
-            worst = max((whole, state), key=lambda each: each.status)  # the first of equals
-            joined = None
-            if whole.transform is not None and state.transform is not None:
-                joined = whole.transform @ state.transform
-            whole = EdgeState(
-                transform=joined,
-                status=worst.status,
-                age_s=max(whole.age_s, state.age_s),
-                said=worst.said,
-            )
-        return whole
+        if not path:
+            return EdgeState(transform=RigidTransform.identity(to, to))
+        states = [self._state(left, right, at_s) for left, right in path]
+        worst = max(states, key=lambda each: each.status)  # the first of equals
+        seen = [each.transform for each in states if each.transform is not None]
+        return EdgeState(
+            transform=reduce(matmul, seen) if len(seen) == len(path) else None,
+            status=worst.status,
+            age_s=max(each.age_s for each in states),
+            said=worst.said,
+        )
 
     def _state(self, to: Frame, from_: Frame, at_s: float) -> EdgeState:
         edge = self._edges.get((to, from_))

@@ -103,7 +103,7 @@ class RigidTransform:
     def inverse(self) -> Self:
         """The motion back: ``from_`` and ``to`` change places."""
         back = self.rotation.T
-        return type(self)(to=self.from_, from_=self.to, rotation=back, translation_mm=-back @ self.translation_mm)
+        return self._made_of_rigid(self.from_, self.to, back, -back @ self.translation_mm)
 
     def points_mm(self, points: ArrayLike) -> NDArray[np.float64]:
         """Map points (..., 3), mm, from ``from_`` into ``to``."""
@@ -116,12 +116,25 @@ class RigidTransform:
     def __matmul__(self, other: RigidTransform) -> Self:
         if self.from_ is not other.to:
             raise FrameMismatch(f"{self.to}_from_{self.from_}", f"{other.to}_from_{other.from_}")
-        return type(self)(
-            to=self.to,
-            from_=other.from_,
-            rotation=self.rotation @ other.rotation,
-            translation_mm=self.points_mm(other.translation_mm),
+        return self._made_of_rigid(
+            self.to, other.from_, self.rotation @ other.rotation, self.points_mm(other.translation_mm)
         )
+
+    @classmethod
+    def _made_of_rigid(
+        cls, to: Frame, from_: Frame, rotation: NDArray[np.float64], translation_mm: NDArray[np.float64]
+    ) -> Self:
+        """Take what was worked out from rigid motions as it is: it is one too, and a frame makes dozens."""
+        made = cls.__new__(cls)
+        rotation.flags.writeable = translation_mm.flags.writeable = False
+        for name, value in (
+            ("to", to),
+            ("from_", from_),
+            ("rotation", rotation),
+            ("translation_mm", translation_mm),
+        ):
+            object.__setattr__(made, name, value)
+        return made
 
 
 def _skewness(one: list[float], two: list[float], three: list[float]) -> float:
