@@ -19,7 +19,7 @@ import structlog
 from mcap.writer import Writer
 
 from acquisition.studies import SameFrames
-from devices.clock import Clock, monotonic, wall_time
+from devices.clock import Clock, epoch_s, monotonic
 from devices.dicom.study import ReceivedStudy
 from devices.readings import CountReading, PoseReading
 from navigation.estimation.estimate import Posterior, TargetEstimate
@@ -158,7 +158,7 @@ class Recorder:
                 topic=topic, message_encoding="json", schema_id=schema
             )
         self._sequence += 1
-        at_ns = int(wall_time(taken_at_s, clock=self._clock).timestamp() * 1e9)
+        at_ns = int(epoch_s(taken_at_s, clock=self._clock) * 1e9)
         self._writer.add_message(
             channel_id=self._channels[topic],
             log_time=at_ns,

@@ -180,6 +180,8 @@ class Supervisor(Generic[Reading]):
 
     async def _watch(self, connection: Connection[Reading]) -> None:
         readings, told_at_s, understood = aiter(connection), self._clock(), 0
+        # asked once: of a protocol it takes longer than all else that is done with a reading here
+        come_over, has_more_to_tell = _come_over(connection), isinstance(connection, Timed | Accounted)
         is_seldom = start_known_to_s(connection) is not None
         if is_seldom:  # it has answered, and there may be nothing to tell for long
             self._failures = 0
@@ -195,17 +197,17 @@ class Supervisor(Generic[Reading]):
                     told_at_s = self._clock()
                     self._tell(self._on_health, self.health)
                     continue
-                raise DeviceTimeout(self.device, self._silence(connection, understood)) from exc
-            self._failures, understood = 0, _come_over(connection)
+                raise DeviceTimeout(self.device, self._silence(is_heard=come_over() != understood)) from exc
+            self._failures, understood = 0, come_over()
             self._enter(LinkState.LIVE, "")
             self._tell(self._on_reading, reading)
-            if isinstance(connection, Timed | Accounted) and self._clock() - told_at_s >= TELLING_INTERVAL_S:
+            if has_more_to_tell and self._clock() - told_at_s >= TELLING_INTERVAL_S:
                 told_at_s = self._clock()
                 self._tell(self._on_health, self.health)
 
-    def _silence(self, connection: Connection[Reading], understood: int) -> str:
+    def _silence(self, *, is_heard: bool) -> str:
         silence = f"no reading for {self._settings.silence_s:g} s"
-        if _come_over(connection) != understood:
+        if is_heard:
             return f"{silence}, {NOT_ITS_WORDS}"
         return f"{silence}: check that it is switched on and its cable is whole"
 
@@ -241,10 +243,12 @@ class Supervisor(Generic[Reading]):
         return longest_s * (1 - 0.5 * self._jitter())
 
 
-def _come_over(connection: Connection[Reading]) -> int:
-    """Give how much has come up to now: unchanged where nothing comes any more."""
+def _come_over(connection: Connection[Reading]) -> Callable[[], int]:
+    """Make what tells how much has come up to now: unchanged where nothing comes any more."""
     accounted: object = connection  # of which mypy believes that it gives no account
-    return accounted.traffic.received_bytes if isinstance(accounted, Accounted) else connection.rejected
+    if isinstance(accounted, Accounted):
+        return lambda: accounted.traffic.received_bytes
+    return lambda: connection.rejected
 
 
 def _words(exc: Exception) -> str:

@@ -1,5 +1,7 @@
 """Rotations out of matrices that rounding has bent."""
 
+import sys
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -12,17 +14,23 @@ float32 stays below 1e-6; trackers that print four decimals reach 2e-4. At 1e-3 
 from its marker by 0.1 mm.
 """
 
+_IDENTITY = np.eye(3)
 
-def nearest_rotation(matrix: ArrayLike, *, tolerance: float = ROUNDING_TOLERANCE) -> NDArray[np.float64]:
+
+def nearest_rotation(matrix: ArrayLike) -> NDArray[np.float64]:
     """Give the rotation nearest to a matrix (Frobenius norm), shape (3, 3).
 
-    The orthogonal polar factor ``U @ V.T`` of ``M = U S V.T`` (Higham, SIAM J. Sci. Stat. Comput. 7, 1986).
+    The orthogonal polar factor (Higham, SIAM J. Sci. Stat. Comput. 7, 1986), by the iteration
+    ``M <- M - (M @ M.T - 1) @ M / 2``, which leaves of a deviation three quarters of its square (Björck and Bowie,
+    SIAM J. Numer. Anal. 8, 1971): two rounds for float32, where singular values would take as long as all else
+    that is done with a pose.
 
     Raises
     ------
     NavigationError
-        Where a number is not finite, the matrix mirrors, or it is further from a rotation than ``tolerance``
-        (the greatest element of ``M @ M.T - 1``): scaled or sheared, which no rounding explains.
+        Where a number is not finite, the matrix mirrors, or it is further from a rotation than
+        ``ROUNDING_TOLERANCE`` (the greatest element of ``M @ M.T - 1``): scaled or sheared, which no rounding
+        explains.
 
     """
     bent = np.asarray(matrix, dtype=np.float64)
@@ -31,10 +39,16 @@ def nearest_rotation(matrix: ArrayLike, *, tolerance: float = ROUNDING_TOLERANCE
     if not np.isfinite(bent).all():
         raise NavigationError("not every number of the rotation is finite")
     with np.errstate(over="ignore", invalid="ignore"):  # absurd numbers overflow to inf and are refused below
-        deviation = np.abs(bent @ bent.T - np.eye(3)).max()
-    if not deviation <= tolerance:
-        raise NavigationError(f"the matrix is no rotation: off by {deviation:.2g}, rounding allows {tolerance:g}")
+        skewness = bent @ bent.T - _IDENTITY
+        deviation = float(np.abs(skewness).max())
+    if not deviation <= ROUNDING_TOLERANCE:
+        raise NavigationError(
+            f"the matrix is no rotation: off by {deviation:.2g}, rounding allows {ROUNDING_TOLERANCE:g}"
+        )
     if np.linalg.det(bent) < 0:
         raise NavigationError("the matrix mirrors; left would become right")
-    left, _, right = np.linalg.svd(bent)
-    return np.asarray(left @ right, dtype=np.float64)
+    while deviation > sys.float_info.epsilon:
+        bent = bent - skewness @ bent / 2
+        skewness = bent @ bent.T - _IDENTITY
+        deviation = 3 * deviation**2  # no element of a square is more than three products of elements
+    return bent

@@ -28,6 +28,16 @@ def test_scale_within_tolerance_is_taken_out_and_beyond_refused() -> None:
         nearest_rotation(outside * TURN)
 
 
+@pytest.mark.parametrize("largest", [1e-7, 1e-5, 1.6e-4])
+def test_what_is_found_is_the_polar_factor(largest: float) -> None:
+    """It is the product of the singular vectors, which is nearest of all rotations, however the matrix is bent."""
+    rng = np.random.default_rng(1)
+    for turn in Rotation.random(50, rng=rng).as_matrix():
+        bent = turn + rng.uniform(-largest, largest, (3, 3))
+        left, _, right = np.linalg.svd(bent)
+        np.testing.assert_allclose(nearest_rotation(bent), left @ right, atol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("matrix", "reason"),
     [
