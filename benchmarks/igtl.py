@@ -2,13 +2,13 @@
 
 Server and clients are processes of their own on this machine, on one clock. A pose's latency runs from the call
 that sends it to the moment a client has its message whole: pyigtl's, when it gives it; ours, when its last byte is
-read. Our eight clients share a process and would wait for each other's decoding, so they check the CRCs when all
-have come. Ours serves eight clients at once, and each message of each client counts; pyigtl's server serves one
-client, so it is measured with one.
+read. Eight clients of a theatre are eight machines, here they share a process and wait for each other: so they
+only note when bytes come, and check the CRCs when all have. Ours serves eight clients at once, and each message of
+each client counts; pyigtl's server serves one client, so it is measured with one.
 
-The floor is what this machine takes by itself: a loop that sends as many bytes to as many sockets at the same
-pace, and one that waits for them, without asyncio, without a message being made or read. What ours takes beyond it
-is ours; the floor itself is mostly the time in which a process that sleeps is woken.
+The floor is what this machine takes by itself: a loop that sends as many bytes to as many of the same clients at
+the same pace, without asyncio and without a message being made. What ours takes beyond it is ours; the floor
+itself is mostly the time in which a process that sleeps is woken.
 
     python -m benchmarks.igtl --seconds 10
 
@@ -27,7 +27,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -47,6 +49,8 @@ PAIRS = (("floor", CLIENTS, "floor_"), ("radionav", CLIENTS, ""), ("radionav", 1
 GIVE_UP_S = 3.0
 """pyigtl's client, when it hears nothing for so long, has heard the last."""
 SETTLING_S = 0.5
+Came: TypeAlias = list[tuple[float, bytes]]
+"""When bytes came to a client, host monotonic clock, s."""
 FLOOR = struct.Struct(">I102x")
 """A pose's number, in as many bytes as a TRANSFORM has."""
 
@@ -87,6 +91,29 @@ def _say(content: object) -> None:
     print(json.dumps(content), flush=True)
 
 
+# --- clients of ours and of the floor ---------------------------------------------------------------------------
+
+
+def _listen(port: int, clients: int, heard_of: Callable[[Came], dict[int, float]]) -> None:
+    """Note when bytes came to each client until the server hangs up, and only then read what they say."""
+    came: list[Came] = [[] for _ in range(clients)]
+    links = [socket.create_connection(("127.0.0.1", port)) for _ in range(clients)]
+    with selectors.DefaultSelector() as selector:
+        for number, link in enumerate(links):
+            selector.register(link, selectors.EVENT_READ, number)
+        while selector.get_map():
+            for key, _ in selector.select():
+                data = b""
+                with suppress(ConnectionError):  # ours hangs up without a farewell
+                    data = links[key.data].recv(4096)
+                came[key.data].append((monotonic(), data))
+                if not data:
+                    selector.unregister(key.fileobj)
+    for link in links:
+        link.close()
+    _say([heard_of(one) for one in came])
+
+
 # --- ours -----------------------------------------------------------------------------------------------------
 
 
@@ -120,38 +147,15 @@ async def _send(server: IgtlServer, rate_hz: int, tips: Sequence[RigidTransform]
     return sent_s
 
 
-class _Ear(asyncio.Protocol):
-    """A client: notes when bytes came until the server hangs up, and only then reads what they say."""
-
-    def __init__(self) -> None:
-        self.is_done = asyncio.Event()
-        self._came: list[tuple[float, bytes]] = []
-
-    def data_received(self, data: bytes) -> None:
-        """Note them."""
-        self._came.append((monotonic(), data))
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it went is all one
-        """Wait for no more."""
-        self.is_done.set()
-
-    def heard(self) -> dict[int, float]:
-        """Give when each pose was here whole; none whose checksum does not hold."""
-        decoder, heard = Decoder(), dict[int, float]()
-        for came_s, data in self._came:
-            decoder.feed(data, came_s)
-            for arrival in decoder:
-                if arrival.message.kind == Transform.KIND and arrival.message.device_name == TIP:
-                    heard[-round(Transform.from_bytes(arrival.message.content).elements[9])] = came_s
-        return heard
-
-
-async def _listen(port: int, clients: int) -> None:
-    loop = asyncio.get_running_loop()
-    ears = [(await loop.create_connection(_Ear, "127.0.0.1", port))[1] for _ in range(clients)]
-    for ear in ears:
-        await ear.is_done.wait()
-    _say([ear.heard() for ear in ears])
+def _heard(came: Came) -> dict[int, float]:
+    """Give when each pose was here whole; none whose checksum does not hold."""
+    decoder, heard = Decoder(), dict[int, float]()
+    for came_s, data in came:
+        decoder.feed(data, came_s)
+        for arrival in decoder:
+            if arrival.message.kind == Transform.KIND and arrival.message.device_name == TIP:
+                heard[-round(Transform.from_bytes(arrival.message.content).elements[9])] = came_s
+    return heard
 
 
 # --- pyigtl ---------------------------------------------------------------------------------------------------
@@ -213,25 +217,8 @@ def _serve_floor(rate_hz: int, count: int, clients: int) -> None:
     _say(sent_s)
 
 
-def _listen_floor(port: int, clients: int) -> None:
-    came: list[list[tuple[float, bytes]]] = [[] for _ in range(clients)]
-    links = [socket.create_connection(("127.0.0.1", port)) for _ in range(clients)]
-    with selectors.DefaultSelector() as selector:
-        for number, link in enumerate(links):
-            selector.register(link, selectors.EVENT_READ, number)
-        while selector.get_map():
-            for key, _ in selector.select():
-                data = links[key.data].recv(4096)
-                came[key.data].append((monotonic(), data))
-                if not data:
-                    selector.unregister(key.fileobj)
-    for link in links:
-        link.close()
-    _say([_heard(one) for one in came])
-
-
-def _heard(came: Sequence[tuple[float, bytes]]) -> dict[int, float]:
-    """Give when each pose was here whole."""
+def _heard_of_floor(came: Came) -> dict[int, float]:
+    """Give when each number was here whole."""
     heard, kept = dict[int, float](), b""
     for came_s, data in came:
         kept += data
@@ -294,11 +281,11 @@ def run(seconds: float, say: Callable[[object], None] = _say) -> None:
 
 ROLES: Mapping[str, Callable[..., None]] = {
     "serve-radionav": lambda rate_hz, count, clients: asyncio.run(_serve(rate_hz, count, clients)),
-    "listen-radionav": lambda port, clients: asyncio.run(_listen(port, clients)),
+    "listen-radionav": lambda port, clients: _listen(port, clients, _heard),
     "serve-pyigtl": _serve_pyigtl,
     "listen-pyigtl": _listen_pyigtl,
     "serve-floor": _serve_floor,
-    "listen-floor": _listen_floor,
+    "listen-floor": lambda port, clients: _listen(port, clients, _heard_of_floor),
 }
 """What this file does as a process of its own."""
 

@@ -8,7 +8,6 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import chain
 from typing import ClassVar, Self, TypeAlias
 
 import numpy as np
@@ -33,8 +32,8 @@ A measured tool is never exactly at the tracker's origin and exactly unturned.
 
 def elements_of(pose: RigidTransform) -> Elements:
     """Write a pose in the order of the wire."""
-    columns = zip(*pose.rotation.tolist(), strict=True)
-    return (*chain.from_iterable(columns), *pose.translation_mm.tolist())
+    (r11, r12, r13), (r21, r22, r23), (r31, r32, r33) = pose.rotation.tolist()
+    return (r11, r21, r31, r12, r22, r32, r13, r23, r33, *pose.translation_mm.tolist())
 
 
 def pose_of(elements: Sequence[float]) -> RigidTransform:
