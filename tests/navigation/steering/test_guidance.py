@@ -2,13 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.special import erf
-from scipy.stats import chi2
 
 from navigation.errors import FrameMismatch, NavigationError
 from navigation.estimation.estimate import Posterior, TargetEstimate, region_of
 from navigation.frames import Frame
-from navigation.statistics.radius import probability_within, radius_within_mm
+from navigation.statistics.radius import probability_within
 from navigation.steering.guidance import Track, bearing_of, guide, motion_of
 from navigation.tissue import HalfSpace, NoTissue
 from navigation.transforms import RigidTransform
@@ -126,29 +124,6 @@ def test_a_pose_of_other_frames_is_refused() -> None:
     pose = RigidTransform.identity(Frame.PATIENT, Frame.TOOL)
     with pytest.raises(FrameMismatch):
         guide(_posterior(_target((0.0, 0.0, 20.0))), pose)
-
-
-@pytest.mark.parametrize("sigma_mm", [0.5, 1.0, 2.0, 3.0, 5.0, 12.0])
-def test_the_probability_within_a_radius_has_its_closed_forms(sigma_mm: float) -> None:
-    """As chi-square of three degrees where isotropic, of two and of one where flat and thin."""
-    variance = sigma_mm**2
-    round_ = probability_within(variance * np.eye(3), 5.0)
-    flat = probability_within(np.diag([variance, 0.0, variance]), 5.0)
-    thin = probability_within(np.diag([0.0, variance, 0.0]), 5.0)
-    assert round_ == pytest.approx(chi2.cdf(25 / variance, 3), abs=1e-12)
-    assert flat == pytest.approx(1 - np.exp(-25 / (2 * variance)), abs=1e-3)
-    assert thin == pytest.approx(erf(5 / (sigma_mm * np.sqrt(2))), abs=2e-3)
-
-
-def test_the_probability_within_a_radius_agrees_with_draws() -> None:
-    """A tilted ellipsoid of 1, 3 and 8 mm: within three standard errors of a million draws."""
-    rng = np.random.default_rng(4)
-    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
-    covariance = turn @ np.diag([1.0, 9.0, 64.0]) @ turn.T
-    drawn = rng.multivariate_normal(np.zeros(3), covariance, 1_000_000)
-    share = float((np.linalg.norm(drawn, axis=1) <= 5.0).mean())
-    assert probability_within(covariance, 5.0) == pytest.approx(share, abs=3 * np.sqrt(0.25 / 1e6))
-    assert radius_within_mm(covariance, probability_within(covariance, 5.0)) == pytest.approx(5.0, rel=1e-6)
 
 
 def _track(speed_mm_per_s: float, *, seconds: float = 2.0, noise_mm: float = 0.0) -> Track:
