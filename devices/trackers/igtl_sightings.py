@@ -105,7 +105,9 @@ class Sightings:
 
         Call it when all that came is read, or a stall would look like it.
         """
-        lost = [tool for tool, told_at_s in self._told_at_s.items() if heard_at_s - told_at_s >= self._lost_after_s]
+        lost = [
+            tool for tool, told_at_s in self._told_at_s.items() if heard_at_s - told_at_s >= self._lost_after_s
+        ]
         for tool in lost:
             if against := self._streams.against(tool):
                 self.refuse(tool, heard_at_s, against)
