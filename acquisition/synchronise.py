@@ -206,7 +206,7 @@ class Synchroniser:
             self._emit(self._track(self._waiting.popleft(), now_s=now_s))
 
     def newest_tip(self) -> SeenTip | None:
-        """Newest pose of the tip in the patient; None where the newest reading of a tool is that it is not seen."""
+        """Newest pose of the tip in the patient; None where by a tool's newest reading it is not seen."""
         newest_of = {tool: timeline.newest for tool, timeline in self._timelines.items()}
         times_s = [each.taken_at_s for each in newest_of.values() if each and each.tracker_from_tool is not None]
         reading = newest_of[self.chain.tool]

@@ -66,7 +66,7 @@ class Repeats:
             self._newest[tool] = replace(former, since_s=None)
 
     def said(self, tool: str, *, since_s: float = -math.inf) -> str:
-        """Say in words that a tool's poses are repeats; empty where they are not, or none came after ``since_s``."""
+        """Say in words that a tool's poses are repeats; empty where no repeat came after ``since_s``."""
         if self._repeated_at_s.get(tool, -math.inf) <= since_s:
             return ""
         return "the same pose comes again and again: its sender has frozen, restart it"

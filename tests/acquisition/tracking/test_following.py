@@ -12,7 +12,7 @@ from devices.trackers.igtl_bodies import Transform, elements_of
 from devices.trackers.openigtlink import Settings
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
-from simulators.trackers.openigtlink import SimulatedTracker, serve_tracker
+from simulators.trackers.openigtlink import serve_tracker
 
 
 class Shown:
