@@ -35,6 +35,21 @@ def test_a_pose_between_two_lies_between_them() -> None:
     assert timeline(seen(1.0, 0.0), seen(1.08, 8.0)).at(1.02).translation_mm[0] == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize(("at_s", "age_s"), [(1.02, 0.06), (1.06, 0.06), (1.08, 0.0)])
+def test_a_pose_between_two_is_as_old_as_the_further(at_s: float, age_s: float) -> None:
+    """A motion between 1 s and 1.08 s is told by both of them; at the time of one, by that one alone."""
+    state = timeline(seen(1.0, 0.0), seen(1.08, 8.0)).edge(Frame.TOOL, at_s)
+    assert state.age_s == pytest.approx(age_s)
+    assert state.transform is not None
+
+
+def test_an_edge_that_nobody_saw_says_why() -> None:
+    """Lost beside the time that is asked for: no motion, the name of the tool, and how long nothing is known."""
+    state = timeline(seen(1.0, 0.0), lost(1.04)).edge(Frame.TOOL, 1.02)
+    assert (state.transform, state.said) == (None, "Probe was not seen")
+    assert state.age_s == pytest.approx(0.04)
+
+
 def test_the_time_of_a_reading_gives_that_reading() -> None:
     """No neighbour is needed where the time is exact."""
     assert timeline(seen(1.0, 3.0)).at(1.0).translation_mm[0] == 3.0

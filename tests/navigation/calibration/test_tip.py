@@ -100,12 +100,15 @@ def test_slips_are_left_out_and_named(seed: int) -> None:
 
 
 def test_what_cannot_give_a_tip_is_refused() -> None:
-    """Few poses, a tool held still, one that turns about one axis, and a tip that wanders: each named."""
+    """Few poses, a tool held still, or pushed and not tilted, one turned about one axis, a tip that wanders."""
     with pytest.raises(NavigationError, match="too few"):
         calibrate_pivot(pivoting(1, count=19))
     rng = np.random.default_rng(1)
     with pytest.raises(NavigationError, match="held still"):
         calibrate_pivot([measured(Rotation.identity(), rng, 0.1, PIVOT_MM) for _ in range(100)])
+    pushed = [measured(Rotation.identity(), rng, 0.1, PIVOT_MM + (5.0 if n < 40 else 0)) for n in range(100)]
+    with pytest.raises(NavigationError, match="held still"):
+        calibrate_pivot(pushed)
     with pytest.raises(NavigationError, match="one axis only"):
         calibrate_pivot(pivoting(1, sideways=0.0))
     wandering = [
