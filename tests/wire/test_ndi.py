@@ -137,6 +137,17 @@ def test_port_status_says_whether_a_pose_is_believed(status: int, is_believed: b
     assert bool(words) == bool(tool.words)
 
 
+@pytest.mark.parametrize(
+    ("state", "is_believed"),
+    [(0, True), (3, True), (5, True), *((state, False) for state in (9, 13, 14, 17, 31, 99))],
+)
+def test_the_state_in_a_bx2_answer_says_whether_a_pose_is_believed(state: int, is_believed: bool) -> None:  # noqa: FBT001
+    """Partly outside, or averaged over fewer frames, it was measured; in any other state its pose is none."""
+    tool = FrameTool(handle=1, pose=POSE, status=state, frame=1)
+    assert (tool.believed is not None) == is_believed
+    assert bool(tool.words) == (state != 0)
+
+
 def test_bx2_tells_each_frame_and_why_a_tool_is_not_seen() -> None:
     """Nested GBF: frame header of 16 bytes, tools of 36 or 4 bytes, alerts; lengths as ndicapi steps over them."""
     frames = CameraFrames(
@@ -236,7 +247,9 @@ def test_every_number_of_ndis_header_has_words_and_a_remedy() -> None:
         assert "do not know" not in ndi_words.tool_words(state)
         assert ": " in ndi_words.tool_words(state)
     for bit in range(10):
-        assert "do not know" not in ndi_words.system_words(1 << bit)
+        words = ndi_words.system_words(1 << bit)
+        assert words
+        assert "do not know" not in words
     assert "0x8000" in ndi_words.system_words(0x8000)
     assert "do not know" in ndi_words.error_words(0x7E)
     assert "do not know (99)" in ndi_words.tool_words(99)

@@ -127,6 +127,19 @@ def test_axis_to_half_a_degree(seed: int) -> None:
     assert found.wobble_deg == pytest.approx(0.3 * np.sqrt(2), abs=0.2)
 
 
+def test_poses_that_do_not_fit_the_axis_are_left_out() -> None:
+    """A tenth of the poses tilted by 15°, all to one side, as when the hand let go, do not turn the axis."""
+    rng, poses = np.random.default_rng(1), spinning(1)
+    aside = Rotation.from_euler("x", 15, degrees=True)
+    for n in range(30):
+        turn = Rotation.from_rotvec(rng.uniform(-np.pi, np.pi) * AXIS)
+        poses[n] = measured(aside * turn, rng, 0.1, PIVOT_MM)
+    found = calibrate_spin(poses, tip_mm=TIP_MM)
+    assert not found.is_used[:30].any()
+    assert found.is_used[30:].mean() > 0.97
+    assert np.degrees(np.arccos(min(1.0, float(found.axis @ AXIS)))) < 0.2
+
+
 def test_what_cannot_give_an_axis_is_refused() -> None:
     """Hardly spun, swaying, few poses, or a tip beside the marker: each named."""
     with pytest.raises(NavigationError, match="are needed"):
