@@ -7,6 +7,7 @@ import structlog
 
 from devices.readings import PoseReading, PoseStatus
 from devices.trackers.igtl_bodies import NOTHING_SEEN, Elements, pose_of
+from devices.trackers.igtl_lateness import Lateness, late
 from devices.trackers.igtl_repeats import Repeats
 from devices.trackers.igtl_streams import Streams
 from navigation.errors import NavigationError
@@ -27,6 +28,8 @@ class Sightings:
         A tool of which nothing is told for so long, while its sender is heard, is missing, s.
     frozen_after_s
         A pose that stays the same to the last bit for so long is none, s.
+    late_after_s
+        A pose that is later than so much, by its sender's stamps, is none, s.
     opened_at_s
         When the link was opened, host monotonic clock, s.
 
@@ -39,14 +42,17 @@ class Sightings:
         *,
         lost_after_s: float,
         frozen_after_s: float,
+        late_after_s: float,
         opened_at_s: float,
     ) -> None:
         self._device = device
         self._lost_after_s = lost_after_s
+        self._late_after_s = late_after_s
         self._pending: deque[PoseReading] = deque()
         self._told_at_s = dict.fromkeys(tools, opened_at_s)
         self._status = dict.fromkeys(tools, PoseStatus.OK)
         self._repeats = Repeats(device, frozen_after_s=frozen_after_s)
+        self._lateness = Lateness(device)
         self._streams = Streams()
 
     def __contains__(self, tool: str) -> bool:
@@ -60,6 +66,7 @@ class Sightings:
     def begin(self, timestamp: int) -> None:
         """Begin a message that was made at this time, as on the wire."""
         self._repeats.begin(timestamp)
+        self._lateness.begin(timestamp)
 
     def hear(self, tools: Iterable[str], stream: str) -> None:
         """Take the names of the tools of one message, as often as they are in it, and what stream it is of."""
@@ -76,6 +83,9 @@ class Sightings:
             return
         if self._repeats.is_repeat(tool, elements, taken_at_s):
             return  # until it is lost
+        if (late_s := self._lateness.late_s(tool, taken_at_s)) > self._late_after_s:
+            self.refuse(tool, taken_at_s, late(late_s))
+            return
         try:
             pose = pose_of(elements)
         except NavigationError as exc:

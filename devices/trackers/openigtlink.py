@@ -14,6 +14,9 @@ OpenIGTLink has no field for "not seen", so each way that trackers say it become
 - nothing new of the tool for ``lost_after_s`` (a pose sent again is not new: ``igtl_repeats``) while the tracker
   is heard, if only by the STATUS keep-alive of PLUS: then, and again each ``lost_after_s`` as long as that lasts.
 
+A pose that was made longer than ``late_after_s`` before it came is ``REFUSED`` (``igtl_lateness``): the hand has
+moved on since.
+
 A tool that comes in two streams, as of two trackers behind one server, gives ``REFUSED`` readings until the link
 is opened anew: neither is believed (``igtl_streams``).
 
@@ -74,6 +77,7 @@ class OpenIgtLinkTracker:
             settings.tools,
             lost_after_s=settings.lost_after_s,
             frozen_after_s=settings.frozen_after_s,
+            late_after_s=settings.late_after_s,
             opened_at_s=opened_at_s,
         )
 
@@ -225,6 +229,9 @@ class Settings(TrackerSettings):
         A tool of which nothing comes for so long, while the tracker is heard, is missing, s.
     frozen_after_s
         A pose that stays the same to the last bit for so long is none: its sender has frozen, s; at most 10.
+    late_after_s
+        A pose that by its sender's time stamps was so much longer on its way than the quickest of the last minute
+        is none, s; 60 asks nothing of a sender whose stamps are no times.
     connect_timeout_s
         Longest wait for the connection, s.
     largest_body_bytes
@@ -239,6 +246,7 @@ class Settings(TrackerSettings):
     stt_tdata_resolution_ms: int | None = Field(default=None, ge=0, lt=1 << 32)
     lost_after_s: float = Field(default=0.25, gt=0)
     frozen_after_s: float = Field(default=1.0, gt=0, le=10)
+    late_after_s: float = Field(default=0.5, gt=0, le=60)
     connect_timeout_s: float = Field(default=2.0, gt=0)
     largest_body_bytes: int = Field(default=LARGEST_BODY_BYTES, ge=1024)
 

@@ -425,6 +425,33 @@ async def test_a_frozen_tool_that_is_no_longer_sent_is_lost_and_not_frozen() -> 
     assert [bool(words) for words in said] in ([True, *[False] * 3], [True, True, *[False] * 3])
 
 
+async def test_a_pose_that_waited_on_its_way_is_not_live() -> None:
+    """Sent in one go after 2 s, by the sender's stamps: the older is refused in words, the newest is believed."""
+    now_s, chunks = 100.0, asyncio.Queue[bytes]()
+
+    def stamped(made_at_s: float) -> bytes:
+        return transform((*QUARTER_TURN, made_at_s, -2.0, 100.0), timestamp=round(made_at_s * 2**32))
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while chunk := await chunks.get():
+            writer.write(chunk)
+            await writer.drain()
+
+    async with asyncio.timeout(10), server(script) as port:
+        async with settings(port).connect("tracker", clock=lambda: now_s) as tracker:
+            chunks.put_nowait(stamped(7000.0))
+            before = await anext(tracker)
+            now_s = 102.0
+            chunks.put_nowait(stamped(7000.2) + stamped(7002.0))
+            waited, newest = await take(tracker, 2)
+        chunks.put_nowait(b"")
+    statuses = [reading.status for reading in (before, waited, newest)]
+    assert statuses == [PoseStatus.OK, PoseStatus.REFUSED, PoseStatus.OK]
+    assert waited.said == "its poses come 1.8 s late: free the tracker's computer and the network of other work"
+    assert newest.tracker_from_tool is not None
+    assert newest.tracker_from_tool.translation_mm[0] == 7002.0
+
+
 async def test_a_tool_that_is_hidden_after_its_sender_froze_is_no_longer_called_frozen() -> None:
     """Where ``TransformStatus`` says that it is not seen, and then nothing more comes, no restart is wanted."""
     content = Transform(elements=POSE).to_bytes()

@@ -92,7 +92,7 @@ def test_the_interval_holds_the_delay_in_95_of_100_sweeps() -> None:
 def test_counts_that_scatter_more_than_chance_widen_the_interval() -> None:
     """Where each event is counted twice the variance is twice Poisson's, and the standard error the root of it."""
     rng, true = np.random.default_rng(2), counted(0.06, 45.0, 1.9)
-    doubled = replace(true, counts=2.0 * rng.poisson(true.counts / 2))
+    doubled = replace(true, counts=2 * rng.poisson(true.counts / 2).astype(np.float64))
     alone = calibrate_timing(replace(true, counts=rng.poisson(true.counts).astype(np.float64)), RESPONSE)
     assert calibrate_timing(doubled, RESPONSE).sigma_s == pytest.approx(np.sqrt(2) * alone.sigma_s, rel=0.15)
 
