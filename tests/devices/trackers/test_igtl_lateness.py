@@ -29,6 +29,14 @@ def test_what_waited_is_late_by_as_much() -> None:
     np.testing.assert_allclose(told_s[200:400], came_s[400] - sent_s[200:400] - 0.02, atol=0.006)
 
 
+def test_a_link_that_was_opened_on_a_queue_is_held_against_the_quickest_since() -> None:
+    """The first poses had waited for 1 s, and it is worked off: what is held up later is late by all of it."""
+    sent_s = 0.02 * np.arange(1000)
+    waited_s = np.maximum(1.0 - 0.25 * sent_s, 0.0)
+    waited_s[900:] = 0.8
+    np.testing.assert_allclose(lateness(sent_s, sent_s + waited_s)[900:], 0.8, atol=1e-5)
+
+
 def test_a_queue_that_grows_is_told_while_it_grows() -> None:
     """Of a reader that takes 95 poses where 100 are made each is later than the one before."""
     sent_s = 0.01 * np.arange(3000)
@@ -68,9 +76,12 @@ def test_stamps_that_are_no_times_are_named_once_and_make_nothing_late() -> None
     with capture_logs() as logs:
         assert lateness(np.arange(1000.0), came_s).max() == 0.0
     assert len(logs) == 1
-    unstamped = Lateness("camera")
-    unstamped.begin(0)
-    assert [unstamped.late_s("Probe", at_s) for at_s in (1.0, 99.0)] == [0.0, 0.0]
+    mixed = Lateness("camera")
+    with capture_logs() as logs:
+        for stamp, at_s in ((5 << 32, 1.0), (0, 1.1), (6 << 32, 2.0), (0, 9.0)):
+            mixed.begin(stamp)
+            assert mixed.late_s("Probe", at_s) == 0.0
+    assert logs == []
 
 
 def test_each_tool_has_its_own_clock() -> None:
