@@ -143,11 +143,11 @@ def test_a_pivot_ends_by_what_it_reached() -> None:
 
 @pytest.mark.parametrize(("sigma_mm", "is_enough"), [(0.1, True), (3.0, False)])
 def test_a_pivot_does_not_end_before_the_tip_is_known(sigma_mm: float, is_enough: bool) -> None:  # noqa: FBT001
-    """As many poses, tilted as far: with a marker that shakes by 3 mm the motion goes on, and says how far it is."""
+    """As many poses, tilted as far: with a marker that shakes by 3 mm the motion goes on, and says why."""
     rng, settings = np.random.default_rng(1), TipSettings(file=Path("tip.json"))
     poses = []
     for turn in Rotation.from_euler("xyz", rng.uniform(-60, 60, (300, 3)), degrees=True):
-        tip_mm = turn.apply(TOOL_FROM_TIP.translation_mm)
+        tip_mm = turn.as_matrix() @ TOOL_FROM_TIP.translation_mm
         marker = RigidTransform(
             to=Frame.TRACKER,
             from_=Frame.TOOL,
