@@ -149,7 +149,7 @@ async def test_who_walks_away_from_a_verdict_against_the_axis_leaves_it(tmp_path
 
 @pytest.mark.parametrize("limit_deg", [2.0, 0.2])
 def test_counts_that_cannot_tell_as_well_as_the_site_wants_bear_out_and_accuse_nothing(limit_deg: float) -> None:
-    """Known to 0.1° or so, a straight axis is borne out within 2°; for 0.2° that is not enough, and why is said."""
+    """Known to 0.1° or so, a straight axis is borne out within 2°; for 0.2° that is not enough, and is said."""
     circuit = circled()
     poses = [
         Pose(
