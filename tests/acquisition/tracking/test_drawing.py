@@ -112,7 +112,7 @@ def test_right_anterior_superior_shows_where_she_lies_nearly_evenly(tmp_path: Pa
 
 
 def test_right_anterior_superior_is_named_where_she_lies_unevenly(tmp_path: Path) -> None:
-    """Half a turn about an axis 60 mm before her middle puts landmarks far from any skin: nothing is drawn on it."""
+    """Half a turn about an axis 60 mm before her middle puts landmarks far from any skin, which says it all."""
     planned, behind_mm = plan(tmp_path), np.array((0.0, 60.0, 0.0))
     turned_mm = (planned.patient_mm + behind_mm) * (-1.0, -1.0, 1.0)
     marked = replace(planned, patient_mm=turned_mm, targets_mm={})
