@@ -14,19 +14,17 @@ from acquisition.calibration import read_calibration
 from acquisition.quality.results import StepResult
 from acquisition.quality.technologist import Choice, MorningAborted
 from acquisition.tracking.axis import AxisOutcome, judge_axis, run_axis
-from acquisition.tracking.following import Camera, Pose
+from acquisition.tracking.following import Camera
 from acquisition.tracking.operator import Move, Operator, Rig, Rigged
 from acquisition.tracking.settings import TipSettings
 from acquisition.tracking.swept_probe import Sweeping, SweptProbe
 from acquisition.tracking.tip_file import TipCalibration, load_tip, write_tip
 from devices.clock import monotonic
 from devices.probes.amptek import Settings as AmptekSettings
-from devices.readings import CountReading
 from devices.trackers.openigtlink import Settings as IgtlSettings
-from navigation.frames import Frame
-from navigation.transforms import RigidTransform
 from simulators.theatre import TOOL_FROM_TIP
 from simulators.tool_bench import HandFault, open_tool_bench
+from tests.acquisition.tracking.parting import parted
 from tests.acquisition.tracking.tips import tip_calibration
 from tests.navigation.calibration.test_looking import circled
 
@@ -150,18 +148,7 @@ async def test_who_walks_away_from_a_verdict_against_the_axis_leaves_it(tmp_path
 @pytest.mark.parametrize("limit_deg", [2.0, 0.2])
 def test_counts_that_cannot_tell_as_well_as_the_site_wants_bear_out_and_accuse_nothing(limit_deg: float) -> None:
     """Known to 0.1° or so, a straight axis is borne out within 2°; for 0.2° that is not enough, and is said."""
-    circuit = circled()
-    poses = [
-        Pose(
-            at_s=at_s,
-            transform=RigidTransform(to=Frame.TRACKER, from_=Frame.TIP, rotation=turn, translation_mm=tip_mm),
-        )
-        for at_s, turn, tip_mm in zip(circuit.at_s.tolist(), circuit.turn, circuit.tip_mm, strict=True)
-    ]
-    counts = [
-        CountReading(device="gamma", taken_at_s=start_s, real_time_s=0.1, live_time_s=0.1, counts=round(counted))
-        for start_s, counted in zip(circuit.start_s.tolist(), circuit.counts.tolist(), strict=True)
-    ]
+    poses, counts = parted(circled())
     settings = TipSettings(file=Path("tip.json"), greatest_axis_deg=limit_deg)
     look, result = judge_axis(poses, counts, RESPONSE, settings)
     assert result.passed == (look is not None) == (limit_deg == 2.0)
