@@ -71,7 +71,7 @@ async def test_a_probe_that_is_not_moved_is_named_and_writes_nothing(tmp_path: P
 
 @pytest.mark.parametrize("limit_ms", [2.5, 0.1])
 def test_a_delay_that_is_not_known_as_well_as_the_site_wants_is_not_used(limit_ms: float) -> None:
-    """Known to 1 ms or so, it passes 2.5 ms; for 0.1 ms a stronger source is asked for, and nothing comes of it."""
+    """Known to 1 ms or so, it passes 2.5 ms; for 0.1 ms a stronger source is asked for, and nothing is used."""
     settings = TimingSettings(file=Path("timing.json"), greatest_sigma_ms=limit_ms)
     found, result = judge_timing(*parted(swept(0.065)), PLAIN, settings)
     assert result.passed == (found is not None) == (limit_ms == 2.5)
