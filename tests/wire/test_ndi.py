@@ -13,6 +13,7 @@ from devices.trackers import ndi_words
 from devices.trackers.ndi_frames import CameraFrames, FrameTool
 from devices.trackers.ndi_protocol import Answer, AnswerReader, Command, binary_answer, checksum, text_answer
 from devices.trackers.ndi_reports import NdiPose, Report, ToolReport
+from devices.trackers.ndi_session import BAUD_CODES
 from navigation.errors import NavigationError
 
 POSE = NdiPose(wxyz=(0.9659, -0.2588, 0.0, 0.0), position_mm=(12.34, -56.78, -1400.0), error_mm=0.0987)
@@ -233,6 +234,12 @@ def test_an_answer_that_claims_too_much_is_refused_before_it_is_kept() -> None:
     assert reader.feed(b"x" * 65536, 0.0) is None
     with pytest.raises(FrameError, match="without end"):
         reader.feed(b"x", 0.0)
+
+
+def test_speeds_are_numbered_as_in_ndis_header() -> None:
+    """COMM's first digit is NDI_9600 to NDI_230400 of ndicapi.h."""
+    named = {9600: 0, 14400: 1, 19200: 2, 38400: 3, 57600: 4, 115200: 5, 921600: 6, 1228739: 7, 230400: 0xA}
+    assert {speed: int(digit, 16) for speed, digit in BAUD_CODES.items()} == named
 
 
 def test_every_number_of_ndis_header_has_words_and_a_remedy() -> None:
