@@ -206,12 +206,11 @@ class Synchroniser:
             self._emit(self._track(self._waiting.popleft(), now_s=now_s))
 
     def newest_tip(self) -> SeenTip | None:
-        """Newest pose of the tip in the patient; None where the newest reading says that it is not seen."""
-        reading = self._timelines[self.chain.tool].newest
-        if reading is None or reading.tracker_from_tool is None:
-            return None
-        times_s = [timeline.newest.taken_at_s for timeline in self._timelines.values() if timeline.newest]
-        if len(times_s) < len(self._timelines):
+        """Newest pose of the tip in the patient; None where by a tool's newest reading it is not seen."""
+        newest_of = {tool: timeline.newest for tool, timeline in self._timelines.items()}
+        times_s = [each.taken_at_s for each in newest_of.values() if each and each.tracker_from_tool is not None]
+        reading = newest_of[self.chain.tool]
+        if reading is None or len(times_s) < len(newest_of):
             return None
         at_s = min(times_s)
         # asked for with each pose of either tool and with each frame: for most it is the one before

@@ -32,8 +32,12 @@ class PoseTimeline:
         return self._readings[-1] if self._readings else None
 
     def add(self, reading: PoseReading) -> None:
-        """Append a reading; one that is not newer than the last is a duplicate and left out."""
-        if self._readings and reading.taken_at_s <= self._readings[-1].taken_at_s:
+        """Append a reading; one that is older than the last is left out.
+
+        Of those that came at one time, as in one packet, the last told is the newest; none of the others is
+        forgotten, so that a loss among them parts what lies before from what lies after.
+        """
+        if self._readings and reading.taken_at_s < self._readings[-1].taken_at_s:
             return
         self._readings.append(reading)
         while reading.taken_at_s - self._readings[0].taken_at_s > self._kept_s:

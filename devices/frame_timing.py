@@ -104,9 +104,8 @@ class FrameClock:
                 came = {frame, *(other for other in together_with if last < other < frame)}
                 self._dropped += frame - last - len(came)
         self._came.append((frame, came_at_s))
+        fitted_s, self._former_s = self._fit(), self._newest_s
         # what has not been taken yet cannot come: the line may be late, the frame never is
-        fitted_s = min(self._fit(), came_at_s)
-        self._former_s = self._newest_s
         self._newest_s = min(max(fitted_s, self._newest_s + SMALLEST_STEP_S), max(came_at_s, self._newest_s))
         return self._newest_s
 

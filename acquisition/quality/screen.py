@@ -89,6 +89,6 @@ def table_of(results: Sequence[StepResult]) -> Table:
             verdict += f"\n[dim]{result.attempts} runs[/dim]"
         measured = "\n".join(str(figure) for figure in result.figures)
         remarks = "".join(f"\n{escape(remark)}" for remark in result.remarks)
-        reason = f"{escape(result.reason)}{remarks}\n[dim]passes: {escape(result.limit)}[/dim]"
+        reason = f"{escape(result.reason)}{remarks}\n[dim]wanted: {escape(result.limit)}[/dim]"
         table.add_row(f"{result.name}\n{verdict}", measured, reason)
     return table

@@ -191,8 +191,11 @@ class Follower:
         while waiting and all(timeline.reaches(waiting[0]) for timeline in self._timelines.values()):
             at_s = waiting.popleft()
             found = self._graph.at(to, from_, at_s).transform
-            if found is not None:
-                poses.append(Pose(at_s=at_s, transform=found))
+            if found is None:
+                continue
+            if poses and poses[-1].at_s == at_s:
+                poses.pop()  # of those that came together the last told holds
+            poses.append(Pose(at_s=at_s, transform=found))
 
     def _fail(self, failure: DeviceError) -> None:
         self._failure = failure

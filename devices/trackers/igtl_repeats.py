@@ -1,7 +1,7 @@
 """Poses that an OpenIGTLink sender repeats: a stream that has frozen while its link goes on."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -12,11 +12,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pose:
-    """A tool's newest pose: its message's time stamp, as on the wire, its numbers, and since when it has them."""
+    """A tool's newest pose: its message's time stamp, as on the wire, its numbers, and since when it has them.
+
+    ``since_s`` is None where its sender has said since that it does not see the tool.
+    """
 
     timestamp: int
     elements: Elements
-    since_s: float
+    since_s: float | None
 
 
 class Repeats:
@@ -42,7 +45,9 @@ class Repeats:
         """Whether a tool's pose in this message was there before; what is, is no measurement."""
         former = self._newest.get(tool)
         is_same = former is not None and elements == former.elements
-        since_s = former.since_s if former is not None and is_same else taken_at_s
+        since_s = taken_at_s
+        if former is not None and is_same and former.since_s is not None:
+            since_s = former.since_s
         self._newest[tool] = _Pose(timestamp=self._timestamp, elements=elements, since_s=since_s)
         is_stamped_alike = former is not None and 0 != self._timestamp == former.timestamp
         if not is_same or not (is_stamped_alike or taken_at_s - since_s > self._frozen_after_s):
@@ -51,16 +56,17 @@ class Repeats:
         is_first = tool not in self._repeated_at_s
         self._repeated_at_s[tool] = taken_at_s
         if is_first:
-            log.warning("pose_repeated", device=self._device, tool=tool, reason=self.said(tool, taken_at_s))
+            log.warning("pose_repeated", device=self._device, tool=tool, reason=self.said(tool))
         return True
 
-    def forget(self, tool: str) -> None:
-        """Begin anew with a tool that its sender says it does not see."""
+    def hide(self, tool: str) -> None:
+        """Take it that the sender does not see a tool: it is not frozen, and what it saw before is no news."""
         self._repeated_at_s.pop(tool, None)
-        self._newest.pop(tool, None)
+        if (former := self._newest.get(tool)) is not None:
+            self._newest[tool] = replace(former, since_s=None)
 
-    def said(self, tool: str, now_s: float) -> str:
-        """Say in words that a tool's poses are repeats now; empty while they are not, or no more come."""
-        if now_s - self._repeated_at_s.get(tool, -math.inf) > self._frozen_after_s:
+    def said(self, tool: str, *, since_s: float = -math.inf) -> str:
+        """Say in words that a tool's poses are repeats; empty where no repeat came after ``since_s``."""
+        if self._repeated_at_s.get(tool, -math.inf) <= since_s:
             return ""
         return "the same pose comes again and again: its sender has frozen, restart it"

@@ -14,13 +14,15 @@ OpenIGTLink has no field for "not seen", so each way that trackers say it become
 - nothing new of the tool for ``lost_after_s`` (a pose sent again is not new: ``igtl_repeats``) while the tracker
   is heard, if only by the STATUS keep-alive of PLUS: then, and again each ``lost_after_s`` as long as that lasts.
 
+A pose that was made longer than ``late_after_s`` before it came is ``REFUSED`` (``igtl_lateness``): the hand has
+moved on since.
+
 A tool that comes in two streams, as of two trackers behind one server, gives ``REFUSED`` readings until the link
 is opened anew: neither is believed (``igtl_streams``).
 
 A tracker that is not heard at all gives no reading: that is silence, which the supervisor watches for.
 """
 
-from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Literal, Self
@@ -30,10 +32,9 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from devices.clock import Clock, monotonic
 from devices.errors import DeviceFault, DeviceUnavailable, FrameError
-from devices.readings import PoseReading, PoseStatus
+from devices.readings import PoseReading
 from devices.trackers.igtl import LARGEST_BODY_BYTES, Arrival, Message
 from devices.trackers.igtl_bodies import (
-    NOTHING_SEEN,
     STATUS_WORDS,
     STOP_TRACKING,
     Elements,
@@ -44,15 +45,12 @@ from devices.trackers.igtl_bodies import (
     TrackingAnswer,
     TrackingFrame,
     Transform,
-    pose_of,
 )
 from devices.trackers.igtl_link import IgtlLink, open_igtl_link
 from devices.trackers.igtl_quaternions import Position, QuaternionFrame, QuaternionTool, elements_of_quaternion
 from devices.trackers.igtl_remarks import Remark, Remarks
-from devices.trackers.igtl_repeats import Repeats
-from devices.trackers.igtl_streams import Streams
+from devices.trackers.igtl_sightings import Sightings
 from devices.trackers.settings import TrackerSettings
-from navigation.errors import NavigationError
 
 log = structlog.get_logger()
 
@@ -71,14 +69,17 @@ class OpenIgtLinkTracker:
         self._settings = settings
         self._link = link
         self._malformed = 0
-        self._pending: deque[PoseReading] = deque()
         self._heard_at_s = opened_at_s
-        self._told_at_s = dict.fromkeys(settings.tools, opened_at_s)
-        self._status = dict.fromkeys(settings.tools, PoseStatus.OK)
         self._frame_tools: dict[str, set[str]] = {}
         self._remarks = Remarks(device)
-        self._repeats = Repeats(device, frozen_after_s=settings.frozen_after_s)
-        self._streams = Streams()
+        self._sightings = Sightings(
+            device,
+            settings.tools,
+            lost_after_s=settings.lost_after_s,
+            frozen_after_s=settings.frozen_after_s,
+            late_after_s=settings.late_after_s,
+            opened_at_s=opened_at_s,
+        )
 
     @property
     def identity(self) -> str:
@@ -99,12 +100,12 @@ class OpenIgtLinkTracker:
         return self
 
     async def __anext__(self) -> PoseReading:
-        while not self._pending:
+        while (reading := self._sightings.next()) is None:
             if (arrival := self._take()) is not None:
                 self._read(arrival)
-            elif not self._tell_lost():
+            elif not self._sightings.tell_lost(self._heard_at_s):
                 await self._wait()
-        return self._pending.popleft()
+        return reading
 
     def _take(self) -> Arrival | None:
         try:
@@ -136,7 +137,7 @@ class OpenIgtLinkTracker:
 
     def _read_kind(self, arrival: Arrival) -> None:
         message = arrival.message
-        self._repeats.begin(message.timestamp)
+        self._sightings.begin(message.timestamp)
         match message.kind:
             case Transform.KIND:
                 self._read_single(message, Transform.from_bytes(message.content).elements, arrival.taken_at_s)
@@ -165,104 +166,50 @@ class OpenIgtLinkTracker:
         if position.xyzw is not None:
             elements = elements_of_quaternion(position.position_mm, position.xyzw)
             self._read_single(message, elements, taken_at_s)
-        elif message.device_name in self._told_at_s:
-            self._refuse(
+        elif message.device_name in self._sightings:
+            self._sightings.refuse(
                 message.device_name, taken_at_s, "a POSITION of 12 bytes does not say how the tool is turned"
             )
 
     def _read_single(self, message: Message, elements: Elements, taken_at_s: float) -> None:
-        if message.device_name not in self._told_at_s:
+        tool = message.device_name
+        if tool not in self._sightings:
             return
-        self._streams.hear((message.device_name,), message.kind)
+        self._sightings.hear((tool,), message.kind)
         status = message.metadatum("TransformStatus")
         if status in {None, *SEEN_STATUSES}:
-            self._tell(message.device_name, taken_at_s, elements)
+            self._sightings.see(tool, taken_at_s, elements)
         else:
-            self._repeats.forget(message.device_name)
-            self._give(message.device_name, taken_at_s, PoseStatus.MISSING, f"the tracker says: {status}")
+            self._sightings.miss(tool, taken_at_s, f"the tracker says: {status}")
 
     def _read_frame(
         self, message: Message, tools: Sequence[TrackedTool | QuaternionTool], taken_at_s: float
     ) -> None:
         sender = message.device_name
-        named = [tool.name for tool in tools if tool.name in self._told_at_s]
-        self._streams.hear(named, f"{message.kind} of {sender or 'a nameless sender'}")
-        for tool in tools:
-            if tool.name not in self._told_at_s:
-                continue
+        named = [tool for tool in tools if tool.name in self._sightings]
+        names = [tool.name for tool in named]
+        self._sightings.hear(names, f"{message.kind} of {sender or 'a nameless sender'}")
+        for tool in named:
             if tool.kind in ORIENTED_KINDS:
-                self._tell(tool.name, taken_at_s, tool.elements)
+                self._sightings.see(tool.name, taken_at_s, tool.elements)
             else:
-                self._refuse(tool.name, taken_at_s, f"tool type {tool.kind} does not know its turn about its axis")
+                reason = f"tool type {tool.kind} does not know its turn about its axis"
+                self._sightings.refuse(tool.name, taken_at_s, reason)
         known = self._frame_tools.setdefault(sender, set())
-        for tool_name in sorted(known - set(named)):
-            self._tell(tool_name, taken_at_s, None)
-        known |= set(named)
+        for name in sorted(known.difference(names)):
+            self._sightings.miss(name, taken_at_s)
+        known |= set(names)
 
     def _read_status(self, message: Message, taken_at_s: float) -> None:
         status = Status.from_bytes(message.content)
         if status.code == 1:
             return
-        if message.device_name in self._told_at_s:
-            self._tell(message.device_name, taken_at_s, None)
+        if message.device_name in self._sightings:
+            self._sightings.miss(message.device_name, taken_at_s)
         elif status.code in STATUS_WORDS:
             raise DeviceFault(self._device, status.code, f"the tracker says: {status.words}")
         else:
             log.warning("tracker_status_unknown", device=self._device, code=status.code, words=status.words)
-
-    def _tell_lost(self) -> bool:
-        """Tell which tools nothing came of; called when all that came is read, or a stall would look like it."""
-        lost = [
-            tool
-            for tool, told_at_s in self._told_at_s.items()
-            if self._heard_at_s - told_at_s >= self._settings.lost_after_s
-        ]
-        for tool in lost:
-            if against := self._streams.against(tool):
-                self._refuse(tool, self._heard_at_s, against)
-            else:
-                self._give(tool, self._heard_at_s, PoseStatus.MISSING, self._repeats.said(tool, self._heard_at_s))
-        return bool(lost)
-
-    def _tell(self, tool: str, taken_at_s: float, elements: Elements | None) -> None:
-        if elements is not None and elements not in NOTHING_SEEN:
-            self._streams.see(tool, elements, taken_at_s)
-        if against := self._streams.against(tool):
-            self._refuse(tool, taken_at_s, against)
-            return
-        if elements is None or elements in NOTHING_SEEN:
-            self._repeats.forget(tool)
-            self._give(tool, taken_at_s, PoseStatus.MISSING)
-            return
-        if self._repeats.is_repeat(tool, elements, taken_at_s):
-            return  # until it is lost
-        try:
-            pose = pose_of(elements)
-        except NavigationError as exc:
-            self._refuse(tool, taken_at_s, str(exc))
-            return
-        self._told_at_s[tool], self._status[tool] = taken_at_s, PoseStatus.OK
-        self._pending.append(
-            PoseReading(device=self._device, tool=tool, taken_at_s=taken_at_s, tracker_from_tool=pose)
-        )
-
-    def _refuse(self, tool: str, taken_at_s: float, reason: str) -> None:
-        if self._status[tool] is not PoseStatus.REFUSED:
-            log.warning("pose_refused", device=self._device, tool=tool, reason=reason)
-        self._give(tool, taken_at_s, PoseStatus.REFUSED, reason)
-
-    def _give(self, tool: str, taken_at_s: float, status: PoseStatus, said: str = "") -> None:
-        self._told_at_s[tool], self._status[tool] = taken_at_s, status
-        self._pending.append(
-            PoseReading(
-                device=self._device,
-                tool=tool,
-                taken_at_s=taken_at_s,
-                tracker_from_tool=None,
-                status=status,
-                said=said,
-            )
-        )
 
 
 class Settings(TrackerSettings):
@@ -282,6 +229,9 @@ class Settings(TrackerSettings):
         A tool of which nothing comes for so long, while the tracker is heard, is missing, s.
     frozen_after_s
         A pose that stays the same to the last bit for so long is none: its sender has frozen, s; at most 10.
+    late_after_s
+        A pose that by its sender's time stamps was so much longer on its way than the quickest of the last minute
+        is none, s; 60 asks nothing of a sender whose stamps are no times.
     connect_timeout_s
         Longest wait for the connection, s.
     largest_body_bytes
@@ -296,6 +246,7 @@ class Settings(TrackerSettings):
     stt_tdata_resolution_ms: int | None = Field(default=None, ge=0, lt=1 << 32)
     lost_after_s: float = Field(default=0.25, gt=0)
     frozen_after_s: float = Field(default=1.0, gt=0, le=10)
+    late_after_s: float = Field(default=0.5, gt=0, le=60)
     connect_timeout_s: float = Field(default=2.0, gt=0)
     largest_body_bytes: int = Field(default=LARGEST_BODY_BYTES, ge=1024)
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from devices.clock import Clock, monotonic, wall_time
+from devices.clock import Clock, epoch_s, monotonic
 from devices.errors import FrameError
 from devices.trackers.igtl import Decoder, Message, Metadata
 from devices.trackers.igtl_bodies import (
@@ -73,6 +73,7 @@ class SimulatedTracker:
         self._is_waiting_for_start = is_waiting_for_start
         self._rng = rng
         self._clock = clock
+        self._epoch_s = epoch_s(0.0, clock=clock)  # a tracker has a clock of its own, which runs on
         self._dropped: set[str] = set()
         self._clients: set[_Client] = set()
         self._number = 0
@@ -157,7 +158,7 @@ class SimulatedTracker:
             kind=kind,
             device_name=name,
             content=content,
-            timestamp=int(wall_time(now_s, clock=self._clock).timestamp() * 2**32),
+            timestamp=int((self._epoch_s + now_s) * 2**32),
             version=self._version,
             number=self._number if self._version == 2 else 0,
             metadata=(Metadata(key="TransformStatus", value=b"OK"),) if self._version == 2 else (),

@@ -204,6 +204,17 @@ def test_the_newest_tip_is_of_the_newest_poses_and_the_newest_chain() -> None:
     assert made.newest_tip() is None
 
 
+def test_a_lost_reference_is_a_lost_tip_at_once() -> None:
+    """Though the tool was seen a moment before: where the patient is by now nobody knows."""
+    made, _ = synchroniser(replace(CHAIN, reference="Patient"))
+    made.add_pose(pose(1.0, 0, 5, 0), now_s=1.0)
+    made.add_pose(pose(1.0, 0, 0, 0, tool="Patient"), now_s=1.0)
+    assert made.newest_tip() is not None
+    gone = pose(1.01, 0, 0, 0, tool="Patient")
+    made.add_pose(replace(gone, tracker_from_tool=None, status=PoseStatus.MISSING), now_s=1.01)
+    assert made.newest_tip() is None
+
+
 def test_counts_that_are_late_get_the_pose_of_when_they_were_counted() -> None:
     """Where counts are 40 ms behind poses, one stamped 1.05 s is placed where the tip was at 1.01 s."""
     emitted: list[TrackedCount] = []

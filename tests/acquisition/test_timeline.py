@@ -35,6 +35,21 @@ def test_a_pose_between_two_lies_between_them() -> None:
     assert timeline(seen(1.0, 0.0), seen(1.08, 8.0)).at(1.02).translation_mm[0] == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize(("at_s", "age_s"), [(1.02, 0.06), (1.06, 0.06), (1.08, 0.0)])
+def test_a_pose_between_two_is_as_old_as_the_further(at_s: float, age_s: float) -> None:
+    """A motion between 1 s and 1.08 s is told by both of them; at the time of one, by that one alone."""
+    state = timeline(seen(1.0, 0.0), seen(1.08, 8.0)).edge(Frame.TOOL, at_s)
+    assert state.age_s == pytest.approx(age_s)
+    assert state.transform is not None
+
+
+def test_an_edge_that_nobody_saw_says_why() -> None:
+    """Lost beside the time that is asked for: no motion, the name of the tool, and how long nothing is known."""
+    state = timeline(seen(1.0, 0.0), lost(1.04)).edge(Frame.TOOL, 1.02)
+    assert (state.transform, state.said) == (None, "Probe was not seen")
+    assert state.age_s == pytest.approx(0.04)
+
+
 def test_the_time_of_a_reading_gives_that_reading() -> None:
     """No neighbour is needed where the time is exact."""
     assert timeline(seen(1.0, 3.0)).at(1.0).translation_mm[0] == 3.0
@@ -56,9 +71,31 @@ def test_no_pose_is_made_up(readings: list[PoseReading], at_s: float, message: s
         timeline(*readings).at(at_s)
 
 
-def test_duplicates_and_steps_back_are_left_out() -> None:
-    """A frame sent twice under one time does not move the tool."""
-    assert timeline(seen(1.0, 0.0), seen(1.0, 50.0), seen(0.9, 70.0)).at(1.0).translation_mm[0] == 0.0
+def test_steps_back_are_left_out() -> None:
+    """What was taken before the last one and comes after it moves nothing."""
+    made = timeline(seen(1.0, 0.0), seen(0.9, 70.0))
+    assert made.at(1.0).translation_mm[0] == 0.0
+    assert made.newest is not None
+    assert made.newest.taken_at_s == 1.0
+
+
+def test_of_those_that_came_at_one_time_the_last_told_holds() -> None:
+    """A batch after a stall leaves the tool where it is now, not where it was when the stall began."""
+    made = timeline(seen(1.0, 0.0), seen(1.08, 8.0), seen(1.08, 50.0))
+    assert made.at(1.08).translation_mm[0] == 50.0
+    assert made.at(1.04).translation_mm[0] == pytest.approx(4.0)
+
+
+def test_a_loss_that_comes_with_the_last_pose_is_a_loss() -> None:
+    """Told in the packet of a pose, after it, the tool is lost at once; before it, nothing is joined over it."""
+    made = timeline(seen(1.0, 0.0), seen(1.02, 2.0), lost(1.02))
+    assert made.newest == lost(1.02)
+    with pytest.raises(PoseGap, match="not seen"):
+        made.at(1.02)
+    made = timeline(seen(1.0, 0.0), lost(1.02), seen(1.02, 2.0))
+    assert made.at(1.02).translation_mm[0] == 2.0
+    with pytest.raises(PoseGap, match="not seen"):
+        made.at(1.01)
 
 
 def test_it_forgets() -> None:

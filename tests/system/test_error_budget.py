@@ -82,14 +82,14 @@ class Wire:
                 yield
 
     async def receive(self, frames: Frames) -> list[PoseReading]:
-        """Have frames sent, and give what the driver made of them; those of one time are sent in one go."""
+        """Have frames sent, and give what the driver made of them; those of less than 10 ms are sent in one go."""
         readings = list[PoseReading]()
         sent = 0
         for number, (at_s, probe, patient) in enumerate(frames):
             self.now_s, self._seen = at_s, {"Probe": probe, "Patient": patient}
             self._tracker.tell(at_s)
             sent += 2
-            if number + 1 == len(frames) or frames[number + 1][0] != at_s:
+            if number + 1 == len(frames) or frames[number + 1][0] - at_s > 0.01:
                 readings += [await anext(self._connection) for _ in range(sent)]
                 sent = 0
         assert {reading.status for reading in readings} == {PoseStatus.OK}
@@ -135,7 +135,8 @@ class Configuration:
             for turn in Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix()
         ]
         seen = measured(true, rng, self.accuracy)
-        readings = await self._wire.receive([(self._began_s, pose, self.marker) for pose in seen])
+        frames = [(self._began_s + 0.001 * number, pose, self.marker) for number, pose in enumerate(seen)]
+        readings = await self._wire.receive(frames)
         poses = [
             reading.tracker_from_tool
             for reading in readings

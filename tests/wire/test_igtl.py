@@ -98,6 +98,14 @@ def test_transform_of_version_2() -> None:
     assert message.to_bytes() == raw
 
 
+def test_an_extended_header_of_a_later_protocol_is_stepped_over() -> None:
+    """It says its own size: four bytes more before the matrix are none of the matrix."""
+    body = bytes.fromhex("0010 0000 00000000 00000007 deadbeef") + QUARTER_TURN
+    message = Message.from_bytes(with_header(b"TRANSFORM", b"Probe", body, version=2))
+    assert message.number == 7
+    assert Transform.from_bytes(message.content).elements == ELEMENTS
+
+
 def test_tracking_frame() -> None:
     """TDATA has 70 bytes a tool: name, type, a reserved byte, matrix; none at all is a frame, too."""
     body = (

@@ -13,6 +13,7 @@ from devices.trackers import ndi_words
 from devices.trackers.ndi_frames import CameraFrames, FrameTool
 from devices.trackers.ndi_protocol import Answer, AnswerReader, Command, binary_answer, checksum, text_answer
 from devices.trackers.ndi_reports import NdiPose, Report, ToolReport
+from devices.trackers.ndi_session import BAUD_CODES
 from navigation.errors import NavigationError
 
 POSE = NdiPose(wxyz=(0.9659, -0.2588, 0.0, 0.0), position_mm=(12.34, -56.78, -1400.0), error_mm=0.0987)
@@ -137,6 +138,17 @@ def test_port_status_says_whether_a_pose_is_believed(status: int, is_believed: b
     assert bool(words) == bool(tool.words)
 
 
+@pytest.mark.parametrize(
+    ("state", "is_believed"),
+    [(0, True), (3, True), (5, True), *((state, False) for state in (9, 13, 14, 17, 31, 99))],
+)
+def test_the_state_in_a_bx2_answer_says_whether_a_pose_is_believed(state: int, is_believed: bool) -> None:  # noqa: FBT001
+    """Partly outside, or averaged over fewer frames, it was measured; in any other state its pose is none."""
+    tool = FrameTool(handle=1, pose=POSE, status=state, frame=1)
+    assert (tool.believed is not None) == is_believed
+    assert bool(tool.words) == (state != 0)
+
+
 def test_bx2_tells_each_frame_and_why_a_tool_is_not_seen() -> None:
     """Nested GBF: frame header of 16 bytes, tools of 36 or 4 bytes, alerts; lengths as ndicapi steps over them."""
     frames = CameraFrames(
@@ -224,6 +236,12 @@ def test_an_answer_that_claims_too_much_is_refused_before_it_is_kept() -> None:
         reader.feed(b"x", 0.0)
 
 
+def test_speeds_are_numbered_as_in_ndis_header() -> None:
+    """COMM's first digit is NDI_9600 to NDI_230400 of ndicapi.h."""
+    named = {9600: 0, 14400: 1, 19200: 2, 38400: 3, 57600: 4, 115200: 5, 921600: 6, 1228739: 7, 230400: 0xA}
+    assert {speed: int(digit, 16) for speed, digit in BAUD_CODES.items()} == named
+
+
 def test_every_number_of_ndis_header_has_words_and_a_remedy() -> None:
     """Each error of ndicapi.h that is not reserved, each state of a tool and of the system is in words."""
     reserved = {0x26, 0x27, 0x31, 0x3A, 0x3E, 0x3F}
@@ -236,7 +254,9 @@ def test_every_number_of_ndis_header_has_words_and_a_remedy() -> None:
         assert "do not know" not in ndi_words.tool_words(state)
         assert ": " in ndi_words.tool_words(state)
     for bit in range(10):
-        assert "do not know" not in ndi_words.system_words(1 << bit)
+        words = ndi_words.system_words(1 << bit)
+        assert words
+        assert "do not know" not in words
     assert "0x8000" in ndi_words.system_words(0x8000)
     assert "do not know" in ndi_words.error_words(0x7E)
     assert "do not know (99)" in ndi_words.tool_words(99)

@@ -24,7 +24,9 @@ from devices.probes.amptek import Settings as AmptekSettings
 from devices.trackers.openigtlink import Settings as IgtlSettings
 from simulators.theatre import TOOL_FROM_TIP
 from simulators.tool_bench import HandFault, open_tool_bench
+from tests.acquisition.tracking.parting import parted
 from tests.acquisition.tracking.tips import tip_calibration
+from tests.navigation.calibration.test_looking import circled
 
 RESPONSE = read_calibration(Path(__file__).parents[3] / "config" / "instruments" / "simulated-gamma.json").response
 NOW = datetime(2026, 11, 28, 7, tzinfo=UTC)
@@ -141,6 +143,16 @@ async def test_who_walks_away_from_a_verdict_against_the_axis_leaves_it(tmp_path
     assert outcome.written == folder / "tip.json"
     assert f"Noted in {folder / 'tip.json'}: the probe counts most" in shown
     assert "Ended early: ended by the technologist." in shown
+
+
+@pytest.mark.parametrize("limit_deg", [2.0, 0.2])
+def test_counts_that_cannot_tell_as_well_as_the_site_wants_bear_out_and_accuse_nothing(limit_deg: float) -> None:
+    """Known to 0.1° or so, a straight axis is borne out within 2°; for 0.2° that is not enough, and is said."""
+    poses, counts = parted(circled())
+    settings = TipSettings(file=Path("tip.json"), greatest_axis_deg=limit_deg)
+    look, result = judge_axis(poses, counts, RESPONSE, settings)
+    assert result.passed == (look is not None) == (limit_deg == 2.0)
+    assert ("only: a stronger source, longer, tilted and turned further" in result.reason) == (limit_deg == 0.2)
 
 
 def test_nothing_that_came_is_named() -> None:

@@ -101,3 +101,17 @@ async def test_one_that_a_device_ended_is_told() -> None:
         await stands(desk, Phase.ENDED)
         ((by, ended),) = record.told
         assert (by, ended.passed, ended.reason) == ("an engineer", False, "camera: the link is gone")
+
+
+async def test_what_is_said_of_another_calibration_changes_nothing() -> None:
+    """Who saw another step than the one under way neither ends it, goes on with it, nor begins beside it."""
+    async with manned() as (desk, record):
+        desk.begin("tool", pivoted, on_ended=record.enter)
+        asked = await stands(desk, Phase.ACCEPTING)
+        assert desk.end("register") == "register is not under way"
+        assert desk.answer("register", Choice.CONTINUE, seq=asked.seq) == "register waits for nobody now"
+        assert desk.begin("register", pivoted) == "tool is under way: end it first"
+        assert desk.standing == asked
+        assert desk.answer("tool", Choice.CONTINUE, seq=asked.seq) is None
+        await stands(desk, Phase.ENDED)
+        assert [(ended.step, ended.passed) for _, ended in record.told] == [("tool", True)]

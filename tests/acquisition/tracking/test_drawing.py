@@ -109,3 +109,17 @@ def test_right_anterior_superior_shows_where_she_lies_nearly_evenly(tmp_path: Pa
     assert laid is None
     assert not refused.passed
     assert "RAS or LPS" in refused.reason
+
+
+def test_right_anterior_superior_is_named_where_she_lies_unevenly(tmp_path: Path) -> None:
+    """Half a turn about an axis 60 mm before her middle puts landmarks far from any skin, which says it all."""
+    planned, behind_mm = plan(tmp_path), np.array((0.0, 60.0, 0.0))
+    turned_mm = (planned.patient_mm + behind_mm) * (-1.0, -1.0, 1.0)
+    marked = replace(planned, patient_mm=turned_mm, targets_mm={})
+    found, _ = judge_registration(marked, touched(planned), SETTINGS)
+    assert found is not None
+    laid, refused = judge_skin(found, drawn_mm(), skin(behind_mm), SETTINGS)
+    assert laid is None
+    assert (
+        refused.reason == "the landmarks lie on the skin only with x and y turned: they are RAS where LPS was said"
+    )

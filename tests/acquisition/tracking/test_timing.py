@@ -14,12 +14,15 @@ from acquisition.tracking.following import Camera
 from acquisition.tracking.operator import Rigged
 from acquisition.tracking.settings import TimingSettings
 from acquisition.tracking.swept_probe import Sweeping, SweptProbe
-from acquisition.tracking.timing import Timing, TimingOutcome, load_timing, run_timing
+from acquisition.tracking.timing import Timing, TimingOutcome, judge_timing, load_timing, run_timing
 from devices.clock import monotonic
 from devices.probes.amptek import Settings as AmptekSettings
 from devices.trackers.openigtlink import Settings as IgtlSettings
 from simulators.theatre import TOOL_FROM_TIP
 from simulators.tool_bench import DELAY_S, HandFault, open_tool_bench
+from tests.acquisition.tracking.parting import parted
+from tests.navigation.calibration.test_timing import RESPONSE as PLAIN
+from tests.navigation.calibration.test_timing import swept
 
 RESPONSE = read_calibration(Path(__file__).parents[3] / "config" / "instruments" / "simulated-gamma.json").response
 NOW = datetime(2026, 11, 28, 7, tzinfo=UTC)
@@ -64,6 +67,15 @@ async def test_a_probe_that_is_not_moved_is_named_and_writes_nothing(tmp_path: P
     assert not outcome.passed
     assert "the probe moved by" in outcome.results[0].reason
     assert not (tmp_path / "timing.json").exists()
+
+
+@pytest.mark.parametrize("limit_ms", [2.5, 0.1])
+def test_a_delay_that_is_not_known_as_well_as_the_site_wants_is_not_used(limit_ms: float) -> None:
+    """Known to 1 ms or so, it passes 2.5 ms; for 0.1 ms a stronger source is asked for, and nothing is used."""
+    settings = TimingSettings(file=Path("timing.json"), greatest_sigma_ms=limit_ms)
+    found, result = judge_timing(*parted(swept(0.065)), PLAIN, settings)
+    assert result.passed == (found is not None) == (limit_ms == 2.5)
+    assert ("only: a stronger source, nearer, or longer" in result.reason) == (limit_ms == 0.1)
 
 
 def test_a_timing_of_other_devices_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from scipy.spatial.transform import Rotation
 
 from acquisition.calibration import CalibrationError
 from acquisition.tracking.following import Camera, Pose
@@ -138,3 +139,22 @@ def test_a_pivot_ends_by_what_it_reached() -> None:
     found = pivot_progress([still] * 500, settings)
     assert found.share == 0
     assert found.words == "500 poses, tilted by 0° of 20°"
+
+
+@pytest.mark.parametrize(("sigma_mm", "is_enough"), [(0.1, True), (3.0, False)])
+def test_a_pivot_does_not_end_before_the_tip_is_known(sigma_mm: float, is_enough: bool) -> None:  # noqa: FBT001
+    """As many poses, tilted as far: with a marker that shakes by 3 mm the motion goes on, and says why."""
+    rng, settings = np.random.default_rng(1), TipSettings(file=Path("tip.json"))
+    poses = []
+    for turn in Rotation.from_euler("xyz", rng.uniform(-60, 60, (300, 3)), degrees=True):
+        tip_mm = turn.as_matrix() @ TOOL_FROM_TIP.translation_mm
+        marker = RigidTransform(
+            to=Frame.TRACKER,
+            from_=Frame.TOOL,
+            rotation=turn.as_matrix(),
+            translation_mm=rng.normal(0, sigma_mm, 3) - tip_mm,
+        )
+        poses.append(Pose(at_s=0.0, transform=marker))
+    found = pivot_progress(poses, settings)
+    assert (found.share == 1.0) == is_enough
+    assert ", tip to 0." in found.words

@@ -17,15 +17,29 @@ def test_a_tool_is_frozen_while_its_repeats_come() -> None:
     """Once no more of them come it is lost for another reason, and nobody is told to restart its sender."""
     repeats = Repeats("camera", frozen_after_s=1.0)
     last_s = frozen(repeats)
-    assert "its sender has frozen" in repeats.said("Probe", last_s + 0.25)
-    assert repeats.said("Probe", last_s + 1.5) == ""
+    assert "its sender has frozen" in repeats.said("Probe", since_s=last_s - 0.25)
+    assert repeats.said("Probe", since_s=last_s) == ""
 
 
 def test_a_tool_that_its_sender_does_not_see_begins_anew() -> None:
-    """Hidden honestly it is not frozen; nor is the same pose, where it comes back, until it has stayed as long."""
+    """Hidden honestly it is not frozen; nor is the same pose, stamped later, until it has stayed as long again."""
     repeats = Repeats("camera", frozen_after_s=1.0)
     last_s = frozen(repeats)
-    repeats.forget("Probe")
-    assert repeats.said("Probe", last_s) == ""
+    repeats.hide("Probe")
+    assert repeats.said("Probe") == ""
     repeats.begin(1000)
     assert not repeats.is_repeat("Probe", POSE, last_s + 0.1)
+    repeats.begin(1001)
+    assert not repeats.is_repeat("Probe", POSE, last_s + 1.05)
+    repeats.begin(1002)
+    assert repeats.is_repeat("Probe", POSE, last_s + 1.15)
+
+
+def test_a_measurement_of_before_it_was_hidden_is_no_news_after() -> None:
+    """However long the tool was hidden meanwhile: of the same time, it is the same measurement."""
+    repeats = Repeats("camera", frozen_after_s=1.0)
+    repeats.begin(7)
+    assert not repeats.is_repeat("Probe", POSE, 0.0)
+    repeats.hide("Probe")
+    repeats.begin(7)
+    assert repeats.is_repeat("Probe", POSE, 5.0)

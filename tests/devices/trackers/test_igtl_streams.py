@@ -5,6 +5,7 @@ import pytest
 from devices.readings import PoseReading, PoseStatus
 from devices.trackers.igtl import Message
 from devices.trackers.igtl_bodies import TrackedTool, TrackingFrame
+from devices.trackers.igtl_streams import Alternation
 from devices.trackers.openigtlink import OpenIgtLinkTracker
 from tests.devices.trackers.test_openigtlink import POSE, tracker_that_sends, transform
 
@@ -96,3 +97,12 @@ async def test_a_wild_pose_and_a_fast_hand_are_no_second_tracker() -> None:
     async with tracker_that_sends(b"".join(still + jerked)) as tracker:
         found = await readings(tracker, 40)
     assert {reading.status for reading in found} == {PoseStatus.OK}
+
+
+@pytest.mark.parametrize(("interval_s", "is_two"), [(0.05, True), (0.1, False)])
+def test_a_slow_camera_that_follows_a_fast_hand_sees_one_tool(interval_s: float, is_two: bool) -> None:  # noqa: FBT001
+    """To and fro over 60 mm with each pose: in a tenth of a second no hand does that, in two tenths it may."""
+    seen = Alternation()
+    places_mm = [(60.0 * (number % 2), 0.0, -900.0) for number in range(16)]
+    told = [seen.is_seen(place_mm, interval_s * number) for number, place_mm in enumerate(places_mm)]
+    assert told[-1] == is_two

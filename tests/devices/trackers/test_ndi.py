@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 
 from acquisition.recording import record
 from acquisition.timeline import PoseTimeline
@@ -426,20 +427,44 @@ async def test_what_answers_otherwise_is_no_ndi_tracker(tmp_path: Path) -> None:
                 pass
 
 
-@pytest.mark.parametrize("said", [b"ERROR", b"ERRORZZ", b"ERROR-1"])
-async def test_an_error_without_a_number_is_an_error(tmp_path: Path, said: bytes) -> None:
-    """A tracker whose error has none that can be read is refused in words, like any other."""
+@asynccontextmanager
+async def tracker_that_says(said: bytes, folder: Path) -> AsyncIterator[Settings]:
+    """A tracker that answers whatever it is asked by the same words; gives what a site file would say of it."""
 
-    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(100):
             writer.write(text_answer(said))
         writer.close()
 
-    async with room(tmp_path) as there, await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
-        settings = there.settings(port=f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    async with room(folder) as there, await asyncio.start_server(say, "127.0.0.1", 0) as server:
+        yield there.settings(port=f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+
+
+@pytest.mark.parametrize("said", [b"ERROR", b"ERRORZZ", b"ERROR-1"])
+async def test_an_error_without_a_number_is_an_error(tmp_path: Path, said: bytes) -> None:
+    """A tracker whose error has none that can be read is refused in words, like any other."""
+    async with tracker_that_says(said, tmp_path) as settings:
         with pytest.raises(DeviceFault, match="to INIT the tracker says that it has an error that we do not know"):
             async with settings.connect("camera", clock=monotonic):
                 pass
+
+
+async def test_a_tracker_that_starts_anew_while_it_is_asked_is_named(tmp_path: Path) -> None:
+    """RESET is no answer to anything: it has lost what it was told."""
+    async with tracker_that_says(b"RESET", tmp_path) as settings:
+        with pytest.raises(DeviceUnavailable, match="the tracker has started anew: check its power"):
+            async with settings.connect("camera", clock=monotonic):
+                pass
+
+
+async def test_a_warning_is_logged_with_what_it_was_said_to(tmp_path: Path) -> None:
+    """It is no refusal: what was asked is done, and the next thing is asked."""
+    async with tracker_that_says(b"WARNING01", tmp_path) as settings:
+        with capture_logs() as logs, pytest.raises(DeviceUnavailable, match="PHSR was answered by"):
+            async with settings.connect("camera", clock=monotonic):
+                pass
+    warnings = [(line["command"], line["warning"]) for line in logs if line["event"] == "tracker_warns"]
+    assert warnings[0] == ("INIT", "WARNING01")
 
 
 async def test_it_can_be_reached_for_check(tmp_path: Path) -> None:

@@ -56,7 +56,9 @@ def pose(x_mm: float) -> RigidTransform:
     )
 
 
-def transform(elements: tuple[float, ...] = POSE, *, tool: str = "Probe", status: str | None = None) -> bytes:
+def transform(
+    elements: tuple[float, ...] = POSE, *, tool: str = "Probe", status: str | None = None, timestamp: int = 0
+) -> bytes:
     """A TRANSFORM; of version 2 with ``TransformStatus`` where a status is given."""
     metadata = () if status is None else (Metadata(key="TransformStatus", value=status.encode()),)
     message = Message(
@@ -64,6 +66,7 @@ def transform(elements: tuple[float, ...] = POSE, *, tool: str = "Probe", status
         device_name=tool,
         version=1 if status is None else 2,
         metadata=metadata,
+        timestamp=timestamp,
         content=Transform(elements=elements).to_bytes(),
     )
     return message.to_bytes()
@@ -377,6 +380,76 @@ async def test_an_old_pose_is_not_live_again_because_its_tool_was_lost_meanwhile
         with pytest.raises(DeviceUnavailable):
             await take(tracker, 1000)
     assert statuses == [PoseStatus.OK, *[PoseStatus.MISSING] * 3]
+
+
+@pytest.mark.parametrize(
+    "hidden", [transform(status="MISSING", timestamp=7), transform((0.0,) * 12), status(16, about="Probe")]
+)
+async def test_an_old_pose_is_not_live_again_because_its_tool_was_hidden_meanwhile(hidden: bytes) -> None:
+    """Seen, said to be hidden, and sent again of the same time it is no measurement; of a later time it is one."""
+    seen, moved = transform(timestamp=7), (*QUARTER_TURN, 1.5, -2.0, 101.0)
+    async with tracker_that_sends(seen, hidden, seen, seen, transform(moved, timestamp=8)) as tracker:
+        readings = await take(tracker, 3)
+    assert [reading.status for reading in readings] == [PoseStatus.OK, PoseStatus.MISSING, PoseStatus.OK]
+    assert readings[2].tracker_from_tool is not None
+    assert readings[2].tracker_from_tool.translation_mm[2] == 101.0
+
+
+async def test_a_frozen_tool_that_is_no_longer_sent_is_lost_and_not_frozen() -> None:
+    """While other tools are sent: nobody is told to restart a sender that has only lost sight of one."""
+    frozen = transform(timestamp=7)
+    stopped, left = asyncio.Event(), asyncio.Event()
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number in itertools.count():
+            writer.write(transform((*QUARTER_TURN, 1.5, -2.0, float(number)), tool="Patient"))
+            if not stopped.is_set():
+                writer.write(frozen)
+            await writer.drain()
+            if left.is_set():
+                return
+            await asyncio.sleep(0.01)
+
+    said: list[str] = []
+    async with connected(script, tools=("Probe", "Patient"), lost_after_s=0.05, frozen_after_s=1.0) as tracker:
+        while said.count("") < 3:
+            reading = await anext(tracker)
+            if reading.status is PoseStatus.MISSING:
+                said.append(reading.said)
+                if reading.said:
+                    stopped.set()
+        left.set()
+        with pytest.raises(DeviceUnavailable):
+            await take(tracker, 1000)
+    # what was on its way when it stopped may be one more
+    assert [bool(words) for words in said] in ([True, *[False] * 3], [True, True, *[False] * 3])
+
+
+async def test_a_pose_that_waited_on_its_way_is_not_live() -> None:
+    """Sent in one go after 2 s, by the sender's stamps: the older is refused in words, the newest is believed."""
+    now_s, chunks = 100.0, asyncio.Queue[bytes]()
+
+    def stamped(made_at_s: float) -> bytes:
+        return transform((*QUARTER_TURN, made_at_s, -2.0, 100.0), timestamp=round(made_at_s * 2**32))
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while chunk := await chunks.get():
+            writer.write(chunk)
+            await writer.drain()
+
+    async with asyncio.timeout(10), server(script) as port:
+        async with settings(port).connect("tracker", clock=lambda: now_s) as tracker:
+            chunks.put_nowait(stamped(7000.0))
+            before = await anext(tracker)
+            now_s = 102.0
+            chunks.put_nowait(stamped(7000.2) + stamped(7002.0))
+            waited, newest = await take(tracker, 2)
+        chunks.put_nowait(b"")
+    statuses = [reading.status for reading in (before, waited, newest)]
+    assert statuses == [PoseStatus.OK, PoseStatus.REFUSED, PoseStatus.OK]
+    assert waited.said == "its poses come 1.8 s late: free the tracker's computer and the network of other work"
+    assert newest.tracker_from_tool is not None
+    assert newest.tracker_from_tool.translation_mm[0] == 7002.0
 
 
 async def test_a_tool_that_is_hidden_after_its_sender_froze_is_no_longer_called_frozen() -> None:

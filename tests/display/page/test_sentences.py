@@ -66,6 +66,7 @@ SPEAKING = (
     ("acquisition/intake.py", {"stranger", "_namesake"}),
     ("devices/trackers/igtl_streams.py", {"hear", "see"}),
     ("devices/trackers/igtl_repeats.py", {"said"}),
+    ("devices/trackers/igtl_lateness.py", {"late"}),
     (
         "acquisition/resection/resection.py",
         {"remove", "restore", "count_bed", "label", "discard", "_begin", "_end"},

@@ -56,11 +56,27 @@ def test_exact_landmarks_give_the_motion() -> None:
         assert np.isnan(found.left_out_mm).all() == (count == 3)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_no_motion_mirrors(seed: int) -> None:
+    """Landmarks on a plane fit their mirror image as well: what comes is the turn, with noise and without."""
+    rng = np.random.default_rng(seed)
+    flat = np.array([(0.0, 0, 0), (120, 0, 0), (0, 90, 0), (110, 70, 0)])
+    turn = Rotation.random(rng=rng)
+    for sigma_mm in (0.0, 0.5):
+        seen = turn.inv().apply(flat) + rng.normal(0, sigma_mm, flat.shape)
+        rotation = register_landmarks(flat, seen).patient_from_reference.rotation
+        assert np.linalg.det(rotation) == pytest.approx(1.0)
+        assert np.degrees((Rotation.from_matrix(rotation) * turn.inv()).magnitude()) < 1.5
+
+
 def test_bad_landmark_stands_out_when_left_out() -> None:
-    """A landmark that is 4 mm off has the greatest distance from what the others say."""
+    """A landmark that is 4 mm off lies 4 mm from where the others, which are right, put it."""
     seen = BOX_MM.copy()
     seen[3] += (0.0, 0.0, 4.0)
-    assert int(np.argmax(register_landmarks(BOX_MM, seen).left_out_mm)) == 3
+    found = register_landmarks(BOX_MM, seen)
+    assert int(np.argmax(found.left_out_mm)) == 3
+    assert found.left_out_mm[3] == pytest.approx(4.0)
+    assert found.residuals_mm[3] < 3.0, "with it the others give way"
 
 
 LINE_MM = np.array([(x, 0.01 * x, 0.0) for x in (0.0, 50, 100, 170)])

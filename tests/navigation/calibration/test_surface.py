@@ -92,6 +92,47 @@ def test_what_the_skin_does_not_say_is_refused() -> None:
         register_surface(evidence, Ellipsoid(round_=True), start)
 
 
+@dataclass(frozen=True)
+class Washboard:
+    """Skin with a wave along x each 12 mm; distances to first order."""
+
+    wave_mm: float = 12.0
+    depth_mm: float = 3.0
+
+    def skin_at(self, tip_mm: Array) -> Skin:
+        """Height and normal."""
+        phase = 2 * np.pi * tip_mm[:, 0] / self.wave_mm
+        slope = self.depth_mm * 2 * np.pi / self.wave_mm * np.cos(phase)
+        normal = np.stack((-slope, np.zeros_like(slope), np.ones_like(slope)), axis=1)
+        length = np.linalg.norm(normal, axis=1)
+        height_mm = (tip_mm[:, 2] - self.depth_mm * np.sin(phase)) / length
+        return Skin(height_mm=height_mm, normal=normal / length[:, None])
+
+
+def on_washboard(*, fle_mm: float) -> Evidence:
+    """Points drawn over waves, and landmarks beside them, the reference lying as the patient does."""
+    rng, skin = np.random.default_rng(4), Washboard()
+    x, y = rng.uniform(-60, 60, 150), rng.uniform(-60, 60, 150)
+    z = skin.depth_mm * np.sin(2 * np.pi * x / skin.wave_mm) + rng.normal(0, 0.3, 150)
+    landmarks_mm = np.array([(-80.0, -80, 0), (80, -80, 5), (-80, 80, 10), (80, 80, 0)])
+    return Evidence(
+        landmarks_mm=landmarks_mm,
+        touched_mm=landmarks_mm,
+        fle_mm=fle_mm,
+        drawn_mm=np.stack((x, y, z), axis=1),
+        sigma_mm=0.3,
+    )
+
+
+def test_a_skin_that_fits_a_wave_further_is_told_and_not_guessed() -> None:
+    """Where landmarks do not tell one wave from the next both places are ends; where they do there is one."""
+    start = RigidTransform.identity(Frame.PATIENT, Frame.REFERENCE)
+    with pytest.raises(NavigationError, match="fits in another place too, 12 mm away: draw where it is curved"):
+        register_surface(on_washboard(fle_mm=40.0), Washboard(), start)
+    held = register_surface(on_washboard(fle_mm=2.0), Washboard(), start)
+    assert held.moved_mm < 0.5
+
+
 def test_points_are_thinned() -> None:
     """A tip that rests gives one point, not a hundred."""
     assert len(thinned(np.zeros((100, 3)))) == 1

@@ -89,6 +89,14 @@ def test_the_interval_holds_the_delay_in_95_of_100_sweeps() -> None:
     assert errors_s.std() == pytest.approx(sigmas_s.mean(), rel=0.35)
 
 
+def test_counts_that_scatter_more_than_chance_widen_the_interval() -> None:
+    """Where each event is counted twice the variance is twice Poisson's, and the standard error the root of it."""
+    rng, true = np.random.default_rng(2), counted(0.06, 45.0, 1.9)
+    doubled = replace(true, counts=2 * rng.poisson(true.counts / 2).astype(np.float64))
+    alone = calibrate_timing(replace(true, counts=rng.poisson(true.counts).astype(np.float64)), RESPONSE)
+    assert calibrate_timing(doubled, RESPONSE).sigma_s == pytest.approx(np.sqrt(2) * alone.sigma_s, rel=0.15)
+
+
 def test_counts_that_arrive_unevenly_are_known_no_better_than_they_agree() -> None:
     """Where a busy host holds up a third of the counts by 30 ms the interval is wider; a gap is no delay."""
     sweep, rng = swept(0.06), np.random.default_rng(5)

@@ -100,12 +100,15 @@ def test_slips_are_left_out_and_named(seed: int) -> None:
 
 
 def test_what_cannot_give_a_tip_is_refused() -> None:
-    """Few poses, a tool held still, one that turns about one axis, and a tip that wanders: each named."""
+    """Few poses, a tool held still, or pushed and not tilted, one turned about one axis, a tip that wanders."""
     with pytest.raises(NavigationError, match="too few"):
         calibrate_pivot(pivoting(1, count=19))
     rng = np.random.default_rng(1)
     with pytest.raises(NavigationError, match="held still"):
         calibrate_pivot([measured(Rotation.identity(), rng, 0.1, PIVOT_MM) for _ in range(100)])
+    pushed = [measured(Rotation.identity(), rng, 0.1, PIVOT_MM + (5.0 if n < 40 else 0)) for n in range(100)]
+    with pytest.raises(NavigationError, match="held still"):
+        calibrate_pivot(pushed)
     with pytest.raises(NavigationError, match="one axis only"):
         calibrate_pivot(pivoting(1, sideways=0.0))
     wandering = [
@@ -122,6 +125,19 @@ def test_axis_to_half_a_degree(seed: int) -> None:
     found = calibrate_spin(spinning(seed), tip_mm=TIP_MM)
     assert np.degrees(np.arccos(min(1.0, float(found.axis @ AXIS)))) < 0.5
     assert found.wobble_deg == pytest.approx(0.3 * np.sqrt(2), abs=0.2)
+
+
+def test_poses_that_do_not_fit_the_axis_are_left_out() -> None:
+    """A tenth of the poses tilted by 15°, all to one side, as when the hand let go, do not turn the axis."""
+    rng, poses = np.random.default_rng(1), spinning(1)
+    aside = Rotation.from_euler("x", 15, degrees=True)
+    for n in range(30):
+        turn = Rotation.from_rotvec(rng.uniform(-np.pi, np.pi) * AXIS)
+        poses[n] = measured(aside * turn, rng, 0.1, PIVOT_MM)
+    found = calibrate_spin(poses, tip_mm=TIP_MM)
+    assert not found.is_used[:30].any()
+    assert found.is_used[30:].mean() > 0.97
+    assert np.degrees(np.arccos(min(1.0, float(found.axis @ AXIS)))) < 0.2
 
 
 def test_what_cannot_give_an_axis_is_refused() -> None:

@@ -311,6 +311,8 @@ const SENTENCES: Record<Sentence, string> = {
   "tool type {} does not know its turn about its axis": "инструмент вида {0} не знает поворота вокруг своей оси",
   "the same pose comes again and again: its sender has frozen, restart it":
     "снова и снова приходит то же положение: его отправитель завис, перезапустите его",
+  "its poses come {n} s late: free the tracker's computer and the network of other work":
+    "положения приходят с опозданием {0} с: освободите компьютер трекера и сеть от другой работы",
   "it is in {} twice: give each tool its own name at the sender":
     "дважды в одном потоке ({0}): дайте у отправителя каждому инструменту своё имя",
   "it comes both in {} and in {}: give each tool its own name at the sender":

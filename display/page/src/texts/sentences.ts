@@ -234,6 +234,7 @@ export const SENTENCES = [
   "a POSITION of 12 bytes does not say how the tool is turned",
   "tool type {} does not know its turn about its axis",
   "the same pose comes again and again: its sender has frozen, restart it",
+  "its poses come {n} s late: free the tracker's computer and the network of other work",
   "it is in {} twice: give each tool its own name at the sender",
   "it comes both in {} and in {}: give each tool its own name at the sender",
   "{} has it in two places by turns, as two trackers of one name are: give each tool its own name at the sender",
