@@ -30,6 +30,8 @@ from devices.dicom.services.commitment import (
 )
 from devices.dicom.services.session import HEAD_START_S
 from devices.dicom.storage.elements import UnreadableObject
+from devices.dicom.upper_layer.associate import AssociateRequest, ProposedContext, encode_associate_request
+from devices.dicom.upper_layer.fragments import encode_message
 
 PUSH_MODEL, PUSH_INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -255,6 +257,29 @@ async def test_a_report_leaves_a_new_association_its_time(settings: Any, thing: 
             accepted_s = time.perf_counter()
             assert (await raw.answer())[0] == 0x04
             assert time.perf_counter() - accepted_s > 0.9 * HEAD_START_S
+
+
+async def test_commitment_that_is_offered_twice_is_served_in_both_contexts(
+    settings: Any, thing: Any, console: Any
+) -> None:
+    """A sender that offers a context for each transfer syntax asks in whichever it likes, and is told."""
+    syntaxes = {1: IMPLICIT, 3: EXPLICIT}
+    offer = AssociateRequest(
+        called_ae="RADIONAV",
+        calling_ae="CAMERA",
+        contexts=tuple(
+            ProposedContext(context_id=number, abstract_syntax=PUSH_MODEL, transfer_syntaxes=(syntax,))
+            for number, syntax in syntaxes.items()
+        ),
+    )
+    async with run_node(settings()) as node, console(node.port) as raw:
+        raw.writer.write(encode_associate_request(offer))
+        assert (await raw.answer())[0] == 2
+        raw.writer.write(encode_message(3, RAW_ACTION, RAW_REQUEST, maximum_pdu_bytes=16384))
+        assert raw.status(await raw.answer()) == 0x0000
+        await raw.answer()  # the command of the report
+        kind, report = await raw.answer()
+        assert (kind, b"1.5.4" in report) == (4, True)
 
 
 async def test_a_request_that_is_none_is_answered_by_status(settings: Any) -> None:

@@ -17,10 +17,11 @@ from devices.dicom.door import Admission, Door, listen
 from devices.dicom.services import docket
 from devices.dicom.services.commands import Status
 from devices.dicom.services.commitment import Failure, Reference, Transaction
-from devices.dicom.services.desk import MOST_PENDING, CommitmentDesk, Retrying, look_into
+from devices.dicom.services.desk import MOST_PENDING, CommitmentDesk, Retrying
 from devices.dicom.services.events import Cause, Event, Refusal
 from devices.dicom.services.provider import DeskFull, Provider
 from devices.dicom.services.session import Session
+from devices.dicom.services.verification import look_into
 from devices.dicom.settings import NodeSettings
 from devices.dicom.storage.store import ObjectStore
 from tests.devices.dicom.seen import resident_kb
