@@ -259,6 +259,24 @@ async def test_a_report_leaves_a_new_association_its_time(settings: Any, thing: 
             assert time.perf_counter() - accepted_s > 0.9 * HEAD_START_S
 
 
+async def test_a_long_report_comes_in_pdus_that_its_sender_takes(settings: Any, console: Any) -> None:
+    """Of 500 objects, none of them there: each PDU is as long as its sender has said that it takes, or shorter."""
+    objects = [f"1.2.3.{number}" for number in range(500)]
+    async with run_node(settings()) as node, console(node.port) as raw, asyncio.timeout(20):
+        assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+        raw.send(RAW_ACTION, control=3)
+        request = raw_request("1.5.4", *objects)
+        for place in range(0, len(request), 16_000):
+            raw.send(request[place : place + 16_000], control=2 if place + 16_000 >= len(request) else 0)
+        assert raw.status(await raw.answer()) == 0x0000
+        report = b""
+        while objects[-1].encode() not in report:
+            kind, content = await raw.answer()
+            assert (kind, len(content) <= 16384) == (4, True)
+            report += content
+    assert len(report) > 2 * 16384
+
+
 async def test_commitment_that_is_offered_twice_is_served_in_both_contexts(
     settings: Any, thing: Any, console: Any
 ) -> None:
