@@ -223,6 +223,23 @@ async def test_the_report_waits_for_the_next_association_and_a_restart(
                 await asyncio.sleep(0.01)
 
 
+async def test_a_report_goes_to_nobody_else(settings: Any, thing: Any, console: Any) -> None:
+    """Another sender that comes first, and could be told, is not: whose the objects are is not its business."""
+    async with run_node(settings()) as node:
+        await store(node, thing, console, "1.2.3.1")
+        async with console(node.port) as raw:
+            assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+            raw.send(RAW_ACTION, control=3)
+            raw.send(RAW_REQUEST, control=2)
+            assert raw.status(await raw.answer()) == 0x0000
+            await raw.release()
+        async with console(node.port) as other, console(node.port) as raw, asyncio.timeout(20):
+            assert await other.associate("PETCT", sop_class=PUSH_MODEL) == 2
+            assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+            assert (await raw.answer())[0] == 0x04  # the report
+            await other.release()
+
+
 async def test_a_report_that_is_not_answered_comes_again(settings: Any, thing: Any, console: Any) -> None:
     """A sender that releases its association instead of answering is told again on its next."""
     told, chosen = Told(), settings()
