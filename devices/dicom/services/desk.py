@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +13,7 @@ import msgspec
 import structlog
 
 from devices.clock import Clock
+from devices.dicom.retrying import Retrying
 from devices.dicom.services import docket
 from devices.dicom.services.commands import Status
 from devices.dicom.services.commitment import (
@@ -41,14 +41,6 @@ LOOKED_INTO = 4
 T = TypeVar("T")
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retrying:
-    """How often a report is tried again: after ``first_s``, then twice as long each time, up to ``longest_s``."""
-
-    first_s: float = 5.0
-    longest_s: float = 600.0
 
 
 class CommitmentDesk:
@@ -180,7 +172,7 @@ class CommitmentDesk:
 
     async def _settle(self, path: Path) -> None:
         """Look into a transaction and report it, however often that has to be tried."""
-        calling_ae, wait_s = self._pending[path], self._retrying.first_s
+        calling_ae, attempt = self._pending[path], 1
         # a console has one association, and answers one report at a time
         looking, reporting = self._turn(calling_ae, "look"), self._turn(calling_ae, "report")
         is_looked_into = is_reported = False
@@ -206,10 +198,10 @@ class CommitmentDesk:
             except OSError as exc:
                 log.warning("a commitment waits for the disk", path=str(path), reason=str(exc))
             try:
-                async with asyncio.timeout(wait_s):
+                async with asyncio.timeout(self._retrying.pause_s(attempt)):
                     await (paused if outcome is Outcome.BUSY else opened).wait()
             except TimeoutError:
-                wait_s = min(2 * wait_s, self._retrying.longest_s)
+                attempt += 1
         self._release(path)
 
     def _turn(self, calling_ae: str, step: str) -> asyncio.Lock:

@@ -82,9 +82,9 @@ class Told:
 
 @contextmanager
 def listening(told: Told) -> Iterator[int]:
-    """Listen for reports as a console's own port does."""
+    """Listen for reports as a console's own port does: whoever calls must be the provider (PS3.4 J.3.3)."""
     entity = AE("CAMERA")
-    entity.add_supported_context(PUSH_MODEL, [EXPLICIT, IMPLICIT], scu_role=True, scp_role=True)
+    entity.add_supported_context(PUSH_MODEL, [EXPLICIT, IMPLICIT], scu_role=False, scp_role=True)
     server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=told.handlers)
     assert server is not None
     try:
