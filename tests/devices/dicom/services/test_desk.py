@@ -23,8 +23,7 @@ from devices.dicom.services.provider import DeskFull, Provider
 from devices.dicom.services.verification import look_into
 from devices.dicom.storage.store import ObjectStore
 from tests.devices.dicom.seen import resident_kb
-from tests.devices.dicom.services.desks import AT_ONCE, TRANSACTION, Disk, desk_of, serving
-from tests.devices.dicom.services.test_commitment import (
+from tests.devices.dicom.services.asking import (
     PUSH_MODEL,
     RAW_ACTION,
     RAW_REQUEST,
@@ -32,6 +31,7 @@ from tests.devices.dicom.services.test_commitment import (
     listening,
     raw_request,
 )
+from tests.devices.dicom.services.desks import AT_ONCE, TRANSACTION, Disk, desk_of, serving
 
 
 async def test_a_sender_in_mid_object_is_told_after_it(settings: Any, thing: Any, console: Any) -> None:
