@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column, Table
 
 from acquisition.upkeep import whoever_runs_this
-from devices.dicom.audit import AuditTrail
+from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.clients.answers import Fate
 from devices.dicom.clients.association import PeerFailed
 from devices.dicom.clients.carrying import carry_out

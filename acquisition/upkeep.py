@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sqlalchemy.exc import SQLAlchemyError
 
 from devices.databases import say
-from devices.dicom.audit import AuditTrail
+from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.index.catalogue import Catalogue
 from devices.dicom.index.database import IndexUnavailable
 from devices.dicom.index.reconciliation import Difference, reconcile_all, restore_audit

@@ -15,7 +15,6 @@ from pynetdicom.presentation import StoragePresentationContexts
 
 from devices.dicom.clients.answers import judge
 from devices.dicom.clients.association import PLAIN
-from devices.dicom.clients.dispatch import Retrying
 from devices.dicom.clients.finding import MOST_AFTER_CANCEL
 from devices.dicom.clients.retrieval import COMPRESSED, COMPRESSED_CLASSES
 from devices.dicom.clients.sending import MOST_CONTEXTS
@@ -32,6 +31,7 @@ from devices.dicom.meanings import (
     STORAGE_STATUSES,
     WEB_STATUSES,
 )
+from devices.dicom.retrying import Retrying
 from devices.dicom.services import negotiation, querying
 from devices.dicom.services.commands import Status
 from devices.dicom.services.commitment import LONGEST_REQUEST_BYTES

@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from devices.clock import Clock, monotonic
-from devices.dicom.audit import AuditTrail
+from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.child import read_line
 from devices.dicom.clients.dispatch import Dispatch
 from devices.dicom.door import WAITING_CONNECTIONS, Admission, Door, listen

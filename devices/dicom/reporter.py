@@ -11,7 +11,7 @@ import structlog
 
 from devices.clock import Clock
 from devices.dicom.account import Account
-from devices.dicom.audit import AuditTrail
+from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.completion import StudyLedger
 from devices.dicom.messages import IN_ANOTHER_STUDY, Conflict, Impaired, Need, NodeMessage, Refused, to_line
 from devices.dicom.refusals import Refusals

@@ -50,15 +50,23 @@ def indexed(folder: Path) -> set[str]:
 
 
 def test_the_index_is_made_anew_from_the_files(tmp_path: Path) -> None:
-    """Whatever the rows said, they say what the files do; the line at the end counts them."""
+    """Whatever the rows said of an object and its study, they say what the files do; the last line counts them."""
     keep(tmp_path, "1.2.1", "1.2.2")
     console, written = terminal()
     assert reindex(node(tmp_path), console)
     assert "indexed 2 objects of 2 studies" in written.getvalue()
+    said = "select path, checksum, rows, patient_id from objects join studies using (study_uid)"
     with sqlite3.connect(tmp_path / FOLDER / SQLITE_FILE) as connection:
-        connection.execute("update objects set checksum = 'lie', rows = 7, path = path || '.lie'")
+        true = set(connection.execute(said))
+        connection.execute("update objects set checksum = 'lie', rows = 7 where study_uid = '1.2.1'")
+        connection.execute("update objects set path = path || '.lie' where study_uid = '1.2.2'")
+        connection.execute("update studies set patient_id = 'SOMEBODY ELSE'")
     connection.close()
     assert reindex(node(tmp_path), terminal()[0])
+    with sqlite3.connect(tmp_path / FOLDER / SQLITE_FILE) as connection:
+        assert set(connection.execute(said)) == true
+    connection.close()
+    assert {patient_id for *_, patient_id in true} == {"SIM-0001"}
     assert indexed(tmp_path) == {"1.2.1/1.2.1.1.dcm", "1.2.2/1.2.2.1.dcm"}
 
 
@@ -84,6 +92,18 @@ def test_the_audit_survives_the_loss_of_the_index(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / FOLDER / SQLITE_FILE)
     assert connection.execute("select event, study_uid from audit").fetchall() == [("110105", "1.2.1")]
     connection.close()
+
+
+def test_files_that_are_missing_are_audited_before_any_are_deleted(tmp_path: Path) -> None:
+    """What somebody else has removed is no deletion by rule: the audit tells the two apart."""
+    keep(tmp_path, "1.2.1", "1.2.2")
+    reindex(node(tmp_path), terminal()[0])
+    (tmp_path / "1.2.2" / "1.2.2.1.dcm").unlink()
+    assert delete_by_rule(node(tmp_path, RetentionRule(older_than_days=9)), patient_id=None, console=terminal()[0])
+    connection = sqlite3.connect(tmp_path / FOLDER / SQLITE_FILE)
+    noted = connection.execute("select event, study_uid from audit order by number").fetchall()
+    connection.close()
+    assert noted == [("110103", "1.2.2"), ("110105", "1.2.1")]
 
 
 def test_a_list_deletes_nothing(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from devices.dicom.audit import AuditTrail
+from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.child import read_line
 from devices.dicom.clients.answers import Fate
 from devices.dicom.clients.carrying import carry_out

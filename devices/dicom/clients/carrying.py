@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Final
 
-from devices.dicom.audit import AuditTrail
+from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.clients.association import PeerFailed
 from devices.dicom.clients.outbox import Order
 from devices.dicom.clients.progress import Progress

@@ -16,6 +16,7 @@ from devices.dicom.child import end, start
 from devices.dicom.clients.instructions import Instructions
 from devices.dicom.clients.outbox import Backlog, Outbox
 from devices.dicom.clients.progress import UnreadableOrder
+from devices.dicom.retrying import Retrying
 from devices.dicom.settings import NodeSettings, Peer, Role
 
 LOOK_S: Final = 2.0
@@ -25,23 +26,6 @@ END_TIME_S: Final = 1.0
 """Time for the object under way, when the node ends; what has no answer then is sent again."""
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retrying:
-    """Pauses between attempts: ``first_s``, then twice as long each time up to ``longest_s``.
-
-    Each is shortened by up to a half at random, so that many nodes do not come back at once.
-    """
-
-    first_s: float = 5.0
-    longest_s: float = 600.0
-
-    def pause_s(self, attempt: int, *, jitter: Callable[[], float]) -> float:
-        """Pause after an attempt, the first being 1; ``jitter`` gives a number from 0 to 1."""
-        # a power of two past any pause: an outage of weeks must not overflow
-        whole_s: float = min(self.longest_s, self.first_s * 2 ** min(attempt - 1, 30))
-        return whole_s * (1 - 0.5 * jitter())
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DatabaseError
 
-from devices.dicom.audit import Removal
+from devices.dicom.audit.message import Removal
 from devices.dicom.index.attributes import Entry, Row
 from devices.dicom.index.database import discard, is_damage, open_to_read, open_to_write
 from devices.dicom.index.tables import DERIVED, audit, objects, series, studies

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import structlog
 
-from devices.dicom.audit import AuditTrail
+from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.index.attributes import Entry, read_entry, received_at
 from devices.dicom.index.catalogue import BATCH, Catalogue, FileState
 from devices.dicom.storage.elements import UnreadableObject

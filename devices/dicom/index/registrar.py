@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from devices.databases import say
-from devices.dicom.audit import AuditTrail
+from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.index.attributes import Entry, read_entry
 from devices.dicom.index.catalogue import Catalogue
 from devices.dicom.index.database import IndexUnavailable

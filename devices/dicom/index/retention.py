@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from devices.dicom.audit import AuditTrail
+from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.index.catalogue import Catalogue, present
 from devices.dicom.index.tables import objects, studies
 from devices.dicom.services.docket import left_behind
@@ -128,7 +128,8 @@ def delete(
         Where the disk refuses; the audit says so.
 
     """
-    store.check_holds(study.study_uid, {Path(path).name for path in catalogue.files(study.study_uid)})
+    files = catalogue.files(study.study_uid)
+    store.check_holds(study.study_uid, {Path(path).name for path, state in files.items() if not state.is_gone})
     note = partial(audit.deleted, study.study_uid, study.objects, deleted_by=deleted_by, reason=study.rule)
     catalogue.note(note())
     catalogue.remove_study(study.study_uid)

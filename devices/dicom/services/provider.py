@@ -26,7 +26,7 @@ class Served(Protocol):
     transfer_syntaxes
         Of each accepted presentation context.
     commitment_context
-        That for storage commitment; None where that was not accepted.
+        The first for storage commitment, on which its reports go; None where that was not accepted.
 
     """
 

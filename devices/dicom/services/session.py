@@ -57,6 +57,7 @@ class Session:
         self.address = address
         self.transfer_syntaxes: dict[int, str] = {}
         self.commitment_context: int | None = None
+        self._commitment_contexts: list[int] = []
         self._on_conflict = OnConflict.KEEP_FIRST
         self._transfer: OpenTransfer | None = None
         self._provider = provider
@@ -91,8 +92,10 @@ class Session:
         }
         asked = {one.context_id: one.abstract_syntax for one in request.contexts}
         served = {number: asked[number] for number in self.transfer_syntaxes}
-        commitment = (number for number, syntax in served.items() if syntax == negotiation.STORAGE_COMMITMENT)
-        self.commitment_context = next(commitment, None)
+        self._commitment_contexts = [
+            number for number, syntax in served.items() if syntax == negotiation.STORAGE_COMMITMENT
+        ]
+        self.commitment_context = next(iter(self._commitment_contexts), None)
         self._query_models = {one: named for one, named in served.items() if named in negotiation.QUERY_MODELS}
         self._join(association, sender)
         return accept
@@ -262,7 +265,7 @@ class Session:
                     disclosed=self._disclosed,
                 )
                 return self._finding
-            case Field.N_ACTION if context_id == self.commitment_context and command.has_data_set:
+            case Field.N_ACTION if context_id in self._commitment_contexts and command.has_data_set:
                 return Committing(
                     command,
                     self._provider.desk,

@@ -18,8 +18,8 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from devices.dicom.audit import FOLDER as AUDIT_FOLDER
-from devices.dicom.audit import AuditTrail
+from devices.dicom.audit.days import FOLDER as AUDIT_FOLDER
+from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.storage.durability import write_whole
 
 FOLDER: Final = f"{AUDIT_FOLDER}/open"

@@ -75,7 +75,7 @@ def make_server(
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=web.maximum_connections,
+            limit_concurrency=web.maximum_connections + 1,  # the first that uvicorn has too many
             timeout_graceful_shutdown=CLOSING_TIME_S,
             ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from devices.dicom.audit import AuditTrail
+from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.client import run_node
 from devices.dicom.services.transfers import OpenTransfer, make_up
 from tests.devices.dicom.trail import lines, transfers

@@ -11,9 +11,9 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
-from pynetdicom import AE
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES
 from pynetdicom.pdu_primitives import AsynchronousOperationsWindowNegotiation
-from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.presentation import PresentationContext, build_context, build_role
 
 from devices.dicom.client import run_node
 from devices.dicom.storage.part10 import data_set_offset, is_sound
@@ -22,6 +22,7 @@ from tests.devices.dicom.index.rows import until
 IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 JPEG, J2K, RLE = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.5"
 CT, NM, PT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.128"
+GE_IMPLICIT = "1.2.840.113619.5.2"
 PHILIPS_PRIVATE = "1.3.46.670589.2.5.1.1"
 
 
@@ -75,6 +76,28 @@ async def test_ge_offers_sixty_contexts_with_the_same_class_again(settings: Any)
     assert kept == {"1.2.3.10": IMPLICIT, "1.2.3.11": EXPLICIT, "1.2.3.12": EXPLICIT, "1.2.3.13": EXPLICIT}
 
 
+async def test_as_many_contexts_as_there_can_be(settings: Any) -> None:
+    """128, each class four times, each time with every transfer syntax and another first: all accepted as wished.
+
+    Their identifiers are the odd numbers of one byte (PS3.8 9.3.2.2); the request has more than 100 KB.
+    """
+    classes = [CT, NM, PT, *(f"1.2.840.10008.5.1.4.1.1.{number}" for number in range(200, 229))]
+    wished = (IMPLICIT, EXPLICIT, RLE, JPEG)
+    contexts = [build_context(one, [syntax, *ALL_TRANSFER_SYNTAXES]) for syntax in wished for one in classes]
+    assert len(contexts) == 128
+    assert sum(len(uid) for one in contexts for uid in one.transfer_syntax) > 100_000
+    images = [image(CT, "1.2.3.10", syntax=JPEG), image(classes[-1], "1.2.3.11", syntax=JPEG)]
+    async with run_node(settings()) as node:
+        statuses, accepted = await asyncio.to_thread(send, node.port, contexts, images)
+        async with asyncio.timeout(20):
+            study = await anext(node.studies())
+    assert statuses == [0, 0]
+    assert [one.context_id for one in accepted] == list(range(1, 256, 2))
+    assert [one.transfer_syntax for one in accepted] == [[syntax] for syntax in wished for _ in classes]
+    kept = {path.stem: dcmread(path).file_meta.TransferSyntaxUID for path in study.objects}
+    assert kept == {"1.2.3.10": JPEG, "1.2.3.11": JPEG}
+
+
 async def test_siemens_offers_27_contexts_and_28672_bytes(settings: Any) -> None:
     """27 contexts of three transfer syntaxes, PDUs of 28672 bytes: all accepted, no answer is longer."""
     classes = [CT, NM, PT, *(f"1.2.840.10008.5.1.4.1.1.{number}" for number in range(300, 324))]
@@ -102,6 +125,15 @@ async def test_every_transfer_syntax_is_kept_as_sent(settings: Any, syntax: str)
         write_dataset(buffer, sent)
         assert path.read_bytes()[data_set_offset(path) :] == buffer.getvalue()
         assert dcmread(path).file_meta.TransferSyntaxUID == syntax
+
+
+async def test_a_transfer_syntax_of_a_vendors_own_is_taken_where_there_is_no_other(settings: Any) -> None:
+    """Alone it is accepted; the standard's come before it, and so does GE's implicit VR, which can be read."""
+    wished = {("1.2.3.4.5",): "1.2.3.4.5", ("1.2.3.4.5", EXPLICIT): EXPLICIT, (GE_IMPLICIT, EXPLICIT): GE_IMPLICIT}
+    contexts = [build_context(CT, list(syntaxes)) for syntaxes in wished]
+    async with run_node(settings()) as node:
+        _, accepted = await asyncio.to_thread(send, node.port, contexts, [])
+    assert [one.transfer_syntax for one in accepted] == [[syntax] for syntax in wished.values()]
 
 
 async def test_the_node_states_its_longest_pdu(settings: Any) -> None:
@@ -134,6 +166,25 @@ async def test_asynchronous_operations_are_declined(settings: Any, console: Any)
             return int(said[0]), int(said[1])
 
         assert await asyncio.to_thread(answered) == (1, 1)
+
+
+async def test_who_offers_to_be_asked_is_not(settings: Any) -> None:
+    """A peer that would be user and provider of a class is its user: the node asks for none (PS3.7 D.3.3.4)."""
+    async with run_node(settings()) as node:
+
+        def accepted() -> PresentationContext:
+            entity = AE("CONSOLE")
+            association = entity.associate(
+                *("127.0.0.1", node.port, [build_context(CT)]),
+                ae_title="RADIONAV",
+                ext_neg=[build_role(CT, scu_role=True, scp_role=True)],
+            )
+            (context,) = association.accepted_contexts
+            association.release()
+            return context
+
+        context = await asyncio.to_thread(accepted)
+    assert (context.as_scu, context.as_scp) == (True, False)
 
 
 async def test_titles_and_uids_may_be_padded(settings: Any, thing: Any, console: Any) -> None:

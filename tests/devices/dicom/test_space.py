@@ -1,5 +1,6 @@
 """Too little room on the disk is told while it is so, and no longer."""
 
+import asyncio
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,24 @@ def test_each_change_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             watch.look()
     sentence = f"MB are free in {tmp_path}, less than the floor of 400 MB: make room, or lower free_floor_mb"
     assert told == [f"399 {sentence}", "", f"399 {sentence}"]
+
+
+async def test_room_again_is_told_when_nobody_sends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is looked at from time to time: whoever waits to send again need not try to find out."""
+    free_mb, told = 399, list[str]()
+    monkeypatch.setattr(os, "statvfs", lambda _: Disk(f_bavail=free_mb * 1000, f_frsize=1000))
+    monkeypatch.setattr("devices.dicom.storage.space.LOOK_EVERY_S", 0.01)
+    with ObjectStore.open(tmp_path, free_floor_mb=400) as store:
+        watching = asyncio.create_task(SpaceWatch(store, tell=told.append).run())
+        async with asyncio.timeout(20):
+            while not told:  # noqa: ASYNC110 - the watch sets no event
+                await asyncio.sleep(0.01)
+            free_mb = 400
+            while len(told) < 2:  # noqa: ASYNC110 - the watch sets no event
+                await asyncio.sleep(0.01)
+        watching.cancel()
+        await asyncio.wait([watching])
+    assert told[1] == ""
 
 
 def test_a_disk_that_vanishes_is_told(tmp_path: Path) -> None:

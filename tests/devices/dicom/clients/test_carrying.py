@@ -8,7 +8,7 @@ from typing import Any
 
 from pynetdicom import evt
 
-from devices.dicom.audit import AuditTrail
+from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.child import start
 from devices.dicom.clients.answers import Answer, Fate
 from devices.dicom.clients.carrying import MADE_UP, carry_out

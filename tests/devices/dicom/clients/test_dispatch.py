@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pynetdicom import evt
 
 from devices.clock import monotonic
 from devices.dicom.client import run_node
-from devices.dicom.clients.dispatch import Dispatch, Retrying
+from devices.dicom.clients.dispatch import Dispatch
 from devices.dicom.clients.outbox import FOLDER
+from devices.dicom.retrying import Retrying
 from devices.dicom.settings import NodeSettings
 from devices.readings import LinkState
 from tests.devices.dicom.clients.kept import STUDY, kept_study
@@ -40,14 +39,6 @@ async def dispatching(settings: NodeSettings, tell: Callable[[str], None] = lamb
         task.cancel()
         await asyncio.wait((task,))
         assert task.cancelled()
-
-
-@given(attempt=st.integers(1, 10_000), jitter=st.floats(0, 1))
-def test_pauses_grow_to_their_longest(attempt: int, jitter: float) -> None:
-    """From 5 s to 10 min, at most halved by chance, however long the outage."""
-    pause_s = Retrying().pause_s(attempt, jitter=lambda: jitter)
-    whole_s = min(600.0, 5.0 * 2.0 ** min(attempt - 1, 10))
-    assert whole_s / 2 <= pause_s <= whole_s
 
 
 async def test_what_was_not_taken_is_tried_again(serve: Any, peer: Any, settings: Any, tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_what_waits_is_summed_up(tmp_path: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from devices.dicom.audit import AuditTrail
+from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.clients.carrying import carry_out
 from devices.dicom.clients.outbox import Outbox
 from devices.dicom.settings import Peer

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import msgspec
 import pytest
 from pydantic import ValidationError
 
-from devices.dicom.audit import AuditTrail
+from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.index.catalogue import Catalogue
 from devices.dicom.index.reconciliation import reconcile_all
 from devices.dicom.index.retention import Candidate, awaiting_commitment, delete, find_candidates
@@ -19,7 +20,9 @@ from devices.dicom.index.tables import audit as audit_rows
 from devices.dicom.services.commitment import Reference, Transaction
 from devices.dicom.services.docket import FOLDER as COMMITMENTS
 from devices.dicom.settings import RetentionRule
+from devices.dicom.storage.durability import synchronise_folder
 from devices.dicom.storage.store import INCOMING, FolderDiffers, ObjectStore
+from tests.devices.dicom.durable import Disk
 from tests.devices.dicom.index.rows import rows
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -148,6 +151,69 @@ def test_a_folder_with_more_than_the_index_stays(shelf: Shelf) -> None:
         shelf.delete(study)
     assert (shelf.folder / "1.2.40" / "1.2.40.1.dcm").exists()
     assert not list(shelf.audit.removals())
+
+
+def test_files_that_are_gone_neither_count_nor_keep_their_study(
+    shelf: Shelf, thing: Any, database: str | None
+) -> None:
+    """What was lost long ago is of no sender, age or size any more; its row goes with its study."""
+    other = thing(study_uid="1.2.40", object_uid="1.2.40.2", note="n" * 60_000)
+    shelf.put(other, days_ago=1)
+    (lost := shelf.folder / "1.2.40" / "1.2.40.2.dcm").write_bytes(
+        lost.read_bytes().replace(b"CONSOLE ", b"OTHER   ")
+    )
+    shelf.index()
+    assert not shelf.named(RetentionRule(older_than_days=30))
+    lost.unlink()
+    shelf.index()
+    (study,) = shelf.named(RetentionRule(older_than_days=30, sender="CONSOLE"))
+    assert (study.study_uid, study.objects, study.senders) == ("1.2.40", 1, ("CONSOLE",))
+    assert study.size_bytes == (shelf.folder / "1.2.40/1.2.40.1.dcm").stat().st_size
+    shelf.delete(study)
+    assert not (shelf.folder / "1.2.40").exists()
+    assert not shelf.catalogue.files("1.2.40")
+
+
+def test_what_the_disk_will_not_let_go_of_is_audited(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, database: str | None
+) -> None:
+    """The order was noted before; that it failed, and why, is noted after it, in the trail and in the index."""
+    (study,) = shelf.named(RetentionRule(older_than_days=30))
+
+    def refuse(*_: object) -> None:
+        raise OSError("read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", refuse)
+        with pytest.raises(OSError, match="read-only"):
+            shelf.delete(study)
+    asked, failed = shelf.audit.removals()
+    assert '"EventOutcomeIndicator":0' in asked.message
+    assert '"EventOutcomeIndicator":8' in failed.message
+    assert '"EventOutcomeDescription":"older than 30 days: read-only file system"' in failed.message
+    noted = [row["message"] for row in rows(shelf.folder, database, table=audit_rows)]
+    assert noted == [asked.message, failed.message]
+
+
+def test_a_power_cut_leaves_a_whole_study_or_its_audit(
+    shelf: Shelf, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the first of its files goes, neither its name nor the want of its audit can come back."""
+    (study,) = shelf.named(RetentionRule(older_than_days=30))
+    trail = shelf.folder / ".audit" / f"{NOW:%Y-%m-%d}.jsonl"
+    held: list[bool] = []
+
+    def going(path: Path) -> None:
+        held.append("1.2.40" in {Path(name).parts[0] for name in disk.left(shelf.folder)})
+        assert b'"1.2.40"' in disk.read(trail)
+        rmtree(path)
+
+    synchronise_folder(shelf.folder / "1.2.40")
+    synchronise_folder(shelf.folder)
+    assert "1.2.40/1.2.40.1.dcm" in disk.left(shelf.folder)
+    monkeypatch.setattr("shutil.rmtree", going)
+    shelf.delete(study)
+    assert held == [False]
 
 
 def test_nothing_goes_without_its_audit(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,24 +1,15 @@
 """Storage commitment with pynetdicom as the console that asks and is told."""
 
 import asyncio
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from io import BytesIO
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
-from pydicom.sequence import Sequence
-from pynetdicom import AE, evt
-from pynetdicom.association import Association
-from pynetdicom.events import Event, EventHandlerType
-from pynetdicom.pdu import P_DATA_TF
-from pynetdicom.presentation import build_context, build_role
 
 from devices.dicom.client import run_node
 from devices.dicom.services.commitment import (
@@ -30,103 +21,26 @@ from devices.dicom.services.commitment import (
 )
 from devices.dicom.services.session import HEAD_START_S
 from devices.dicom.storage.elements import UnreadableObject
+from devices.dicom.upper_layer.associate import AssociateRequest, ProposedContext, encode_associate_request
+from devices.dicom.upper_layer.fragments import encode_message
+from tests.devices.dicom.services.asking import (
+    EXPLICIT,
+    IMPLICIT,
+    PUSH_MODEL,
+    RAW_ACTION,
+    RAW_REQUEST,
+    SECONDARY_CAPTURE,
+    Told,
+    ask,
+    asked,
+    associate,
+    explicit,
+    listening,
+    raw_request,
+    store,
+)
 
-PUSH_MODEL, PUSH_INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 MISSING, MISMATCH, PROCESSING_FAILURE = 0x0112, 0x0119, 0x0110
-
-
-class Told:
-    """Reports that a console was told, and has answered.
-
-    pynetdicom answers a report after its handler has returned, on another thread than the one that may release the
-    association meanwhile; a release that comes in between is an event that its state machine does not know.
-    """
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self.reports: list[tuple[int, Dataset]] = []
-        self._answered = 0
-
-    @property
-    def handlers(self) -> list[EventHandlerType]:
-        """What pynetdicom is to call."""
-        return [(evt.EVT_N_EVENT_REPORT, self.take), (evt.EVT_PDU_SENT, self.sent)]
-
-    def take(self, event: Event) -> tuple[int, None]:
-        """Take one, on pynetdicom's thread."""
-        with self._changed:
-            self.reports.append((event.event_type or 0, event.event_information))
-        return 0x0000, None
-
-    def sent(self, event: Event) -> None:
-        """Note what the console has sent: after a report comes its answer."""
-        with self._changed:
-            if isinstance(event.pdu, P_DATA_TF):
-                self._answered = len(self.reports)
-                self._changed.notify_all()
-
-    async def first(self) -> tuple[int, Dataset]:
-        """Wait for the first, and until it is answered."""
-
-        def wait() -> tuple[int, Dataset]:
-            with self._changed:
-                assert self._changed.wait_for(lambda: self._answered, 60)
-                return self.reports[0]
-
-        return await asyncio.to_thread(wait)
-
-
-@contextmanager
-def listening(told: Told) -> Iterator[int]:
-    """Listen for reports as a console's own port does."""
-    entity = AE("CAMERA")
-    entity.add_supported_context(PUSH_MODEL, [EXPLICIT, IMPLICIT], scu_role=True, scp_role=True)
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=told.handlers)
-    assert server is not None
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-
-
-def asked(transaction_uid: str, *references: tuple[str, str]) -> Dataset:
-    """Data set of an N-ACTION."""
-    request = Dataset()
-    request.TransactionUID = transaction_uid
-    items = []
-    for sop_class, object_uid in references:
-        item = Dataset()
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, object_uid
-        items.append(item)
-    request.ReferencedSOPSequence = Sequence(items)
-    return request
-
-
-def associate(port: int, told: Told) -> Association:
-    entity = AE("CAMERA")
-    return entity.associate(
-        "127.0.0.1",
-        port,
-        [build_context(PUSH_MODEL, [EXPLICIT, IMPLICIT])],
-        ae_title="RADIONAV",
-        ext_neg=[build_role(PUSH_MODEL, scu_role=True)],
-        evt_handlers=told.handlers,
-    )
-
-
-def ask(association: Association, request: Dataset, *, action: int = 1) -> int:
-    status, _ = association.send_n_action(request, action, PUSH_MODEL, PUSH_INSTANCE)
-    return int(status.Status)
-
-
-async def store(node: Any, thing: Any, console: Any, *object_uids: str) -> None:
-    async with console(node.port) as raw:
-        assert await raw.associate("CAMERA") == 2
-        for uid in object_uids:
-            assert await raw.store(thing(object_uid=uid)) == 0x0000
-        await raw.release()
 
 
 async def test_what_is_on_the_disk_is_committed(settings: Any, thing: Any, console: Any) -> None:
@@ -221,6 +135,23 @@ async def test_the_report_waits_for_the_next_association_and_a_restart(
                 await asyncio.sleep(0.01)
 
 
+async def test_a_report_goes_to_nobody_else(settings: Any, thing: Any, console: Any) -> None:
+    """Another sender that comes first, and could be told, is not: whose the objects are is not its business."""
+    async with run_node(settings()) as node:
+        await store(node, thing, console, "1.2.3.1")
+        async with console(node.port) as raw:
+            assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+            raw.send(RAW_ACTION, control=3)
+            raw.send(RAW_REQUEST, control=2)
+            assert raw.status(await raw.answer()) == 0x0000
+            await raw.release()
+        async with console(node.port) as other, console(node.port) as raw, asyncio.timeout(20):
+            assert await other.associate("PETCT", sop_class=PUSH_MODEL) == 2
+            assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+            assert (await raw.answer())[0] == 0x04  # the report
+            await other.release()
+
+
 async def test_a_report_that_is_not_answered_comes_again(settings: Any, thing: Any, console: Any) -> None:
     """A sender that releases its association instead of answering is told again on its next."""
     told, chosen = Told(), settings()
@@ -257,6 +188,47 @@ async def test_a_report_leaves_a_new_association_its_time(settings: Any, thing: 
             assert time.perf_counter() - accepted_s > 0.9 * HEAD_START_S
 
 
+async def test_a_long_report_comes_in_pdus_that_its_sender_takes(settings: Any, console: Any) -> None:
+    """Of 500 objects, none of them there: each PDU is as long as its sender has said that it takes, or shorter."""
+    objects = [f"1.2.3.{number}" for number in range(500)]
+    async with run_node(settings()) as node, console(node.port) as raw, asyncio.timeout(20):
+        assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+        raw.send(RAW_ACTION, control=3)
+        request = raw_request("1.5.4", *objects)
+        for place in range(0, len(request), 16_000):
+            raw.send(request[place : place + 16_000], control=2 if place + 16_000 >= len(request) else 0)
+        assert raw.status(await raw.answer()) == 0x0000
+        report = b""
+        while objects[-1].encode() not in report:
+            kind, content = await raw.answer()
+            assert (kind, len(content) <= 16384) == (4, True)
+            report += content
+    assert len(report) > 2 * 16384
+
+
+async def test_commitment_that_is_offered_twice_is_served_in_both_contexts(
+    settings: Any, thing: Any, console: Any
+) -> None:
+    """A sender that offers a context for each transfer syntax asks in whichever it likes, and is told."""
+    syntaxes = {1: IMPLICIT, 3: EXPLICIT}
+    offer = AssociateRequest(
+        called_ae="RADIONAV",
+        calling_ae="CAMERA",
+        contexts=tuple(
+            ProposedContext(context_id=number, abstract_syntax=PUSH_MODEL, transfer_syntaxes=(syntax,))
+            for number, syntax in syntaxes.items()
+        ),
+    )
+    async with run_node(settings()) as node, console(node.port) as raw:
+        raw.writer.write(encode_associate_request(offer))
+        assert (await raw.answer())[0] == 2
+        raw.writer.write(encode_message(3, RAW_ACTION, RAW_REQUEST, maximum_pdu_bytes=16384))
+        assert raw.status(await raw.answer()) == 0x0000
+        await raw.answer()  # the command of the report
+        kind, report = await raw.answer()
+        assert (kind, b"1.5.4" in report) == (4, True)
+
+
 async def test_a_request_that_is_none_is_answered_by_status(settings: Any) -> None:
     """Another action, and a request without objects, are refused; the association goes on."""
     async with run_node(settings()) as node:
@@ -265,49 +237,6 @@ async def test_a_request_that_is_none_is_answered_by_status(settings: Any) -> No
         assert await asyncio.to_thread(lambda: ask(association, request, action=2)) == 0x0123
         assert await asyncio.to_thread(ask, association, asked("1.5.6")) == 0x0115
         await asyncio.to_thread(association.release)
-
-
-def _element(number: int, value: bytes) -> bytes:
-    return b"\0\0" + number.to_bytes(2, "little") + len(value).to_bytes(4, "little") + value
-
-
-def _uid(uid: str) -> bytes:
-    return uid.encode() + b"\0" * (len(uid) % 2)
-
-
-RAW_ACTION = b"".join(
-    (
-        _element(0x0003, _uid(PUSH_MODEL)),
-        _element(0x0100, b"\x30\x01"),
-        _element(0x0110, b"\x01\x00"),
-        _element(0x0800, b"\x00\x00"),
-        _element(0x1001, _uid(PUSH_INSTANCE)),
-        _element(0x1008, b"\x01\x00"),
-    )
-)
-"""An N-ACTION-RQ by hand (PS3.7 table 10.3-5)."""
-
-
-def _explicit(group: int, element: int, vr: bytes, value: bytes) -> bytes:
-    head = group.to_bytes(2, "little") + element.to_bytes(2, "little") + vr
-    if vr == b"SQ":
-        return head + b"\0\0\xff\xff\xff\xff" + value + bytes.fromhex("feffdde000000000")
-    return head + len(value).to_bytes(2, "little") + value
-
-
-def raw_request(transaction_uid: str, *object_uids: str) -> bytes:
-    """Its data set, with sequence and items of undefined length."""
-    items = (
-        bytes.fromhex("feff00e0ffffffff")
-        + _explicit(8, 0x1150, b"UI", _uid(SECONDARY_CAPTURE))
-        + _explicit(8, 0x1155, b"UI", _uid(uid))
-        + bytes.fromhex("feff0de000000000")
-        for uid in object_uids
-    )
-    return _explicit(8, 0x1195, b"UI", _uid(transaction_uid)) + _explicit(8, 0x1199, b"SQ", b"".join(items))
-
-
-RAW_REQUEST = raw_request("1.5.4", "1.2.3.1")
 
 
 @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
@@ -330,7 +259,7 @@ def test_a_report_is_read_by_pydicom(syntax: str) -> None:
 
 def test_a_transaction_that_is_a_path_is_refused() -> None:
     """No file is named after what is no UID."""
-    path = _explicit(8, 0x1195, b"UI", b"../../x\0")
+    path = explicit(8, 0x1195, b"UI", b"../../x\0")
     with pytest.raises(UnreadableObject, match="Transaction UID"):
         decode_transaction(path + RAW_REQUEST[14:], transfer_syntax=EXPLICIT, calling_ae="CAMERA")
 

@@ -3,28 +3,27 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Collection
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import pytest
 
 from devices.clock import monotonic
 from devices.dicom.client import run_node
-from devices.dicom.door import Admission, Door, listen
+from devices.dicom.retrying import Retrying
 from devices.dicom.services import docket
 from devices.dicom.services.commands import Status
 from devices.dicom.services.commitment import Failure, Reference, Transaction
-from devices.dicom.services.desk import MOST_PENDING, CommitmentDesk, Retrying, look_into
+from devices.dicom.services.desk import MOST_PENDING, CommitmentDesk
 from devices.dicom.services.events import Cause, Event, Refusal
 from devices.dicom.services.provider import DeskFull, Provider
-from devices.dicom.services.session import Session
-from devices.dicom.settings import NodeSettings
+from devices.dicom.services.verification import look_into
 from devices.dicom.storage.store import ObjectStore
 from tests.devices.dicom.seen import resident_kb
-from tests.devices.dicom.services.test_commitment import (
+from tests.devices.dicom.services.asking import (
     PUSH_MODEL,
     RAW_ACTION,
     RAW_REQUEST,
@@ -32,60 +31,7 @@ from tests.devices.dicom.services.test_commitment import (
     listening,
     raw_request,
 )
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class Disk(ThreadPoolExecutor):
-    """A disk that knows how often something was asked of it, and what processor time it took."""
-
-    asked = 0
-    busy_s = 0.0
-    refused: Collection[int] = ()
-    """Which times it refuses, the first being 1."""
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Count, and do."""
-        self.asked += 1
-        if self.asked in self.refused:
-            raise OSError(f"the disk refuses time {self.asked}")
-
-        def timed() -> T:
-            before_s = time.thread_time()
-            try:
-                return fn(*args, **kwargs)
-            finally:
-                self.busy_s += time.thread_time() - before_s
-
-        return super().submit(timed)
-
-
-@asynccontextmanager
-async def serving(chosen: NodeSettings, disk: Disk) -> AsyncIterator[tuple[int, Provider]]:
-    """Serve one connection at a time within the test; gives the port. No commitment is looked into."""
-    with ExitStack() as closing:
-        store = closing.enter_context(ObjectStore.open(chosen.folder, free_floor_mb=0))
-        listener = closing.enter_context(listen("127.0.0.1", 0))
-        provider = Provider(settings=chosen, store=store, notify=lambda _: None)
-        patient = Retrying(first_s=3600.0, longest_s=3600.0)
-        provider.desk = CommitmentDesk(
-            provider, chosen.folder, disk=disk, timing=chosen.timing, clock=monotonic, retrying=patient
-        )
-        admission = Admission(
-            is_expected_from=lambda _: True,
-            connections=1,
-            timing=chosen.timing,
-            disk=disk,
-            make_user=lambda address: Session(provider, address),
-            report=lambda _, reason: pytest.fail(reason),
-        )
-        task = asyncio.create_task(Door(admission, clock=monotonic).serve(listener))
-        try:
-            yield listener.getsockname()[1], provider
-        finally:
-            task.cancel()
-            await asyncio.wait((task,))
+from tests.devices.dicom.services.desks import AT_ONCE, TRANSACTION, Disk, desk_of, serving
 
 
 async def test_a_sender_in_mid_object_is_told_after_it(settings: Any, thing: Any, console: Any) -> None:
@@ -180,16 +126,44 @@ def test_a_sender_that_takes_no_reports_shuts_out_no_other(settings: Any) -> Non
     assert answers == [Status.SUCCESS]
 
 
-def impatient_desk(chosen: NodeSettings, store: ObjectStore, disk: Disk) -> CommitmentDesk:
-    """Make a desk that tries again at once what did not go."""
-    return CommitmentDesk(
-        Provider(settings=chosen, store=store, notify=lambda _: None),
-        chosen.folder,
-        disk=disk,
-        timing=chosen.timing,
-        clock=monotonic,
-        retrying=Retrying(first_s=0.01, longest_s=0.01),
-    )
+async def test_a_request_without_end_ends_its_association(
+    settings: Any, console: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is longer than any list of objects is not gathered in memory, and nothing is kept of it."""
+    monkeypatch.setattr("devices.dicom.services.committing.LONGEST_REQUEST_BYTES", 2 * len(RAW_REQUEST))
+    chosen = settings()
+    with Disk(1) as disk:
+        async with asyncio.timeout(60), serving(chosen, disk) as (port, _), console(port) as raw:
+            assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == 2
+            raw.send(RAW_ACTION, control=3)
+            for _ in range(3):
+                raw.send(RAW_REQUEST, control=0)
+            assert (await raw.answer())[0] == 0x07
+    assert not docket.kept(chosen.folder)
+
+
+async def test_a_sender_that_is_away_is_called_ever_more_seldom(settings: Any) -> None:
+    """Whoever answers at its address hangs up: after each time the next call comes twice as long after."""
+    called_s = list[float]()
+
+    def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        called_s.append(monotonic())
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server, asyncio.timeout(60):
+        port = server.sockets[0].getsockname()[1]
+        sender = {"ae_title": "CAMERA", "commitment_host": "127.0.0.1", "commitment_port": port}
+        chosen = settings(allowed_ae_titles=(), senders=[sender])
+        with ObjectStore.open(chosen.folder, free_floor_mb=0) as store, Disk(1) as disk:
+            docket.keep(docket.place(chosen.folder, TRANSACTION), TRANSACTION)
+            desk = desk_of(chosen, store, disk, retrying=Retrying(first_s=0.05, longest_s=3600.0))
+            running = asyncio.create_task(desk.run())
+            while len(called_s) < 5:  # noqa: ASYNC110 - the server sets no event
+                await asyncio.sleep(0.01)
+            running.cancel()
+            await asyncio.wait([running])
+    pauses_s = [later_s - earlier_s for earlier_s, later_s in pairwise(called_s)]
+    assert all(pause_s >= due_s for pause_s, due_s in zip(pauses_s, (0.05, 0.1, 0.2, 0.4), strict=True))
 
 
 async def test_a_disk_that_refuses_an_outcome_ends_nothing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +184,7 @@ async def test_a_disk_that_refuses_an_outcome_ends_nothing(settings: Any, monkey
         docket.keep(path, request)
         in_the_way.mkdir()  # what is written there is refused
         disk = closing.enter_context(Disk(1))
-        desk = impatient_desk(chosen, store, disk)
+        desk = desk_of(chosen, store, disk, retrying=AT_ONCE)
         running = asyncio.create_task(desk.run())
         async with asyncio.timeout(60):
             while disk.asked < 4:  # noqa: ASYNC110 - tried more than once
@@ -240,7 +214,7 @@ async def test_a_report_that_is_answered_is_not_sent_again(settings: Any) -> Non
         docket.keep(path, request)
         disk = closing.enter_context(Disk(1))
         disk.refused = (4, 5)  # after listing, looking and encoding
-        desk = impatient_desk(chosen, store, disk)
+        desk = desk_of(chosen, store, disk, retrying=AT_ONCE)
         running = asyncio.create_task(desk.run())
         async with asyncio.timeout(60):
             await told.first()
@@ -274,20 +248,6 @@ async def test_what_waits_is_not_in_memory(settings: Any, console: Any) -> None:
         assert len(docket.kept(chosen.folder)) == 21
         # two megabytes each in memory, and what one that is looked into takes for a while
         assert resident_kb(node) - before_kb < 20_000
-
-
-def desk_of(chosen: NodeSettings, store: ObjectStore, disk: ThreadPoolExecutor) -> CommitmentDesk:
-    """Make a desk that nobody has come to yet."""
-    provider = Provider(settings=chosen, store=store, notify=lambda _: None)
-    patient = Retrying(first_s=3600.0, longest_s=3600.0)
-    return CommitmentDesk(
-        provider, chosen.folder, disk=disk, timing=chosen.timing, clock=monotonic, retrying=patient
-    )
-
-
-TRANSACTION = Transaction(
-    transaction_uid="1.2.3", calling_ae="CAMERA", references=(Reference(sop_class_uid="1.2", object_uid="1.2.1"),)
-)
 
 
 def test_a_request_that_is_still_being_written_is_promised_to_nobody(

@@ -12,7 +12,11 @@ import pytest
 
 from devices.dicom.storage.part10 import FileMeta
 from tests.devices.dicom.conftest import Console, Make, Thing
+from tests.devices.dicom.trail import transfers
 from tests.devices.dicom.web.conftest import BOUNDARY, KIND, TOKEN, Open, Site, in_parts, resident_mb
+
+PIXELS = b"\xe0\x7f\x10\0OW\0\0" + (3_000_000).to_bytes(4, "little") + bytes(3_000_000)
+"""More than is gathered before it goes to the disk."""
 
 FAILED, REFERENCED, OTHERS = "00081198", "00081199", "0008119A"
 
@@ -74,12 +78,14 @@ async def test_the_node_counts_what_came_either_way(open_site: Open, thing: Make
 
 
 async def test_what_is_told_can_be_retrieved_at_once(open_site: Open, thing: Make) -> None:
-    """The URL in the answer gives the object without waiting for the index."""
+    """The URL in the answer gives the object, and no other of its series, without waiting for the index."""
+    other = thing(object_uid="1.2.3.4.6", note="other ")
     async with open_site() as site:
-        told = (await site.store(_file(thing()))).json()[REFERENCED]["Value"][0]
+        told = (await site.store(_file(thing()), _file(other))).json()[REFERENCED]["Value"][0]
         fetched = await site.http.get(told["00081190"]["Value"][0])
         assert fetched.status_code == 200
         assert thing().data_set in fetched.content
+        assert other.data_set not in fetched.content
 
 
 @pytest.mark.parametrize("policy", ["keep first", "replace", "reject"])
@@ -172,7 +178,10 @@ async def test_a_part_of_another_type_is_refused(open_site: Open, thing: Make) -
 
 
 async def test_a_body_cut_short_names_what_was_stored(open_site: Open, thing: Make) -> None:
-    """A body without its closing boundary is 400; the object before the cut is stored and named, the rest gone."""
+    """A body without its closing boundary is 400; the object before the cut is stored and named, the rest gone.
+
+    The study, and the audit trail, say that not all may have come.
+    """
     body = in_parts(_file(thing()), _file(thing(object_uid="1.2.3.4.6")))
     async with open_site() as site:
         response = await site.http.post(
@@ -182,6 +191,8 @@ async def test_a_body_cut_short_names_what_was_stored(open_site: Open, thing: Ma
         assert [one["00081155"]["Value"] for one in response.json()[REFERENCED]["Value"]] == [["1.2.3.4.5"]]
         assert [path.name for path in site.folder.glob("*/*.dcm")] == ["1.2.3.4.5.dcm"]
         assert site.left_incoming() == []
+        assert "objects may be missing" in (await _study(site))[2]
+    assert transfers(site.folder) == [("SCRIPT", "127.0.0.1", "1.2.3", 1, 4)]
 
 
 async def test_a_hundred_thousand_parts_are_given_up(open_site: Open) -> None:
@@ -245,6 +256,36 @@ async def test_who_does_not_come_to_the_point_is_dropped(open_site: Open) -> Non
             assert await reader.read() == b""
             writer.close()
             await writer.wait_closed()
+
+
+@pytest.mark.parametrize("most", [1, 2])
+async def test_one_connection_too_many_is_told_so(
+    open_site: Open, web: dict[str, object], thing: Make, most: int
+) -> None:
+    """While as many as are allowed send, the next is answered 503, and what they send is stored."""
+    body = in_parts(_file(thing()) + PIXELS)
+    async with open_site(web=web | {"maximum_connections": most}) as site:
+        sending = [await _send_raw(site, body[:2_500_000], length=len(body)) for _ in range(most)]
+        await _becomes(lambda: len(site.left_incoming()) == most)
+        assert (await site.http.get(f"{site.url}/studies/1.2.3")).status_code == 503
+        for reader, writer in sending:
+            writer.write(body[2_500_000:])
+            async with asyncio.timeout(30):
+                assert b" 200 " in await reader.readline()
+            writer.transport.abort()
+
+
+async def test_a_node_killed_in_mid_request_audits_what_had_come(open_site: Open, thing: Make) -> None:
+    """SIGKILL of all after the first of two objects: the next start notes it, as an association's, as failed."""
+    body = in_parts(_file(thing()), _file(thing(object_uid="1.2.3.4.6")) + bytes(3_000_000))
+    async with open_site() as site:
+        _, writer = await _send_raw(site, body[:2_500_000], length=len(body))
+        await _becomes(lambda: bool(list(site.folder.glob(".audit/open/*"))))
+        os.kill(site.node.process_id, signal.SIGKILL)
+        writer.transport.abort()
+    async with open_site() as site:
+        pass
+    assert transfers(site.folder) == [("SCRIPT", "127.0.0.1", "1.2.3", 1, 4)]
 
 
 async def test_memory_is_flat_whatever_an_objects_size(open_site: Open, thing: Make) -> None:
