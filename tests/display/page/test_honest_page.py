@@ -169,18 +169,26 @@ async def test_a_frozen_probe_is_seen_and_told_within_a_second(room: Room, page:
 
 
 async def test_what_sends_only_now_and_then_is_silent_by_its_link_alone(room: Room, page: Page) -> None:
-    """A counter of finished counts is live without one for 30 s, another probe is not; lost it is lost."""
+    """A counter of finished counts is live without one for 30 s, another probe is not; lost it is lost.
+
+    The feed says of each device whether it streams, of whatever kind it is.
+    """
     seldom = make_device("counter", kind="probe", label="Sample counter", age_s=30.0, streams=False, primary=False)
     other = make_device("monitor", kind="probe", label="Room monitor", age_s=30.0, primary=False)
-    room.now["devices"] = (*room.now["devices"], seldom, other)
+    steady = make_device("archive", kind="recorder", age_s=30.0, streams=True, primary=False)
+    room.now["devices"] = (*room.now["devices"], seldom, other, steady)
     await expect(page.get_by_role("listitem", name="Sample counter: LIVE")).to_be_visible()
     await expect(page.get_by_role("listitem", name="Room monitor: SILENT")).to_be_visible()
+    await expect(page.get_by_role("listitem", name="Recording: SILENT")).to_be_visible()
     room.change_device("counter", state="lost")
     await expect(page.get_by_role("listitem", name="Sample counter: LOST")).to_be_visible()
 
 
 async def test_a_frozen_page_tells_a_screen_reader_nothing(room: Room, page: Page) -> None:
-    """While its own thread hangs the browser answers no question about it, and its frames turn amber in time."""
+    """While its own thread hangs the browser answers no question about it, and its frames turn amber in time.
+
+    When it goes on the curtain is gone.
+    """
     frames: list[tuple[float, bytes]] = []
     devtools = await page.context.new_cdp_session(page)
 
@@ -207,6 +215,8 @@ async def test_a_frozen_page_tells_a_screen_reader_nothing(room: Room, page: Pag
     else:
         pytest.fail(f"late {ATTEMPTS} times: {delays_s} s")
     await devtools.send("Page.stopScreencast")
+    await wait_until_live(page)
+    await expect(page.locator("#frozen")).to_have_css("opacity", re.compile(r"^0(\.0\d*)?$"))
 
 
 HANG = """

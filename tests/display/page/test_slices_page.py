@@ -12,8 +12,8 @@ from scipy.stats import theilslopes
 
 from display.shelf import shelve
 from navigation.volume import Volume, VolumeGeometry
+from tests.display.page.pixels import WHITE, pixels
 from tests.display.page.room import ATTEMPTS, TIP_MM, Room, make_pose, make_study, matrix, state_of
-from tests.display.page.test_page import WHITE, pixels
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
