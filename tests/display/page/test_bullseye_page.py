@@ -124,3 +124,42 @@ async def test_shine_through_is_a_cone_towards_the_injection_site(room: Room, pa
     assert np.median(amber[:, 1]) > 0.55
     room.now["shine"] = msgspec.structs.replace(shine, share=0.2, is_warned=False)
     await expect(bullseye).to_have_count(0)
+
+
+def is_filled(white: NDArray[np.float64]) -> bool:
+    """Whether the middle of a white dot is white too."""
+    return bool(np.hypot(*(white - white.mean(axis=0)).T).min() < 2.0)
+
+
+@pytest.mark.parametrize(
+    ("right_mm", "ahead_mm", "is_solid"), [(12.0, 20.0, True), (12.0, -20.0, False), (300.0, 20.0, False)]
+)
+async def test_what_cannot_be_reached_ahead_is_hollow(
+    room: Room, page: Page, right_mm: float, ahead_mm: float, *, is_solid: bool
+) -> None:
+    """Behind the tip, in words too and without a depth ahead; at the rim for what lies beyond the last ring."""
+    room.now["targets"] = room.now["targets"][:1]
+    room.now["guidance"] = msgspec.structs.replace(room.now["guidance"], depth_mm=None, depth_half_width_mm=None)
+    room.change_target(
+        tip_right_mm=right_mm, tip_up_mm=0.0, tip_ahead_mm=ahead_mm, region_axes=None, region_semi_axes_mm=None
+    )
+    await expect(page.locator("#bullseye")).to_have_attribute("aria-label", re.compile(f"{right_mm:.0f} mm right"))
+    await page.evaluate("window.__words = {}")
+    await page.wait_for_function("() => window.__words.bullseye?.UP")
+    white, _, radius = await white_px(page)
+    assert is_filled(white[np.hypot(*white.T) < radius + REM_PX]) is is_solid
+    assert ("BEHIND" in (await page.evaluate("window.__words"))["bullseye"]) is (ahead_mm < 0)
+    assert bool(np.any(white[:, 0] > radius + REM_PX)) is (ahead_mm > 0), "a mark on the depth bar"
+
+
+async def test_the_rings_say_how_far_off_they_are(room: Room, page: Page) -> None:
+    """A target on the ring that says 20 mm is 20 mm off the axis: the words stand at their rings."""
+    seen_along(room, (9.0, 4.0, 6.0))
+    await expect(page.locator("#bullseye")).to_have_attribute("aria-label", re.compile("30 mm right, 0 mm"))
+    _, middle, radius = await white_px(page)
+    box = await page.locator("#bullseye").bounding_box()
+    assert box is not None
+    words = (await page.evaluate("window.__words"))["bullseye"]
+    for off_mm in (20.0, 40.0):
+        place_px = np.array(words[f"{off_mm:.0f} mm"]) * [box["width"], box["height"]] - middle
+        np.testing.assert_allclose(place_px, np.full(2, np.sqrt(0.5)) * radius * off_mm / FIELD_MM, atol=2.0)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.display.page.room import Room, make_device, make_rate, state_of
+from tests.display.page.room import ATTEMPTS, Room, make_device, make_rate, state_of
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
@@ -62,7 +62,22 @@ async def test_peak_and_background_are_of_what_is_counted_now(room: Room, page: 
 
 
 async def test_hold_keeps_the_number_for_five_seconds(room: Room, page: Page) -> None:
-    """H holds the rate, in its own colour and said to be held; the tone goes on; then it is live again."""
+    """H holds the rate, in its own colour and said to be held; five seconds later it is live again.
+
+    A busy host may have the probe silent meanwhile, which ends it early. Not each time.
+    """
+    for _ in range(ATTEMPTS):
+        room.now["rate"] = make_rate()
+        await expect(page.locator("#rate-value")).to_have_text("1240")
+        await hold_and_see(room, page)
+        held_s = await page.evaluate("(window.__marked['rate ok'] - window.__marked['rate held']) / 1000")
+        if held_s == pytest.approx(5.4, abs=0.6):
+            return
+    pytest.fail(f"it was held for {held_s} s")
+
+
+async def hold_and_see(room: Room, page: Page) -> None:
+    """Hold 1240, while 310 is counted, to the end of it."""
     await page.keyboard.press("h")
     await state_of(page, "#rate", "held")
     room.now["rate"] = make_rate(310.0)

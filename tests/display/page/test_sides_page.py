@@ -8,7 +8,7 @@ from playwright.async_api import Page
 from display.shelf import shelve
 from navigation.volume import Volume
 from tests.display.page.pixels import MIDDLE_OF_HOT
-from tests.display.page.room import Room, make_study, make_volume, state_of
+from tests.display.page.room import TIP_MM, Room, make_study, make_target, make_volume, state_of
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
@@ -49,3 +49,17 @@ async def test_the_sides_of_the_patient_are_named(page: Page) -> None:
         assert words[across[1]][0] > 0.9
         assert words[down[0]][1] < 0.2
         assert words[down[1]][1] > 0.8
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+async def test_the_side_off_the_plane_is_named(room: Room, page: Page, sign: float) -> None:
+    """A target 60 mm off each plane: to which side of the patient one has to go, by name, never to the other."""
+    off_mm = sign * np.array([60.0, 61.0, 62.0])
+    room.now["targets"] = (make_target(room.now["pose"], name="Node 1", centre_mm=TIP_MM + off_mm),)
+    sides = ("H", "P", "L") if sign > 0 else ("F", "A", "R")
+    for canvas, distance_mm, side in zip(("axial", "coronal", "sagittal"), (62, 61, 60), sides, strict=True):
+        told = await page.wait_for_function(
+            "name => Object.keys(window.__words[name] ?? {}).find((words) => /^Node 1 6\\d mm/.test(words))",
+            arg=canvas,
+        )
+        assert await told.json_value() == f"Node 1 {distance_mm} mm {side}"

@@ -37,7 +37,7 @@ AudioParam.prototype.setTargetAtTime = function (value, ...rest) {
 async def test_equal_ratios_of_rates_are_equal_intervals(room: Room) -> None:
     """Three and a half octaves over a thousand times the squelch, which is twice the background; silent below it.
 
-    A rate beyond correction has the highest pitch, one that is not live none.
+    A rate beyond correction has the highest pitch, one that is not live none; while one is held the tone goes on.
     """
 
     async def pitch_hz(rate: RateState, state: str = "playing") -> float:
@@ -61,6 +61,13 @@ async def test_equal_ratios_of_rates_are_equal_intervals(room: Room) -> None:
         highest_hz = await pitch_hz(msgspec.structs.replace(beyond, status="overload"))
         assert highest_hz > await pitch_hz(make_rate(4000.0)) > await pitch_hz(make_rate(400.0))
         await pitch_hz(make_rate(20.0), "quiet")
+        await pitch_hz(make_rate(40.0))
+        await page.keyboard.press("h")  # what is held is looked at: the tone is of now
+        await state_of(page, "#rate", "held")
+        room.now["rate"] = make_rate(400.0)
+        await page.wait_for_function("pitch => window.__sounded.pitch_hz === pitch", arg=tenfold[1])
+        await state_of(page, "#rate", "held")
+        await state_of(page, "#rate", "ok")
         await pitch_hz(make_rate(400.0))
         room.change_device("probe", state="lost")
         await state_of(page, "#tone", "stale")
