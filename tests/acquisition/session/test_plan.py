@@ -7,7 +7,7 @@ import pytest
 
 from acquisition.reading import StudyMap
 from acquisition.session.plan import PlannedSource, plan_of
-from tests.acquisition.received import hotspot, study, study_map
+from tests.acquisition.received import STEP_MM, hotspot, study, study_map
 from tests.acquisition.resection.test_resection import RESPONSE
 
 
@@ -30,7 +30,7 @@ def test_the_side_is_the_patients(x_mm: float, side: str) -> None:
 
 
 def test_the_rate_at_the_skin_is_of_what_is_left() -> None:
-    """Half of the activity left adds half as much to the background; where the share is not known neither is told."""
+    """Half of the activity left adds half as much to the background; of a share that is not known nothing is told."""
     whole, half, unknown = (planned(0.0, left=share) for share in (1.0, 0.5, None))
     assert (whole.activity_mbq, half.activity_mbq, unknown.activity_mbq) == (1.0, 0.5, None)
     assert whole.skin_rate_cps is not None
@@ -45,4 +45,4 @@ def test_without_a_calibration_no_rate_is_expected() -> None:
     """A rate is of a probe that was calibrated; side, depth and activity are the map's all the same."""
     (source,) = plan_of(map_of(30.0), None, left=1.0)
     assert (source.side, source.activity_mbq, source.skin_rate_cps) == ("left", 1.0, None)
-    assert source.depth_mm == pytest.approx(10.0, abs=2.0)
+    assert source.depth_mm == pytest.approx(10.0, abs=STEP_MM / 2)

@@ -255,7 +255,7 @@ async def test_there_is_no_incision_before_a_target_is_located(theatre: Theatre)
 
 
 async def test_a_plan_without_a_target_is_none(theatre: Theatre) -> None:
-    """All hot spots confirmed, none of them as a target: nothing is looked for."""
+    """All hot spots confirmed, none of them as a target: nothing is looked for, on no side."""
     await theatre.begin()
     await theatre.move(Step.PLAN)
     with acting_as(SURGEON):
@@ -263,6 +263,8 @@ async def test_a_plan_without_a_target_is_none(theatre: Theatre) -> None:
     refusal = str(await theatre.move(Step.TIME_OUT))
     assert Need.TARGETED in refusal
     assert Need.SORTED not in refusal
+    assert await theatre.move(Step.TIME_OUT, "for a test") is None
+    assert "no target is planned" in str(await theatre.session.check("side"))
 
 
 @pytest.mark.parametrize(
