@@ -30,7 +30,7 @@ def test_the_side_is_the_patients(x_mm: float, side: str) -> None:
 
 
 def test_the_rate_at_the_skin_is_of_what_is_left() -> None:
-    """Half of the activity left adds half as much to the background; of a share that is not known nothing is told."""
+    """Half of the activity adds half as much to the background; of a share that is not known nothing is told."""
     whole, half, unknown = (planned(0.0, left=share) for share in (1.0, 0.5, None))
     assert (whole.activity_mbq, half.activity_mbq, unknown.activity_mbq) == (1.0, 0.5, None)
     assert whole.skin_rate_cps is not None
