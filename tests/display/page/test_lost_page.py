@@ -1,13 +1,14 @@
 """A silent feed, a probe or a tracker that is lost: none looks live, in real Chromium."""
 
+import asyncio
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, WebSocketRoute, expect
 
 from display.device_messages import ToolState
 from tests.display.page.pixels import WHITE, pixels
-from tests.display.page.room import Room, fail_and_see, make_rate, state_of, wait_until_live
+from tests.display.page.room import Room, fail_and_see, look, make_rate, serve, state_of, wait_until_live
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
@@ -98,3 +99,24 @@ async def test_why_the_tracker_does_not_see_the_probe_is_told(room: Room, page: 
     await expect(strip).to_have_text("Probe: partly outside the volume: move the camera")
     room.change_device("tracker", tools=())
     await expect(strip).not_to_contain_text("outside")
+
+
+async def test_a_line_that_died_without_a_word_is_taken_up_again(room: Room) -> None:
+    """Nothing comes and nobody closes it, as where a cable is pulled: seen at once, and connected anew."""
+    lines: list[WebSocketRoute] = []
+    is_cut = asyncio.Event()
+
+    def pass_on(line: WebSocketRoute) -> None:
+        server, number = line.connect_to_server(), len(lines)
+        lines.append(line)
+        server.on_message(lambda said: None if number == 0 and is_cut.is_set() else line.send(said))
+
+    async with serve(room), look(room) as page:
+        await page.route_web_socket("**/v1/feed", pass_on)
+        await page.reload()
+        await wait_until_live(page)
+        is_cut.set()
+        await expect(page.locator("body")).to_have_attribute("data-feed", "stale")
+        await state_of(page, "#rate", "stale")
+        await wait_until_live(page)
+        assert len(lines) > 1

@@ -2,10 +2,11 @@
 
 import asyncio
 import re
+from typing import Any
 
 import numpy as np
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from devices.clock import monotonic
 from display.hub import Hub
@@ -76,3 +77,34 @@ async def test_the_trend_spans_a_minute(room: Room) -> None:
         jumps_s = (np.array([top.min(), top.max()]) - last) / (last - first) * 60.0
         for jumped_s, shown_s in zip((-44.5, -15.0), jumps_s, strict=True):
             assert jumped_s - after_s - 1.0 < shown_s < jumped_s - before_s + 1.0
+
+
+async def across_px(page: Page, *, top: float = 0.03) -> Any:
+    """Where across the plot the uppermost of the line lies, px, in order."""
+    box = await page.locator("#trend canvas").bounding_box()
+    assert box is not None
+    green = await pixels(page, "#trend canvas", GREEN)
+    return np.unique(np.round(green[green[:, 1] < green[:, 1].min() + top, 0] * box["width"]))
+
+
+async def test_no_rate_is_a_gap_in_the_trend(room: Room) -> None:
+    """Neither a lost probe nor a silent feed is bridged by a line: nobody counted there."""
+    gap_px = 20.0
+    for at_s in (-50.0, -49.0, -40.0, -30.0, -29.0):
+        room.change_device("probe", state="lost" if at_s == -40.0 else "live")
+        room.made_ago_s = -at_s
+        room.publish()
+    room.made_ago_s = 0.0
+    room.change_device("probe", state="live")
+    async with serve(room), look(room) as page:
+        await wait_until_live(page)
+        await expect(page.locator("#trend")).to_have_attribute("data-filled", re.compile(r"^[5-9]|\d\d"))
+        counted = await across_px(page)
+        assert np.count_nonzero(np.diff(counted) > gap_px) == 1
+        room.is_silent = True
+        await expect(page.locator("#connection")).to_contain_text(re.compile(r"for ([4-9]|\d\d) s"))
+        room.is_silent = False
+        await wait_until_live(page)
+        await page.wait_for_timeout(1000)  # a line of a second, to be told from a dot
+        counted = await across_px(page)
+        assert np.count_nonzero(np.diff(counted) > gap_px) == 2

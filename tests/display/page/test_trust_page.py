@@ -109,3 +109,21 @@ async def test_a_battery_and_a_smoothed_rate_are_told(room: Room, page: Page) ->
     await expect(page.locator("#rate-note")).not_to_contain_text("smooths")
     room.now["rate"] = msgspec.structs.replace(make_rate(150.0), time_constant_s=10.0)
     await expect(page.locator("#rate-note")).to_contain_text("the instrument smooths over 10 s")
+
+
+async def test_a_study_is_as_old_as_its_scan(room: Room, page: Page) -> None:
+    """Hours since it was taken; of two days or more it is doubtful, without a date and from the future too."""
+    study, item = room.now["study"], page.locator("#trust [data-key=study]")
+    for taken_at_utc, state, words in (
+        ("2026-11-22T05:00:00Z", "live", "3 h"),
+        ("2026-11-20T09:00:00Z", "live", "47 h"),
+        ("2026-11-20T07:00:00Z", "doubtful", "49 h"),
+        (None, "doubtful", "NO DATE"),
+        ("2026-11-22T20:00:00Z", "doubtful", "12 h"),
+    ):
+        room.now["study"] = msgspec.structs.replace(study, taken_at_utc=taken_at_utc)
+        await expect(item).to_contain_text(words)
+        await expect(item).to_have_attribute("data-state", state)
+    room.now["study"] = None
+    await expect(item).to_contain_text("choose one")
+    await expect(item).to_have_attribute("data-state", "silent")
