@@ -140,7 +140,15 @@ def test_a_ping_is_answered_with_the_servers_clock(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", ["", "junk", "{}", '{"type":"fire"}', '{"type":"next","last_seq":0,"x":1}', "1" * 5000]
+    "sent",
+    [
+        "",
+        "junk",
+        "{}",
+        '{"type":"fire"}',
+        '{"type":"next","last_seq":0,"x":1}',
+        '{"type":"next","last_seq":0' + " " * 5000 + "}",
+    ],
 )
 def test_what_is_no_message_closes_with_words(client: TestClient, sent: str) -> None:
     """A display that speaks something else is told what and where to read."""
@@ -181,7 +189,10 @@ def test_our_own_page_is_served(client: TestClient) -> None:
     """The page's own origin passes, and answers carry the security headers."""
     answer = client.get("/v1/studies", headers={"origin": "http://127.0.0.1"})
     assert answer.status_code == 200
-    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    policy = dict(each.split(maxsplit=1) for each in answer.headers["content-security-policy"].split("; "))
+    assert {policy[name] for name in ("default-src", "connect-src", "img-src", "worker-src")} == {"'self'"}
+    assert {policy[name] for name in ("object-src", "base-uri", "form-action", "frame-ancestors")} == {"'none'"}
+    assert len(policy) == 8, "what is named beside these may be wider than default-src"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cache-control"] == "no-store"
