@@ -15,7 +15,7 @@ from pypdf import PdfReader
 
 from acquisition.session.journal import acting, open_journal
 from display.app import Exhibits, create_app
-from display.event_messages import Event
+from display.event_messages import Event, TrendList
 from display.guidance_states import show_nothing
 from display.hub import Hub
 from display.messages import SUBPROTOCOL, VERSION, Heartbeat, Hello, Pong, Refusal, ServerMessage, State
@@ -346,6 +346,15 @@ def test_a_report_is_one_page_without_scripts_and_a_pdf(client: TestClient, exhi
     assert (pdf.headers["content-type"], pdf.headers["cache-control"]) == ("application/pdf", "no-store")
     assert f'filename="procedure-{number}.pdf"' in pdf.headers["content-disposition"]
     assert "A, B, ID 1" in PdfReader(BytesIO(pdf.content)).pages[0].extract_text()
+
+
+def test_the_trend_goes_on_where_a_display_left_off(client: TestClient, exhibits: Exhibits) -> None:
+    """All that is kept for who names no number, of any other what came after it."""
+    for seq in range(4):
+        exhibits.trend.note(state(seq))
+    for query, seqs in (("", [0, 1, 2, 3]), ("?since_seq=1", [2, 3]), ("?since_seq=3", [])):
+        told = msgspec.json.decode(client.get(f"/v1/trend{query}").content, type=TrendList)
+        assert [point.seq for point in told.points] == seqs
 
 
 EVENTS = "ws://127.0.0.1/v1/events"
