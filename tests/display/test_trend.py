@@ -32,7 +32,7 @@ def test_a_rate_that_is_not_live_is_a_gap(
 
 
 def test_a_point_is_kept_for_each_fifth_of_a_second() -> None:
-    """Two minutes of them or more: twice what a display shows, and never more points however long the room runs."""
+    """Two minutes of them or more, twice what a display shows; never more points however long the room runs."""
     memory = TrendMemory()
     for number in range(4000):
         memory.note(msgspec.structs.replace(state(number), server_monotonic_s=number * 0.05))
