@@ -120,3 +120,30 @@ async def test_a_line_that_died_without_a_word_is_taken_up_again(room: Room) -> 
         await state_of(page, "#rate", "stale")
         await wait_until_live(page)
         assert len(lines) > 1
+
+
+@pytest.mark.parametrize("way", ["dies", "closes"])
+async def test_no_mark_is_lost_with_the_line_of_events(room: Room, way: str) -> None:
+    """However the line ends, it is taken up again where it was: each mark stands in the trend, and once."""
+    room.wall_utc = ""
+    lines: list[WebSocketRoute] = []
+    is_cut = asyncio.Event()
+
+    def pass_on(line: WebSocketRoute) -> None:
+        server, number = line.connect_to_server(), len(lines)
+        lines.append(line)
+        server.on_message(lambda said: None if number == 0 and is_cut.is_set() else line.send(said))
+
+    async with serve(room), look(room) as page:
+        await page.route_web_socket("**/v1/events", pass_on)
+        await page.reload()
+        await wait_until_live(page)
+        trend = page.locator("#trend")
+        room.journal.add("marked", {"rate_cps": 3.0})
+        await expect(trend).to_have_attribute("data-marks", "1")
+        is_cut.set()
+        if way == "closes":
+            await lines[0].close(code=1011, reason="as a service that is killed")
+        room.journal.add("marked", {"rate_cps": 4.0})
+        await expect(trend).to_have_attribute("data-marks", "2")
+        assert len(lines) == 2

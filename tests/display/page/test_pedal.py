@@ -52,6 +52,28 @@ async def test_a_pedal_does_what_the_site_file_says(room: Room) -> None:
         await expect(page.locator("#resection")).to_be_visible()
 
 
+@pytest.mark.peer("chromium")
+async def test_a_key_that_is_held_acts_once(room: Room) -> None:
+    """A foot that rests on the pedal does not mute and sound in turn; what is the browser's own is left to it."""
+    async with serve(room), look(room) as page:
+        await state_of(page, "#tone", "playing")
+        for _ in range(4):
+            await page.keyboard.down("m")
+        await page.keyboard.up("m")
+        await state_of(page, "#tone", "muted")
+        for held in ("Control", "Alt", "Meta"):
+            await page.evaluate(MODIFIED, held)
+        await page.keyboard.press("h")
+        await state_of(page, "#rate", "held")
+        await state_of(page, "#tone", "muted")
+
+
+MODIFIED = """
+(held) => document.dispatchEvent(new KeyboardEvent("keydown", {
+  key: "m", ctrlKey: held === "Control", altKey: held === "Alt", metaKey: held === "Meta",
+}))
+"""
+
 PEDALS = {act: f"F{13 + number}" for number, act in enumerate(get_args(PedalAct))}
 """A key for everything that a site file can give to one."""
 

@@ -127,3 +127,16 @@ async def test_a_study_is_as_old_as_its_scan(room: Room, page: Page) -> None:
     room.now["study"] = None
     await expect(item).to_contain_text("choose one")
     await expect(item).to_have_attribute("data-state", "silent")
+
+
+async def test_each_state_has_its_word_its_shape_and_its_colour(room: Room, page: Page) -> None:
+    """Live, silent, lost, not there yet: told apart by any one of the three, by who sees no colours too."""
+    told: dict[str, list[str]] = {"word": [], "shape": [], "colour": []}
+    tracker = page.locator("#trust [data-key='device tracker']")
+    for state in ("live", "silent", "lost", "connecting"):
+        room.change_device("tracker", state=state, age_s=None)
+        await expect(tracker).to_have_attribute("data-state", state)
+        told["word"].append(await tracker.locator(".word").inner_text())
+        told["shape"].append(await tracker.locator(".shape").evaluate("each => getComputedStyle(each).clipPath"))
+        told["colour"].append(await tracker.locator(".word").evaluate("each => getComputedStyle(each).color"))
+    assert {name: len(set(each)) for name, each in told.items()} == {"word": 4, "shape": 4, "colour": 4}
