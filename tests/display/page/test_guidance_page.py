@@ -186,19 +186,27 @@ async def test_the_way_the_depth_and_the_chance_are_told(room: Room, page: Page)
 
 
 async def test_counted_and_predicted_are_compared(room: Room, page: Page) -> None:
-    """A needle right of the middle for more than predicted, left for fewer, and the ratio; none without counts."""
+    """A needle right of the middle for more than predicted, left for fewer, and the ratio; none without counts.
+
+    About it a band as wide as chance reaches.
+    """
     await state_of(page, "#agreement", "agrees")
     await expect(page.locator("#agreement-word")).to_have_text("as predicted")
     scale = await page.locator("#agreement .scale").bounding_box()
     assert scale is not None
     for ratio, verdict in ((1.9, "more"), (0.4, "fewer")):
-        believe(room, agreement=make_agreement(ratio))
+        believe(room, agreement=make_agreement(ratio, half=0.06))
         await state_of(page, "#agreement", verdict)
         await expect(page.locator("#agreement-word")).to_have_text(f"{ratio} {TIMES} predicted")
         needle = await page.locator("#agreement .needle").bounding_box()
         assert needle is not None
         share = (needle["x"] + needle["width"] / 2 - scale["x"]) / scale["width"]
         assert abs(share - (0.5 + np.log2(ratio) / 4)) < 0.01
+        chance = await page.locator("#agreement .chance").bounding_box()
+        assert chance is not None
+        ends = (np.array([chance["x"], chance["x"] + chance["width"]]) - scale["x"]) / scale["width"]
+        low, high = ratio - 0.06, ratio + 0.06
+        np.testing.assert_allclose(ends, 0.5 + np.log2([low, high]) / 4, atol=0.01)
     believe(room, age_s=12.0)
     await state_of(page, "#agreement", "none")
     await expect(page.locator("#agreement-word")).to_have_text("\u2013")

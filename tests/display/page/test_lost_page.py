@@ -44,6 +44,7 @@ async def test_a_state_that_was_long_under_way_is_not_live(room: Room, page: Pag
     await expect(page.get_by_label("This picture: LIVE")).to_be_visible()
     room.made_ago_s = 5.0
     await expect(page.locator("body")).to_have_attribute("data-feed", "stale")
+    await expect(page.locator("#trust [data-key=picture]")).to_have_attribute("data-state", "lost")
     await expect(page.locator("#connection")).to_contain_text(re.compile(r"NO LIVE DATA for [56] s"))
 
 
