@@ -275,6 +275,13 @@ async def test_who_wants_less_motion_gets_none(room: Room) -> None:
             "() => [...document.querySelectorAll('*')].map((each) => getComputedStyle(each).transitionDuration)"
         )
         assert set(await page.evaluate(durations)) == {"0s"}
+        moved = """() => {
+          const panel = document.querySelector("#rate");
+          [panel.style.transition, panel.style.animation] = ["color 2s", "2s infinite spin"];
+          const { transitionDuration, animationName } = getComputedStyle(panel);
+          return [transitionDuration, animationName];
+        }"""
+        assert await page.evaluate(moved) == ["0s", "none"], "whatever a style asks for"
 
 
 def test_nothing_waits_for_a_hover() -> None:
