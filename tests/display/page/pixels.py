@@ -1,8 +1,13 @@
-"""Where on a canvas of the page a colour lies."""
+"""Where on a canvas of the page a colour lies, and how much of it is on the screen."""
 
+import asyncio
+import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from matplotlib import image
+from numpy.typing import NDArray
 from playwright.async_api import Page
 
 COLOURED = """
@@ -37,3 +42,23 @@ async def pixels(page: Page, canvas: str, colour: str) -> Any:
     """Positions (n, 2) of a colour's pixels on a canvas, in shares of its sides."""
     found = await page.locator(canvas).evaluate(COLOURED.replace("IS_WANTED", colour))
     return np.array(found, dtype=np.float64).reshape(-1, 2)
+
+
+def pixels_of(png: bytes) -> NDArray[np.float64]:
+    """Red, green and blue of a picture, 0 to 255."""
+    return np.asarray(image.imread(io.BytesIO(png), format="png"), dtype=np.float64)[..., :3] * 255
+
+
+async def solid_pixels(page: Page, low: list[int], high: list[int], *, element: str = "#solid") -> int:
+    """Count pixels of a colour in an element as the screen has it."""
+    seen = pixels_of(await page.locator(element).screenshot())
+    return int(((seen >= low) & (seen <= high)).all(axis=-1).sum())
+
+
+async def until_pixels(
+    page: Page, colour: tuple[list[int], list[int]], is_enough: Callable[[int], bool], *, element: str = "#solid"
+) -> None:
+    """Wait for a colour in an element; the 3-D view is drawn four times a second."""
+    async with asyncio.timeout(90):
+        while not is_enough(await solid_pixels(page, *colour, element=element)):
+            await page.wait_for_timeout(200)

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import io
 import re
 import time
 from collections.abc import Callable
@@ -11,10 +10,9 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from matplotlib import image
-from numpy.typing import NDArray
 from playwright.async_api import CDPSession, Page, expect
 
+from tests.display.page.pixels import pixels_of, solid_pixels, until_pixels
 from tests.display.page.room import (
     ATTEMPTS,
     SHOWN_WITHIN_S,
@@ -131,17 +129,6 @@ async def test_a_frozen_tracker_is_seen_and_told_within_a_second(room: Room, pag
     assert any("distance unknown" in each for each in told)
     assert any("1240 plus or minus 40 counts per second" in each for each in told), "the probe goes on counting"
     assert await solid_pixels(page, *WHITE, element="#bullseye") == 0
-
-
-async def solid_pixels(page: Page, low: list[int], high: list[int], *, element: str = "#solid") -> int:
-    """Count pixels of a colour in an element as the screen has it."""
-    seen = pixels_of(await page.locator(element).screenshot())
-    return int(((seen >= low) & (seen <= high)).all(axis=-1).sum())
-
-
-def pixels_of(png: bytes) -> NDArray[np.float64]:
-    """Red, green and blue of a picture, 0 to 255."""
-    return np.asarray(image.imread(io.BytesIO(png), format="png"), dtype=np.float64)[..., :3] * 255
 
 
 async def test_a_frozen_probe_is_seen_and_told_within_a_second(room: Room, page: Page) -> None:
@@ -273,40 +260,3 @@ async def test_a_tab_that_slept_does_not_wake_up_live(room: Room, page: Page) ->
         if delays_s[-1] < SHOWN_WITHIN_S:
             return
     pytest.fail(f"late {ATTEMPTS} times: {delays_s} s")
-
-
-async def until_pixels(
-    page: Page, colour: tuple[list[int], list[int]], is_enough: Callable[[int], bool], *, element: str = "#solid"
-) -> None:
-    """Wait for a colour in an element; the 3-D view is drawn four times a second."""
-    async with asyncio.timeout(90):
-        while not is_enough(await solid_pixels(page, *colour, element=element)):
-            await page.wait_for_timeout(200)
-
-
-async def test_wires_and_probe_are_in_the_3d_view_by_their_pixels(room: Room, page: Page) -> None:
-    """White wires of a located target, and none after; a green probe while it is seen, and none after."""
-    await state_of(page, "#solid", "shown")
-    white, green = ([235, 235, 235], [255, 255, 255]), ([30, 140, 60], [120, 255, 160])
-    await until_pixels(page, white, lambda count: count >= 10)
-    await until_pixels(page, green, lambda count: count >= 30)
-    room.change_target(localisable=False, reason="too few counts")
-    await until_pixels(page, white, lambda count: count == 0)
-    room.now["pose"] = None
-    await until_pixels(page, green, lambda count: count == 0)
-
-
-async def test_the_path_of_the_tip_is_in_the_3d_view_by_its_pixels(room: Room, page: Page) -> None:
-    """A blue line grows as the tip goes over the skin, stays where it went, and is not of another study."""
-    await state_of(page, "#solid", "shown")
-    blue = ([40, 130, 180], [135, 225, 255])
-    await until_pixels(page, blue, lambda count: count < 10)
-    for share in np.linspace(0.0, 1.0, 12):
-        room.now["pose"] = make_pose(np.array([120.0 - 200.0 * share, -95.0, 70.0 * np.sin(6.0 * share)]))
-        await page.wait_for_timeout(150)
-    await until_pixels(page, blue, lambda count: count >= 60)
-    room.now["pose"] = None
-    await expect(page.get_by_label(re.compile("no live probe$"))).to_be_visible()
-    assert await solid_pixels(page, *blue) >= 60
-    room.now["study"] = None
-    await until_pixels(page, blue, lambda count: count == 0)

@@ -3,14 +3,12 @@
 import msgspec
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from playwright.async_api import Page
 
 from display.shelf import shelve
 from navigation.volume import Volume
 from tests.display.page.pixels import MIDDLE_OF_HOT
-from tests.display.page.room import TIP_MM, Room, make_pose, make_study, make_target, make_volume, state_of
-from tests.display.page.test_honest_page import pixels_of
+from tests.display.page.room import TIP_MM, Room, make_study, make_target, make_volume, state_of
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
@@ -65,35 +63,3 @@ async def test_the_side_off_the_plane_is_named(room: Room, page: Page, sign: flo
             arg=canvas,
         )
         assert await told.json_value() == f"Node 1 {distance_mm} mm {side}"
-
-
-async def wires(page: Page) -> NDArray[np.float64]:
-    """Middle of the white pixels of the 3-D view, in shares of its sides; NaN where there are none."""
-    seen = pixels_of(await page.locator("#solid").screenshot())
-    down, across = np.nonzero((seen >= 235).all(axis=-1))
-    size = np.array([seen.shape[1], seen.shape[0]])
-    return np.array([across.mean(), down.mean()]) / size if len(across) else np.full(2, np.nan)
-
-
-async def test_left_and_head_are_right_and_up_in_the_3d_view(room: Room, page: Page) -> None:
-    """Seen from the front, as in the slices: wires of a target in the left of the patient, or near her head."""
-    room.now |= {"pose": None, "study": msgspec.structs.replace(make_study(), surfaces=())}
-    places = []
-    for x_mm, z_mm in ((60.0, 0.0), (-60.0, 0.0), (0.0, 50.0), (0.0, -50.0)):
-        target = make_target(make_pose(), centre_mm=np.array([x_mm, -60.0, z_mm]), semi_mm=(9.0, 9.0, 9.0))
-        room.now["targets"] = (target,)
-        places.append(await steady(page))
-    left, right, head, feet = places
-    assert left[0] > right[0] + 0.1
-    assert head[1] < feet[1] - 0.1
-
-
-async def steady(page: Page) -> NDArray[np.float64]:
-    """Where the wires are once they no longer move; the view is drawn four times a second."""
-    last = np.full(2, np.nan)
-    while True:
-        await page.wait_for_timeout(600)
-        now = await wires(page)
-        if np.allclose(now, last, atol=0.002):
-            return now
-        last = now

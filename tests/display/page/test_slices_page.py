@@ -1,4 +1,4 @@
-"""The slices' looks, the one along the probe, what stands still, and the patient in three dimensions."""
+"""The slices: their looks, the one along the probe, what stands still, in real Chromium."""
 
 import re
 from contextlib import suppress
@@ -15,7 +15,6 @@ from display.shelf import shelve
 from navigation.volume import Volume, VolumeGeometry
 from tests.display.page.pixels import WHITE, pixels
 from tests.display.page.room import ATTEMPTS, NODE_MM, TIP_MM, Room, make_pose, make_study, matrix, point, state_of
-from tests.display.page.test_honest_page import pixels_of
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
@@ -261,47 +260,6 @@ async def test_the_picture_moves_on_only_when_the_tip_leaves_its_middle(room: Ro
     assert across[1] == pytest.approx(across[0], abs=0.004)
     assert across[2] > across[0] + 0.05
     assert across[3] == pytest.approx(across[2], abs=0.004)
-
-
-async def test_the_patient_is_shown_in_three_dimensions(room: Room, page: Page) -> None:
-    """Skin, bone and hot spot, the probe and wires of the targets; what is not there is not drawn."""
-    await loaded(page)
-    await state_of(page, "#solid", "shown")
-    view = page.get_by_label(re.compile(r"3-D view: 3 surfaces, \d located targets, probe shown"))
-    await expect(view).to_be_visible()
-    shot = await page.locator("#solid").screenshot()
-    assert len(shot) > 8_000, "an empty view packs to next to nothing"
-    room.now["pose"] = None
-    await expect(page.get_by_label(re.compile("no live probe$"))).to_be_visible()
-    room.now["study"] = None
-    await expect(page.get_by_label(re.compile("3-D view: 0 surfaces"))).to_be_visible()
-
-
-GROUND = (11.0, 13.0, 16.0)
-"""What the 3-D view has where nothing is, red, green and blue."""
-
-
-async def test_skin_bone_and_activity_are_each_drawn(room: Room, page: Page) -> None:
-    """Each by itself, in its own colour; what is hot and the bone are seen through the skin."""
-    await loaded(page)
-    room.now |= {"pose": None, "targets": ()}
-    surfaces = {each.kind: each for each in make_study().surfaces}
-    seen = {}
-    for kinds in (("skin",), ("bone",), ("activity",), ("skin", "bone", "activity")):
-        chosen = tuple(surfaces[kind] for kind in kinds)
-        room.now["study"] = msgspec.structs.replace(make_study(), surfaces=chosen)
-        await expect(page.get_by_label(f"3-D view: {len(kinds)} surfaces, 0 located targets")).to_be_visible()
-        await page.wait_for_timeout(600)  # drawn four times a second
-        png = await page.locator("#solid").screenshot()
-        picture = pixels_of(png).reshape(-1, 3)
-        seen[kinds] = picture[(np.abs(picture - GROUND) > 12).any(axis=1)]
-    assert min(map(len, seen.values())) > 100
-    skin, bone, hot = (np.median(seen[kind,], axis=0) for kind in ("skin", "bone", "activity"))
-    assert bone.sum() > 1.5 * skin.sum(), "bone is light"
-    assert hot[0] > 2 * hot[2], "what is hot is orange"
-    together = seen["skin", "bone", "activity"]
-    assert np.count_nonzero(together[:, 0] > 2 * together[:, 2]) > 50
-    assert np.count_nonzero((together > 0.8 * bone).all(axis=1)) > 50
 
 
 async def test_looks_are_touched_with_a_glove_and_hide_no_letter(room: Room, page: Page) -> None:
