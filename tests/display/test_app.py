@@ -15,7 +15,7 @@ from pypdf import PdfReader
 
 from acquisition.session.journal import acting, open_journal
 from display.app import Exhibits, create_app
-from display.event_messages import Event
+from display.event_messages import Event, TrendList
 from display.guidance_states import show_nothing
 from display.hub import Hub
 from display.messages import SUBPROTOCOL, VERSION, Heartbeat, Hello, Pong, Refusal, ServerMessage, State
@@ -140,7 +140,15 @@ def test_a_ping_is_answered_with_the_servers_clock(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", ["", "junk", "{}", '{"type":"fire"}', '{"type":"next","last_seq":0,"x":1}', "1" * 5000]
+    "sent",
+    [
+        "",
+        "junk",
+        "{}",
+        '{"type":"fire"}',
+        '{"type":"next","last_seq":0,"x":1}',
+        '{"type":"next","last_seq":0' + " " * 5000 + "}",
+    ],
 )
 def test_what_is_no_message_closes_with_words(client: TestClient, sent: str) -> None:
     """A display that speaks something else is told what and where to read."""
@@ -181,7 +189,10 @@ def test_our_own_page_is_served(client: TestClient) -> None:
     """The page's own origin passes, and answers carry the security headers."""
     answer = client.get("/v1/studies", headers={"origin": "http://127.0.0.1"})
     assert answer.status_code == 200
-    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    policy = dict(each.split(maxsplit=1) for each in answer.headers["content-security-policy"].split("; "))
+    assert {policy[name] for name in ("default-src", "connect-src", "img-src", "worker-src")} == {"'self'"}
+    assert {policy[name] for name in ("object-src", "base-uri", "form-action", "frame-ancestors")} == {"'none'"}
+    assert len(policy) == 8, "what is named beside these may be wider than default-src"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cache-control"] == "no-store"
@@ -335,6 +346,15 @@ def test_a_report_is_one_page_without_scripts_and_a_pdf(client: TestClient, exhi
     assert (pdf.headers["content-type"], pdf.headers["cache-control"]) == ("application/pdf", "no-store")
     assert f'filename="procedure-{number}.pdf"' in pdf.headers["content-disposition"]
     assert "A, B, ID 1" in PdfReader(BytesIO(pdf.content)).pages[0].extract_text()
+
+
+def test_the_trend_goes_on_where_a_display_left_off(client: TestClient, exhibits: Exhibits) -> None:
+    """All that is kept for who names no number, of any other what came after it."""
+    for seq in range(4):
+        exhibits.trend.note(state(seq))
+    for query, seqs in (("", [0, 1, 2, 3]), ("?since_seq=1", [2, 3]), ("?since_seq=3", [])):
+        told = msgspec.json.decode(client.get(f"/v1/trend{query}").content, type=TrendList)
+        assert [point.seq for point in told.points] == seqs
 
 
 EVENTS = "ws://127.0.0.1/v1/events"

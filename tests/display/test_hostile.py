@@ -58,6 +58,8 @@ async def test_more_connections_than_it_holds_are_closed_and_others_served() -> 
                 ends = [asyncio.create_task(reader.read(1)) for reader, _ in strangers]
                 while sum(end.done() for end in ends) < 100:  # noqa: ASYNC110 - the other side closes them
                     await asyncio.sleep(0.02)
+            # not those that came first, which a while later are closed because they ask for nothing
+            assert not any(end.done() for end in ends[: MOST_CONNECTIONS // 2])
             await is_served(display, shown, 1)
         finally:
             for _, writer in strangers:
@@ -66,6 +68,21 @@ async def test_more_connections_than_it_holds_are_closed_and_others_served() -> 
                 end.cancel()
             await asyncio.gather(*ends, return_exceptions=True)
             await asyncio.gather(*(writer.wait_closed() for _, writer in strangers), return_exceptions=True)
+
+
+async def test_who_asks_for_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a word, or a request that never ends, holds no place for long; a display holds its own."""
+    monkeypatch.setattr("display.server.FIRST_REQUEST_WITHIN_S", 0.2)
+    shown = exhibits()
+    async with serving(shown) as (_, _, port), looking(port) as display:
+        for said in (b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            with contextlib.closing(writer):
+                writer.write(said)
+                async with asyncio.timeout(PATIENCE_S):
+                    with contextlib.suppress(ConnectionResetError):
+                        assert await reader.read() == b""
+        await is_served(display, shown, 0)
 
 
 async def test_a_megabyte_is_refused_and_others_served() -> None:

@@ -6,7 +6,7 @@ import type { GuidanceState, TargetState } from "./feed-types";
 import { ghostWords } from "./ghost";
 import { t } from "./language";
 import type { Moment } from "./moment";
-import { age, percent, sourceName } from "./words";
+import { age, percent, sourceName, withUnit } from "./words";
 
 /** Letters that fit into the guidance's two lines at its full size. */
 const TWO_LINES = 84;
@@ -63,7 +63,7 @@ export class AimPanel {
     const isOld = moment !== null && moment.isLive && posterior !== null && moment.estimate === null;
     mark(this.probability, isOld ? "old" : "live");
     const sure = target ? t.aim.sure(percent(target.probability)) : "";
-    write(this.probability, isOld ? t.trust.noNewCounts(age(moment.age(posterior.age_s))) : sure);
+    write(this.probability, isOld ? withUnit(t.trust.noNewCounts(age(moment.age(posterior.age_s)))) : sure);
   }
 
   private stateWithout(moment: Moment | null, target: TargetState | null): string {

@@ -120,7 +120,7 @@ export class Moment {
 
 /** Whether a device sends readings all the time, so that silence means something. */
 export function streams(device: DeviceState): boolean {
-  return (device.kind === "probe" || device.kind === "tracker") && (device.streams ?? true);
+  return device.streams ?? true;
 }
 
 /** What a tracker says of a tool, after the tool's name. */

@@ -75,7 +75,8 @@ export class SlicesPanel {
 
   /** Move the picture across a plane; it stands still from then on. */
   private scroll(across: Point, steps: number): void {
-    if (this.at_mm !== null) this.controls.lock(along(this.at_mm, across, steps * STEP_MM));
+    const from_mm = this.controls.locked_mm ?? this.at_mm; // the step before may not be drawn yet
+    if (from_mm !== null) this.controls.lock(along(from_mm, across, steps * STEP_MM));
   }
 
   /** Keep the slices where somebody draws; null lets them be as they were before. */

@@ -6,7 +6,7 @@ import type { DeviceState } from "./feed-types";
 import { t } from "./language";
 import { DEAD_WARNING, type Moment, streams, toolWords } from "./moment";
 import type { Item } from "./trust-item";
-import { age, fixed } from "./words";
+import { age, fixed, withUnit } from "./words";
 
 /** Registration error above which a distance of a few millimetres means little. */
 const WIDE_MM = 5;
@@ -44,7 +44,7 @@ export class TrustStrip {
     mark(row.element, item.state);
     row.element.toggleAttribute("data-wide", item.isWide ?? false);
     write(row.title, item.title);
-    write(row.word, item.word.replaceAll(/(\d) (?=\S+$)/g, "$1\u00a0")); // no line ends before a unit
+    write(row.word, withUnit(item.word));
     write(row.detail, item.detail);
     label(row.element, [`${item.title}: ${item.word}`, item.detail].filter(Boolean).join(", "));
   }

@@ -34,6 +34,11 @@ export function age(seconds: number): string {
   return seconds < 7200 ? `${(seconds / 60).toFixed(0)} ${min}` : `${(seconds / 3600).toFixed(0)} ${h}`;
 }
 
+/** The same words, whose last line does not end before a unit. */
+export function withUnit(words: string): string {
+  return words.replace(/(\d) (?=\S+$)/, "$1\u00a0");
+}
+
 /** A probability, never 0 or 100 %. */
 export function percent(probability: number): string {
   if (probability > 0.99) return "> 99 %";

@@ -255,7 +255,7 @@ async def test_there_is_no_incision_before_a_target_is_located(theatre: Theatre)
 
 
 async def test_a_plan_without_a_target_is_none(theatre: Theatre) -> None:
-    """All hot spots confirmed, none of them as a target: nothing is looked for."""
+    """All hot spots confirmed, none of them as a target: nothing is looked for, on no side."""
     await theatre.begin()
     await theatre.move(Step.PLAN)
     with acting_as(SURGEON):
@@ -263,6 +263,8 @@ async def test_a_plan_without_a_target_is_none(theatre: Theatre) -> None:
     refusal = str(await theatre.move(Step.TIME_OUT))
     assert Need.TARGETED in refusal
     assert Need.SORTED not in refusal
+    assert await theatre.move(Step.TIME_OUT, "for a test") is None
+    assert "no target is planned" in str(await theatre.session.check("side"))
 
 
 @pytest.mark.parametrize(
@@ -327,7 +329,10 @@ async def test_a_time_out_is_held_anew_after_a_return_to_it(theatre: Theatre) ->
 
 
 async def test_the_plan_knows_side_depth_activity_and_rate(theatre: Theatre) -> None:
-    """The fixture's node: 10 mm under the front skin, on the midline, half of its activity left."""
+    """The fixture's node: 10 mm under the front skin, on the midline, half of its activity left, and ever less.
+
+    After another half-life its activity and what it adds to the background are halved again.
+    """
     await theatre.begin()
     (source,) = theatre.session.sources
     assert isinstance(source, PlannedSource)
@@ -335,6 +340,12 @@ async def test_the_plan_knows_side_depth_activity_and_rate(theatre: Theatre) -> 
     assert source.depth_mm == pytest.approx(10.0, abs=2.0)
     assert source.skin_rate_cps is not None
     assert source.skin_rate_cps > RESPONSE.background_cps
+    theatre.table.now_s += 21_654.0
+    (later,) = theatre.session.sources
+    assert later.activity_mbq == pytest.approx(0.25)
+    assert later.skin_rate_cps is not None
+    added_cps = [each - RESPONSE.background_cps for each in (later.skin_rate_cps, source.skin_rate_cps)]
+    assert added_cps[0] == pytest.approx(added_cps[1] / 2)
 
 
 async def test_another_patient_is_never_loaded_into_a_procedure(theatre: Theatre) -> None:

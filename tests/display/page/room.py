@@ -226,6 +226,7 @@ def make_device(name: str, **changes: Any) -> DeviceState:
         "detail": "",
         "primary": True,
     }
+    live["streams"] = (live | changes)["kind"] in {"probe", "tracker"}
     return DeviceState(**(live | changes))
 
 

@@ -1,4 +1,4 @@
-"""How far and how sure, in the bull's-eye: the region and the depth to scale, by pixels, in real Chromium."""
+"""Where, how far and how sure, in the bull's-eye: dot, region and depth to scale, by pixels, in real Chromium."""
 
 import re
 
@@ -10,8 +10,8 @@ from playwright.async_api import Page, expect
 
 from display.measures import Matrix, Point
 from display.messages import ShineState
-from tests.display.page.room import Room, matrix
-from tests.display.page.test_page import WHITE, pixels
+from tests.display.page.pixels import WHITE, pixels
+from tests.display.page.room import Room, matrix, state_of
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
@@ -83,3 +83,83 @@ async def test_what_shines_through_is_named_whole(room: Room, page: Page, width:
     assert box is not None
     assert len(amber) > 100
     assert amber[:, 0].min() * box["width"] >= 1.0, "a letter is cut off at the edge"
+
+
+async def test_an_unlocated_target_is_not_drawn(room: Room, page: Page) -> None:
+    """Not localisable: no dot even where the feed carries a position, and the reason in words."""
+    room.change_target(localisable=False, reason="the counts do not yet tell the depth")
+    await state_of(page, "#bullseye", "unlocated")
+    await expect(page.locator("#no-aim")).to_have_text("Not located yet: the counts do not yet tell the depth")
+    await state_of(page, "#distance", "none")
+    assert len(await pixels(page, "#bullseye", WHITE)) == 0
+
+
+async def test_the_dot_lies_where_the_target_is(room: Room, page: Page) -> None:
+    """A target to the probe's right and up is drawn to the right of the middle and above it, at its angle."""
+    for right_mm, up_mm in [(12.0, 12.0), (-12.0, 6.0), (3.0, -14.0)]:
+        room.now["targets"] = room.now["targets"][:1]
+        room.change_target(tip_right_mm=right_mm, tip_up_mm=up_mm, region_axes=None, region_semi_axes_mm=None)
+        shown = f"{abs(right_mm):.0f} mm {'left' if right_mm < 0 else 'right'}, {abs(up_mm):.0f} mm"
+        await expect(page.locator("#bullseye")).to_have_attribute("aria-label", re.compile(shown))
+        box = await page.locator("#bullseye").bounding_box()
+        assert box is not None
+        words = (await page.evaluate("window.__words"))["bullseye"]
+        white = await pixels(page, "#bullseye", WHITE)
+        dot = white[white[:, 0] < 0.8].mean(axis=0)  # right of it is the depth bar's mark
+        right, down = (dot - [words["UP"][0], 0.5]) * [box["width"], box["height"]]
+        np.testing.assert_allclose(np.arctan2(-down, right), np.arctan2(up_mm, right_mm), atol=0.03)
+
+
+async def test_shine_through_is_a_cone_towards_the_injection_site(room: Room, page: Page) -> None:
+    """Amber to the lower left, where it lies; in words for who does not see it; none where it shines little."""
+    shine = ShineState(
+        name="Injection", share=0.72, expected_cps=900.0, tip_right_mm=-40.0, tip_up_mm=-40.0, is_warned=True
+    )
+    room.now["shine"] = shine
+    bullseye = page.get_by_label(re.compile("Injection shines through, 72 % of the rate"))
+    await expect(bullseye).to_be_visible()
+    amber = await pixels(page, "#bullseye", AMBER)
+    assert len(amber) > 100
+    assert np.median(amber[:, 0]) < 0.45
+    assert np.median(amber[:, 1]) > 0.55
+    room.now["shine"] = msgspec.structs.replace(shine, share=0.2, is_warned=False)
+    await expect(bullseye).to_have_count(0)
+
+
+def is_filled(white: NDArray[np.float64]) -> bool:
+    """Whether the middle of a white dot is white too."""
+    return bool(np.hypot(*(white - white.mean(axis=0)).T).min() < 2.0)
+
+
+@pytest.mark.parametrize(
+    ("right_mm", "ahead_mm", "is_solid"), [(12.0, 20.0, True), (12.0, -20.0, False), (300.0, 20.0, False)]
+)
+async def test_what_cannot_be_reached_ahead_is_hollow(
+    room: Room, page: Page, right_mm: float, ahead_mm: float, *, is_solid: bool
+) -> None:
+    """Behind the tip, in words too and without a depth ahead; at the rim for what lies beyond the last ring."""
+    room.now["targets"] = room.now["targets"][:1]
+    room.now["guidance"] = msgspec.structs.replace(room.now["guidance"], depth_mm=None, depth_half_width_mm=None)
+    room.change_target(
+        tip_right_mm=right_mm, tip_up_mm=0.0, tip_ahead_mm=ahead_mm, region_axes=None, region_semi_axes_mm=None
+    )
+    await expect(page.locator("#bullseye")).to_have_attribute("aria-label", re.compile(f"{right_mm:.0f} mm right"))
+    await page.evaluate("window.__words = {}")
+    await page.wait_for_function("() => window.__words.bullseye?.UP")
+    white, _, radius = await white_px(page)
+    assert is_filled(white[np.hypot(*white.T) < radius + REM_PX]) is is_solid
+    assert ("BEHIND" in (await page.evaluate("window.__words"))["bullseye"]) is (ahead_mm < 0)
+    assert bool(np.any(white[:, 0] > radius + REM_PX)) is (ahead_mm > 0), "a mark on the depth bar"
+
+
+async def test_the_rings_say_how_far_off_they_are(room: Room, page: Page) -> None:
+    """A target on the ring that says 20 mm is 20 mm off the axis: the words stand at their rings."""
+    seen_along(room, (9.0, 4.0, 6.0))
+    await expect(page.locator("#bullseye")).to_have_attribute("aria-label", re.compile("30 mm right, 0 mm"))
+    _, middle, radius = await white_px(page)
+    box = await page.locator("#bullseye").bounding_box()
+    assert box is not None
+    words = (await page.evaluate("window.__words"))["bullseye"]
+    for off_mm in (20.0, 40.0):
+        place_px = np.array(words[f"{off_mm:.0f} mm"]) * [box["width"], box["height"]] - middle
+        np.testing.assert_allclose(place_px, np.full(2, np.sqrt(0.5)) * radius * off_mm / FIELD_MM, atol=2.0)

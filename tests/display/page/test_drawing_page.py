@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from playwright.async_api import Page, expect
 
 from display.procedure_messages import ProcedureRequest
+from tests.display.page.pixels import pixels
 from tests.display.page.room import Room, wait_until_live
-from tests.display.page.test_page import pixels
 from tests.display.page.test_procedure_page import PLAN, asked, change, move
 from tests.display.page.test_slices_page import HOT, loaded
 

@@ -12,8 +12,8 @@ from playwright.async_api import Page, expect
 
 from display.estimate_messages import MapShiftState, RejectionState
 from display.messages import AdviceState
-from tests.display.page.room import Room, make_advice, make_agreement, state_of
-from tests.display.page.test_page import WHITE, pixels
+from tests.display.page.pixels import WHITE, pixels
+from tests.display.page.room import Room, look, make_advice, make_agreement, serve, state_of
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
@@ -186,19 +186,27 @@ async def test_the_way_the_depth_and_the_chance_are_told(room: Room, page: Page)
 
 
 async def test_counted_and_predicted_are_compared(room: Room, page: Page) -> None:
-    """A needle right of the middle for more than predicted, left for fewer, and the ratio; none without counts."""
+    """A needle right of the middle for more than predicted, left for fewer, and the ratio; none without counts.
+
+    About it a band as wide as chance reaches.
+    """
     await state_of(page, "#agreement", "agrees")
     await expect(page.locator("#agreement-word")).to_have_text("as predicted")
     scale = await page.locator("#agreement .scale").bounding_box()
     assert scale is not None
     for ratio, verdict in ((1.9, "more"), (0.4, "fewer")):
-        believe(room, agreement=make_agreement(ratio))
+        believe(room, agreement=make_agreement(ratio, half=0.06))
         await state_of(page, "#agreement", verdict)
         await expect(page.locator("#agreement-word")).to_have_text(f"{ratio} {TIMES} predicted")
         needle = await page.locator("#agreement .needle").bounding_box()
         assert needle is not None
         share = (needle["x"] + needle["width"] / 2 - scale["x"]) / scale["width"]
         assert abs(share - (0.5 + np.log2(ratio) / 4)) < 0.01
+        chance = await page.locator("#agreement .chance").bounding_box()
+        assert chance is not None
+        ends = (np.array([chance["x"], chance["x"] + chance["width"]]) - scale["x"]) / scale["width"]
+        low, high = ratio - 0.06, ratio + 0.06
+        np.testing.assert_allclose(ends, 0.5 + np.log2([low, high]) / 4, atol=0.01)
     believe(room, age_s=12.0)
     await state_of(page, "#agreement", "none")
     await expect(page.locator("#agreement-word")).to_have_text("\u2013")
@@ -258,3 +266,21 @@ async def test_the_longest_sentence_and_every_input_fit(room: Room, page: Page, 
       .map((item) => item.textContent)"""
     assert await page.evaluate(cut_off) == []
     assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+async def test_a_name_is_one_line_from_near_too(room: Room, language: Any) -> None:
+    """A target that is on no map is told as such on the smaller screen, whatever has to be said beside it."""
+    room.language = language
+    room.change_target(name="unmapped 1")
+    async with serve(room), look(room) as page:
+        await page.set_viewport_size({"width": 1280, "height": 800})
+        name, beside = page.locator("#target-name"), page.locator("#probability")
+        for age_s, state in ((0.1, "live"), (130.0, "old")):
+            believe(room, age_s=age_s)
+            await expect(beside).to_have_attribute("data-state", state)
+            await expect(name).to_have_text(re.compile("1$"))
+            lines = "name => name.offsetHeight / parseFloat(getComputedStyle(name).fontSize)"
+            assert await name.evaluate(lines) < 2.0
+            for words in (name, beside):
+                assert await words.evaluate("words => words.scrollWidth <= words.clientWidth + 1")

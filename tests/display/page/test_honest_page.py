@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import io
 import re
 import time
 from collections.abc import Callable
@@ -11,10 +10,9 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from matplotlib import image
-from numpy.typing import NDArray
 from playwright.async_api import CDPSession, Page, expect
 
+from tests.display.page.pixels import pixels_of, solid_pixels, until_pixels
 from tests.display.page.room import (
     ATTEMPTS,
     SHOWN_WITHIN_S,
@@ -133,17 +131,6 @@ async def test_a_frozen_tracker_is_seen_and_told_within_a_second(room: Room, pag
     assert await solid_pixels(page, *WHITE, element="#bullseye") == 0
 
 
-async def solid_pixels(page: Page, low: list[int], high: list[int], *, element: str = "#solid") -> int:
-    """Count pixels of a colour in an element as the screen has it."""
-    seen = pixels_of(await page.locator(element).screenshot())
-    return int(((seen >= low) & (seen <= high)).all(axis=-1).sum())
-
-
-def pixels_of(png: bytes) -> NDArray[np.float64]:
-    """Red, green and blue of a picture, 0 to 255."""
-    return np.asarray(image.imread(io.BytesIO(png), format="png"), dtype=np.float64)[..., :3] * 255
-
-
 async def test_a_frozen_probe_is_seen_and_told_within_a_second(room: Room, page: Page) -> None:
     """Its age alone tells: the bright number turns grey on the screen; NO PROBE, SILENT and no rate are told."""
     bright = ([215, 215, 215], [255, 255, 255])
@@ -169,18 +156,26 @@ async def test_a_frozen_probe_is_seen_and_told_within_a_second(room: Room, page:
 
 
 async def test_what_sends_only_now_and_then_is_silent_by_its_link_alone(room: Room, page: Page) -> None:
-    """A counter of finished counts is live without one for 30 s, another probe is not; lost it is lost."""
+    """A counter of finished counts is live without one for 30 s, another probe is not; lost it is lost.
+
+    The feed says of each device whether it streams, of whatever kind it is.
+    """
     seldom = make_device("counter", kind="probe", label="Sample counter", age_s=30.0, streams=False, primary=False)
     other = make_device("monitor", kind="probe", label="Room monitor", age_s=30.0, primary=False)
-    room.now["devices"] = (*room.now["devices"], seldom, other)
+    steady = make_device("archive", kind="recorder", age_s=30.0, streams=True, primary=False)
+    room.now["devices"] = (*room.now["devices"], seldom, other, steady)
     await expect(page.get_by_role("listitem", name="Sample counter: LIVE")).to_be_visible()
     await expect(page.get_by_role("listitem", name="Room monitor: SILENT")).to_be_visible()
+    await expect(page.get_by_role("listitem", name="Recording: SILENT")).to_be_visible()
     room.change_device("counter", state="lost")
     await expect(page.get_by_role("listitem", name="Sample counter: LOST")).to_be_visible()
 
 
 async def test_a_frozen_page_tells_a_screen_reader_nothing(room: Room, page: Page) -> None:
-    """While its own thread hangs the browser answers no question about it, and its frames turn amber in time."""
+    """While its own thread hangs the browser answers no question about it, and its frames turn amber in time.
+
+    When it goes on the curtain is gone.
+    """
     frames: list[tuple[float, bytes]] = []
     devtools = await page.context.new_cdp_session(page)
 
@@ -207,6 +202,8 @@ async def test_a_frozen_page_tells_a_screen_reader_nothing(room: Room, page: Pag
     else:
         pytest.fail(f"late {ATTEMPTS} times: {delays_s} s")
     await devtools.send("Page.stopScreencast")
+    await wait_until_live(page)
+    await expect(page.locator("#frozen")).to_have_css("opacity", re.compile(r"^0(\.0\d*)?$"))
 
 
 HANG = """
@@ -263,40 +260,3 @@ async def test_a_tab_that_slept_does_not_wake_up_live(room: Room, page: Page) ->
         if delays_s[-1] < SHOWN_WITHIN_S:
             return
     pytest.fail(f"late {ATTEMPTS} times: {delays_s} s")
-
-
-async def until_pixels(
-    page: Page, colour: tuple[list[int], list[int]], is_enough: Callable[[int], bool], *, element: str = "#solid"
-) -> None:
-    """Wait for a colour in an element; the 3-D view is drawn four times a second."""
-    async with asyncio.timeout(90):
-        while not is_enough(await solid_pixels(page, *colour, element=element)):
-            await page.wait_for_timeout(200)
-
-
-async def test_wires_and_probe_are_in_the_3d_view_by_their_pixels(room: Room, page: Page) -> None:
-    """White wires of a located target, and none after; a green probe while it is seen, and none after."""
-    await state_of(page, "#solid", "shown")
-    white, green = ([235, 235, 235], [255, 255, 255]), ([30, 140, 60], [120, 255, 160])
-    await until_pixels(page, white, lambda count: count >= 10)
-    await until_pixels(page, green, lambda count: count >= 30)
-    room.change_target(localisable=False, reason="too few counts")
-    await until_pixels(page, white, lambda count: count == 0)
-    room.now["pose"] = None
-    await until_pixels(page, green, lambda count: count == 0)
-
-
-async def test_the_path_of_the_tip_is_in_the_3d_view_by_its_pixels(room: Room, page: Page) -> None:
-    """A blue line grows as the tip goes over the skin, stays where it went, and is not of another study."""
-    await state_of(page, "#solid", "shown")
-    blue = ([40, 130, 180], [135, 225, 255])
-    await until_pixels(page, blue, lambda count: count < 10)
-    for share in np.linspace(0.0, 1.0, 12):
-        room.now["pose"] = make_pose(np.array([120.0 - 200.0 * share, -95.0, 70.0 * np.sin(6.0 * share)]))
-        await page.wait_for_timeout(150)
-    await until_pixels(page, blue, lambda count: count >= 60)
-    room.now["pose"] = None
-    await expect(page.get_by_label(re.compile("no live probe$"))).to_be_visible()
-    assert await solid_pixels(page, *blue) >= 60
-    room.now["study"] = None
-    await until_pixels(page, blue, lambda count: count == 0)

@@ -186,6 +186,41 @@ async def test_nothing_is_cut_off_and_nothing_lies_over_anything(room: Room, scr
         assert not any(faults.values()), {state: each for state, each in faults.items() if each}
 
 
+NUMBERS = ("#rate", "#aim", "#guidance", "#trust")
+
+
+@pytest.mark.parametrize("screen", ["2 m", "1 m", "tablet"])
+async def test_no_panel_lies_over_a_number(room: Room, screen: str) -> None:
+    """Studies, signing in, procedure, excision, calibration: each opens over the slices, and rate and aim stay."""
+    room.calibrator = ScriptedCalibrator()
+    async with manned(room.calibrator), serve(room), look_from(room, screen) as page:
+        for opened, panel in (
+            ("#studies-button", "#studies"),
+            ("#person-button", "#sign-in"),
+            ("#procedure-button", "#procedure"),
+            ("#resection-button", "#resection"),
+            ("t", "#calibration"),
+        ):
+            await (page.locator(opened).click() if opened.startswith("#") else page.keyboard.press(opened))
+            await expect(page.locator(panel)).to_be_visible()
+            over = await page.evaluate(OVERLAP, [panel, *NUMBERS])
+            assert not over, f"{panel} over {over}"
+            await (page.locator(opened).click() if opened.startswith("#") else page.keyboard.press(opened))
+            await expect(page.locator(panel)).to_be_hidden()
+
+
+OVERLAP = """
+([panel, ...numbers]) => {
+  const [one, ...others] = [panel, ...numbers].map((name) => document.querySelector(name).getBoundingClientRect());
+  return numbers.filter((_, n) => {
+    const other = others[n];
+    const isBeside = one.right <= other.left + 1 || other.right <= one.left + 1;
+    return !isBeside && one.top < other.bottom - 1 && other.top < one.bottom - 1;
+  });
+}
+"""
+
+
 async def test_magnified_words_are_magnified(room: Room) -> None:
     """At 200 % the smallest word and the greatest number are at least as large in pixels of CSS as at 100 %.
 
@@ -240,6 +275,13 @@ async def test_who_wants_less_motion_gets_none(room: Room) -> None:
             "() => [...document.querySelectorAll('*')].map((each) => getComputedStyle(each).transitionDuration)"
         )
         assert set(await page.evaluate(durations)) == {"0s"}
+        moved = """() => {
+          const panel = document.querySelector("#rate");
+          [panel.style.transition, panel.style.animation] = ["color 2s", "2s infinite spin"];
+          const { transitionDuration, animationName } = getComputedStyle(panel);
+          return [transitionDuration, animationName];
+        }"""
+        assert await page.evaluate(moved) == ["0s", "none"], "whatever a style asks for"
 
 
 def test_nothing_waits_for_a_hover() -> None:
@@ -248,4 +290,12 @@ def test_nothing_waits_for_a_hover() -> None:
     assert len(sources) > 50
     wanted = re.compile(r":hover|mouse(enter|over|move)|pointer(enter|over)|\btitle=")
     found = {each.name: wanted.findall(each.read_text(encoding="utf-8")) for each in sources}
+    assert not {name: words for name, words in found.items() if words}
+
+
+def test_no_dialog_stops_the_page() -> None:
+    """A browser's own dialog stops every script until it is answered, and lies over the number: none is opened."""
+    sources = [PAGE.parent / "index.html", *PAGE.rglob("*.ts")]
+    opened = re.compile(r"\b(?:alert|confirm|prompt|showModal)\(|<dialog\b")
+    found = {each.name: opened.findall(each.read_text(encoding="utf-8")) for each in sources}
     assert not {name: words for name, words in found.items() if words}

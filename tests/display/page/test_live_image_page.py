@@ -13,8 +13,8 @@ from playwright.async_api import Page, expect
 from display.shelf import ShelvedVolume, shelve
 from display.volume_messages import LiveImageState
 from navigation.volume import Volume, VolumeGeometry
+from tests.display.page.pixels import HOT, pixels
 from tests.display.page.room import NODE_MM, Room, state_of
-from tests.display.page.test_page import HOT, pixels
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 

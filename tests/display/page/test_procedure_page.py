@@ -206,6 +206,26 @@ async def test_a_mark_keeps_a_picture(room: Room, page: Page) -> None:
     assert len(room.acts) == 1
 
 
+REPLAY = (103, 232, 249)
+"""That of the other banner."""
+
+
+async def test_a_step_of_a_replay_keeps_a_picture_that_says_so(room: Room, page: Page) -> None:
+    """Each step keeps one as a mark does; of a replay of a simulation both banners go across it."""
+    room.is_replayed = True
+    change(room, number=3, step="skin scan", moves=(move("incision"),))
+    await expect(page.locator("#replay")).to_be_visible()
+    await page.keyboard.press("p")
+    await page.keyboard.press("n")
+    assert (await asked(room, 1)).to == "incision"
+    async with asyncio.timeout(30):
+        while (png := room.journal.picture(1)) is None:  # noqa: ASYNC110 - the database sets no event
+            await asyncio.sleep(0.02)
+    seen = np.asarray(image.imread(io.BytesIO(png), format="png"))[..., :3] * 255
+    for rows, colour in ((slice(0, 20), SIMULATED), (slice(60, 76), REPLAY)):
+        assert (np.abs(seen[rows] - colour) < 3).all(axis=-1).mean() > 0.8
+
+
 async def test_an_ended_procedure_leads_to_its_report(room: Room, page: Page) -> None:
     """One touch, in a page of its own, so that the display stays."""
     told = {"patient_id": "PT-0417", "patient_name": "Lindqvist^Anna", "study_uid": "1.2"}

@@ -26,7 +26,7 @@ from tests.display.page.states import (
     silent,
     unlocated,
 )
-from tests.display.page.test_live_view import closed_to_strangers
+from tests.display.page.test_sign_in_page import closed_to_strangers
 
 pytestmark = [
     pytest.mark.peer("chromium"),

@@ -1,4 +1,4 @@
-"""The slices' looks, the one along the probe, what stands still, and the patient in three dimensions."""
+"""The slices: their looks, the one along the probe, what stands still, in real Chromium."""
 
 import re
 from contextlib import suppress
@@ -10,10 +10,11 @@ from playwright.async_api import Page, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 from scipy.stats import theilslopes
 
+from display.measures import Point
 from display.shelf import shelve
 from navigation.volume import Volume, VolumeGeometry
-from tests.display.page.room import ATTEMPTS, TIP_MM, Room, make_pose, make_study, matrix, state_of
-from tests.display.page.test_page import WHITE, pixels
+from tests.display.page.pixels import WHITE, pixels
+from tests.display.page.room import ATTEMPTS, NODE_MM, TIP_MM, Room, make_pose, make_study, matrix, point, state_of
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
@@ -124,17 +125,80 @@ GREYS = """(canvas) => {
 """Red, green and blue along a row and a column of a canvas that little but the picture crosses."""
 
 
-async def test_voxels_are_joined_by_straight_lines_in_each_slice(room: Room, page: Page) -> None:
-    """Of a CT in voxels of 10 mm that rises evenly each picture rises evenly, across and down: trilinear."""
+def take_ct(room: Room, *, rise_hu: Point = (0.0, 0.0, 0.0), hu: float = 0.0) -> None:
+    """Put a CT in voxels of 10 mm into use: so many HU in its middle, more with each mm to left, back and head."""
     affine = np.diag([0.0, 0.0, 0.0, 1.0])
     affine[2, 0] = affine[1, 1] = affine[0, 2] = 10.0
     affine[:3, 3] = -145.0
     geometry = VolumeGeometry(patient_from_voxel=affine, shape=(30, 30, 30), frame_of_reference_uid="1.2.3")
     position_mm = geometry.positions_mm(np.moveaxis(np.indices(geometry.shape), 0, -1))
-    hounsfield = (position_mm @ (1.5, 1.2, 0.9)).astype(np.float32)
-    ramp = shelve(Volume(geometry=geometry, values=hounsfield, quantity="attenuation", unit="HU"))
-    room.shelf.replace(ramp)
-    room.now["study"] = msgspec.structs.replace(make_study(), anatomy=ramp.state, activity=None, surfaces=())
+    hounsfield = (hu + position_mm @ rise_hu).astype(np.float32)
+    volume = shelve(Volume(geometry=geometry, values=hounsfield, quantity="attenuation", unit="HU"))
+    room.shelf.replace(volume)
+    room.now["study"] = msgspec.structs.replace(make_study(), anatomy=volume.state, activity=None, surfaces=())
+
+
+@pytest.mark.parametrize(
+    ("hu", "greys"), [(40.0, (127.5, 83.3, 236.3)), (-140.0, (12.75, 52.7, 205.7)), (200.0, (229.5, 110.5, 255.0))]
+)
+async def test_windows_are_as_radiologists_set_them(
+    room: Room, page: Page, hu: float, greys: tuple[float, float, float]
+) -> None:
+    """Soft tissue 40/400, bone 300/1500, lung -600/1500 (centre/width, HU), from black to white, evenly."""
+    take_ct(room, hu=hu)
+    room.now["targets"] = ()
+    await loaded(page)
+    for name, grey in zip(("Soft tissue", "Bone", "Lung"), greys, strict=True):
+        await expect(page.get_by_role("button", name=name)).to_be_visible()
+        await page.wait_for_function(
+            """grey => {
+              const axial = document.querySelector("#axial");
+              const { width, height } = axial;
+              const { data } = axial.getContext("2d").getImageData(width / 5, 0.8 * height, 1, 1);
+              return Math.abs(data[0] - grey) < 2 && data[0] === data[1] && data[1] === data[2];
+            }""",
+            arg=grey,
+        )
+        await page.keyboard.press("w")
+
+
+async def test_keys_go_through_the_slices(room: Room, page: Page) -> None:
+    """] goes to the head, [ to the feet, 2 mm each however fast: the tip is told on the other side."""
+    await loaded(page)
+    for keys, words in (("]]]", "probe 6 mm F"), ("[[[[[[", "probe 6 mm H")):
+        for key in keys:
+            await page.keyboard.press(key)
+        await page.wait_for_function("words => window.__words.axial[words] !== undefined", arg=words)
+
+
+async def test_a_ring_off_the_plane_is_dashed(room: Room, page: Page) -> None:
+    """Solid where the plane cuts the region, dashed as far as it lies off: the same ring, half as white."""
+    room.now["pose"] = None
+    room.now["study"] = msgspec.structs.replace(make_study(), anatomy=None, surfaces=())
+    room.now["targets"] = room.now["targets"][:1]
+    room.change_target(region_axes=matrix(np.eye(3)), region_semi_axes_mm=(12.0, 12.0, 12.0))
+    await state_of(page, "#axial", "target")
+    await page.keyboard.press("l")
+    await expect(page.locator("#slices-note")).to_have_text("LOCKED: does not follow the tip")
+    solid = await ring_pixels(page)
+    assert solid > 100
+    room.change_target(centre_mm=point(NODE_MM + np.array([0.0, 0.0, 30.0])))
+    await page.wait_for_function("() => window.__words.axial['Node 1 30 mm H'] !== undefined")
+    assert 0.3 * solid < await ring_pixels(page) < 0.65 * solid
+
+
+async def ring_pixels(page: Page) -> int:
+    """White pixels of the axial slice 12 mm from its middle, where no words stand."""
+    box = await page.locator("#axial").bounding_box()
+    assert box is not None
+    size_mm = np.array([box["width"], box["height"]]) / min(box["width"], box["height"]) * FIELD_MM
+    away_mm = np.hypot(*((await pixels(page, "#axial", WHITE) - 0.5) * size_mm).T)
+    return int(np.count_nonzero(np.abs(away_mm - 12.0) < 1.0))
+
+
+async def test_voxels_are_joined_by_straight_lines_in_each_slice(room: Room, page: Page) -> None:
+    """Of a CT in voxels of 10 mm that rises evenly each picture rises evenly, across and down: trilinear."""
+    take_ct(room, rise_hu=(1.5, 1.2, 0.9))
     for canvas in ("#axial", "#coronal", "#sagittal", "#probe-slice"):
         await state_of(page, canvas, "tip")
         for way in await page.locator(canvas).evaluate(GREYS):
@@ -196,20 +260,6 @@ async def test_the_picture_moves_on_only_when_the_tip_leaves_its_middle(room: Ro
     assert across[1] == pytest.approx(across[0], abs=0.004)
     assert across[2] > across[0] + 0.05
     assert across[3] == pytest.approx(across[2], abs=0.004)
-
-
-async def test_the_patient_is_shown_in_three_dimensions(room: Room, page: Page) -> None:
-    """Skin, bone and hot spot, the probe and wires of the targets; what is not there is not drawn."""
-    await loaded(page)
-    await state_of(page, "#solid", "shown")
-    view = page.get_by_label(re.compile(r"3-D view: 3 surfaces, \d located targets, probe shown"))
-    await expect(view).to_be_visible()
-    shot = await page.locator("#solid").screenshot()
-    assert len(shot) > 8_000, "an empty view packs to next to nothing"
-    room.now["pose"] = None
-    await expect(page.get_by_label(re.compile("no live probe$"))).to_be_visible()
-    room.now["study"] = None
-    await expect(page.get_by_label(re.compile("3-D view: 0 surfaces"))).to_be_visible()
 
 
 async def test_looks_are_touched_with_a_glove_and_hide_no_letter(room: Room, page: Page) -> None:

@@ -1,0 +1,142 @@
+"""What the trust strip says of estimate, registration, calibration, battery and dead time, in real Chromium."""
+
+import re
+
+import msgspec
+import pytest
+from playwright.async_api import Page, expect
+
+from display.device_messages import ConditionState
+from tests.display.page.room import Room, make_rate, state_of
+
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+
+
+async def test_an_estimate_without_new_counts_is_not_live(room: Room, page: Page) -> None:
+    """Beyond 2 s it turns amber and says for how long, by the page's own clock too; with new counts it is back."""
+    await expect(page.get_by_role("listitem", name="Estimate: LIVE 0.")).to_be_visible()
+    estimate = page.get_by_role("listitem", name="Estimate")
+    await expect(estimate).to_have_attribute("data-state", "live")
+    posterior = room.now["posterior"]
+    room.now["posterior"] = msgspec.structs.replace(posterior, age_s=12.0)
+    await expect(estimate).to_have_attribute("data-state", "silent")
+    await expect(estimate).to_contain_text(re.compile(r"no new counts for 1\d s"))
+    amber = await page.evaluate("getComputedStyle(document.body).getPropertyValue('--warning').trim()")
+    assert await estimate.evaluate("item => getComputedStyle(item).getPropertyValue('--state').trim()") == amber
+    words = estimate.locator(".detail")
+    assert await words.evaluate("item => item.scrollWidth <= item.clientWidth"), "the words are cut off"
+    over_the_target = page.locator("#probability")
+    await expect(over_the_target).to_have_text(re.compile(r"^no new counts for 1\d\ss$"))
+    await expect(over_the_target).to_have_css("color", "rgb(255, 180, 84)")
+    room.now["posterior"] = posterior
+    await expect(estimate).to_have_attribute("data-state", "live")
+    await expect(over_the_target).to_contain_text("97 %")
+    room.is_silent = True
+    await expect(estimate).to_contain_text(re.compile(r"no new counts for [3-9]\.\d s"))
+    await expect(estimate).to_have_attribute("data-state", "silent")
+
+
+async def test_no_estimate_says_why(room: Room, page: Page) -> None:
+    """Before the first counts, and without a study, there is none: in words, never as an age."""
+    estimate = page.get_by_role("listitem", name="Estimate")
+    room.now["posterior"] = None
+    await expect(estimate).to_have_attribute("data-state", "connecting")
+    await expect(estimate).to_contain_text("NONE YET")
+    await expect(estimate).to_contain_text("no counts used yet")
+    room.now["study"] = None
+    await expect(estimate).to_contain_text("no study in use")
+    assert not re.search(r"\d", await estimate.inner_text())
+
+
+async def test_an_input_may_have_its_own_limit(room: Room, page: Page) -> None:
+    """A probe that sends once a second is not called silent in between."""
+    room.change_device("probe", age_s=1.2, stale_after_s=2.5)
+    room.now["rate"] = make_rate(777.0, age_s=1.2)
+    await expect(page.locator("#rate-value")).to_have_text("780")
+    await state_of(page, "#rate", "ok")
+
+
+async def test_registration_calibration_and_study_are_trusted_or_not(room: Room, page: Page) -> None:
+    """The error at the tip in mm, the day of the calibration, the age of the scan; unknown is never a number."""
+    strip = page.locator("#trust")
+    await expect(strip.locator("[data-key=registration]")).to_contain_text("± 2 mm")
+    room.now["pose"] = msgspec.structs.replace(room.now["pose"], registration_error_mm=8.2)
+    await expect(strip.locator("[data-key=registration]")).to_have_attribute("data-state", "doubtful")
+    room.now["pose"] = msgspec.structs.replace(room.now["pose"], registration_error_mm=None)
+    await expect(strip.locator("[data-key=registration]")).to_contain_text("error not known")
+    assert not re.search(r"\d", await strip.locator("[data-key=registration]").inner_text())
+    room.now["pose"] = msgspec.structs.replace(room.now["pose"], doubt="the reference has slipped")
+    await expect(strip.locator("[data-key=registration]")).to_have_attribute("data-state", "doubtful")
+    await expect(strip.locator("[data-key=registration]")).to_contain_text("the reference has slipped")
+    await state_of(page, "#bullseye", "no-pose")
+    await expect(page.locator("#distance-value")).to_have_text("\u2013")
+    await state_of(page, "#axial", "target")
+    room.now["registered"] = False
+    await expect(strip.locator("[data-key=registration]")).to_contain_text("NONE")
+    await expect(strip.locator("[data-key=calibration]")).to_contain_text("TODAY2026-11-22")
+    room.now["calibrated_at"] = "2026-11-20"
+    await expect(strip.locator("[data-key=calibration]")).to_contain_text("2026-11-20, not of today")
+    room.now["calibrated_at"] = None
+    await expect(strip.locator("[data-key=calibration]")).to_contain_text("run acquire")
+
+
+async def test_a_battery_and_a_smoothed_rate_are_told(room: Room, page: Page) -> None:
+    """The probe's battery, and how long ago it said so, and its dead time; a rate that no counter counted says so.
+
+    A low battery and much dead time make the probe doubtful, and nothing else.
+    """
+    inputs = page.locator("#trust [data-key='device probe']")
+    await expect(inputs).to_contain_text("dead time 3 %, battery: no report")
+    await expect(page.locator("#trust [data-key='device tracker']")).not_to_contain_text("battery")
+    said = ConditionState(
+        age_s=1.0, battery_v=1.42, battery_low=False, board_degc=None, detector_degc=None, high_voltage_v=None
+    )
+    room.change_device("probe", condition=said)
+    await expect(inputs).to_contain_text("battery 1.42 V")
+    await expect(inputs).not_to_contain_text("no report")
+    await expect(inputs).to_have_attribute("data-state", "live")
+    room.change_device("probe", condition=msgspec.structs.replace(said, age_s=3 * 3600.0))
+    await expect(inputs).to_contain_text("battery 1.42 V, 3 h")
+    room.change_device("probe", condition=msgspec.structs.replace(said, battery_low=True))
+    await expect(inputs).to_contain_text("BATTERY LOW")
+    await expect(inputs).to_have_attribute("data-state", "doubtful")
+    room.change_device("probe", condition=said)
+    await expect(inputs).to_have_attribute("data-state", "live")
+    room.now["rate"] = msgspec.structs.replace(make_rate(), dead_fraction=0.42)
+    await expect(inputs).to_have_attribute("data-state", "doubtful")
+    await expect(inputs).to_contain_text("dead time 42 %")
+    await expect(page.locator("#rate-note")).to_contain_text("HIGH DEAD TIME")
+    await expect(page.locator("#rate-note")).not_to_contain_text("smooths")
+    room.now["rate"] = msgspec.structs.replace(make_rate(150.0), time_constant_s=10.0)
+    await expect(page.locator("#rate-note")).to_contain_text("the instrument smooths over 10 s")
+
+
+async def test_a_study_is_as_old_as_its_scan(room: Room, page: Page) -> None:
+    """Hours since it was taken; of two days or more it is doubtful, without a date and from the future too."""
+    study, item = room.now["study"], page.locator("#trust [data-key=study]")
+    for taken_at_utc, state, words in (
+        ("2026-11-22T05:00:00Z", "live", "3 h"),
+        ("2026-11-20T09:00:00Z", "live", "47 h"),
+        ("2026-11-20T07:00:00Z", "doubtful", "49 h"),
+        (None, "doubtful", "NO DATE"),
+        ("2026-11-22T20:00:00Z", "doubtful", "12 h"),
+    ):
+        room.now["study"] = msgspec.structs.replace(study, taken_at_utc=taken_at_utc)
+        await expect(item).to_contain_text(words)
+        await expect(item).to_have_attribute("data-state", state)
+    room.now["study"] = None
+    await expect(item).to_contain_text("choose one")
+    await expect(item).to_have_attribute("data-state", "silent")
+
+
+async def test_each_state_has_its_word_its_shape_and_its_colour(room: Room, page: Page) -> None:
+    """Live, silent, lost, not there yet: told apart by any one of the three, by who sees no colours too."""
+    told: dict[str, list[str]] = {"word": [], "shape": [], "colour": []}
+    tracker = page.locator("#trust [data-key='device tracker']")
+    for state in ("live", "silent", "lost", "connecting"):
+        room.change_device("tracker", state=state, age_s=None)
+        await expect(tracker).to_have_attribute("data-state", state)
+        told["word"].append(await tracker.locator(".word").inner_text())
+        told["shape"].append(await tracker.locator(".shape").evaluate("each => getComputedStyle(each).clipPath"))
+        told["colour"].append(await tracker.locator(".word").evaluate("each => getComputedStyle(each).color"))
+    assert {name: len(set(each)) for name, each in told.items()} == {"word": 4, "shape": 4, "colour": 4}
