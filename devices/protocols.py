@@ -61,25 +61,29 @@ class Accounted(Protocol):
 
 
 @runtime_checkable
-class Finishing(Protocol):
-    """A connection that may be to a device which tells nothing before a count is finished.
-
-    Such counts come as seldom as somebody has one made, so their absence is no silence; whether the device still
-    answers the connection finds out itself, and raises ``DeviceTimeout`` where it does not.
-    """
+class Dated(Protocol):
+    """A connection that says how well it knows when its readings began."""
 
     @property
-    def start_known_to_s(self) -> float | None:
-        """How much later such a count may have begun than it says, s; None: readings come all the time."""
+    def start_known_to_s(self) -> float:
+        """How much later a reading may have begun than it says, s."""
 
 
-def start_known_to_s(connection: object) -> float | None:
-    """Give it of any connection; None: readings come all the time."""
-    return connection.start_known_to_s if isinstance(connection, Finishing) else None
+def start_known_to_s(connection: object) -> float:
+    """Give it of any connection; 0 where it says nothing of it."""
+    return connection.start_known_to_s if isinstance(connection, Dated) else 0.0
 
 
 class DeviceSettings(Protocol[Reading_co]):
     """A device's entry in the site file."""
+
+    @property
+    def streams(self) -> bool:
+        """Whether readings come all the time; False of one that tells nothing before a count is finished.
+
+        Such counts come as seldom as somebody has one made, so their absence is no silence; whether the device
+        still answers its connection finds out itself, and raises ``DeviceTimeout`` where it does not.
+        """
 
     @property
     def silence_s(self) -> float:

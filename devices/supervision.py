@@ -14,7 +14,7 @@ import structlog
 
 from devices.clock import Clock
 from devices.errors import NOT_ITS_WORDS, DeviceError, DeviceTimeout, DeviceUnavailable
-from devices.protocols import Accounted, Connection, DeviceSettings, Timed, start_known_to_s
+from devices.protocols import Accounted, Connection, DeviceSettings, Timed
 from devices.readings import DeviceHealth, LinkState
 from devices.traffic import Condition, Traffic
 
@@ -180,18 +180,18 @@ class Supervisor(Generic[Reading]):
 
     async def _watch(self, connection: Connection[Reading]) -> None:
         readings, told_at_s, understood = aiter(connection), self._clock(), 0
-        is_seldom = start_known_to_s(connection) is not None
-        if is_seldom:  # it has answered, and there may be nothing to tell for long
+        streams = self._settings.streams
+        if not streams:  # it has answered, and there may be nothing to tell for long
             self._failures = 0
             self._enter(LinkState.LIVE, "")
         while True:
             try:
-                async with asyncio.timeout(TELLING_INTERVAL_S if is_seldom else self._settings.silence_s) as limit:
+                async with asyncio.timeout(self._settings.silence_s if streams else TELLING_INTERVAL_S) as limit:
                     reading = await anext(readings)
             except TimeoutError as exc:
                 if not limit.expired():
                     raise
-                if is_seldom:
+                if not streams:
                     told_at_s = self._clock()
                     self._tell(self._on_health, self.health)
                     continue

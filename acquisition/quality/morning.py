@@ -240,6 +240,7 @@ class Round:
             open_counter(
                 self._probe,
                 connection,
+                streams=self._device.streams,
                 silence_s=self._device.silence_s,
                 clock=self._clock,
                 wall_time=self._wall_time,

@@ -126,12 +126,9 @@ class Dialogue(ABC):
         return self.is_open
 
     @property
-    def start_known_to_s(self) -> float | None:
-        """Of one that tells finished counts only, however seldom, and says itself when nobody answers any more.
-
-        How much later such a count may have begun than its reading says, s. None: readings come all the time.
-        """
-        return None
+    def start_known_to_s(self) -> float:
+        """How much later a count may have begun than its reading says, s: told once it is finished."""
+        return 0.0
 
     @property
     def wake_at_s(self) -> float:

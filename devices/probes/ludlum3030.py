@@ -267,8 +267,9 @@ class Settings(PolledSettings):
         return super().opening_s + 1.5 * LOOKS * LONGEST_MEMORY * (WHOLE + 2) * 10 / BAUD_RATE
 
     @property
-    def stale_after_s(self) -> None:
-        """None: its counts come now and then."""
+    def streams(self) -> bool:
+        """Its counts come now and then."""
+        return False
 
     def dialogue(self, device: str) -> Ludlum3030:
         """Give the talk with it, without a wire."""

@@ -333,6 +333,7 @@ async def test_opening_takes_no_longer_than_allowed(tmp_path: Path) -> None:
 class Faulty:
     """A driver with a mistake, made where it is told, until it is mended."""
 
+    streams = True
     silence_s = 5.0
     opening_s = 5.0
 

@@ -122,9 +122,13 @@ class Console:
             resection=self.resection,
             procedure=ProcedureView(self.session),
             devices={
-                "gamma": ShownDevice(kind="probe", label="Gamma probe", primary=True, stale_after_s=0.5),
-                "camera": ShownDevice(kind="tracker", label="Tracker", primary=True, stale_after_s=0.5),
-                "dicom": ShownDevice(kind="dicom", label="Scanner", primary=False, stale_after_s=None),
+                "gamma": ShownDevice(
+                    kind="probe", label="Gamma probe", primary=True, streams=True, stale_after_s=0.5
+                ),
+                "camera": ShownDevice(
+                    kind="tracker", label="Tracker", primary=True, streams=True, stale_after_s=0.5
+                ),
+                "dicom": ShownDevice(kind="dicom", label="Scanner", primary=False, streams=False),
             },
             probe="gamma",
             response=response(),
