@@ -104,6 +104,7 @@ def _show_condition(condition: Condition, now_s: float) -> ConditionState:
         board_degc=condition.board_degc,
         detector_degc=condition.detector_degc,
         high_voltage_v=condition.high_voltage_v,
+        alarm=condition.is_alarming,
     )
 
 

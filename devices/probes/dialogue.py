@@ -12,15 +12,19 @@ neighbouring questions have answers that cannot be taken for each other: one tha
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import ClassVar, Final
+
+import structlog
 
 from devices.errors import NOT_ITS_WORDS, DeviceTimeout
 from devices.framing import Frame
 from devices.readings import WORST_FIRST, CountReading, CountStatus
 from devices.traffic import Condition, Traffic
+
+log = structlog.get_logger()
 
 OPENING_S: Final = 4.0
 """After so long without all answers nobody is there: shorter than the supervisor waits, so that we say why."""
@@ -99,6 +103,7 @@ class Dialogue(ABC):
         self._has_gap = False
         self._received_bytes = self._frames = self._resyncs = self._timeouts = 0
         self._condition: Condition | None = None
+        self._warned: Collection[str] = ()
 
     @property
     @abstractmethod
@@ -207,6 +212,13 @@ class Dialogue(ABC):
         self._has_gap, self._refused_before = False, self.rejected
         self._resyncs += has_gap
         return min(status, CountStatus.RESYNCED if has_gap else CountStatus.OK, key=WORST_FIRST.index)
+
+    def _warn(self, said: Collection[str]) -> None:
+        """Log of what the instrument says of itself now what it did not say before."""
+        for each in said:
+            if each not in self._warned:
+                log.warning(each, device=self.device)
+        self._warned = said
 
     def _hear(self, frame: Frame, now_s: float) -> None:
         self._frames += 1

@@ -169,6 +169,16 @@ async def test_finished_counts_are_started_by_hand_and_waited_for() -> None:
     assert said[1:] == [EARLIER.format(seconds=1.0), ANOTHER.format(counts=7, seconds=0.9)]
 
 
+async def test_of_a_probe_that_streams_no_count_is_started_by_hand() -> None:
+    """There is no button to press: whoever places is told nothing."""
+    readings, said = Readings(), list[str]()
+    asyncio.get_running_loop().call_later(0.02, readings.queue.put_nowait, reading(100.4))
+    exposure = Exposure(placement=EMPTY, longest_s=0.5)
+    async with asyncio.timeout(SECONDS), counting(readings) as counter:
+        await counter.count(exposure, settle_s=0.0, on_progress=lambda _: None, say=said.append)
+    assert said == []
+
+
 async def test_a_fault_of_the_program_is_not_taken_for_a_silent_probe() -> None:
     """An error that is no device's comes out as itself."""
     readings = Readings()
