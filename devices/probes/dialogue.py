@@ -213,6 +213,25 @@ class Dialogue(ABC):
         self._resyncs += has_gap
         return min(status, CountStatus.RESYNCED if has_gap else CountStatus.OK, key=WORST_FIRST.index)
 
+    def _tell(
+        self, counts: int, *, began_at_s: float, seconds: float, dead_time_s: float, is_full: bool = False
+    ) -> None:
+        """Give what was counted in an interval that the instrument counted all through.
+
+        ``is_full``: there may have been more than it can tell.
+        """
+        self._readings.append(
+            CountReading(
+                device=self.device,
+                taken_at_s=began_at_s,
+                real_time_s=seconds,
+                live_time_s=seconds,
+                counts=counts,
+                dead_time_s=dead_time_s,
+                status=self._continue(CountStatus.SATURATED if is_full else CountStatus.OK),
+            )
+        )
+
     def _warn(self, said: Collection[str]) -> None:
         """Log of what the instrument says of itself now what it did not say before."""
         for each in said:
