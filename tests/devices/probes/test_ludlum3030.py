@@ -47,7 +47,8 @@ def test_each_finished_count_is_a_reading() -> None:
     readings = running.run(600.0)
     assert [reading.counts for reading in readings] == numbers.numbers[3 : 3 + len(readings)]
     assert len(readings) == 10
-    assert {(reading.real_time_s, reading.status) for reading in readings} == {(60.0, CountStatus.OK)}
+    told = {(reading.real_time_s, reading.live_time_s, reading.status) for reading in readings}
+    assert told == {(60.0, 60.0, CountStatus.OK)}
     assert running.dialogue.rejected == 0
     for number, reading in enumerate(readings):
         began_at_s = 1180.0 + 60.0 * number

@@ -49,6 +49,43 @@ def test_a_damaged_line_costs_nothing() -> None:
     assert reading.taken_at_s <= 10.0 - 60.0
 
 
+def test_an_answer_with_a_line_without_end_says_nothing() -> None:
+    """Where CR LF are lost a sample may be in it: it is asked again at once, and was not seen to be without."""
+    dialogue = opened([])
+    answer(dialogue, [], 10.0)
+    dialogue.wake(12.0)
+    dialogue.take_outgoing()
+    dialogue.feed(b"0" * 600 + b"\r\n$\r\n", 12.0)
+    assert dialogue.take_outgoing() == b"RS\n"
+    dialogue.feed(sample(1).to_bytes() + b"$\r\n", 12.1)
+    (reading,) = answer(dialogue, [sample(1)], 12.2, times=2)
+    assert reading.taken_at_s == pytest.approx(10.0 - 60.0)
+
+
+def test_no_sample_is_told_before_one_that_is_in_doubt() -> None:
+    """What is damaged anew in each answer may be the sample before: both are told once it is whole, in order."""
+    dialogue = opened([])
+    for number in range(3):
+        assert answer(dialogue, [sample(1, beta=5000 + number), sample(2)], 10.0 + number / 10) == []
+    readings = answer(dialogue, [sample(1), sample(2)], 10.3, times=3)
+    assert [reading.counts for reading in readings] == [1001, 1002]
+
+
+def test_a_damaged_request_is_no_refusal() -> None:
+    """It says ERROR-RS of a damaged request too: once is nothing, nor is once more after an answer."""
+    dialogue = opened([])
+    for at_s in (10.0, 20.0):
+        dialogue.wake(at_s)
+        dialogue.take_outgoing()
+        dialogue.feed(b"ERROR-RS\r\n", at_s + 0.1)
+        dialogue.wake(at_s + 2.0)
+        dialogue.take_outgoing()
+        dialogue.feed(b"$\r\n", at_s + 2.1)
+        dialogue.wake(at_s + 5.0)
+        dialogue.feed(b"$\r\n", at_s + 5.1)
+    assert dialogue.is_ready
+
+
 def test_a_line_that_is_odd_for_good_holds_nothing_up() -> None:
     """A line of its memory that is no sample is history like others, or is passed over once it has stood."""
     dialogue = SETTINGS.dialogue("bench")
