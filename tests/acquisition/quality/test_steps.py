@@ -201,6 +201,13 @@ def test_a_missing_source_fails_the_sensitivity() -> None:
     assert "missing" in result.reason
 
 
+def test_a_sensitivity_of_too_few_counts_does_not_pass() -> None:
+    """A hundred counts that agree with acceptance cannot tell 10 %: their error alone may be a third of it."""
+    result = verdict(SENSITIVITY, at_distances(), live_s=0.05)
+    assert not result.passed
+    assert "too few counts to tell: the error alone is 10%" in result.reason
+
+
 def at_angles(width_deg: float, leak: float = 5e-4) -> list[float]:
     """Give the rates of a Gaussian lobe with a leak, 2,000 cps ahead, over 5 cps."""
     angles_deg = np.arange(0, 61, 10)
@@ -270,6 +277,13 @@ def test_dead_time_names_what_is_wrong(rates_cps: list[float], stated_s: float, 
     result = verdict(DEAD_TIME, rates_cps, dead_time_s=stated_s)
     assert not result.passed
     assert words in result.reason
+
+
+def test_a_dead_time_that_weak_sources_cannot_tell_does_not_pass() -> None:
+    """Some thousand counts agree with 5 us as with 60: their error alone is more than the limit."""
+    result = verdict(DEAD_TIME, two_sources(5e-6, strength=0.05), dead_time_s=5e-6, live_s=1.0)
+    assert not result.passed
+    assert "too few counts to tell" in result.reason
 
 
 def test_an_overloaded_count_fails_every_step() -> None:
