@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from devices.clock import Clock
 from devices.frame_timing import FrameTiming
+from devices.links import Chunk
 from devices.traffic import Condition, Traffic
 
 Reading_co = TypeVar("Reading_co", covariant=True)
@@ -72,6 +73,20 @@ class Dated(Protocol):
 def start_known_to_s(connection: object) -> float:
     """Give it of any connection; 0 where it says nothing of it."""
     return connection.start_known_to_s if isinstance(connection, Dated) else 0.0
+
+
+class ByteLink(Protocol):
+    """Bytes both ways, as ``devices.links.Link`` carries them."""
+
+    @property
+    def adapter(self) -> str:
+        """The USB adapter that it hangs on; empty where there is none."""
+
+    async def read(self) -> Chunk:
+        """Give the next bytes, waiting for them; ``DeviceUnavailable`` once the link is lost."""
+
+    async def write(self, sent: bytes) -> None:
+        """Send all of ``sent``; ``DeviceUnavailable`` if the link is lost."""
 
 
 class DeviceSettings(Protocol[Reading_co]):

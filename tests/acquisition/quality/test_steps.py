@@ -294,6 +294,12 @@ def test_an_overloaded_count_fails_every_step() -> None:
     assert "weaker sources" in result.reason
 
 
+def test_a_net_rate_is_without_dead_time() -> None:
+    """40,000 cps counted with 5 us are 50,000 (Knoll, 4.VII), the background taken off behind that."""
+    net = known().net(count(40_000.0, dead_time_s=5e-6))
+    assert net.rate_cps == pytest.approx(50_000.0 - 5.0)
+
+
 def test_a_step_without_background_or_assay_fails_in_words() -> None:
     """What an earlier step did not give is named."""
     counts = [count(rate) for rate in at_distances()]
