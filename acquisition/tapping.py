@@ -50,6 +50,7 @@ class Tap(Generic[Reading]):
     """
 
     def __init__(self, device: DeviceSettings[Reading], *, identity: Callable[[], str], clock: Clock) -> None:
+        self.streams = device.streams
         self.silence_s = device.silence_s
         self.opening_s = device.opening_s
         self._identity = identity

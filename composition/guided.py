@@ -54,7 +54,7 @@ async def _guided(
     place: Workplace, probe: str | None, hands: Hands, *, fault: BenchFault | None, seed: int
 ) -> AsyncIterator[Guided]:
     name = named_probe(place.site, probe)
-    if place.site.probes[name].stale_after_s is None:
+    if not place.site.probes[name].streams:
         raise ServiceError(
             f"{name} tells finished counts only, which no morning's check and no calibration is made for: name "
             "the probe with --probe; acquire count, background and exvivo take this one"

@@ -222,22 +222,30 @@ def registration_error(site: Site) -> RegistrationError | None:
 
 
 def shown_devices(site: Site, *, is_replayed: bool) -> Mapping[str, ShownDevice]:
-    """Say how the display names each device, and after how long it counts as silent; a replay is not recorded."""
+    """Say how the display names each device, and when its readings are stale; a replay is not recorded."""
     navigation = site.navigation
     primary = {navigation.probe, navigation.tracker} if navigation else set(site.probes)
     shown: dict[str, ShownDevice] = {}
     for name, probe in site.probes.items():
         shown[name] = ShownDevice(
-            kind="probe", label=probe.label or name, primary=name in primary, stale_after_s=probe.stale_after_s
+            kind="probe",
+            label=probe.label or name,
+            primary=name in primary,
+            streams=probe.streams,
+            stale_after_s=probe.stale_after_s,
         )
     for name, tracker in site.trackers.items():
         shown[name] = ShownDevice(
-            kind="tracker", label=tracker.label, primary=name in primary, stale_after_s=tracker.silence_s
+            kind="tracker",
+            label=tracker.label,
+            primary=name in primary,
+            streams=tracker.streams,
+            stale_after_s=tracker.silence_s,
         )
     if site.dicom is not None:
-        shown["dicom"] = ShownDevice(kind="dicom", label="Scanner", primary=False, stale_after_s=None)
+        shown["dicom"] = ShownDevice(kind="dicom", label="Scanner", primary=False, streams=False)
     if not is_replayed:
-        shown["recorder"] = ShownDevice(kind="recorder", label="Recording", primary=False, stale_after_s=None)
+        shown["recorder"] = ShownDevice(kind="recorder", label="Recording", primary=False, streams=False)
     if site.mqtt is not None:
-        shown["mqtt"] = ShownDevice(kind="mqtt", label="Hospital broker", primary=False, stale_after_s=None)
+        shown["mqtt"] = ShownDevice(kind="mqtt", label="Hospital broker", primary=False, streams=False)
     return shown

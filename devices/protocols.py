@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from devices.clock import Clock
 from devices.frame_timing import FrameTiming
+from devices.links import Chunk
 from devices.traffic import Condition, Traffic
 
 Reading_co = TypeVar("Reading_co", covariant=True)
@@ -61,25 +62,43 @@ class Accounted(Protocol):
 
 
 @runtime_checkable
-class Finishing(Protocol):
-    """A connection that may be to a device which tells nothing before a count is finished.
-
-    Such counts come as seldom as somebody has one made, so their absence is no silence; whether the device still
-    answers the connection finds out itself, and raises ``DeviceTimeout`` where it does not.
-    """
+class Dated(Protocol):
+    """A connection that says how well it knows when its readings began."""
 
     @property
-    def start_known_to_s(self) -> float | None:
-        """How much later such a count may have begun than it says, s; None: readings come all the time."""
+    def start_known_to_s(self) -> float:
+        """How much later a reading may have begun than it says, s."""
 
 
-def start_known_to_s(connection: object) -> float | None:
-    """Give it of any connection; None: readings come all the time."""
-    return connection.start_known_to_s if isinstance(connection, Finishing) else None
+def start_known_to_s(connection: object) -> float:
+    """Give it of any connection; 0 where it says nothing of it."""
+    return connection.start_known_to_s if isinstance(connection, Dated) else 0.0
+
+
+class ByteLink(Protocol):
+    """Bytes both ways, as ``devices.links.Link`` carries them."""
+
+    @property
+    def adapter(self) -> str:
+        """The USB adapter that it hangs on; empty where there is none."""
+
+    async def read(self) -> Chunk:
+        """Give the next bytes, waiting for them; ``DeviceUnavailable`` once the link is lost."""
+
+    async def write(self, sent: bytes) -> None:
+        """Send all of ``sent``; ``DeviceUnavailable`` if the link is lost."""
 
 
 class DeviceSettings(Protocol[Reading_co]):
     """A device's entry in the site file."""
+
+    @property
+    def streams(self) -> bool:
+        """Whether readings come all the time; False of one that tells nothing before a count is finished.
+
+        Such counts come as seldom as somebody has one made, so their absence is no silence; whether the device
+        still answers its connection finds out itself, and raises ``DeviceTimeout`` where it does not.
+        """
 
     @property
     def silence_s(self) -> float:

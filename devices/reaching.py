@@ -17,7 +17,7 @@ from devices.errors import DeviceError, DeviceUnavailable, FrameError
 from devices.igtl_settings import Settings as IgtlSettings
 from devices.mqtt_broker import Settings as BrokerSettings
 from devices.mqtt_broker import connected, say_lost
-from devices.protocols import DeviceSettings, start_known_to_s
+from devices.protocols import DeviceSettings
 from devices.trackers.igtl import HEADER, Header
 
 Reading = TypeVar("Reading")
@@ -48,7 +48,7 @@ async def reach(
     try:
         async with asyncio.timeout(patience_s), settings.connect(device, clock=clock) as connection:
             identity = connection.identity or "it does not say what it is"
-            if start_known_to_s(connection) is not None:
+            if not settings.streams:
                 return Reach(
                     device=device, is_reached=True, sentence=f"answers, and tells finished counts ({identity})"
                 )

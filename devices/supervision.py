@@ -14,7 +14,8 @@ import structlog
 
 from devices.clock import Clock
 from devices.errors import NOT_ITS_WORDS, DeviceError, DeviceTimeout, DeviceUnavailable
-from devices.protocols import Accounted, Connection, DeviceSettings, Timed, start_known_to_s
+from devices.identity import FirstAnswer
+from devices.protocols import Accounted, Connection, DeviceSettings, Timed
 from devices.readings import DeviceHealth, LinkState
 from devices.traffic import Condition, Traffic
 
@@ -24,7 +25,8 @@ Reading = TypeVar("Reading")
 Told = TypeVar("Told")
 
 FIRST_DELAY_S = 0.2
-GREATEST_DELAY_S = 3.0
+GREATEST_DELAY_S = 1.5
+"""So that one which is plugged in again is opened within it, and live within 2 s."""
 TELLING_INTERVAL_S = 1.0
 """How often it is told of a live device what came of it, and how well the times of its frames are known."""
 
@@ -82,8 +84,7 @@ class Supervisor(Generic[Reading]):
         self._failures = 0
         self._rejected = 0
         self._connection: Connection[Reading] | None = None
-        self._identity = ""
-        self._adapter = ""
+        self._first = FirstAnswer(device)
         self._traffic = Traffic()
         self._condition: Condition | None = None
         self._is_accounted = False
@@ -92,7 +93,7 @@ class Supervisor(Generic[Reading]):
     @property
     def identity(self) -> str:
         """What the device said it is when it was first opened; empty where it cannot say."""
-        return self._identity
+        return self._first.identity
 
     @property
     def health(self) -> DeviceHealth:
@@ -148,14 +149,9 @@ class Supervisor(Generic[Reading]):
             raise DeviceUnavailable(
                 self.device, f"could not be opened within {self._connect_s:g} s: check its cable and power"
             ) from exc
-        if self._opened and connection.identity != self._identity:
-            raise DeviceError(
-                self.device,
-                f"another instrument answers: {connection.identity or 'a nameless one'} instead of "
-                f"{self._identity or 'a nameless one'}; connect the former one, or restart to use this one",
-            )
-        self._check_adapter(connection)
-        self._identity = connection.identity
+        self._first.check(connection.identity, connection)
+        accounted: object = connection  # of which mypy believes that it gives no account
+        self._is_accounted = isinstance(accounted, Accounted)
         self._connection = connection
         self._opened += 1
         if self._state is LinkState.SILENT:  # and that it is until a reading comes
@@ -164,36 +160,22 @@ class Supervisor(Generic[Reading]):
             self._enter(LinkState.CONNECTING, "open, waiting for its first reading")
         return connection
 
-    def _check_adapter(self, connection: object) -> None:
-        """Refuse a nameless instrument on another adapter; ``DeviceError``."""
-        if not isinstance(connection, Accounted):
-            return
-        self._is_accounted = True
-        if self._opened and not self._identity and connection.adapter != self._adapter:
-            raise DeviceError(
-                self.device,
-                f"another adapter has its port: {connection.adapter or 'none on USB'} instead of "
-                f"{self._adapter or 'none on USB'}, and the instrument cannot say who it is; plug it in where it "
-                "was and name its port by /dev/serial/by-id or by-path, or restart to use this one",
-            )
-        self._adapter = connection.adapter
-
     async def _watch(self, connection: Connection[Reading]) -> None:
         readings, told_at_s, understood = aiter(connection), self._clock(), 0
         # asked once: of a protocol it takes longer than all else that is done with a reading here
         come_over, has_more_to_tell = _come_over(connection), isinstance(connection, Timed | Accounted)
-        is_seldom = start_known_to_s(connection) is not None
-        if is_seldom:  # it has answered, and there may be nothing to tell for long
+        streams = self._settings.streams
+        if not streams:  # it has answered, and there may be nothing to tell for long
             self._failures = 0
             self._enter(LinkState.LIVE, "")
         while True:
             try:
-                async with asyncio.timeout(TELLING_INTERVAL_S if is_seldom else self._settings.silence_s) as limit:
+                async with asyncio.timeout(self._settings.silence_s if streams else TELLING_INTERVAL_S) as limit:
                     reading = await anext(readings)
             except TimeoutError as exc:
                 if not limit.expired():
                     raise
-                if is_seldom:
+                if not streams:
                     told_at_s = self._clock()
                     self._tell(self._on_health, self.health)
                     continue

@@ -48,6 +48,8 @@ class Condition:
         Its battery's voltage, V.
     is_battery_low
         Whether it asks for another one.
+    is_alarming
+        Whether an alarm of its own is on: it has thresholds of its own.
     board_degc, detector_degc
         Temperatures of its electronics and of its detector, degrees Celsius.
     high_voltage_v
@@ -58,6 +60,7 @@ class Condition:
     told_at_s: float
     battery_v: float | None = None
     is_battery_low: bool | None = None
+    is_alarming: bool | None = None
     board_degc: float | None = None
     detector_degc: float | None = None
     high_voltage_v: float | None = None

@@ -31,15 +31,18 @@ class ShownDevice:
         What it is, and what to call it.
     primary
         Whether navigation depends on it.
+    streams
+        Whether it sends readings all the time, so that silence means something.
     stale_after_s
-        Silence after which its readings are stale; None for what sends only now and then.
+        Age at which its readings are stale, s; None: the one that holds for all.
 
     """
 
     kind: Kind
     label: str
     primary: bool
-    stale_after_s: float | None
+    streams: bool
+    stale_after_s: float | None = None
 
 
 def show_link(name: str, device: ShownDevice, health: DeviceHealth | None) -> DeviceLink:
@@ -63,7 +66,7 @@ def show_device(
         **msgspec.structs.asdict(show_link(name, device, health)),
         age_s=None if delivered_s is None else max(0.0, now_s - delivered_s),
         stale_after_s=device.stale_after_s,
-        streams=device.stale_after_s is not None,
+        streams=device.streams,
         timing=_show_timing(health.timing) if health and health.timing else None,
         traffic=_show_traffic(health) if health else None,
         condition=_show_condition(health.condition, now_s) if health and health.condition else None,
@@ -101,6 +104,7 @@ def _show_condition(condition: Condition, now_s: float) -> ConditionState:
         board_degc=condition.board_degc,
         detector_degc=condition.detector_degc,
         high_voltage_v=condition.high_voltage_v,
+        alarm=condition.is_alarming,
     )
 
 

@@ -33,3 +33,4 @@ class ConditionState(Struct, frozen=True, kw_only=True):
     board_degc: Annotated[float | None, Meta(description="Temperature of its electronics, degrees Celsius.")]
     detector_degc: Annotated[float | None, Meta(description="Temperature of its detector, degrees Celsius.")]
     high_voltage_v: Annotated[float | None, Meta(description="Bias of its detector.")]
+    alarm: Annotated[bool | None, Meta(description="Whether an alarm of its own is on.")] = None

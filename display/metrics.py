@@ -166,6 +166,7 @@ def _of_conditions(healths: Mapping[str, DeviceHealth], *, now_s: float) -> Iter
     for name, said, of in (
         ("battery_volts", "Voltage of a device's battery.", attrgetter("battery_v")),
         ("battery_low", "1 where a device asks for another battery.", attrgetter("is_battery_low")),
+        ("alarm", "1 while an alarm of a device's own is on.", attrgetter("is_alarming")),
         ("board_celsius", "Temperature of a device's electronics.", attrgetter("board_degc")),
         ("detector_celsius", "Temperature of a device's detector.", attrgetter("detector_degc")),
         ("bias_volts", "Bias of a device's detector.", attrgetter("high_voltage_v")),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isinf, log
+from math import isfinite, isinf, log
 
 from acquisition.calibrating.settings import ResolutionLimits, ScatterLimits
 from acquisition.quality.counts import Count
@@ -12,7 +12,7 @@ from acquisition.quality.sensitivity import per_mbq
 from acquisition.quality.settings import PointSource
 from acquisition.quality.steps import Known
 from navigation.probe.bench import TIP_ABOVE_WATER_MM
-from navigation.statistics.counting import Rate, width_at
+from navigation.statistics.counting import Rate, width_at, width_sigma_at
 
 TOLD_APART = 6.0
 """Errors that the least attenuation lies above none, at least: an empty tank then passes once in 30,000 times."""
@@ -162,9 +162,12 @@ class SpatialResolution:
             return failure(self.name, self.limit, reason)
         relative = [rate.rate_cps / found[0].rate_cps for rate in found]
         half_mm, tenth_mm = (width_at(self.offsets_mm, relative, level=level) for level in (0.5, 0.1))
+        half_sigma_mm, tenth_sigma_mm = (
+            width_sigma_at(self.offsets_mm, found, level=level) for level in (0.5, 0.1)
+        )
         figures = tuple(
-            Figure(name=name, value=value, unit="mm")
-            for name, value in (("FWHM", half_mm), ("FWTM", tenth_mm))
+            Figure(name=name, value=value, unit="mm", sigma=sigma if isfinite(sigma) else None)
+            for name, value, sigma in (("FWHM", half_mm, half_sigma_mm), ("FWTM", tenth_mm, tenth_sigma_mm))
             if not isinf(value)
         )
         if not self.is_judged:
@@ -173,6 +176,12 @@ class SpatialResolution:
         if not self.limits.least_width_mm <= half_mm <= self.limits.greatest_width_mm:
             reason = (
                 f"{half_mm:.0f} mm wide: the collimator is loose or another one, or the offsets were set wrongly"
+            )
+            return failure(self.name, self.limit, reason, *figures)
+        if 4 * half_sigma_mm > self.limits.greatest_width_mm - self.limits.least_width_mm:
+            reason = (
+                f"too few counts to tell: the error of {half_mm:.0f} mm is {half_sigma_mm:.0f} mm; use a stronger "
+                "source, or count longer"
             )
             return failure(self.name, self.limit, reason, *figures)
         if tenth_mm > self.limits.greatest_tenth_mm:

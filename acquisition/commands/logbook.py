@@ -91,15 +91,13 @@ def add_logbook(app: typer.Typer, desk_of: DeskOf) -> None:
         """Write a record as PDF and HTML; exit status 0 only if its seal fits."""
         desk = desk_of(context, config, simulate)
         try:
-            with open_logbook(desk.logbook) as logbook:
-                kept = logbook.find(number, Wanted(kinds=tuple(kind or ()), probe=probe))
-            if kept is None:
-                fail(f"the logbook has no such record{'' if number is None else f': {number}'}")
-            page, pdf = write_record(desk, kept, to or desk.logbook.reports)
+            wanted = Wanted(kinds=tuple(kind or ()), probe=probe)
+            written = write_record(desk, number, to or desk.logbook.reports, wanted)
         except (LogbookUnusable, OSError) as exc:
             fail(str(exc))
+        kept, page, pdf = written.kept, str(written.page), str(written.pdf)
         if as_json:
-            told = {"number": kept.number, "html": str(page), "pdf": str(pdf), "doubt": kept.doubt}
+            told = {"number": kept.number, "html": page, "pdf": pdf, "doubt": kept.doubt}
             sys.stdout.write(f"{json.dumps(told)}\n")
         else:
             sys.stderr.write(f"{page}\n{pdf}\n")

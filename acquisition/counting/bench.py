@@ -82,6 +82,7 @@ class Counting:
                 open_counter(
                     bench.probe,
                     connection,
+                    streams=bench.device.streams,
                     silence_s=bench.device.silence_s,
                     clock=bench.clock,
                     wall_time=bench.wall_time,

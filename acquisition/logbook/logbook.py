@@ -78,6 +78,23 @@ class Findings:
     faults: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A record, and the logbook that it stands in.
+
+    Attributes
+    ----------
+    kept
+        The record.
+    beside
+        What was found of its probe, real or simulated as it is, itself included.
+
+    """
+
+    kept: Kept
+    beside: Findings
+
+
 @dataclass(slots=True)
 class _Chain:
     """What is to come after the records that were read, of this machine's key."""
@@ -169,12 +186,31 @@ class Logbook:
         found.sort(key=lambda each: (each.record.at, each.key_id, each.number))
         return Findings(records=tuple(found), faults=tuple(chain.faults))
 
-    def find(self, number: int | None = None, wanted: Wanted | None = None) -> Kept | None:
-        """Find a record of this machine by its number, or the newest that is wanted; None where there is none."""
-        own = [each for each in self.read(wanted).records if each.key_id == self._key.key_id]
-        if number is None:
-            return max(own, key=lambda each: each.number, default=None)
-        return next((each for each in own if each.number == number), None)
+    def find(self, number: int | None = None, wanted: Wanted | None = None) -> Found | None:
+        """Find a record of this machine by its number, or the newest that is wanted; None where there is none.
+
+        Raises
+        ------
+        LogbookUnusable
+            Where the database cannot be read.
+
+        """
+        named = self._name(number, wanted or Wanted())
+        if named is None:
+            return None
+        beside = self.read(Wanted(probe=named["probe"], is_simulated=named["simulated"]))
+        own = (each for each in beside.records if each.key_id == self._key.key_id)
+        kept = next((each for each in own if each.number == named["number"]), None)
+        return Found(kept=kept, beside=beside) if kept else None
+
+    def _name(self, number: int | None, wanted: Wanted) -> RowMapping | None:
+        """Look for a record by what stands beside what it tells, its seal not looked at."""
+        rows = select(*(each for each in records.columns if each is not records.c.told))
+        rows = rows.where(records.c.key_id == self._key.key_id).order_by(records.c.number.desc())
+        if number is not None:
+            rows = rows.where(records.c.number == number)
+        with self._in_words(), self._engine.connect() as connection:
+            return next((row for row in connection.execute(rows).mappings() if wanted.holds(row)), None)
 
     def _check(self, row: RowMapping, chain: _Chain) -> str:
         """Check a row's seal and place in the chain; give what is doubtful about it, or the empty string."""

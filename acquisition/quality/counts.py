@@ -112,7 +112,7 @@ EARLIER: Final = (
     "a count of {seconds:g} s may have begun before all stood as asked: left out, start another if none runs"
 )
 ANOTHER: Final = "{counts} counts in {seconds:g} s so far, which is not enough: start another if none runs"
-"""What whoever places is told where the instrument tells finished counts only."""
+"""What whoever places is told where the instrument does not stream."""
 
 RECENT = 24
 """Readings whose rates are shown one by one."""
@@ -130,10 +130,17 @@ class Counter:
     """
 
     def __init__(
-        self, device: str, connection: Connection[CountReading], clock: Clock, wall_time: WallTime
+        self,
+        device: str,
+        connection: Connection[CountReading],
+        *,
+        streams: bool,
+        clock: Clock,
+        wall_time: WallTime,
     ) -> None:
         self._device = device
         self._connection = connection
+        self._streams = streams
         self._clock = clock
         self._wall_time = wall_time
         self._readings: asyncio.Queue[tuple[CountReading, Channels | None] | None] = asyncio.Queue()
@@ -146,7 +153,7 @@ class Counter:
         """Take the connection's readings until it fails; its error is raised in the count that needs it."""
         connection = self._connection
         readings, rise = aiter(connection), SpectrumRise(connection)
-        longest_s = silence_s if start_known_to_s(connection) is None else None
+        longest_s = silence_s if self._streams else None
         try:
             while True:
                 async with asyncio.timeout(longest_s):
@@ -175,8 +182,8 @@ class Counter:
     ) -> Count:
         """Add up readings that begin ``settle_s`` from now or later, until the exposure has enough.
 
-        Where the instrument tells finished counts only, ``say`` is told when one may be started there: so late
-        that it is known to have begun after now.
+        Where the instrument does not stream, ``say`` is told when a count may be started there: so late that it
+        is known to have begun after now.
 
         Raises
         ------
@@ -186,9 +193,9 @@ class Counter:
         """
         if self._is_over:
             raise self._failure
-        begin_s, known_to_s = self._clock() + settle_s, start_known_to_s(self._connection)
-        starting = asyncio.get_running_loop().call_later(settle_s + (known_to_s or 0.0), say, START)
-        if known_to_s is None:
+        begin_s = self._clock() + settle_s
+        starting = asyncio.get_running_loop().call_later(settle_s + start_known_to_s(self._connection), say, START)
+        if self._streams:
             starting.cancel()
         taken: list[CountReading] = []
         spectrum: Channels | None = None
@@ -207,9 +214,9 @@ class Counter:
                     taken.append(reading)
                     counts += reading.counts
                     live_time_s += reading.live_time_s
-                if known_to_s is not None and reading.taken_at_s < begin_s:
+                if not self._streams and reading.taken_at_s < begin_s:
                     say(EARLIER.format(seconds=reading.real_time_s))
-                elif known_to_s is not None and progress_of(counts, live_time_s, exposure).share < 1:
+                elif not self._streams and progress_of(counts, live_time_s, exposure).share < 1:
                     say(ANOTHER.format(counts=counts, seconds=live_time_s))
         finally:
             starting.cancel()
@@ -235,12 +242,13 @@ async def open_counter(
     device: str,
     connection: Connection[CountReading],
     *,
+    streams: bool,
     silence_s: float,
     clock: Clock,
     wall_time: WallTime,
 ) -> AsyncIterator[Counter]:
     """Receive an open probe's readings in the background while the counter is in use."""
-    counter = Counter(device, connection, clock, wall_time)
+    counter = Counter(device, connection, streams=streams, clock=clock, wall_time=wall_time)
     task = asyncio.create_task(counter.receive(silence_s), name=f"{device} readings")
     try:
         yield counter

@@ -80,6 +80,9 @@ class TwoSources:
                 "or a source was moved"
             )
             return failure(self.name, self.limit, reason, *figures)
+        if 3 * found.sigma_s > self.limits.greatest_s:
+            reason = f"{shown}: too few counts to tell; use stronger sources, or count longer"
+            return failure(self.name, self.limit, reason, *figures)
         return StepResult(
             name=self.name,
             passed=True,

@@ -54,26 +54,40 @@ def followed_trends(desk: Desk, records: Sequence[Kept], probe: str) -> tuple[Tr
     return trends_of(desk.settings, of_this)
 
 
-def write_record(desk: Desk, kept: Kept, folder: Path) -> tuple[Path, Path]:
-    """Write a record of the logbook as HTML and PDF, its trends up to it drawn; give both files.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A record that was written as a report, and the report's files."""
+
+    kept: Kept
+    page: Path
+    pdf: Path
+
+
+def write_record(desk: Desk, number: int | None, folder: Path, wanted: Wanted | None = None) -> Written:
+    """Write a record as HTML and PDF, its trends up to it drawn: that of a number, or the newest that is wanted.
 
     Raises
     ------
     LogbookUnusable
-        Where the records before it cannot be read.
+        Where the logbook cannot be read, or has no such record.
     OSError
         Where the files cannot be written.
 
     """
     with open_logbook(desk.logbook) as logbook:
-        found = logbook.read(Wanted(probe=kept.record.probe, is_simulated=kept.record.is_simulated))
+        found = logbook.find(number, wanted)
+    if found is None:
+        raise LogbookUnusable(f"the logbook has no such record{'' if number is None else f': {number}'}")
+    kept, record = found.kept, found.kept.record
     before = [
         each
-        for each in found.records
-        if each.record.at <= kept.record.at and each.record.identity == kept.record.identity
+        for each in found.beside.records
+        if each.record.at <= record.at and each.record.identity == record.identity
     ]
-    trends = followed_trends(desk, before, kept.record.probe) if kept.record.kind in MEASURING else ()
-    return write_reports(lay_out_record(kept, trends=trends, faults=found.faults, place=desk.place), folder)
+    trends = followed_trends(desk, before, record.probe) if record.kind in MEASURING else ()
+    laid_out = lay_out_record(kept, trends=trends, faults=found.beside.faults, place=desk.place)
+    page, pdf = write_reports(laid_out, folder)
+    return Written(kept=kept, page=page, pdf=pdf)
 
 
 async def keep(desk: Desk, record: Record, console: Console) -> Kept | None:
@@ -87,11 +101,11 @@ async def keep(desk: Desk, record: Record, console: Console) -> Kept | None:
         console.print(f"[red]Not recorded, so that it did not pass.[/red] {escape(str(exc))}")
         return None
     try:
-        page, pdf = await asyncio.to_thread(write_record, desk, kept, desk.logbook.reports)
+        written = await asyncio.to_thread(write_record, desk, kept.number, desk.logbook.reports)
     except (LogbookUnusable, OSError) as exc:
         console.print(f"[red]No report was written:[/red] {escape(str(exc))}; try acquire report {kept.number}")
     else:
-        console.print(f"Report: {escape(str(pdf))}, {escape(str(page))}", soft_wrap=True)
+        console.print(f"Report: {escape(str(written.pdf))}, {escape(str(written.page))}", soft_wrap=True)
     return kept
 
 

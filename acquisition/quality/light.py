@@ -46,5 +46,8 @@ class LightTightness:
                 "cable's collar, and do not use it under theatre lights"
             )
             return failure(self.name, self.limit, reason, *figures)
+        if 2 * added.sigma_cps > self.limits.greatest_cps:
+            reason = f"too few counts to tell: the error alone is {added.sigma_cps:.1f} cps; count longer"
+            return failure(self.name, self.limit, reason, *figures)
         reason = f"{added.rate_cps:+.1f} cps under the lamp: no light gets in"
         return StepResult(name=self.name, passed=True, figures=figures, limit=self.limit, reason=reason)

@@ -30,7 +30,8 @@ from acquisition.quality.technologist import (
 )
 from acquisition.quality.trend import Follower
 from devices.clock import Clock
-from devices.errors import DeviceError, DeviceUnavailable
+from devices.errors import DeviceError
+from devices.identity import FirstAnswer
 from devices.protocols import DeviceSettings
 from devices.readings import CountReading
 from navigation.errors import NavigationError
@@ -147,7 +148,7 @@ class Round:
         self._results: dict[str, StepResult] = {}
         self._names: dict[str, list[str]] = {}
         """Of each step's results."""
-        self._identity = ""
+        self._first = FirstAnswer(probe)
         self._placed: Placement | None = None
 
     async def run(self) -> Morning:
@@ -160,14 +161,14 @@ class Round:
 
         """
         async with self._device.connect(self._probe, clock=self._clock) as connection:
-            self._identity = connection.identity
+            self._first.check(connection.identity, connection)
         aborted = ""
         try:
             await until_interrupted(self._go_through())
         except MorningAborted as exc:
             aborted = str(exc)
         return Morning(
-            identity=self._identity,
+            identity=self._first.identity,
             results=tuple(self._results.values()),
             counts=self._counts,
             known=self._known,
@@ -208,7 +209,7 @@ class Round:
     def _followed(self, result: StepResult) -> tuple[StepResult, ...]:
         """Note a step's result and what its figures are among those of former mornings."""
         now = self._wall_time(self._clock())
-        trends = self._follower.judge(self._identity, result, now) if self._follower else ()
+        trends = self._follower.judge(self._first.identity, result, now) if self._follower else ()
         results = (result, *(replace(each, attempts=result.attempts, remarks=result.remarks) for each in trends))
         for name in self._names.pop(result.name, ()):  # of an attempt before
             del self._results[name]
@@ -240,15 +241,13 @@ class Round:
             open_counter(
                 self._probe,
                 connection,
+                streams=self._device.streams,
                 silence_s=self._device.silence_s,
                 clock=self._clock,
                 wall_time=self._wall_time,
             ) as counter,
         ):
-            if connection.identity != self._identity:
-                raise DeviceUnavailable(
-                    self._probe, f"{connection.identity} answers, but the morning began with {self._identity}"
-                )
+            self._first.check(connection.identity, connection)
             for exposure in step.exposures:
                 await self._place(exposure.placement)
                 if exposure.wait_s:

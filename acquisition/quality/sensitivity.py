@@ -62,6 +62,12 @@ class Sensitivity:
                 "another nuclide, or a probe that has changed"
             )
             return failure(self.name, self.limit, reason, *figures)
+        error = reference.sigma_cps / self.limits.reference_cps_per_mbq
+        if error > self.limits.tolerance / 3:
+            reason = (
+                f"too few counts to tell: the error alone is {error:.0%}; use a stronger source, or count longer"
+            )
+            return failure(self.name, self.limit, reason, *figures)
         worst_mm, excess = self._off_inverse_square(found)
         if excess > 2 * self.limits.tolerance:
             reason = (

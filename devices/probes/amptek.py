@@ -41,7 +41,7 @@ import structlog
 from devices.clock import Clock
 from devices.errors import NOT_ITS_WORDS, DeviceError, DeviceFault, DeviceTimeout, DeviceUnavailable, FrameError
 from devices.framing import Frame
-from devices.links import Link, open_link
+from devices.links import open_link
 from devices.probes.amptek_accumulation import Accumulation, Increment
 from devices.probes.amptek_configuration import ConfiguredSettings, ask_settings, read_settings
 from devices.probes.amptek_packets import (
@@ -65,6 +65,7 @@ from devices.probes.amptek_packets import (
     Status,
     answer_splitter,
 )
+from devices.protocols import ByteLink
 from devices.readings import CountReading, CountStatus
 from devices.traffic import Condition, Traffic
 
@@ -92,7 +93,7 @@ class Amptek:
     one brings. ``spectrum`` is the newest good one, with all that was counted since the clearing; None before it.
     """
 
-    def __init__(self, device: str, link: Link, settings: "Settings") -> None:
+    def __init__(self, device: str, link: ByteLink, settings: "Settings") -> None:
         self.identity = ""
         self._device = device
         self._link = link

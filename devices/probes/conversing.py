@@ -74,8 +74,8 @@ class Conversation:
         return self._dialogue.condition
 
     @property
-    def start_known_to_s(self) -> float | None:
-        """Of an instrument that tells finished counts only: how much later one may have begun than is told, s."""
+    def start_known_to_s(self) -> float:
+        """How much later a count may have begun than its reading says, s."""
         return self._dialogue.start_known_to_s
 
     @property

@@ -12,15 +12,19 @@ neighbouring questions have answers that cannot be taken for each other: one tha
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import ClassVar, Final
+
+import structlog
 
 from devices.errors import NOT_ITS_WORDS, DeviceTimeout
 from devices.framing import Frame
 from devices.readings import WORST_FIRST, CountReading, CountStatus
 from devices.traffic import Condition, Traffic
+
+log = structlog.get_logger()
 
 OPENING_S: Final = 4.0
 """After so long without all answers nobody is there: shorter than the supervisor waits, so that we say why."""
@@ -99,6 +103,7 @@ class Dialogue(ABC):
         self._has_gap = False
         self._received_bytes = self._frames = self._resyncs = self._timeouts = 0
         self._condition: Condition | None = None
+        self._warned: Collection[str] = ()
 
     @property
     @abstractmethod
@@ -126,12 +131,9 @@ class Dialogue(ABC):
         return self.is_open
 
     @property
-    def start_known_to_s(self) -> float | None:
-        """Of one that tells finished counts only, however seldom, and says itself when nobody answers any more.
-
-        How much later such a count may have begun than its reading says, s. None: readings come all the time.
-        """
-        return None
+    def start_known_to_s(self) -> float:
+        """How much later a count may have begun than its reading says, s: told once it is finished."""
+        return 0.0
 
     @property
     def wake_at_s(self) -> float:
@@ -210,6 +212,32 @@ class Dialogue(ABC):
         self._has_gap, self._refused_before = False, self.rejected
         self._resyncs += has_gap
         return min(status, CountStatus.RESYNCED if has_gap else CountStatus.OK, key=WORST_FIRST.index)
+
+    def _tell(
+        self, counts: int, *, began_at_s: float, seconds: float, dead_time_s: float, is_full: bool = False
+    ) -> None:
+        """Give what was counted in an interval that the instrument counted all through.
+
+        ``is_full``: there may have been more than it can tell.
+        """
+        self._readings.append(
+            CountReading(
+                device=self.device,
+                taken_at_s=began_at_s,
+                real_time_s=seconds,
+                live_time_s=seconds,
+                counts=counts,
+                dead_time_s=dead_time_s,
+                status=self._continue(CountStatus.SATURATED if is_full else CountStatus.OK),
+            )
+        )
+
+    def _warn(self, said: Collection[str]) -> None:
+        """Log of what the instrument says of itself now what it did not say before."""
+        for each in said:
+            if each not in self._warned:
+                log.warning(each, device=self.device)
+        self._warned = said
 
     def _hear(self, frame: Frame, now_s: float) -> None:
         self._frames += 1

@@ -25,7 +25,6 @@ from devices.framing import Frame, LineSplitter
 from devices.probes.conversing import Conversation, converse
 from devices.probes.dialogue import Dialogue, Question
 from devices.probes.settings import ProbeSettings
-from devices.readings import CountReading, CountStatus
 
 INTERVAL_S: Final = 2
 """The shortest one, code 0."""
@@ -72,16 +71,12 @@ class GammaScout(Dialogue):
             return
         self._before_s = frame.began_at_s
         counts = int(match[1], 16)
-        self._readings.append(
-            CountReading(
-                device=self.device,
-                taken_at_s=frame.began_at_s - INTERVAL_S,
-                real_time_s=INTERVAL_S,
-                live_time_s=INTERVAL_S,
-                counts=counts,
-                dead_time_s=self._dead_time_s,
-                status=self._continue(CountStatus.SATURATED if counts == GREATEST_PULSES else CountStatus.OK),
-            )
+        self._tell(
+            counts,
+            began_at_s=frame.began_at_s - INTERVAL_S,
+            seconds=INTERVAL_S,
+            dead_time_s=self._dead_time_s,
+            is_full=counts == GREATEST_PULSES,
         )
 
 

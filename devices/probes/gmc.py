@@ -36,7 +36,6 @@ from devices.framing import Frame, GapSplitter
 from devices.probes.conversing import Conversation, converse
 from devices.probes.dialogue import Dialogue, Question
 from devices.probes.settings import ProbeSettings
-from devices.readings import CountReading, CountStatus
 from devices.traffic import Condition
 
 PERIOD_S: Final = 1.0
@@ -144,16 +143,12 @@ class Gmc(Dialogue):
             self._refused += 1
             return
         is_full = self._protocol == "rfc1201" and counts == COUNT_MASK
-        self._readings.append(
-            CountReading(
-                device=self.device,
-                taken_at_s=frame.began_at_s - PERIOD_S,
-                real_time_s=PERIOD_S,
-                live_time_s=PERIOD_S,
-                counts=counts,
-                dead_time_s=self._settings.dead_time_s,
-                status=self._continue(CountStatus.SATURATED if is_full else CountStatus.OK),
-            )
+        self._tell(
+            counts,
+            began_at_s=frame.began_at_s - PERIOD_S,
+            seconds=PERIOD_S,
+            dead_time_s=self._settings.dead_time_s,
+            is_full=is_full,
         )
 
 

@@ -32,7 +32,6 @@ from devices.framing import Frame, LineSplitter
 from devices.probes.conversing import Conversation, converse
 from devices.probes.dialogue import Dialogue, Question
 from devices.probes.settings import PolledSettings
-from devices.readings import CountReading
 
 HOST: Final = 9001
 READ_CURRENT: Final = "01010100"
@@ -191,16 +190,11 @@ class Lb134(Dialogue):
         if before is None or before == record.cycle:
             return  # nobody knows when the first one ended
         self._has_gap |= record.cycle != before % GREATEST_CYCLE + 1
-        self._readings.append(
-            CountReading(
-                device=self.device,
-                taken_at_s=at_s - record.seconds,
-                real_time_s=record.seconds,
-                live_time_s=record.seconds,
-                counts=round(record.value * record.seconds),
-                dead_time_s=self._settings.dead_time_s,
-                status=self._continue(),
-            )
+        self._tell(
+            round(record.value * record.seconds),
+            began_at_s=at_s - record.seconds,
+            seconds=record.seconds,
+            dead_time_s=self._settings.dead_time_s,
         )
 
 

@@ -32,7 +32,6 @@ from devices.probes.conversing import Conversation, converse
 from devices.probes.dialogue import Dialogue, Question
 from devices.probes.ludlum3030_memory import LONGEST_MEMORY, LOOKS, WHOLE, Channel, Found, Memory
 from devices.probes.settings import PolledSettings
-from devices.readings import CountReading, CountStatus
 from devices.traffic import Condition
 
 BAUD_RATE: Final = 9600
@@ -211,16 +210,12 @@ class Ludlum3030(Dialogue):
             began_at_s = max(began_at_s, self._ended_s)
         self._ended_s = began_at_s + sample.seconds
         self._has_gap |= before is not None and not is_next
-        self._readings.append(
-            CountReading(
-                device=self.device,
-                taken_at_s=began_at_s,
-                real_time_s=sample.seconds,
-                live_time_s=sample.seconds,
-                counts=sample.counts(self._settings.channel),
-                dead_time_s=self._settings.dead_time_s,
-                status=self._continue(CountStatus.SATURATED if is_full else CountStatus.OK),
-            )
+        self._tell(
+            sample.counts(self._settings.channel),
+            began_at_s=began_at_s,
+            seconds=sample.seconds,
+            dead_time_s=self._settings.dead_time_s,
+            is_full=is_full,
         )
 
 
@@ -267,8 +262,9 @@ class Settings(PolledSettings):
         return super().opening_s + 1.5 * LOOKS * LONGEST_MEMORY * (WHOLE + 2) * 10 / BAUD_RATE
 
     @property
-    def stale_after_s(self) -> None:
-        """None: its counts come now and then."""
+    def streams(self) -> bool:
+        """Its counts come now and then."""
+        return False
 
     def dialogue(self, device: str) -> Ludlum3030:
         """Give the talk with it, without a wire."""

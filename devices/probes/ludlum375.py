@@ -28,6 +28,7 @@ from devices.probes.dialogue import Dialogue
 from devices.probes.settings import ProbeSettings
 from devices.probes.smoothing import SmoothedRate
 from devices.readings import CountStatus
+from devices.traffic import Condition
 
 PERIOD_S: Final = 2.0
 DUMP: Final = re.compile(rb"(?P<reading>\d{4}\.\d)(?P<flags>[01]{5})(?P<error>[0-9A-F])")
@@ -114,6 +115,8 @@ class Ludlum375(Dialogue):
             raise DeviceFault(
                 self.device, dump.error_code, f"the monitor is out of order, error code {dump.error_code:X}"
             )
+        self._warn([said for said, is_on in (("high alarm", dump.is_high), ("low alarm", dump.is_low)) if is_on])
+        self._condition = Condition(told_at_s=frame.began_at_s, is_alarming=dump.is_high or dump.is_low)
         status = self._continue(CountStatus.OVERLOAD if dump.is_over_range else CountStatus.OK)
         reading = self._rate.take(frame.began_at_s, dump.reading * self._cps_per_unit, status)
         if reading is not None:

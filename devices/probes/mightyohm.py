@@ -29,7 +29,6 @@ from devices.framing import Frame, LineSplitter
 from devices.probes.conversing import Conversation, converse
 from devices.probes.dialogue import Dialogue
 from devices.probes.settings import ProbeSettings
-from devices.readings import CountReading, CountStatus
 
 log = structlog.get_logger()
 
@@ -135,16 +134,12 @@ class MightyOhm(Dialogue):
                 log.debug("line refused", device=self.device, raw=exc.raw)
             return
         is_full = line.is_cps_over or line.cps == GREATEST_CPS
-        self._readings.append(
-            CountReading(
-                device=self.device,
-                taken_at_s=frame.began_at_s - PERIOD_S,
-                real_time_s=PERIOD_S,
-                live_time_s=PERIOD_S,
-                counts=line.cps,
-                dead_time_s=self._dead_time_s,
-                status=self._continue(CountStatus.SATURATED if is_full else CountStatus.OK),
-            )
+        self._tell(
+            line.cps,
+            began_at_s=frame.began_at_s - PERIOD_S,
+            seconds=PERIOD_S,
+            dead_time_s=self._dead_time_s,
+            is_full=is_full,
         )
 
 

@@ -198,15 +198,11 @@ class OpenGamma(Dialogue):
             self._has_gap |= isfinite(began_s)
             began_s = before[2]
         self._told_to_s, self._is_told_empty = until_s, True
-        self._readings.append(
-            CountReading(
-                device=self.device,
-                taken_at_s=began_s,
-                real_time_s=until_s - began_s,
-                live_time_s=until_s - began_s,
-                counts=0,
-                status=self._continue(),
-            )
+        self._tell(
+            0,
+            began_at_s=began_s,
+            seconds=until_s - began_s,
+            dead_time_s=0.0,
         )
 
     def _silent_s(self, began_at_s: float, events: int) -> float:

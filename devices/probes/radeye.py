@@ -22,7 +22,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Literal, Self
 
-import structlog
 from pydantic import Field
 
 from devices.clock import Clock
@@ -34,8 +33,6 @@ from devices.probes.settings import ProbeSettings
 from devices.probes.smoothing import SmoothedRate
 from devices.readings import CountStatus
 from devices.traffic import Condition
-
-log = structlog.get_logger()
 
 BAUD_RATE: Final = 9600
 PERIOD_S: Final = 1.0
@@ -135,7 +132,6 @@ class RadEye(Dialogue):
             device, time_constant_s=settings.time_constant_s, dead_time_s=settings.dead_time_s
         )
         self._was_rate = True
-        self._was_flagged = 0
 
     @property
     def rejected(self) -> int:
@@ -199,12 +195,12 @@ class RadEye(Dialogue):
                 f"it shows unit {report.unit}, a dose: set its display to cps or cpm, which are counts",
             )
         status = self._continue(CountStatus.OVERLOAD if report.flags & OVERLOAD else CountStatus.OK)
-        for flag, said in TOLD.items():
-            if report.flags & ~self._was_flagged & flag:
-                log.warning(said, device=self.device)
-        self._was_flagged = report.flags
-        is_low = bool(report.flags & LOW_BATTERY)
-        self._condition = Condition(told_at_s=frame.began_at_s, is_battery_low=is_low)
+        self._warn([said for flag, said in TOLD.items() if report.flags & flag])
+        self._condition = Condition(
+            told_at_s=frame.began_at_s,
+            is_battery_low=bool(report.flags & LOW_BATTERY),
+            is_alarming=bool(report.flags & ALARM),
+        )
         reading = self._rate.take(frame.began_at_s, report.value / 100 * PER_SECOND[report.unit], status)
         if reading is not None:
             self._readings.append(reading)

@@ -24,7 +24,6 @@ from devices.framing import Frame, LineSplitter
 from devices.probes.conversing import Conversation, converse
 from devices.probes.dialogue import Dialogue, Question
 from devices.probes.settings import PolledSettings
-from devices.readings import CountReading
 from devices.traffic import Condition
 
 BAUD_RATE: Final = 115200
@@ -150,16 +149,11 @@ class RadPro(Dialogue):
         if not self._could_count(rise, at_s - asked_at_s):
             self._has_gap = True  # restarted, or somebody set its count
             return
-        self._readings.append(
-            CountReading(
-                device=self.device,
-                taken_at_s=since_s,
-                real_time_s=at_s - since_s,
-                live_time_s=at_s - since_s,
-                counts=rise,
-                dead_time_s=self._dead_time_s,
-                status=self._continue(),
-            )
+        self._tell(
+            rise,
+            began_at_s=since_s,
+            seconds=at_s - since_s,
+            dead_time_s=self._dead_time_s,
         )
 
 

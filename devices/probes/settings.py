@@ -53,9 +53,14 @@ class ProbeSettings(BaseModel):
         return ""
 
     @property
+    def streams(self) -> bool:
+        """Whether readings come all the time, and not finished counts now and then."""
+        return True
+
+    @property
     def stale_after_s(self) -> float | None:
-        """Silence after which its readings are stale, s; None for what tells finished counts now and then."""
-        return self.silence_s
+        """Age at which its readings are stale, s; None: of what does not stream the display's holds."""
+        return self.silence_s if self.streams else None
 
     @property
     def opening_s(self) -> float:

@@ -25,6 +25,11 @@ class TrackerSettings(BaseModel):
     silence_s: float = Field(default=0.5, gt=0, le=0.9)
 
     @property
+    def streams(self) -> bool:
+        """Readings come all the time."""
+        return True
+
+    @property
     def opening_s(self) -> float:
         """Longest time to open the link and learn who answers, s."""
         return 5.0

@@ -40,7 +40,8 @@ def test_one_that_tells_finished_counts_is_not_silent_between_them(tmp_path: Pat
     """No age makes its readings stale, as they come now and then; whether it is there its link says."""
     path = tmp_path / "site.toml"
     path.write_text(SITE)
-    assert shown_devices(read_site(path), is_replayed=False)["bench"].stale_after_s is None
+    shown = shown_devices(read_site(path), is_replayed=False)["bench"]
+    assert (shown.streams, shown.stale_after_s) == (False, None)
 
 
 @pytest.mark.parametrize("command", [[], ["calibrate"]])

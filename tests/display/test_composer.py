@@ -122,9 +122,13 @@ class Console:
             resection=self.resection,
             procedure=ProcedureView(self.session),
             devices={
-                "gamma": ShownDevice(kind="probe", label="Gamma probe", primary=True, stale_after_s=0.5),
-                "camera": ShownDevice(kind="tracker", label="Tracker", primary=True, stale_after_s=0.5),
-                "dicom": ShownDevice(kind="dicom", label="Scanner", primary=False, stale_after_s=None),
+                "gamma": ShownDevice(
+                    kind="probe", label="Gamma probe", primary=True, streams=True, stale_after_s=0.5
+                ),
+                "camera": ShownDevice(
+                    kind="tracker", label="Tracker", primary=True, streams=True, stale_after_s=0.5
+                ),
+                "dicom": ShownDevice(kind="dicom", label="Scanner", primary=False, streams=False),
             },
             probe="gamma",
             response=response(),
@@ -367,7 +371,7 @@ def test_a_probes_link_and_condition_are_told() -> None:
             rejected=4,
             reconnects=1,
             traffic=Traffic(received_bytes=1000, frames=20, resyncs=2, timeouts=5),
-            condition=Condition(told_at_s=1.5, battery_v=1.42, is_battery_low=False),
+            condition=Condition(told_at_s=1.5, battery_v=1.42, is_battery_low=False, is_alarming=True),
         )
     )
     device = console.frame(2.0).devices[0]
@@ -375,7 +379,13 @@ def test_a_probes_link_and_condition_are_told() -> None:
         received_bytes=1000, frames=20, rejected=4, resyncs=2, timeouts=5, reconnects=1
     )
     assert device.condition == ConditionState(
-        age_s=0.5, battery_v=1.42, battery_low=False, board_degc=None, detector_degc=None, high_voltage_v=None
+        age_s=0.5,
+        battery_v=1.42,
+        battery_low=False,
+        board_degc=None,
+        detector_degc=None,
+        high_voltage_v=None,
+        alarm=True,
     )
     for time_constant_s in (0.0, 2.0):
         console.board.count(

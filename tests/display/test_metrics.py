@@ -136,7 +136,9 @@ def test_a_links_account_and_the_devices_condition_are_read() -> None:
             since_s=0.0,
             reconnects=3,
             traffic=Traffic(received_bytes=1000, frames=20, resyncs=2, timeouts=5),
-            condition=Condition(told_at_s=1.0, battery_v=1.42, is_battery_low=True, board_degc=31.0),
+            condition=Condition(
+                told_at_s=1.0, battery_v=1.42, is_battery_low=True, is_alarming=False, board_degc=31.0
+            ),
         )
     )
     board.link(DeviceHealth(device="camera", state=LinkState.LIVE, since_s=0.0))
@@ -148,6 +150,7 @@ def test_a_links_account_and_the_devices_condition_are_read() -> None:
     assert read["radionav_device_reconnects_total", "gamma"] == 3
     assert read["radionav_device_battery_volts", "gamma"] == 1.42
     assert read["radionav_device_battery_low", "gamma"] == 1
+    assert read["radionav_device_alarm", "gamma"] == 0
     assert read["radionav_device_board_celsius", "gamma"] == 31.0
     assert read["radionav_device_condition_age_seconds", "gamma"] > 0.0
     assert ("radionav_device_detector_celsius", "gamma") not in read

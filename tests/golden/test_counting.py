@@ -81,6 +81,13 @@ def test_dead_time_goes_both_ways(true_cps: float, dead_time_s: float) -> None:
     assert true_rate(counted, dead_time_s).rate_cps == pytest.approx(true_cps, rel=1e-6, abs=1e-6)
 
 
+def test_the_error_grows_with_the_losses() -> None:
+    """With a fifth lost a small rise of the counted rate is one of 1 / 0.8^2 of the true rate (Knoll, 4.VII)."""
+    true = true_rate(Rate(rate_cps=40_000.0, sigma_cps=10.0), 5e-6)
+    assert true.rate_cps == pytest.approx(50_000.0)
+    assert true.sigma_cps == pytest.approx(10.0 / 0.64)
+
+
 def test_impossible_rate_is_refused() -> None:
     """A counted rate at or above 1 / tau has no true rate."""
     with pytest.raises(NavigationError, match="cannot be counted"):

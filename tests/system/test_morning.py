@@ -40,6 +40,7 @@ from acquisition.quality.technologist import (
     Unattended,
 )
 from config.nuclides import load_nuclides
+from devices import links
 from devices.clock import monotonic
 from devices.errors import DeviceUnavailable
 from devices.probes.amptek import Settings as AmptekSettings
@@ -265,6 +266,27 @@ async def test_a_pulled_cable_fails_its_step_and_the_repeat_passes(tmp_path: Pat
     assert technologist.judged[-1].name == "sensitivity"
     assert outcome.passed
     assert {result.name: result.attempts for result in outcome.results}["sensitivity"] == 2
+
+
+async def test_another_probe_on_its_port_fails_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that cannot say who it is must stay on its adapter from step to step; back there, the repeat passes."""
+    adapter = ["USB 1a86:7523 at 1-1.2"]
+    monkeypatch.setattr(links, "find_adapter", lambda _: adapter[0])
+
+    class Confused(Unattended):
+        async def place(self, placement: Placement) -> None:
+            await super().place(placement)
+            if "lamp" in placement.instruction:
+                adapter[0] = "USB 1a86:7523 at 1-1.3"
+
+        async def judge(self, result: StepResult) -> Decision:
+            adapter[0] = "USB 1a86:7523 at 1-1.2"
+            assert "another adapter has its port: USB 1a86:7523 at 1-1.3 instead of" in result.reason
+            raise MorningAborted(f"{result.name} failed")
+
+    async with room(tmp_path, is_mightyohm=True) as found:
+        outcome = await found.morning(Confused(found.bench))
+    assert outcome.aborted == "constancy failed"
 
 
 async def test_a_morning_that_is_ended_early_writes_nothing(tmp_path: Path) -> None:

@@ -144,6 +144,8 @@ export interface ConditionState {
   readonly detector_degc: number | null;
   /** Bias of its detector. */
   readonly high_voltage_v: number | null;
+  /** Whether an alarm of its own is on. */
+  readonly alarm?: boolean | null;
 }
 
 /** A tool by which the room navigates, and what its tracker has to say of it. */

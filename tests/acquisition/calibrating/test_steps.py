@@ -142,6 +142,16 @@ def test_spatial_resolution_names_what_is_wrong(rates_cps: list[float], words: s
     assert words in result.reason
 
 
+def test_a_width_of_too_few_counts_does_not_pass() -> None:
+    """Of some ten counts on the axis the width is anything; enough of them tell it, with its error."""
+    result = verdict(RESOLUTION, aside(24.0), live_s=0.012)
+    assert not result.passed
+    assert "too few counts to tell" in result.reason
+    half, _ = verdict(RESOLUTION, aside(24.0)).figures
+    assert half.sigma is not None
+    assert 0 < half.sigma < 0.5
+
+
 def night(
     dead_time_s: float,
     *,

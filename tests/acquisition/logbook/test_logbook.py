@@ -100,10 +100,12 @@ def test_records_are_asked_for_by_what_they_are(settings: LogbookSettings) -> No
     with open_logbook(settings) as logbook:
         newest = logbook.find(wanted=Wanted(probe="gamma", is_simulated=False))
         assert newest is not None
-        assert newest.number == 6
+        assert newest.kept.number == 6
+        assert [each.number for each in newest.beside.records] == [1, 2, 4, 6]
         third, none = logbook.find(3), logbook.find(30)
+        assert logbook.find(3, Wanted(probe="gamma")) is None
     assert third is not None
-    assert third.record.probe == "monitor"
+    assert third.kept.record.probe == "monitor"
     assert none is None
 
 

@@ -145,7 +145,9 @@ async def test_an_instrument_tells_its_battery_while_it_counts(tmp_path: Path) -
         settings = RadProSettings(driver="radpro", port=port.url)
         async with (
             settings.connect("gamma", clock=monotonic) as connection,
-            open_counter("gamma", connection, silence_s=SECONDS, clock=monotonic, wall_time=wall_time) as counter,
+            open_counter(
+                "gamma", connection, streams=True, silence_s=SECONDS, clock=monotonic, wall_time=wall_time
+            ) as counter,
         ):
             (exposure,) = step.exposures
             count = await counter.count(exposure, settle_s=0.0, on_progress=lambda _: None)

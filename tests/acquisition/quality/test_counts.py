@@ -50,11 +50,14 @@ def reading(taken_at_s: float, counts: int = 10, status: CountStatus = CountStat
     )
 
 
-def counting(readings: Readings, *, silence_s: float = SECONDS) -> AbstractAsyncContextManager[Counter]:
+def counting(
+    readings: Readings, *, streams: bool = True, silence_s: float = SECONDS
+) -> AbstractAsyncContextManager[Counter]:
     """Open a counter whose clock stands at 100 s."""
     return open_counter(
         "gamma",
         readings,
+        streams=streams,
         silence_s=silence_s,
         clock=lambda: 100.0,
         wall_time=lambda taken_at_s: datetime.fromtimestamp(taken_at_s, tz=UTC),
@@ -138,32 +141,42 @@ async def test_a_silent_probe_is_raised_in_the_count() -> None:
             )
 
 
-class Finishing(Readings):
-    """One to an instrument that tells finished counts only."""
+class Finished(Readings):
+    """One to an instrument that tells a count once it is finished."""
 
     start_known_to_s = 0.05
 
 
 async def test_finished_counts_are_started_by_hand_and_waited_for() -> None:
     """Who places is told when to start one, that one may have begun before, and that one is not enough."""
-    readings, said, is_said = Finishing(), list[str](), asyncio.Event()
+    readings, said, is_said = Finished(), list[str](), asyncio.Event()
 
     def say(sentence: str) -> None:
         said.append(sentence)
         is_said.set()
 
     exposure = Exposure(placement=EMPTY, longest_s=1.5)
-    async with asyncio.timeout(SECONDS), counting(readings, silence_s=0.001) as counter:
+    async with asyncio.timeout(SECONDS), counting(readings, streams=False, silence_s=0.001) as counter:
         began_s = monotonic()
         waiting = asyncio.create_task(counter.count(exposure, settle_s=0.5, on_progress=lambda _: None, say=say))
         await is_said.wait()  # long after the silence of a probe that sends all the time
-        assert monotonic() - began_s >= 0.5 + Finishing.start_known_to_s
+        assert monotonic() - began_s >= 0.5 + Finished.start_known_to_s
         assert said == [START]
         for taken_at_s, counts in ((100.4, 1000), (100.6, 7), (101.6, 8)):
             readings.queue.put_nowait(reading(taken_at_s, counts))
         found = await waiting
     assert (found.counts, found.live_time_s) == (15, 1.8)
     assert said[1:] == [EARLIER.format(seconds=1.0), ANOTHER.format(counts=7, seconds=0.9)]
+
+
+async def test_of_a_probe_that_streams_no_count_is_started_by_hand() -> None:
+    """There is no button to press: whoever places is told nothing."""
+    readings, said = Readings(), list[str]()
+    asyncio.get_running_loop().call_later(0.02, readings.queue.put_nowait, reading(100.4))
+    exposure = Exposure(placement=EMPTY, longest_s=0.5)
+    async with asyncio.timeout(SECONDS), counting(readings) as counter:
+        await counter.count(exposure, settle_s=0.0, on_progress=lambda _: None, say=said.append)
+    assert said == []
 
 
 async def test_a_fault_of_the_program_is_not_taken_for_a_silent_probe() -> None:

@@ -142,3 +142,12 @@ def test_light_must_not_add_to_the_background(lit_cps: float, passed: bool) -> N
     result = judge(LightTightness(limits=LightLimits()), [lit], Known(nuclides={}, background=dark))
     assert result.passed is passed
     assert ("light leaks in" in result.reason) is not passed
+
+
+def test_light_that_a_short_count_cannot_tell_does_not_pass() -> None:
+    """Over five counts a second, a second under the lamp is as likely five as nine: it says nothing of three."""
+    dark = Count(counts=300, live_time_s=60, real_time_s=60, dead_time_s=0, started_at=NOON)
+    lit = replace(COUNT, counts=5, live_time_s=1.0, real_time_s=1.0)
+    result = judge(LightTightness(limits=LightLimits()), [lit], Known(nuclides={}, background=dark))
+    assert not result.passed
+    assert "too few counts to tell" in result.reason

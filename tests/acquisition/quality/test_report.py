@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import typer
 from pypdf import PdfReader
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 from typer.testing import CliRunner
 
 from acquisition.commands.logbook import add_logbook
@@ -143,9 +143,25 @@ def test_a_report_tells_all_that_a_physicist_signs(tmp_path: Path) -> None:
 def open_seal(at: Desk, number: int) -> str:
     """The seal of a record."""
     with open_logbook(at.logbook) as logbook:
-        kept = logbook.find(number)
-    assert kept is not None
-    return kept.seal
+        found = logbook.find(number)
+    assert found is not None
+    return found.kept.seal
+
+
+def test_the_chain_is_read_once_for_a_report(tmp_path: Path) -> None:
+    """What all records tell, and their seals, take time in a logbook of years."""
+    at, asked = desk(tmp_path), list[str]()
+    written(at, 3)
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert run(at, "report", "2")[0] == 0
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len([each for each in asked if "quality_records.told" in each]) == 1
 
 
 def test_the_pdf_can_be_kept_for_decades(tmp_path: Path) -> None:

@@ -201,6 +201,13 @@ def test_a_missing_source_fails_the_sensitivity() -> None:
     assert "missing" in result.reason
 
 
+def test_a_sensitivity_of_too_few_counts_does_not_pass() -> None:
+    """A hundred counts that agree with acceptance cannot tell 10 %: their error alone may be a third of it."""
+    result = verdict(SENSITIVITY, at_distances(), live_s=0.05)
+    assert not result.passed
+    assert "too few counts to tell: the error alone is 10%" in result.reason
+
+
 def at_angles(width_deg: float, leak: float = 5e-4) -> list[float]:
     """Give the rates of a Gaussian lobe with a leak, 2,000 cps ahead, over 5 cps."""
     angles_deg = np.arange(0, 61, 10)
@@ -272,12 +279,25 @@ def test_dead_time_names_what_is_wrong(rates_cps: list[float], stated_s: float, 
     assert words in result.reason
 
 
+def test_a_dead_time_that_weak_sources_cannot_tell_does_not_pass() -> None:
+    """Some thousand counts agree with 5 us as with 60: their error alone is more than the limit."""
+    result = verdict(DEAD_TIME, two_sources(5e-6, strength=0.05), dead_time_s=5e-6, live_s=1.0)
+    assert not result.passed
+    assert "too few counts to tell" in result.reason
+
+
 def test_an_overloaded_count_fails_every_step() -> None:
     """A count that the instrument itself calls too low is not judged further."""
     low = Count(counts=40_000, live_time_s=20, real_time_s=20, dead_time_s=0, started_at=NOON, is_overloaded=True)
     result = judge(SENSITIVITY, [low] * 4, known())
     assert not result.passed
     assert "weaker sources" in result.reason
+
+
+def test_a_net_rate_is_without_dead_time() -> None:
+    """40,000 cps counted with 5 us are 50,000 (Knoll, 4.VII), the background taken off behind that."""
+    net = known().net(count(40_000.0, dead_time_s=5e-6))
+    assert net.rate_cps == pytest.approx(50_000.0 - 5.0)
 
 
 def test_a_step_without_background_or_assay_fails_in_words() -> None:

@@ -2,16 +2,19 @@
 
 import asyncio
 import signal
+from dataclasses import replace
 from typing import NoReturn
 
 import pytest
 
+from acquisition.quality.results import failure
 from acquisition.quality.technologist import (
     Choice,
     Decision,
     StepInterrupted,
     Unasked,
     interruptible,
+    judge_unasked,
     until_interrupted,
 )
 
@@ -68,3 +71,21 @@ def test_a_second_ctrl_c_ends_what_does_not_end_by_itself() -> None:
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(until_interrupted(hang()))
     assert seen == ["ending"]
+
+
+@pytest.mark.parametrize(
+    ("name", "attempts", "choice"),
+    [
+        ("chi-square", 1, Choice.REPEAT),
+        ("chi-square", 2, Choice.CONTINUE),
+        ("trend of background", 1, Choice.REPEAT),
+        ("trend of background", 2, Choice.CONTINUE),
+        ("background", 1, Choice.CONTINUE),
+    ],
+)
+async def test_unasked_only_what_may_be_chance_is_repeated_and_once(
+    name: str, attempts: int, choice: Choice
+) -> None:
+    """What fails twice has not passed, or a bad probe would be counted until chance lets it."""
+    failed = replace(failure(name, "a limit", "it failed"), attempts=attempts)
+    assert (await judge_unasked(failed)).choice is choice

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from devices.errors import DeviceFault, FrameError
 from devices.probes.ludlum375 import Dump, Settings
@@ -59,6 +60,20 @@ def test_smoothing_is_undone() -> None:
     assert ((rates - 400.0) ** 2 * live_s / 400.0).mean() == pytest.approx(1.0, abs=0.15)
     neighbours = np.corrcoef(rates[1:], rates[:-1])[0, 1]
     assert abs(neighbours) < 0.1  # of the shown values it would be 0.37
+
+
+def test_alarms_are_logged_as_they_rise() -> None:
+    """High and low are told once each, and again after they were over; that one is on is its condition."""
+    dialogue, alarms = SETTINGS.dialogue("gamma"), list[bool | None]()
+    dialogue.begin(0.0)
+    with capture_logs() as said:
+        for number, (is_high, is_low) in enumerate([(0, 0), (0, 1), (1, 1), (1, 0), (0, 1), (0, 0)]):
+            dialogue.feed(b"0012.30%d%d010\r\n" % (is_high, is_low), 2.0 * number)
+            alarms.append(dialogue.condition.is_alarming if dialogue.condition else None)
+    assert [each["event"] for each in said] == ["low alarm", "high alarm", "low alarm"]
+    assert {each["device"] for each in said} == {"gamma"}
+    assert alarms == [False, True, True, True, True, False]
+    assert all(each.status is CountStatus.OK for each in dialogue.take_readings())
 
 
 def test_over_range_is_overload_and_out_of_order_ends_it() -> None:

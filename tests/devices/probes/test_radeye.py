@@ -129,10 +129,12 @@ def test_overload_and_power_off_are_told() -> None:
 
 def test_alarm_and_battery_are_logged_as_they_rise() -> None:
     """Its own alarm and a low battery are told once each, and again after they were over; readings go on."""
-    dialogue = opened()
+    dialogue, alarms = opened(), list[bool | None]()
     with capture_logs() as said:
         for second, flags in enumerate((0x00, 0x04, 0x24, 0x20, 0x04)):
             dialogue.feed(Report(value=100, unit=5, flags=flags).to_bytes(), 1.0 + second)
+            alarms.append(dialogue.condition.is_alarming if dialogue.condition else None)
+    assert alarms == [False, True, True, False, True]
     assert [each["event"] for each in said] == ["alarm", "battery low", "alarm"]
     assert {each["device"] for each in said} == {"gamma"}
     assert all(each.status is CountStatus.OK for each in dialogue.take_readings()[1:])
