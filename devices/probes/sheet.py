@@ -129,14 +129,27 @@ class Fields(Part):
         return frozenset(re.compile(self.pattern.encode("latin-1")).groupindex)
 
 
+KEYS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "cps_per_unit": ("mean", "rate"),
+    "time_constant_s": ("rate",),
+    "mask": ("counts", "total"),
+    "wraps_at": ("total",),
+    "greatest_cps": ("total",),
+}
+"""Keys that say something of some quantities only: of another a factor would be left out in silence."""
+
+
 class Counting(Part):
     """Which field counts, and how."""
 
     field: str = Field(description="Name of the field.")
-    quantity: Literal["counts", "total", "rate"] = Field(
-        description="counts: of one period; total: a sum whose rise counts; rate: a smoothed mean, to be undone."
+    quantity: Literal["counts", "mean", "total", "rate"] = Field(
+        description="counts: of one period; mean: a rate over just one period; total: a sum whose rise counts; "
+        "rate: a smoothed mean, to be undone."
     )
-    period_s: float = Field(gt=0, le=4, description="Time from frame to frame, s; of counts: what they were in.")
+    period_s: float = Field(
+        gt=0, le=4, description="Time from frame to frame, s; of counts and mean: what they were in."
+    )
     base: Literal[10, 16] = Field(default=10, description="pattern: base of whole numbers.")
     mask: int | None = Field(default=None, gt=0, description="counts, total: bits that belong to the number.")
     full_at: int | None = Field(default=None, gt=0, description="counts: this and more may be too few: saturated.")
@@ -146,7 +159,7 @@ class Counting(Part):
     )
     wraps_at: int | None = Field(default=None, gt=0, description="total: the sum goes on at 0 from here.")
     greatest_cps: float | None = Field(default=None, gt=0, description="total: a faster rise is a restart.")
-    cps_per_unit: float = Field(default=1.0, gt=0, description="rate: counts per second for one unit.")
+    cps_per_unit: float = Field(default=1.0, gt=0, description="mean, rate: counts per second for one unit.")
     time_constant_s: float | None = Field(default=None, gt=0, description="rate: of its exponential mean, s.")
 
     @model_validator(mode="after")
@@ -154,8 +167,19 @@ class Counting(Part):
         if self.quantity == "total" and self.greatest_cps is None:
             raise ValueError("a total needs greatest_cps, or a restart would look like counts")
         if self.quantity == "rate" and self.time_constant_s is None:
-            raise ValueError("a rate needs time_constant_s: a smoothed value is no count until it is undone")
+            raise ValueError(
+                "a rate needs time_constant_s: a smoothed value is no count until it is undone; "
+                'one that is the mean over just its own period is a "mean"'
+            )
+        for key, quantities in KEYS_OF.items():
+            if key in self.model_fields_set and self.quantity not in quantities:
+                raise ValueError(f"{key} is of {' and '.join(quantities)}, and quantity is {self.quantity}")
         return self
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the field holds whole numbers: what is counted is, a rate need not be."""
+        return self.quantity in {"counts", "total"}
 
 
 class Mark(Part):
@@ -270,11 +294,11 @@ class Sheet(Part):
         value, counting = values[field], self.counting
         try:
             if isinstance(value, str):
-                number = float(value) if counting.quantity == "rate" else int(value, counting.base)
+                number = int(value, counting.base) if counting.is_whole else float(value)
             else:
                 number = value
         except ValueError as exc:
-            wanted = "number" if counting.quantity == "rate" else f"whole number in base {counting.base}"
+            wanted = f"whole number in base {counting.base}" if counting.is_whole else "number"
             raise FrameError(f"{field} is {value!r}, no {wanted}", str(value).encode("latin-1")) from exc
         if not (-GREATEST < number < GREATEST and abs(number) * counting.cps_per_unit < GREATEST):
             raise FrameError(f"{field} is {value!r}, no number that counts", str(value).encode("latin-1"))

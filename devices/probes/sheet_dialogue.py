@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from math import inf
+from math import floor, inf
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,7 @@ from devices.probes.dialogue import Dialogue, Question
 from devices.probes.settings import ProbeSettings
 from devices.probes.sheet import Counting, Sheet, Values
 from devices.probes.sheet_file import SheetError, read_sheet
-from devices.probes.smoothing import SmoothedRate
+from devices.probes.smoothing import LEAST_APART_S, SmoothedRate
 from devices.readings import CountReading, CountStatus
 
 
@@ -78,6 +78,7 @@ class SheetDialogue(Dialogue):
             else None
         )
         self._before_s = -inf
+        self._carried = 0.0
         self._since: tuple[int, float] | None = None
         self._asked_at_s = 0.0
         self._arrived_at_s = 0.0
@@ -179,6 +180,10 @@ class SheetDialogue(Dialogue):
         counting = self._counting
         if self._rate is not None:
             return self._rate.take(frame.began_at_s, number * counting.cps_per_unit, status)
+        if counting.quantity == "mean":
+            counted = number * counting.cps_per_unit * counting.period_s + self._carried
+            number = round(counted)
+            self._carried = counted - number
         counts, taken_at_s = _masked(number, counting), frame.began_at_s - counting.period_s
         real_time_s = counting.period_s
         if counting.quantity == "total":
@@ -267,10 +272,22 @@ class Settings(ProbeSettings):
             sheet = read_sheet(self.sheet)
         except SheetError as exc:
             raise DeviceError(device, str(exc)) from exc
-        if sheet.counting.period_s >= self.silence_s:
+        if (longest_s := _first_after_s(sheet.counting)) >= self.silence_s:
             raise DeviceError(
                 device,
-                f"{self.sheet} has a frame each {sheet.counting.period_s:g} s, silence_s is {self.silence_s:g} s: "
-                "it would be silent between two; make silence_s longer",
+                f"{self.sheet} gives its first reading after up to {longest_s:g} s, silence_s is "
+                f"{self.silence_s:g} s: it would be silent before; make silence_s longer",
             )
         return sheet
+
+
+def _first_after_s(counting: Counting) -> float:
+    """Longest time until the first reading: a rise wants two frames, a smoothed mean some, far enough apart."""
+    match counting.quantity:
+        case "counts" | "mean":
+            frames = 1
+        case "total":
+            frames = 2
+        case "rate":
+            frames = 2 + floor(LEAST_APART_S / counting.period_s)
+    return frames * counting.period_s

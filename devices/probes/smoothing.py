@@ -3,8 +3,8 @@
 from devices.readings import WORST_FIRST, CountReading, CountStatus
 from navigation.statistics.ratemeter import RateMeter
 
-LEAST_INTERVAL_S = 1.0
-"""Shortest interval of a reading: what these instruments send comes each second or two."""
+LEAST_APART_S = 0.5
+"""Least time between two shown rates that a reading is made of: most such instruments send each second or two."""
 
 
 class SmoothedRate:
@@ -28,7 +28,7 @@ class SmoothedRate:
         self._device = device
         self._dead_time_s = dead_time_s
         self._time_constant_s = time_constant_s
-        self._meter = RateMeter(time_constant_s=time_constant_s, least_interval_s=LEAST_INTERVAL_S / 2)
+        self._meter = RateMeter(time_constant_s=time_constant_s, least_interval_s=LEAST_APART_S)
         self._carried = 0.0
         self._status = CountStatus.OK
 
