@@ -75,7 +75,7 @@ def test_all_that_came_is_read_back_in_its_order(tmp_path: Path) -> None:
         recorder.pose(pose(1.05))
         recorder.pose(pose(1.1, is_seen=False))
         recorder.study(study)
-        recorder.count(count(0.5))
+        recorder.count(replace(count(0.5), time_constant_s=2.0))
     found = messages(only_file(tmp_path))
     assert [(topic, sequence) for topic, sequence, _ in found] == [
         ("/counts/gamma", 1),
@@ -93,6 +93,7 @@ def test_all_that_came_is_read_back_in_its_order(tmp_path: Path) -> None:
         "status": "ok",
         "time_constant_s": 0.0,
     }
+    assert found[4][2]["time_constant_s"] == 2.0
     seen, missing = found[1][2], found[2][2]
     back = RigidTransform.from_quaternion(
         seen["quaternion_wxyz"], seen["translation_mm"], to=Frame.TRACKER, from_=Frame.TOOL

@@ -56,7 +56,9 @@ class Open:
             self.counted.append((end_s, number))
             return number
 
-        self.wire = VirtualWire(SimulatedAmptek(events, powered_at_s=STARTED_S, rng=rng, dead_time_s=0.0))
+        # switched on a minute before anybody asks
+        instrument = SimulatedAmptek(events, powered_at_s=STARTED_S - 60, rng=rng, dead_time_s=0.0)
+        self.wire = VirtualWire(instrument)
         self.probe = Amptek("gamma", self.wire, SETTINGS.model_copy(update={"interval_s": interval_s}))
         self.readings: list[CountReading] = []
 
@@ -114,7 +116,8 @@ def test_a_bad_wire_invents_nothing_and_is_got_over(fault: str) -> None:
     async def course(running: Open) -> None:
         await running.run(5.0)
         running.wire.fault = FAULTS[fault](np.random.default_rng(7))
-        await running.run(60.0)
+        meanwhile = await running.run(60.0)
+        assert len(meanwhile) > 60 or fault == "silence"  # what is lost is asked for again at once
         running.wire.fault = intact
         assert await running.run(RECOVERY_S), f"not recovered within {RECOVERY_S} s"
         await running.run(10.0)
@@ -143,6 +146,7 @@ def test_a_start_in_mid_stream_costs_nothing() -> None:
     async def course(running: Open) -> None:
         await running.run(5.0)
         running.judge()
+        assert running.readings[0].taken_at_s >= STARTED_S
 
     opened(overhear)
     assert len(last) > 500

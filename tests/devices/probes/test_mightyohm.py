@@ -111,6 +111,15 @@ async def test_a_banner_in_mid_stream_is_no_count(tmp_path: Path) -> None:
     assert (second.counts, second.status) == (5, CountStatus.RESYNCED)
 
 
+async def test_a_restart_between_two_lines_is_a_gap(tmp_path: Path) -> None:
+    """Nothing is refused, but what was counted as it restarted is lost."""
+    tape = Tape(b"CPS, 3, CPM, 18\r\n" + BANNER, b"CPS, 5, CPM, 5\r\n")
+    async with connected(tape, tmp_path) as probe:
+        first, second = await take(probe, 2)
+        assert probe.rejected == 0
+    assert (first.status, second.status) == (CountStatus.OK, CountStatus.RESYNCED)
+
+
 @pytest.mark.parametrize(
     "line", [b"CPS, 255*, CPM, 15300*\r\n", b"CPS, 65535, CPM, 3932100, uSv/hr, 9.00, INST\r\n"]
 )
