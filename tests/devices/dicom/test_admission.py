@@ -46,6 +46,7 @@ async def test_a_sender_is_who_calls_whom_from_where(settings: Any, console: Any
     async with run_node(settings(allowed_ae_titles=(), senders=senders)) as node:
         async with console(node.port, from_address="127.0.0.3") as raw:
             await ended(raw)
+        assert await is_refused(node, "nobody may send from there")
         async with console(node.port, from_address="127.0.0.4") as raw:
             assert await raw.associate("CAMERA") == REJECT
         assert await is_refused(node, "127.0.0.4 is in none of the networks of 'CAMERA'")

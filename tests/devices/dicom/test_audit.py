@@ -51,6 +51,56 @@ def test_each_day_has_its_file(tmp_path: Path) -> None:
     assert lines(tmp_path)[1]["EventIdentification"]["EventOutcomeIndicator"] == 4
 
 
+def took_part(message: dict[str, Any]) -> list[tuple[str, bool, str, str]]:
+    """Who took part: title, whether he asked, code of his role (CID 402), address."""
+    return [
+        (
+            one["UserID"],
+            one["UserIsRequestor"],
+            one.get("RoleIDCode", {}).get("csd-code", ""),
+            one.get("NetworkAccessPointID", ""),
+        )
+        for one in message["ActiveParticipant"]
+    ]
+
+
+def test_a_message_says_who_asked_and_which_way_objects_went(tmp_path: Path) -> None:
+    """PS3.15 A.5.3: code 110153 is the source, 110152 the destination; a person has no role."""
+    source, destination = "110153", "110152"
+    audit = AuditTrail(tmp_path, ae_title="RADIONAV")
+    audit.transferred("CAMERA", "10.0.0.7", {"1.2.3": 7}, was_released=True)
+    audit.disclosed("READER", "10.0.0.8", {"1.2.3": 7}, is_query=False)
+    audit.sent(("PACS", "10.0.0.9"), "1.2.3", 7, asked_by="ada@or3")
+    audit.asked(("PACS", "10.0.0.9"), "1.2.840.10008.5.1.4.31", asked_by="ada@or3", failure="no answer")
+    brought, given, sent, asked = lines(tmp_path)
+    assert took_part(brought) == [("RADIONAV", False, destination, ""), ("CAMERA", True, source, "10.0.0.7")]
+    assert took_part(given) == [("RADIONAV", False, source, ""), ("READER", True, destination, "10.0.0.8")]
+    ours = [("RADIONAV", True, source, ""), ("PACS", False, destination, "10.0.0.9"), ("ada@or3", True, "", "")]
+    assert took_part(sent) == took_part(asked) == ours
+    actions = [one["EventIdentification"]["EventActionCode"] for one in (brought, given, sent, asked)]
+    outcomes = [one["EventIdentification"]["EventOutcomeIndicator"] for one in (brought, given, sent, asked)]
+    assert (actions, outcomes) == (["C", "R", "R", "E"], [0, 0, 0, 4])
+    (query,) = asked["ParticipantObjectIdentification"]
+    assert (query["ParticipantObjectTypeCodeRole"], query["ParticipantObjectID"]) == (24, "1.2.840.10008.5.1.4.31")
+    assert {one["AuditSourceIdentification"]["AuditSourceID"] for one in lines(tmp_path)} == {"RADIONAV"}
+
+
+def test_a_full_disk_costs_a_note_and_not_the_node(tmp_path: Path) -> None:
+    """What may be lost is lost, what must not is refused, and a line that was cut short is passed over."""
+    audit = AuditTrail(tmp_path, ae_title="RADIONAV", wall_time=lambda: datetime(2026, 11, 22, tzinfo=UTC))
+    audit.missing("1.2.3", 7)
+    day = tmp_path / ".audit" / "2026-11-22.jsonl"
+    with day.open("ab") as file:
+        file.write(b'{"EventIdentification":{"EventActionCode":"D"\n')
+    audit.deleted("1.2.4", 7, deleted_by="ada@or3", reason="older than 30 days")
+    assert [removal.study_uid for removal in audit.removals()] == ["1.2.3", "1.2.4"]
+    day.unlink()
+    day.mkdir()
+    audit.refused("STRANGER", "10.0.0.7", "not allowed")
+    with pytest.raises(OSError, match="Is a directory"):
+        audit.transferred("CAMERA", "10.0.0.7", {"1.2.3": 7}, was_released=True)
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 async def test_transfers_that_a_kill_cut_short_are_noted_at_the_next_start(
     settings: Any, thing: Any, console: Any, workers: int

@@ -1,6 +1,7 @@
 """The index is kept within the test: what comes, what is gone, and what is made up for, each with its audit."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ import pytest
 
 from devices.dicom.audit.trail import AuditTrail
 from devices.dicom.index.catalogue import Catalogue
+from devices.dicom.index.database import FOLDER, SQLITE_FILE, IndexUnavailable
 from devices.dicom.index.reconciliation import Difference, reconcile
 from devices.dicom.index.registrar import Registrar
 from devices.dicom.index.tables import audit as audit_rows
@@ -101,6 +103,21 @@ async def test_the_audit_in_the_index_is_that_of_the_trail(folder: Path, thing: 
     assert noted == [("110105", "1.2.40"), ("110103", "1.2.3")]
     trail = AuditTrail(folder, ae_title="RADIONAV").removals()
     assert [(removal.event, removal.study_uid) for removal in trail] == noted
+
+
+async def test_an_index_of_another_version_is_made_anew(folder: Path, thing: Any) -> None:
+    """Nobody reads tables that are not these; the next start fills them from the files."""
+    keep(folder, thing())
+    async with keeping(folder):
+        await until(folder, None, len)
+    with closing(sqlite3.connect(folder / FOLDER / SQLITE_FILE)) as connection, connection:
+        connection.execute("update objects set calling_ae = 'LIE'")
+        connection.execute("update about set version = 0")
+    with pytest.raises(IndexUnavailable, match="not made yet"):
+        rows(folder)
+    async with keeping(folder):
+        found = await until(folder, None, len)
+    assert [row["calling_ae"] for row in found.values()] == ["CONSOLE"]
 
 
 def test_what_is_missing_is_told_before_it_is_marked(folder: Path, thing: Any) -> None:

@@ -54,6 +54,15 @@ def test_deflated_is_read_without_inflating_a_bomb(thing: Any) -> None:
     assert identify(packed, transfer_syntax=DEFLATED) == EXPECTED
 
 
+def test_a_deflated_data_set_cut_short_is_refused(thing: Any) -> None:
+    """Its identifiers are there, and its end is not: it was not received as it was sent."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = packer.compress(thing(note="n" * 60_000).data_set) + packer.flush()
+    assert identify(packed, transfer_syntax=DEFLATED) == EXPECTED
+    with pytest.raises(UnreadableObject, match="cut short"):
+        identify(packed[:-2], transfer_syntax=DEFLATED)
+
+
 def test_a_missing_study_uid_is_named() -> None:
     """The refusal says which attribute is missing, with its tag."""
     data_set = struct.pack("<HH2sH", 0x8, 0x18, b"UI", 10) + b"1.2.3.4.5\0"
