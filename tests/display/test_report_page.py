@@ -1,6 +1,7 @@
 """The report as a page: what was found, with counts, limits, times and persons; no script, no name is markup."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -54,6 +55,10 @@ async def test_a_whole_procedure_is_told(journal: Journal) -> None:
         "data:image/svg+xml;base64,",
     ):
         assert words in page, words
+    overridden = [row for row in re.findall(r"<tr.*?</tr>", page, re.DOTALL) if "bleeding" in row]
+    assert [row.split("</td>")[0] for row in overridden] == ["<tr><td>time-out", "<tr><td>skin scan"]
+    by_whom_and_when = re.compile(rf"<td>{re.escape(SURGEON)}, \d{{4}}-\d\d-\d\d \d\d:\d\d")
+    assert all(map(by_whom_and_when.search, overridden))
     assert "<script" not in page
     assert "http" not in page, "a report that is kept for years fetches nothing"
     await theatre.move(Step.ENDED, "called off")

@@ -156,6 +156,8 @@ async def test_what_is_missing_asks_for_a_reason(room: Room, page: Page) -> None
     await page.keyboard.press("n")
     go = page.get_by_role("button", name="Go on to Incision")
     await expect(go).to_be_disabled()
+    await page.get_by_label("Reason").fill("  hm  ")
+    await expect(go).to_be_disabled()
     await page.get_by_label("Reason").fill("hm m")
     await expect(go).to_be_enabled()
     await page.get_by_role("button", name="Surgeon's judgement").click()
