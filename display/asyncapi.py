@@ -206,12 +206,14 @@ _PREFACE = """
     This page is made from the models in `display/messages.py` and beside it; so is the AsyncAPI document that the
     service serves at `/asyncapi.json`.
 
-    Connect a WebSocket to `/v1/feed` with the subprotocol `{subprotocol}`. Messages are JSON text, told apart by
-    `type`. The service sends `hello` first. After that one `state` frame is in flight at a time: when the
-    display has drawn, it sends `next` with the sequence number that it drew, and gets the newest state as soon
-    as there is a newer one (the service makes one as soon as a count comes, and others between: 20 a second). A
-    slow display is spared frames, never served old ones; `spared` says how many. A `heartbeat` comes each second
-    whatever else happens.
+    Connect a WebSocket to `/v1/feed`, at the address that the service prints when it starts
+    (`ws://127.0.0.1:8750` unless the site file says otherwise), with the subprotocol `{subprotocol}`; without it,
+    or from a page of another origin, the connection is refused (403). Messages are JSON text, told apart by
+    `type`; one that is none of these is answered with `refusal`, and the connection closed with 4400. The service
+    sends `hello` first. After that one `state` frame is in flight at a time: when the display has drawn, it sends
+    `next` with the sequence number that it drew, and gets the newest state as soon as there is a newer one (the
+    service makes one as soon as a count comes, and others between: 20 a second). A slow display is spared frames,
+    never served old ones; `spared` says how many. A `heartbeat` comes each second whatever else happens.
 
     The display decides by its own timer what is stale: when its newest `state` is older than `stale_after_s`
     everything on it must stop looking live; a `heartbeat` alone only says that the service is there. Each input
