@@ -93,7 +93,7 @@ class Ages:
 
 
 def _say_drawn(content: bytes) -> bytes | None:
-    """Draw at once, as fast as frames come."""
+    """Ask for the next as soon as a frame is drawn."""
     message = _decode_head(content)
     return msgspec.json.encode(Next(last_seq=message.seq)) if message.type in {"hello", "state"} else None
 

@@ -1,7 +1,8 @@
 """Displays that cost next to nothing: what a benchmark measures is then the service, not its own clients.
 
 Twenty displays of an operating room are twenty machines, here they share one event loop, and each waits for those
-before it. So a message is stamped as soon as it is whole, its answer leaves at once, and it is read afterwards.
+before it. So a message is stamped as soon as it is whole, its answer leaves some milliseconds later, as if it had
+been drawn, and it is read afterwards.
 """
 
 import asyncio
@@ -21,6 +22,10 @@ Seen = tuple[float, bytes]
 """When a message was whole, host monotonic clock, s, and its text."""
 
 
+DRAWING_S = 0.005
+"""From a message to its answer: less than any screen takes, and enough that no other's message waits for it."""
+
+
 class Onlooker(asyncio.Protocol):
     """One display: keeps what it saw and answers it."""
 
@@ -28,7 +33,8 @@ class Onlooker(asyncio.Protocol):
         self.seen: list[Seen] = []
         self._protocol = ClientProtocol(parse_uri(url), subprotocols=[Subprotocol(subprotocol)])
         self._answer = answer
-        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a TCP transport
         """Shake hands."""
@@ -44,9 +50,7 @@ class Onlooker(asyncio.Protocol):
                 self._end(self._protocol.handshake_exc)
             elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
                 self.seen.append((time.monotonic(), bytes(event.data)))
-                answer = self._answer(self.seen[-1][1])
-                if answer is not None:
-                    self._protocol.send_text(answer)
+                self._loop.call_later(DRAWING_S, self._say, self.seen[-1][1])
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -67,6 +71,12 @@ class Onlooker(asyncio.Protocol):
                 await self._ended
         except TimeoutError:
             self._transport.abort()
+
+    def _say(self, content: bytes) -> None:
+        answer = self._answer(content)
+        if answer is not None and not self._transport.is_closing():
+            self._protocol.send_text(answer)
+            self._flush()
 
     def _flush(self) -> None:
         for part in self._protocol.data_to_send():
