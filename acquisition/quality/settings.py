@@ -79,7 +79,7 @@ class BackgroundLimits(Section):
 class LightLimits(Section):
     """A lamp at the tip and no source near: more than this above the background is light that leaks in."""
 
-    count_s: Positive = 20.0
+    count_s: Positive = 30.0
     greatest_cps: Positive = 3.0
 
 
