@@ -1,6 +1,5 @@
 """A silent feed, a probe or a tracker that is lost: none looks live, in real Chromium."""
 
-import asyncio
 import re
 
 import pytest
@@ -102,49 +101,49 @@ async def test_why_the_tracker_does_not_see_the_probe_is_told(room: Room, page: 
     await expect(strip).not_to_contain_text("outside")
 
 
+class Wire:
+    """Carries what a page's sockets say; once it is cut, nothing more of the first, which nobody closes."""
+
+    def __init__(self) -> None:
+        self.lines: list[WebSocketRoute] = []
+        self.is_cut = False
+
+    def pass_on(self, line: WebSocketRoute) -> None:
+        """Join a socket to the service."""
+        server, is_first = line.connect_to_server(), not self.lines
+        self.lines.append(line)
+        server.on_message(lambda said: None if is_first and self.is_cut else line.send(said))
+
+
 async def test_a_line_that_died_without_a_word_is_taken_up_again(room: Room) -> None:
     """Nothing comes and nobody closes it, as where a cable is pulled: seen at once, and connected anew."""
-    lines: list[WebSocketRoute] = []
-    is_cut = asyncio.Event()
-
-    def pass_on(line: WebSocketRoute) -> None:
-        server, number = line.connect_to_server(), len(lines)
-        lines.append(line)
-        server.on_message(lambda said: None if number == 0 and is_cut.is_set() else line.send(said))
-
+    wire = Wire()
     async with serve(room), look(room) as page:
-        await page.route_web_socket("**/v1/feed", pass_on)
+        await page.route_web_socket("**/v1/feed", wire.pass_on)
         await page.reload()
         await wait_until_live(page)
-        is_cut.set()
+        wire.is_cut = True
         await expect(page.locator("body")).to_have_attribute("data-feed", "stale")
         await state_of(page, "#rate", "stale")
         await wait_until_live(page)
-        assert len(lines) > 1
+        assert len(wire.lines) > 1
 
 
 @pytest.mark.parametrize("way", ["dies", "closes"])
 async def test_no_mark_is_lost_with_the_line_of_events(room: Room, way: str) -> None:
     """However the line ends, it is taken up again where it was: each mark stands in the trend, and once."""
     room.wall_utc = ""
-    lines: list[WebSocketRoute] = []
-    is_cut = asyncio.Event()
-
-    def pass_on(line: WebSocketRoute) -> None:
-        server, number = line.connect_to_server(), len(lines)
-        lines.append(line)
-        server.on_message(lambda said: None if number == 0 and is_cut.is_set() else line.send(said))
-
+    wire = Wire()
     async with serve(room), look(room) as page:
-        await page.route_web_socket("**/v1/events", pass_on)
+        await page.route_web_socket("**/v1/events", wire.pass_on)
         await page.reload()
         await wait_until_live(page)
         trend = page.locator("#trend")
         room.journal.add("marked", {"rate_cps": 3.0})
         await expect(trend).to_have_attribute("data-marks", "1")
-        is_cut.set()
+        wire.is_cut = True
         if way == "closes":
-            await lines[0].close(code=1011, reason="as a service that is killed")
+            await wire.lines[0].close(code=1011, reason="as a service that is killed")
         room.journal.add("marked", {"rate_cps": 4.0})
         await expect(trend).to_have_attribute("data-marks", "2")
-        assert len(lines) == 2
+        assert len(wire.lines) == 2
