@@ -28,7 +28,8 @@ from display.event_messages import Event, Follow
 from display.messages import SUBPROTOCOL, Hello, ServerMessage
 from display.page.hatch_build import build_page
 from tests.devices.dicom.test_tls import certify
-from tests.display.page.room import PATIENCE_MS, browse, state_of, wait_until_live
+from tests.display.page.room import PATIENCE_MS, RECORD_WORDS, browse, state_of, wait_until_live
+from tests.display.page.test_pedal import hold
 from tests.system.running import PATIENCE_S, Service, running
 from tests.system.test_site import theatre, write_site
 
@@ -225,13 +226,13 @@ async def test_a_surgeon_signs_in_on_the_page_and_marks_with_a_pedal(tmp_path: P
             async with browse() as browser:
                 page = await browser.new_page(ignore_https_errors=True)  # it is signed by itself
                 page.set_default_timeout(PATIENCE_MS)
+                await page.add_init_script(RECORD_WORDS)
                 await page.goto(address)
                 await page.get_by_label("Token of this display").fill(VIEW)
                 await page.keyboard.press("Enter")
                 await wait_until_live(page)
                 await state_of(page, "#rate", "ok")
-                await page.keyboard.press("PageDown")
-                await state_of(page, "#rate", "held")
+                await hold(page, "PageDown")
                 pedal = "document.dispatchEvent(new KeyboardEvent('keydown', { key: 'F13', code: 'F13' }))"
                 await page.evaluate(pedal)
                 await page.get_by_label("Name").fill(SURGEON)

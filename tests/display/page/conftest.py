@@ -7,7 +7,7 @@ import pytest_asyncio
 from playwright.async_api import Page
 
 from display.page.hatch_build import build_page
-from tests.display.page.room import Room, look, serve, wait_until_live
+from tests.display.page.room import PATIENCE_MS, Room, look, serve, wait_until_live
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +20,15 @@ def built_page() -> None:
 def room() -> Room:
     """A room where all is well."""
     return Room()
+
+
+@pytest.fixture
+def calm(room: Room) -> None:
+    """Let what the page was sent stay live, however late a busy host lets the next come.
+
+    For tests of what is shown and done while states come, not of what happens when they stop.
+    """
+    room.stale_after_s = PATIENCE_MS / 1000
 
 
 @pytest_asyncio.fixture

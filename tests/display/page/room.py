@@ -70,8 +70,15 @@ new MutationObserver((changes) => {
     window.__marked[`${target.id || target.localName} ${state ?? feed}`] = Date.now();
   }
 }).observe(document, { subtree: true, attributeFilter: ["data-state", "data-feed"] });
+const { send } = WebSocket.prototype;
+WebSocket.prototype.send = function (said) {
+  const { type, last_seq } = JSON.parse(said);
+  if (type === "next") window.__drawn = last_seq;
+  return send.call(this, said);
+};
 """
-"""Notes where on each canvas, in shares of its sides, the page writes which words, and when it marks what."""
+"""Notes where on each canvas, in shares of its sides, the page writes which words, when it marks what, and which
+state it drew last."""
 
 CHROMIUM_FLAGS = (
     "--no-sandbox",
@@ -343,6 +350,7 @@ class Room:
     is_simulated: bool = True
     is_replayed: bool = False
     is_silent: bool = False
+    stale_after_s: float = STALE_AFTER_S
     version: str = VERSION
     port: int = 0
     made_ago_s: float = 0.0
@@ -428,7 +436,7 @@ class Room:
             room=self.name,
             server_monotonic_s=monotonic(),
             server_time_utc="2026-11-22T08:00:00Z",
-            stale_after_s=STALE_AFTER_S,
+            stale_after_s=self.stale_after_s,
             language=self.language,
             keys=self.keys,
         )
@@ -579,6 +587,11 @@ def complaint(said: ConsoleMessage) -> str:
 async def state_of(page: Page, element: str, state: str) -> None:
     """Wait for an element's state."""
     await expect(page.locator(element)).to_have_attribute("data-state", state)
+
+
+async def drawn(room: Room, page: Page) -> None:
+    """Wait until the page has drawn what is known now, and what was pressed on it before."""
+    await page.wait_for_function("seq => window.__drawn >= seq", arg=room.seq + 1)
 
 
 async def wait_until_live(page: Page) -> None:

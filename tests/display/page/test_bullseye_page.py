@@ -13,7 +13,11 @@ from display.messages import ShineState
 from tests.display.page.pixels import WHITE, pixels
 from tests.display.page.room import Room, matrix, state_of
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+pytestmark = [
+    pytest.mark.peer("chromium"),
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("built_page", "calm"),
+]
 
 REM_PX = 16
 """The layout's unit on a screen of 1920 x 1080."""

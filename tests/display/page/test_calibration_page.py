@@ -45,20 +45,30 @@ async def phase(page: Page, *wanted: str) -> str:
     return str(await handle.json_value())
 
 
+NEXT_TO_TOUCH = """
+(asked) => {
+  const panel = document.getElementById("calibration");
+  const { phase } = panel.dataset;
+  const words = phase === "waiting" ? panel.querySelector(".instruction").innerText : "";
+  const isOver = phase === "accepting" || phase === "ended";
+  return isOver || (words && words !== asked.at(-1)) ? { words } : null;
+}
+"""
+"""What is to be touched after all that was asked for; no words once it is judged."""
+
+
 async def touch_all(page: Page, room: Theatre) -> list[str]:
     """Touch what the page asks for until it is judged; gives what was asked."""
     asked: list[str] = []
-    instruction = page.locator("#calibration .instruction")
     await phase(page, "waiting")
-    while await phase(page, "waiting", "accepting", "ended") == "waiting":
-        words = await instruction.inner_text()
-        if asked and words == asked[-1]:  # not drawn anew yet
-            await page.wait_for_timeout(50)
-            continue
+    while True:
+        handle = await page.wait_for_function(NEXT_TO_TOUCH, arg=asked)
+        words = (await handle.json_value())["words"]
+        if not words:
+            return asked
         asked.append(words)
         room.bench.hand.move("touch", words.removeprefix("Touch ").split(" with the tip")[0])
         await page.keyboard.press("n")
-    return asked
 
 
 @contextlib.asynccontextmanager

@@ -11,11 +11,15 @@ from playwright.async_api import Page, expect
 
 from display.procedure_messages import ProcedureRequest
 from tests.display.page.pixels import pixels
-from tests.display.page.room import Room, wait_until_live
+from tests.display.page.room import Room, drawn, wait_until_live
 from tests.display.page.test_procedure_page import PLAN, asked, change, move
 from tests.display.page.test_slices_page import HOT, loaded
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+pytestmark = [
+    pytest.mark.peer("chromium"),
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("built_page", "calm"),
+]
 
 HOT_SPOT_MM = np.array([65.0, -55.0])
 """Of the scene's node in the axial plane, where the scan has it: x to the left, y to the back."""
@@ -32,11 +36,13 @@ async def plan(room: Room, page: Page) -> None:
 
 
 async def begin(page: Page, pencil: str = "Draw a target") -> None:
-    """Take up a pencil, and wait until the keys stand in their row."""
+    """Take up a pencil, and wait until the slices are drawn beside its keys."""
     await page.get_by_role("button", name=pencil).click()
     await expect(page.locator("#drawing")).to_be_visible()
     await expect(page.locator("#procedure")).to_be_hidden()
-    await page.wait_for_timeout(300)
+    for _ in range(2):  # in the first the keys may only be making room for themselves
+        await page.evaluate("window.__drawn = -1")
+        await page.wait_for_function("() => window.__drawn >= 0")
 
 
 async def hot_spot(page: Page) -> tuple[float, float]:
@@ -195,7 +201,7 @@ async def test_what_is_refused_stays_to_be_mended(room: Room, page: Page) -> Non
 async def test_what_is_drawn_stands_in_the_slices_and_is_taken_back(room: Room, page: Page) -> None:
     """While the plan is made it has its ring and name in every slice; a touch in the plan takes it back."""
     await plan(room, page)
-    drawn = msgspec.structs.replace(
+    target = msgspec.structs.replace(
         PLAN[0],
         name="drawn target 1",
         confirmed="target",
@@ -203,7 +209,7 @@ async def test_what_is_drawn_stands_in_the_slices_and_is_taken_back(room: Room, 
         is_drawn=True,
         radius_mm=8.0,
     )
-    change(room, sources=(*PLAN, drawn))
+    change(room, sources=(*PLAN, target))
     for canvas in SLICES:
         await page.wait_for_function(
             "canvas => Object.keys(window.__words[canvas]).some((words) => words.startsWith('drawn target 1'))",
@@ -215,10 +221,10 @@ async def test_what_is_drawn_stands_in_the_slices_and_is_taken_back(room: Room, 
     assert await page.get_by_role("button", name="Take back").count() == 1, "the map's own spots are not erased"
     change(room, step="time-out")
     await page.keyboard.press("p")
-    await page.wait_for_timeout(300)
+    await drawn(room, page)
     await page.evaluate("window.__words = {}")
-    await page.wait_for_timeout(300)
-    said = await page.evaluate("Object.keys(window.__words.axial ?? {})")
+    await drawn(room, page)
+    said = await page.evaluate("Object.keys(window.__words.axial)")
     assert not any(words.startswith("drawn") for words in said)
 
 

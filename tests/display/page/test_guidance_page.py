@@ -13,9 +13,21 @@ from playwright.async_api import Page, expect
 from display.estimate_messages import MapShiftState, RejectionState
 from display.messages import AdviceState
 from tests.display.page.pixels import WHITE, pixels
-from tests.display.page.room import Room, look, make_advice, make_agreement, serve, state_of
+from tests.display.page.room import (
+    STALE_AFTER_S,
+    Room,
+    look,
+    make_advice,
+    make_agreement,
+    serve,
+    state_of,
+)
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+pytestmark = [
+    pytest.mark.peer("chromium"),
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("built_page", "calm"),
+]
 
 GREEN = "Math.abs(red - 74) < 3 && Math.abs(green - 222) < 3 && Math.abs(blue - 128) < 3"
 """The probe's colour, which is the ghost's."""
@@ -149,6 +161,8 @@ IS_OVER_LETTER = """
 
 async def test_a_silent_feed_sends_nobody_anywhere(room: Room, page: Page) -> None:
     """Where states stop coming, or the tracker is lost, the ghost goes with the pose it is seen from."""
+    room.stale_after_s = STALE_AFTER_S
+    await page.reload()
     advise(room)
     believe(room, map_shift=MapShiftState(shift_mm=(12.0, 0.0, 5.0), distance_mm=13.0, half_width_mm=3.0))
     await has_ghost(page)

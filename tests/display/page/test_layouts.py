@@ -132,6 +132,7 @@ def resected(room: Room) -> None:
     )
 
 
+@pytest.mark.usefixtures("calm")
 @pytest.mark.parametrize("language", ["en", "ru"])
 @pytest.mark.parametrize("screen", SCREENS)
 async def test_nothing_is_cut_off_and_nothing_lies_over_anything(room: Room, screen: str, language: Any) -> None:

@@ -14,9 +14,13 @@ from display.shelf import ShelvedVolume, shelve
 from display.volume_messages import LiveImageState
 from navigation.volume import Volume, VolumeGeometry
 from tests.display.page.pixels import HOT, pixels
-from tests.display.page.room import NODE_MM, Room, state_of
+from tests.display.page.room import NODE_MM, STALE_AFTER_S, Room, state_of
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+pytestmark = [
+    pytest.mark.peer("chromium"),
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("built_page", "calm"),
+]
 
 STEP_MM = 4.0
 CELLS = 18
@@ -63,13 +67,20 @@ def show(room: Room, shelved: ShelvedVolume | None, *, number: int = 1, age_s: f
         readings=420,
         without=("injection",),
         age_s=age_s,
-        stale_after_s=3.0,
+        stale_after_s=10.0,
     )
 
 
-def look_at_node(room: Room) -> None:
+async def look_at_node(room: Room, page: Page) -> None:
     """Cut all three slices through the node: without a probe they go through the target."""
     room.now["pose"] = None
+    await state_of(page, "#axial", "target")
+
+
+async def lay_live_over(page: Page) -> None:
+    """Lay the live image over the CT in place of the scan, and wait until that is drawn."""
+    await page.keyboard.press("v")
+    await state_of(page, "#live-image", "live")
 
 
 async def middle_mm(page: Page, canvas: str) -> NDArray[np.float64]:
@@ -102,19 +113,16 @@ async def until_hot(page: Page, canvas: str, *, is_hot: bool = True) -> None:
 
 async def test_the_live_image_lies_where_the_scan_has_the_node(room: Room, page: Page) -> None:
     """Scan and live image in turn, key V: in every slice their hot spots lie within 3 mm of each other."""
-    look_at_node(room)
+    await look_at_node(room, page)
     show(room, image_about(HOT_MM))
-    await state_of(page, "#axial", "target")
     canvases = ("#axial", "#coronal", "#sagittal")
     for canvas in canvases:
         await until_hot(page, canvas)
     scanned = [await middle_mm(page, canvas) for canvas in canvases]
-    await page.keyboard.press("v")
-    await state_of(page, "#live-image", "live")
+    await lay_live_over(page)
     await expect(page.locator("#live-image")).to_have_text(
         re.compile(r"^0\.\d s old, 480 mL known, without injection$")
     )
-    await page.wait_for_timeout(300)
     for canvas, place_mm in zip(canvases, scanned, strict=True):
         await until_hot(page, canvas)
         assert np.linalg.norm(await middle_mm(page, canvas) - place_mm) < 3.0, canvas
@@ -124,12 +132,12 @@ async def test_the_live_image_lies_where_the_scan_has_the_node(room: Room, page:
 
 async def test_what_it_does_not_know_is_left_as_the_ct_has_it(room: Room, page: Page) -> None:
     """Known and cold is tinted, within the known ball alone; the scan tints nothing."""
-    look_at_node(room)
+    await look_at_node(room, page)
     show(room, image_about(HOT_MM))
     await until_hot(page, "#axial")
     assert len(off_the_cross(await pixels(page, "#axial", TINTED))) < 50
-    await page.keyboard.press("v")
-    await page.wait_for_timeout(500)
+    await lay_live_over(page)
+    await until_hot(page, "#axial")
     tinted = off_the_cross(await pixels(page, "#axial", TINTED))
     assert len(tinted) > 500
     box = await page.locator("#axial").bounding_box()
@@ -144,9 +152,9 @@ async def test_what_it_does_not_know_is_left_as_the_ct_has_it(room: Room, page: 
 
 async def test_a_newer_image_takes_the_place_of_the_older(room: Room, page: Page) -> None:
     """Another number, another etag: the hot spot has moved 16 mm to the left."""
-    look_at_node(room)
+    await look_at_node(room, page)
     show(room, image_about(HOT_MM))
-    await page.keyboard.press("v")
+    await lay_live_over(page)
     await until_hot(page, "#axial")
     before = await middle_mm(page, "#axial")
     show(room, image_about(HOT_MM + np.array([16.0, 0.0, 0.0])), number=2)
@@ -161,10 +169,12 @@ async def test_a_newer_image_takes_the_place_of_the_older(room: Room, page: Page
 
 async def test_an_old_image_is_grey_and_says_so(room: Room, page: Page) -> None:
     """Beyond its limit, by the page's own clock too, nothing on it is coloured; a newer one is."""
-    look_at_node(room)
+    room.stale_after_s = STALE_AFTER_S
+    await page.reload()
+    await look_at_node(room, page)
     shelved = image_about(HOT_MM)
     show(room, shelved)
-    await page.keyboard.press("v")
+    await lay_live_over(page)
     await until_hot(page, "#axial")
     show(room, shelved, age_s=12.0)
     await expect(page.locator("#live-image")).to_have_text(re.compile(r"^LIVE IMAGE 1\d s OLD$"))
@@ -180,7 +190,7 @@ async def test_an_old_image_is_grey_and_says_so(room: Room, page: Page) -> None:
 
 async def test_no_image_is_said_in_words_and_draws_nothing(room: Room, page: Page) -> None:
     """Before the first, where nothing can be told, and with another study: no colour over the CT."""
-    look_at_node(room)
+    await look_at_node(room, page)
     await until_hot(page, "#axial")
     await page.keyboard.press("v")
     await expect(page.locator("#live-image")).to_have_text("No live image yet: sweep slowly over the skin")

@@ -16,7 +16,7 @@ from tests.display.page.test_resection_page import asked as resected
 from tests.display.page.test_resection_page import removed, specimen
 from tests.display.page.test_slices_page import loaded
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("built_page", "calm")]
 
 
 def test_the_feed_tells_every_act_of_the_site_file() -> None:
@@ -99,6 +99,7 @@ async def test_each_act_is_done_by_its_pedal(room: Room) -> None:
     )
     async with serve(room), look(room) as page:
         await loaded(page)
+        await state_of(page, "#tone", "playing")
         for act, element, state, value in SEEN:
             await tread(page, act)
             await expect(page.locator(element)).to_have_attribute(state, value)

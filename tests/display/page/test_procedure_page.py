@@ -13,7 +13,11 @@ from playwright.async_api import Page, expect
 from display.procedure_messages import CheckState, MoveState, PlannedState, ProcedureRequest
 from tests.display.page.room import Room, make_rate
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+pytestmark = [
+    pytest.mark.peer("chromium"),
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("built_page", "calm"),
+]
 
 
 def change(room: Room, **changes: Any) -> None:

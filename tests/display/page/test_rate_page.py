@@ -9,7 +9,11 @@ from playwright.async_api import Page, expect
 
 from tests.display.page.room import ATTEMPTS, Room, make_device, make_rate, state_of
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+pytestmark = [
+    pytest.mark.peer("chromium"),
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("built_page", "calm"),
+]
 
 
 def another_patient(room: Room) -> None:

@@ -1,5 +1,6 @@
 """After the excision, on the page in real Chromium: marked and counted by touch or key, answered in words."""
 
+import asyncio
 import os
 import re
 from pathlib import Path
@@ -71,10 +72,9 @@ def change(room: Room, **changes: Any) -> None:
 
 async def asked(room: Room, page: Page, count: int) -> ResectionRequest:
     """Wait until so many requests have come, and return the last."""
-    for _ in range(200):
-        if len(room.requests) >= count:
-            break
-        await page.wait_for_timeout(25)
+    async with asyncio.timeout(30):
+        while len(room.requests) < count:
+            await page.wait_for_timeout(25)
     assert len(room.requests) == count
     return room.requests[-1]
 

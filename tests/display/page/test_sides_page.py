@@ -10,7 +10,11 @@ from navigation.volume import Volume
 from tests.display.page.pixels import MIDDLE_OF_HOT
 from tests.display.page.room import TIP_MM, Room, make_study, make_target, make_volume, state_of
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+pytestmark = [
+    pytest.mark.peer("chromium"),
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("built_page", "calm"),
+]
 
 
 def hot_spot(position_mm: tuple[float, float, float]) -> Volume:

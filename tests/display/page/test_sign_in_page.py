@@ -107,9 +107,10 @@ async def test_a_person_signs_in_at_a_display_that_is_turned_away(room: Room, tm
         await expect(page.get_by_label("Token of this display")).to_be_visible()
         await page.get_by_role("button", name="Sign in", exact=True).click()
         await page.get_by_label("Name", exact=True).fill("Dr. Sokolova")
-        async with page.expect_event("websocket") as trying:
-            pass
-        await (await trying.value).wait_for_event("close")
+        is_turned_away = asyncio.Event()
+        page.on("websocket", lambda line: line.on("close", lambda _: is_turned_away.set()))
+        async with asyncio.timeout(60):
+            await is_turned_away.wait()
         await expect(page.get_by_label("Name", exact=True)).to_have_value("Dr. Sokolova")
         await page.get_by_label("Secret").fill("correct horse")
         await page.keyboard.press("Enter")

@@ -10,7 +10,11 @@ from playwright.async_api import Page
 from tests.display.page.room import TIP_MM, Room, look, make_target, serve, state_of, wait_until_live
 from tests.display.page.test_slices_page import loaded
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(300), pytest.mark.usefixtures("built_page")]
+pytestmark = [
+    pytest.mark.peer("chromium"),
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("built_page", "calm"),
+]
 
 RECORD_BOXES = """
 () => {

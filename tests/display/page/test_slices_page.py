@@ -1,22 +1,34 @@
 """The slices: their looks, the one along the probe, what stands still, in real Chromium."""
 
 import re
-from contextlib import suppress
 
 import msgspec
 import numpy as np
 import pytest
 from playwright.async_api import Page, expect
-from playwright.async_api import TimeoutError as PlaywrightTimeout
 from scipy.stats import theilslopes
 
 from display.measures import Point
 from display.shelf import shelve
 from navigation.volume import Volume, VolumeGeometry
 from tests.display.page.pixels import WHITE, pixels
-from tests.display.page.room import ATTEMPTS, NODE_MM, TIP_MM, Room, make_pose, make_study, matrix, point, state_of
+from tests.display.page.room import (
+    NODE_MM,
+    TIP_MM,
+    Room,
+    drawn,
+    make_pose,
+    make_study,
+    matrix,
+    point,
+    state_of,
+)
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+pytestmark = [
+    pytest.mark.peer("chromium"),
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("built_page", "calm"),
+]
 
 BRIGHT = "red > 200 && green > 200 && blue > 200"
 YELLOW = "red > 150 && green > 120 && blue < 120 && red > blue + 60"
@@ -31,23 +43,12 @@ async def loaded(page: Page) -> None:
 
 
 async def lock_at_tip(room: Room, page: Page) -> None:
-    """Lock the slices, and see the tip 12 mm off once it has moved on.
-
-    On a busy host the pose may be late just as they are locked: they then stand in the target. Not each time.
-    """
-    for _ in range(ATTEMPTS):
-        await loaded(page)
-        await page.keyboard.press("l")
-        await expect(page.locator("#slices-note")).to_have_text("LOCKED: does not follow the tip")
-        room.now["pose"] = make_pose(TIP_MM + np.array([0.0, 0.0, 12.0]))
-        with suppress(PlaywrightTimeout):
-            await page.wait_for_function(
-                "() => window.__words.axial['probe 12 mm H'] !== undefined", timeout=10_000
-            )
-            return
-        room.now["pose"] = make_pose()
-        await page.keyboard.press("l")
-    pytest.fail("the tip was not seen off the locked slice")
+    """Lock the slices, and see the tip 12 mm off once it has moved on."""
+    await loaded(page)
+    await page.keyboard.press("l")
+    await expect(page.locator("#slices-note")).to_have_text("LOCKED: does not follow the tip")
+    room.now["pose"] = make_pose(TIP_MM + np.array([0.0, 0.0, 12.0]))
+    await page.wait_for_function("() => window.__words.axial['probe 12 mm H'] !== undefined")
 
 
 async def words_on(page: Page, canvas: str) -> set[str]:
@@ -62,14 +63,15 @@ async def test_a_window_and_a_colour_map_are_chosen_by_key_or_touch(room: Room, 
     await page.keyboard.press("w")
     await page.keyboard.press("w")
     await expect(page.get_by_role("button", name="Lung")).to_be_visible()
-    await page.wait_for_timeout(300)
+    await drawn(room, page)
     assert len(await pixels(page, "#axial", "red < 12 && green < 12 && blue < 12")) < 0.8 * len(dark)
     await page.keyboard.press("w")
+    await drawn(room, page)
     red = "red > 150 && green < 0.6 * red && blue < 0.8 * red"
     assert len(await pixels(page, "#coronal", red)) > 20
     await page.get_by_role("button", name="Inferno").click()
     await expect(page.get_by_role("button", name="Cividis")).to_be_visible()
-    await page.wait_for_timeout(300)
+    await drawn(room, page)
     assert len(await pixels(page, "#coronal", red)) == 0
     assert len(await pixels(page, "#coronal", YELLOW)) > 20
 
@@ -81,7 +83,7 @@ async def test_the_slice_along_the_probe_has_its_axis_downwards(room: Room, page
     assert {"PROBE", "P"} <= await words_on(page, "probe-slice")
     for look in ((-0.2, 1.0, -0.1), (-0.8, 0.6, 0.3)):
         room.now["pose"] = make_pose(look=look)
-        await page.wait_for_timeout(400)
+        await drawn(room, page)
         green = await pixels(page, "#probe-slice", "green > 190 && red < 110 && blue < 160")
         assert len(green) > 30
         assert np.ptp(green[:, 0]) < 0.12
@@ -101,7 +103,6 @@ async def test_the_region_is_as_large_in_each_slice_as_it_is_unsure(room: Room, 
     room.now["targets"] = room.now["targets"][:1]
     room.change_target(region_axes=matrix(np.eye(3)), region_semi_axes_mm=semi_mm)
     await state_of(page, "#axial", "target")
-    await page.wait_for_timeout(300)
     for canvas, across, down in (("#axial", 0, 1), ("#coronal", 0, 2), ("#sagittal", 1, 2)):
         box = await page.locator(canvas).bounding_box()
         assert box is not None
@@ -248,15 +249,10 @@ async def test_a_locked_picture_stands_still_and_says_so(room: Room, page: Page)
 
 
 async def spot_across(page: Page) -> float:
-    """Where the hot spot lies across the axial slice, in shares of it, once the picture stands still."""
-    last = np.nan
-    while True:
-        spot = await pixels(page, "#axial", HOT)
-        now = float(spot[:, 0].mean()) if len(spot) else np.nan
-        if abs(now - last) < 1e-4:
-            return now
-        last = now
-        await page.wait_for_timeout(500)
+    """Where the hot spot lies across the axial slice, in shares of it."""
+    spot = await pixels(page, "#axial", HOT)
+    assert len(spot) > 0
+    return float(spot[:, 0].mean())
 
 
 async def test_the_picture_moves_on_only_when_the_tip_leaves_its_middle(room: Room, page: Page) -> None:
@@ -265,6 +261,7 @@ async def test_the_picture_moves_on_only_when_the_tip_leaves_its_middle(room: Ro
     across = []
     for way_mm in (0.0, 6.0, -90.0, -84.0):
         room.now["pose"] = make_pose(TIP_MM + np.array([way_mm, 0.0, 0.0]))
+        await drawn(room, page)
         across.append(await spot_across(page))
     assert across[1] == pytest.approx(across[0], abs=0.004)
     assert across[2] > across[0] + 0.05

@@ -10,10 +10,14 @@ from playwright.async_api import Page, expect
 
 from display.volume_messages import SurfaceState
 from tests.display.page.pixels import pixels_of, solid_pixels, until_pixels
-from tests.display.page.room import Room, make_pose, make_study, make_target, state_of
+from tests.display.page.room import Room, drawn, make_pose, make_study, make_target, state_of
 from tests.display.page.test_slices_page import loaded
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(300), pytest.mark.usefixtures("built_page")]
+pytestmark = [
+    pytest.mark.peer("chromium"),
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("built_page", "calm"),
+]
 
 
 async def test_the_patient_is_shown_in_three_dimensions(room: Room, page: Page) -> None:
@@ -42,9 +46,10 @@ async def test_skin_bone_and_activity_are_each_drawn(room: Room, page: Page) -> 
     seen = {}
     for kinds in (("skin",), ("bone",), ("activity",), ("skin", "bone", "activity")):
         chosen = tuple(surfaces[kind] for kind in kinds)
-        room.now["study"] = msgspec.structs.replace(make_study(), surfaces=chosen)
-        await expect(page.get_by_label(f"3-D view: {len(kinds)} surfaces, 0 located targets")).to_be_visible()
-        await page.wait_for_timeout(600)  # drawn four times a second
+        for study in (None, msgspec.structs.replace(make_study(), surfaces=chosen)):
+            room.now["study"] = study
+            number = len(study.surfaces) if study else 0
+            await expect(page.get_by_label(f"3-D view: {number} surfaces, 0 located targets")).to_be_visible()
         png = await page.locator("#solid").screenshot()
         picture = pixels_of(png).reshape(-1, 3)
         seen[kinds] = picture[(np.abs(picture - GROUND) > 12).any(axis=1)]
@@ -76,7 +81,7 @@ async def test_the_path_of_the_tip_is_in_the_3d_view_by_its_pixels(room: Room, p
     await until_pixels(page, blue, lambda count: count < 10)
     for share in np.linspace(0.0, 1.0, 12):
         room.now["pose"] = make_pose(np.array([120.0 - 200.0 * share, -95.0, 70.0 * np.sin(6.0 * share)]))
-        await page.wait_for_timeout(150)
+        await drawn(room, page)
     await until_pixels(page, blue, lambda count: count >= 60)
     room.now["pose"] = None
     await expect(page.get_by_label(re.compile("no live probe$"))).to_be_visible()
@@ -99,19 +104,12 @@ async def test_left_and_head_are_right_and_up_in_the_3d_view(room: Room, page: P
     places = []
     for x_mm, z_mm in ((60.0, 0.0), (-60.0, 0.0), (0.0, 50.0), (0.0, -50.0)):
         target = make_target(make_pose(), centre_mm=np.array([x_mm, -60.0, z_mm]), semi_mm=(9.0, 9.0, 9.0))
-        room.now["targets"] = (target,)
-        places.append(await steady(page))
+        for targets in ((), (target,)):
+            room.now["targets"] = targets
+            await expect(
+                page.get_by_label(f"3-D view: 0 surfaces, {len(targets)} located targets")
+            ).to_be_visible()
+        places.append(await wires(page))
     left, right, head, feet = places
     assert left[0] > right[0] + 0.1
     assert head[1] < feet[1] - 0.1
-
-
-async def steady(page: Page) -> NDArray[np.float64]:
-    """Where the wires are once they no longer move; the view is drawn four times a second."""
-    last = np.full(2, np.nan)
-    while True:
-        await page.wait_for_timeout(600)
-        now = await wires(page)
-        if np.allclose(now, last, atol=0.002):
-            return now
-        last = now

@@ -8,7 +8,11 @@ from playwright.async_api import Page, expect
 from display.messages import RateState
 from tests.display.page.room import Room, look, make_rate, serve, state_of, wait_until_live
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
+pytestmark = [
+    pytest.mark.peer("chromium"),
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("built_page", "calm"),
+]
 
 
 async def test_the_tone_follows_the_rate_and_the_mute_key(room: Room, page: Page) -> None:
