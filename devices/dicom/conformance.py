@@ -18,7 +18,7 @@ from devices.dicom.clients.association import PLAIN
 from devices.dicom.clients.finding import MOST_AFTER_CANCEL
 from devices.dicom.clients.retrieval import COMPRESSED, COMPRESSED_CLASSES
 from devices.dicom.clients.sending import MOST_CONTEXTS
-from devices.dicom.door import SILENT_CONNECTIONS
+from devices.dicom.door import SPARE_CONNECTIONS, WAITING_CONNECTIONS
 from devices.dicom.index.answering import COUNTS, INSTANCE_AVAILABILITY, LEVELS
 from devices.dicom.index.queries import Level, keys
 from devices.dicom.meanings import (
@@ -159,7 +159,8 @@ more has come for `quiet_s`. It opens associations to report on storage commitme
 | asynchronous operations | declined: one operation at a time |
 | extended negotiation | declined, but for role selection |
 | user identity | not looked at |
-| silent connections from one address | {SILENT_CONNECTIONS}; for one more the oldest is closed |
+| connections without an association from one address | {SPARE_CONNECTIONS}; for one more the oldest is closed |
+| connections in all | `maximum_associations` and {WAITING_CONNECTIONS}; the oldest without one makes room |
 
 The state machine is that of PS3.8 section 9.2, with its ARTIM timer.
 

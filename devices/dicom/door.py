@@ -19,11 +19,11 @@ from devices.dicom.upper_layer.user import User
 
 BACKLOG = 128
 
-SILENT_CONNECTIONS = 8
-"""Connections from one address that have not yet asked for an association; the oldest makes room for one more."""
+SPARE_CONNECTIONS = 8
+"""Connections from one address without an association, not yet or no more; the oldest makes room for one more."""
 
 WAITING_CONNECTIONS = 64
-"""Connections from anywhere without an association, beside those with one; the oldest silent one makes room."""
+"""Connections from anywhere without an association, beside those with one; the oldest makes room."""
 
 EXHAUSTED_PAUSE_S = 0.1
 
@@ -67,10 +67,10 @@ class _Visitor:
         self.beginning: asyncio.Task[None] | None = None
 
     @property
-    def is_silent(self) -> bool:
-        """Whether it has not asked for an association."""
-        silent = {State.IDLE, State.AWAITING_REQUEST}
-        return self.connection is None or self.connection.association.state in silent
+    def is_spare(self) -> bool:
+        """Whether it has no association: it has not asked for one, or that is over and it does not hang up."""
+        without = {State.IDLE, State.AWAITING_REQUEST, State.AWAITING_CLOSE}
+        return self.connection is None or self.connection.association.state in without
 
     @property
     def is_heard(self) -> bool:
@@ -135,10 +135,10 @@ class Door:
         if not self._admission.is_expected_from(address):
             reason = "nobody may send from there"
         else:
-            silent = [visitor for visitor in self._visitors if visitor.address == address and visitor.is_silent]
+            spare = [visitor for visitor in self._visitors if visitor.address == address and visitor.is_spare]
             # whoever means it speaks at once, also from where others say nothing
-            if len(silent) >= SILENT_CONNECTIONS:
-                self._make_room(silent, f"{len(silent)} connections from there say nothing")
+            if len(spare) >= SPARE_CONNECTIONS:
+                self._make_room(spare, f"{len(spare)} connections from there say nothing")
             if len(self._visitors) >= self._admission.connections and not self._make_room(self._visitors):
                 reason = f"{len(self._visitors)} connections are open already"
         if reason:
@@ -150,7 +150,7 @@ class Door:
         return visitor
 
     def _make_room(self, visitors: Iterable[_Visitor], reason: str = "another connection needed the room") -> bool:
-        oldest = next((visitor for visitor in visitors if visitor.is_silent and visitor.is_heard), None)
+        oldest = next((visitor for visitor in visitors if visitor.is_spare and visitor.is_heard), None)
         if oldest is None:
             return False
         if oldest.connection is None:  # else its user tells

@@ -27,7 +27,7 @@ from display.access_messages import SignIn
 from display.event_messages import Event, Follow
 from display.messages import SUBPROTOCOL, Hello, ServerMessage
 from display.page.hatch_build import build_page
-from tests.devices.dicom.test_tls import certify
+from tests.devices.dicom.certificates import certify
 from tests.display.page.room import PATIENCE_MS, RECORD_WORDS, browse, state_of, wait_until_live
 from tests.display.page.test_pedal import hold
 from tests.system.running import PATIENCE_S, Service, running

@@ -194,7 +194,7 @@ class Web:
         found = await asyncio.to_thread(search.answer, query)
         studies = {str(one[0x0020000D].value): 1 for one in found}
         self._disclose(request, client, studies, is_query=True)
-        headers = [("warning", f'299 {request.base_url}: "{warning}"') for warning in query.warnings]
+        headers = [("warning", f'299 {_service(request)}: "{warning}"') for warning in query.warnings]
         body = await asyncio.to_thread(encode, *found)
         response = Response(body, media_type=MEDIA_TYPE) if found else Response(status_code=204)
         for name, value in headers:
@@ -289,8 +289,12 @@ def _by_study(found: list[Holding]) -> dict[str, int]:
     return {one.study_uid: len(found) for one in found}
 
 
+def _service(request: Request) -> str:
+    return f"{str(request.base_url).rstrip('/')}{ROOT}"
+
+
 def _url_of(request: Request) -> Callable[..., str]:
-    base = f"{str(request.base_url).rstrip('/')}{ROOT}"
+    base = _service(request)
 
     def url_of(study_uid: str, series_uid: str | None = None, object_uid: str | None = None) -> str:
         url = f"{base}/studies/{study_uid}"

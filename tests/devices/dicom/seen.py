@@ -70,6 +70,11 @@ async def is_staffed(node: StorageNode, number: int) -> None:
             await asyncio.sleep(0.01)
 
 
+def descriptors(node: StorageNode) -> int:
+    """How many files and connections the node's own process has open."""
+    return len(list(Path(f"/proc/{node.process_id}/fd").iterdir()))
+
+
 def resident_kb(node: StorageNode) -> int:
     """Most memory that the node's processes ever had, together."""
     found = 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 from contextlib import AsyncExitStack
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from devices.dicom.client import run_node
-from tests.devices.dicom.seen import ACCEPT, REJECT, ended, is_refused, refusal
+from devices.dicom.door import SPARE_CONNECTIONS, WAITING_CONNECTIONS
+from tests.devices.dicom.seen import ACCEPT, REJECT, descriptors, ended, is_refused, refusal
 
 
 async def test_who_asked_while_the_node_was_busy_is_not_silent(settings: Any, console: Any) -> None:
@@ -92,6 +94,51 @@ async def test_silent_connections_do_not_keep_others_out(settings: Any, thing: A
                 assert await raw.store(thing()) == 0x0000
         for _, writer in silent:
             writer.close()
+
+
+async def test_silent_connections_from_everywhere_do_not_keep_others_out(settings: Any, console: Any) -> None:
+    """However many addresses they come from, so many are kept in all, the newest, and a console still gets in."""
+    kept = 1 + WAITING_CONNECTIONS
+    async with run_node(settings(maximum_associations=1, request_time_s=60)) as node, AsyncExitStack() as consoles:
+        silent = [
+            await consoles.enter_async_context(console(node.port, from_address=f"127.0.1.{number}"))
+            for number in range(1, 12)
+            for _ in range(SPARE_CONNECTIONS)
+        ]
+        for raw in silent[:-kept]:
+            await ended(raw)
+        assert await is_refused(node, "another connection needed the room")
+        async with console(node.port) as raw:
+            assert await raw.associate() == ACCEPT
+            await raw.release()
+        await ended(silent[-kept])
+        assert not any(raw.reader.at_eof() for raw in silent[2 - kept :])
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2"])
+async def test_who_was_turned_away_and_stays_does_not_keep_others_out(
+    settings: Any, console: Any, address: str
+) -> None:
+    """A hundred that were rejected and do not hang up leave room for a console, at their address and elsewhere."""
+    chosen = settings(allowed_ae_titles=("CAMERA",), request_time_s=60)
+    async with run_node(chosen) as node, AsyncExitStack() as consoles, asyncio.timeout(30):
+        for _ in range(100):
+            raw = await consoles.enter_async_context(console(node.port))
+            assert await raw.associate("STRANGER") == REJECT
+        async with console(node.port, from_address=address) as raw:
+            assert await raw.associate("CAMERA") == ACCEPT
+
+
+async def test_a_node_out_of_descriptors_lets_in_who_speaks(settings: Any, console: Any) -> None:
+    """With room for four more files a connection that says nothing makes room for one that asks."""
+    async with run_node(settings(workers=0, request_time_s=60)) as node, AsyncExitStack() as consoles:
+        used = descriptors(node)
+        _, most = resource.prlimit(node.process_id, resource.RLIMIT_NOFILE)
+        resource.prlimit(node.process_id, resource.RLIMIT_NOFILE, (used + 4, most))
+        for number in range(12):
+            await consoles.enter_async_context(console(node.port, from_address=f"127.0.1.{number + 1}"))
+        async with console(node.port) as raw, asyncio.timeout(20):
+            assert await raw.associate() == ACCEPT
 
 
 async def test_more_associations_than_allowed_are_rejected(settings: Any, console: Any) -> None:

@@ -1,8 +1,7 @@
 """TLS beside plain DICOM, with DCMTK as the console."""
 
 import asyncio
-import subprocess
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +9,10 @@ import pytest
 
 from devices.dicom.client import run_node
 from devices.errors import DeviceUnavailable
+from tests.devices.dicom.certificates import Authority, certify
+from tests.devices.dicom.seen import ended, is_refused
 
 pytestmark = [pytest.mark.peer("dcmtk"), pytest.mark.peer("openssl")]
-
-
-def certify(folder: Path, name: str) -> tuple[Path, Path]:
-    """Make a key and a certificate signed by itself, for 127.0.0.1."""
-    key, certificate = folder / f"{name}.key", folder / f"{name}.pem"
-    subprocess.run(  # noqa: S603 - our own command
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return key, certificate
 
 
 async def test_both_sides_show_a_certificate(settings: Any, run: Any, thing: Any, tmp_path: Path) -> None:
@@ -66,14 +52,76 @@ async def test_handshakes_that_say_nothing_do_not_keep_others_out(settings: Any,
             writer.close()
 
 
+async def test_who_signed_it_and_until_when_counts(settings: Any, run: Any, thing: Any, tmp_path: Path) -> None:
+    """Of certificates by one name only that of the authority that is named, and in its time, lets a console in."""
+    node, ours = await asyncio.to_thread(lambda: [Authority(tmp_path / name) for name in ("node", "ours")])
+    key, certificate = await asyncio.to_thread(node.issue, "node")
+    tls = {"port": 0, "certificate": certificate, "key": key, "client_ca": ours.certificate}
+    file = thing().write(tmp_path / "one.dcm")
+    async with run_node(settings(tls=tls)) as running:
+        command = ("storescu", "+cf", node.certificate, "-aec", "RADIONAV")
+        for issuer, days, is_let_in, sentence in (
+            (ours, (-1, 2), True, ""),
+            (ours, (-3, -1), False, "certificate has expired"),
+            (ours, (1, 2), False, "certificate is not yet valid"),
+            (node, (-1, 2), False, ""),
+        ):
+            shown = await asyncio.to_thread(issuer.issue, "camera", days=days)
+            code, output = await run(*command, "+tls", *shown, "127.0.0.1", running.tls_port, file)
+            assert (code == 0) is is_let_in, output
+            assert not sentence or await is_refused(running, sentence)
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01\x02\x00\x01"], ids=["nothing", "the beginning"])
+async def test_a_handshake_that_does_not_come_is_given_up(
+    settings: Any, console: Any, tmp_path: Path, said: bytes
+) -> None:
+    """After the time for a request, from one that says nothing and from one that says a byte at a time."""
+
+    async def trickle(raw: Any) -> None:
+        for byte in said:
+            raw.writer.write(bytes([byte]))
+            await asyncio.sleep(0.1)
+
+    key, certificate = await asyncio.to_thread(certify, tmp_path, "node")
+    tls = {"port": 0, "certificate": certificate, "key": key}
+    async with run_node(settings(tls=tls, request_time_s=0.3)) as node, console(node.tls_port) as raw:
+        trickling = asyncio.create_task(trickle(raw))
+        await ended(raw)
+        trickling.cancel()
+        assert await is_refused(node, "no TLS connection")
+
+
+async def test_garbage_on_the_port_for_tls_is_counted_and_forgotten(
+    settings: Any, run: Any, console: Any, tmp_path: Path
+) -> None:
+    """Each of twenty that speak no TLS is one refusal and takes no room; a console is served after them."""
+    key, certificate = await asyncio.to_thread(certify, tmp_path, "node")
+    tls = {"port": 0, "certificate": certificate, "key": key}
+    async with run_node(settings(tls=tls, maximum_associations=1)) as node:
+        for garbage in [b"GET / HTTP/1.1\r\n\r\n", bytes(range(256))] * 10:
+            async with console(node.tls_port) as raw:
+                raw.writer.write(garbage)
+                await ended(raw)
+        trusting = ("+tla", "+cf", certificate, "-aec", "RADIONAV")
+        code, output = await run("echoscu", *trusting, "127.0.0.1", node.tls_port)
+        assert code == 0, output
+        async with asyncio.timeout(20), aclosing(node.health_changes()) as changes:
+            async for health in changes:
+                if health.rejected >= 20:
+                    break
+        assert (health.rejected, "no TLS connection" in health.detail) == (20, True)
+
+
 async def test_old_tls_is_refused(settings: Any, run: Any, tmp_path: Path) -> None:
-    """TLS 1.1 is refused, 1.2 with forward secrecy accepted (BCP 195)."""
+    """TLS 1.1 is refused; so is 1.2 without forward secrecy or without authenticated encryption (BCP 195)."""
     key, certificate = await asyncio.to_thread(certify, tmp_path, "node")
     async with run_node(settings(tls={"port": 0, "certificate": certificate, "key": key})) as node:
         place = ("-connect", f"127.0.0.1:{node.tls_port}", "-CAfile", certificate)
         for version, cipher, is_accepted in (
             ("-tls1_1", "ALL@SECLEVEL=0", False),
             ("-tls1_2", "AES128-SHA", False),
+            ("-tls1_2", "ECDHE-RSA-AES128-SHA256", False),
             ("-tls1_2", "ECDHE-RSA-AES128-GCM-SHA256", True),
         ):
             _, output = await run("openssl", "s_client", *place, version, "-cipher", cipher)

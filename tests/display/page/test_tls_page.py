@@ -8,7 +8,7 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, expect
 
 from display.server import Certificate
-from tests.devices.dicom.test_tls import certify
+from tests.devices.dicom.certificates import certify
 from tests.display.page.room import PATIENCE_MS, Room, browse, serve, state_of, wait_until_live
 
 pytestmark = [

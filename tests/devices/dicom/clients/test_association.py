@@ -2,9 +2,10 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from devices.dicom.client import run_node
 from devices.dicom.clients.association import Hangup, PeerFailed, associated
 from devices.dicom.settings import NodeSettings, Peer
 from devices.reaching import reach_peer
-from tests.devices.dicom.test_tls import certify
+from tests.devices.dicom.certificates import Authority, certify
 
 VERIFICATION = "1.2.840.10008.1.1"
 
@@ -42,6 +43,28 @@ def speaking(said: bytes, *, closes: bool = False) -> Iterator[int]:
             yield listener.getsockname()[1]
         finally:
             over.set()
+            thread.join()
+
+
+@contextmanager
+def shaking_hands(key: Path, certificate: Path, *, ciphers: str) -> Iterator[int]:
+    """Run a server that ends TLS 1.2 as soon as it is agreed upon; gives its port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(ciphers)
+    context.load_cert_chain(certificate, key)
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError), context.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
             thread.join()
 
 
@@ -167,6 +190,26 @@ async def test_tls_asks_for_a_certificate_of_its_authority(peer: Any, settings: 
         with pytest.raises(PeerFailed, match=r"none\.pem.*that can be read"):
             await asyncio.to_thread(opened, missing)
         assert "that can be read" in (await reach_peer(missing, calling_ae="RADIONAV")).sentence
+
+
+@pytest.mark.peer("openssl")
+@pytest.mark.parametrize(
+    ("ciphers", "days", "sentence"),
+    [
+        ("ECDHE-RSA-AES128-GCM-SHA256", (-1, 2), "does not answer as DICOM does"),  # so TLS was agreed upon
+        ("ECDHE-RSA-AES128-SHA256", (-1, 2), "no TLS: .*handshake failure"),
+        ("ECDHE-RSA-AES128-GCM-SHA256", (-3, -1), "no TLS: .*certificate has expired"),
+        ("ECDHE-RSA-AES128-GCM-SHA256", (1, 2), "no TLS: .*certificate is not yet valid"),
+    ],
+)
+def test_a_peer_is_held_to_the_profile_and_to_its_time(
+    peer: Any, tmp_path: Path, ciphers: str, days: tuple[int, int], sentence: str
+) -> None:
+    """One without authenticated encryption (BCP 195), or whose certificate does not hold now, is told nothing."""
+    authority = Authority(tmp_path / "authority")
+    shown = authority.issue("pacs", days=days)
+    with shaking_hands(*shown, ciphers=ciphers) as port, pytest.raises(PeerFailed, match=sentence):
+        opened(peer(port, tls={"ca": authority.certificate}, connect_time_s=5))
 
 
 def test_a_certificate_goes_with_its_key(peer: Any, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Orders are carried out when their destination is there again, and keep nobody else waiting."""
 
 import asyncio
+import os
 import re
 import sys
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from pynetdicom import evt
 
-from devices.clock import monotonic
+from devices.clock import Clock, monotonic
 from devices.dicom.client import run_node
 from devices.dicom.clients.dispatch import Dispatch
 from devices.dicom.clients.outbox import FOLDER
@@ -25,13 +26,19 @@ from tests.devices.dicom.clients.orders import answer, put, until, until_ended, 
 from tests.devices.dicom.conftest import SECONDARY_CAPTURE
 from tests.devices.dicom.seen import children, resident_kb
 
-QUICK = Retrying(first_s=0.05, longest_s=0.1)
+QUICK = Retrying(first_s=1 / 16, longest_s=1 / 8)
 
 
 @asynccontextmanager
-async def dispatching(settings: NodeSettings, tell: Callable[[str], None] = lambda _: None) -> AsyncIterator[None]:
+async def dispatching(
+    settings: NodeSettings,
+    tell: Callable[[str], None] = lambda _: None,
+    *,
+    clock: Clock = monotonic,
+    jitter: float = 0.0,
+) -> AsyncIterator[None]:
     """Have a dispatch running, with pauses of a test's length."""
-    dispatch = Dispatch(settings, tell=tell, clock=monotonic, jitter=lambda: 0.0, retrying=QUICK)
+    dispatch = Dispatch(settings, tell=tell, clock=clock, jitter=lambda: jitter, retrying=QUICK)
     task = asyncio.create_task(dispatch.run(), name="dispatch")
     try:
         yield
@@ -65,6 +72,37 @@ async def test_what_was_not_taken_is_tried_again(serve: Any, peer: Any, settings
     assert asked == {f"{STUDY}.4.0": 1, f"{STUDY}.4.1": 3, f"{STUDY}.4.2": 1}
     (progress,) = outbox.list()
     assert [failure.status for failure in progress.failures()] == [0xA900]
+
+
+async def test_pauses_grow_to_their_longest(serve: Any, peer: Any, settings: Any) -> None:
+    """An order that is not taken is sent again a pause later, then two, and two; new ones go at once meanwhile."""
+    asked: Counter[int] = Counter()
+    now_s, looks = 0.0, 0
+    jitter = 0.5  # by which each is a quarter shorter
+
+    def store(event: Any) -> int:
+        asked[int(event.request.AffectedSOPInstanceUID.rpartition(".")[2])] += 1
+        return 0xA700
+
+    def clock() -> float:
+        nonlocal looks
+        looks += 1
+        return now_s
+
+    seen, staff = [], len(children(os.getpid()))
+    with serve([SECONDARY_CAPTURE], (evt.EVT_C_STORE, store)) as port:
+        node = settings(peers=(peer(port),))
+        objects = kept_study(node.folder, 5)
+        async with asyncio.timeout(120), dispatching(node, clock=clock, jitter=jitter):
+            for number, pauses in enumerate((0, 1, 2.5, 3, 5)):
+                now_s = 0.75 * pauses * QUICK.first_s
+                put(node.folder, [objects[number]])
+                await until(lambda number=number: asked[number] > 0)
+                await until(lambda: len(children(os.getpid())) == staff)
+                since = looks
+                await until(lambda since=since: looks > since + 8)  # it has looked again, and found nothing due
+                seen.append(asked[0])
+    assert seen == [1, 2, 2, 3, 4]
 
 
 async def test_a_destination_that_is_away_keeps_nobody_waiting(serve: Any, peer: Any, settings: Any) -> None:

@@ -61,11 +61,11 @@ class Told:
 
 
 @contextmanager
-def listening(told: Told) -> Iterator[int]:
+def listening(told: Told, *, port: int = 0) -> Iterator[int]:
     """Listen for reports as a console's own port does: whoever calls must be the provider (PS3.4 J.3.3)."""
     entity = AE("CAMERA")
     entity.add_supported_context(PUSH_MODEL, [EXPLICIT, IMPLICIT], scu_role=False, scp_role=True)
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=told.handlers)
+    server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=told.handlers)
     assert server is not None
     try:
         yield server.server_address[1]

@@ -1,6 +1,9 @@
 """Storage commitment with pynetdicom as the console that asks and is told."""
 
 import asyncio
+import os
+import signal
+import socket
 import time
 from contextlib import aclosing
 from io import BytesIO
@@ -133,6 +136,34 @@ async def test_the_report_waits_for_the_next_association_and_a_restart(
         async with asyncio.timeout(20):
             while list(pending.glob("*.json")):  # noqa: ASYNC110 - another process removes it
                 await asyncio.sleep(0.01)
+
+
+async def test_a_report_to_the_senders_own_port_survives_a_kill(settings: Any, thing: Any, console: Any) -> None:
+    """Nobody listens there until the node has been killed: the next start calls the port by itself, and once."""
+    told = Told()
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+        senders = [{"ae_title": "CAMERA", "commitment_host": "127.0.0.1", "commitment_port": port}]
+        chosen = settings(allowed_ae_titles=(), senders=senders)
+        async with run_node(chosen) as node:
+            await store(node, thing, console, "1.2.3.1")
+            association = await asyncio.to_thread(associate, node.port, Told())
+            assert await asyncio.to_thread(ask, association, asked("1.5.3", (SECONDARY_CAPTURE, "1.2.3.1"))) == 0
+            os.kill(node.process_id, signal.SIGKILL)
+            await asyncio.to_thread(association.join)
+    pending = chosen.folder / ".commitments"
+    assert len(list(pending.glob("*.json"))) == 1
+    with listening(told, port=port):
+        async with asyncio.timeout(60), run_node(chosen):
+            event, report = await told.first()
+            while list(pending.glob("*.json")):  # noqa: ASYNC110 - another process removes it
+                await asyncio.sleep(0.01)
+        async with run_node(chosen) as node:
+            await store(node, thing, console, "1.2.3.2")
+    assert (event, report.TransactionUID) == (1, "1.5.3")
+    assert [item.ReferencedSOPInstanceUID for item in report.ReferencedSOPSequence] == ["1.2.3.1"]
+    assert len(told.reports) == 1
 
 
 async def test_a_report_goes_to_nobody_else(settings: Any, thing: Any, console: Any) -> None:

@@ -14,9 +14,9 @@ import pytest
 import pytest_asyncio
 
 from devices.dicom.client import StorageNode, run_node
+from tests.devices.dicom.certificates import certify
 from tests.devices.dicom.conftest import Make, Settings
 from tests.devices.dicom.index.rows import until
-from tests.devices.dicom.test_tls import certify
 from tests.devices.dicom.web.conftest import KIND, TOKEN, in_parts
 
 Secured: TypeAlias = tuple[StorageNode, Path]
