@@ -4,8 +4,6 @@ import asyncio
 import socket
 from itertools import pairwise
 
-import pytest
-
 from devices.igtl_server import KEEP_ALIVE_S, IgtlServer
 from devices.trackers.igtl import Decoder, Message
 from devices.trackers.igtl_bodies import STOP_TRACKING, StartTracking, Status, TrackingFrame, Transform
@@ -22,6 +20,7 @@ class StandingClock:
         self.now_s = 1000.0
 
     def __call__(self) -> float:
+        """What it says now."""
         return self.now_s
 
 

@@ -75,11 +75,12 @@ class Display:
     async def until(self, phase: str) -> dict[str, Any]:
         """Follow it until it stands so."""
         seq = -1
-        while (standing := await self._after(seq))["phase"] != phase:
+        while (standing := await self.after(seq))["phase"] != phase:
             seq = standing["seq"]
         return standing
 
-    async def _after(self, seq: int) -> dict[str, Any]:
+    async def after(self, seq: int) -> dict[str, Any]:
+        """How it stands once that has changed."""
         found: dict[str, Any] = (await self.client.get("/v1/calibrations", params={"after": seq})).json()
         assert found["seq"] > seq, "it waits until something has changed"
         return found
@@ -109,7 +110,7 @@ async def test_each_is_begun_with_what_was_sent(step: str) -> None:
 
 @pytest.mark.parametrize("path", MALFORMED)
 async def test_what_is_no_body_of_it_begins_nothing(path: str) -> None:
-    """422 with what is wrong, for a body with too little, too much or another kind of value; 413 for a long one."""
+    """422 with what is wrong for too little, too much or another kind of value; 413 for what is too long."""
     async with display() as here:
         for body in MALFORMED[path]:
             code, why = await here.post(path, body)
@@ -122,7 +123,7 @@ async def test_what_is_no_body_of_it_begins_nothing(path: str) -> None:
 
 
 async def test_how_it_stands_is_shown_as_it_goes_on() -> None:
-    """What to do, then how far it is in words and as a share, then the verdict with its figures; each when it is so."""
+    """How far it is in words and as a share, then the verdict with its figures, then what came of it."""
     going_on = asyncio.Event()
 
     async def pivot(operator: Operator, screen: Screen) -> Outcome:
@@ -136,8 +137,9 @@ async def test_how_it_stands_is_shown_as_it_goes_on() -> None:
         idle = await here.until("idle")
         assert (idle["step"], idle["instruction"], idle["share"], idle["passed"]) == (None, "", 0.0, None)
         here.calibrator.desk.begin("tool", pivot, told="written to tip.json")
-        while not (standing := await here.until("working"))["words"]:
-            await asyncio.sleep(0)
+        standing = idle
+        while not standing["words"]:
+            standing = await here.after(standing["seq"])
         assert (standing["share"], standing["words"]) == (0.4, "120 poses, tilted by 8° of 20°")
         going_on.set()
         asked = await here.until("accepting")
