@@ -81,7 +81,7 @@ def checked(tip: TipCalibration, check: AxisCheck) -> TipCalibration:
     ids=["nothing", "borne out", "another tip", "against the axis", "another delay", "damaged", "gone"],
 )
 def test_what_the_files_hold_by_now_is_said(tmp_path: Path, change: Callable[[Files], object], words: str) -> None:
-    """Another tip or delay, counts that speak against the tip, a file that cannot be read; not a check that held."""
+    """Another tip or delay, counts against the tip, a file that cannot be read; not a check that held."""
     files = Files(tmp_path)
     assert files.waits == ""
     change(files)
