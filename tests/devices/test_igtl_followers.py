@@ -6,7 +6,14 @@ from itertools import pairwise
 
 from devices.igtl_server import KEEP_ALIVE_S, IgtlServer
 from devices.trackers.igtl import Decoder, Message
-from devices.trackers.igtl_bodies import STOP_TRACKING, StartTracking, Status, TrackingFrame, Transform
+from devices.trackers.igtl_bodies import (
+    STOP_TRACKING,
+    StartTracking,
+    Status,
+    TrackedTool,
+    TrackingFrame,
+    Transform,
+)
 from devices.trackers.igtl_values import Point, Points, Sensor
 from tests.devices.test_igtl_server import Peer, ended, following, raw_link, serving, tip
 
@@ -30,9 +37,17 @@ def ask_for_tdata(peer: Peer, *, resolution_ms: int) -> None:
     peer.say(Message(kind="STT_TDATA", device_name="", content=content))
 
 
+async def hear_tip(peer: Peer) -> tuple[Message, TrackedTool]:
+    """The next TDATA with a tool in it: while the tip is not known it has none."""
+    while not (tools := TrackingFrame.from_bytes((message := await peer.hear("TDATA")).content).tools):
+        pass
+    (tool,) = tools
+    return message, tool
+
+
 async def tdata_x_mm(peer: Peer) -> float:
-    """The tip's x in the next TDATA."""
-    (tool,) = TrackingFrame.from_bytes((await peer.hear("TDATA")).content).tools
+    """The tip's x in the next TDATA that has it."""
+    _, tool = await hear_tip(peer)
     return tool.elements[9]
 
 
@@ -113,8 +128,7 @@ async def test_a_simulated_tip_in_tdata_says_so_in_both_its_names() -> None:
         ask_for_tdata(peer, resolution_ms=0)
         await peer.hear("RTS_TDATA")
         server.send_tip(tip(1.0), server._clock())
-        message = await peer.hear("TDATA")
-        (tool,) = TrackingFrame.from_bytes(message.content).tools
+        message, tool = await hear_tip(peer)
         assert (message.device_name, tool.name) == ("SIM_radionav", "SIM_TipToPatient")
 
 
@@ -124,7 +138,7 @@ async def test_version_2_says_the_poses_state_in_tdata_too_and_numbers_each_mess
         ask_for_tdata(peer, resolution_ms=0)
         await peer.hear("RTS_TDATA")
         server.send_tip(tip(1.0), server._clock())
-        pose = await peer.hear("TDATA")
+        pose, _ = await hear_tip(peer)
         server.send_rate(5.0, server._clock())
         rate = await peer.hear("SENSOR")
         server.send_targets((NODE,))
