@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.display.page.calibrated import ScriptedCalibrator, manned
-from tests.display.page.room import PATIENCE_MS, Room, browse, make_device, serve, wait_until_live
+from tests.display.page.room import PATIENCE_MS, Room, browse, make_condition, make_device, serve, wait_until_live
 from tests.display.page.states import lost_probe, lost_tracker, planning, timing_out
 from tests.display.page.test_resection_page import bed, limits, removed, specimen
 
@@ -140,10 +140,12 @@ async def test_nothing_is_cut_off_and_nothing_lies_over_anything(room: Room, scr
     What is wrong with the rate stands beside it, and never over it.
     """
     room.language, room.calibrator = language, ScriptedCalibrator()
-    others = (make_device("monitor", kind="probe", label="Room monitor"), make_device("recorder"))
-    room.now["devices"] = (*room.now["devices"], *others)
+    monitor = make_device("monitor", kind="probe", label="Room monitor", condition=make_condition(alarm=True))
+    room.now["devices"] = (*room.now["devices"], monitor, make_device("recorder"))
+    room.change_device("probe", condition=make_condition(alarm=True, battery_low=True))
     async with manned(room.calibrator), serve(room), look_from(room, screen) as page:
         await expect(page.locator("#slices-note")).to_be_empty()
+        await expect(page.locator("#trust [data-state=alarm]")).to_have_count(2)
         faults = {"live": await page.evaluate(FAULTS, PANELS)}
         for key, change, seen in (
             ("x", resected, "#resection .card"),
