@@ -34,9 +34,9 @@ export function estimateOf(moment: Moment): Item {
 
 function troubleOf(posterior: PosteriorState, rejections: readonly RejectionState[]): { word: string; why: string } | null {
   if (!posterior.consistent) return { word: t.trust.doesNotFit, why: t.trust.fitNowhere };
-  if (!posterior.within_calibration) return { word: t.trust.doubtful, why: t.trust.uncalibrated };
+  if (!posterior.within_calibration) return { word: t.trust.state.doubtful, why: t.trust.uncalibrated };
   const left = total(rejections);
-  return left > MANY * (left + posterior.readings) ? { word: t.trust.doubtful, why: "" } : null;
+  return left > MANY * (left + posterior.readings) ? { word: t.trust.state.doubtful, why: "" } : null;
 }
 
 function total(rejections: readonly RejectionState[]): number {

@@ -52,7 +52,7 @@ const sounds = new StatusSounds(tone);
 const signIn = new SignInPanel(() => feed.renew());
 document.addEventListener("person-wanted", () => signIn.askForPerson());
 const events = new EventLine((event) => {
-  if (event.kind === "marked") trend.mark(Date.parse(event.at_utc), event.at_utc);
+  if (event.kind === "marked") trend.mark(Date.parse(event.at_utc));
 });
 
 let session = "";

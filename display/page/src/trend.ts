@@ -19,7 +19,7 @@ export class Trend {
   private readonly rates_cps: (number | null)[] = [];
   private background_cps: number | null = null;
   /** When somebody marked a moment, by the service's time of day, ms. */
-  private readonly marks = new Map<string, number>();
+  private readonly marks_ms: number[] = [];
   private marks_s: readonly number[] = [];
   private readonly plot: uPlot;
 
@@ -82,8 +82,8 @@ export class Trend {
   }
 
   /** Mark a moment, by the service's time of day, ms. */
-  mark(at_ms: number, key: string): void {
-    this.marks.set(key, at_ms);
+  mark(at_ms: number): void {
+    this.marks_ms.push(at_ms);
   }
 
   /** Note a rate; null breaks the line, so that silence is a gap and not a slope. */
@@ -99,14 +99,14 @@ export class Trend {
   forget(): void {
     this.taken_ms.length = 0;
     this.rates_cps.length = 0;
-    this.marks.clear();
+    this.marks_ms.length = 0;
   }
 
   draw(now_ms: number, moment: Moment | null): void {
     if (moment !== null) {
       // both by the service's time of day: this page's clock may be wrong by hours
       const server_ms = Date.parse(moment.state.server_time_utc) + moment.since_s * 1000;
-      this.marks_s = [...this.marks.values()].map((at_ms) => (at_ms - server_ms) / 1000).filter((s) => s >= -SPAN_S && s <= 1);
+      this.marks_s = this.marks_ms.map((at_ms) => (at_ms - server_ms) / 1000).filter((s) => s >= -SPAN_S && s <= 1);
       this.box.dataset["marks"] = `${this.marks_s.length}`;
     }
     const ages_s = this.taken_ms.map((at_ms) => (at_ms - now_ms) / 1000);

@@ -75,22 +75,27 @@ function itemsOf(moment: Moment): Item[] {
   return [...inputs, registrationOf(moment), calibrationOf(moment), studyOf(moment), estimateOf(moment), picture];
 }
 
-/** A device: whether it delivers, how old its newest reading is, and what makes that doubtful. */
+/**
+ * A device: whether it delivers, how old its newest reading is, and what makes that doubtful. An alarm of its own says
+ * nothing against its readings, and stands before what does: nobody may be near enough to hear it.
+ */
 function inputOf(device: DeviceState, moment: Moment): Item {
   const isStale = device.state === "live" && !moment.isDelivering(device);
   const link = moment.isLive && !isStale ? device.state : device.state === "live" ? "silent" : device.state;
   const old = device.age_s !== null && streams(device) ? age(moment.age(device.age_s)) : "";
   const dead = device === moment.probe ? (moment.rate?.dead_fraction ?? null) : null;
-  const isDoubtful = link === "live" && ((dead ?? 0) > DEAD_WARNING || device.condition?.battery_low === true);
+  const doubt = (dead ?? 0) > DEAD_WARNING || device.condition?.battery_low ? "doubtful" : "live";
+  const state = link !== "live" ? link : device.condition?.alarm ? "alarm" : doubt;
   const error = device.kind === "tracker" ? (moment.state.pose?.tracker_error_mm ?? null) : null;
   const residual = error === null ? "" : t.trust.error(fixed(error, 1));
   const deadWords = dead === null ? "" : t.trust.deadTime(`${Math.round(dead * 100)} %`);
-  const told = [deadWords, batteryOf(device, moment)].filter(Boolean).join(", ");
+  const alarmWords = state === "alarm" ? t.trust.ownAlarm : "";
+  const told = [alarmWords, deadWords, batteryOf(device, moment)].filter(Boolean).join(", ");
   return {
     key: `device ${device.name}`,
     title: titleOf(device),
-    state: isDoubtful ? "doubtful" : link,
-    word: [isDoubtful ? t.trust.doubtful : t.trust.state[link], old].filter(Boolean).join(" "),
+    state,
+    word: [t.trust.state[state], old].filter(Boolean).join(" "),
     detail: said(device.detail) || (device.tools ?? []).map(toolWords).join("; ") || residual || told,
     isWide: device === moment.probe,
   };
@@ -116,8 +121,8 @@ function said(detail: string): string {
 function batteryOf(device: DeviceState, moment: Moment): string {
   const { condition } = device;
   if (condition?.battery_low) return t.trust.batteryLow;
-  if (condition?.battery_v == null) return device === moment.probe ? t.trust.noBattery : "";
-  const told = t.trust.battery(fixed(condition.battery_v, 2));
+  if (condition?.battery_v == null && condition?.battery_low == null) return device === moment.probe ? t.trust.noBattery : "";
+  const told = condition.battery_v == null ? t.trust.batteryGood : t.trust.battery(fixed(condition.battery_v, 2));
   return condition.age_s > OLD_BATTERY_S ? `${told}, ${age(moment.age(condition.age_s))}` : told;
 }
 
@@ -132,7 +137,7 @@ function registrationOf(moment: Moment): Item {
   if (!moment.state.registered) return { ...shown, state: "silent", word: t.trust.none, detail: t.trust.noDirection };
   const { seen } = moment;
   if (seen === null) return { ...shown, state: moment.isLive ? "live" : "silent", word: t.trust.set, detail: t.trust.noPose };
-  if (seen.doubt) return { ...shown, state: "doubtful", word: t.trust.doubtful, detail: t.service(seen.doubt) };
+  if (seen.doubt) return { ...shown, state: "doubtful", word: t.trust.state.doubtful, detail: t.service(seen.doubt) };
   const error = seen.registration_error_mm;
   if (error === null) return { ...shown, state: "live", word: t.trust.set, detail: t.trust.errorUnknown };
   const isWide = error > WIDE_MM;

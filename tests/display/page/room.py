@@ -24,6 +24,7 @@ from devices.clock import monotonic
 from display.access.admission import Admission
 from display.app import Exhibits, create_app
 from display.calibration_routes import Calibrator
+from display.device_messages import ConditionState
 from display.estimate_messages import AgreementState, PosteriorState, TargetState
 from display.hub import Hub
 from display.key_messages import KeyState
@@ -235,6 +236,16 @@ def make_device(name: str, **changes: Any) -> DeviceState:
     }
     live["streams"] = (live | changes)["kind"] in {"probe", "tracker"}
     return DeviceState(**(live | changes))
+
+
+def make_condition(
+    *, battery_v: float | None = None, battery_low: bool | None = None, alarm: bool = False
+) -> ConditionState:
+    """What a device says of itself, a second ago."""
+    return ConditionState(
+        age_s=1.0, battery_v=battery_v, battery_low=battery_low, alarm=alarm,
+        board_degc=None, detector_degc=None, high_voltage_v=None,
+    )  # fmt: skip
 
 
 def body(x_mm: NDArray[np.float64], y_mm: NDArray[np.float64], z_mm: NDArray[np.float64]) -> NDArray[np.float64]:

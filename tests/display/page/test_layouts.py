@@ -4,14 +4,14 @@ import contextlib
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.display.page.calibrated import ScriptedCalibrator, manned
-from tests.display.page.room import PATIENCE_MS, Room, browse, make_device, serve, wait_until_live
+from tests.display.page.room import PATIENCE_MS, Room, browse, make_condition, make_device, serve, wait_until_live
 from tests.display.page.states import lost_probe, lost_tracker, planning, timing_out
 from tests.display.page.test_resection_page import bed, limits, removed, specimen
 
@@ -141,10 +141,12 @@ async def test_nothing_is_cut_off_and_nothing_lies_over_anything(room: Room, scr
     What is wrong with the rate stands beside it, and never over it.
     """
     room.language, room.calibrator = language, ScriptedCalibrator()
-    others = (make_device("monitor", kind="probe", label="Room monitor"), make_device("recorder"))
-    room.now["devices"] = (*room.now["devices"], *others)
+    monitor = make_device("monitor", kind="probe", label="Room monitor", condition=make_condition(alarm=True))
+    room.now["devices"] = (*room.now["devices"], monitor, make_device("recorder"))
+    room.change_device("probe", condition=make_condition(alarm=True, battery_low=True))
     async with manned(room.calibrator), serve(room), look_from(room, screen) as page:
         await expect(page.locator("#slices-note")).to_be_empty()
+        await expect(page.locator("#trust [data-state=alarm]")).to_have_count(2)
         faults = {"live": await page.evaluate(FAULTS, PANELS)}
         for key, change, seen in (
             ("x", resected, "#resection .card"),
@@ -245,6 +247,56 @@ async def test_magnified_words_are_magnified(room: Room) -> None:
             room.is_silent = False
     for small, large in zip(sizes["2 m"], sizes["200 %"], strict=True):
         assert large >= 0.75 * small
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_what_is_not_live_is_called_so_across_the_page(
+    room: Room, screen: str, language: Literal["en", "ru"]
+) -> None:
+    """SIMULATED, REPLAY, and both side by side: from edge to edge at the top, with nothing over them.
+
+    In each stand the word and what it means, all of them whole; a feed that falls silent leaves them there.
+    """
+    room.language, room.is_simulated = language, False
+    async with serve(room), look_from(room, screen) as page:
+        for shown in (("simulated",), ("simulated", "replay"), ("replay",)):
+            room.is_simulated, room.is_replayed = "simulated" in shown, "replay" in shown
+            for is_silent in (False, True):
+                for name in ("simulated", "replay"):
+                    await expect(page.locator(f"#{name}")).to_be_visible(visible=name in shown)
+                room.is_silent = is_silent
+                await expect(page.locator("body")).to_have_attribute("data-feed", "stale" if is_silent else "live")
+                banners = await page.evaluate(BANNERS)
+                assert [each["name"] for each in banners] == list(shown)
+                for top in {0, *(each["top"] for each in banners)}:
+                    row = [each["right"] - each["left"] for each in banners if each["top"] == top]
+                    assert sum(row) == pytest.approx(SCREENS[screen]["viewport"]["width"])
+                for banner in banners:
+                    assert (banner["cut"], banner["over"]) == ([], []), (shown, banner)
+                    assert len(set(banner["whole"])) == 2, (shown, banner)
+            room.is_silent = False
+
+
+BANNERS = """
+() => [...document.querySelectorAll("#banners > :not([hidden])")].map((banner) => {
+  const { left, right, top, bottom } = banner.getBoundingClientRect();
+  const words = [...banner.children].filter((each) => each.getBoundingClientRect().top < bottom);
+  const isWhole = (each) => {
+    const box = each.getBoundingClientRect();
+    return box.left >= left && box.right <= right && box.top >= top && box.bottom <= bottom;
+  };
+  const across = Array.from({ length: 19 }, (_, n) => left + ((n + 1) / 20) * (right - left));
+  const there = across.map((x) => document.elementFromPoint(x, (top + bottom) / 2));
+  return {
+    name: banner.id, left, right, top,
+    whole: words.filter(isWhole).map((each) => each.textContent),
+    cut: words.filter((each) => !isWhole(each)).map((each) => each.textContent),
+    over: there.filter((each) => each?.closest("#banners > *") !== banner).map((each) => each?.id ?? ""),
+  };
+})
+"""
+"""Each banner: where it lies, which of its words are whole, which are cut off, and what lies over it."""
 
 
 async def test_the_distance_is_chosen_and_kept(room: Room) -> None:

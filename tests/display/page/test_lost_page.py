@@ -1,6 +1,8 @@
 """A silent feed, a probe or a tracker that is lost: none looks live, in real Chromium."""
 
+import json
 import re
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, WebSocketRoute, expect
@@ -108,13 +110,20 @@ class Wire:
 
     def __init__(self) -> None:
         self.lines: list[WebSocketRoute] = []
+        self.carried: list[dict[str, Any]] = []
         self.is_cut = False
 
     def pass_on(self, line: WebSocketRoute) -> None:
         """Join a socket to the service."""
         server, is_first = line.connect_to_server(), not self.lines
         self.lines.append(line)
-        server.on_message(lambda said: None if is_first and self.is_cut else line.send(said))
+
+        def carry(said: str | bytes) -> None:
+            if not (is_first and self.is_cut):
+                self.carried.append(json.loads(said))
+                line.send(said)
+
+        server.on_message(carry)
 
 
 async def test_a_line_that_died_without_a_word_is_taken_up_again(room: Room) -> None:
@@ -149,3 +158,5 @@ async def test_no_mark_is_lost_with_the_line_of_events(room: Room, way: str) -> 
         room.journal.add("marked", {"rate_cps": 4.0})
         await expect(trend).to_have_attribute("data-marks", "2")
         assert len(wire.lines) == 2
+        marks_cps = [each["told"]["rate_cps"] for each in wire.carried if each.get("kind") == "marked"]
+        assert marks_cps == [3.0, 4.0]

@@ -1,13 +1,15 @@
+# ruff: noqa: RUF001 - Russian words
 """What the trust strip says of estimate, registration, calibration, battery and dead time, in real Chromium."""
 
 import re
+from typing import Literal
 
 import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
-from display.device_messages import ConditionState
-from tests.display.page.room import Room, make_rate, state_of
+from tests.display.page.pixels import until_pixels
+from tests.display.page.room import Room, look, make_condition, make_device, make_rate, serve, state_of
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
@@ -88,9 +90,7 @@ async def test_a_battery_and_a_smoothed_rate_are_told(room: Room, page: Page) ->
     inputs = page.locator("#trust [data-key='device probe']")
     await expect(inputs).to_contain_text("dead time 3 %, battery: no report")
     await expect(page.locator("#trust [data-key='device tracker']")).not_to_contain_text("battery")
-    said = ConditionState(
-        age_s=1.0, battery_v=1.42, battery_low=False, board_degc=None, detector_degc=None, high_voltage_v=None
-    )
+    said = make_condition(battery_v=1.42, battery_low=False)
     room.change_device("probe", condition=said)
     await expect(inputs).to_contain_text("battery 1.42 V")
     await expect(inputs).not_to_contain_text("no report")
@@ -100,7 +100,8 @@ async def test_a_battery_and_a_smoothed_rate_are_told(room: Room, page: Page) ->
     room.change_device("probe", condition=msgspec.structs.replace(said, battery_low=True))
     await expect(inputs).to_contain_text("BATTERY LOW")
     await expect(inputs).to_have_attribute("data-state", "doubtful")
-    room.change_device("probe", condition=said)
+    room.change_device("probe", condition=make_condition(battery_low=False))
+    await expect(inputs).to_contain_text("dead time 3 %, battery not low")
     await expect(inputs).to_have_attribute("data-state", "live")
     room.now["rate"] = msgspec.structs.replace(make_rate(), dead_fraction=0.42)
     await expect(inputs).to_have_attribute("data-state", "doubtful")
@@ -109,6 +110,45 @@ async def test_a_battery_and_a_smoothed_rate_are_told(room: Room, page: Page) ->
     await expect(page.locator("#rate-note")).not_to_contain_text("smooths")
     room.now["rate"] = msgspec.structs.replace(make_rate(150.0), time_constant_s=10.0)
     await expect(page.locator("#rate-note")).to_contain_text("the instrument smooths over 10 s")
+
+
+@pytest.mark.parametrize(
+    ("language", "word", "why"),
+    [("en", "ALARM", "its own alarm"), ("ru", "ТРЕВОГА", "его сигнализация")],
+)
+async def test_an_alarm_of_a_device_is_told(
+    room: Room, language: Literal["en", "ru"], word: str, why: str
+) -> None:
+    """In a word with what it means, by its bell and its yellow; its counts go on, and nothing else changes.
+
+    It stands before a low battery, which stays told; one of a silent monitor is not of now.
+    """
+    room.language = language
+    monitor = make_device(
+        "monitor", kind="probe", label="Room monitor", primary=False, condition=make_condition(alarm=True)
+    )
+    room.now["devices"] = (*room.now["devices"], monitor)
+    async with serve(room), look(room) as page:
+        for name in ("monitor", "probe"):
+            room.change_device(name, condition=make_condition(alarm=True, battery_low=True))
+            row = f"#trust [data-key='device {name}']"
+            await state_of(page, row, "alarm")
+            item, detail = page.locator(row), page.locator(f"{row} .detail")
+            await expect(item).to_have_attribute("aria-label", re.compile(rf": {word} \d.*{why}"))
+            await expect(item.locator(".word")).to_contain_text(word)
+            await expect(detail).to_contain_text(why)
+            await expect(detail).to_contain_text(re.compile("BATTERY LOW|СМЕНИТЕ БАТАРЕЮ"))
+            await until_pixels(page, YELLOW, lambda count: count > 100, element=row)
+        await state_of(page, "#rate", "ok")
+        await state_of(page, "#tone", "playing")
+        room.change_device("probe", condition=make_condition())
+        room.change_device("monitor", state="silent")
+        for name, state in (("probe", "live"), ("monitor", "silent")):
+            await state_of(page, f"#trust [data-key='device {name}']", state)
+            await expect(page.locator(f"#trust [data-key='device {name}']")).not_to_contain_text(why)
+
+
+YELLOW = [235, 220, 50], [255, 255, 110]
 
 
 async def test_a_study_is_as_old_as_its_scan(room: Room, page: Page) -> None:
@@ -131,13 +171,14 @@ async def test_a_study_is_as_old_as_its_scan(room: Room, page: Page) -> None:
 
 @pytest.mark.usefixtures("calm")
 async def test_each_state_has_its_word_its_shape_and_its_colour(room: Room, page: Page) -> None:
-    """Live, silent, lost, not there yet: told apart by any one of the three, by who sees no colours too."""
+    """Live, silent, lost, not there yet, alarming: told apart by any of the three, by who sees no colours too."""
     told: dict[str, list[str]] = {"word": [], "shape": [], "colour": []}
     tracker = page.locator("#trust [data-key='device tracker']")
-    for state in ("live", "silent", "lost", "connecting"):
-        room.change_device("tracker", state=state, age_s=None)
+    for state in ("live", "silent", "lost", "connecting", "alarm"):
+        condition = make_condition(alarm=True) if state == "alarm" else None
+        room.change_device("tracker", state="live" if condition else state, age_s=None, condition=condition)
         await expect(tracker).to_have_attribute("data-state", state)
         told["word"].append(await tracker.locator(".word").inner_text())
         told["shape"].append(await tracker.locator(".shape").evaluate("each => getComputedStyle(each).clipPath"))
         told["colour"].append(await tracker.locator(".word").evaluate("each => getComputedStyle(each).color"))
-    assert {name: len(set(each)) for name, each in told.items()} == {"word": 4, "shape": 4, "colour": 4}
+    assert {name: len(set(each)) for name, each in told.items()} == {"word": 5, "shape": 5, "colour": 5}

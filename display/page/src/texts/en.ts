@@ -201,7 +201,9 @@ const slices = {
 };
 
 const trust = {
-  state: { connecting: "CONNECTING", live: "LIVE", silent: "SILENT", lost: "LOST" } satisfies Record<DeviceState["state"], string>,
+  state: {
+    connecting: "CONNECTING", live: "LIVE", silent: "SILENT", lost: "LOST", doubtful: "DOUBTFUL", alarm: "ALARM",
+  } satisfies Record<DeviceState["state"] | "doubtful" | "alarm", string>,
   device: { dicom: "Scanner", recorder: "Recording", mqtt: "Hospital broker" },
   error: (mm: string) => `error ${mm} mm`,
   picture: "This picture",
@@ -218,7 +220,9 @@ const trust = {
   deadTime: (share: string) => `dead time ${share}`,
   noBattery: "battery: no report",
   battery: (volts: string) => `battery ${volts} V`,
+  batteryGood: "battery not low",
   batteryLow: "BATTERY LOW: change it",
+  ownAlarm: "its own alarm",
   notToday: "not of today",
   today: "TODAY",
   daysOld: (days: number) => `${days} d OLD`,
@@ -235,7 +239,6 @@ const trust = {
   readings: (count: number) => `${count} readings`,
   doesNotFit: "DOES NOT FIT",
   fitNowhere: "the counts fit no position",
-  doubtful: "DOUBTFUL",
   uncalibrated: "seen from where the probe is not calibrated",
   beganAnew: (times: number) => (times === 1 ? "began anew once" : `began anew ${times} times`),
   leftOut: (count: number, why: string) => `${count} left out: ${why}`,

@@ -746,7 +746,9 @@ export const ru: Texts = {
     known: (old, ml, without) => `возраст ${old}, известно ${ml} мл${without && `, без ${without}`}`,
   },
   trust: {
-    state: { connecting: "СВЯЗЬ", live: "НОРМА", silent: "МОЛЧИТ", lost: "ПРОПАЛ" },
+    state: {
+      connecting: "СВЯЗЬ", live: "НОРМА", silent: "МОЛЧИТ", lost: "ПРОПАЛ", doubtful: "СОМНИТЕЛЬНО", alarm: "ТРЕВОГА",
+    },
     device: { dicom: "Томограф", recorder: "Запись", mqtt: "Сервер больницы" },
     error: (mm) => `ошибка ${mm} мм`,
     picture: "Этот экран",
@@ -763,7 +765,9 @@ export const ru: Texts = {
     deadTime: (share) => `мёртвое время ${share}`,
     noBattery: "батарея: нет сведений",
     battery: (volts) => `батарея ${volts} В`,
+    batteryGood: "батарея не разряжена",
     batteryLow: "СМЕНИТЕ БАТАРЕЮ",
+    ownAlarm: "его сигнализация",
     notToday: "не сегодня",
     today: "СЕГОДНЯ",
     daysOld: (days) => `${days} СУТ`,
@@ -780,7 +784,6 @@ export const ru: Texts = {
     readings: (count) => counted(count, "показание", "показания", "показаний"),
     doesNotFit: "НЕ СХОДИТСЯ",
     fitNowhere: "отсчёты не подходят ни к какому положению",
-    doubtful: "СОМНИТЕЛЬНО",
     uncalibrated: "видно оттуда, где зонд не откалиброван",
     beganAnew: (times) => `начата заново ${counted(times, "раз", "раза", "раз")}`,
     leftOut: (count, why) => `отброшено ${count}: ${why}`,
