@@ -4,9 +4,10 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from composition.room import Room
-from composition.running import run_room
+from composition.running import announce, run_room
 from config.settings import Site
 
 
@@ -15,6 +16,7 @@ def site(folder: Path) -> Site:
     return Site.model_validate(
         {
             "site": {"name": "Hospital", "room": "1"},
+            "openigtlink": {"port": 0},
             "display": {"port": 0},
             "procedure": {"database": folder / "procedures.sqlite"},
             "recordings": folder / "recordings",
@@ -57,3 +59,25 @@ async def test_a_file_of_registrations_that_is_no_text_is_doubted_and_the_room_s
             site(tmp_path), is_simulated=False, stop=stop, rng=np.random.default_rng(1), on_ready=on_ready
         )
     assert "no whole registrations" in doubts[0]
+
+
+async def test_a_room_without_a_storage_node_says_where_it_is_followed_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody waits for a node that the site file does not name before the engineer is told the port."""
+    stop, said = asyncio.Event(), list[str]()
+
+    async def on_ready(room: Room, address: str) -> None:
+        announcing = asyncio.create_task(announce(room, address))
+        await asyncio.sleep(0)
+        said.append(capsys.readouterr().err)
+        announcing.cancel()
+        assert room.followed_by is not None
+        said.append(f"OpenIGTLink is served at 127.0.0.1:{room.followed_by.port}\n")
+        stop.set()
+
+    async with asyncio.timeout(60):
+        await run_room(
+            site(tmp_path), is_simulated=False, stop=stop, rng=np.random.default_rng(1), on_ready=on_ready
+        )
+    assert said[1] in said[0]
