@@ -18,7 +18,7 @@ from acquisition.tapping import Tap
 from devices.clock import Clock
 from devices.dicom.client import StorageNode, run_node
 from devices.dicom.settings import NodeSettings
-from devices.dicom.study import FOUND_AT_START
+from devices.dicom.study import FOUND_AT_START, ReceivedStudy
 from devices.errors import DeviceUnavailable
 from devices.protocols import DeviceSettings
 from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading
@@ -74,7 +74,7 @@ class Intake:
         self.node: asyncio.Future[StorageNode] = asyncio.get_running_loop().create_future()
         """The storage node, once it listens for the first time."""
         self.running_node: StorageNode | None = None
-        """The storage node that runs now."""
+        """The storage node that runs now; None while none does."""
         self.synchroniser: Synchroniser | None = None
         self._board = board
         self._recorder = recorder
@@ -89,6 +89,7 @@ class Intake:
         self._navigators: tuple[str, str] | None = None
         self._calibrated = ""
         self._recorder_state = LinkState.CONNECTING
+        self._received: asyncio.Queue[ReceivedStudy] = asyncio.Queue()
         self._supervisors: dict[str, Supervisor[Any]] = {}
         self._count_taps: dict[str, Tap[CountReading]] = {}
         self._pose_taps: dict[str, Tap[PoseReading]] = {}
@@ -140,13 +141,14 @@ class Intake:
         trackers: Mapping[str, DeviceSettings[PoseReading]],
         node: NodeSettings | None,
     ) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
-        """Name what runs for ever: one job for each device, and the posterior."""
+        """Name what runs for ever: one job for each device, and those that work on what they deliver."""
         for name, probe in probes.items():
             yield name, self._supervise(name, probe, self.count)
         for name, tracker in trackers.items():
             yield name, self._supervise(name, tracker, self.pose)
         if node is not None:
             yield "dicom", self._receive_studies(node)
+            yield "studies", self._take_studies()
         yield "posterior", self._localiser.run()
         yield "resection", self._resection.run()
 
@@ -216,36 +218,52 @@ class Intake:
 
     async def _receive_studies(self, settings: NodeSettings) -> None:
         """Run the storage node, and start it again if it ends: what it stored it announces anew."""
-        said = ""
+        lost: DeviceHealth | None = None
         while True:
             try:
                 async with run_node(settings, clock=self._clock) as node:
                     if not self.node.done():
                         self.node.set_result(node)
-                    self.running_node = node
+                    self.running_node, lost = node, None
                     await self._follow(node)
             except DeviceUnavailable as exc:
+                self.running_node = None
                 detail = str(exc).removeprefix(f"{exc.device}: ")
-                if detail != said:
+                if lost is None or detail != lost.detail:
                     log.warning("device", device=exc.device, state=str(LinkState.LOST), detail=detail)
-                    said = detail
-                self._on_health(
-                    DeviceHealth(device=exc.device, state=LinkState.LOST, since_s=self._clock(), detail=detail)
-                )
+                    since_s = lost.since_s if lost else self._clock()
+                    lost = DeviceHealth(device=exc.device, state=LinkState.LOST, since_s=since_s, detail=detail)
+                    self._on_health(lost)
             await asyncio.sleep(NODE_RESTART_S)
 
     async def _follow(self, node: StorageNode) -> None:
-        """Take the node's studies, and tell of whom it refuses, until its process ends."""
-        telling = asyncio.create_task(self._tell_of(node), name=f"{node.device} health")
+        """Pass on the node's studies, and tell of whom it refuses, until its process ends."""
+        # no TaskGroup: where the node ends while we are cancelled, it would raise the first and eat the second
+        tasks = (
+            asyncio.create_task(self._pass_on(node), name=f"{node.device} studies"),
+            asyncio.create_task(self._tell_of(node), name=f"{node.device} health"),
+        )
         try:
-            async for received in node.studies():
-                self._recorder.study(received)
-                if received.reason != FOUND_AT_START:
-                    self._board.delivered_s[node.device] = self._clock()
-                self._board.tally.studies += await self._archive.take(received)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
         finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _pass_on(self, node: StorageNode) -> None:
+        async for received in node.studies():
+            if received.reason != FOUND_AT_START:
+                self._board.delivered_s[node.device] = self._clock()
+            self._received.put_nowait(received)
+
+    async def _take_studies(self) -> None:
+        """Take one study after another: that one is long read keeps nobody from seeing that the node has ended."""
+        while True:
+            received = await self._received.get()
+            self._recorder.study(received)
+            self._board.tally.studies += await self._archive.take(received)
 
     async def _tell_of(self, node: StorageNode) -> None:
         async with aclosing(node.health_changes()) as changes:

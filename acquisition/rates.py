@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from devices.readings import CountReading, CountStatus
+from devices.readings import WORST_FIRST, CountReading, CountStatus
 from navigation.errors import NavigationError
 from navigation.statistics.counting import Rate, poisson_interval, true_rate
-
-_WORST_FIRST = (CountStatus.OVERLOAD, CountStatus.SATURATED, CountStatus.RESYNCED, CountStatus.OK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +67,7 @@ def measure_rate(readings: Sequence[CountReading]) -> MeasuredRate | None:
         low_cps=_corrected(low / live_s, newest.dead_time_s),
         high_cps=_corrected(high / live_s, newest.dead_time_s),
         dead_fraction=1.0 - min(1.0, live_s / real_s) * max(0.0, 1.0 - counts / live_s * newest.dead_time_s),
-        status=next(status for status in _WORST_FIRST if any(reading.status is status for reading in readings)),
+        status=next(status for status in WORST_FIRST if any(reading.status is status for reading in readings)),
         end_s=newest.taken_at_s + newest.real_time_s,
         time_constant_s=max(reading.time_constant_s for reading in readings),
     )

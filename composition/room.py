@@ -368,10 +368,10 @@ class Room:
             self._record_files("registration")
 
     def _record_files(self, *roles: str) -> None:
-        """Record the files that the room navigates by; one that is not there yet says nothing."""
+        """Record the files that the room navigates by; one that is not there yet, or is no text, says nothing."""
         for role in roles:
-            with suppress(OSError):
-                self._recorder.file(role, files_of(self._site)[role].read_text())
+            with suppress(OSError, UnicodeDecodeError):
+                self._recorder.file(role, files_of(self._site)[role].read_text(encoding="utf-8"))
 
     def _record_resection(self, at_s: float, event: Mapping[str, Any]) -> None:
         self._recorder.resection(at_s, event)

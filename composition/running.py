@@ -175,12 +175,12 @@ def stop_on_signals(seconds: float | None) -> asyncio.Event:
 async def announce(room: Room, address: str) -> None:
     """Say on standard error where the room can be reached."""
     print(f"the display is at {address}", file=sys.stderr)
-    node = await room.intake.node
+    if (served := room.followed_by) is not None:
+        print(f"OpenIGTLink is served at {served.host}:{served.port}", file=sys.stderr)
+    node = await room.intake.node  # last: of a room without one there is nothing to wait for
     print(f"the DICOM node listens at {node.host}:{node.port}", file=sys.stderr)
     if node.web_port is not None:
         print(f"DICOMweb listens on port {node.web_port}", file=sys.stderr)
-    if (served := room.followed_by) is not None:
-        print(f"OpenIGTLink is served at {served.host}:{served.port}", file=sys.stderr)
 
 
 async def serve(site: Site, *, seconds: float | None) -> dict[str, Any]:

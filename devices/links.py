@@ -114,9 +114,7 @@ class Link:
             finally:
                 self._waiting = None
         chunk = self._chunks.popleft()
-        if self._held > GREATEST_HELD and self._failure is None:
-            self._loop.add_reader(self._descriptor, self._receive)
-        self._held -= len(chunk.received)
+        self._let_go(len(chunk.received))
         return chunk
 
     async def write(self, sent: bytes) -> None:
@@ -134,10 +132,8 @@ class Link:
 
     def discard(self) -> None:
         """Forget what has come and was not read: it answers nothing that is asked from now on."""
-        if self._held > GREATEST_HELD and self._failure is None:
-            self._loop.add_reader(self._descriptor, self._receive)
         self._chunks.clear()
-        self._held = 0
+        self._let_go(self._held)
 
     async def set_baud_rate(self, baud_rate: int) -> None:
         """Go on at another speed, bits a second; a network port takes no notice.
@@ -200,6 +196,13 @@ class Link:
         if self._held > GREATEST_HELD:
             self._loop.remove_reader(self._descriptor)
         self._wake()
+
+    def _let_go(self, number: int) -> None:
+        """Hold so many bytes less; once there is room again, more is read."""
+        was_full = self._held > GREATEST_HELD
+        self._held -= number
+        if was_full and self._held <= GREATEST_HELD and self._failure is None:
+            self._loop.add_reader(self._descriptor, self._receive)
 
     def _lost(self, exc: OSError | None) -> DeviceUnavailable:
         why = exc.strerror if exc is not None else "end of stream"

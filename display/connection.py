@@ -102,12 +102,16 @@ class Connection:
     async def _answer(self) -> None:
         """Answer one ``next`` after another, never with the same state.
 
+        A number that no state has yet is of a service before this one: of this its display has drawn nothing.
+
         While one waits for a newer state no other counts. While that state is being sent, one counts that says
         it is drawn: a display can be faster than the call that sends to it returns.
         """
         while True:
             asked = await self._asked.get()
-            state = await self._hub.newer_than(max(asked.last_seq, self._last_sent))
+            newest = self._hub.newest
+            drawn = asked.last_seq if newest is not None and asked.last_seq <= newest.seq else -1
+            state = await self._hub.newer_than(max(drawn, self._last_sent))
             spared = state.seq - self._last_sent - 1 if self._last_sent >= 0 else 0
             self._last_sent = self._drawn_before_next = state.seq
             await self._send_text(self._hub.text_of(state, spared=spared))

@@ -101,6 +101,11 @@ class RateState(Struct, frozen=True, kw_only=True):
         ),
     ] = 0.0
 
+    @property
+    def known_cps(self) -> float | None:
+        """The rate; None where the instrument counts too few: the true one may be any above."""
+        return None if self.status in {"overload", "saturated"} else self.rate_cps
+
 
 class PoseState(Struct, frozen=True, kw_only=True):
     """Where the probe's tip is and which way it looks."""

@@ -119,7 +119,7 @@ async def act(session: Session, request: ProcedureRequest, newest: State | None)
 async def _mark(session: Session, newest: State | None) -> int | str:
     rate, pose = (newest.rate, newest.pose) if newest else (None, None)
     seq = await session.mark(
-        rate_cps=rate.rate_cps if rate and rate.age_s <= 1 else None,
+        rate_cps=rate.known_cps if rate and rate.age_s <= 1 else None,
         tip_mm=pose.tip_mm if pose and pose.age_s <= 1 and not pose.doubt else None,
     )
     return session.failure or seq

@@ -15,8 +15,7 @@ def share(state: State, server: IgtlServer) -> None:
     """Hand a frame's rate and targets to the server, which sends them where they are news."""
     rate = state.rate
     if rate is not None:
-        is_whole = rate.status not in {"overload", "saturated"}  # or the true rate may be anything above
-        server.send_rate(rate.rate_cps if is_whole else None, state.server_monotonic_s - rate.age_s)
+        server.send_rate(rate.known_cps, state.server_monotonic_s - rate.age_s)
     server.send_targets(tuple(_located(state)))
 
 

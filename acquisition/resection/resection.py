@@ -97,12 +97,14 @@ class Resection:
         if self._patient_id is not None:
             self._note("another patient")
         self._patient_id = patient_id
-        self.removed, self.looks, self.counting = (), {}, None
-        self.specimens, self.background, self.comparisons, self.trouble = (), None, {}, ""
+        self._break_off()
+        self.removed, self.looks = (), {}
+        self.specimens, self.background, self.comparisons = (), None, {}
 
     def resume(self, patient_id: str, found: Findings, *, revision: int) -> None:
-        """Go on after a restart with what was recorded of this patient; what was being counted has to be again."""
+        """Go on with what was recorded of this patient's procedure; what was being counted has to be again."""
         self._patient_id, self.revision = patient_id, revision
+        self._break_off()
         self.removed, self.looks, self._left = found.removed, found.looks, found.left
         self.specimens, self.background = found.specimens, found.background
         self._marked, self._counted = found.marked, found.counted
@@ -250,12 +252,18 @@ class Resection:
         self._note("counting", what="bed" if isinstance(counting, BedCount) else counting.kind, **told)
         return None
 
+    def _break_off(self) -> BedCount | BenchCount | None:
+        """Count no longer what is being counted, and give it; what was counted on the bench stays the bench's."""
+        counting, self.counting, self.trouble = self.counting, None, ""
+        if isinstance(counting, BenchCount):
+            self._bench_s = counting.began_s, self._clock()
+        return counting
+
     def _end(self) -> None:
         """End what is being counted; a specimen or background that was counted long enough is kept."""
-        counting, self.counting = self.counting, None
+        counting = self._break_off()
         if not isinstance(counting, BenchCount):
             return
-        self._bench_s = counting.began_s, self._clock()
         try:
             count = counting.result()
         except NavigationError as exc:

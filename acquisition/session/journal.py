@@ -52,6 +52,7 @@ CREATE TRIGGER entry_is_kept BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 't
 
 MOST_AT_ONCE = 500
 
+FULL = "the procedure is not recorded any more ({}): make room on the disk and start again"
 DAMAGED = "the procedure is not recorded any more ({}): move its file away and start again"
 
 GREATEST_SEQ = 2**63 - 1
@@ -126,11 +127,14 @@ class Journal:
         if not kept:
             return self.failure
         await self.settle()
-        return None
+        return self.failure or None
 
     async def settle(self) -> None:
-        """Wait until everything that was added is on the disk."""
-        await asyncio.to_thread(_sync, self._log)
+        """Wait until everything that was added is on the disk; where it cannot be, ``failure`` says so."""
+        try:
+            await asyncio.to_thread(_sync, self._log)
+        except OSError as exc:  # the system has given up what it could not write: nobody gets it there later
+            self._fail(FULL.format(exc.strerror))
 
     def after(self, seq: int, *, most: int = MOST_AT_ONCE) -> list[Entry]:
         """Give the entries after a number, oldest first, at most so many."""
@@ -213,7 +217,7 @@ class Journal:
         except sqlite3.IntegrityError:
             raise
         except sqlite3.OperationalError as exc:
-            self._fail(f"the procedure is not recorded any more ({exc}): make room on the disk and start again")
+            self._fail(FULL.format(exc))
         except sqlite3.DatabaseError as exc:
             self._fail(DAMAGED.format(exc))
         return 0

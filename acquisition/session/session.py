@@ -177,6 +177,7 @@ class Session:
             if study_uid and procedure.study_uid != study_uid:
                 self._add("study", {"study_uid": study_uid})
         else:
+            self._resection.stop()  # in the former one's record
             is_cut = bool(self._resection.removed)
             self._resection.resume(patient.patient_id, Findings(), revision=self._resection.revision + 1)
             told = {"patient_id": patient.patient_id, "patient_name": patient.name, "study_uid": study_uid}

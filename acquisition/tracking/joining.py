@@ -230,7 +230,7 @@ class Joining:
 
     def _beside_skin(self, registration: Registration) -> str:
         skin = self._skin()
-        marked_mm = [landmark["patient_mm"] for landmark in registration.landmarks]
+        marked_mm = [landmark.patient_mm for landmark in registration.landmarks]
         return "" if skin is None else doubt_landmarks(marked_mm, skin)
 
 
@@ -251,7 +251,7 @@ def _summary(registration: Registration) -> dict[str, Any]:
     """Say which one it is, by its time in the file of registrations; whose it is stands there alone."""
     return {
         "registered_at": registration.registered_at.isoformat(),
-        "landmarks": [landmark["name"] for landmark in registration.landmarks],
+        "landmarks": [landmark.name for landmark in registration.landmarks],
         "fre_mm": registration.fre_mm,
         "patient_from_reference": registration.patient_from_reference,
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 
@@ -22,6 +23,7 @@ from acquisition.tracking.landmark_plan import LandmarkPlan
 from acquisition.tracking.operator import ProgressBar
 from acquisition.tracking.registration_file import (
     Registration,
+    TouchedLandmark,
     Verification,
     add_registration,
     add_verification,
@@ -227,15 +229,18 @@ def _record(
         centre_mm=found.error.centre_mm.tolist(),
         covariance=found.error.covariance.tolist(),
         landmarks=[
-            {"name": name, "patient_mm": ours, "reference_mm": theirs}
-            for name, ours, theirs in zip(
-                found.names, found.patient_mm.tolist(), found.reference_mm.tolist(), strict=True
-            )
+            TouchedLandmark(name=name, patient_mm=_place(ours), reference_mm=_place(theirs))
+            for name, ours, theirs in zip(found.names, found.patient_mm, found.reference_mm, strict=True)
         ],
         fle_mm=settings.fle_mm,
         fre_mm=found.registration.fre_mm,
         results=[result.to_dict() for result in results if result.passed],
     )
+
+
+def _place(place_mm: NDArray[np.float64]) -> tuple[float, float, float]:
+    x_mm, y_mm, z_mm = place_mm.tolist()
+    return x_mm, y_mm, z_mm
 
 
 def _say_simulated(hand: Hand, console: Console) -> None:

@@ -51,6 +51,25 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return self.miss_mm <= self.limit_mm
 
 
+class TouchedLandmark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A landmark that a registration was made by.
+
+    Attributes
+    ----------
+    name
+        As it was called when it was marked.
+    patient_mm
+        Where it was marked, patient frame (LPS), mm.
+    reference_mm
+        Where it was touched, the reference's frame, mm.
+
+    """
+
+    name: str
+    patient_mm: tuple[float, float, float]
+    reference_mm: tuple[float, float, float]
+
+
 class Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One registration of a patient.
 
@@ -73,7 +92,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     centre_mm, covariance
         As ``RegistrationError`` takes them.
     landmarks
-        Name, place in the patient and where it was touched in the reference's frame, mm, of each that was used.
+        Those that were used.
     fle_mm, fre_mm
         Error of one landmark that was assumed, and RMS distance that was left.
     results
@@ -94,7 +113,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     patient_from_reference: list[list[float]]
     centre_mm: list[float]
     covariance: list[list[float]]
-    landmarks: list[dict[str, Any]]
+    landmarks: Annotated[list[TouchedLandmark], msgspec.Meta(min_length=1)]
     fle_mm: float
     fre_mm: float
     results: list[dict[str, Any]]
@@ -178,8 +197,8 @@ def newest_registration(path: Path, *, is_simulated: bool) -> Registration | Non
 def landmarks_of(registration: Registration) -> LandmarkPlan:
     """Give the landmarks that it was made by, as a plan to touch them again."""
     return LandmarkPlan(
-        names=tuple(str(each["name"]) for each in registration.landmarks),
-        patient_mm=np.array([each["patient_mm"] for each in registration.landmarks], dtype=np.float64),
+        names=tuple(each.name for each in registration.landmarks),
+        patient_mm=np.array([each.patient_mm for each in registration.landmarks], dtype=np.float64),
         targets_mm={},
     )
 

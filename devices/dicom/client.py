@@ -264,7 +264,7 @@ async def _follow(process: asyncio.subprocess.Process, node: StorageNode) -> Non
     while (message := await _next_message(process)) is not None:
         node.take(message)
     code = await process.wait()
-    node.lose(f"the storage node's process has ended (exit code {code}); start it again")
+    node.lose(f"the storage node's process has ended (exit code {code}): it is started again")
 
 
 async def _next_message(process: asyncio.subprocess.Process) -> NodeMessage | None:

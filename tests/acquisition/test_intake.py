@@ -20,6 +20,7 @@ from acquisition.reading import StudyMap, read_map
 from acquisition.recording import Recorder, record
 from acquisition.synchronise import TipChain
 from devices.clock import monotonic
+from devices.dicom.client import StorageNode
 from devices.dicom.echo import echo
 from devices.dicom.settings import NodeSettings
 from devices.dicom.study import ReceivedStudy
@@ -230,6 +231,70 @@ async def test_a_study_comes_in_and_survives_the_nodes_death(tmp_path: Path) -> 
     assert door.archive.in_use.study.patient_id == "SIM-0001"
     topics = [topic for topic, _, _ in messages(only_file(tmp_path / "recordings"))]
     assert topics == ["/studies", "/studies"]
+
+
+async def test_a_node_that_dies_while_a_study_is_read_is_told_at_once_and_started_again(tmp_path: Path) -> None:
+    """Reading can take minutes: nobody waits for it to learn that no console is heard, nor the next node to start.
+
+    What was received before is taken before what the next node finds, and the dead one's figures are nobody's.
+    """
+    scene, taken_at = sentinel_node_scene(), datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+    *_, nm = make_study(scene, tmp_path / "console", rng=np.random.default_rng(7), taken_at=taken_at)
+    settings = NodeSettings(
+        port=0, folder=tmp_path / "studies", allowed_ae_titles=("*",), quiet_s=0.1, free_floor_mb=1
+    )
+    is_reading, may_read = asyncio.Event(), asyncio.Event()
+    running_at_loss: list[StorageNode | None] = []
+
+    class SlowDoor(Door):
+        async def _read(self, received: ReceivedStudy) -> StudyMap:
+            is_reading.set()
+            await may_read.wait()
+            return await super()._read(received)
+
+        def _tell(self, health: DeviceHealth) -> None:
+            super()._tell(health)
+            if health.state is LinkState.LOST:
+                running_at_loss.append(self.intake.running_node)
+
+    with record(tmp_path / "recordings", simulated=True) as recorder:
+        door = SlowDoor(recorder)
+        async with running(door, settings):
+            node = await door.intake.node
+            await send_study([nm], node.host, node.port, calling_ae="CT", called_ae=settings.ae_title)
+            async with asyncio.timeout(20):
+                await is_reading.wait()
+            os.kill(node.process_id, signal.SIGKILL)
+            await door.until(lambda: len(door.healths) == 3)
+            assert not door.used
+            may_read.set()
+            await door.until(lambda: recorder._sequence == 2)
+    assert [health.state for health in door.healths] == [LinkState.LIVE, LinkState.LOST, LinkState.LIVE]
+    assert running_at_loss == [None]
+    assert len(door.used) == 1
+
+
+async def test_an_error_of_who_is_told_of_the_node_ends_the_job(tmp_path: Path) -> None:
+    """It is a fault of ours: a task that ended over it in silence would leave the last state standing for ever."""
+    settings = NodeSettings(port=0, folder=tmp_path / "studies", allowed_ae_titles=("SPECTCT",))
+
+    class DeafDoor(Door):
+        def _tell(self, health: DeviceHealth) -> None:
+            if "STRANGER" in health.detail:
+                raise RuntimeError("not told")
+
+    with record(tmp_path, simulated=True) as recorder:
+        door = DeafDoor(recorder)
+        jobs = dict(door.intake.jobs(probes={}, trackers={}, node=settings))
+        receiving = asyncio.create_task(jobs.pop("dicom"))
+        for job in jobs.values():
+            job.close()
+        node = await door.intake.node
+        with pytest.raises(DeviceUnavailable):
+            await echo(node.host, node.port, called_ae="RADIONAV", calling_ae="STRANGER")
+        async with asyncio.timeout(20):
+            with pytest.raises(RuntimeError, match="not told"):
+                await receiving
 
 
 @pytest.mark.parametrize("is_study_read", [False, True])

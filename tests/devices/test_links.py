@@ -257,6 +257,29 @@ async def test_a_driver_that_does_not_read_stops_the_flow_and_loses_nothing() ->
     assert received == sent
 
 
+async def test_small_chunks_that_are_held_let_no_flood_of_large_ones_in() -> None:
+    """Room is what was read, not the number of chunks: each may be a few bytes, and the next one 64 KiB."""
+    loop = asyncio.get_running_loop()
+    async with (
+        asyncio.timeout(60),
+        listener() as server,
+        open_link(f"socket://127.0.0.1:{server.getsockname()[1]}", device="gamma") as link,
+    ):
+        peer, _ = await loop.sock_accept(server)
+        with peer:
+            while (held := link._held) <= GREATEST_HELD:
+                await loop.sock_sendall(peer, bytes(8192))
+                await until(lambda held=held: link._held > held)  # type: ignore[misc]  # of a default's type
+            flooding = asyncio.create_task(loop.sock_sendall(peer, bytes(1 << 22)))
+            for _ in range(40):
+                await link.read()
+                for _ in range(3):
+                    await asyncio.sleep(0)
+                assert link._held <= GREATEST_HELD + 65536
+            flooding.cancel()
+            await asyncio.wait({flooding})
+
+
 async def until(holds: Callable[[], bool]) -> None:
     """Let the loop run until something holds."""
     while not holds():  # noqa: ASYNC110 - what a link holds is known by looking

@@ -107,6 +107,19 @@ async def test_no_frame_is_sent_twice() -> None:
         assert await wire.told() == state(1)
 
 
+async def test_a_number_of_a_service_before_this_one_keeps_nobody_waiting() -> None:
+    """A restarted service begins with 0: who has drawn thousands would get nothing but heartbeats for hours."""
+    hub = Hub()
+    async with connected(hub) as wire:
+        wire.ask(Next(last_seq=90_000))
+        await wire.settle()
+        hub.publish(state(0))
+        assert await wire.told() == state(0)
+    async with connected(hub) as wire:
+        wire.ask(Next(last_seq=90_000))
+        assert await wire.told() == state(0)
+
+
 async def test_a_display_faster_than_our_own_send_is_not_forgotten() -> None:
     """Its ``next`` may come before the call that sent it the frame returns: it is drawn, and is answered."""
     hub = Hub()

@@ -21,11 +21,11 @@ from acquisition.session.worklist import Schedule
 from devices.clock import monotonic
 from devices.mqtt import MqttPublisher
 from devices.mqtt_broker import Settings
-from devices.readings import DeviceHealth, LinkState
+from devices.readings import CountReading, CountStatus, DeviceHealth, LinkState
 from devices.traffic import Traffic
 from display.messages import HealthNotice, State
 from display.procedure_messages import ProcedureRequest
-from display.procedure_states import show_procedure
+from display.procedure_states import act, show_procedure
 from display.resection_messages import ResectionRequest
 from display.stage import FRAME_INTERVAL_S, Signboard, Stage
 from display.study_messages import StudyChoice
@@ -34,6 +34,23 @@ from tests.acquisition.received import received, spect, study, study_map
 from tests.display.test_composer import Console
 
 SIGNBOARD = Signboard(site="site", room="room", session_id="s", simulated=True, stale_after_s=0.5)
+
+
+@pytest.mark.parametrize("status", [CountStatus.OVERLOAD, CountStatus.SATURATED, CountStatus.OK])
+async def test_a_rate_of_an_instrument_that_counts_too_few_is_marked_as_not_known(status: CountStatus) -> None:
+    """The report would give it as the rate that was there, with nothing that says it may have been any higher."""
+    console, now_s = Console(), monotonic()
+    console.board.count(
+        CountReading(
+            device="gamma", taken_at_s=now_s - 1, real_time_s=1.0, live_time_s=1.0, counts=999, status=status
+        )
+    )
+    frame = console.composer.compose(now_s=now_s)
+    seq = await act(console.session, ProcedureRequest(revision=0, action="mark"), frame)
+    assert isinstance(seq, int)
+    marked = console.journal.find(seq)
+    assert marked is not None
+    assert marked.told["rate_cps"] == (999.0 if status is CountStatus.OK else None)
 
 
 async def ask_nobody(_: date) -> Schedule:

@@ -11,6 +11,7 @@ import pytest
 
 from acquisition.localising import Localisation, Localiser
 from acquisition.resection.bed import Decision
+from acquisition.resection.record import Findings
 from acquisition.resection.resection import Resection
 from acquisition.resection.specimen import BenchCount
 from navigation.observations import Observations
@@ -280,6 +281,26 @@ async def test_another_patient_has_nothing_of_the_one_before() -> None:
     table.resection.serve("B-2")
     assert (table.resection.removed, table.resection.specimens, table.resection.looks) == ((), (), {})
     assert table.resection.revision > revision, "who still sees the former patient's is refused"
+
+
+@pytest.mark.parametrize("what", ["specimen", "bed"])
+async def test_what_is_counted_as_another_procedure_begins_is_none_of_it(what: str) -> None:
+    """Nothing of the former one's becomes the first specimen, or the bed, of the next patient's.
+
+    What lay before the probe on the bench until then is still none of her.
+    """
+    table = Table()
+    await table.resection.remove("node")
+    began_s = table.now_s
+    assert (
+        table.resection.count_bench("specimen") if what == "specimen" else table.resection.count_bed(1)
+    ) is None
+    table.count_bench(5, 100)
+    table.resection.resume("B-2", Findings(), revision=table.resection.revision + 1)
+    assert table.resection.counting is None
+    assert table.resection.is_of_patient(began_s + 1) == (what == "bed")
+    table.count_bench(10, 100)
+    assert (table.resection.specimens, table.resection.trouble) == ((), "")
 
 
 async def test_an_answer_to_a_count_that_was_stopped_is_none() -> None:

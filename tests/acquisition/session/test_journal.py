@@ -1,6 +1,8 @@
 """The procedure's record: only added to, followed by number, and not lost by a process that is killed."""
 
 import asyncio
+import errno
+import os
 import sqlite3
 import subprocess
 import sys
@@ -125,6 +127,23 @@ def test_a_full_disk_is_said_and_ends_nothing(tmp_path: Path) -> None:
         assert "make room on the disk" in journal.failure
         assert journal.add("marked", {"words": "x" * 9000}) == 0
         assert 0 < len(list(journal.all_after(0))) < 50
+
+
+async def test_what_a_disk_does_not_take_in_the_end_is_said_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system learns late that a disk is full, or broken: as it is told to bring there what it holds."""
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with open_journal(tmp_path / "record.sqlite", now=now) as journal:
+        monkeypatch.setattr(os, "fsync", refuse)
+        seq = journal.add("marked", {})
+        await journal.settle()
+        assert "No space left on device" in journal.failure
+        assert "make room on the disk" in journal.failure
+        assert await journal.add_picture(seq, b"\x89PNG") == journal.failure
 
 
 def test_a_record_that_a_disk_damaged_is_said_and_ends_nothing(tmp_path: Path) -> None:

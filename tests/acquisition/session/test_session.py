@@ -387,6 +387,21 @@ async def test_the_next_procedure_with_the_same_study_inherits_nothing(theatre: 
     assert theatre.table.taken_out[-1] == frozenset()
 
 
+async def test_what_is_counted_as_the_next_procedure_begins_is_ended_in_the_former_one_s_record(
+    theatre: Theatre,
+) -> None:
+    """Nobody finds a count there that never ended, nor in the next one a specimen of what was cut before."""
+    await theatre.reach(Step.PLAN)
+    assert theatre.table.resection.count_bench("specimen") is None
+    theatre.table.count_bench(5, 100)
+    await theatre.move(Step.ENDED, "called off")
+    await theatre.session.begin(BERTA, study_uid="")
+    theatre.table.count_bench(10, 100)
+    assert (theatre.table.resection.counting, theatre.table.resection.specimens) == (None, ())
+    kinds = [entry.kind for entry in theatre.journal.all_after(0)]
+    assert kinds[-3:] == ["stopped", "specimen counted", "begun"]
+
+
 async def test_a_record_that_a_disk_damaged_ends_no_procedure(
     theatre: Theatre, journal: Journal, tmp_path: Path
 ) -> None:

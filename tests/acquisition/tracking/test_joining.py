@@ -11,7 +11,13 @@ import pytest
 
 from acquisition.synchronise import Synchroniser, TipChain
 from acquisition.tracking.joining import Joining
-from acquisition.tracking.registration_file import Registration, Verification, add_registration, add_verification
+from acquisition.tracking.registration_file import (
+    Registration,
+    TouchedLandmark,
+    Verification,
+    add_registration,
+    add_verification,
+)
 from acquisition.tracking.tip_file import TipCalibration
 from navigation.estimation.slip import Slip
 from navigation.frames import Frame
@@ -39,7 +45,9 @@ def registration(*, at: datetime = NOW, x_mm: float = 5.0, patient_id: str = "A-
         patient_from_reference=there.matrix.tolist(),
         centre_mm=error.centre_mm.tolist(),
         covariance=error.covariance.tolist(),
-        landmarks=[{"name": "xiphoid", "patient_mm": [0.0, -100.0, 20.0], "reference_mm": [-5.0, -100.0, 20.0]}],
+        landmarks=[
+            TouchedLandmark(name="xiphoid", patient_mm=(0.0, -100.0, 20.0), reference_mm=(-5.0, -100.0, 20.0))
+        ],
         fle_mm=2.0,
         fre_mm=1.0,
         results=[{"name": "registration", "passed": True}],
@@ -280,11 +288,15 @@ async def test_the_remedy_for_another_tip_is_the_one_that_helps(
     [
         ("[0.0,0.0,1.0,0.0]", "[0.0,0.0,1.0]"),
         ("2026-11-28T07:00:00Z", "2026-11-28T07:00:00"),
+        ('"patient_mm":[0.0,-100.0,20.0],', ""),
+        ('"patient_mm":[0.0,-100.0,20.0]', '"patient_mm":[0.0,-100.0]'),
+        ('"name":"xiphoid"', '"name":null'),
     ],
 )
 async def test_a_file_that_was_edited_is_doubted(tmp_path: Path, was: str, becomes: str) -> None:
-    """Rows that are none, and a time without its zone: said, while the room goes on."""
+    """Rows and landmarks that are none, and a time without its zone: said, while the room goes on."""
     room = Room(tmp_path)
+    room.skin = HalfSpace(point_mm=np.array((0.0, -104.0, 0.0)), normal=np.array((0.0, -1.0, 0.0)))
     add_registration(room.path, registration())
     written = room.path.read_text()
     assert was in written.replace(" ", "").replace("\n", "")

@@ -136,7 +136,7 @@ async def test_a_patient_is_registered_again_and_both_stay_in_the_record(tmp_pat
     former, newest = read_registrations(path)
     assert newest_registration(path, is_simulated=True) == newest
     assert (former.registered_at, newest.registered_at) == (NOW, NOW + timedelta(hours=1))
-    assert [landmark["name"] for landmark in former.landmarks][:2] == ["sternal notch", "left shoulder"]
+    assert [landmark.name for landmark in former.landmarks][:2] == ["sternal notch", "left shoulder"]
     target_mm = np.array((90.0, -60.0, 10.0))
     wrong_mm = newest.transform.points_mm(PATIENT_FROM_REFERENCE.inverse.points_mm(target_mm)) - target_mm
     assert np.linalg.norm(wrong_mm) < 3 * newest.error.at(target_mm)
@@ -173,7 +173,7 @@ async def test_a_check_holds_and_a_slip_is_found(tmp_path: Path) -> None:
     assert held.passed, held.results
     path, hours = tmp_path / "registration.json", 12.0
     (registration,) = read_registrations(path)
-    (place_mm,) = (each["patient_mm"] for each in registration.landmarks if each["name"] == "xiphoid")
+    (place_mm,) = (each.patient_mm for each in registration.landmarks if each.name == "xiphoid")
     off_mm2 = registration.error.covariance_at(np.array(place_mm)) + registration.fle_mm**2 / 3 * np.eye(3)
     assert registration.verifications[-1].limit_mm == pytest.approx(radius_within_mm(off_mm2)), "and one touch"
     due = {"valid_hours": hours, "verify_within_min": 30.0}
