@@ -191,6 +191,8 @@ async def hear_until(host: str, port: int, kinds: set[str]) -> dict[str, Message
                 assert received, "the server hung up"
                 decoder.feed(received, 0.0)
                 heard |= {arrival.message.kind: arrival.message for arrival in decoder}
+    except TimeoutError:
+        pytest.fail(f"of {kinds} only {set(heard)} came")
     finally:
         writer.close()
         await writer.wait_closed()
