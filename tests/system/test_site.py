@@ -29,7 +29,7 @@ from simulators.trackers.ndi import SimulatedNdi
 from tests.devices.mosquitto_peer import Broker, free_port, started
 from tests.system.running import PATIENCE_S, Display, Service, device, finish, is_live, looking, running, summary
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.host_clock]
 
 SHIPPED = Path(config.__file__).parent
 CALIBRATION = Path("instruments") / "simulated-gamma.json"
