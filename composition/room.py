@@ -107,6 +107,7 @@ class Room:
             nuclide=nuclide,
             show=self._show,
             wall_time=now,
+            taken_out_of=lambda uid: self._resection.taken_out_of(uid),  # noqa: PLW0108 - it is made below
             on_begin=lambda decided: recorder.map(decided.told()),
         )
         self._resection = Resection(
