@@ -28,7 +28,9 @@ from acquisition.session.journal import Journal, JournalUnusable
 from acquisition.session.names import names_in_use
 from acquisition.session.reception import Reception
 from acquisition.session.session import Session
+from acquisition.session.swept_path import SweptPath
 from acquisition.session.worklist import ask_worklists
+from acquisition.session.yardstick import Yardstick
 from acquisition.studies import Knowledge
 from acquisition.tracking.desk import Desk
 from acquisition.tracking.joining import REGISTERED
@@ -203,6 +205,8 @@ class Room:
             probe=probe_in_hand(site),
             resection=self._resection,
             procedure=ProcedureView(self._session),
+            yardstick=Yardstick(lambda: self._session.procedure, journal, note=self._session.note),
+            path=SweptPath(lambda: self._session.procedure, journal, note=self._session.note),
             response=response,
             registration=self._registration_error,
             budget=budgeting(

@@ -18,6 +18,7 @@ from display.app import Exhibits, create_app
 from display.event_messages import Event, TrendList
 from display.guidance_states import show_nothing
 from display.hub import Hub
+from display.kept_messages import PathState
 from display.messages import SUBPROTOCOL, VERSION, Heartbeat, Hello, Pong, Refusal, ServerMessage, State
 from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
@@ -33,7 +34,7 @@ from display.study_messages import (
 from display.trend import TrendMemory
 from navigation.volume import Volume, VolumeGeometry
 from tests.acquisition.session.damaged import damage
-from tests.display.recorded import UNBEGUN, kept_nowhere, proceed, unjoined, unreported
+from tests.display.recorded import UNBEGUN, kept_nowhere, proceed, unjoined, unreported, unswept
 from tests.display.resected import UNRESECTED, refuse
 
 
@@ -60,6 +61,9 @@ def state(seq: int) -> State:
         resection=UNRESECTED,
         procedure=UNBEGUN,
         studies_revision=0,
+        peak=None,
+        background=None,
+        path=PathState(number=0, length=0),
     )
 
 
@@ -96,6 +100,7 @@ def exhibits() -> Exhibits:
         proceed=proceed,
         journal=kept_nowhere(),
         trend=TrendMemory(),
+        path=unswept(),
         clock=lambda: 7.0,
     )
 

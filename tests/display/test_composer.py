@@ -30,7 +30,7 @@ from navigation.transforms import RigidTransform
 from tests.acquisition.received import received, study, study_map
 from tests.acquisition.resected import resection
 from tests.acquisition.test_localising import LOOKING_BACK, premises, response
-from tests.display.recorded import kept_nowhere, unbegun
+from tests.display.recorded import kept_nowhere, measured_by, swept_in, unbegun
 
 NODE_MM = np.array([10.0, -10.0, 20.0])
 TIP_MM = (0.0, -40.0, 0.0)
@@ -121,6 +121,8 @@ class Console:
             archive=self.archive,
             resection=self.resection,
             procedure=ProcedureView(self.session),
+            yardstick=measured_by(self.session, self.journal),
+            path=swept_in(self.session, self.journal),
             devices={
                 "gamma": ShownDevice(
                     kind="probe", label="Gamma probe", primary=True, streams=True, stale_after_s=0.5
