@@ -589,6 +589,15 @@ async def browse(*, is_kiosk: bool = True) -> AsyncIterator[Browser]:
             await browser.close()
 
 
+async def open_late(room: Room, page: Page) -> Page:
+    """Open another display of the room, in the browser of a first one and as large."""
+    browser = page.context.browser
+    assert browser is not None
+    late = await browser.new_page(viewport=page.viewport_size)
+    await late.goto(room.url)
+    return late
+
+
 NO_FAULTS = (
     "ERR_CONNECTION_REFUSED",
     "401 (Unauthorized)",
