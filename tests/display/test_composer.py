@@ -293,6 +293,35 @@ async def test_a_tracker_that_fell_silent_guides_nobody() -> None:
     assert camera.age_s == pytest.approx(2.0)
 
 
+async def test_the_path_is_of_a_tip_that_is_trusted() -> None:
+    """It grows where the tip is seen and nothing speaks against it; registered anew, it begins anew at once."""
+    console = await ready()
+    registered = console.synchroniser.chain
+    assert console.frame(10.05).path.length == 1
+
+    def go(at_s: float, x_mm: float) -> int:
+        console.see(at_s, tip_mm=(x_mm, -40.0, 0.0))
+        return console.frame(at_s).path.length
+
+    assert go(10.1, 20.0) == 2
+    console.see(10.15, is_seen=False)
+    assert console.frame(10.15).path.length == 2
+    console.synchroniser.chain = replace(registered, registration_doubt="it has slipped")
+    assert go(10.2, 60.0) == 2
+    console.synchroniser.chain = registered
+    assert go(10.3, 80.0) == 3
+    assert console.frame(12.0).path.length == 3, "a frozen tracker's last pose"
+    former = console.frame(12.0).path
+    moved = RigidTransform(
+        to=Frame.PATIENT, from_=Frame.REFERENCE, rotation=np.eye(3), translation_mm=np.array([5.0, 0.0, 0.0])
+    )
+    console.synchroniser.chain = replace(registered, patient_from_reference=moved)
+    begun = console.frame(12.1).path
+    assert (begun.number, begun.length) == (former.number + 1, 0)
+    assert go(12.2, 80.0) == 1
+    assert console.composer.path.since(0) == (0, ((85.0, -40.0, 0.0),))
+
+
 async def test_a_pose_is_as_old_as_the_older_of_probe_and_patient() -> None:
     """A tip in a patient whose marker was last seen two seconds ago is two seconds old."""
     console = Console(reference="Patient")
