@@ -34,6 +34,7 @@ from acquisition.session.yardstick import Yardstick
 from acquisition.studies import Knowledge
 from acquisition.tracking.desk import Desk
 from acquisition.tracking.joining import REGISTERED
+from acquisition.tracking.suspicion import last_suspicion
 from composition.calibrating import Calibrating
 from composition.in_use import read_in_use
 from composition.instruments import (
@@ -184,6 +185,7 @@ class Room:
             note=self._note_joining,
             on_registered=map_in_use.begin_anew,
             now=now,
+            suspected=last_suspicion(journal),
         )
         self._record_files(*files_of(site))
         signboard = Signboard(
