@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from typing import Any
 
 import msgspec
@@ -12,7 +13,17 @@ from acquisition.session.swept_path import SWEPT
 from acquisition.session.yardstick import PEAK
 from display.procedure_messages import CheckState, MoveState
 from tests.display.page.pixels import until_pixels
-from tests.display.page.room import ATTEMPTS, Room, look, make_entry, make_rate, open_late, serve, wait_until_live
+from tests.display.page.room import (
+    ATTEMPTS,
+    Room,
+    look,
+    make_entry,
+    make_rate,
+    open_late,
+    serve,
+    state_of,
+    wait_until_live,
+)
 from tests.display.page.test_procedure_page import PLAN, change
 from tests.display.page.test_resection_page import bed, limits, removed, specimen
 from tests.display.page.test_solid_page import sweep
@@ -140,3 +151,24 @@ async def test_path_peak_and_background_outlive_the_page_and_the_service(room: R
                 await see_what_was_kept(page)
                 await page.reload()
                 await see_what_was_kept(page)
+
+
+async def test_what_was_chosen_on_a_display_outlives_its_reload(room: Room, page: Page) -> None:
+    """Muted, window, colours and layer are as they were, of this display alone: one opened late has its own."""
+    await state_of(page, "#tone", "playing")
+    for key in "mwcv":
+        await page.keyboard.press(key)
+
+    async def see(shown: Page, *, sound: str, window: str, colours: str, is_live: bool) -> None:
+        await state_of(shown, "#tone", sound)
+        await expect(shown.locator("#window")).to_have_text(re.compile(window, re.IGNORECASE))
+        await expect(shown.locator("#colours")).to_have_text(re.compile(colours, re.IGNORECASE))
+        await expect(shown.locator("#overlay-live")).to_have_attribute("aria-checked", str(is_live).lower())
+
+    await see(page, sound="muted", window="bone", colours="cividis", is_live=True)
+    await page.reload()
+    await see(page, sound="muted", window="bone", colours="cividis", is_live=True)
+    await see(await open_late(room, page), sound="playing", window="soft", colours="inferno", is_live=False)
+    await page.keyboard.press("m")
+    await page.reload()
+    await state_of(page, "#tone", "playing")
