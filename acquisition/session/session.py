@@ -150,10 +150,14 @@ class Session:
         """Enter what the service noticed by itself."""
         self._add(kind, told)
 
+    async def settle(self) -> None:
+        """Wait until all that was entered is on the disk."""
+        await self._journal.settle()
+
     @property
     def is_open(self) -> bool:
         """Whether a procedure has begun and not ended."""
-        return self.procedure.number > 0 and self.procedure.step is not Step.ENDED
+        return self.procedure.is_open
 
     def refuse(self, patient: Patient) -> str | None:
         """Say why no study of this patient may come into use, or None: nobody's comes into another's procedure."""

@@ -131,6 +131,7 @@ const SENTENCES: Record<Sentence, string> = {
   right: "справа",
   midline: "по средней линии",
 
+  "there is no live rate to take as the background": "нет текущей скорости счёта, чтобы взять её за фон",
   "somebody else has acted meanwhile: look again, then repeat it if it still holds":
     "тем временем действовал кто-то другой: посмотрите ещё раз и повторите, если это всё ещё верно",
   "the procedure of {} ({}) is not ended: end it first; a study of another patient, or of another name, is never loaded into it":

@@ -135,6 +135,7 @@ export const SENTENCES = [
   "midline",
   // refusals
   "somebody else has acted meanwhile: look again, then repeat it if it still holds",
+  "there is no live rate to take as the background",
   "the procedure of {} ({}) is not ended: end it first; a study of another patient, or of another name, is never loaded into it",
   "the map in use has no hot spot {}",
   "{} cannot be confirmed ({}): mend it, or go on with a reason",
