@@ -191,7 +191,7 @@ async def test_nothing_is_cut_off_and_nothing_lies_over_anything(room: Room, scr
 NUMBERS = ("#rate", "#aim", "#guidance", "#trust")
 
 
-@pytest.mark.parametrize("screen", ["2 m", "1 m", "tablet"])
+@pytest.mark.parametrize("screen", SCREENS)
 async def test_no_panel_lies_over_a_number(room: Room, screen: str) -> None:
     """Studies, signing in, procedure, excision, calibration: each opens over the slices, and rate and aim stay."""
     room.calibrator = ScriptedCalibrator()

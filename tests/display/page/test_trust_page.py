@@ -83,20 +83,21 @@ async def test_registration_calibration_and_study_are_trusted_or_not(room: Room,
 
 
 async def test_a_battery_and_a_smoothed_rate_are_told(room: Room, page: Page) -> None:
-    """The probe's battery, and how long ago it said so, and its dead time; a rate that no counter counted says so.
+    """The probe's battery, how long ago it said so beyond 2 min, its dead time; a rate that no counter counted.
 
     A low battery and much dead time make the probe doubtful, and nothing else.
     """
     inputs = page.locator("#trust [data-key='device probe']")
     await expect(inputs).to_contain_text("dead time 3 %, battery: no report")
-    await expect(page.locator("#trust [data-key='device tracker']")).not_to_contain_text("battery")
+    await expect(page.locator("#trust [data-key='device dicom'] .detail")).to_be_empty()  # none is expected of it
     said = make_condition(battery_v=1.42, battery_low=False)
     room.change_device("probe", condition=said)
     await expect(inputs).to_contain_text("battery 1.42 V")
     await expect(inputs).not_to_contain_text("no report")
     await expect(inputs).to_have_attribute("data-state", "live")
-    room.change_device("probe", condition=msgspec.structs.replace(said, age_s=3 * 3600.0))
-    await expect(inputs).to_contain_text("battery 1.42 V, 3 h")
+    for age_s, told in ((3 * 3600.0, ", 3 h$"), (110.0, "$"), (130.0, ", 2 min$")):
+        room.change_device("probe", condition=msgspec.structs.replace(said, age_s=age_s))
+        await expect(inputs).to_have_text(re.compile(f"battery 1.42 V{told}"))
     room.change_device("probe", condition=msgspec.structs.replace(said, battery_low=True))
     await expect(inputs).to_contain_text("BATTERY LOW")
     await expect(inputs).to_have_attribute("data-state", "doubtful")
@@ -110,6 +111,10 @@ async def test_a_battery_and_a_smoothed_rate_are_told(room: Room, page: Page) ->
     await expect(page.locator("#rate-note")).not_to_contain_text("smooths")
     room.now["rate"] = msgspec.structs.replace(make_rate(150.0), time_constant_s=10.0)
     await expect(page.locator("#rate-note")).to_contain_text("the instrument smooths over 10 s")
+    room.change_device("probe", condition=msgspec.structs.replace(said, age_s=117.0))
+    await expect(inputs).to_have_text(re.compile("battery 1.42 V$"))
+    room.is_silent = True
+    await expect(inputs).to_have_text(re.compile("battery 1.42 V, 2 min$"))
 
 
 @pytest.mark.parametrize(
