@@ -89,7 +89,10 @@ async def test_a_battery_and_a_smoothed_rate_are_told(room: Room, page: Page) ->
     """
     inputs = page.locator("#trust [data-key='device probe']")
     await expect(inputs).to_contain_text("dead time 3 %, battery: no report")
-    await expect(page.locator("#trust [data-key='device dicom'] .detail")).to_be_empty()  # none is expected of it
+    room.now["devices"] = (*room.now["devices"], make_device("monitor", kind="probe", primary=False))
+    for other in ("dicom", "monitor"):
+        await expect(page.locator(f"#trust [data-key='device {other}'] .word")).to_contain_text("LIVE")
+        await expect(page.locator(f"#trust [data-key='device {other}'] .detail")).to_be_empty()
     said = make_condition(battery_v=1.42, battery_low=False)
     room.change_device("probe", condition=said)
     await expect(inputs).to_contain_text("battery 1.42 V")
@@ -104,9 +107,10 @@ async def test_a_battery_and_a_smoothed_rate_are_told(room: Room, page: Page) ->
     room.change_device("probe", condition=make_condition(battery_low=False))
     await expect(inputs).to_contain_text("dead time 3 %, battery not low")
     await expect(inputs).to_have_attribute("data-state", "live")
-    room.now["rate"] = msgspec.structs.replace(make_rate(), dead_fraction=0.42)
-    await expect(inputs).to_have_attribute("data-state", "doubtful")
-    await expect(inputs).to_contain_text("dead time 42 %")
+    for percent, state in ((29, "live"), (31, "doubtful")):
+        room.now["rate"] = msgspec.structs.replace(make_rate(), dead_fraction=percent / 100)
+        await expect(inputs).to_contain_text(f"dead time {percent} %")
+        await expect(inputs).to_have_attribute("data-state", state)
     await expect(page.locator("#rate-note")).to_contain_text("HIGH DEAD TIME")
     await expect(page.locator("#rate-note")).not_to_contain_text("smooths")
     room.now["rate"] = msgspec.structs.replace(make_rate(150.0), time_constant_s=10.0)
