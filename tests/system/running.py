@@ -225,7 +225,7 @@ def running(*arguments: object, folder: Path, name: str = "radionav") -> Iterato
 def finish(*arguments: object, folder: Path, name: str = "radionav") -> tuple[int, str, str]:
     """Run a command to its own end; returns exit code, standard output and standard error."""
     with running(*arguments, folder=folder, name=name) as service:
-        code = service.ended()
+        code = service.ended(within_s=2 * PATIENCE_S)  # it starts, and does its work
         return code, service.output, service.complaints
 
 
