@@ -23,13 +23,13 @@ def live_rate(rate: RateState | None, devices: Sequence[DeviceState]) -> RateSta
 
 
 def keep_rate(rate: RateState | None) -> KeptRate | None:
-    """Make of a rate what can be kept; None of one that is beyond correction."""
-    if rate is None or rate.rate_cps is None:
+    """Make of a rate what can be kept; None of one that is not known: beyond correction, or counted too few."""
+    if rate is None or rate.known_cps is None:
         return None
     return KeptRate(
         device=rate.device,
         counts=rate.counts,
-        rate_cps=rate.rate_cps,
+        rate_cps=rate.known_cps,
         low_cps=rate.low_cps,
         high_cps=rate.high_cps,
     )

@@ -47,7 +47,8 @@ async def test_a_rate_of_an_instrument_that_counts_too_few_is_marked_as_not_know
         )
     )
     frame = console.composer.compose(now_s=now_s)
-    seq = await act(console.session, ProcedureRequest(revision=0, action="mark"), frame)
+    yardstick = console.composer.yardstick
+    seq = await act(console.session, yardstick, ProcedureRequest(revision=0, action="mark"), frame)
     assert isinstance(seq, int)
     marked = console.journal.find(seq)
     assert marked is not None
@@ -423,6 +424,25 @@ async def test_a_background_is_chosen_by_an_act() -> None:
     assert (frame.background, frame.peak and frame.peak.counts) == (None, 36)
     acts = [(entry.kind, entry.person) for entry in console.journal.of(CHOSEN, PEAK_BEGUN, LEFT)]
     assert acts == [(kind, "surgeon") for kind in (CHOSEN, PEAK_BEGUN, LEFT)]
+
+
+@pytest.mark.parametrize("status", [CountStatus.OVERLOAD, CountStatus.SATURATED])
+async def test_a_rate_of_what_counts_too_few_is_no_peak_and_no_background(status: CountStatus) -> None:
+    """The true one may be any above: nothing is compared with it."""
+    console = Console()
+    console.board.link(DeviceHealth(device="gamma", state=LinkState.LIVE, since_s=0.0))
+    for at_s, counts, seen in ((9.0, 36, CountStatus.OK), (11.0, 999, status)):
+        console.board.count(
+            CountReading(
+                device="gamma", taken_at_s=at_s, real_time_s=1.0, live_time_s=1.0, counts=counts, status=seen
+            )
+        )
+        frame = console.frame(at_s + 1.1)
+    assert frame.rate is not None
+    assert frame.rate.status == str(status)
+    assert (frame.peak and frame.peak.counts) == 36
+    request = ProcedureRequest(revision=0, action="choose_background")
+    assert await act(console.session, console.composer.yardstick, request, frame) == NO_BACKGROUND
 
 
 async def test_a_target_is_drawn_and_erased_by_an_act() -> None:
