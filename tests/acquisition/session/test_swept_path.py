@@ -119,9 +119,11 @@ def test_nothing_is_drawn_in_another_space(journal: Journal, other: Space | None
     sweeping.path.follow(other, None, now_s=10.0)
     assert (sweeping.points(), sweeping.path.length) == ((), 0)
     assert sweeping.path.number > number
+    sweeping.path.follow(other, points[-1], now_s=10.1)
+    assert sweeping.points() == (points[-1:] if other else ()), "the same place is another point there"
     again = Sweeping(journal)
     again.path.follow(other, None, now_s=0.0)
-    assert again.points() == ()
+    assert again.points() == (points[-1:] if other else ())
     again.path.follow(HERE, None, now_s=1.0)
     assert again.points() == points, "what was swept in the former space is of it"
 
