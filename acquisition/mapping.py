@@ -120,6 +120,8 @@ class MapInUse:
         Shows a study; None takes the one that is shown away.
     wall_time
         Gives the time now, with its zone: activity decays from the scan to now.
+    taken_out_of
+        Names what was taken out of the patient of a study's map, as that comes into use again.
     on_begin
         Told just before an estimate begins of what it begins with; of no study where there is no map any more.
 
@@ -134,6 +136,7 @@ class MapInUse:
         nuclide: Nuclide,
         show: Callable[[ArchivedStudy | None], Awaitable[None]],
         wall_time: Callable[[], datetime],
+        taken_out_of: Callable[[str], frozenset[str]] = lambda _: frozenset(),
         on_begin: Callable[[Decided], None] = lambda _: None,
     ) -> None:
         self._localiser = localiser
@@ -142,6 +145,7 @@ class MapInUse:
         self._nuclide = nuclide
         self._show = show
         self._wall_time = wall_time
+        self._taken_out_of = taken_out_of
         self._on_begin = on_begin
         self._in_use: ArchivedStudy | None = None
         self._believed: StudyMap | None = None
@@ -194,9 +198,11 @@ class MapInUse:
 
     async def _use(self, archived: ArchivedStudy | None) -> None:
         self._in_use = archived
-        if archived is None or self._decided.study_uid != archived.study.study_uid:
+        if archived is None:
+            self._decided = Decided()
+        elif self._decided.study_uid != (uid := archived.study.study_uid):
             # the names are the former map's
-            self._decided = Decided(study_uid=archived.study.study_uid if archived else "")
+            self._decided = Decided(study_uid=uid, taken_out=self._taken_out_of(uid))
         is_believed = archived is not None and await self._is_believed(archived.map)
         if archived is not None and is_believed and self._localiser.is_estimating:
             log.info("map unchanged", study=archived.study.study_uid)

@@ -13,6 +13,7 @@ from acquisition.session.checklist import Equipment
 from acquisition.synchronise import Synchroniser, TipChain
 from acquisition.tracking.budget import Budgeting, TellBudget
 from acquisition.tracking.joining import Joining
+from acquisition.tracking.suspicion import Suspicion
 from acquisition.tracking.timing import Timing, load_timing
 from acquisition.tracking.tip_file import TipCalibration, load_tip
 from composition.errors import ServiceError
@@ -165,6 +166,7 @@ def join(
     note: Callable[[str, Mapping[str, Any]], None],
     on_registered: Callable[[], Awaitable[None]],
     now: Callable[[], datetime],
+    suspected: Suspicion | None,
 ) -> Joining | None:
     """Give what keeps tip and patient joined as the site's files say; None where nothing navigates."""
     navigation = site.navigation
@@ -183,6 +185,7 @@ def join(
         note=note,
         on_registered=on_registered,
         now=now,
+        suspected=suspected,
     )
 
 

@@ -28,10 +28,13 @@ from acquisition.session.journal import Journal, JournalUnusable
 from acquisition.session.names import names_in_use
 from acquisition.session.reception import Reception
 from acquisition.session.session import Session
+from acquisition.session.swept_path import SweptPath
 from acquisition.session.worklist import ask_worklists
+from acquisition.session.yardstick import Yardstick
 from acquisition.studies import Knowledge
 from acquisition.tracking.desk import Desk
 from acquisition.tracking.joining import REGISTERED
+from acquisition.tracking.suspicion import last_suspicion
 from composition.calibrating import Calibrating
 from composition.in_use import read_in_use
 from composition.instruments import (
@@ -107,6 +110,7 @@ class Room:
             nuclide=nuclide,
             show=self._show,
             wall_time=now,
+            taken_out_of=lambda uid: self._resection.taken_out_of(uid),  # noqa: PLW0108 - it is made below
             on_begin=lambda decided: recorder.map(decided.told()),
         )
         self._resection = Resection(
@@ -182,6 +186,7 @@ class Room:
             note=self._note_joining,
             on_registered=map_in_use.begin_anew,
             now=now,
+            suspected=last_suspicion(journal),
         )
         self._record_files(*files_of(site))
         signboard = Signboard(
@@ -203,6 +208,8 @@ class Room:
             probe=probe_in_hand(site),
             resection=self._resection,
             procedure=ProcedureView(self._session),
+            yardstick=Yardstick(lambda: self._session.procedure, journal, note=self._session.note),
+            path=SweptPath(lambda: self._session.procedure, journal, note=self._session.note),
             response=response,
             registration=self._registration_error,
             budget=budgeting(

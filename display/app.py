@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from acquisition.report import Direction, read_approach
 from acquisition.session.journal import Journal
 from acquisition.session.reception import Reception
+from acquisition.session.swept_path import SweptPath
 from devices.clock import Clock
 from display.access.admission import Admission, Visitor
 from display.access.gate import Gate
@@ -28,6 +29,7 @@ from display.event_messages import TrendList
 from display.events import Audience, serve_events
 from display.guard import Guard
 from display.hub import Hub
+from display.kept_messages import PathPoints
 from display.messages import SUBPROTOCOL, Hello
 from display.metrics import MEDIA_TYPE, expose
 from display.procedure_messages import ProcedureRequest
@@ -87,6 +89,8 @@ class Exhibits:
         The procedure's record.
     trend
         The rate of the last minutes.
+    path
+        The way of the tip over the patient so far.
     clock
         The host's monotonic clock.
 
@@ -103,6 +107,7 @@ class Exhibits:
     proceed: Proceeder
     journal: Journal
     trend: TrendMemory
+    path: SweptPath
     clock: Clock
 
 
@@ -150,6 +155,13 @@ class Routes:
         """Give the rate of the last minutes."""
         points = self.exhibits.trend.since(since_seq)
         return _json(TrendList(session_id=self.exhibits.hello().session_id, points=points))
+
+    async def path(self, since: int = 0) -> Response:
+        """Give the way of the tip so far, but for its first points."""
+        path = self.exhibits.path
+        first, points_mm = path.since(since)
+        session_id = self.exhibits.hello().session_id
+        return _json(PathPoints(session_id=session_id, number=path.number, first=first, points_mm=points_mm))
 
     async def volume(self, etag: str, request: Request) -> Response:
         """Send the voxels of a volume in use; they never change under their name."""
@@ -235,6 +247,7 @@ def create_app(
     app.add_api_websocket_route("/v1/feed", routes.feed)
     app.add_api_websocket_route("/v1/events", routes.events)
     app.add_api_route("/v1/trend", routes.trend)
+    app.add_api_route("/v1/path", routes.path)
     app.add_api_route("/v1/volumes/{etag}", routes.volume)
     app.add_api_route("/v1/studies", routes.studies)
     app.add_api_route("/v1/studies/{study_uid}", routes.study)

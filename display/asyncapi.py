@@ -21,6 +21,7 @@ from display.calibration_messages import (
     VerifyRequest,
 )
 from display.event_messages import Event, Follow, TrendList
+from display.kept_messages import PathPoints
 from display.messages import (
     SUBPROTOCOL,
     VERSION,
@@ -65,6 +66,7 @@ CARRIED = (
     SignInRequest,
     Signed,
     TrendList,
+    PathPoints,
     InstallRequest,
     RegisterRequest,
     VerifyRequest,
@@ -235,12 +237,13 @@ _PREFACE = """
     or seen from a pose that is no longer live, is none: show neither it nor its sentence as live.
 
     What must not be lost stands on a second line, `/v1/events`, with the same subprotocol: marks, steps,
-    excisions, counts and answers, faults of devices, each an Event with a number. The display says once from
-    where to go on (`follow` with `since_seq`) and gets everything after it, in order, however long it was
-    away; after that each event as it comes, and a `beat` with the newest number each second. With `null` it
-    begins where the procedure that displays show began, ended or not, and tells all of it; while they show none
-    it begins after the former one's last step, with the newest 1,000 at most. It goes on after them by number.
-    `0` begins with the record, years of it. Nobody's pace is anybody else's.
+    excisions, counts and answers, faults of devices, and, a second of it at a time, the way of the tip, each an
+    Event with a number. The display says once from where to go on (`follow` with `since_seq`) and gets
+    everything after it, in order, however long it was away; after that each event as it comes, and a `beat` with
+    the newest number each second. With `null` it begins where the procedure that displays show began, ended or
+    not, and tells all of it; while they show none it begins after the former one's last step, with the newest
+    1,000 at most. It goes on after them by number. `0` begins with the record, years of it. Nobody's pace is
+    anybody else's.
 
     Where the room asks for it (`[display.access]` in the site file) the first message on either socket is
     `sign_in` with a token; the service closes with 4401 where it is nobody's, and within a second where it
@@ -257,11 +260,11 @@ _PREFACE = """
     (both want a person), `POST /v1/procedure/acts` takes a ProcedureRequest, `POST
     /v1/procedure/pictures/<seq>` a PNG of what was shown, `GET /v1/procedure/report` gives the report as HTML
     and `GET /v1/procedure/report.pdf` as PDF/A, of the last procedure or the one that `?number=` names, `POST
-    /v1/resection` takes a ResectionRequest, `GET /v1/trend?since_seq=` answers a TrendList, and `GET
-    /v1/volumes/<etag>` gives the voxels that a VolumeState describes. A refused POST is answered with a
-    sentence: 409 where it makes no sense now or somebody else has acted meanwhile, 401 and 403 where the
-    token does not allow it, 429 where too many came, 503 as the service ends. The server answers pages that
-    it served itself, and programs that know its name.
+    /v1/resection` takes a ResectionRequest, `GET /v1/trend?since_seq=` answers a TrendList, `GET
+    /v1/path?since=` PathPoints, and `GET /v1/volumes/<etag>` gives the voxels that a VolumeState describes. A
+    refused POST is answered with a sentence: 409 where it makes no sense now or somebody else has acted
+    meanwhile, 401 and 403 where the token does not allow it, 429 where too many came, 503 as the service ends.
+    The server answers pages that it served itself, and programs that know its name.
 
     A person before a display calibrates and registers with the devices that the room has open: `POST
     /v1/calibrations/tool`, `…/axis` and `…/timing` (the engineer's, an InstallRequest),

@@ -8,14 +8,17 @@ from acquisition.board import Board
 from acquisition.localising import Localiser
 from acquisition.resection.resection import Resection
 from acquisition.resection.specimen import BenchCount
+from acquisition.session.swept_path import SweptPath
+from acquisition.session.yardstick import Yardstick
 from acquisition.synchronise import SeenTip, Synchroniser
 from acquisition.tracking.budget import TellBudget
 from devices.clock import wall_time
 from display.composition import ShownDevice, show_device, show_rate
 from display.estimate_states import show_posterior, show_rejections
 from display.guidance_states import show_guidance, show_nothing
+from display.kept_states import keep_rate, live_rate, show_kept, show_path, space_of
 from display.live_image_states import ShelvedImage, show_live_image
-from display.messages import GuidanceState, PoseState, State
+from display.messages import GuidanceState, PoseState, RateState, State
 from display.pose_messages import TipErrorState
 from display.procedure_states import ProcedureView
 from display.resection_states import show_resection
@@ -38,6 +41,8 @@ class Composer:
     ----------
     board, localiser, synchroniser, archive, resection, procedure
         Where what is known is held; no synchroniser where nothing is tracked.
+    yardstick, path
+        Keep, frame by frame, what the rate is held against and where the tip was.
     devices
         How each device of the site file appears.
     probe, response
@@ -67,6 +72,8 @@ class Composer:
     archive: StudyArchive
     resection: Resection
     procedure: ProcedureView
+    yardstick: Yardstick
+    path: SweptPath
     devices: Mapping[str, ShownDevice]
     probe: str
     response: Response | None
@@ -97,6 +104,18 @@ class Composer:
         tip = fresh.patient_from_tip if fresh and not doubt else None
         localisation = self.localiser.newest
         targets = trusted_targets(localisation.posterior) if localisation else ()
+        devices = tuple(
+            show_device(name, device, self.board, now_s=now_s, tools=tools)
+            for name, device in self.devices.items()
+        )
+        rate = show_rate(
+            self.board,
+            self.probe,
+            integration_s=self.integration_s,
+            background_cps=self.response.background_cps if self.response else None,
+            now_s=now_s,
+        )
+        self._keep(live_rate(rate, devices), tip, now_s=now_s)
         return State(
             seq=self._seq,
             session_id=self.session_id,
@@ -107,17 +126,8 @@ class Composer:
             server_monotonic_s=sent_s,
             server_time_utc=wall_time(sent_s).isoformat(),
             spared=0,
-            devices=tuple(
-                show_device(name, device, self.board, now_s=now_s, tools=tools)
-                for name, device in self.devices.items()
-            ),
-            rate=show_rate(
-                self.board,
-                self.probe,
-                integration_s=self.integration_s,
-                background_cps=self.response.background_cps if self.response else None,
-                now_s=now_s,
-            ),
+            devices=devices,
+            rate=rate,
             pose=self._pose(seen, self._doubt(seen), now_s=now_s) if seen else None,
             targets=tuple(show_target(estimate, tip) for estimate in targets),
             guidance=self._guidance(tip, track, doubt, now_s=now_s),
@@ -131,7 +141,23 @@ class Composer:
             resection=show_resection(self.resection, clock=lambda: now_s),
             procedure=self.procedure.show(now_s=now_s),
             studies_revision=self.archive.revision,
+            peak=show_kept(self.yardstick.peak),
+            background=show_kept(self.yardstick.background),
+            path=show_path(self.path),
         )
+
+    def _keep(self, live: RateState | None, tip: RigidTransform | None, *, now_s: float) -> None:
+        """Keep what would be gone with the frame: a rate that is of now, a tip that nothing speaks against."""
+        in_use = self.archive.in_use
+        self.yardstick.take(
+            keep_rate(live),
+            device=self.probe,
+            patient_id=in_use.study.patient_id if in_use else "",
+            now_s=now_s,
+        )
+        registration = self.synchroniser.chain.patient_from_reference if self.synchroniser else None
+        space = space_of(in_use.study, registration) if in_use and registration else None
+        self.path.follow(space, point(tip.translation_mm) if tip else None, now_s=now_s)
 
     def _is_fresh(self, seen: SeenTip, *, now_s: float) -> bool:
         """Whether a direction may be given from there: the hand has moved on since an old pose."""

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from display.access_messages import SignIn
 from display.device_messages import ConditionState, ToolState, TrafficState
 from display.estimate_messages import PosteriorState, RejectionState, TargetState
+from display.kept_messages import KeptRateState, PathState
 from display.key_messages import KeyState
 from display.measures import Age, Matrix, Point
 from display.pose_messages import TipErrorState
@@ -20,7 +21,7 @@ from display.procedure_messages import ProcedureState
 from display.resection_messages import ResectionState
 from display.volume_messages import LiveImageState, StudyState
 
-VERSION = "2.0"
+VERSION = "2.1"
 """Version of the feed: the first number changes when an old display would misread a message, as one does that
 knows only some of the words of a field; the second when there is more to read that it may leave unread."""
 
@@ -229,6 +230,15 @@ class State(Struct, frozen=True, kw_only=True, tag="state"):
     resection: ResectionState
     procedure: ProcedureState
     studies_revision: Annotated[int, Meta(ge=0, description="Changes when ``GET /v1/studies`` does.")]
+    peak: Annotated[
+        KeptRateState | None,
+        Meta(description="Greatest rate since it was begun anew, of this procedure, patient and probe."),
+    ]
+    background: Annotated[
+        KeptRateState | None,
+        Meta(description="That a person chose to compare with; null: that of the probe's calibration."),
+    ]
+    path: PathState
     replayed: Annotated[bool, Meta(description="True: recorded before, not of now; show REPLAY, always.")] = False
 
 

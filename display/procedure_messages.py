@@ -75,7 +75,15 @@ class ProcedureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Body of ``POST /v1/procedure/acts``: what a person does. Answered `Done`, or 409 with a sentence."""
 
     revision: Annotated[int, Meta(description="That the person has seen; another one has acted since: 409.")]
-    action: Literal["move", "sort", "check", "mark", "draw", "erase"]
+    action: Annotated[
+        Literal[
+            "move", "sort", "check", "mark", "draw", "erase", "begin_peak", "choose_background", "leave_background"
+        ],
+        Meta(
+            description="Begin_peak looks for the greatest rate anew, choose_background compares with the rate of "
+            "now, leave_background with that of the probe's calibration again."
+        ),
+    ]
     to: Annotated[StepName | None, Meta(description="To ``move`` to.")] = None
     reason: Annotated[str, Meta(max_length=500, description="Why, where something is missing.")] = ""
     name: Annotated[

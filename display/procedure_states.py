@@ -1,9 +1,13 @@
 """The procedure as a display shows it; and what a person asks for."""
 
+from typing import Literal
+
 from acquisition.session.plan import PlannedSource
 from acquisition.session.procedure import Procedure
 from acquisition.session.session import Session
 from acquisition.session.steps import IMPOSSIBLE_WITHOUT, Step, Transition, transitions_from
+from acquisition.session.yardstick import Yardstick
+from display.kept_states import keep_rate, live_rate
 from display.messages import State
 from display.procedure_messages import CheckState, MoveState, PlannedState, ProcedureRequest, ProcedureState
 
@@ -11,6 +15,8 @@ KEPT_S = 0.25
 """How long a state is shown anew before it is put together again; what a person does is seen at once."""
 
 ORDER = tuple(Step)
+
+NO_BACKGROUND = "there is no live rate to take as the background"
 
 
 class ProcedureView:
@@ -87,13 +93,18 @@ def _show_move(session: Session, transition: Transition) -> MoveState:
     )
 
 
-async def act(session: Session, request: ProcedureRequest, newest: State | None) -> str | int:
+async def act(
+    session: Session, yardstick: Yardstick, request: ProcedureRequest, newest: State | None
+) -> str | int:
     """Do what a person asks for; gives the number of its entry, or a sentence why not."""
     if request.revision != session.procedure.revision:
         return "somebody else has acted meanwhile: look again, then repeat it if it still holds"
     match request:
         case ProcedureRequest(action="mark"):
             return await _mark(session, newest)
+        case ProcedureRequest(action="begin_peak" | "choose_background" | "leave_background" as action):
+            refusal = measure_by(yardstick, action, newest)
+            await session.settle()
         case ProcedureRequest(action="move", to=str(to), reason=reason):
             refusal = await session.move(Step(to), reason)
         case ProcedureRequest(action="sort", name=str(name), sort=str(sort)):
@@ -114,6 +125,24 @@ async def act(session: Session, request: ProcedureRequest, newest: State | None)
         case _:
             refusal = f"{request.action} does not say what: see docs/feed.md"
     return refusal or session.failure or session.procedure.revision
+
+
+def measure_by(
+    yardstick: Yardstick,
+    action: Literal["begin_peak", "choose_background", "leave_background"],
+    newest: State | None,
+) -> str | None:
+    """Change what the rate is held against, by what displays show; returns why not, or None."""
+    if action == "begin_peak":
+        yardstick.begin_peak()
+    elif action == "leave_background":
+        yardstick.leave()
+    else:
+        rate = keep_rate(live_rate(newest.rate, newest.devices) if newest else None)
+        if rate is None:
+            return NO_BACKGROUND
+        yardstick.choose(rate)
+    return None
 
 
 async def _mark(session: Session, newest: State | None) -> int | str:

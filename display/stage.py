@@ -153,9 +153,12 @@ class Stage:
             report=lambda study_uid, approach: report_study(self._archive, study_uid, approach),
             frames=lambda request: act_on_frames(self._archive, self._session, self._journal, request),
             resect=self._resect,
-            proceed=lambda request: act_in_procedure(self._session, request, self._hub.newest),
+            proceed=lambda request: act_in_procedure(
+                self._session, self._composer.yardstick, request, self._hub.newest
+            ),
             journal=self._journal,
             trend=self._trend,
+            path=self._composer.path,
             clock=self._feed_clock,
         )
         if self._signboard.replayed:

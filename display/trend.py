@@ -3,6 +3,7 @@
 from collections import deque
 
 from display.event_messages import TrendPoint
+from display.kept_states import live_rate
 from display.messages import State
 
 KEPT_S, EVERY_S = 120.0, 0.2
@@ -21,11 +22,8 @@ class TrendMemory:
         if now_s - self._noted_s < EVERY_S:
             return
         self._noted_s = now_s
-        rate = state.rate
-        probe = next((each for each in state.devices if rate and each.name == rate.device), None)
-        limit_s = probe.stale_after_s if probe and probe.stale_after_s is not None else EVERY_S * 2
-        is_live = rate is not None and probe is not None and probe.state == "live" and rate.age_s <= limit_s
-        rate_cps = rate.rate_cps if rate is not None and is_live else None
+        live = live_rate(state.rate, state.devices)
+        rate_cps = live.rate_cps if live else None
         self._points.append(TrendPoint(seq=state.seq, server_monotonic_s=now_s, rate_cps=rate_cps))
 
     def since(self, seq: int) -> tuple[TrendPoint, ...]:

@@ -78,7 +78,8 @@ def _type(schema: dict[str, Any]) -> str:
         case {"type": "array", "prefixItems": [*members]}:
             return f"readonly [{', '.join(_type(member) for member in members)}]"
         case {"type": "array", "items": item}:
-            return f"readonly ({_type(item)})[]" if {"anyOf", "enum"} & set(item) else f"readonly {_type(item)}[]"
+            is_joined = bool({"anyOf", "enum", "prefixItems"} & set(item))
+            return f"readonly ({_type(item)})[]" if is_joined else f"readonly {_type(item)}[]"
         case {"type": str(scalar)} if scalar in SCALARS and "additionalProperties" not in schema:
             return SCALARS[scalar]
     raise TypeError(f"{schema}: no TypeScript type is known for this schema; add its rule")

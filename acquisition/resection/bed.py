@@ -31,6 +31,9 @@ LONGEST_S = 120.0
 BACKGROUND_ERROR = 0.3
 """Relative error of the background at the bed: as much as the estimate allows it."""
 
+OTHER_MAP = "it was marked on another study's map: choose that study to count its bed"
+"""Why a bed is not counted: nobody knows where it is in the space of the map in use."""
+
 NO_SKIN = "the study is not read again yet: wait, or choose it"
 """Why nothing is said of a bed right after a restart."""
 
@@ -70,6 +73,9 @@ class Removed:
     tissue
         Skin as of the CT: tissue that is gone but still assumed makes the upper limit too high, never too low.
         None after a restart until the study is read again.
+    study_uid
+        Whose map it was on: another one's hot spots bear the same names, in another space. Empty where its entry
+        does not say, which is then the map in use.
     marked_at_s, believed_at_s
         When it was marked, and the newest count that the belief rests on, host monotonic clock, s.
 
@@ -82,6 +88,11 @@ class Removed:
     tissue: Tissue | None
     marked_at_s: float
     believed_at_s: float
+    study_uid: str = ""
+
+    def is_on_map_of(self, study_uid: str) -> bool:
+        """Whether its name and place are of the map of a study."""
+        return self.study_uid in {"", study_uid}
 
 
 def shining_beside(target: TargetEstimate, posterior: Posterior) -> tuple[TargetEstimate, ...]:

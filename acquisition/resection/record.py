@@ -51,6 +51,7 @@ def tell_removed(removed: Removed) -> dict[str, Any]:
     return {
         "number": removed.number,
         "target": removed.target.name,
+        "study_uid": removed.study_uid,
         "background_cps": removed.background_cps,
         "believed_ago_s": removed.marked_at_s - removed.believed_at_s,
         "belief": _tell_estimate(removed.target),
@@ -181,6 +182,7 @@ def _removed(recorded: Recorded) -> Removed:
         tissue=None,
         marked_at_s=recorded.at_s,
         believed_at_s=recorded.at_s - told["believed_ago_s"],
+        study_uid=told.get("study_uid", ""),  # older entries have none
     )
 
 

@@ -9,7 +9,7 @@ import structlog
 
 from acquisition.estimating import NUMERICS
 from acquisition.localising import Localiser
-from acquisition.resection.bed import NO_SKIN, BedCount, Decision, Look, Removed, shining_beside
+from acquisition.resection.bed import NO_SKIN, OTHER_MAP, BedCount, Decision, Look, Removed, shining_beside
 from acquisition.resection.record import Findings, tell_limits, tell_look, tell_removed, tell_specimen
 from acquisition.resection.specimen import BenchCount, Comparison, Specimen, compared
 from devices.clock import Clock
@@ -72,6 +72,7 @@ class Resection:
         self._clock = clock
         self._is_calibrating = is_calibrating
         self._patient_id: str | None = None
+        self._study_uid = ""
         self._woken = asyncio.Event()
         self._is_changed = False
         self._bench_s = (0.0, 0.0)
@@ -110,11 +111,18 @@ class Resection:
         self._marked, self._counted = found.marked, found.counted
         self._compare()
 
-    def lay(self, tissue: Tissue | None) -> None:
-        """Say where the skin is, for targets that were marked before a restart."""
+    def lay(self, study_uid: str, tissue: Tissue | None) -> None:
+        """Say which study's map is in use, and where its skin is, for targets that were marked before a restart.
+
+        The bed of a target of another map is not counted on: nobody knows where it lies in this one.
+        """
+        self._study_uid = study_uid
         self.removed = tuple(
-            replace(each, tissue=tissue) if each.tissue is None else each for each in self.removed
+            replace(each, tissue=tissue) if each.tissue is None and each.is_on_map_of(study_uid) else each
+            for each in self.removed
         )
+        if isinstance(self.counting, BedCount) and not self.counting.removed.is_on_map_of(study_uid):
+            self.stop()
 
     async def remove(self, name: str) -> str | None:
         """Mark a target as taken out; returns why not, or None."""
@@ -140,6 +148,7 @@ class Resection:
             tissue=tissue,
             marked_at_s=self._clock(),
             believed_at_s=belief.counted_until_s,
+            study_uid=self._study_uid,
         )
         self._marked = removed.number
         self.removed = (*self.removed, removed)
@@ -168,6 +177,8 @@ class Resection:
             return "the probe is not calibrated: run acquire"
         if removed.tissue is None:
             return NO_SKIN
+        if not removed.is_on_map_of(self._study_uid):
+            return OTHER_MAP
         if self._localiser.obstacle:
             return f"the bed cannot be counted: {self._localiser.obstacle}"
         return self._begin(BedCount(removed, began_s=self._clock()), number=number)
@@ -323,8 +334,12 @@ class Resection:
                 self._tell("compared", number=number, is_hottest=each.is_hottest, **share)
 
     async def begin_anew(self) -> None:
-        """Have the estimate begin again, without what is taken out."""
-        await self._take_out(frozenset(each.target.name for each in self.removed))
+        """Have the estimate begin again, without what is taken out of the map in use."""
+        await self._take_out(self.taken_out_of(self._study_uid))
+
+    def taken_out_of(self, study_uid: str) -> frozenset[str]:
+        """Name the targets of a study's map that are taken out."""
+        return frozenset(each.target.name for each in self.removed if each.is_on_map_of(study_uid))
 
     def _find(self, number: int) -> Removed | None:
         return next((each for each in self.removed if each.number == number), None)

@@ -157,12 +157,12 @@ class Journal:
             yield from found
             seq = found[-1].seq
 
-    def of(self, *kinds: str, study_uid: str | None = None) -> list[Entry]:
-        """Give all entries of some kinds, oldest first; of one study alone, where each tells of one."""
+    def of(self, *kinds: str, study_uid: str | None = None, after: int = 0) -> list[Entry]:
+        """Give the entries of some kinds after a number, oldest first; of one study, where each tells of one."""
         rows = self._read(
             "SELECT seq, at_utc, person, kind, told FROM entry WHERE kind IN (SELECT value FROM json_each(?1)) "
-            "AND (?2 IS NULL OR json_extract(told, '$.study_uid') = ?2) ORDER BY seq",
-            (json.dumps(kinds), study_uid),
+            "AND seq > ?3 AND (?2 IS NULL OR json_extract(told, '$.study_uid') = ?2) ORDER BY seq",
+            (json.dumps(kinds), study_uid, after),
         )
         return [_entry(row) for row in rows]
 

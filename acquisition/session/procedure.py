@@ -75,6 +75,11 @@ class Procedure:
     taken: tuple[Step, ...] = ()
     revision: int = 0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self.number > 0 and self.step is not Step.ENDED
+
     def with_entry(self, entry: Entry) -> "Procedure":
         """Say what it has come to after one more entry."""
         told, revision = entry.told, entry.seq if entry.person else self.revision

@@ -98,7 +98,7 @@ class Session:
         return Procedure() if procedure.step is Step.ENDED else procedure
 
     def resume(self) -> frozenset[str]:
-        """Go on with a procedure that a restart interrupted; names what was taken out of the patient before."""
+        """Go on with a procedure that a restart interrupted; names what was taken out of its map before."""
         procedure = self.procedure
         if not procedure.number:
             return frozenset()
@@ -108,7 +108,7 @@ class Session:
         )
         findings = read_back(recorded)
         self._resection.resume(procedure.patient_id, findings, revision=procedure.revision)
-        return frozenset(each.target.name for each in findings.removed)
+        return self._resection.taken_out_of(procedure.study_uid)
 
     async def use(self, archived: ArchivedStudy | None) -> None:
         """Plan by the study that has come into use; None where none is any more."""
@@ -122,7 +122,7 @@ class Session:
             # what was sorted and drawn is of the other study's space
             self._add("study", {"study_uid": study.study_uid})
         note_map(self._journal, archived.map)
-        self._resection.lay(archived.map.skin)
+        self._resection.lay(study.study_uid, archived.map.skin)
         await self._plan(archived)
 
     @property
@@ -150,10 +150,14 @@ class Session:
         """Enter what the service noticed by itself."""
         self._add(kind, told)
 
+    async def settle(self) -> None:
+        """Wait until all that was entered is on the disk."""
+        await self._journal.settle()
+
     @property
     def is_open(self) -> bool:
         """Whether a procedure has begun and not ended."""
-        return self.procedure.number > 0 and self.procedure.step is not Step.ENDED
+        return self.procedure.is_open
 
     def refuse(self, patient: Patient) -> str | None:
         """Say why no study of this patient may come into use, or None: nobody's comes into another's procedure."""

@@ -17,6 +17,7 @@ from acquisition.calibration import CalibrationError
 from acquisition.synchronise import Synchroniser
 from acquisition.tracking.registration_file import Registration, newest_registration
 from acquisition.tracking.settings import RegistrationSettings
+from acquisition.tracking.suspicion import SUSPECTED, Suspicion
 from acquisition.tracking.tip_file import TipCalibration
 from navigation.calibration.on_skin import doubt_landmarks
 from navigation.estimation.slip import Slip
@@ -60,6 +61,8 @@ class Joining:
         Told when another registration has taken the place of a former one.
     now
         UTC.
+    suspected
+        That the reference seemed to have slipped, as recorded before a restart; None where it never did.
 
     """
 
@@ -78,6 +81,7 @@ class Joining:
         note: Callable[[str, Mapping[str, Any]], None],
         on_registered: Callable[[], Awaitable[None]],
         now: Callable[[], datetime],
+        suspected: Suspicion | None = None,
     ) -> None:
         self._synchroniser = synchroniser
         self._tip = tip
@@ -93,7 +97,7 @@ class Joining:
         self._state: tuple[int, int] | None = None
         self._registration: Registration | None = None
         self._unreadable = ""
-        self._suspected: tuple[Slip, datetime] | None = None
+        self._suspected = suspected
         self.error = error
         """How far the registration may be wrong; None where that is not known."""
 
@@ -143,7 +147,8 @@ class Joining:
 
     def suspect(self, slip: Slip) -> None:
         """Doubt the registration, since by the counts the reference seems to have slipped, until it is checked."""
-        self._suspected = slip, self._now()
+        self._suspected = Suspicion(length_mm=slip.length_mm, at=self._now())
+        self._note(SUSPECTED, {"length_mm": slip.length_mm})
         self.reconsider()
 
     def _doubts(self) -> tuple[str, str]:
@@ -184,17 +189,17 @@ class Joining:
         """Say that the reference seems to have slipped, unless it was checked or registered again since."""
         if self._suspected is None:
             return ""
-        (slip, suspected_at), registration = self._suspected, self._registration
+        suspected, registration = self._suspected, self._registration
         if registration is None:
             return (
-                f"registration doubtful: by the counts all lies {slip.length_mm:.0f} mm elsewhere, as where the "
-                "reference slipped; register again, then choose the study again"
+                f"registration doubtful: by the counts all lies {suspected.length_mm:.0f} mm elsewhere, as where "
+                "the reference slipped; register again, then choose the study again"
             )
         passed = [check.verified_at for check in registration.verifications if check.passed]
-        if max((registration.registered_at, *passed)) > suspected_at:
+        if max((registration.registered_at, *passed)) > suspected.at:
             return ""
         return (
-            f"registration doubtful: by the counts all lies {slip.length_mm:.0f} mm elsewhere, as where the "
+            f"registration doubtful: by the counts all lies {suspected.length_mm:.0f} mm elsewhere, as where the "
             "reference slipped; touch a landmark with acquire verify, register again if it is missed"
         )
 

@@ -36,6 +36,11 @@ from devices.clock import wall_time
 from navigation.statistics.radius import radius_within_mm
 from navigation.tissue import Tissue
 
+WITHOUT_SKIN = (
+    "[yellow]Not held against her skin: RAS that was saved as LPS turns her half round, and shows in no distance "
+    "between landmarks. Give --ct, or look whether radionav doubts it by the CT in use.[/yellow]"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterOutcome:
@@ -138,6 +143,8 @@ async def run_register(
     if found is not None:
         add_registration(settings.file, _record(hand, found, settings, results, wall_time))
         written = settings.file
+        if skin is None:
+            console.print(WITHOUT_SKIN)
     return _concluded(hand, results, aborted, written, console)
 
 

@@ -106,6 +106,7 @@ class Table:
         self.imager = Imager(clock=monotonic)
         self.shown: list[ArchivedStudy | None] = []
         self.begun: list[Decided] = []
+        self.taken_out: dict[str, frozenset[str]] = {}
         self._middles_s = (0.1 * number for number in count())
         self.map_in_use = MapInUse(
             self.localiser,
@@ -114,6 +115,7 @@ class Table:
             nuclide=TC99M,
             show=self._show,
             wall_time=lambda: NOW,
+            taken_out_of=lambda uid: self.taken_out.get(uid, frozenset()),
             on_begin=self.begun.append,
         )
 
@@ -292,6 +294,19 @@ async def test_a_hot_spot_that_was_taken_out_is_no_prior_any_more() -> None:
         await table.map_in_use.use(with_another_uid())
         await table.count(1, believed=1)
         assert [each.name for each in table.localiser.newest.posterior.targets] == ["target 1"]
+
+
+async def test_a_map_that_comes_into_use_again_is_without_what_was_taken_out_of_it() -> None:
+    """Between the two another study's was in use: a node that was cut out is no target of the first any more."""
+    async with counting() as table:
+        table.taken_out = {"1.1": frozenset({"target 1"})}
+        await table.map_in_use.use(with_another_uid())
+        assert table.begun[-1].taken_out == frozenset()
+        await table.map_in_use.use(archived())
+        assert table.begun[-1] == Decided(study_uid="1.1", taken_out=frozenset({"target 1"}))
+        await table.count(1, believed=1)
+        assert table.localiser.newest is not None
+        assert all(each.mapped_mm is None for each in table.localiser.newest.posterior.targets)
 
 
 def with_another_uid() -> ArchivedStudy:

@@ -232,6 +232,26 @@ async def test_tip_registration_and_check_are_made_before_the_display(tmp_path: 
         assert steps[:2] == [("calibrated", "axis", True), ("calibrated", "register", True)]
 
 
+async def test_points_in_any_order_and_the_skin_are_asked_for_where_the_display_wants_them(tmp_path: Path) -> None:
+    """As many touches as it says, none of them by name, and then the tip is drawn over the skin of her CT."""
+    async with theatre(tmp_path) as room:
+        await room.house.console.archive.take(received())
+        asked = {"landmarks": landmarks(tmp_path), "points": 6, "with_skin": True}
+        assert await room.begin("register", **asked) == (204, "")
+        seq, instructions = -1, list[str]()
+        while not any("Draw" in each for each in instructions):
+            standing = await room.newer(seq)
+            seq = standing["seq"]
+            assert standing["phase"] in {"working", "waiting", "measuring"}, standing
+            if standing["phase"] == "waiting":
+                instructions.append(standing["instruction"])
+                room.bench.hand.move("touch")
+                assert await room.act("register", "continue", seq) == (204, "")
+        touched = [f"landmark {number} of 6, in any order" for number in range(1, 7)]
+        assert all(place in each for place, each in zip(touched, instructions[:-1], strict=True))
+        assert await room.act("register", "end") == (204, "")
+
+
 async def test_a_new_tip_neither_registers_nor_verifies_in_a_room_that_goes_by_the_old_one(tmp_path: Path) -> None:
     """Nor does it vouch, after a restart, for what was registered with the old one."""
     async with theatre(tmp_path) as room:

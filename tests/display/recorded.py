@@ -8,7 +8,10 @@ from acquisition.localising import Localiser
 from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment
 from acquisition.session.journal import SCHEMA, Journal
+from acquisition.session.procedure import Procedure
 from acquisition.session.session import Session
+from acquisition.session.swept_path import SweptPath
+from acquisition.session.yardstick import Yardstick
 from devices.clock import monotonic
 from display.procedure_messages import ProcedureRequest, ProcedureState
 from display.study_messages import FramesRequest
@@ -65,6 +68,21 @@ def unbegun(resection: Resection, localiser: Localiser, journal: Journal) -> Ses
         clock=monotonic,
         now=lambda: datetime.now(tz=UTC),
     )
+
+
+def measured_by(session: Session, journal: Journal) -> Yardstick:
+    """What a session's rates are held against."""
+    return Yardstick(lambda: session.procedure, journal, note=session.note)
+
+
+def swept_in(session: Session, journal: Journal) -> SweptPath:
+    """Where the tip was in a session."""
+    return SweptPath(lambda: session.procedure, journal, note=session.note)
+
+
+def unswept() -> SweptPath:
+    """The path of a tip that was never seen."""
+    return SweptPath(Procedure, kept_nowhere(), note=lambda _kind, _told: None)
 
 
 async def proceed(request: ProcedureRequest) -> str | int:

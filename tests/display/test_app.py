@@ -14,10 +14,12 @@ from fastapi.testclient import TestClient
 from pypdf import PdfReader
 
 from acquisition.session.journal import acting, open_journal
+from acquisition.session.swept_path import Space
 from display.app import Exhibits, create_app
 from display.event_messages import Event, TrendList
 from display.guidance_states import show_nothing
 from display.hub import Hub
+from display.kept_messages import PathPoints, PathState
 from display.messages import SUBPROTOCOL, VERSION, Heartbeat, Hello, Pong, Refusal, ServerMessage, State
 from display.procedure_messages import Done, ProcedureRequest
 from display.resection_messages import ResectionRequest
@@ -33,7 +35,7 @@ from display.study_messages import (
 from display.trend import TrendMemory
 from navigation.volume import Volume, VolumeGeometry
 from tests.acquisition.session.damaged import damage
-from tests.display.recorded import UNBEGUN, kept_nowhere, proceed, unjoined, unreported
+from tests.display.recorded import UNBEGUN, kept_nowhere, proceed, unjoined, unreported, unswept
 from tests.display.resected import UNRESECTED, refuse
 
 
@@ -60,6 +62,9 @@ def state(seq: int) -> State:
         resection=UNRESECTED,
         procedure=UNBEGUN,
         studies_revision=0,
+        peak=None,
+        background=None,
+        path=PathState(number=0, length=0),
     )
 
 
@@ -96,6 +101,7 @@ def exhibits() -> Exhibits:
         proceed=proceed,
         journal=kept_nowhere(),
         trend=TrendMemory(),
+        path=unswept(),
         clock=lambda: 7.0,
     )
 
@@ -355,6 +361,18 @@ def test_the_trend_goes_on_where_a_display_left_off(client: TestClient, exhibits
     for query, seqs in (("", [0, 1, 2, 3]), ("?since_seq=1", [2, 3]), ("?since_seq=3", [])):
         told = msgspec.json.decode(client.get(f"/v1/trend{query}").content, type=TrendList)
         assert [point.seq for point in told.points] == seqs
+
+
+def test_the_path_goes_on_where_a_display_left_off(client: TestClient, exhibits: Exhibits) -> None:
+    """From its first point for who names no number; a display that has all, or claims more, gets none."""
+    space = Space(study_uid="1.1", frame_of_reference_uid="1.2", patient_from_reference=[[1.0]])
+    for number in range(4):
+        exhibits.path.follow(space, (10.0 * number, 0.0, 0.0), now_s=float(number))
+    cases = (("", 0, 4), ("?since=1", 1, 3), ("?since=4", 4, 0), (f"?since={10**30}", 4, 0), ("?since=-1", 0, 4))
+    for query, first, count in cases:
+        told = msgspec.json.decode(client.get(f"/v1/path{query}").content, type=PathPoints)
+        assert (told.session_id, told.number, told.first) == (HELLO.session_id, exhibits.path.number, first)
+        assert [point[0] for point in told.points_mm] == [10.0 * each for each in range(first, first + count)]
 
 
 EVENTS = "ws://127.0.0.1/v1/events"

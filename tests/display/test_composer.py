@@ -30,7 +30,7 @@ from navigation.transforms import RigidTransform
 from tests.acquisition.received import received, study, study_map
 from tests.acquisition.resected import resection
 from tests.acquisition.test_localising import LOOKING_BACK, premises, response
-from tests.display.recorded import kept_nowhere, unbegun
+from tests.display.recorded import kept_nowhere, measured_by, swept_in, unbegun
 
 NODE_MM = np.array([10.0, -10.0, 20.0])
 TIP_MM = (0.0, -40.0, 0.0)
@@ -121,6 +121,8 @@ class Console:
             archive=self.archive,
             resection=self.resection,
             procedure=ProcedureView(self.session),
+            yardstick=measured_by(self.session, self.journal),
+            path=swept_in(self.session, self.journal),
             devices={
                 "gamma": ShownDevice(
                     kind="probe", label="Gamma probe", primary=True, streams=True, stale_after_s=0.5
@@ -289,6 +291,35 @@ async def test_a_tracker_that_fell_silent_guides_nobody() -> None:
     assert frozen.guidance.expected_rate_cps is None
     (camera,) = (device for device in frozen.devices if device.name == "camera")
     assert camera.age_s == pytest.approx(2.0)
+
+
+async def test_the_path_is_of_a_tip_that_is_trusted() -> None:
+    """It grows where the tip is seen and nothing speaks against it; registered anew, it begins anew at once."""
+    console = await ready()
+    registered = console.synchroniser.chain
+    assert console.frame(10.05).path.length == 1
+
+    def go(at_s: float, x_mm: float) -> int:
+        console.see(at_s, tip_mm=(x_mm, -40.0, 0.0))
+        return console.frame(at_s).path.length
+
+    assert go(10.1, 20.0) == 2
+    console.see(10.15, is_seen=False)
+    assert console.frame(10.15).path.length == 2
+    console.synchroniser.chain = replace(registered, registration_doubt="it has slipped")
+    assert go(10.2, 60.0) == 2
+    console.synchroniser.chain = registered
+    assert go(10.3, 80.0) == 3
+    assert console.frame(12.0).path.length == 3, "a frozen tracker's last pose"
+    former = console.frame(12.0).path
+    moved = RigidTransform(
+        to=Frame.PATIENT, from_=Frame.REFERENCE, rotation=np.eye(3), translation_mm=np.array([5.0, 0.0, 0.0])
+    )
+    console.synchroniser.chain = replace(registered, patient_from_reference=moved)
+    begun = console.frame(12.1).path
+    assert (begun.number, begun.length) == (former.number + 1, 0)
+    assert go(12.2, 80.0) == 1
+    assert console.composer.path.since(0) == (0, ((85.0, -40.0, 0.0),))
 
 
 async def test_a_pose_is_as_old_as_the_older_of_probe_and_patient() -> None:

@@ -21,7 +21,7 @@ from display.metrics import RoomCollector
 from display.shelf import Shelf
 from display.study_messages import StudyList
 from display.trend import TrendMemory
-from tests.display.recorded import kept_nowhere, proceed, unjoined, unreported
+from tests.display.recorded import kept_nowhere, proceed, unjoined, unreported, unswept
 from tests.display.resected import refuse
 from tests.display.test_app import HELLO, choose, state
 
@@ -71,6 +71,7 @@ def _read(board: Board, hub: Hub, figures: Figures | None) -> dict[tuple[str, ..
         proceed=proceed,
         journal=kept_nowhere(),
         trend=TrendMemory(),
+        path=unswept(),
         clock=lambda: 10.0,
     )
     collector = RoomCollector(

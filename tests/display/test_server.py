@@ -30,7 +30,7 @@ from display.study_messages import StudyChoice, StudyList
 from display.trend import TrendMemory
 from tests.display.access.test_admission import VIEW, Door
 from tests.display.page.calibrated import ScriptedCalibrator
-from tests.display.recorded import kept_nowhere, proceed, unjoined, unreported
+from tests.display.recorded import kept_nowhere, proceed, unjoined, unreported, unswept
 from tests.display.resected import refuse
 from tests.display.test_app import HELLO, choose, state
 
@@ -48,6 +48,7 @@ def exhibits() -> Exhibits:
         proceed=proceed,
         journal=kept_nowhere(),
         trend=TrendMemory(),
+        path=unswept(),
         clock=monotonic,
     )
 

@@ -18,6 +18,7 @@ from acquisition.patient import Patient
 from acquisition.session.journal import acting_as
 from acquisition.session.reception import Reception
 from acquisition.session.worklist import Schedule
+from acquisition.session.yardstick import CHOSEN, LEFT, PEAK_BEGUN
 from devices.clock import monotonic
 from devices.mqtt import MqttPublisher
 from devices.mqtt_broker import Settings
@@ -25,7 +26,7 @@ from devices.readings import CountReading, CountStatus, DeviceHealth, LinkState
 from devices.traffic import Traffic
 from display.messages import HealthNotice, State
 from display.procedure_messages import ProcedureRequest
-from display.procedure_states import act, show_procedure
+from display.procedure_states import NO_BACKGROUND, act, show_procedure
 from display.resection_messages import ResectionRequest
 from display.stage import FRAME_INTERVAL_S, Signboard, Stage
 from display.study_messages import StudyChoice
@@ -46,7 +47,8 @@ async def test_a_rate_of_an_instrument_that_counts_too_few_is_marked_as_not_know
         )
     )
     frame = console.composer.compose(now_s=now_s)
-    seq = await act(console.session, ProcedureRequest(revision=0, action="mark"), frame)
+    yardstick = console.composer.yardstick
+    seq = await act(console.session, yardstick, ProcedureRequest(revision=0, action="mark"), frame)
     assert isinstance(seq, int)
     marked = console.journal.find(seq)
     assert marked is not None
@@ -386,6 +388,61 @@ async def test_two_who_take_a_step_at_once_take_it_once() -> None:
     assert [entry.person for entry in house.console.journal.after(0) if entry.kind == "moved"] == ["first"]
     nothing = ProcedureRequest(revision=house.console.session.procedure.revision, action="sort")
     assert "does not say what" in str(await house.exhibits.proceed(nothing))
+
+
+async def test_a_background_is_chosen_by_an_act() -> None:
+    """The rate of now, for each display and under a name in the record; refused in words while there is none."""
+    house = House()
+    console, proceed = house.console, house.exhibits.proceed
+    await console.archive.take(received("1.1"))
+    await house.exhibits.choose(house.choice("1.1", "A-1", "ANNA^A"))
+
+    async def ask(action: Literal["begin_peak", "choose_background", "leave_background"]) -> str | int:
+        with acting_as("surgeon"):
+            return await proceed(ProcedureRequest(revision=console.session.procedure.revision, action=action))
+
+    def show(now_s: float) -> State:
+        house.exhibits.hub.publish(frame := console.frame(now_s))
+        return frame
+
+    assert await ask("choose_background") == NO_BACKGROUND
+    console.board.link(DeviceHealth(device="gamma", state=LinkState.LIVE, since_s=0.0))
+    for at_s, counts in ((9.0, 900), (11.0, 36)):
+        console.board.count(
+            CountReading(device="gamma", taken_at_s=at_s, real_time_s=1.0, live_time_s=1.0, counts=counts)
+        )
+        show(at_s + 1.1)
+    show(13.0)  # a second after the count: no rate of now
+    assert await ask("choose_background") == NO_BACKGROUND
+    show(12.1)
+    assert isinstance(await ask("choose_background"), int)
+    frame = show(12.2)
+    assert (frame.background and frame.background.counts, frame.peak and frame.peak.counts) == (36, 900)
+    assert isinstance(await ask("begin_peak"), int)
+    assert isinstance(await ask("leave_background"), int)
+    frame = show(12.3)
+    assert (frame.background, frame.peak and frame.peak.counts) == (None, 36)
+    acts = [(entry.kind, entry.person) for entry in console.journal.of(CHOSEN, PEAK_BEGUN, LEFT)]
+    assert acts == [(kind, "surgeon") for kind in (CHOSEN, PEAK_BEGUN, LEFT)]
+
+
+@pytest.mark.parametrize("status", [CountStatus.OVERLOAD, CountStatus.SATURATED])
+async def test_a_rate_of_what_counts_too_few_is_no_peak_and_no_background(status: CountStatus) -> None:
+    """The true one may be any above: nothing is compared with it."""
+    console = Console()
+    console.board.link(DeviceHealth(device="gamma", state=LinkState.LIVE, since_s=0.0))
+    for at_s, counts, seen in ((9.0, 36, CountStatus.OK), (11.0, 999, status)):
+        console.board.count(
+            CountReading(
+                device="gamma", taken_at_s=at_s, real_time_s=1.0, live_time_s=1.0, counts=counts, status=seen
+            )
+        )
+        frame = console.frame(at_s + 1.1)
+    assert frame.rate is not None
+    assert frame.rate.status == str(status)
+    assert (frame.peak and frame.peak.counts) == 36
+    request = ProcedureRequest(revision=0, action="choose_background")
+    assert await act(console.session, console.composer.yardstick, request, frame) == NO_BACKGROUND
 
 
 async def test_a_target_is_drawn_and_erased_by_an_act() -> None:

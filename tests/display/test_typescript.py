@@ -21,6 +21,7 @@ def test_null_and_fixed_lengths_reach_the_page() -> None:
     written = interfaces()
     assert "readonly rate_cps: number | null;" in written
     assert "readonly tip_mm: readonly [number, number, number];" in written
+    assert "readonly points_mm: readonly (readonly [number, number, number])[];" in written
     assert 'readonly type: "state";' in written
     assert "export type ServerMessage = Hello | State | Heartbeat | Pong | Refusal;" in written
 

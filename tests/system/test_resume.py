@@ -13,7 +13,10 @@ import pytest
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from acquisition.session.yardstick import PEAK
 from display.event_messages import Event, Follow
+from display.kept_messages import PathPoints
+from display.measures import Point
 from display.messages import SUBPROTOCOL
 from display.procedure_messages import ProcedureState
 from tests.system.running import PATIENCE_S, Service, looking, running
@@ -23,6 +26,9 @@ pytestmark = pytest.mark.timeout(500)
 RESUMED_WITHIN_S = 5.0
 MAPPED_WITHIN_S = 240.0
 """The longest that a busy host may take to read a study."""
+
+SWEPT_POINTS, LOST_POINTS = 60, 30
+"""Points of the path that are waited for, and that may be missing after a kill: of a second, one a frame."""
 
 ATTEMPTS = 3
 """A busy host may make one start late, but not each of a few."""
@@ -52,6 +58,16 @@ def events_of(service: Service, upto: int) -> list[Event]:
             if event.kind != "beat":
                 found.append(event)
     return found
+
+
+def swept(service: Service) -> tuple[Point, ...]:
+    """The way of the tip so far."""
+    connection = http.client.HTTPConnection(service.display, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", "/v1/path")
+        return msgspec.json.decode(connection.getresponse().read(), type=PathPoints).points_mm
+    finally:
+        connection.close()
 
 
 def planned(service: Service) -> ProcedureState:
@@ -92,8 +108,14 @@ def test_a_killed_service_goes_on_where_it_was(tmp_path: Path) -> None:
         assert "somebody else has acted" in answers[1][1]
         with looking(service.display) as display:
             before = display.until(lambda state: any(each.is_drawn for each in state.procedure.sources)).procedure
-        status, said = act(service, before.revision, "mark")
+        with looking(service.display) as display:
+            display.until(lambda state: state.path.length >= SWEPT_POINTS and state.peak)
+            while act(service, before.revision, "choose_background")[0] != http.HTTPStatus.OK:
+                display.until(lambda state: state.rate)  # on a busy host no rate may be of now
+            compared = display.until(lambda state: state.background)
+        status, said = act(service, compared.procedure.revision, "mark")
         assert status == 200, said
+        way = swept(service)
         last = json.loads(said)["seq"]
         events = events_of(service, last)
         before = msgspec.structs.replace(before, revision=last)
@@ -109,6 +131,11 @@ def test_a_killed_service_goes_on_where_it_was(tmp_path: Path) -> None:
                 delays_s.append(time.monotonic() - up_s)
                 kept = events_of(again, last)
                 display.until(lambda state: decided(state.procedure) == decided(before), within_s=MAPPED_WITHIN_S)
+                met = display.until(lambda state: state.path.length and state.peak)
+                assert met.background == compared.background
+                assert met.peak is not None
+                assert met.peak.rate_cps >= max(each.told["rate_cps"] for each in events if each.kind == PEAK)
+                assert swept(again)[: len(way) - LOST_POINTS] == way[:-LOST_POINTS]
             again.signal(signal.SIGKILL)
             again.ended()
         assert kept == events, "an entry is missing, or another than it was"

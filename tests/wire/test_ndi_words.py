@@ -1,9 +1,9 @@
-"""NDI's errors mean in our words what they mean in those of NDI's own library."""
+"""NDI's numbers mean in our words what they mean in those of NDI's own library and guide."""
 
 import ndicapy
 import pytest
 
-from devices.trackers.ndi_words import ERRORS, error_words
+from devices.trackers.ndi_words import ERRORS, SYSTEM_STATES, error_words, port_words, system_words, tool_words
 
 TOLD_BY_NDI = (
     *range(0x01, 0x26),
@@ -97,3 +97,64 @@ def test_every_error_says_what_to_do() -> None:
         assert remedy, hex(code)
         assert remedy != wrong, hex(code)
         assert error_words(code) == f"{wrong}: {remedy} (ERROR{code:02X})"
+
+
+SYSTEM = {
+    ndicapy.NDI_COMM_SYNC_ERROR: "out of step",
+    ndicapy.NDI_TOO_MUCH_EXTERNAL_INFRARED: "too much infrared",
+    ndicapy.NDI_COMM_CRC_ERROR: "CRC",
+    0x0008: "recovered from a failure",
+    0x0010: "hardware has failed",
+    0x0020: "hardware was changed",
+    0x0040: "was plugged in",
+    0x0080: "was unplugged",
+    0x0100: "diagnosis",
+    0x0200: "temperature is out of range",
+}
+"""Bits of the system status: those that ndicapi.h names, the others by NDI's guide to its combined API (TX)."""
+
+TOOL = {
+    3: "partly outside the volume",
+    9: "outside the volume",
+    13: "too few of its markers",
+    14: "infrared disturbs it",
+    17: "do not fit its definition",
+    18: "buffer",
+    19: "computation",
+    20: "fell behind",
+    21: "out of step",
+    22: "failed",
+    31: "not in sight",
+    32: "not enabled",
+    33: "unplugged",
+}
+"""States of a tool by NDI's guide (BX2, 6D component)."""
+
+
+@pytest.mark.parametrize("bit", SYSTEM, ids=hex)
+def test_a_bit_of_the_system_status_means_what_ndi_says(bit: int) -> None:
+    """In words, and but for a tool that was plugged in with what to do."""
+    assert SYSTEM[bit] in system_words(bit)
+    assert bit == 0x0040 or ": " in system_words(bit)
+    assert set(SYSTEM) == set(SYSTEM_STATES)
+
+
+def test_two_bits_at_once_are_both_said() -> None:
+    """One does not hide the other, nor one that nobody knows."""
+    words = system_words(0x8202)
+    assert "too much infrared" in words
+    assert "temperature is out of range" in words
+    assert "0x8000" in words
+
+
+@pytest.mark.parametrize("state", TOOL)
+def test_a_tools_state_means_what_ndi_says(state: int) -> None:
+    """Its low byte alone, whatever bits for averaging and face stand above it."""
+    assert TOOL[state] in tool_words(state)
+    assert tool_words(0x2200 | state) == tool_words(state)
+
+
+def test_outside_and_partly_outside_the_volume_are_told_apart() -> None:
+    """With the one the pose is gone, with the other it will be soon."""
+    assert port_words(0x71).startswith("outside the volume: ")
+    assert port_words(0xB1).startswith("partly outside the volume: ")

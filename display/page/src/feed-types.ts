@@ -1,6 +1,6 @@
 // Written by `python -m display.typescript` from display/messages.py: change that, not this.
 
-export const VERSION = "2.0";
+export const VERSION = "2.1";
 export const SUBPROTOCOL = "radionav.v1";
 
 /** First message of every connection. */
@@ -64,6 +64,11 @@ export interface State {
   readonly procedure: ProcedureState;
   /** Changes when ``GET /v1/studies`` does. */
   readonly studies_revision: number;
+  /** Greatest rate since it was begun anew, of this procedure, patient and probe. */
+  readonly peak: KeptRateState | null;
+  /** That a person chose to compare with; null: that of the probe's calibration. */
+  readonly background: KeptRateState | null;
+  readonly path: PathState;
   /** True: recorded before, not of now; show REPLAY, always. */
   readonly replayed?: boolean;
 }
@@ -619,6 +624,26 @@ export interface CheckState {
   readonly is_confirmed: boolean;
 }
 
+/** A rate that was kept to be compared with. */
+export interface KeptRateState {
+  /** As counted. */
+  readonly counts: number;
+  /** Dead-time-corrected. */
+  readonly rate_cps: number;
+  /** Lower end of its 68 % interval. */
+  readonly low_cps: number;
+  /** Upper end; null when beyond correction. */
+  readonly high_cps: number | null;
+}
+
+/** How much there is of the way of the tip over the patient; ``GET /v1/path`` answers its points. */
+export interface PathState {
+  /** Another one: another patient, scan or registration; drop the points you hold. */
+  readonly number: number;
+  /** Points that it has; it grows by one for each 3 mm of way. */
+  readonly length: number;
+}
+
 /** Each second, whatever else happens: the service is alive. */
 export interface Heartbeat {
   readonly type: "heartbeat";
@@ -928,7 +953,8 @@ export interface ResectionRequest {
 export interface ProcedureRequest {
   /** That the person has seen; another one has acted since: 409. */
   readonly revision: number;
-  readonly action: "check" | "draw" | "erase" | "mark" | "move" | "sort";
+  /** Begin_peak looks for the greatest rate anew, choose_background compares with the rate of now, leave_background with that of the probe's calibration again. */
+  readonly action: "begin_peak" | "check" | "choose_background" | "draw" | "erase" | "leave_background" | "mark" | "move" | "sort";
   /** To ``move`` to. */
   readonly to?: "bed" | "ended" | "ex vivo" | "in vivo" | "incision" | "patient" | "plan" | "skin scan" | "time-out" | null;
   /** Why, where something is missing. */
@@ -980,6 +1006,17 @@ export interface TrendPoint {
   readonly server_monotonic_s: number;
   /** Null where there was no live rate: a gap, not a zero. */
   readonly rate_cps: number | null;
+}
+
+/** Answer to ``GET /v1/path?since=``: the points of the path after its first so many, oldest first. */
+export interface PathPoints {
+  readonly session_id: string;
+  /** Of the path, as in PathState. */
+  readonly number: number;
+  /** How many points came before these; more than asked: so many are gone. */
+  readonly first: number;
+  /** Patient axes, LPS; the newest 4,000 are kept. */
+  readonly points_mm: readonly (readonly [number, number, number])[];
 }
 
 /** Body of ``POST /v1/calibrations/tool``, ``…/axis`` and ``…/timing``, empty: all stands in the site file. */

@@ -1,6 +1,7 @@
 /** Which activity lies over the CT: the scan's, or the live image. */
 
 import { find } from "./elements";
+import { remember, remembered } from "./remembered";
 
 export type Layer = "scan" | "live";
 
@@ -15,6 +16,7 @@ export class Overlay {
     for (const layer of ["scan", "live"] as const) {
       this.buttons[layer].addEventListener("click", () => this.choose(layer));
     }
+    if (remembered("layer") === "live") this.choose("live");
   }
 
   get layer(): Layer {
@@ -23,6 +25,7 @@ export class Overlay {
 
   choose(layer: Layer): void {
     this.shown = layer;
+    remember("layer", layer);
     for (const [name, button] of Object.entries(this.buttons)) {
       button.setAttribute("aria-checked", String(name === layer));
     }

@@ -1,7 +1,8 @@
 /** The count rate: huge, rounded to its error, never shown as live when it is not. */
 
+import { act } from "./acts";
 import { find, label, mark, write } from "./elements";
-import type { RateState } from "./feed-types";
+import type { KeptRateState, ProcedureRequest, RateState, State } from "./feed-types";
 import { t } from "./language";
 import { DEAD_WARNING, type Moment } from "./moment";
 import { pitch_hz, type Tone, toneRange } from "./tone";
@@ -9,8 +10,16 @@ import { age, fixed, spaced, withError } from "./words";
 
 const HOLD_MS = 5000;
 
+/** How long a refusal stays where nothing else takes its place. */
+const REFUSED_MS = 8000;
+
 interface Held {
   readonly rate: RateState;
+  readonly until_ms: number;
+}
+
+interface Refused {
+  readonly words: string;
   readonly until_ms: number;
 }
 
@@ -31,11 +40,11 @@ export class RatePanel {
   private readonly backgroundOf = find("background-of", HTMLElement);
   private readonly referenceButton = find("reference", HTMLElement);
   private held: Held | null = null;
-  private peak: RateState | null = null;
-  /** Counted by the surgeon's own choice as the background of what she looks at. */
-  private reference: RateState | null = null;
   private wanted: RateState | null = null;
-  /** The run of the service, the probe and the patient that peak, hold and chosen background are of. */
+  /** As the page shows it: what is asked for is of this. */
+  private state: State | null = null;
+  private refused: Refused | null = null;
+  /** The run of the service, the probe and the patient that the hold is of. */
   private countedOf = "";
 
   constructor(private readonly tone: Tone) {
@@ -45,14 +54,14 @@ export class RatePanel {
     find("peak-reset", HTMLElement).addEventListener("click", () => this.forgetPeak());
   }
 
-  /** Begin to look for the greatest rate anew. */
+  /** Begin to look for the greatest rate anew, on each display of the room. */
   forgetPeak(): void {
-    this.peak = null;
+    void this.ask("begin_peak");
   }
 
-  /** Take the rate of now as the background to compare with; once more: that of the calibration. */
+  /** Take the rate of now as the background to compare with, on each display; once more: that of the calibration. */
   takeReference(): void {
-    this.reference = this.reference === null ? this.wanted : null;
+    void this.ask(this.state?.background ? "leave_background" : "choose_background");
   }
 
   /** Keep the number on the screen for 5 s, or until the probe is lost or beyond what it can count. */
@@ -79,7 +88,8 @@ export class RatePanel {
     const live = moment?.rate ?? null;
     if (moment && live) this.beginAnewWith(moment, live);
     this.wanted = live;
-    if (live?.rate_cps != null && live.rate_cps > (this.peak?.rate_cps ?? -1)) this.peak = live;
+    this.state = moment?.state ?? null;
+    if (this.refused && now_ms > this.refused.until_ms) this.refused = null;
     // a held number must not stand before what has to be known at once
     const isBroken = live === null || live.status === "overload" || live.status === "saturated";
     if (this.held && (now_ms > this.held.until_ms || isBroken)) this.held = null;
@@ -92,13 +102,19 @@ export class RatePanel {
     this.sound(live, now_ms);
   }
 
-  /** Nothing that was counted by another probe, of another patient or before a restart is compared with what is now. */
+  private async ask(action: ProcedureRequest["action"]): Promise<void> {
+    if (this.state === null) return;
+    const { refusal } = await act("/v1/procedure/acts", { revision: this.state.procedure.revision, action });
+    this.refused = refusal ? { words: refusal, until_ms: performance.now() + REFUSED_MS } : null;
+  }
+
+  /** No number is held that was counted by another probe, of another patient or before a restart. */
   private beginAnewWith({ received }: Moment, { device }: RateState): void {
     const { hello, state } = received;
     const of = JSON.stringify([hello.session_id, device, state.study?.patient_id]);
     if (of === this.countedOf) return;
     this.countedOf = of;
-    this.peak = this.held = this.reference = null;
+    this.held = null;
   }
 
   private words(moment: Moment | null, live: RateState | null, now_ms: number): string {
@@ -112,6 +128,7 @@ export class RatePanel {
     if (this.held) return t.rate.held(Math.ceil((this.held.until_ms - now_ms) / 1000));
     if (live.status !== "ok") return t.rate.status[live.status];
     if (live.dead_fraction > DEAD_WARNING) return t.rate.highDeadTime;
+    if (this.refused) return t.service(this.refused.words);
     return live.time_constant_s ? t.rate.smoothed(Math.round(live.time_constant_s)) : "";
   }
 
@@ -136,14 +153,13 @@ export class RatePanel {
 
   private writeDetails(rate: RateState | null): void {
     write(this.integration, rate ? `${fixed(rate.integration_s, 1)} ${t.units.s}` : "–");
-    const { reference } = this;
+    const { background: reference = null, peak = null } = this.state ?? {};
     const background_cps = reference?.rate_cps ?? rate?.background_cps ?? null;
     write(this.backgroundOf, reference ? t.rate.backgroundHere : t.rate.background);
     this.referenceButton.setAttribute("aria-pressed", String(reference !== null));
     write(this.background, background_cps === null ? "–" : `${fixed(background_cps, 1)} ${t.units.perSecond}`);
     write(this.ratio, rate ? ratioWords(rate, reference, background_cps) : "–");
-    const { peak } = this;
-    write(this.peakText, peak?.rate_cps == null ? "–" : `${rounded(peak, peak.rate_cps).value} ${t.units.perSecond}`);
+    write(this.peakText, peak === null ? "–" : `${rounded(peak, peak.rate_cps).value} ${t.units.perSecond}`);
   }
 
   private sound(live: RateState | null, now_ms: number): void {
@@ -160,7 +176,7 @@ export class RatePanel {
 }
 
 /** A rate and its error as they are shown. */
-function rounded({ low_cps, high_cps }: RateState, rate_cps: number): { value: string; error: string } {
+function rounded({ low_cps, high_cps }: Pick<KeptRateState, "low_cps" | "high_cps">, rate_cps: number): { value: string; error: string } {
   return withError(rate_cps, high_cps === null ? rate_cps - low_cps : (high_cps - low_cps) / 2);
 }
 
@@ -168,7 +184,7 @@ function rounded({ low_cps, high_cps }: RateState, rate_cps: number): { value: s
  * Rate over background with its 95 % interval: the logarithm of a ratio of two Poisson counts has about the variance
  * 1/n + 1/m. The background of a calibration is counted for so long that the rate's own error is all.
  */
-function ratioWords(rate: RateState, reference: RateState | null, background_cps: number | null): string {
+function ratioWords(rate: RateState, reference: KeptRateState | null, background_cps: number | null): string {
   if (rate.rate_cps === null || background_cps === null || background_cps <= 0) return "–";
   const ratio = rate.rate_cps / background_cps;
   const variance = 1 / Math.max(1, rate.counts) + (reference ? 1 / Math.max(1, reference.counts) : 0);

@@ -3,6 +3,7 @@
 import { cividis, inferno } from "./colours";
 import { find, write } from "./elements";
 import { t } from "./language";
+import { remember, remembered } from "./remembered";
 import { WINDOWS, type Window } from "./slice";
 import type { Point } from "./vectors";
 
@@ -21,8 +22,8 @@ export class SliceControls {
   private readonly windowButton = find("window", HTMLButtonElement);
   private readonly colourButton = find("colours", HTMLButtonElement);
   private readonly lockButton = find("lock", HTMLButtonElement);
-  private window = 0;
-  private map = 0;
+  private window = chosen("window", WINDOWS);
+  private map = chosen("colours", MAPS);
 
   constructor() {
     this.windowButton.addEventListener("click", () => this.press("w"));
@@ -42,6 +43,8 @@ export class SliceControls {
   press(key: string): void {
     if (key === "w") this.window = (this.window + 1) % WINDOWS.length;
     if (key === "c") this.map = (this.map + 1) % MAPS.length;
+    remember("window", WINDOWS[this.window]!.name);
+    remember("colours", MAPS[this.map]!.name);
     if (key === "l") this.locked_mm = this.locked_mm === null ? this.onLock() : null;
     if (key === "]") this.onStep(1);
     if (key === "[") this.onStep(-1);
@@ -59,4 +62,9 @@ export class SliceControls {
     write(this.lockButton, this.locked_mm === null ? t.slices.lock : t.slices.locked);
     this.lockButton.setAttribute("aria-pressed", String(this.locked_mm !== null));
   }
+}
+
+/** Which of some looks was chosen on this display; the first where none was. */
+function chosen(choice: "colours" | "window", looks: readonly { readonly name: string }[]): number {
+  return Math.max(0, looks.findIndex(({ name }) => name === remembered(choice)));
 }

@@ -11,14 +11,12 @@ import { label, mark } from "./elements";
 import type { StudyState, SurfaceState, TargetState } from "./feed-types";
 import { t } from "./language";
 import type { Moment } from "./moment";
+import { TipPath } from "./tip-path";
 import type { Point } from "./vectors";
 
 /** It is looked at now and then: a machine without a graphics card has better things to do. */
 const DRAW_EVERY_MS = 250;
 const SHAFT_MM = 120;
-/** Least way of the tip that makes another point of its path, and the most points that are kept. */
-const PATH_STEP_MM = 3;
-const PATH_POINTS = 4000;
 const LOOKS = {
   skin: { color: 0xc9a58f, opacity: 0.3, transparent: true, depthWrite: false },
   bone: { color: 0xe8e2d0 },
@@ -31,8 +29,8 @@ export class SolidView {
   private readonly body = new Group();
   private readonly targets = new Group();
   private readonly probe = new Mesh(new CylinderGeometry(6, 6, SHAFT_MM, 16), new MeshLambertMaterial({ color: 0x4ade80 }));
-  private readonly path = new Line(new BufferGeometry(), new LineBasicMaterial({ color: 0x38bdf8 }));
-  private readonly points: Point[] = [];
+  private readonly line = new Line(new BufferGeometry(), new LineBasicMaterial({ color: 0x38bdf8 }));
+  private readonly path = new TipPath();
   private renderer: WebGLRenderer | null = null;
   private wanted = "";
   private middle = new Vector3();
@@ -51,7 +49,7 @@ export class SolidView {
     }
     const lamp = new DirectionalLight(0xffffff, 2.2);
     lamp.position.set(0.4, -1, 0.6);
-    this.scene.add(new AmbientLight(0xffffff, 1.1), lamp, this.body, this.targets, this.probe, this.path);
+    this.scene.add(new AmbientLight(0xffffff, 1.1), lamp, this.body, this.targets, this.probe, this.line);
     let from: number | null = null;
     canvas.addEventListener("pointerdown", (event) => (from = event.clientX));
     window.addEventListener("pointerup", () => (from = null));
@@ -66,7 +64,6 @@ export class SolidView {
   draw(moment: Moment | null, study: StudyState | null): void {
     this.want(study);
     const pose = moment?.pose ?? null;
-    if (pose) this.follow(pose.tip_mm);
     const now_ms = performance.now();
     if (this.renderer === null || now_ms - this.drawnAt_ms < DRAW_EVERY_MS || this.canvas.clientWidth === 0) return;
     this.drawnAt_ms = now_ms;
@@ -76,6 +73,9 @@ export class SolidView {
       this.probe.quaternion.copy(new Quaternion().setFromUnitVectors(new Vector3(0, -1, 0), axis));
       this.probe.position.copy(new Vector3(...pose.tip_mm).addScaledVector(axis, -SHAFT_MM / 2));
     }
+    if (moment) this.path.follow(moment, now_ms);
+    this.layPath(pose?.tip_mm ?? null);
+    this.line.visible = study !== null;
     this.place(moment?.state.targets ?? []);
     this.render(this.renderer);
     label(this.canvas, t.slices.solid(this.body.children.length, this.targets.children.length, pose !== null));
@@ -94,17 +94,13 @@ export class SolidView {
     renderer.render(this.scene, this.camera);
   }
 
-  private follow(tip_mm: Point): void {
-    const last = this.points.at(-1);
-    if (last && Math.hypot(tip_mm[0] - last[0], tip_mm[1] - last[1], tip_mm[2] - last[2]) < PATH_STEP_MM) return;
-    this.points.push(tip_mm);
-    if (this.points.length > PATH_POINTS) this.points.shift();
-    this.layPath();
-  }
-
-  private layPath(): void {
-    this.path.geometry.dispose();
-    this.path.geometry = new BufferGeometry().setFromPoints(this.points.map((point) => new Vector3(...point)));
+  /** Along the path, and on to where the tip is now. */
+  private layPath(tip_mm: Point | null): void {
+    const { points } = this.path;
+    const ends = tip_mm && points.length > 0 ? [...points, tip_mm] : points;
+    this.line.geometry.dispose();
+    this.line.geometry = new BufferGeometry().setFromPoints(ends.map((point) => new Vector3(...point)));
+    this.canvas.dataset["points"] = `${points.length}`;
   }
 
   /** Wires, over everything: a solid ellipsoid would vanish in the hot spot that it is about. */
@@ -128,8 +124,6 @@ export class SolidView {
     this.abort.abort();
     this.abort = new AbortController();
     this.body.clear();
-    this.points.length = 0;
-    this.layPath(); // it led over somebody else, or over other images of her
     mark(this.canvas, this.renderer === null ? "impossible" : "loading");
     if (study) void this.load(study.surfaces, this.abort.signal);
   }

@@ -5,6 +5,8 @@
  * below a squelch, keeps the same interval for the same ratio everywhere.
  */
 
+import { remember, remembered } from "./remembered";
+
 export type ToneState = "off" | "muted" | "quiet" | "playing" | "stale" | "dead";
 
 const LOWEST_HZ = 196;
@@ -34,12 +36,21 @@ export function pitch_hz(rate_cps: number, background_cps: number | null): numbe
 }
 
 export class Tone {
-  isMuted = false;
+  private muted = remembered("sound") === "muted";
   private context: AudioContext | null = null;
   private oscillator: OscillatorNode | null = null;
   private gain: GainNode | null = null;
   private clock_s = -1;
   private advancedAt_ms = 0;
+
+  get isMuted(): boolean {
+    return this.muted;
+  }
+
+  set isMuted(isMuted: boolean) {
+    this.muted = isMuted;
+    remember("sound", isMuted ? "muted" : "on");
+  }
 
   /** Make the sound ready; browsers let it run only after a touch or a key, kiosks at once. */
   start(): void {

@@ -123,7 +123,8 @@ function batteryOf(device: DeviceState, moment: Moment): string {
   if (condition?.battery_low) return t.trust.batteryLow;
   if (condition?.battery_v == null && condition?.battery_low == null) return device === moment.probe ? t.trust.noBattery : "";
   const told = condition.battery_v == null ? t.trust.batteryGood : t.trust.battery(fixed(condition.battery_v, 2));
-  return condition.age_s > OLD_BATTERY_S ? `${told}, ${age(moment.age(condition.age_s))}` : told;
+  const told_s = moment.age(condition.age_s);
+  return told_s > OLD_BATTERY_S ? `${told}, ${age(told_s)}` : told;
 }
 
 /** The site file names probes and trackers; what there is one of has a name in each language. */

@@ -12,7 +12,7 @@ import pytest
 from acquisition.archive import ArchivedStudy
 from acquisition.calibration import Calibration, Provenance
 from acquisition.patient import Patient
-from acquisition.resection.bed import Decision
+from acquisition.resection.bed import OTHER_MAP, Decision
 from acquisition.session.checklist import ITEMS, Equipment
 from acquisition.session.drawn import DrawnSpot
 from acquisition.session.journal import Journal, acting_as, open_journal
@@ -400,6 +400,33 @@ async def test_what_is_counted_as_the_next_procedure_begins_is_ended_in_the_form
     assert (theatre.table.resection.counting, theatre.table.resection.specimens) == (None, ())
     kinds = [entry.kind for entry in theatre.journal.all_after(0)]
     assert kinds[-3:] == ["stopped", "specimen counted", "begun"]
+
+
+async def test_what_was_taken_out_of_another_study_s_map_hides_no_target_of_this_one(theatre: Theatre) -> None:
+    """Each map counts its hot spots from 1: the "node" of the first is gone, that of the second is not.
+
+    Nor is the bed of the first counted in the space of the second; with the first in use again all is as before.
+    """
+    await theatre.reach(Step.PLAN)
+    table = theatre.table
+    assert await table.resection.remove("node") is None
+    assert table.resection.count_bed(1) is None
+    other = ArchivedStudy(received=received("1.2"), map=study_map(study("1.2"), activity_mbq=1.0))
+    await theatre.session.use(other)
+    assert table.resection.counting is None
+    assert table.resection.count_bed(1) == OTHER_MAP
+    await table.resection.begin_anew()
+    assert table.taken_out[-1] == frozenset()
+    later = Theatre(theatre.journal, booted_at=theatre._dawn)
+    later.table.now_s = table.now_s + 60
+    assert later.session.resume() == frozenset()
+    await theatre.session.use(ArchivedStudy(received=received(), map=study_map(study(), activity_mbq=1.0)))
+    await table.resection.begin_anew()
+    assert table.taken_out[-1] == frozenset({"node"})
+    assert table.resection.count_bed(1) is None
+    again = Theatre(theatre.journal, booted_at=theatre._dawn)
+    again.table.now_s = table.now_s + 60
+    assert again.session.resume() == frozenset({"node"})
 
 
 async def test_a_record_that_a_disk_damaged_ends_no_procedure(

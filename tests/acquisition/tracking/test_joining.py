@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from acquisition.session.journal import open_journal
 from acquisition.synchronise import Synchroniser, TipChain
 from acquisition.tracking.joining import Joining
 from acquisition.tracking.registration_file import (
@@ -18,6 +19,7 @@ from acquisition.tracking.registration_file import (
     add_registration,
     add_verification,
 )
+from acquisition.tracking.suspicion import Suspicion, last_suspicion
 from acquisition.tracking.tip_file import TipCalibration
 from navigation.estimation.slip import Slip
 from navigation.frames import Frame
@@ -72,7 +74,9 @@ def tip(*, calibrated_at: datetime) -> TipCalibration:
 class Room:
     """A room whose files change."""
 
-    def __init__(self, folder: Path, *, tip: TipCalibration | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, tip: TipCalibration | None = None, suspected: Suspicion | None = None
+    ) -> None:
         self.path = folder / "registration.json"
         self.now, self.superseded = NOW, ""
         self.patient_id = ""
@@ -100,6 +104,7 @@ class Room:
             note=lambda kind, told: self.noted.append((kind, told)),
             on_registered=self._begin_anew,
             now=lambda: self.now,
+            suspected=suspected,
         )
 
     async def _begin_anew(self) -> None:
@@ -248,6 +253,27 @@ async def test_a_slip_that_the_counts_tell_is_doubted_until_it_is_checked(tmp_pa
     add_verification(room.path, missed)
     await room.joining.look()
     assert "xiphoid was missed by 14 mm" in room.doubt
+
+
+async def test_a_slip_is_doubted_after_a_restart_too(tmp_path: Path) -> None:
+    """A service that starts anew has checked nothing: as the record says, until a landmark is hit."""
+    room = Room(tmp_path)
+    add_registration(room.path, registration())
+    await room.joining.look()
+    room.now += timedelta(minutes=5)
+    with open_journal(tmp_path / "record.sqlite", now=lambda: room.now) as journal:
+        assert last_suspicion(journal) is None
+        room.joining.suspect(SLIP)
+        for kind, told in room.noted:
+            journal.add(kind, told)
+        again = Room(tmp_path, suspected=last_suspicion(journal))
+    again.now = room.now + timedelta(minutes=1)
+    await again.joining.look()
+    again.joining.begin_anew()
+    assert again.doubt == room.doubt != ""
+    add_verification(room.path, Verification(verified_at=again.now, name="xiphoid", miss_mm=1.0, limit_mm=4.0))
+    await again.joining.look()
+    assert again.doubt == ""
 
 
 async def test_a_slip_beside_a_registration_that_was_typed_in_ends_with_the_study(tmp_path: Path) -> None:

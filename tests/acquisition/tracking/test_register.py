@@ -107,6 +107,13 @@ async def registered(
     return outcome, shown.getvalue()
 
 
+async def test_landmarks_that_nothing_tells_left_from_right_by_are_said_to_be_such(tmp_path: Path) -> None:
+    """Without her CT, RAS that was saved as LPS passes as well as any: whoever registered her is told."""
+    outcome, shown = await registered(tmp_path)
+    assert outcome.passed
+    assert "Not held against her skin: RAS that was saved as LPS turns her half round" in shown
+
+
 async def test_what_nobody_accepts_is_not_written(tmp_path: Path) -> None:
     """It passed, and the room goes by what it went by before; why it ended is told."""
     outcome, shown = await registered(tmp_path, skipped="registration")

@@ -49,7 +49,7 @@ async def test_what_waits_is_counted_until_it_has_gone(settings: Any, thing: Any
         nobody.bind(("127.0.0.1", 0))
         there = {"commitment_host": "127.0.0.1", "commitment_port": nobody.getsockname()[1]}
         chosen = settings(allowed_ae_titles=(), senders=[{"ae_title": "CAMERA", **there}])
-        async with run_node(chosen) as node, console(node.port) as raw:
+        async with asyncio.timeout(60), run_node(chosen) as node, console(node.port) as raw:
             assert await raw.associate("CAMERA", sop_class=PUSH_MODEL) == ACCEPT
             raw.send(RAW_ACTION, control=3)
             raw.send(RAW_REQUEST, control=2)

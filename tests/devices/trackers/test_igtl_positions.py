@@ -20,7 +20,7 @@ async def test_metadata_of_a_position_says_whether_the_tool_is_seen(status: str,
         kind="POSITION",
         device_name="Probe",
         version=2,
-        metadata=(Metadata(key="Colour", value=b"red"), Metadata(key="TransformStatus", value=status.encode())),
+        metadata=(Metadata(key="TransformStatus", value=status.encode()), Metadata(key="Colour", value=b"red")),
         content=TURNED.to_bytes(),
     ).to_bytes()
     async with tracker_that_sends(raw) as tracker:

@@ -5,7 +5,7 @@ import contextlib
 import functools
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -19,6 +19,10 @@ from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from acquisition.agreement import TOLERANCE
 from acquisition.session.journal import Journal
+from acquisition.session.procedure import Procedure
+from acquisition.session.steps import Step
+from acquisition.session.swept_path import Space, SweptPath
+from acquisition.session.yardstick import Yardstick
 from acquisition.surfaces import find_surfaces
 from devices.clock import monotonic
 from display.access.admission import Admission
@@ -27,10 +31,12 @@ from display.calibration_routes import Calibrator
 from display.device_messages import ConditionState
 from display.estimate_messages import AgreementState, PosteriorState, TargetState
 from display.hub import Hub
+from display.kept_states import keep_rate, live_rate, show_kept, show_path
 from display.key_messages import KeyState
 from display.measures import Matrix, Point
 from display.messages import VERSION, AdviceState, DeviceState, GuidanceState, Hello, PoseState, RateState, State
 from display.procedure_messages import ProcedureRequest
+from display.procedure_states import measure_by
 from display.resection_messages import ResectionRequest
 from display.server import Certificate, Server, listen
 from display.shelf import Shelf, ShelvedSurface, ShelvedVolume, shelve, shelve_surface
@@ -375,10 +381,13 @@ class Room:
     frames: list[FramesRequest] = field(default_factory=list)
     journal: Journal = field(default_factory=kept_nowhere)
     trend: TrendMemory = field(default_factory=TrendMemory)
+    yardstick: Yardstick = field(init=False)
+    path: SweptPath = field(init=False)
     admission: Admission | None = None
     calibrator: Calibrator | None = None
     refusal: str | None = None
     now: dict[str, Any] = field(default_factory=dict)
+    registration: list[list[float]] = field(default_factory=lambda: np.eye(4).tolist())
 
     def __post_init__(self) -> None:
         self.shelf.replace(shelved(is_activity=False), shelved(is_activity=True), *shelved_surfaces())
@@ -430,6 +439,36 @@ class Room:
             "procedure": UNBEGUN,
             "studies_revision": 1,
         }
+        self.begin_keeping()
+
+    def begin_keeping(self) -> None:
+        """Begin as a service that was just started: of what is kept, all that the record has."""
+        self.yardstick = Yardstick(self.procedure, self.journal, note=self._note)
+        self.path = SweptPath(self.procedure, self.journal, note=self._note)
+
+    def procedure(self) -> Procedure:
+        """The procedure that is published."""
+        shown = self.now["procedure"]
+        return Procedure(number=shown.number, step=Step(shown.step))
+
+    def keep(self) -> None:
+        """Keep what the service would of what is published now."""
+        rate, pose, study = self.now["rate"], self.now["pose"], self.now["study"]
+        self.yardstick.take(
+            keep_rate(live_rate(rate, self.now["devices"])),
+            device=rate.device if rate else "probe",
+            patient_id=study.patient_id if study else "",
+            now_s=monotonic(),
+        )
+        space = study and Space(
+            study_uid=study.study_uid,
+            frame_of_reference_uid="1.2.3",
+            patient_from_reference=self.registration,
+        )
+        self.path.follow(space, pose.tip_mm if pose else None, now_s=monotonic())
+
+    def _note(self, kind: str, told: Mapping[str, Any]) -> None:
+        self.journal.add(kind, told)
 
     @property
     def url(self) -> str:
@@ -455,6 +494,7 @@ class Room:
     def publish(self) -> None:
         """Publish what is known now."""
         self.seq += 1
+        self.keep()
         state = State(
             seq=self.seq,
             session_id=self.session_id,
@@ -463,6 +503,9 @@ class Room:
             server_monotonic_s=monotonic() - self.made_ago_s,
             server_time_utc=self.wall_utc or datetime.now(tz=UTC).isoformat(),
             spared=0,
+            peak=show_kept(self.yardstick.peak),
+            background=show_kept(self.yardstick.background),
+            path=show_path(self.path),
             **self.now,
         )
         self.hub.publish(state)
@@ -493,6 +536,8 @@ class Room:
     async def proceed(self, request: ProcedureRequest) -> str | int:
         """Take a step unless the room refuses."""
         self.acts.append(request)
+        if self.refusal is None and request.action in {"begin_peak", "choose_background", "leave_background"}:
+            return measure_by(self.yardstick, request.action, self.hub.newest) or 0
         return self.refusal or self.journal.add(request.action, {})
 
     async def confirm_frames(self, request: FramesRequest) -> str | None:
@@ -528,6 +573,7 @@ async def serve(room: Room, *, tls: Certificate | None = None) -> AsyncIterator[
             proceed=room.proceed,
             journal=room.journal,
             trend=room.trend,
+            path=room.path,
             clock=monotonic,
         ),
         admission=room.admission,
@@ -560,6 +606,15 @@ async def browse(*, is_kiosk: bool = True) -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
+
+
+async def open_late(room: Room, page: Page) -> Page:
+    """Open another display of the room, in the browser of a first one and as large."""
+    browser = page.context.browser
+    assert browser is not None
+    late = await browser.new_page(viewport=page.viewport_size)
+    await late.goto(room.url)
+    return late
 
 
 NO_FAULTS = (

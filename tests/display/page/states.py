@@ -5,7 +5,7 @@ import msgspec
 from display.guidance_states import show_nothing
 from display.messages import ShineState
 from display.procedure_messages import CheckState, MoveState
-from tests.display.page.room import Room, make_advice, make_agreement, make_rate
+from tests.display.page.room import Room, make_advice, make_agreement, make_condition, make_rate
 from tests.display.page.test_live_image_page import HOT_MM, image_about, show
 from tests.display.page.test_procedure_page import PLAN
 
@@ -39,6 +39,10 @@ def overloaded(room: Room) -> None:
 
 def dead_time(room: Room) -> None:
     room.now["rate"] = msgspec.structs.replace(make_rate(9_400.0), dead_fraction=0.42)
+
+
+def alarming(room: Room) -> None:
+    room.change_device("probe", condition=make_condition(battery_low=False, alarm=True))
 
 
 def replayed(room: Room) -> None:

@@ -359,6 +359,20 @@ async def test_somebody_may_choose_another_language(russian: Room) -> None:
         await expect(page.locator("#rate h2")).to_have_text("Count rate")
 
 
+async def test_a_display_that_hears_nothing_speaks_as_before(page: Page) -> None:
+    """A feed that never greets it: the site's language as it was last, then the one that is chosen here."""
+    await page.route_web_socket("**/v1/feed", lambda _: None)
+    await page.reload()
+    await expect(page.locator("html")).to_have_attribute("lang", "ru")
+    await expect(page.locator("#connection")).to_contain_text(re.compile("[А-я]{4}"))
+    await page.get_by_role("button", name="English").click()
+    await page.reload()
+    await expect(page.locator("#rate h2")).to_have_text("Count rate")
+    await page.get_by_role("button", name="Русский").click()
+    await page.reload()
+    await expect(page.locator("html")).to_have_attribute("lang", "ru")
+
+
 async def test_keys_are_known_by_their_place(russian: Room, page: Page) -> None:
     """With a Russian keyboard layout the key M writes another letter, and mutes all the same."""
     await expect(page.locator("#tone")).to_have_attribute("data-state", "playing")

@@ -103,10 +103,12 @@ async def test_each_act_is_done_by_its_pedal(room: Room) -> None:
         for act, element, state, value in SEEN:
             await tread(page, act)
             await expect(page.locator(element)).to_have_attribute(state, value)
+        assert (await asked(room, 1)).action == "choose_background"
         room.now["rate"] = make_rate(150.0)
         await expect(page.locator("#rate-value")).to_have_text("150")
         await expect(page.locator("#peak")).to_have_text("1240 /s")
         await tread(page, "peak")
+        assert (await asked(room, 2)).action == "begin_peak"
         await expect(page.locator("#peak")).to_have_text("150 /s")
         for act, button, name in (("window", "#window", "Bone"), ("colours", "#colours", "Cividis")):
             await tread(page, act)
@@ -116,11 +118,11 @@ async def test_each_act_is_done_by_its_pedal(room: Room) -> None:
             if side:
                 await page.wait_for_function("side => window.__words.axial[`probe 2 mm ${side}`]", arg=side)
         await tread(page, "mark")
-        assert (await asked(room, 1)).action == "mark"
+        assert (await asked(room, 3)).action == "mark"
         await tread(page, "procedure")
         await expect(page.locator("#procedure")).to_be_visible()
         await tread(page, "next step")
-        assert (await asked(room, 2)).to == "incision"
+        assert (await asked(room, 4)).to == "incision"
         await tread(page, "calibration")
         await expect(page.locator("#procedure")).to_be_hidden()
         await expect(page.locator("#calibration")).to_be_visible()

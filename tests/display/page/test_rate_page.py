@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.display.page.room import ATTEMPTS, Room, make_device, make_rate, state_of
+from tests.display.page.room import ATTEMPTS, Room, make_device, make_rate, open_late, state_of
 
 pytestmark = [
     pytest.mark.peer("chromium"),
@@ -23,10 +23,6 @@ def another_patient(room: Room) -> None:
 def another_probe(room: Room) -> None:
     room.now["devices"] = (*room.now["devices"], make_device("second", kind="probe"))
     room.now["rate"] = msgspec.structs.replace(room.now["rate"], device="second")
-
-
-def another_run(room: Room) -> None:
-    room.session_id = "second"
 
 
 async def test_peak_and_ratio_stand_beside_the_rate(room: Room, page: Page) -> None:
@@ -48,11 +44,11 @@ async def test_peak_and_ratio_stand_beside_the_rate(room: Room, page: Page) -> N
 
 
 async def test_peak_and_background_are_of_what_is_counted_now(room: Room, page: Page) -> None:
-    """Neither outlives the patient, the probe or the run of the service that it was counted with."""
+    """Neither outlives the patient or the probe that it was counted with."""
     room.now["rate"] = make_rate(80.0)
     await expect(page.locator("#rate-value")).to_have_text("80")
     await page.keyboard.press("j")
-    for change in (another_patient, another_probe, another_run):
+    for change in (another_patient, another_probe):
         room.now["rate"] = msgspec.structs.replace(room.now["rate"], rate_cps=600.0)
         await expect(page.locator("#peak")).to_have_text("600 /s")
         await page.keyboard.press("g")
@@ -63,6 +59,31 @@ async def test_peak_and_background_are_of_what_is_counted_now(room: Room, page: 
         change(room)
         await expect(page.locator("#peak")).to_have_text("80 /s")
         await expect(page.locator("#background-of")).to_have_text("background")
+
+
+async def test_peak_and_background_are_the_rooms(room: Room, page: Page) -> None:
+    """Another display, opened late, shows the same, and what it begins anew is begun anew on the first one."""
+    room.now["rate"] = make_rate(600.0)
+    await expect(page.locator("#rate-value")).to_have_text("600")
+    await page.keyboard.press("g")
+    await expect(page.locator("#reference")).to_have_attribute("aria-pressed", "true")
+    room.now["rate"] = make_rate(150.0)
+    await expect(page.locator("#rate-value")).to_have_text("150")
+    late = await open_late(room, page)
+    await expect(late.locator("#peak")).to_have_text("1240 /s")
+    await expect(late.locator("#ratio")).to_have_text(re.compile(r"^\S 0.3 "))
+    for key in "jg":
+        await late.keyboard.press(key)
+    await expect(page.locator("#peak")).to_have_text("150 /s")
+    await expect(page.locator("#reference")).to_have_attribute("aria-pressed", "false")
+
+
+async def test_a_background_that_cannot_be_taken_is_refused_in_words(room: Room, page: Page) -> None:
+    """By the rate, where it is looked for; nothing is compared with it."""
+    room.refusal = "somebody else has acted meanwhile: look again, then repeat it if it still holds"
+    await page.keyboard.press("g")
+    await expect(page.locator("#rate-note")).to_have_text(room.refusal)
+    await expect(page.locator("#background-of")).to_have_text("background")
 
 
 async def test_hold_keeps_the_number_for_five_seconds(room: Room, page: Page) -> None:

@@ -1,15 +1,32 @@
 """A page that is loaded anew in the middle of a procedure, in real Chromium."""
 
+import asyncio
+import contextlib
+import re
 from typing import Any
 
 import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
+from acquisition.session.swept_path import SWEPT
+from acquisition.session.yardstick import PEAK
 from display.procedure_messages import CheckState, MoveState
-from tests.display.page.room import ATTEMPTS, Room, make_entry, wait_until_live
+from tests.display.page.pixels import until_pixels
+from tests.display.page.room import (
+    ATTEMPTS,
+    Room,
+    look,
+    make_entry,
+    make_rate,
+    open_late,
+    serve,
+    state_of,
+    wait_until_live,
+)
 from tests.display.page.test_procedure_page import PLAN, change
 from tests.display.page.test_resection_page import bed, limits, removed, specimen
+from tests.display.page.test_solid_page import sweep
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]
 
@@ -91,3 +108,67 @@ async def test_a_reloaded_page_goes_on_within_five_seconds(room: Room, page: Pag
             return
         await page.reload()
     pytest.fail(f"it went on after {delays_ms} ms")
+
+
+SWEPT_POINTS = 12
+
+
+async def see_what_was_kept(page: Page) -> None:
+    """The path that was swept, the peak, and the background that was chosen, beside another rate."""
+    await expect(page.locator("#peak")).to_have_text("600 /s")
+    await expect(page.locator("#background-of")).to_have_text("background here")
+    await expect(page.locator("#ratio")).to_have_text("\u00d7 2.0 (1.5\u20132.6)")
+    await expect(page.locator("#solid")).to_have_attribute("data-points", f"{SWEPT_POINTS}")
+    await until_pixels(page, ([40, 130, 180], [135, 225, 255]), lambda count: count >= 60)
+
+
+async def test_path_peak_and_background_outlive_the_page_and_the_service(room: Room) -> None:
+    """Loaded anew, opened late, and after a restart of the service that has nothing but its record."""
+    in_mid_procedure(room)
+    room.now |= {"rate": make_rate(75.0), "pose": None}
+    async with contextlib.AsyncExitStack() as first:
+        await first.enter_async_context(serve(room))
+        async with look(room) as page:
+            await expect(page.locator("#peak")).to_have_text("75 /s")
+            await page.keyboard.press("g")
+            await expect(page.locator("#reference")).to_have_attribute("aria-pressed", "true")
+            room.now["rate"] = make_rate(600.0)
+            sweep(room)
+            room.now["rate"] = make_rate(150.0)
+            await see_what_was_kept(page)
+            await page.reload()
+            await see_what_was_kept(page)
+            late = await open_late(room, page)
+            await see_what_was_kept(late)
+            await late.close()
+            async with asyncio.timeout(30):
+                while room.journal.of(PEAK)[-1].told["counts"] != 600 or not room.journal.of(SWEPT):
+                    await room.journal.grown_beyond(room.journal.newest_seq)
+            await first.aclose()
+            room.session_id = "second"
+            room.begin_keeping()
+            async with serve(room):
+                await see_what_was_kept(page)
+                await page.reload()
+                await see_what_was_kept(page)
+
+
+async def test_what_was_chosen_on_a_display_outlives_its_reload(room: Room, page: Page) -> None:
+    """Muted, window, colours and layer are as they were, of this display alone: one opened late has its own."""
+    await state_of(page, "#tone", "playing")
+    for key in "mwcv":
+        await page.keyboard.press(key)
+
+    async def see(shown: Page, *, sound: str, window: str, colours: str, is_live: bool) -> None:
+        await state_of(shown, "#tone", sound)
+        await expect(shown.locator("#window")).to_have_text(re.compile(window, re.IGNORECASE))
+        await expect(shown.locator("#colours")).to_have_text(re.compile(colours, re.IGNORECASE))
+        await expect(shown.locator("#overlay-live")).to_have_attribute("aria-checked", str(is_live).lower())
+
+    await see(page, sound="muted", window="bone", colours="cividis", is_live=True)
+    await page.reload()
+    await see(page, sound="muted", window="bone", colours="cividis", is_live=True)
+    await see(await open_late(room, page), sound="playing", window="soft", colours="inferno", is_live=False)
+    await page.keyboard.press("m")
+    await page.reload()
+    await state_of(page, "#tone", "playing")

@@ -11,6 +11,7 @@ from tests.display.page.pictures import FOLDER, LIVE, SIZES, keep
 from tests.display.page.room import Room, look, serve, wait_until_live
 from tests.display.page.states import (
     advised,
+    alarming,
     as_it_is,
     contradicted,
     dead_time,
@@ -46,6 +47,7 @@ STATES: dict[str, tuple[Callable[[Room], None], str, str]] = {
     "hold-next": (advised, "", f"{LIVE} #aim[data-advice=shown]"),
     "overload": (overloaded, "", "#rate[data-state=overload]"),
     "dead-time": (dead_time, "", "#trust [data-key='device probe'][data-state=doubtful]"),
+    "alarm": (alarming, "", f"{LIVE} #trust [data-key='device probe'][data-state=alarm]"),
     "held": (as_it_is, "h", "#rate[data-state=held]"),
     "muted": (as_it_is, "m", f"{LIVE} #tone[data-state=muted]"),
     "locked": (as_it_is, "l", f"{LIVE} #probe-slice[data-state=locked]"),

@@ -164,11 +164,15 @@ async def test_windows_are_as_radiologists_set_them(
 
 
 async def test_keys_go_through_the_slices(room: Room, page: Page) -> None:
-    """] goes to the head, [ to the feet, 2 mm each however fast: the tip is told on the other side."""
+    """] and ▲ go to the head, [ and ▼ to the feet, 2 mm each however fast: the tip is told on the other side."""
     await loaded(page)
     for keys, words in (("]]]", "probe 6 mm F"), ("[[[[[[", "probe 6 mm H")):
         for key in keys:
             await page.keyboard.press(key)
+        await page.wait_for_function("words => window.__words.axial[words] !== undefined", arg=words)
+    for button, words in (("#step-up", "probe 4 mm H"), ("#step-down", "probe 6 mm H")):
+        await page.evaluate("window.__words.axial = {}")
+        await page.locator(button).click()
         await page.wait_for_function("words => window.__words.axial[words] !== undefined", arg=words)
 
 

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from display.volume_messages import SurfaceState
 from tests.display.page.pixels import pixels_of, solid_pixels, until_pixels
-from tests.display.page.room import Room, drawn, make_pose, make_study, make_target, state_of
+from tests.display.page.room import Room, make_pose, make_study, make_target, state_of
 from tests.display.page.test_slices_page import loaded
 
 pytestmark = [
@@ -75,19 +75,29 @@ async def test_wires_and_probe_are_in_the_3d_view_by_their_pixels(room: Room, pa
 
 
 async def test_the_path_of_the_tip_is_in_the_3d_view_by_its_pixels(room: Room, page: Page) -> None:
-    """A blue line grows as the tip goes over the skin, stays where it went, and is not of another study."""
+    """A blue line grows as the tip goes over the skin, stays there, and goes with registration and study."""
     await state_of(page, "#solid", "shown")
     blue = ([40, 130, 180], [135, 225, 255])
     await until_pixels(page, blue, lambda count: count < 10)
-    for share in np.linspace(0.0, 1.0, 12):
-        room.now["pose"] = make_pose(np.array([120.0 - 200.0 * share, -95.0, 70.0 * np.sin(6.0 * share)]))
-        await drawn(room, page)
+    sweep(room)
     await until_pixels(page, blue, lambda count: count >= 60)
     room.now["pose"] = None
     await expect(page.get_by_label(re.compile("no live probe$"))).to_be_visible()
     assert await solid_pixels(page, *blue) >= 60
+    room.registration = np.diag([-1.0, -1.0, 1.0, 1.0]).tolist()
+    await until_pixels(page, blue, lambda count: count == 0)
+    sweep(room)
+    await until_pixels(page, blue, lambda count: count >= 60)
     room.now["study"] = None
     await until_pixels(page, blue, lambda count: count == 0)
+
+
+def sweep(room: Room) -> None:
+    """Draw the tip over the skin in twelve steps, each in a frame; then nobody sees it."""
+    for share in np.linspace(0.0, 1.0, 12):
+        room.now["pose"] = make_pose(np.array([120.0 - 200.0 * share, -95.0, 70.0 * np.sin(6.0 * share)]))
+        room.publish()
+    room.now["pose"] = None
 
 
 async def wires(page: Page) -> NDArray[np.float64]:

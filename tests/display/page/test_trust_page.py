@@ -83,33 +83,42 @@ async def test_registration_calibration_and_study_are_trusted_or_not(room: Room,
 
 
 async def test_a_battery_and_a_smoothed_rate_are_told(room: Room, page: Page) -> None:
-    """The probe's battery, and how long ago it said so, and its dead time; a rate that no counter counted says so.
+    """The probe's battery, how long ago it said so beyond 2 min, its dead time; a rate that no counter counted.
 
     A low battery and much dead time make the probe doubtful, and nothing else.
     """
     inputs = page.locator("#trust [data-key='device probe']")
     await expect(inputs).to_contain_text("dead time 3 %, battery: no report")
-    await expect(page.locator("#trust [data-key='device tracker']")).not_to_contain_text("battery")
+    room.now["devices"] = (*room.now["devices"], make_device("monitor", kind="probe", primary=False))
+    for other in ("dicom", "monitor"):
+        await expect(page.locator(f"#trust [data-key='device {other}'] .word")).to_contain_text("LIVE")
+        await expect(page.locator(f"#trust [data-key='device {other}'] .detail")).to_be_empty()
     said = make_condition(battery_v=1.42, battery_low=False)
     room.change_device("probe", condition=said)
     await expect(inputs).to_contain_text("battery 1.42 V")
     await expect(inputs).not_to_contain_text("no report")
     await expect(inputs).to_have_attribute("data-state", "live")
-    room.change_device("probe", condition=msgspec.structs.replace(said, age_s=3 * 3600.0))
-    await expect(inputs).to_contain_text("battery 1.42 V, 3 h")
+    for age_s, told in ((3 * 3600.0, ", 3 h$"), (110.0, "$"), (130.0, ", 2 min$")):
+        room.change_device("probe", condition=msgspec.structs.replace(said, age_s=age_s))
+        await expect(inputs).to_have_text(re.compile(f"battery 1.42 V{told}"))
     room.change_device("probe", condition=msgspec.structs.replace(said, battery_low=True))
     await expect(inputs).to_contain_text("BATTERY LOW")
     await expect(inputs).to_have_attribute("data-state", "doubtful")
     room.change_device("probe", condition=make_condition(battery_low=False))
     await expect(inputs).to_contain_text("dead time 3 %, battery not low")
     await expect(inputs).to_have_attribute("data-state", "live")
-    room.now["rate"] = msgspec.structs.replace(make_rate(), dead_fraction=0.42)
-    await expect(inputs).to_have_attribute("data-state", "doubtful")
-    await expect(inputs).to_contain_text("dead time 42 %")
+    for percent, state in ((29, "live"), (31, "doubtful")):
+        room.now["rate"] = msgspec.structs.replace(make_rate(), dead_fraction=percent / 100)
+        await expect(inputs).to_contain_text(f"dead time {percent} %")
+        await expect(inputs).to_have_attribute("data-state", state)
     await expect(page.locator("#rate-note")).to_contain_text("HIGH DEAD TIME")
     await expect(page.locator("#rate-note")).not_to_contain_text("smooths")
     room.now["rate"] = msgspec.structs.replace(make_rate(150.0), time_constant_s=10.0)
     await expect(page.locator("#rate-note")).to_contain_text("the instrument smooths over 10 s")
+    room.change_device("probe", condition=msgspec.structs.replace(said, age_s=117.0))
+    await expect(inputs).to_have_text(re.compile("battery 1.42 V$"))
+    room.is_silent = True
+    await expect(inputs.locator(".detail")).to_have_text("battery 1.42 V, 2 min")  # no dead time of what is over
 
 
 @pytest.mark.parametrize(

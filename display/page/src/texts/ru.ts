@@ -131,6 +131,7 @@ const SENTENCES: Record<Sentence, string> = {
   right: "справа",
   midline: "по средней линии",
 
+  "there is no live rate to take as the background": "нет текущей скорости счёта, чтобы взять её за фон",
   "somebody else has acted meanwhile: look again, then repeat it if it still holds":
     "тем временем действовал кто-то другой: посмотрите ещё раз и повторите, если это всё ещё верно",
   "the procedure of {} ({}) is not ended: end it first; a study of another patient, or of another name, is never loaded into it":
@@ -241,6 +242,8 @@ const SENTENCES: Record<Sentence, string> = {
   "the instrument is saturated: hold the probe farther away and count again":
     "прибор насыщен: отведите зонд дальше и сосчитайте снова",
   "the study is not read again yet: wait, or choose it": "исследование ещё не прочитано снова: подождите или выберите его",
+  "it was marked on another study's map: choose that study to count its bed":
+    "она отмечена на карте другого исследования: выберите его, чтобы сосчитать ложе",
   "the probe was not calibrated for such distances and angles: hold it nearer, pointing at the bed":
     "зонд не откалиброван для таких расстояний и углов: держите ближе, направив на ложе",
   "the counts do not fit a source at this place: count the bed anew":

@@ -135,6 +135,7 @@ export const SENTENCES = [
   "midline",
   // refusals
   "somebody else has acted meanwhile: look again, then repeat it if it still holds",
+  "there is no live rate to take as the background",
   "the procedure of {} ({}) is not ended: end it first; a study of another patient, or of another name, is never loaded into it",
   "the map in use has no hot spot {}",
   "{} cannot be confirmed ({}): mend it, or go on with a reason",
@@ -190,6 +191,7 @@ export const SENTENCES = [
   "the instrument is overloaded: hold the probe farther away and count again",
   "the instrument is saturated: hold the probe farther away and count again",
   "the study is not read again yet: wait, or choose it",
+  "it was marked on another study's map: choose that study to count its bed",
   "the probe was not calibrated for such distances and angles: hold it nearer, pointing at the bed",
   "the counts do not fit a source at this place: count the bed anew",
   "more counts at this pose would not decide it",

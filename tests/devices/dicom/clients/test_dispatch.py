@@ -89,19 +89,23 @@ async def test_pauses_grow_to_their_longest(serve: Any, peer: Any, settings: Any
         looks += 1
         return now_s
 
-    seen, staff = [], len(children(os.getpid()))
     with serve([SECONDARY_CAPTURE], (evt.EVT_C_STORE, store)) as port:
         node = settings(peers=(peer(port),))
-        objects = kept_study(node.folder, 5)
+        objects, staff = kept_study(node.folder, 5), len(children(os.getpid()))
+
+        async def asked_by_when_sent(number: int) -> int:
+            put(node.folder, [objects[number]])
+            await until(lambda: asked[number] > 0)
+            await until(lambda: len(children(os.getpid())) == staff)
+            since = looks
+            await until(lambda: looks > since + 8)  # it has looked again, and found nothing due
+            return asked[0]
+
+        seen = []
         async with asyncio.timeout(120), dispatching(node, clock=clock, jitter=jitter):
             for number, pauses in enumerate((0, 1, 2.5, 3, 5)):
                 now_s = 0.75 * pauses * QUICK.first_s
-                put(node.folder, [objects[number]])
-                await until(lambda number=number: asked[number] > 0)
-                await until(lambda: len(children(os.getpid())) == staff)
-                since = looks
-                await until(lambda since=since: looks > since + 8)  # it has looked again, and found nothing due
-                seen.append(asked[0])
+                seen.append(await asked_by_when_sent(number))
     assert seen == [1, 2, 2, 3, 4]
 
 

@@ -179,6 +179,21 @@ async def test_an_archive_that_does_not_know_us_is_said(serve: Any, peer: Any, s
     assert "A801: it does not know our AE title as a destination" in came.reason
 
 
+async def test_an_archive_is_asked_in_our_name_for_us(serve: Any, peer: Any, settings: Any) -> None:
+    """C-MOVE for one study, by our title, called by its own, to our title, which it knows the address of."""
+    asked = []
+
+    def handle(event: Any) -> Iterator[Any]:
+        requestor = event.assoc.requestor.primitive
+        titles = (requestor.calling_ae_title, requestor.called_ae_title, event.move_destination)
+        asked.append((*titles, event.identifier.QueryRetrieveLevel, event.identifier.StudyInstanceUID))
+        yield None, None
+
+    with serve([MOVE], (evt.EVT_C_MOVE, handle)) as port:
+        await pulled(peer(port), settings(ae_title="OR3"))
+    assert asked == [("OR3", "PEER", "OR3", "STUDY", STUDY)]
+
+
 async def test_what_failed_is_named(serve_get: Any, peer: Any, settings: Any) -> None:
     """Of two objects one is refused by the node's rule: the archive's last answer counts it, and it is named."""
     rule = {"ae_title": "PEER", "on_conflict": "reject"}

@@ -179,6 +179,33 @@ def test_a_study_says_what_it_holds(search: Search) -> None:
     assert (found.RetrieveURL, found.InstanceAvailability) == ("1.1", "ONLINE")
 
 
+OF_A_STUDY = {
+    *(0x00080020, 0x00080030, 0x00080050, 0x00080056, 0x00080090, 0x00081190),
+    *(0x00100010, 0x00100020, 0x00100030, 0x00100040, 0x0020000D, 0x00200010),
+}
+OF_A_SERIES = OF_A_STUDY | {0x00080060, 0x0008103E, 0x0020000E, 0x00200011, 0x00400244, 0x00400245}
+OF_AN_INSTANCE = OF_A_SERIES | {
+    *(0x00080016, 0x00080018, 0x00200013),
+    *(0x00280008, 0x00280010, 0x00280011, 0x00280100),
+}
+
+
+@pytest.mark.parametrize(
+    ("level", "tags", "url"),
+    [
+        (Level.STUDIES, OF_A_STUDY | {0x00080061, 0x00201206, 0x00201208}, "1.1"),
+        (Level.SERIES, OF_A_SERIES | {0x00201209}, "1.1/1.1.2"),
+        (Level.INSTANCES, OF_AN_INSTANCE, "1.1/1.1.2/1.1.2.9"),
+    ],
+)
+def test_each_level_gives_what_the_standard_lists(search: Search, level: Level, tags: set[int], url: str) -> None:
+    """PS3.18 tables 10.6.3-3 to 10.6.3-5, with the levels above, as no path names them; empty where not known."""
+    found = search.answer(Query.read(level, [("StudyInstanceUID", "1.1")], path={}))[-1]
+    assert tags <= {int(one.tag) for one in found}
+    assert found.RetrieveURL == url
+    assert found.get("NumberOfSeriesRelatedInstances", 1) == 1
+
+
 def test_a_conflict_is_one_instance(search: Search, tmp_path: Path, database: str | None) -> None:
     """Two files under one UID are found once: the one that is retrieved."""
     there = tmp_path / "1.2" / "1.2.1.9.dcm"
