@@ -50,8 +50,9 @@ settings.load_profile("any host")
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run tests on a loop that does not count what a busy host takes away, unless a page compares its clock."""
-    return {"host": asyncio.SelectorEventLoop} if _is_shown(item) else {"steady": SteadyLoop}
+    """Run tests on a loop that does not count what a busy host takes away, unless another compares its clock."""
+    is_compared = _is_shown(item) or item.get_closest_marker("host_clock") is not None
+    return {"host": asyncio.SelectorEventLoop} if is_compared else {"steady": SteadyLoop}
 
 
 def _is_shown(item: pytest.Item) -> bool:

@@ -29,7 +29,7 @@ from simulators.trackers.ndi import SimulatedNdi
 from tests.devices.mosquitto_peer import Broker, free_port, started
 from tests.system.running import PATIENCE_S, Display, Service, device, finish, is_live, looking, running, summary
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.host_clock]
 
 SHIPPED = Path(config.__file__).parent
 CALIBRATION = Path("instruments") / "simulated-gamma.json"
@@ -191,6 +191,8 @@ async def hear_until(host: str, port: int, kinds: set[str]) -> dict[str, Message
                 assert received, "the server hung up"
                 decoder.feed(received, 0.0)
                 heard |= {arrival.message.kind: arrival.message for arrival in decoder}
+    except TimeoutError:
+        pytest.fail(f"of {kinds} only {set(heard)} came")
     finally:
         writer.close()
         await writer.wait_closed()
