@@ -189,13 +189,19 @@ SIMULATED = (240, 171, 252)
 """The banner's colour, red, green and blue: no state has it."""
 
 
+async def kept_with(room: Room, kind: str) -> bytes:
+    """Wait for the picture that belongs to the newest act of a kind."""
+    async with asyncio.timeout(30):
+        while (png := room.journal.picture(room.journal.newest_of(kind))) is None:  # noqa: ASYNC110 - it sets no event
+            await asyncio.sleep(0.02)
+    return png
+
+
 async def test_a_mark_keeps_a_picture(room: Room, page: Page) -> None:
     """K marks this moment from anywhere, and what is shown is kept as a PNG; a reason commands nothing."""
     await page.keyboard.press("k")
     assert await asked(room, 1) == ProcedureRequest(revision=0, action="mark")
-    async with asyncio.timeout(30):
-        while (png := room.journal.picture(1)) is None:  # noqa: ASYNC110 - the database sets no event
-            await asyncio.sleep(0.02)
+    png = await kept_with(room, "mark")
     assert len(png) > 20_000, "a picture in which nothing is drawn"
     top = np.asarray(image.imread(io.BytesIO(png), format="png"))[:20, :, :3] * 255
     is_banner = (np.abs(top - SIMULATED) < 3).all(axis=-1)
@@ -224,9 +230,7 @@ async def test_a_step_of_a_replay_keeps_a_picture_that_says_so(room: Room, page:
     await page.keyboard.press("p")
     await page.keyboard.press("n")
     assert (await asked(room, 1)).to == "incision"
-    async with asyncio.timeout(30):
-        while (png := room.journal.picture(1)) is None:  # noqa: ASYNC110 - the database sets no event
-            await asyncio.sleep(0.02)
+    png = await kept_with(room, "move")
     seen = np.asarray(image.imread(io.BytesIO(png), format="png"))[..., :3] * 255
     for rows, colour in ((slice(0, 20), SIMULATED), (slice(60, 76), REPLAY)):
         assert (np.abs(seen[rows] - colour) < 3).all(axis=-1).mean() > 0.8
