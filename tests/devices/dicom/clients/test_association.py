@@ -24,6 +24,18 @@ VERIFICATION = "1.2.840.10008.1.1"
 
 
 @contextmanager
+def serving(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Give a listening socket to a thread and wait for its end; gives the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            thread.join()
+
+
+@contextmanager
 def speaking(said: bytes, *, closes: bool = False) -> Iterator[int]:
     """Run a server that says the same to everybody, whatever it is asked; gives its port."""
     over = threading.Event()
@@ -36,14 +48,11 @@ def speaking(said: bytes, *, closes: bool = False) -> Iterator[int]:
             if not closes:
                 over.wait(30)
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,))
-        thread.start()
+    with serving(serve) as port:
         try:
-            yield listener.getsockname()[1]
+            yield port
         finally:
             over.set()
-            thread.join()
 
 
 @contextmanager
@@ -59,13 +68,8 @@ def shaking_hands(key: Path, certificate: Path, *, ciphers: str) -> Iterator[int
         with connection, suppress(OSError), context.wrap_socket(connection, server_side=True) as secured:
             secured.recv(65536)
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,))
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            thread.join()
+    with serving(serve) as port:
+        yield port
 
 
 def opened(peer: Peer, hangup: Hangup | None = None) -> None:
