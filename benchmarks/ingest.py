@@ -245,6 +245,7 @@ def compare(folder: Path, *, runs: int, slices: int) -> None:
         print(json.dumps({"server": missing.name, "note": f"{missing.program} is not installed: not measured"}))
     if durable is None:
         print(json.dumps({"server": "dcmtk_durable", "note": "no C compiler is installed: not measured"}))
+    print(json.dumps({"python": sys.version, "note": "a build without its compiler's profile takes longer"}))
     print(json.dumps({"disk_ms": round(durable_ms(folder, 512 * 512 * 2), 2), "note": "one slice made durable"}))
     found: dict[tuple[str, int], list[dict[str, float]]] = {}
     for _ in range(runs):
