@@ -304,7 +304,12 @@ class Resection:
         counting = self.counting
         if not isinstance(counting, BedCount) or not counting.is_due or self._response is None:
             return
-        look = await asyncio.to_thread(counting.examine, self._response, half_life_s=self._half_life_s)
+        look = await asyncio.to_thread(
+            counting.examine,
+            self._response,
+            half_life_s=self._half_life_s,
+            taken_out=self.taken_out_of(self._study_uid),
+        )
         if counting is not self.counting:
             return  # stopped, or another patient
         counting.note(look)
