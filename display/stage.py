@@ -178,6 +178,7 @@ class Stage:
         """Name what runs for ever."""
         yield "frames", self._make_frames()
         yield "shelf", self._shelve_images()
+        yield "swept path", self._composer.path.run()
         if self._publisher is not None:
             yield "mqtt", self._publisher.run()
 

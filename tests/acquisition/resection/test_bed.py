@@ -104,7 +104,7 @@ def test_another_source_beside_the_bed_is_no_residual(response: Response) -> Non
 
 
 def test_what_shines_beside_the_bed_has_decayed_since_it_was_believed(response: Response) -> None:
-    """An hour of Ga-68 leaves 54 % of the site: taken for whole, its light would hide what is left of the target."""
+    """An hour of Ga-68 leaves 54 % of the site: taken for whole, its light would hide what is left of the node."""
     half_life_s, hour = 67.71 * 60, marked(believed_at_s=-3600.0)
     left = 2 ** (-3600 / half_life_s)
     site = source("injection", "injection", np.array([25.0, 0.0, -15.0]), 5.0)
