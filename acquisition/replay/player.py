@@ -104,7 +104,7 @@ class Player:
         self.comparison = Comparison()
 
     def believed(self, posterior: Posterior) -> None:
-        """Take what the room believes, each time that it believes anything new; nothing while nobody waits for it."""
+        """Take what the room believes, each time that it believes anything new, while anybody waits for it."""
         if self._is_awaiting:
             self._beliefs.put_nowait(posterior)
 
