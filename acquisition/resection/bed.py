@@ -5,7 +5,7 @@ look is. So the looks come after 2, 3, 4.5 s and so on, a dozen in two minutes, 
 once in a hundred: all of them together about once in ten at most, and that bound ignores how much they share.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -43,6 +43,10 @@ NO_SKIN = "the study is not read again yet: wait, or choose it"
 
 BELIEVED_AT = 0.5
 """Probability above which another source is taken to shine into the bed."""
+
+
+SAME_MM = 15.0
+"""Two sources on no map that bear one name are farther apart: one was given up, the other took its name."""
 
 
 class Decision(StrEnum):
@@ -166,7 +170,7 @@ class BedCount:
         """Take tracked counts; those from before the beginning are of no bed."""
         self._observations += observations.take(observations.taken_at_s >= self.began_s)
 
-    def examine(self, response: Response, *, half_life_s: float, taken_out: Collection[str] = frozenset()) -> Look:
+    def examine(self, response: Response, *, half_life_s: float, taken_out: Sequence[TargetEstimate] = ()) -> Look:
         """Look at all counts so far; up to seconds of work, off the event loop.
 
         Targets in ``taken_out`` shine into no bed any more, whatever was believed as this one was marked.
@@ -175,7 +179,7 @@ class BedCount:
         live_time_s, counts = float(seen.live_time_s.sum()), float(seen.counts.sum())
         if tissue is None:
             return Look(counts=counts, live_time_s=live_time_s, bed=None, reason=NO_SKIN)
-        others = [each for each in removed.others if each.name not in taken_out]
+        others = [each for each in removed.others if not any(_is_one(each, gone) for gone in taken_out)]
         left = np.exp2(-(seen.taken_at_s - removed.believed_at_s) / half_life_s)
         others_cps, others_error = _shine(others, left, tissue, seen, response)
         background = Rate(rate_cps=removed.background_cps, sigma_cps=BACKGROUND_ERROR * removed.background_cps)
@@ -201,6 +205,13 @@ class BedCount:
         self.look = look
         while self._next_look_s <= look.live_time_s < LONGEST_S:
             self._next_look_s = min(self._next_look_s * LOOK_GROWTH, LONGEST_S)
+
+
+def _is_one(source: TargetEstimate, gone: TargetEstimate) -> bool:
+    """Whether a source is the one that was taken out, as far as its name and place tell."""
+    if source.name != gone.name:
+        return False
+    return source.mapped_mm is not None or float(np.linalg.norm(source.centre_mm - gone.centre_mm)) < SAME_MM
 
 
 def _shine(

@@ -308,7 +308,7 @@ class Resection:
             counting.examine,
             self._response,
             half_life_s=self._half_life_s,
-            taken_out=self.taken_out_of(self._study_uid),
+            taken_out=[each.target for each in self.removed if each.is_on_map_of(self._study_uid)],
         )
         if counting is not self.counting:
             return  # stopped, or another patient

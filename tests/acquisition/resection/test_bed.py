@@ -125,11 +125,23 @@ def test_a_target_that_was_taken_out_too_lights_no_bed(response: Response) -> No
     beside = source("node 2", "target", PLACE_MM + np.array([12.0, 0.0, 0.0]), 0.2)
     counting = BedCount(marked(others=(beside,)), began_s=0.0)
     counting.take(held(10, 0.4 * BEFORE_MBQ, np.random.default_rng(10)))
-    both = counting.examine(response, half_life_s=HALF_LIFE_S, taken_out={"node", "node 2"})
+    both = counting.examine(response, half_life_s=HALF_LIFE_S, taken_out=[target(), beside])
     assert both.decision is Decision.STILL_THERE
-    one = counting.examine(response, half_life_s=HALF_LIFE_S, taken_out={"node"})
+    one = counting.examine(response, half_life_s=HALF_LIFE_S, taken_out=[target()])
     assert one.bed is not None
     assert one.bed.share.best == pytest.approx(0.0, abs=0.1), "as long as it is there, the light may be its own"
+
+
+def test_another_source_of_the_same_name_lights_the_bed_still(response: Response) -> None:
+    """On no map, and 40 mm away from the one that was taken out: another one had taken up the name."""
+    beside = source("unmapped 1", "target", PLACE_MM + np.array([12.0, 0.0, 0.0]), 0.2)
+    counting = BedCount(marked(others=(beside,)), began_s=0.0)
+    counting.take(held(10, 0.4 * BEFORE_MBQ, np.random.default_rng(10)))
+    for away_mm, share in ((2.0, 0.4), (40.0, 0.0)):
+        gone = replace(beside, centre_mm=beside.centre_mm + np.array([0.0, away_mm, 0.0]))
+        look = counting.examine(response, half_life_s=HALF_LIFE_S, taken_out=[target(), gone])
+        assert look.bed is not None
+        assert look.bed.share.best == pytest.approx(share, abs=0.1)
 
 
 def test_the_others_are_those_that_are_believed() -> None:
