@@ -185,7 +185,7 @@ class Room:
             superseded=partial(self._in_use.superseded, site, is_simulated=is_simulated),
             is_simulated=is_simulated,
             note=self._note_joining,
-            on_registered=map_in_use.begin_anew,
+            on_registered=self._register_anew,
             now=now,
             suspected=last_suspicion(journal),
         )
@@ -311,6 +311,11 @@ class Room:
         )
         self._player = Player(recording, self._replay, parts, say=say)
         return self._player
+
+    async def _register_anew(self) -> None:
+        """Begin again: whatever was counted was counted in another registration's places."""
+        self._resection.leave_bed()
+        await self._map_in_use.begin_anew()
 
     def _registration_error(self) -> RegistrationError | None:
         return self._joining.error if self._joining else None

@@ -124,6 +124,11 @@ class Resection:
         if isinstance(self.counting, BedCount) and not self.counting.removed.is_on_map_of(study_uid):
             self.stop()
 
+    def leave_bed(self) -> None:
+        """Count no bed on: registered anew, the patient has what was counted so far in other places."""
+        if isinstance(self.counting, BedCount):
+            self.stop()
+
     async def remove(self, name: str) -> str | None:
         """Mark a target as taken out; returns why not, or None."""
         belief, tissue = self._localiser.newest, self._localiser.tissue

@@ -23,7 +23,7 @@ def test_a_probability_is_written_as_the_page_writes_it(presence: float, said: s
     assert estimate.reason == f"the counts do not show it (probability {said})"
 
 
-SHOWN = {"presence": 0.99, "log_evidence": 30.0, "covariance_mm2": np.eye(3)}
+SHOWN: dict[str, Any] = {"presence": 0.99, "log_evidence": 30.0, "covariance_mm2": np.eye(3)}
 
 
 @pytest.mark.parametrize(

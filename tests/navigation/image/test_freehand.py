@@ -97,10 +97,9 @@ def test_what_has_decayed_meanwhile_is_shown_and_left_out_as_it_is_now(is_known:
     late = _scan(30.0, seed=2, activity_mbq=0.5)
     late = replace(late, taken_at_s=late.taken_at_s + half_life_s)
     scanner = Freehand(RESPONSE, SKIN, frame_of_reference_uid="1.2.3", half_life_s=half_life_s)
-    known = {"known_mm": NODE, "known_mbq": np.array([1.0])} if is_known else {}
-    scanner.update(_scan(30.0), **known)
-    known |= {"known_mbq": np.array([0.5])} if is_known else {}
-    image = scanner.update(late, **known, iterations=60)
+    known_mm = NODE if is_known else NODE[:0]
+    scanner.update(_scan(30.0), known_mm=known_mm, known_mbq=np.full(len(known_mm), 1.0))
+    image = scanner.update(late, known_mm=known_mm, known_mbq=np.full(len(known_mm), 0.5), iterations=60)
     assert image is not None
     assert _total_mbq(image) == pytest.approx(0.0 if is_known else 0.5, abs=0.07)
 
