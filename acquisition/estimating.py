@@ -37,6 +37,8 @@ class Premises:
         Where the patient's skin is.
     half_life_s
         Of the nuclide, s.
+    mapped_at_s
+        Moment that the map's activities are of, host monotonic clock, s; None: that of the first count.
 
     """
 
@@ -44,6 +46,7 @@ class Premises:
     prior: Prior
     tissue: Tissue
     half_life_s: float = inf
+    mapped_at_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,11 @@ class _Estimate:
     def __init__(self, premises: Premises) -> None:
         self._tissue = premises.tissue
         self._estimator = Estimator(
-            premises.response, premises.prior, premises.tissue, half_life_s=premises.half_life_s
+            premises.response,
+            premises.prior,
+            premises.tissue,
+            half_life_s=premises.half_life_s,
+            mapped_at_s=premises.mapped_at_s,
         )
         self._comparison = Comparison()
         self._watch = SlipWatch(self._estimator.likelihood, premises.prior, premises.tissue)

@@ -20,8 +20,12 @@ class Darkroom:
     def answer(self, question: Field | Batch) -> FreehandImage | None:
         """Begin with a field, then renew the image with each batch; None where there is none yet."""
         if isinstance(question, Field):
-            uid = question.frame_of_reference_uid
-            self._freehand = Freehand(question.response, question.tissue, frame_of_reference_uid=uid)
+            self._freehand = Freehand(
+                question.response,
+                question.tissue,
+                frame_of_reference_uid=question.frame_of_reference_uid,
+                half_life_s=question.half_life_s,
+            )
         elif self._freehand is not None:
             return self._freehand.update(
                 question.observations, known_mm=question.known_mm, known_mbq=question.known_mbq

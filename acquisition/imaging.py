@@ -6,6 +6,7 @@ estimate nor the frames; one that ends takes nothing with it but the image.
 
 import asyncio
 from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 import structlog
@@ -47,12 +48,15 @@ class Field:
         Where the patient's skin is.
     frame_of_reference_uid
         Of the patient frame that the poses are in.
+    half_life_s
+        Of the nuclide, s.
 
     """
 
     response: Response
     tissue: Tissue
     frame_of_reference_uid: str
+    half_life_s: float = inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +68,7 @@ class Batch:
     observations
         As the estimate accepted them.
     known_mm, known_mbq
-        Places (K, 3), mm, patient frame, and activities (K,), MBq.
+        Places (K, 3), mm, patient frame, and activities at the newest of the counts (K,), MBq.
 
     """
 

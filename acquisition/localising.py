@@ -160,8 +160,8 @@ class Localiser:
         return Rejections() if self._course is None else self._course.sieve.rejections
 
     def begin(self, premises: Premises | None, *, obstacle: str = "") -> None:
-        """Start afresh from premises, or stop with None and say why."""
-        self._course = None if premises is None else _Course(premises)
+        """Start afresh from premises, whose activities are of now, or stop with None and say why."""
+        self._course = None if premises is None else _Course(replace(premises, mapped_at_s=self._clock()))
         self.obstacle = obstacle
         self.newest = self.advised = None
         self._woken.set()

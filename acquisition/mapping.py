@@ -237,7 +237,14 @@ class MapInUse:
         activity, skin = archived.study.activity, archived.map.skin
         if activity is not None and skin is not None:
             uid = activity.geometry.frame_of_reference_uid
-            self._imager.begin(Field(response=response, tissue=skin, frame_of_reference_uid=uid))
+            self._imager.begin(
+                Field(
+                    response=response,
+                    tissue=skin,
+                    frame_of_reference_uid=uid,
+                    half_life_s=self._nuclide.half_life_s,
+                )
+            )
 
     async def _is_believed(self, found: StudyMap) -> bool:
         believed = self._believed

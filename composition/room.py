@@ -22,6 +22,7 @@ from acquisition.replay.black_box import Recording
 from acquisition.replay.clock import ReplayClock
 from acquisition.replay.player import Played, Player
 from acquisition.resection.resection import Resection
+from acquisition.session.chapter import Chapter
 from acquisition.session.checklist import Equipment
 from acquisition.session.frames import confirmed_frames
 from acquisition.session.journal import Journal, JournalUnusable
@@ -184,7 +185,7 @@ class Room:
             superseded=partial(self._in_use.superseded, site, is_simulated=is_simulated),
             is_simulated=is_simulated,
             note=self._note_joining,
-            on_registered=map_in_use.begin_anew,
+            on_registered=self._register_anew,
             now=now,
             suspected=last_suspicion(journal),
         )
@@ -199,6 +200,7 @@ class Room:
             keys=tuple(KeyState(key=key, act=act) for key, act in site.display.keys.items()),
             replayed=replay is not None,
         )
+        chapter = Chapter(lambda: self._session.procedure, journal, note=self._session.note)
         composer = Composer(
             board=self.board,
             localiser=self._localiser,
@@ -208,8 +210,8 @@ class Room:
             probe=probe_in_hand(site),
             resection=self._resection,
             procedure=ProcedureView(self._session),
-            yardstick=Yardstick(lambda: self._session.procedure, journal, note=self._session.note),
-            path=SweptPath(lambda: self._session.procedure, journal, note=self._session.note),
+            yardstick=Yardstick(chapter),
+            path=SweptPath(chapter),
             response=response,
             registration=self._registration_error,
             budget=budgeting(
@@ -309,6 +311,11 @@ class Room:
         )
         self._player = Player(recording, self._replay, parts, say=say)
         return self._player
+
+    async def _register_anew(self) -> None:
+        """Begin again: whatever was counted was counted in another registration's places."""
+        self._resection.leave_bed()
+        await self._map_in_use.begin_anew()
 
     def _registration_error(self) -> RegistrationError | None:
         return self._joining.error if self._joining else None

@@ -16,9 +16,9 @@ from devices.clock import wall_time
 from display.composition import ShownDevice, show_device, show_rate
 from display.estimate_states import show_posterior, show_rejections
 from display.guidance_states import show_guidance, show_nothing
-from display.kept_states import keep_rate, live_rate, show_kept, show_path, space_of
+from display.kept_states import show_kept, show_path
 from display.live_image_states import ShelvedImage, show_live_image
-from display.messages import GuidanceState, PoseState, RateState, State
+from display.messages import DeviceState, GuidanceState, PoseState, RateState, State
 from display.pose_messages import TipErrorState
 from display.procedure_states import ProcedureView
 from display.resection_states import show_resection
@@ -33,6 +33,32 @@ from navigation.steering.guidance import Track
 from navigation.transforms import RigidTransform
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """Probe and tip at one moment.
+
+    Attributes
+    ----------
+    at_s
+        The moment.
+    devices, rate
+        As displays see them.
+    seen, doubt
+        Where the tip was seen last, and what speaks against where it is.
+    tip, track
+        Where it is now and which way it came: seen of late, no tip where anything speaks against it.
+
+    """
+
+    at_s: float
+    devices: tuple[DeviceState, ...]
+    rate: RateState | None
+    seen: SeenTip | None
+    doubt: str
+    tip: RigidTransform | None
+    track: Track | None
+
+
 @dataclass(slots=True, kw_only=True)
 class Composer:
     """Makes the state frames of one room.
@@ -42,7 +68,7 @@ class Composer:
     board, localiser, synchroniser, archive, resection, procedure
         Where what is known is held; no synchroniser where nothing is tracked.
     yardstick, path
-        Keep, frame by frame, what the rate is held against and where the tip was.
+        What the rate is held against, and where the tip was.
     devices
         How each device of the site file appears.
     probe, response
@@ -90,20 +116,12 @@ class Composer:
     _seq: int = -1
     _trail: Trail = field(default_factory=Trail)
 
-    def compose(self, *, now_s: float, sent_s: float | None = None) -> State:
-        """Make the next frame, of what is so at ``now_s``.
-
-        It is stamped with ``sent_s``: another time only where a recording is played, which has a clock of its own.
-        """
-        sent_s = now_s if sent_s is None else sent_s
-        self._seq += 1
+    def look(self, *, now_s: float) -> Sight:
+        """See what the next frame is of."""
         tools = self.synchroniser.chain.tools if self.synchroniser else ()
         seen = self.synchroniser.newest_tip() if self.synchroniser else None
         fresh = seen if seen and self._is_fresh(seen, now_s=now_s) else None
         doubt, track = self._doubt(fresh), self._trail.follow(fresh)
-        tip = fresh.patient_from_tip if fresh and not doubt else None
-        localisation = self.localiser.newest
-        targets = trusted_targets(localisation.posterior) if localisation else ()
         devices = tuple(
             show_device(name, device, self.board, now_s=now_s, tools=tools)
             for name, device in self.devices.items()
@@ -115,7 +133,19 @@ class Composer:
             background_cps=self.response.background_cps if self.response else None,
             now_s=now_s,
         )
-        self._keep(live_rate(rate, devices), tip, now_s=now_s)
+        tip = fresh.patient_from_tip if fresh and not doubt else None
+        return Sight(at_s=now_s, devices=devices, rate=rate, seen=seen, doubt=doubt, tip=tip, track=track)
+
+    def compose(self, sight: Sight, *, sent_s: float | None = None) -> State:
+        """Make the next frame, of what was seen.
+
+        It is stamped with ``sent_s``: another time only where a recording is played, which has a clock of its own.
+        """
+        now_s, seen, tip = sight.at_s, sight.seen, sight.tip
+        sent_s = now_s if sent_s is None else sent_s
+        self._seq += 1
+        localisation = self.localiser.newest
+        targets = trusted_targets(localisation.posterior) if localisation else ()
         return State(
             seq=self._seq,
             session_id=self.session_id,
@@ -126,11 +156,11 @@ class Composer:
             server_monotonic_s=sent_s,
             server_time_utc=wall_time(sent_s).isoformat(),
             spared=0,
-            devices=devices,
-            rate=rate,
+            devices=sight.devices,
+            rate=sight.rate,
             pose=self._pose(seen, self._doubt(seen), now_s=now_s) if seen else None,
             targets=tuple(show_target(estimate, tip) for estimate in targets),
-            guidance=self._guidance(tip, track, doubt, now_s=now_s),
+            guidance=self._guidance(tip, sight.track, sight.doubt, now_s=now_s),
             posterior=show_posterior(localisation, self.response, now_s=now_s),
             shine=show_shine(
                 localisation.posterior if localisation else None, self.response, self.localiser.tissue, tip
@@ -145,19 +175,6 @@ class Composer:
             background=show_kept(self.yardstick.background),
             path=show_path(self.path),
         )
-
-    def _keep(self, live: RateState | None, tip: RigidTransform | None, *, now_s: float) -> None:
-        """Keep what would be gone with the frame: a rate that is of now, a tip that nothing speaks against."""
-        in_use = self.archive.in_use
-        self.yardstick.take(
-            keep_rate(live),
-            device=self.probe,
-            patient_id=in_use.study.patient_id if in_use else "",
-            now_s=now_s,
-        )
-        registration = self.synchroniser.chain.patient_from_reference if self.synchroniser else None
-        space = space_of(in_use.study, registration) if in_use and registration else None
-        self.path.follow(space, point(tip.translation_mm) if tip else None, now_s=now_s)
 
     def _is_fresh(self, seen: SeenTip, *, now_s: float) -> bool:
         """Whether a direction may be given from there: the hand has moved on since an old pose."""

@@ -21,7 +21,10 @@ class PathState(Struct, frozen=True, kw_only=True):
 
     number: Annotated[
         int,
-        Meta(ge=0, description="Another one: another patient, scan or registration; drop the points you hold."),
+        Meta(
+            ge=0,
+            description="Another one: of another patient, scan or registration, or read back; drop your points.",
+        ),
     ]
     length: Annotated[int, Meta(ge=0, description="Points that it has; it grows by one for each 3 mm of way.")]
 

@@ -19,9 +19,10 @@ from devices.clock import Clock, monotonic, wall_time
 from devices.mqtt import MqttPublisher
 from devices.readings import DeviceHealth
 from display.app import Exhibits
-from display.composer import Composer
+from display.composer import Composer, Sight
 from display.composition import list_studies, show_link, show_study
 from display.hub import Hub
+from display.kept_states import keep_rate, live_rate, space_of
 from display.key_messages import KeyState
 from display.live_image_states import ShelvedImage
 from display.messages import VERSION, DeviceLink, GuidanceNotice, HealthNotice, Hello, State
@@ -32,6 +33,7 @@ from display.shelf import Shelf, shelve, shelve_surface
 from display.study_messages import StudyChoice
 from display.study_states import act as act_on_frames
 from display.study_states import report_study
+from display.target_states import point
 from display.trend import TrendMemory
 
 FRAME_INTERVAL_S = 0.05
@@ -176,6 +178,7 @@ class Stage:
         """Name what runs for ever."""
         yield "frames", self._make_frames()
         yield "shelf", self._shelve_images()
+        yield "swept path", self._composer.path.run()
         if self._publisher is not None:
             yield "mqtt", self._publisher.run()
 
@@ -194,6 +197,12 @@ class Stage:
                 device=link,
             )
             self._publisher.publish_latest(f"health/{health.device}", msgspec.json.encode(notice), retain=True)
+
+    def frame(self, *, now_s: float, sent_s: float | None = None) -> State:
+        """Make the next frame of what is so at ``now_s``, once what would be gone with it is kept."""
+        sight = self._composer.look(now_s=now_s)
+        self._keep(sight)
+        return self._composer.compose(sight, sent_s=sent_s)
 
     async def show(self, archived: ArchivedStudy | None) -> None:
         """Put a study's volumes on the shelf and the study into every frame; None takes the last one away."""
@@ -215,6 +224,20 @@ class Stage:
             activity=activity.state if activity else None,
             surfaces=tuple(each.state for each in surfaces),
         )
+
+    def _keep(self, sight: Sight) -> None:
+        """Keep a rate that is of now, and a tip that nothing speaks against."""
+        composer, in_use = self._composer, self._archive.in_use
+        composer.yardstick.take(
+            keep_rate(live_rate(sight.rate, sight.devices)),
+            device=composer.probe,
+            patient_id=in_use.study.patient_id if in_use else "",
+            now_s=sight.at_s,
+        )
+        registration = composer.synchroniser.chain.patient_from_reference if composer.synchroniser else None
+        space = space_of(in_use.study, registration) if in_use and registration else None
+        tip_mm = point(sight.tip.translation_mm) if sight.tip else None
+        composer.path.follow(space, tip_mm, now_s=sight.at_s)
 
     def _hello(self) -> Hello:
         now_s = self._feed_clock()
@@ -260,7 +283,7 @@ class Stage:
             now_s, sent_s = self._clock(), self._feed_clock()
             self._board.counted.clear()
             self._advance(now_s)
-            state = self._composer.compose(now_s=now_s, sent_s=sent_s)
+            state = self.frame(now_s=now_s, sent_s=sent_s)
             self._board.tally.frames += 1
             self._hub.publish(state)
             self._trend.note(state)

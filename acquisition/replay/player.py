@@ -104,8 +104,9 @@ class Player:
         self.comparison = Comparison()
 
     def believed(self, posterior: Posterior) -> None:
-        """Take what the room believes, each time that it believes anything new."""
-        self._beliefs.put_nowait(posterior)
+        """Take what the room believes, each time that it believes anything new, while anybody waits for it."""
+        if self._is_awaiting:
+            self._beliefs.put_nowait(posterior)
 
     async def run(self) -> None:
         """Play it to its end."""

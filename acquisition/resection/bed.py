@@ -5,10 +5,12 @@ look is. So the looks come after 2, 3, 4.5 s and so on, a dozen in two minutes, 
 once in a hundred: all of them together about once in ten at most, and that bound ignores how much they share.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from navigation.errors import NavigationError
 from navigation.estimation.estimate import Posterior, TargetEstimate
@@ -18,6 +20,8 @@ from navigation.resection.excision import BedRule, ResidualBed, residual_bed
 from navigation.statistics.counting import Rate
 from navigation.statistics.limits import Verdict
 from navigation.tissue import Tissue
+
+Array = NDArray[np.float64]
 
 RULE = BedRule(confidence=0.99)
 """Of each look."""
@@ -39,6 +43,10 @@ NO_SKIN = "the study is not read again yet: wait, or choose it"
 
 BELIEVED_AT = 0.5
 """Probability above which another source is taken to shine into the bed."""
+
+
+SAME_MM = 15.0
+"""Two sources on no map that bear one name are farther apart: one was given up, the other took its name."""
 
 
 class Decision(StrEnum):
@@ -162,13 +170,18 @@ class BedCount:
         """Take tracked counts; those from before the beginning are of no bed."""
         self._observations += observations.take(observations.taken_at_s >= self.began_s)
 
-    def examine(self, response: Response, *, half_life_s: float) -> Look:
-        """Look at all counts so far; up to seconds of work, off the event loop."""
+    def examine(self, response: Response, *, half_life_s: float, taken_out: Sequence[TargetEstimate] = ()) -> Look:
+        """Look at all counts so far; up to seconds of work, off the event loop.
+
+        Targets in ``taken_out`` shine into no bed any more, whatever was believed as this one was marked.
+        """
         removed, seen, tissue = self.removed, self._observations, self.removed.tissue
         live_time_s, counts = float(seen.live_time_s.sum()), float(seen.counts.sum())
         if tissue is None:
             return Look(counts=counts, live_time_s=live_time_s, bed=None, reason=NO_SKIN)
-        others_cps, others_error = _others(removed, tissue, seen, response)
+        others = [each for each in removed.others if not any(_is_one(each, gone) for gone in taken_out)]
+        left = np.exp2(-(seen.taken_at_s - removed.believed_at_s) / half_life_s)
+        others_cps, others_error = _shine(others, left, tissue, seen, response)
         background = Rate(rate_cps=removed.background_cps, sigma_cps=BACKGROUND_ERROR * removed.background_cps)
         try:
             bed = residual_bed(
@@ -194,13 +207,25 @@ class BedCount:
             self._next_look_s = min(self._next_look_s * LOOK_GROWTH, LONGEST_S)
 
 
-def _others(removed: Removed, tissue: Tissue, seen: Observations, response: Response) -> tuple[np.ndarray, float]:
-    """Rate of all other sources at each reading (N,), cps, and its relative error, at most 1."""
-    if not removed.others:
+def _is_one(source: TargetEstimate, gone: TargetEstimate) -> bool:
+    """Whether a source is the one that was taken out, as far as its name and place tell."""
+    if source.name != gone.name:
+        return False
+    return source.mapped_mm is not None or float(np.linalg.norm(source.centre_mm - gone.centre_mm)) < SAME_MM
+
+
+def _shine(
+    others: Sequence[TargetEstimate], left: Array, tissue: Tissue, seen: Observations, response: Response
+) -> tuple[Array, float]:
+    """Rate of other sources at each reading (N,), cps, and its relative error, at most 1.
+
+    ``left`` is the share of their activity that is left at each reading, shape (N,).
+    """
+    if not others:
         return np.zeros(len(seen)), 0.0
-    places_mm = np.array([each.centre_mm for each in removed.others])
-    activity_mbq = np.array([each.activity_mbq for each in removed.others])
+    places_mm = np.array([each.centre_mm for each in others])
+    activity_mbq = np.array([each.activity_mbq for each in others])
     by_source_cps = response.expected_rate_cps(places_mm, seen.tip_mm, seen.axis, tissue) * activity_mbq
-    activity_error = max(each.log_activity_sigma for each in removed.others)
+    activity_error = max(each.log_activity_sigma for each in others)
     # they are seen from aside, where the calibration is least right
-    return np.asarray(by_source_cps.sum(axis=1)), float(min(np.hypot(activity_error, response.stray_error), 1.0))
+    return by_source_cps.sum(axis=1) * left, float(min(np.hypot(activity_error, response.stray_error), 1.0))

@@ -124,6 +124,11 @@ class Resection:
         if isinstance(self.counting, BedCount) and not self.counting.removed.is_on_map_of(study_uid):
             self.stop()
 
+    def leave_bed(self) -> None:
+        """Count no bed on: registered anew, the patient has what was counted so far in other places."""
+        if isinstance(self.counting, BedCount):
+            self.stop()
+
     async def remove(self, name: str) -> str | None:
         """Mark a target as taken out; returns why not, or None."""
         belief, tissue = self._localiser.newest, self._localiser.tissue
@@ -304,7 +309,12 @@ class Resection:
         counting = self.counting
         if not isinstance(counting, BedCount) or not counting.is_due or self._response is None:
             return
-        look = await asyncio.to_thread(counting.examine, self._response, half_life_s=self._half_life_s)
+        look = await asyncio.to_thread(
+            counting.examine,
+            self._response,
+            half_life_s=self._half_life_s,
+            taken_out=[each.target for each in self.removed if each.is_on_map_of(self._study_uid)],
+        )
         if counting is not self.counting:
             return  # stopped, or another patient
         counting.note(look)

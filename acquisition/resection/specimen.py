@@ -78,6 +78,7 @@ class BenchCount:
         self.counts = 0
         self.live_time_s = 0.0
         self.trouble = ""
+        self._counted_s: tuple[float, float] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -93,6 +94,8 @@ class BenchCount:
             self.counts += reading.counts
             self.live_time_s += reading.live_time_s
             self.dead_time_s = reading.dead_time_s
+            first_s = reading.taken_at_s if self._counted_s is None else self._counted_s[0]
+            self._counted_s = first_s, reading.taken_at_s + reading.real_time_s
 
     def result(self) -> Count:
         """All of it as one count.
@@ -105,12 +108,12 @@ class BenchCount:
         """
         if self.trouble:
             raise NavigationError(self.trouble)
-        if self.live_time_s < LEAST_S:
+        if self._counted_s is None or self.live_time_s < LEAST_S:
             raise NavigationError(
                 f"only {self.live_time_s:.1f} s were counted: hold the probe still, {COUNTED_S:.0f} s are best"
             )
-        middle_s = self.began_s + self.live_time_s / 2
-        return Count(counts=self.counts, live_time_s=self.live_time_s, taken_at_s=middle_s)
+        first_s, last_s = self._counted_s
+        return Count(counts=self.counts, live_time_s=self.live_time_s, taken_at_s=(first_s + last_s) / 2)
 
 
 def compared(

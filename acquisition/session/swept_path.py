@@ -1,13 +1,11 @@
 """The way of the tip over the patient so far, as displays draw it."""
 
+import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import dist
-from typing import Any
 
-from acquisition.session.journal import Journal, JournalUnusable
-from acquisition.session.procedure import Procedure
+from acquisition.session.chapter import Chapter
 
 SWEPT = "swept"
 """Kind of the record's entries on it."""
@@ -46,52 +44,42 @@ class SweptPath:
     """Follows the tip through one procedure, in one space.
 
     What was swept belongs to the procedure, as marks do: it is read back from the record after a restart, and when
-    a former study comes into use again. While no procedure is open it is of the room's memory alone.
+    a former study comes into use again. Hours of it take a moment to read: until then what is swept now is drawn
+    alone, and entered behind it. While no procedure is open it is of the room's memory alone.
 
     Parameters
     ----------
-    procedure
-        Gives the procedure as it stands.
-    journal
-        The record.
-    note
-        Enters into it.
+    chapter
+        The procedure's part of the record.
 
     """
 
-    def __init__(
-        self,
-        procedure: Callable[[], Procedure],
-        journal: Journal,
-        *,
-        note: Callable[[str, Mapping[str, Any]], None],
-    ) -> None:
-        self._procedure = procedure
-        self._journal = journal
-        self._note = note
+    def __init__(self, chapter: Chapter) -> None:
+        self._chapter = chapter
         self._of: tuple[int, Space | None] = (0, None)
         self._points_mm: deque[Place] = deque(maxlen=MOST_POINTS)
         self._unentered_mm: list[Place] = []
         self._entered_s = float("-inf")
+        self._begun = asyncio.Event()
+        self._is_read = True
         self.number = 0
-        """Grows whenever it begins anew: points of another number are of another space, or patient."""
+        """Grows whenever it is another one: begun in another space, or patient's, or read back."""
         self.length = 0
         """Points that it ever had under this number, those too that are kept no more."""
 
     def follow(self, space: Space | None, tip_mm: Place | None, *, now_s: float) -> None:
         """Take where the tip is now, patient axes (LPS) of a space; None where it, or any space, is not known."""
-        procedure = self._procedure()
-        if (procedure.number, space) != self._of:
-            self._begin(procedure, space)
+        if (of := (self._chapter.number, space)) != self._of:
+            self._begin(*of)
         if space is None:
             return
         if tip_mm is not None and (not self._points_mm or dist(tip_mm, self._points_mm[-1]) >= STEP_MM):
             x_mm, y_mm, z_mm = tip_mm
             point_mm = round(x_mm, PLACES), round(y_mm, PLACES), round(z_mm, PLACES)
             self._add(point_mm)
-            if procedure.is_open:
+            if self._chapter.is_open:
                 self._unentered_mm.append(point_mm)
-        if self._unentered_mm and now_s - self._entered_s >= ENTERED_EVERY_S:
+        if self._unentered_mm and self._is_read and now_s - self._entered_s >= ENTERED_EVERY_S:
             self._entered_s = now_s
             self._enter(space)
 
@@ -100,6 +88,29 @@ class SweptPath:
         oldest = self.length - len(self._points_mm)
         first = min(max(length, oldest), self.length)
         return first, tuple(self._points_mm)[first - oldest :]
+
+    async def run(self) -> None:
+        """Go on, for ever, with what the record has of each space that is begun."""
+        while True:
+            await self._begun.wait()
+            self._begun.clear()
+            await self.read_back()
+
+    async def read_back(self) -> None:
+        """Put what the record has of this space before what was swept since; a thread reads it."""
+        number, (procedure, space) = self.number, self._of
+        if self._is_read or space is None:
+            return
+        former_mm = await asyncio.to_thread(self._read, procedure, space)
+        if number != self.number:
+            return  # begun anew meanwhile, in another space or in this one: that is read for itself
+        self._is_read = True
+        if former_mm:
+            since_mm = tuple(self._points_mm)
+            self._points_mm.clear()
+            self.number, self.length = self.number + 1, 0
+            for point_mm in (*former_mm, *since_mm):
+                self._add(point_mm)
 
     def _add(self, point_mm: Place) -> None:
         self._points_mm.append(point_mm)
@@ -112,30 +123,31 @@ class SweptPath:
             "patient_from_reference": space.patient_from_reference,
             "points_mm": self._unentered_mm,
         }
-        self._note(SWEPT, told)
+        self._chapter.enter(SWEPT, told)
         self._unentered_mm = []
 
-    def _begin(self, procedure: Procedure, space: Space | None) -> None:
-        """Leave what was drawn in another space; go on with what the record has of this one."""
+    def _begin(self, procedure: int, space: Space | None) -> None:
+        """Leave what was drawn in another space, and have what the record has of this one read."""
         number, former = self._of
-        if self._unentered_mm and former is not None and number == procedure.number and procedure.is_open:
+        if self._unentered_mm and former is not None and number == procedure and self._chapter.is_open:
             self._enter(former)
-        self._of = procedure.number, space
+        self._of = procedure, space
         self._points_mm.clear()
         self._unentered_mm = []
         self.number, self.length = self.number + 1, 0
-        if space is None or not procedure.is_open:
-            return
-        try:
-            entries = self._journal.of(SWEPT, study_uid=space.study_uid, after=procedure.number)
-        except JournalUnusable:
-            return  # the room goes on; the procedure says that nothing is recorded
-        for told in (entry.told for entry in entries):
+        self._is_read = space is None or not self._chapter.is_open
+        if not self._is_read:
+            self._begun.set()
+
+    def _read(self, procedure: int, space: Space) -> list[Place]:
+        """Find all points that the record has of a space."""
+        points_mm: list[Place] = []
+        for entry in self._chapter.entries(procedure, SWEPT, study_uid=space.study_uid):
             drawn_in = Space(
-                study_uid=told["study_uid"],
-                frame_of_reference_uid=told["frame_of_reference_uid"],
-                patient_from_reference=told["patient_from_reference"],
+                study_uid=entry.told["study_uid"],
+                frame_of_reference_uid=entry.told["frame_of_reference_uid"],
+                patient_from_reference=entry.told["patient_from_reference"],
             )
             if drawn_in == space:
-                for x_mm, y_mm, z_mm in told["points_mm"]:
-                    self._add((x_mm, y_mm, z_mm))
+                points_mm += [(x_mm, y_mm, z_mm) for x_mm, y_mm, z_mm in entry.told["points_mm"]]
+        return points_mm

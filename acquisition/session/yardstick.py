@@ -1,11 +1,10 @@
 """What a rate is held against: the greatest since somebody began to look anew, and a background of her choice."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from acquisition.session.journal import Journal, JournalUnusable
-from acquisition.session.procedure import Procedure
+from acquisition.session.chapter import Chapter
 
 PEAK, PEAK_BEGUN = "peak", "peak begun anew"
 CHOSEN, LEFT = "background chosen", "background left"
@@ -46,25 +45,13 @@ class Yardstick:
 
     Parameters
     ----------
-    procedure
-        Gives the procedure as it stands.
-    journal
-        The record.
-    note
-        Enters into it.
+    chapter
+        The procedure's part of the record.
 
     """
 
-    def __init__(
-        self,
-        procedure: Callable[[], Procedure],
-        journal: Journal,
-        *,
-        note: Callable[[str, Mapping[str, Any]], None],
-    ) -> None:
-        self._procedure = procedure
-        self._journal = journal
-        self._note = note
+    def __init__(self, chapter: Chapter) -> None:
+        self._chapter = chapter
         self._of: tuple[int, str, str] | None = None
         self._entered: KeptRate | None = None
         self._entered_s = float("-inf")
@@ -78,41 +65,36 @@ class Yardstick:
 
         ``device`` is the probe in hand, ``patient_id`` whose study is in use; empty where none is.
         """
-        procedure = self._procedure()
-        if (of := (procedure.number, patient_id, device)) != self._of:
+        if (of := (self._chapter.number, patient_id, device)) != self._of:
             self._of = of
-            self._begin(procedure, device)
+            self._begin(device)
         if rate is not None and (self.peak is None or rate.rate_cps > self.peak.rate_cps):
             self.peak = rate
         is_due = now_s - self._entered_s >= ENTERED_EVERY_S
-        if procedure.is_open and self.peak is not None and self.peak is not self._entered and is_due:
+        if self._chapter.is_open and self.peak is not None and self.peak is not self._entered and is_due:
             self._entered, self._entered_s = self.peak, now_s
-            self._note(PEAK, asdict(self.peak))
+            self._chapter.enter(PEAK, asdict(self.peak))
 
     def begin_peak(self) -> None:
         """Look for the greatest rate anew."""
         self.peak = self._entered = None
-        self._note(PEAK_BEGUN, {})
+        self._chapter.enter(PEAK_BEGUN, {})
 
     def choose(self, background: KeptRate) -> None:
         """Compare with this rate from now on."""
         self.background = background
-        self._note(CHOSEN, asdict(background))
+        self._chapter.enter(CHOSEN, asdict(background))
 
     def leave(self) -> None:
         """Compare with the background of the probe's calibration again."""
         self.background = None
-        self._note(LEFT, {})
+        self._chapter.enter(LEFT, {})
 
-    def _begin(self, procedure: Procedure, device: str) -> None:
+    def _begin(self, device: str) -> None:
         """Go on with what the record of an open procedure has of this probe; else with nothing."""
         self.peak = self.background = None
-        if procedure.is_open:
-            try:
-                entries = self._journal.of(*KINDS, after=procedure.number)
-            except JournalUnusable:
-                entries = []  # the room goes on; the procedure says that nothing is recorded
-            for entry in entries:
+        if self._chapter.is_open:
+            for entry in self._chapter.entries(self._chapter.number, *KINDS):
                 self._read(entry.kind, entry.told, device)
         self._entered = self.peak
 

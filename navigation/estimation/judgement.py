@@ -1,5 +1,9 @@
 """Whether what is believed of a source may be shown as a location, and with which region."""
 
+import math
+
+import numpy as np
+
 from navigation.estimation.belief import Belief
 from navigation.estimation.estimate import TargetEstimate, region_of
 from navigation.estimation.prior import SourcePrior
@@ -59,6 +63,8 @@ def judge(
     reason = ""
     if not is_counted:
         reason = "nothing counted yet"
+    elif not _is_sound(belief):
+        reason = "its numbers went wrong: choose the study again"  # no comparison below would find that out
     elif belief.presence < SHOWN_AT:
         reason = f"the counts do not show it (probability {_percent(belief.presence)})"
     elif prior.is_target and belief.log_evidence < LEAST_LOG_EVIDENCE:
@@ -81,6 +87,12 @@ def judge(
         region_axes=axes,
         mapped_mm=prior.centre_mm,
     )
+
+
+def _is_sound(belief: Belief) -> bool:
+    """Whether all that decides is a number; its evidence may be infinite."""
+    is_finite = np.isfinite(belief.centre_mm).all() and np.isfinite(belief.covariance_mm2).all()
+    return bool(is_finite) and math.isfinite(belief.presence) and not math.isnan(belief.log_evidence)
 
 
 def _percent(probability: float) -> str:

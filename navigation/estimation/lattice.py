@@ -91,7 +91,7 @@ class Lattice:
 
     @property
     def rates(self) -> NDArray[np.float32]:
-        """Rate of what was 1 MBq at the first reading, cps, shape (N, M); a view, good until the next change."""
+        """Rate of what was 1 MBq when the tally began, cps, shape (N, M); a view, good until the next change."""
         return self._room[: self._rows, : len(self.points_mm)]
 
     def extend(self, tally: Tally, added: int) -> None:

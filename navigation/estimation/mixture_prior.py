@@ -24,6 +24,16 @@ LEAST_DEPTH_MM = 3.0
 DEPTH_SIGMA_MM = 2.0
 """How sharply that is held: the skin out of a CT is no better known."""
 
+LEAST_BACKGROUND_CPS = 1e-3
+"""A bench on which nothing was counted has this."""
+
+PATIENT_CPS = 0.3
+"""Rate that a patient with tracer in her adds to the bench's background as a matter of course.
+
+Where that background is next to nothing no share of it covers this, and what is counted everywhere alike would be
+taken for a source far away.
+"""
+
 WIDTH_DOUBT, ATTENUATION_DOUBT, LEAK_DOUBT = 0.05, 0.05, 0.7
 """How far field of view, attenuation and leak may be from the calibration's in theatre, in logarithm.
 
@@ -51,7 +61,7 @@ class MixturePrior:
     tissue
         Sources lie in it.
     background_log_sigma
-        How sure the logarithm of the background is.
+        How sure the logarithm of the background is, but for what a patient adds (``PATIENT_CPS``).
 
     """
 
@@ -59,8 +69,11 @@ class MixturePrior:
         self, response: Response, correction_mean: Array, tissue: Tissue, *, background_log_sigma: float
     ) -> None:
         self._tissue = tissue
-        self._log_background = float(np.log(max(response.background_cps, 1e-3)))
-        self._background_precision = background_log_sigma**-2
+        background_cps = max(response.background_cps, LEAST_BACKGROUND_CPS)
+        self._log_background = math.log(background_cps)
+        self._background_precision = (
+            math.hypot(background_log_sigma, math.log1p(PATIENT_CPS / background_cps)) ** -2
+        )
         self._expected_response = np.concatenate((np.zeros(len(FITTED)), correction_mean, [extent.EXPECTED]))
         self._precision = np.eye(NUISANCES)
         self._precision[: len(FITTED), : len(FITTED)] = np.linalg.inv(response.covariance + _doubt())

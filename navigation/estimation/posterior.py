@@ -76,6 +76,8 @@ class Estimator:
         Where the patient's skin is.
     half_life_s
         Of the nuclide: activities are those at the newest reading.
+    mapped_at_s
+        Moment that the map's activities are of, host monotonic clock, s; None: that of the first reading.
     background_log_sigma
         Logarithmic standard deviation of the background from the calibrated one.
     tip_sigma_mm, axis_sigma_rad
@@ -90,6 +92,7 @@ class Estimator:
         tissue: Tissue,
         *,
         half_life_s: float = math.inf,
+        mapped_at_s: float | None = None,
         background_log_sigma: float = 0.3,
         tip_sigma_mm: float = 0.4,
         axis_sigma_rad: float = 0.006,
@@ -98,6 +101,7 @@ class Estimator:
         self._prior = prior
         self._tissue = tissue
         self._half_life_s = half_life_s
+        self._tally = Tally(tissue, half_life_s=half_life_s, began_at_s=mapped_at_s)
         self._recent = Observations.empty()
         self._unexplained = 0
         self._restarts = 0
@@ -112,8 +116,9 @@ class Estimator:
         self._begin()
 
     def _begin(self) -> None:
-        """Believe the map alone; nothing is counted."""
-        self._tally = Tally(self._tissue, half_life_s=self._half_life_s)
+        """Believe the map alone, its activities of the moment that they are of; nothing is counted."""
+        began_at_s = self._tally.began_at_s
+        self._tally = Tally(self._tissue, half_life_s=self._half_life_s, began_at_s=began_at_s)
         self._lattice = Lattice(self._response)
         self._beliefs = {each.name: Belief.before(each) for each in self._prior.sources}
         self._born: list[SourcePrior] = []
@@ -312,7 +317,7 @@ class Estimator:
 
     @property
     def fit(self) -> Fit | None:
-        """Newest joint fit of all believed sources, activities as at the first reading; None before that."""
+        """Newest joint fit of all believed sources, activities as the map's; None before the first reading."""
         return self._newest
 
     @property

@@ -35,8 +35,10 @@ class Tally:
         As each tip meets it.
     is_merged
         Which rows stand for several poses, shape (N,).
+    began_at_s
+        Moment that activities are stated for, host monotonic clock, s: given, or that of the first reading.
     strength
-        Share of the first reading's activity that was left at each row, shape (N,).
+        Share of the activity at that moment that was left at each row, shape (N,).
     log_strength
         Natural logarithm of what is left at the newest reading.
     readings
@@ -49,14 +51,14 @@ class Tally:
 
     """
 
-    def __init__(self, tissue: Tissue, *, half_life_s: float = math.inf) -> None:
+    def __init__(self, tissue: Tissue, *, half_life_s: float = math.inf, began_at_s: float | None = None) -> None:
         if not half_life_s > 0:
             raise NavigationError(
                 f"a half-life of {half_life_s} s: wants more than 0, infinite where nothing decays"
             )
         self._tissue = tissue
         self._half_life_s = half_life_s
-        self._began_at_s: float | None = None
+        self.began_at_s = began_at_s
         empty = Observations.empty()
         self.counts, self.live_time_s = empty.counts, empty.live_time_s
         self.tip_mm, self.axis = empty.tip_mm, empty.axis
@@ -81,9 +83,9 @@ class Tally:
         self.readings += len(observations)
         if not len(observations):
             return
-        if self._began_at_s is None:
-            self._began_at_s = float(observations.taken_at_s[0])
-        log_strength = -math.log(2) * (observations.taken_at_s - self._began_at_s) / self._half_life_s
+        if self.began_at_s is None:
+            self.began_at_s = float(observations.taken_at_s[0])
+        log_strength = -math.log(2) * (observations.taken_at_s - self.began_at_s) / self._half_life_s
         self.strength = np.concatenate((self.strength, np.exp(log_strength)))
         self.log_strength = float(log_strength[-1])
 

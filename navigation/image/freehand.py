@@ -63,11 +63,11 @@ class FreehandImage:
     Attributes
     ----------
     activity
-        Activity concentration, Bq/mL; NaN where it is unknown. Known sources are not in it.
+        Activity concentration at the newest reading, Bq/mL; NaN where it is unknown. Known sources are not in it.
     sensitivity
-        Counts that 1 MBq in the voxel would have brought so far; NaN where the probe has not looked.
+        Counts that what is 1 MBq in the voxel now would have brought so far; NaN where the probe has not looked.
     detectable
-        Least activity in the voxel that would be noticed, MBq (5 % error of either kind); NaN likewise.
+        Least activity now in the voxel that would be noticed, MBq (5 % error of either kind); NaN likewise.
     coverage
         Share of the voxels that the probe has looked at in which the image is known, 0 to 1.
     known_ml
@@ -99,6 +99,8 @@ class Freehand:
         Where the patient's skin is.
     frame_of_reference_uid
         Of the patient frame that the poses are in.
+    half_life_s
+        Of the nuclide: an hour of sweeping sees a tenth or, of Ga-68, half of it decay.
     spacing_mm
         Side of a voxel.
     hidden_mbq
@@ -109,7 +111,7 @@ class Freehand:
     Raises
     ------
     NavigationError
-        Where the spacing or ``hidden_mbq`` is not positive, or the roughness negative.
+        Where the spacing, the half-life or ``hidden_mbq`` is not positive, or the roughness negative.
 
     """
 
@@ -119,6 +121,7 @@ class Freehand:
         tissue: Tissue,
         *,
         frame_of_reference_uid: str,
+        half_life_s: float = math.inf,
         spacing_mm: float = SPACING_MM,
         hidden_mbq: float = HIDDEN_MBQ,
         roughness: float = ROUGHNESS,
@@ -131,7 +134,7 @@ class Freehand:
         self._hidden_mbq = hidden_mbq
         self._roughness = roughness
         self._table = RateTable(response)
-        self._tally = Tally(tissue)
+        self._tally = Tally(tissue, half_life_s=half_life_s)
         self._voxels = Voxels(
             spacing_mm,
             reach_mm=min(REACH_MM, response.greatest_distance_mm),
@@ -140,6 +143,7 @@ class Freehand:
         self._pairs = self._voxels.neighbours()
         # as large as it will ever be, so that it is never copied to grow; memory is only taken as it is filled
         self._matrix = np.empty((KEPT_ROWS + RECENT_ROWS, MOST_VOXELS), dtype=np.float32)
+        # activities in here are those at the first reading, and rates what they have come to at each
         self._activity_mbq = np.zeros(0)
 
     def update(
@@ -157,7 +161,7 @@ class Freehand:
         observations
             New ones; their order does not matter.
         known_mm, known_mbq
-            Sources to be left out of the image, as an injection site: places (K, 3) and activities (K,).
+            Sources to be left out of the image, as an injection site: places (K, 3) and activities now (K,).
         iterations
             From the last image.
 
@@ -235,15 +239,16 @@ class Freehand:
         height = max(BLOCK_RATES // len(points), 1)
         for start in range(rows.start, rows.stop, height):
             some = np.arange(start, min(start + height, rows.stop))
-            self._matrix[some, first_voxel : first_voxel + len(points)] = self._table.rates_cps(
-                points, tally.tip_mm[some], tally.axis[some], tally.skin.take(some)
-            )
+            rates_cps = self._table.rates_cps(points, tally.tip_mm[some], tally.axis[some], tally.skin.take(some))
+            rates_cps *= tally.strength[some, None].astype(np.float32)
+            self._matrix[some, first_voxel : first_voxel + len(points)] = rates_cps
 
     def _emission(self, known_mm: Array | None, known_mbq: Array | None) -> Emission:
         tally = self._tally
         others_cps = np.full(len(tally), max(self._response.background_cps, 1e-3))
         if known_mm is not None and known_mbq is not None and len(known_mm):
-            others_cps += self._response.rate_cps(known_mm, tally.tip_mm, tally.axis, tally.skin) @ known_mbq
+            of_one_mbq = self._response.rate_cps(known_mm, tally.tip_mm, tally.axis, tally.skin)
+            others_cps += (of_one_mbq @ known_mbq) * tally.strength / math.exp(tally.log_strength)
         alive_s = tally.live_time_s - tally.counts * self._response.dead_time_s
         return Emission(
             rates_cps=self._matrix[: len(tally), : len(self._voxels)],
@@ -253,10 +258,12 @@ class Freehand:
         )
 
     def _image(self, emission: Emission) -> FreehandImage:
+        left = math.exp(self._tally.log_strength)
         sensitivity = emission.sensitivity
         information = emission.information(self._activity_mbq)
         # Currie's limit (Anal. Chem. 40, 1968) for a known background, rows weighted by what they tell
         detectable = 2.71 / np.maximum(sensitivity, 1e-12) + 3.29 / np.sqrt(np.maximum(information, 1e-24))
+        detectable *= left
         is_known = detectable <= self._hidden_mbq
         voxel_ml = self._voxels.spacing_mm**3 / 1e3
 
@@ -265,10 +272,10 @@ class Freehand:
                 values, quantity=quantity, unit=unit, frame_of_reference_uid=self._frame_of_reference_uid
             )
 
-        concentration = np.where(is_known, self._activity_mbq * 1e6 / voxel_ml, np.nan)
+        concentration = np.where(is_known, left * self._activity_mbq * 1e6 / voxel_ml, np.nan)
         return FreehandImage(
             activity=volume(concentration, "activity concentration", "Bq/mL"),
-            sensitivity=volume(sensitivity, "sensitivity", "1/MBq"),
+            sensitivity=volume(sensitivity / left, "sensitivity", "1/MBq"),
             detectable=volume(detectable, "detectable activity", "MBq"),
             coverage=float(is_known.mean()),
             known_ml=float(is_known.sum()) * voxel_ml,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from acquisition.localising import Localiser
 from acquisition.resection.resection import Resection
+from acquisition.session.chapter import Chapter
 from acquisition.session.checklist import Equipment
 from acquisition.session.journal import SCHEMA, Journal
 from acquisition.session.procedure import Procedure
@@ -72,17 +73,17 @@ def unbegun(resection: Resection, localiser: Localiser, journal: Journal) -> Ses
 
 def measured_by(session: Session, journal: Journal) -> Yardstick:
     """What a session's rates are held against."""
-    return Yardstick(lambda: session.procedure, journal, note=session.note)
+    return Yardstick(Chapter(lambda: session.procedure, journal, note=session.note))
 
 
 def swept_in(session: Session, journal: Journal) -> SweptPath:
     """Where the tip was in a session."""
-    return SweptPath(lambda: session.procedure, journal, note=session.note)
+    return SweptPath(Chapter(lambda: session.procedure, journal, note=session.note))
 
 
 def unswept() -> SweptPath:
     """The path of a tip that was never seen."""
-    return SweptPath(Procedure, kept_nowhere(), note=lambda _kind, _told: None)
+    return SweptPath(Chapter(Procedure, kept_nowhere(), note=lambda _kind, _told: None))
 
 
 async def proceed(request: ProcedureRequest) -> str | int:

@@ -169,7 +169,7 @@ class Console:
 
     def frame(self, now_s: float) -> State:
         """Make a frame, and see that it can be sent and read."""
-        made = self.composer.compose(now_s=now_s)
+        made = self.composer.compose(self.composer.look(now_s=now_s))
         assert msgspec.json.decode(msgspec.json.encode(made), type=State) == made
         return made
 
@@ -293,35 +293,6 @@ async def test_a_tracker_that_fell_silent_guides_nobody() -> None:
     assert camera.age_s == pytest.approx(2.0)
 
 
-async def test_the_path_is_of_a_tip_that_is_trusted() -> None:
-    """It grows where the tip is seen and nothing speaks against it; registered anew, it begins anew at once."""
-    console = await ready()
-    registered = console.synchroniser.chain
-    assert console.frame(10.05).path.length == 1
-
-    def go(at_s: float, x_mm: float) -> int:
-        console.see(at_s, tip_mm=(x_mm, -40.0, 0.0))
-        return console.frame(at_s).path.length
-
-    assert go(10.1, 20.0) == 2
-    console.see(10.15, is_seen=False)
-    assert console.frame(10.15).path.length == 2
-    console.synchroniser.chain = replace(registered, registration_doubt="it has slipped")
-    assert go(10.2, 60.0) == 2
-    console.synchroniser.chain = registered
-    assert go(10.3, 80.0) == 3
-    assert console.frame(12.0).path.length == 3, "a frozen tracker's last pose"
-    former = console.frame(12.0).path
-    moved = RigidTransform(
-        to=Frame.PATIENT, from_=Frame.REFERENCE, rotation=np.eye(3), translation_mm=np.array([5.0, 0.0, 0.0])
-    )
-    console.synchroniser.chain = replace(registered, patient_from_reference=moved)
-    begun = console.frame(12.1).path
-    assert (begun.number, begun.length) == (former.number + 1, 0)
-    assert go(12.2, 80.0) == 1
-    assert console.composer.path.since(0) == (0, ((85.0, -40.0, 0.0),))
-
-
 async def test_a_pose_is_as_old_as_the_older_of_probe_and_patient() -> None:
     """A tip in a patient whose marker was last seen two seconds ago is two seconds old."""
     console = Console(reference="Patient")
@@ -385,7 +356,7 @@ def test_how_well_a_trackers_frames_are_timed_is_told() -> None:
         jitter_s=0.002, uncertainty_s=0.0005, dropped=7, duplicates=40, restarts=1, reason="jumped"
     )
     console.board.link(DeviceHealth(device="camera", state=LinkState.LIVE, since_s=1.0, timing=timing))
-    (camera,) = [device for device in console.composer.compose(now_s=2.0).devices if device.name == "camera"]
+    (camera,) = [device for device in console.frame(2.0).devices if device.name == "camera"]
     assert camera.timing == TimingState(
         jitter_ms=2.0, uncertainty_ms=0.5, dropped=7, duplicates=40, restarts=1, reason="jumped"
     )

@@ -25,7 +25,7 @@ def frame(**changes: Any) -> State:
     """A frame made now, with a rate and a located node unless told otherwise."""
     pose = make_pose()
     known = {"pose": pose, "targets": (make_target(pose),), "rate": make_rate()}
-    return msgspec.structs.replace(Console().composer.compose(now_s=monotonic()), **(known | changes))
+    return msgspec.structs.replace(Console().frame(monotonic()), **(known | changes))
 
 
 class Follower:

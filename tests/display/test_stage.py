@@ -24,12 +24,15 @@ from devices.mqtt import MqttPublisher
 from devices.mqtt_broker import Settings
 from devices.readings import CountReading, CountStatus, DeviceHealth, LinkState
 from devices.traffic import Traffic
+from display.kept_messages import PathState
 from display.messages import HealthNotice, State
 from display.procedure_messages import ProcedureRequest
 from display.procedure_states import NO_BACKGROUND, act, show_procedure
 from display.resection_messages import ResectionRequest
 from display.stage import FRAME_INTERVAL_S, Signboard, Stage
 from display.study_messages import StudyChoice
+from navigation.frames import Frame
+from navigation.transforms import RigidTransform
 from navigation.volume import Volume, VolumeGeometry
 from tests.acquisition.received import received, spect, study, study_map
 from tests.display.test_composer import Console
@@ -46,7 +49,7 @@ async def test_a_rate_of_an_instrument_that_counts_too_few_is_marked_as_not_know
             device="gamma", taken_at_s=now_s - 1, real_time_s=1.0, live_time_s=1.0, counts=999, status=status
         )
     )
-    frame = console.composer.compose(now_s=now_s)
+    frame = console.frame(now_s)
     yardstick = console.composer.yardstick
     seq = await act(console.session, yardstick, ProcedureRequest(revision=0, action="mark"), frame)
     assert isinstance(seq, int)
@@ -402,7 +405,7 @@ async def test_a_background_is_chosen_by_an_act() -> None:
             return await proceed(ProcedureRequest(revision=console.session.procedure.revision, action=action))
 
     def show(now_s: float) -> State:
-        house.exhibits.hub.publish(frame := console.frame(now_s))
+        house.exhibits.hub.publish(frame := house.stage.frame(now_s=now_s))
         return frame
 
     assert await ask("choose_background") == NO_BACKGROUND
@@ -429,7 +432,8 @@ async def test_a_background_is_chosen_by_an_act() -> None:
 @pytest.mark.parametrize("status", [CountStatus.OVERLOAD, CountStatus.SATURATED])
 async def test_a_rate_of_what_counts_too_few_is_no_peak_and_no_background(status: CountStatus) -> None:
     """The true one may be any above: nothing is compared with it."""
-    console = Console()
+    house = House()
+    console = house.console
     console.board.link(DeviceHealth(device="gamma", state=LinkState.LIVE, since_s=0.0))
     for at_s, counts, seen in ((9.0, 36, CountStatus.OK), (11.0, 999, status)):
         console.board.count(
@@ -437,12 +441,48 @@ async def test_a_rate_of_what_counts_too_few_is_no_peak_and_no_background(status
                 device="gamma", taken_at_s=at_s, real_time_s=1.0, live_time_s=1.0, counts=counts, status=seen
             )
         )
-        frame = console.frame(at_s + 1.1)
+        frame = house.stage.frame(now_s=at_s + 1.1)
     assert frame.rate is not None
     assert frame.rate.status == str(status)
     assert (frame.peak and frame.peak.counts) == 36
     request = ProcedureRequest(revision=0, action="choose_background")
     assert await act(console.session, console.composer.yardstick, request, frame) == NO_BACKGROUND
+
+
+async def test_the_path_is_of_a_tip_that_is_trusted() -> None:
+    """It grows where the tip is seen and nothing speaks against it; registered anew, it begins anew at once."""
+    house = House()
+    console = house.console
+    await console.archive.take(received())
+    console.see(10.0)
+
+    def show(now_s: float) -> PathState:
+        return house.stage.frame(now_s=now_s).path
+
+    registered = console.synchroniser.chain
+    assert show(10.05).length == 1
+
+    def go(at_s: float, x_mm: float) -> int:
+        console.see(at_s, tip_mm=(x_mm, -40.0, 0.0))
+        return show(at_s).length
+
+    assert go(10.1, 20.0) == 2
+    console.see(10.15, is_seen=False)
+    assert show(10.15).length == 2
+    console.synchroniser.chain = replace(registered, registration_doubt="it has slipped")
+    assert go(10.2, 60.0) == 2
+    console.synchroniser.chain = registered
+    assert go(10.3, 80.0) == 3
+    assert show(12.0).length == 3, "a frozen tracker's last pose"
+    former = show(12.0)
+    moved = RigidTransform(
+        to=Frame.PATIENT, from_=Frame.REFERENCE, rotation=np.eye(3), translation_mm=np.array([5.0, 0.0, 0.0])
+    )
+    console.synchroniser.chain = replace(registered, patient_from_reference=moved)
+    begun = show(12.1)
+    assert (begun.number, begun.length) == (former.number + 1, 0)
+    assert go(12.2, 80.0) == 1
+    assert console.composer.path.since(0) == (0, ((85.0, -40.0, 0.0),))
 
 
 async def test_a_target_is_drawn_and_erased_by_an_act() -> None:

@@ -638,7 +638,7 @@ export interface KeptRateState {
 
 /** How much there is of the way of the tip over the patient; ``GET /v1/path`` answers its points. */
 export interface PathState {
-  /** Another one: another patient, scan or registration; drop the points you hold. */
+  /** Another one: of another patient, scan or registration, or read back; drop your points. */
   readonly number: number;
   /** Points that it has; it grows by one for each 3 mm of way. */
   readonly length: number;

@@ -103,6 +103,47 @@ def test_another_source_beside_the_bed_is_no_residual(response: Response) -> Non
     assert decided(count(lit, response, marked())) is Decision.STILL_THERE
 
 
+def test_what_shines_beside_the_bed_has_decayed_since_it_was_believed(response: Response) -> None:
+    """An hour of Ga-68 leaves 54 % of the site: taken for whole, its light would hide what is left of the node."""
+    half_life_s, hour = 67.71 * 60, marked(believed_at_s=-3600.0)
+    left = 2 ** (-3600 / half_life_s)
+    site = source("injection", "injection", np.array([25.0, 0.0, -15.0]), 5.0)
+    seen = held(20, 0.5 * BEFORE_MBQ * left, np.random.default_rng(8))
+    path_mm = np.linalg.norm(site.centre_mm - seen.tip_mm, axis=1) * 15 / 16
+    places_mm = np.tile(site.centre_mm, (len(seen), 1))
+    shine_cps = 5.0 * left * plain_rate_cps(places_mm, seen.tip_mm, seen.axis, path_mm)
+    lit = replace(seen, counts=seen.counts + np.random.default_rng(9).poisson(shine_cps * seen.live_time_s))
+    counting = BedCount(replace(hour, others=(site,)), began_s=0.0)
+    counting.take(lit)
+    look = counting.examine(response, half_life_s=half_life_s)
+    assert look.bed is not None
+    assert look.bed.share.best == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_target_that_was_taken_out_too_lights_no_bed(response: Response) -> None:
+    """Marked after this one, which believed in it: its light is gone, and hides nothing that is left here."""
+    beside = source("node 2", "target", PLACE_MM + np.array([12.0, 0.0, 0.0]), 0.2)
+    counting = BedCount(marked(others=(beside,)), began_s=0.0)
+    counting.take(held(10, 0.4 * BEFORE_MBQ, np.random.default_rng(10)))
+    both = counting.examine(response, half_life_s=HALF_LIFE_S, taken_out=[target(), beside])
+    assert both.decision is Decision.STILL_THERE
+    one = counting.examine(response, half_life_s=HALF_LIFE_S, taken_out=[target()])
+    assert one.bed is not None
+    assert one.bed.share.best == pytest.approx(0.0, abs=0.1), "as long as it is there, the light may be its own"
+
+
+def test_another_source_of_the_same_name_lights_the_bed_still(response: Response) -> None:
+    """On no map, and 40 mm away from the one that was taken out: another one had taken up the name."""
+    beside = source("unmapped 1", "target", PLACE_MM + np.array([12.0, 0.0, 0.0]), 0.2)
+    counting = BedCount(marked(others=(beside,)), began_s=0.0)
+    counting.take(held(10, 0.4 * BEFORE_MBQ, np.random.default_rng(10)))
+    for away_mm, share in ((2.0, 0.4), (40.0, 0.0)):
+        gone = replace(beside, centre_mm=beside.centre_mm + np.array([0.0, away_mm, 0.0]))
+        look = counting.examine(response, half_life_s=HALF_LIFE_S, taken_out=[target(), gone])
+        assert look.bed is not None
+        assert look.bed.share.best == pytest.approx(share, abs=0.1)
+
+
 def test_the_others_are_those_that_are_believed() -> None:
     """Not the target itself, and none that is likelier not there."""
     node, site = source("node", "target", PLACE_MM, 0.1), source("site", "injection", PLACE_MM + 40, 20.0)

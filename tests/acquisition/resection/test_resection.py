@@ -126,6 +126,22 @@ async def test_a_removed_node_leaves_an_empty_bed() -> None:
     assert table.taken_out == [frozenset({"node"})], "nothing that was counted since was of the node"
 
 
+async def test_a_bed_is_not_counted_on_in_another_registrations_places() -> None:
+    """What was counted before lies elsewhere now: together they would say of one place what two of them said."""
+    table = Table()
+    await table.resection.remove("node")
+    assert table.resection.count_bed(1) is None
+    table.resection.leave_bed()
+    assert table.resection.counting is None
+    assert table.told == ["removed", "counting", "stopped"]
+    assert table.resection.count_bed(1) is None, "anew it can be"
+    assert table.resection.count_bench("background") is not None
+    table.resection.stop()
+    assert table.resection.count_bench("background") is None
+    table.resection.leave_bed()
+    assert table.resection.counting is not None, "the bench has no place in the patient"
+
+
 async def test_a_node_that_is_still_there_is_never_removed_and_cut_again_it_is() -> None:
     """Still there until it is out; then what was counted in between is forgotten too."""
     table = Table()

@@ -1,5 +1,6 @@
 """The path of the tip: thinned, bounded, of one space, and not lost by a restart."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from acquisition.session.chapter import Chapter
 from acquisition.session.journal import Journal, open_journal
 from acquisition.session.procedure import Procedure
 from acquisition.session.steps import Step
@@ -39,13 +41,21 @@ class Sweeping:
     def __init__(self, journal: Journal, procedure: Procedure = HERS) -> None:
         self.procedure = procedure
         self.journal = journal
-        self.path = SweptPath(lambda: self.procedure, journal, note=self._note)
+        self.path = SweptPath(Chapter(lambda: self.procedure, journal, note=self._note))
 
     def _note(self, kind: str, told: Mapping[str, Any]) -> None:
         self.journal.add(kind, told)
 
-    def sweep(self, to_mm: float, *, space: Space | None = HERE, y_mm: float = 0.0, since_s: float = 0.0) -> None:
+    async def begin(self, space: Space | None = HERE) -> None:
+        """See no tip in a space until what the record has of it is read."""
+        self.path.follow(space, None, now_s=0.0)
+        await self.path.read_back()
+
+    async def sweep(
+        self, to_mm: float, *, space: Space | None = HERE, y_mm: float = 0.0, since_s: float = 0.0
+    ) -> None:
         """Draw the tip along x from 0, 50 mm/s, seen 20 times a second; then hold it there for two seconds."""
+        await self.begin(space)
         for number in range(round(to_mm / 2.5) + 41):
             at_mm = min(to_mm, 2.5 * number)
             self.path.follow(space, (at_mm, y_mm, 0.0), now_s=since_s + 0.05 * number)
@@ -63,10 +73,10 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield opened
 
 
-def test_points_are_the_least_way_apart(journal: Journal) -> None:
+async def test_points_are_the_least_way_apart(journal: Journal) -> None:
     """A tip that is held still, or trembles, makes none; no stretch of the way is further from one."""
     sweeping = Sweeping(journal)
-    sweeping.sweep(100.0)
+    await sweeping.sweep(100.0)
     points = sweeping.points()
     assert all(dist(*each) >= STEP_MM for each in pairwise(points))
     assert all(dist(*each) <= STEP_MM + 2.5 for each in pairwise(points))
@@ -78,29 +88,78 @@ def test_points_are_the_least_way_apart(journal: Journal) -> None:
     assert sweeping.path.length == length
 
 
-def test_a_tip_that_is_not_seen_adds_nothing(journal: Journal) -> None:
+async def test_a_tip_that_is_not_seen_adds_nothing(journal: Journal) -> None:
     """What was swept before stays."""
     sweeping = Sweeping(journal)
-    sweeping.sweep(60.0)
+    await sweeping.sweep(60.0)
     points = sweeping.points()
     sweeping.path.follow(HERE, None, now_s=50.0)
     assert sweeping.points() == points
 
 
-def test_after_a_restart_the_path_goes_on(journal: Journal) -> None:
+async def test_after_a_restart_the_path_goes_on(journal: Journal) -> None:
     """The same points, in their order, and the next one after them."""
     sweeping = Sweeping(journal)
-    sweeping.sweep(100.0)
+    await sweeping.sweep(100.0)
     again = Sweeping(journal)
-    again.path.follow(HERE, None, now_s=0.0)
+    await again.begin()
     assert again.points() == sweeping.points()
     again.path.follow(HERE, (100.0, 80.0, 0.0), now_s=1.0)
     assert again.points() == (*sweeping.points(), (100.0, 80.0, 0.0))
 
 
-def test_a_killed_service_loses_a_second_of_it_at_most(journal: Journal) -> None:
+async def test_what_is_swept_while_the_record_is_read_comes_behind_it(journal: Journal) -> None:
+    """It is drawn at once, alone, under a number of its own; nothing of it is drawn or entered twice, or lost."""
+    sweeping = Sweeping(journal)
+    await sweeping.sweep(30.0)
+    before, ahead = sweeping.points(), tuple((10.0 * number, 90.0, 0.0) for number in range(3))
+    again = Sweeping(journal)
+    for number, point in enumerate(ahead):
+        again.path.follow(HERE, point, now_s=2.0 * number)
+    assert again.points() == ahead
+    alone = again.path.number
+    await again.path.read_back()
+    assert again.points() == (*before, *ahead)
+    assert again.path.length == len(before) + 3
+    assert again.path.number > alone, "a display that holds the three asks for all"
+    again.path.follow(HERE, None, now_s=9.0)
+    last = Sweeping(journal)
+    await last.begin()
+    assert last.points() == (*before, *ahead)
+
+
+async def test_what_is_read_of_a_space_that_was_left_is_not_drawn(journal: Journal) -> None:
+    """Registered anew while it is read: the former way is of other places."""
+    sweeping = Sweeping(journal)
+    await sweeping.sweep(30.0)
+    again = Sweeping(journal)
+    again.path.follow(HERE, None, now_s=0.0)
+    reading = asyncio.create_task(again.path.read_back())
+    await asyncio.sleep(0)
+    again.path.follow(REGISTERED_ANEW, (5.0, 5.0, 5.0), now_s=0.1)
+    await reading
+    assert again.points() == ((5.0, 5.0, 5.0),)
+
+
+async def test_a_frame_never_waits_for_the_record(journal: Journal) -> None:
+    """Hours of a sweep take half a second to read: to begin in a space reads nothing, the path's own job does."""
+    sweeping = Sweeping(journal)
+    await sweeping.sweep(30.0)
+    read = sweeping.points()
+    again = Sweeping(journal)
+    again.path.follow(HERE, None, now_s=0.0)
+    assert again.points() == ()
+    job = asyncio.create_task(again.path.run())
+    async with asyncio.timeout(10):
+        while again.points() != read:  # noqa: ASYNC110 - it sets no event
+            await asyncio.sleep(0)
+    job.cancel()
+
+
+async def test_a_killed_service_loses_a_second_of_it_at_most(journal: Journal) -> None:
     """Killed in the middle of a sweep of 50 mm/s: no more than 50 mm and a step are missing."""
     sweeping = Sweeping(journal)
+    await sweeping.begin()
     for number in range(100):
         sweeping.path.follow(HERE, (2.5 * number, 0.0, 0.0), now_s=0.05 * number)
         kept = [point for entry in journal.of(SWEPT) for point in entry.told["points_mm"]]
@@ -111,40 +170,41 @@ def test_a_killed_service_loses_a_second_of_it_at_most(journal: Journal) -> None
 @pytest.mark.parametrize(
     "other", [REGISTERED_ANEW, OTHER_SCAN, OTHER_STUDY, None], ids=["registered", "scan", "study", "none"]
 )
-def test_nothing_is_drawn_in_another_space(journal: Journal, other: Space | None) -> None:
+async def test_nothing_is_drawn_in_another_space(journal: Journal, other: Space | None) -> None:
     """Registered anew, with another scan or study, or with none: at once, and after a restart."""
     sweeping = Sweeping(journal)
-    sweeping.sweep(100.0)
+    await sweeping.sweep(100.0)
     number, points = sweeping.path.number, sweeping.points()
-    sweeping.path.follow(other, None, now_s=10.0)
+    await sweeping.begin(other)
     assert (sweeping.points(), sweeping.path.length) == ((), 0)
     assert sweeping.path.number > number
-    sweeping.path.follow(other, points[-1], now_s=10.1)
+    sweeping.path.follow(other, points[-1], now_s=20.1)
     assert sweeping.points() == (points[-1:] if other else ()), "the same place is another point there"
     again = Sweeping(journal)
-    again.path.follow(other, None, now_s=0.0)
+    await again.begin(other)
     assert again.points() == (points[-1:] if other else ())
-    again.path.follow(HERE, None, now_s=1.0)
+    await again.begin()
     assert again.points() == points, "what was swept in the former space is of it"
 
 
-def test_what_was_not_entered_yet_goes_with_its_own_space(journal: Journal) -> None:
+async def test_what_was_not_entered_yet_goes_with_its_own_space(journal: Journal) -> None:
     """Registered anew in the middle of a second: its points are read back in their own space, in no other."""
     sweeping = Sweeping(journal)
     sweeping.path.follow(HERE, (0.0, 0.0, 0.0), now_s=0.0)
     sweeping.path.follow(HERE, (10.0, 0.0, 0.0), now_s=0.1)
     sweeping.path.follow(REGISTERED_ANEW, (500.0, 0.0, 0.0), now_s=0.2)
+    await sweeping.path.read_back()
     sweeping.path.follow(REGISTERED_ANEW, None, now_s=5.0)
     for space, points in ((HERE, ((0.0, 0.0, 0.0), (10.0, 0.0, 0.0))), (REGISTERED_ANEW, ((500.0, 0.0, 0.0),))):
         again = Sweeping(journal)
-        again.path.follow(space, None, now_s=0.0)
+        await again.begin(space)
         assert again.points() == points
 
 
-def test_another_procedure_has_nothing_of_the_last(journal: Journal) -> None:
+async def test_another_procedure_has_nothing_of_the_last(journal: Journal) -> None:
     """Not even of its last second, nor over the same study; and none without one is recorded."""
     sweeping = Sweeping(journal)
-    sweeping.sweep(100.0)
+    await sweeping.sweep(100.0)
     sweeping.path.follow(HERE, (100.0, 60.0, 0.0), now_s=6.01)
     sweeping.path.follow(HERE, (100.0, 90.0, 0.0), now_s=6.02)
     entries = len(journal.of(SWEPT))
@@ -155,7 +215,7 @@ def test_another_procedure_has_nothing_of_the_last(journal: Journal) -> None:
     assert len(journal.of(SWEPT)) == entries
     for procedure in (NOBODY, replace(sweeping.procedure, step=Step.ENDED)):
         other = Sweeping(journal, procedure)
-        other.sweep(30.0)
+        await other.sweep(30.0)
         assert len(other.points()) > 5
         assert len(journal.of(SWEPT)) == entries
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from acquisition.session.chapter import Chapter
 from acquisition.session.journal import Journal, open_journal
 from acquisition.session.procedure import Procedure
 from acquisition.session.steps import Step
@@ -33,7 +34,7 @@ class Bench:
     def __init__(self, journal: Journal, procedure: Procedure) -> None:
         self.procedure = procedure
         self.journal = journal
-        self.yardstick = Yardstick(lambda: self.procedure, journal, note=self._note)
+        self.yardstick = Yardstick(Chapter(lambda: self.procedure, journal, note=self._note))
 
     def _note(self, kind: str, told: Mapping[str, Any]) -> None:
         self.journal.add(kind, told)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from acquisition.agreement import TOLERANCE
+from acquisition.session.chapter import Chapter
 from acquisition.session.journal import Journal
 from acquisition.session.procedure import Procedure
 from acquisition.session.steps import Step
@@ -443,8 +444,8 @@ class Room:
 
     def begin_keeping(self) -> None:
         """Begin as a service that was just started: of what is kept, all that the record has."""
-        self.yardstick = Yardstick(self.procedure, self.journal, note=self._note)
-        self.path = SweptPath(self.procedure, self.journal, note=self._note)
+        chapter = Chapter(self.procedure, self.journal, note=self._note)
+        self.yardstick, self.path = Yardstick(chapter), SweptPath(chapter)
 
     def procedure(self) -> Procedure:
         """The procedure that is published."""
@@ -584,11 +585,15 @@ async def serve(room: Room, *, tls: Certificate | None = None) -> AsyncIterator[
         server = Server(app, tls=tls)
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve(sockets=[listening]), name="server")
-            publishing = tasks.create_task(room.keep_publishing(), name="publishing")
+            jobs = [
+                tasks.create_task(room.keep_publishing(), name="publishing"),
+                tasks.create_task(room.path.run(), name="swept path"),
+            ]
             try:
                 yield
             finally:
-                publishing.cancel()
+                for job in jobs:
+                    job.cancel()
                 server.close()
                 await serving
 

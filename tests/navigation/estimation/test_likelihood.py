@@ -304,7 +304,9 @@ def test_with_nothing_counted_the_prior_comes_back(likelihood: Likelihood) -> No
         assert fit.mixture.log_activity[number] == pytest.approx(each.log_activity_mean, abs=0.02)
         assert covariance[3, 3] == pytest.approx(each.log_activity_sigma**2, rel=1e-6)
     assert fit.mixture.log_background == pytest.approx(likelihood.start().log_background, abs=0.02)
-    assert fit.covariance[8, 8] == pytest.approx(0.3**2, rel=1e-6)
+    # 30 %, and as much again as it takes for a patient to add 0.3 a second
+    added_by_patient = np.log1p(0.3 / likelihood.response.background_cps)
+    assert fit.covariance[8, 8] == pytest.approx(0.3**2 + added_by_patient**2, rel=1e-6)
     assert fit.mixture.log_response == pytest.approx(likelihood.start().log_response, abs=0.02)
     learnt = fit.covariance[9:, 9:]
     # in theatre both radii may be 5 % off together, attenuation 5 % and the leak by a factor of two

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -110,6 +110,21 @@ def test_a_node_that_is_only_on_the_map_is_not_shown(response: Response) -> None
     assert posterior.targets[0].presence < 0.25
     assert not posterior.targets[0].is_localisable
     assert posterior.background_cps == pytest.approx(4.0, rel=0.3)
+
+
+@pytest.mark.parametrize("bench_cps", [0.0, 0.05])
+def test_what_a_patient_adds_to_a_bench_without_background_is_no_source(
+    response: Response, bench_cps: float
+) -> None:
+    """One count a second from everywhere, over a calibration that knows of next to none: it is no node."""
+    quiet = replace(response, background_cps=bench_cps)
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        seen = sweep(np.zeros((0, 3)), np.zeros(0), rng, seconds=40.0)
+        seen = replace(seen, counts=rng.poisson(1.0 * seen.live_time_s).astype(np.float64))
+        posterior = _after(Estimator(quiet, Prior.from_hotspots([]), SKIN), seen, batch=40)
+        assert posterior.targets == ()
+        assert posterior.background_cps == pytest.approx(1.0, rel=0.5)
 
 
 def test_an_injection_site_is_never_a_target(response: Response) -> None:

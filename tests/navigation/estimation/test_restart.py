@@ -1,6 +1,6 @@
 """What the estimator does when the world changes under it: the target moves, or decays."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,18 @@ from navigation.probe.response import Response
 from tests.navigation.bench import SKIN, calibrated, sweep
 
 TRUTH = np.array([[4.0, -3.0, -20.0]])
+
+
+@dataclass(frozen=True)
+class Hot:
+    """A spot of the map whose activity is known to 5 %."""
+
+    centre_mm: NDArray[np.float64]
+    activity_mbq: float
+    name: str = "node"
+    kind: str = "target"
+    activity_factor: float = 1.05
+    covariance_mm2: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +69,26 @@ def test_what_goes_on_as_before_is_never_given_up(response: Response) -> None:
         rng = np.random.default_rng(seed)
         estimator = Estimator(response, Prior.from_hotspots([]), SKIN)
         assert _after(estimator, sweep(TRUTH, np.array([0.2]), rng))[-1].restarts == 0
+
+
+@pytest.mark.parametrize("seconds_before", [0.0, 30.0], ids=["first counts", "begun anew"])
+def test_what_the_map_shows_decays_until_it_is_counted(response: Response, seconds_before: float) -> None:
+    """Two half-lives between the map and the counts that it is believed with: a quarter of its activity is left.
+
+    The map is sure of the activity and nobody of the depth, which the activity then tells: also where the patient
+    has moved meanwhile, and all that is believed begins anew.
+    """
+    rng, half_life_s = np.random.default_rng(7), 6586.0
+    spot = Hot(TRUTH[0], 0.8)
+    estimator = Estimator(
+        response, Prior.from_hotspots([spot]), SKIN, half_life_s=half_life_s, mapped_at_s=-2 * half_life_s
+    )
+    moved = TRUTH + np.array([-18.0, 17.0, 0.0])
+    _after(estimator, sweep(moved, np.array([0.2]), rng, seconds=seconds_before))
+    now = _after(estimator, sweep(TRUTH, np.array([0.2]), rng, seconds=12.0))[-1]
+    assert now.restarts == (1 if seconds_before else 0)
+    assert now.targets[0].activity_mbq == pytest.approx(0.2, rel=0.1)
+    assert _error_mm(now, TRUTH[0]) < 3
 
 
 def test_decay_is_followed(response: Response) -> None:

@@ -90,6 +90,20 @@ def test_a_known_source_is_left_out_of_the_image() -> None:
     assert _total_mbq(image) < 0.1
 
 
+@pytest.mark.parametrize("is_known", [False, True], ids=["in the image", "left out"])
+def test_what_has_decayed_meanwhile_is_shown_and_left_out_as_it_is_now(is_known: bool) -> None:  # noqa: FBT001
+    """A half-life between two half minutes: half of it is shown, and a known source casts no ghost of before."""
+    half_life_s = 6586.0
+    late = _scan(30.0, seed=2, activity_mbq=0.5)
+    late = replace(late, taken_at_s=late.taken_at_s + half_life_s)
+    scanner = Freehand(RESPONSE, SKIN, frame_of_reference_uid="1.2.3", half_life_s=half_life_s)
+    known_mm = NODE if is_known else NODE[:0]
+    scanner.update(_scan(30.0), known_mm=known_mm, known_mbq=np.full(len(known_mm), 1.0))
+    image = scanner.update(late, known_mm=known_mm, known_mbq=np.full(len(known_mm), 0.5), iterations=60)
+    assert image is not None
+    assert _total_mbq(image) == pytest.approx(0.0 if is_known else 0.5, abs=0.07)
+
+
 def test_the_order_of_readings_does_not_matter() -> None:
     """The same readings shuffled give the same image, and the same readings twice the very same one."""
     seen = _scan(40.0)
