@@ -513,6 +513,20 @@ const SENTENCES: Record<Sentence, string> = {
   "at most {} mm: 95 % of what registration and touch may be off":
     "не больше {0} мм: 95 % возможной ошибки совмещения и касания",
   "the registration holds: {} within {} mm": "совмещение верно: {0} в пределах {1} мм",
+  "the tip looks down on her, who lies {}: {}° from straight down at most":
+    "кончик смотрит вниз на пациента, лежащего {0}: не больше {1}° от отвеса",
+  "the tip came from below her, if she lies {}: the landmarks are turned by half, as where RAS was saved as LPS; save them anew, or say how she lies":
+    "кончик подошёл снизу, если пациент лежит {0}: точки повёрнуты на пол-оборота, как если RAS сохранено как LPS; сохраните их заново или укажите, как лежит пациент",
+  "the tip came from above: the landmarks are not turned by half": "кончик подошёл сверху: точки не повёрнуты на пол-оборота",
+  "the tip came from the side: a half turn, as of RAS that was saved as LPS, would not show; look whether the page shows the tip where it is":
+    "кончик подошёл сбоку: пол-оборота, как у RAS, сохранённого как LPS, не было бы видно; посмотрите, там ли экран показывает кончик, где он есть",
+  "on her back": "на спине",
+  "on her front": "на животе",
+  "on her left side": "на левом боку",
+  "on her right side": "на правом боку",
+  "from straight down": "от отвеса",
+  "{} lies to the right of {}: x has the other sign, as where RAS was saved as LPS, or the names are of the viewer's left and right; save them anew":
+    "{0} лежит правее, чем {1}: у x другой знак, как если RAS сохранено как LPS, или в именах лево и право смотрящего; сохраните точки заново",
   "{} is missed by {} mm: the reference has slipped, or it is another landmark":
     "промах по «{0}» на {1} мм: опорный маркер сместился, или это другая точка",
   "tip known to": "кончик известен до",
@@ -911,6 +925,7 @@ export const ru: Texts = {
     notLandmarks: (file) => `${file}: нет точек 3D Slicer: сохраните их там как .mrk.json`,
     anyOrder: "В любом порядке",
     withSkin: "И по коже",
+    lies: { supine: "Лежит на спине", prone: "Лежит на животе", left: "Лежит на левом боку", right: "Лежит на правом боку" },
     noneRegistered: "Ещё ничего не совмещено.",
   },
   signIn: {
