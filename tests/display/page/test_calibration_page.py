@@ -118,7 +118,7 @@ async def test_a_patient_is_registered_and_checked_before_the_display(room: Room
 
 
 async def test_how_she_lies_is_said_by_touching_on(room: Room, tmp_path: Path) -> None:
-    """On her back unless somebody says otherwise: each touch goes on to the next side, and the last is asked for."""
+    """On her back unless somebody says otherwise: each touch goes on to the next side, the last is asked for."""
     file = tmp_path / "landmarks.mrk.json"
     write_few(file)
     async with manned(ScriptedCalibrator()) as calibrator, before(room, calibrator) as page:

@@ -152,6 +152,10 @@ const SENTENCES: Record<Sentence, string> = {
   "registration doubtful: by the counts all lies {} mm elsewhere, as where the reference slipped; register again, then choose the study again":
     "регистрация сомнительна: по счёту всё лежит на {0} мм в стороне, как если бы опорный маркер сместился; зарегистрируйте заново, затем снова выберите исследование",
   "{} is gone: register again": "файла {0} больше нет: зарегистрируйте заново",
+  "registration doubtful: the counts fit the study turned by half; were the landmarks saved as RAS where LPS is said? Save them anew, register again":
+    "регистрация сомнительна: счёт подходит к исследованию, повёрнутому на пол-оборота; не сохранены ли точки как RAS, а указано LPS? Сохраните их заново, зарегистрируйте заново",
+  "registration doubtful: the counts fit the study turned by half; is the site file's matrix of RAS? Mend it, restart radionav, then choose the study again":
+    "регистрация сомнительна: счёт подходит к исследованию, повёрнутому на пол-оборота; не в RAS ли матрица в файле настроек? Исправьте её, перезапустите radionav, затем выберите исследование снова",
   "the registration is of another patient than the study: register the one on the table":
     "регистрация другого пациента, не этого исследования: зарегистрируйте того, кто на столе",
   "the landmarks were marked in another scan than the study: mark them in this one, register again":

@@ -35,6 +35,8 @@ export const SENTENCES = [
   "{} is gone: register again",
   "registration doubtful: by the counts all lies {} mm elsewhere, as where the reference slipped; touch a landmark with acquire verify, register again if it is missed",
   "registration doubtful: by the counts all lies {} mm elsewhere, as where the reference slipped; register again, then choose the study again",
+  "registration doubtful: the counts fit the study turned by half; were the landmarks saved as RAS where LPS is said? Save them anew, register again",
+  "registration doubtful: the counts fit the study turned by half; is the site file's matrix of RAS? Mend it, restart radionav, then choose the study again",
   "the registration is of another patient than the study: register the one on the table",
   "the landmarks were marked in another scan than the study: mark them in this one, register again",
   "registered with a newer calibration of the tip than this room navigates by: restart radionav",
