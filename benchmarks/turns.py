@@ -4,8 +4,8 @@
 right registration and by one that is turned, and prints a JSON line a scene, then one for each registration. The
 scene lies up to 150 mm from the axis of the turn: half a turn lays its skin on itself, so that no skin tells it.
 
-``python -m benchmarks.turns --draws 100000`` draws procedures and lets everything that is there be located rightly,
-as the registration is: what is told of such is a false alarm. Bodies, origins of the coordinates, shifts of the
+``python -m benchmarks.turns --draws 40000`` draws procedures and lets what is there be located rightly, as the
+registration is: what is told of such is a false alarm. Bodies, origins of the coordinates, shifts of the
 tissue, nodes on both sides, absent ones and ones on no map are drawn so that half a turn fits as often as it may.
 """
 

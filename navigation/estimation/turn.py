@@ -5,8 +5,9 @@ half a turn about the z axis of the patient frame, exactly and wherever she lies
 is truly at a hot spot is then located at the hot spot turned.
 
 Two stories are weighed by how likely they make what is located, places and activities: that the hot spots lie as
-the map says, shifted as tissue shifts, or are anywhere at all; and that they lie so once turned. In either a source
-may also be on no map. The registration is doubted where the second is by far the likelier, at looks in a row.
+the map says, shifted as tissue shifts, or are anywhere at all; and that they lie so once turned. In either story
+there may also be sources that are on no map. The registration is doubted where the second is by far the likelier,
+look after look.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ EVERY = 10
 LOOKS = 3
 """Looks in a row that must tell it: what is located at one alone may be a source that moves on."""
 
-LEAST_LEAD = 4.0
+LEAST_LEAD = 4.5
 """Natural logarithm of how much likelier the turned map must make what is located."""
 
 VOLUME_MM3 = 5e5
