@@ -36,7 +36,7 @@ EVERY = 10
 LOOKS = 3
 """Looks in a row that must tell it: what is located at one alone may be a source that moves on."""
 
-LEAST_LEAD = 4.5
+LEAST_LEAD = 5.0
 """Natural logarithm of how much likelier the turned map must make what is located."""
 
 VOLUME_MM3 = 5e5

@@ -33,7 +33,7 @@ def test_a_drawn_procedure_is_seen_rightly() -> None:
 
 
 def test_one_scene_with_either_registration() -> None:
-    """Two nodes 131 mm from the axis: a right registration is not accused, a turned one is within half a minute."""
+    """Two nodes 131 mm from the axis: a right registration is not accused, a turned one is, in half a minute."""
     number = len(FAMILIES) + list(FAMILIES).index("pair-20mm")
     line = scene_line(number, probes=[calibrated(0), calibrated(1)])
     assert line["away_mm"] == 131

@@ -33,11 +33,11 @@ def is_turned(state: State) -> bool:
 
 @pytest.mark.timeout(600)
 def test_half_a_turn_is_named_at_the_touch_and_else_by_the_counts(tmp_path: Path) -> None:
-    """Landmarks saved as RAS where LPS is said: refused, and where she is said to lie otherwise, found by scanning.
+    """Landmarks saved as RAS where LPS is said are refused, or found out by scanning.
 
     Their names tell it before a touch, the way of the tip after the last one. Whoever says that she lies on her
-    front has them accepted: then the counts speak against it, no way is shown any more, to touch a landmark again
-    ends nothing, and a right registration ends it.
+    front has them accepted: then the counts speak against it, no way is shown any more, and a right registration
+    ends it.
     """
     with running(*SIMULATED, folder=tmp_path) as service, looking(service.display) as display:
         marked = Path(service.said(r"SIMULATED landmarks: (\S+),")[1])
@@ -61,9 +61,6 @@ def test_half_a_turn_is_named_at_the_touch_and_else_by_the_counts(tmp_path: Path
         assert shown.guidance.sentence.startswith("Position not trusted: registration doubtful: the counts fit")
         assert shown.guidance.advice is None
 
-        assert do(service, "verify", {"landmark": "point 3"})["reason"].startswith("the registration holds")
-        with looking(service.display) as later:
-            later.until(is_turned)
         assert do(service, "register", {"landmarks": right})["passed"] is True
         display.until(lambda state: state.pose and not state.pose.doubt, after_seq=shown.seq)
         assert len(read_registrations(marked.parent / "calibrations" / "registration.json")) == 3
