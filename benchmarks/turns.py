@@ -96,11 +96,11 @@ def drawn_procedure(number: int) -> tuple[list[Located], Prior]:
     def place_mm() -> Array:
         angle, below_mm = rng.uniform(0.0, np.pi), rng.uniform(8.0, 0.7 * depth_mm)
         along = np.array((np.cos(angle) * (width_mm - below_mm), -np.sin(angle) * (depth_mm - below_mm), 0.0))
-        return along + middle_mm + (0.0, 0.0, rng.uniform(-60.0, 60.0))
+        return np.asarray(along + middle_mm + (0.0, 0.0, rng.uniform(-60.0, 60.0)))
 
     def opposite_mm(place: Array) -> Array:
         off_mm = place - middle_mm
-        return middle_mm + off_mm * (-1.0, 1.0, 1.0) + rng.normal(0.0, 10.0, 3)
+        return np.asarray(middle_mm + off_mm * (-1.0, 1.0, 1.0) + rng.normal(0.0, 10.0, 3))
 
     nodes = [place_mm() for _ in range(rng.integers(1, 4))]
     nodes += [opposite_mm(each) for each in nodes if rng.uniform() < 0.3]

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import NDArray
 
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.tracking.judging import Found
@@ -18,14 +19,16 @@ LIES = {
 }
 
 
-def judge_approach(found: Found, axes: Sequence[ArrayLike], lying: Lying) -> tuple[Found | None, StepResult]:
+def judge_approach(
+    found: Found, axes: Sequence[NDArray[np.float64]], lying: Lying
+) -> tuple[Found | None, StepResult]:
     """Judge the ways that the tip looked at the landmarks, unit vectors (3,) of frame ``REFERENCE``.
 
     It fails where the tip came from below the patient as she is said to lie. Where it came from the side, nothing
     is told and the registration passes, which is said.
     """
     limit = f"the tip looks down on her, who lies {LIES[lying]}: {FROM_BELOW_DEG:g}° from straight down at most"
-    away_deg = angle_to_down_deg(found.registration.patient_from_reference.direction(axes), lying)
+    away_deg = angle_to_down_deg(found.registration.patient_from_reference.direction(np.array(axes)), lying)
     figure = Figure(name="from straight down", value=away_deg, unit="°")
     if away_deg > FROM_BELOW_DEG:
         reason = (

@@ -45,7 +45,7 @@ class Slab(Tissue):
 
 def patient_mm(bench_mm: np.ndarray) -> np.ndarray:
     """Where a point of the bench is in the patient."""
-    return bench_mm @ PATIENT_FROM_BENCH.T + ASIDE_MM
+    return np.asarray(bench_mm @ PATIENT_FROM_BENCH.T + ASIDE_MM)
 
 
 def swept(nodes_mm: np.ndarray, activity_mbq: np.ndarray, seed: int = 1, seconds: float = 24.0) -> Observations:
