@@ -7,12 +7,14 @@ numbers went wrong is an answer: only a process that ends has none.
 import traceback
 from dataclasses import dataclass
 from math import inf
+from typing import TypeAlias
 
 from acquisition.agreement import Agreement, Comparison
 from navigation.estimation.estimate import Posterior
 from navigation.estimation.posterior import Estimator
 from navigation.estimation.prior import Prior
 from navigation.estimation.slip import Slip, SlipWatch
+from navigation.estimation.turn import Turn, TurnWatch
 from navigation.observations import Observations
 from navigation.probe.response import Response
 from navigation.steering.advice import Advice, advise
@@ -21,6 +23,9 @@ from navigation.transforms import RigidTransform
 
 NUMERICS = (ArithmeticError, ValueError)
 """What numbers that nobody foresaw end in, singular matrices and refused arguments among them."""
+
+Misplaced: TypeAlias = Slip | Turn
+"""What the counts say against the registration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +78,15 @@ class Belief:
         The belief.
     agreement
         How they agree with it; None where nothing is expected of them yet.
-    slip
-        That by them the patient's reference seems to have slipped; None where it does not, and each is told once.
+    misplaced
+        That by them the patient's reference seems to have slipped, or the registration to be turned by half; None
+        where it does not, and each is told once.
 
     """
 
     posterior: Posterior
     agreement: Agreement | None
-    slip: Slip | None = None
+    misplaced: Misplaced | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,14 +123,16 @@ class _Estimate:
             mapped_at_s=premises.mapped_at_s,
         )
         self._comparison = Comparison()
-        self._watch = SlipWatch(self._estimator.likelihood, premises.prior, premises.tissue)
+        self._slips = SlipWatch(self._estimator.likelihood, premises.prior, premises.tissue)
+        self._turns = TurnWatch(premises.prior)
         self._posterior = self._estimator.add(Observations.empty())
 
     def believe(self, observations: Observations) -> Belief:
         self._posterior = self._estimator.add(observations)
         agreement = self._comparison.compare(self._estimator, observations)
-        slip = self._watch.look(observations, self._estimator.fit, self._estimator.log_strength)
-        return Belief(posterior=self._posterior, agreement=agreement, slip=slip)
+        slip = self._slips.look(observations, self._estimator.fit, self._estimator.log_strength)
+        turn = self._turns.look(len(observations), self._estimator.fit)
+        return Belief(posterior=self._posterior, agreement=agreement, misplaced=turn or slip)
 
     def advise(self, patient_from_tip: RigidTransform) -> Advice:
         return advise(self._estimator, self._posterior, self._tissue, patient_from_tip)

@@ -10,12 +10,11 @@ import structlog
 from acquisition.advising import Advised, Cadence
 from acquisition.agreement import Agreement
 from acquisition.apart import RESTART_S, START_S, Companion, ProcessDied, run_apart
-from acquisition.estimating import NUMERICS, Belief, Counted, Failure, Held, Premises, Question
+from acquisition.estimating import NUMERICS, Belief, Counted, Failure, Held, Misplaced, Premises, Question
 from acquisition.ledger import Ledger
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import Clock
 from navigation.estimation.estimate import Posterior
-from navigation.estimation.slip import Slip
 from navigation.observations import Observations
 from navigation.screening.sieve import Rejections, Screening, Sieve
 from navigation.steering.advice import Advice
@@ -109,8 +108,8 @@ class Localiser:
         Host monotonic clock.
     on_accepted
         Takes the counts that the sieve accepted, each once, and what is believed with them.
-    on_slip
-        Told where by the counts the patient's reference seems to have slipped.
+    on_misplaced
+        Told what the counts say against the registration.
     on_asked
         Called when all that has come until then is being believed.
     is_paced
@@ -125,14 +124,14 @@ class Localiser:
         *,
         clock: Clock,
         on_accepted: Callable[[Observations, Posterior], None] = lambda *_: None,
-        on_slip: Callable[[Slip], None] = lambda _: None,
+        on_misplaced: Callable[[Misplaced], None] = lambda _: None,
         on_asked: Callable[[], None] = lambda: None,
         is_paced: bool = False,
         answer_s: float = ANSWER_S,
     ) -> None:
         self._clock = clock
         self._on_accepted = on_accepted
-        self._on_slip = on_slip
+        self._on_misplaced = on_misplaced
         self._on_asked = on_asked
         self._is_paced = is_paced
         self._answer_s = answer_s
@@ -228,8 +227,8 @@ class Localiser:
                 course.ledger.note(accepted, restarts=belief.posterior.restarts)
                 self.newest = self._localisation(course, belief, accepted, began_s)
                 self._on_accepted(accepted, belief.posterior)
-                if belief.slip is not None:
-                    self._on_slip(belief.slip)
+                if belief.misplaced is not None:
+                    self._on_misplaced(belief.misplaced)
                 await self._ask_where(course, companion, self.newest)
 
     async def _recount(self, course: _Course, companion: Companion, before: int) -> None:

@@ -34,6 +34,7 @@ from config.navigation import NavigationSettings
 from config.settings import Site
 from devices.clock import monotonic
 from display.calibration_messages import InstallRequest, LandmarkList, RegisterRequest, VerifyRequest
+from navigation.calibration.approach import Lying
 
 LATER = "written to {}; this room goes by it when radionav is started again"
 LATER_SIMULATED = "written to {}; this room goes by it when it is started again with --keep"
@@ -160,7 +161,7 @@ class Calibrating:
         study = in_use.study
         return self._begin_by_hand(
             "register",
-            partial(run_register, plan=plan, points=asked.points, skin=skin),
+            partial(run_register, plan=plan, points=asked.points, skin=skin, lying=Lying(asked.lies)),
             settings,
             patient_id=study.patient_id,
             frame_of_reference_uid=study.frame_of_reference_uid,

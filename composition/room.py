@@ -12,6 +12,7 @@ import numpy as np
 
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
+from acquisition.estimating import Misplaced
 from acquisition.imaging import Imager
 from acquisition.intake import Intake
 from acquisition.localising import Localiser
@@ -64,7 +65,6 @@ from display.procedure_states import ProcedureView
 from display.sharing import share
 from display.stage import Signboard, Stage
 from navigation.estimation.estimate import Posterior
-from navigation.estimation.slip import Slip
 from navigation.observations import Observations
 from navigation.registration_error import RegistrationError
 
@@ -97,7 +97,7 @@ class Room:
         self._localiser = Localiser(
             clock=clock,
             on_accepted=self._follow,
-            on_slip=self._suspect,
+            on_misplaced=self._suspect,
             on_asked=recorder.asked,
             is_paced=replay is not None,
         )
@@ -372,9 +372,9 @@ class Room:
             told = {"device": health.device, "state": health.state.value, "detail": health.detail}
             self._session.note("alert", told)
 
-    def _suspect(self, slip: Slip) -> None:
+    def _suspect(self, misplaced: Misplaced) -> None:
         if self._joining is not None:
-            self._joining.suspect(slip)
+            self._joining.suspect(misplaced)
 
     def _note_joining(self, kind: str, told: Mapping[str, Any]) -> None:
         self._session.note(kind, told)

@@ -10,6 +10,7 @@ from acquisition.commands.ending import AsJson, Seed, SiteFile, Yes, conclude
 from acquisition.tracking.register import run_register, run_verify
 from composition.named import workplace
 from composition.tracking import anatomy_in, check_axis, find_delay, find_tip, register
+from navigation.calibration.approach import Lying
 from navigation.skin import SkinSurface
 from simulators.tool_bench import HandFault
 
@@ -74,6 +75,9 @@ def _register(
     points: Annotated[
         int | None, typer.Option(min=3, max=12, help="Touch so many in any order, instead of each by its name.")
     ] = None,
+    lies: Annotated[
+        Lying, typer.Option(help="How she lies on the table: the tip comes from above.")
+    ] = Lying.SUPINE,
     simulate: SimulatedPatient = False,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -87,7 +91,7 @@ def _register(
         outcome = asyncio.run(
             register(
                 place,
-                lambda **with_hand: run_register(points=points, skin=skin, **with_hand),
+                lambda **with_hand: run_register(points=points, skin=skin, lying=lies, **with_hand),
                 landmarks=landmarks,
                 frame_of_reference_uid=anatomy.geometry.frame_of_reference_uid if anatomy else "",
                 patient_id=patient_id,

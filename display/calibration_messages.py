@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 StepName: TypeAlias = Literal["tool", "axis", "timing", "register", "verify"]
+LyingName: TypeAlias = Literal["supine", "prone", "left", "right"]
 PhaseName: TypeAlias = Literal["idle", "working", "waiting", "measuring", "judging", "accepting", "ended"]
 
 
@@ -23,6 +24,13 @@ class RegisterRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Meta(description="So many are touched in any order; null: each by its name."),
     ] = None
     with_skin: Annotated[bool, Meta(description="The tip is drawn over the skin of her CT too.")] = False
+    lies: Annotated[
+        LyingName,
+        Meta(
+            description="How she lies on the table: on her back, front, left or right side. The tip comes from "
+            "above; where it does not, her landmarks are turned by half, as RAS saved as LPS are."
+        ),
+    ] = "supine"
 
 
 class VerifyRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -66,6 +66,10 @@ TOUCH_SIGMA_MM = 1.0
 """On each axis: how far a touched landmark is from the one that was marked."""
 
 
+LEAN_DEG = 20.0
+"""How far a hand leans the probe from the skin's normal when it touches: towards her feet, as it comes to it."""
+
+
 def landmarks_mm() -> dict[str, np.ndarray]:
     """Places of the landmarks, patient frame."""
     return {name: Body().skin(*place)[0] for name, place in LANDMARKS.items()}
@@ -128,7 +132,7 @@ class Hand:
         (self._missing,) = rng.spawn(1)
         self._fault = fault
         self._motion = ""
-        self._touched_mm = np.zeros(3)
+        self._touched_mm, self._touched_from = np.zeros(3), np.array((0.0, -1.0, 0.0))
         self._untouched = list[str]()
         self._physics = ProbePhysics()
 
@@ -148,7 +152,8 @@ class Hand:
             place = place or self._next_landmark()
             if self._fault is HandFault.SWAPPED_LANDMARKS and "shoulder" in place:
                 place = "left shoulder" if place == "right shoulder" else "right shoulder"
-            self._touched_mm = landmarks_mm()[place] + self._missing.normal(0.0, TOUCH_SIGMA_MM, 3)
+            landmark_mm, self._touched_from = Body().skin(*LANDMARKS[place])
+            self._touched_mm = landmark_mm + self._missing.normal(0.0, TOUCH_SIGMA_MM, 3)
 
     def _next_landmark(self) -> str:
         """Name one that was not touched yet, in whatever order comes to the hand."""
@@ -178,10 +183,8 @@ class Hand:
         )
         marker = TRACKER_FROM_REFERENCE
         if self._motion in {"touch", "draw"}:
-            place_mm = self._touched_mm if self._motion == "touch" else _drawn_mm(at_s)
-            patient_from_tip = RigidTransform(
-                to=Frame.PATIENT, from_=Frame.TIP, rotation=turn.as_matrix(), translation_mm=place_mm
-            )
+            touched = (self._touched_mm, self._touched_from)
+            patient_from_tip = _held_to(*(touched if self._motion == "touch" else _drawn(at_s)))
             tracker_from_tip = marker @ PATIENT_FROM_REFERENCE.inverse @ patient_from_tip
         if self._fault is HandFault.SLIPPED_REFERENCE:
             pushed_mm = marker.translation_mm + np.array((15.0, 0.0, 0.0))
@@ -210,10 +213,20 @@ class Hand:
         return self._physics.rate_cps(source_mm, np.ones(1), np.zeros(1))
 
 
-def _drawn_mm(at_s: float) -> np.ndarray:
-    """Give a place of the tip that is drawn over the front of the body, patient frame."""
+def _drawn(at_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Give a place of the tip that is drawn over the front of the body, and the outward normal there."""
     across, along = np.sin(2 * np.pi * at_s / np.array((5.3, 8.7)))
-    return Body().skin(0.75 * float(across), 75.0 * float(along))[0]
+    return Body().skin(0.75 * float(across), 75.0 * float(along))
+
+
+def _held_to(place_mm: np.ndarray, outward: np.ndarray) -> RigidTransform:
+    """Hold the tip to a place of the skin, leaning by ``LEAN_DEG``: ``patient_from_tip``."""
+    headwards = np.array((0.0, 0.0, 1.0))
+    lean = np.radians(LEAN_DEG)
+    ahead = -np.cos(lean) * outward + np.sin(lean) * headwards
+    up = np.sin(lean) * outward + np.cos(lean) * headwards
+    rotation = np.column_stack((np.cross(up, ahead), up, ahead))
+    return RigidTransform(to=Frame.PATIENT, from_=Frame.TIP, rotation=rotation, translation_mm=place_mm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,10 +17,11 @@ from acquisition.calibration import CalibrationError
 from acquisition.synchronise import Synchroniser
 from acquisition.tracking.registration_file import Registration, newest_registration
 from acquisition.tracking.settings import RegistrationSettings
-from acquisition.tracking.suspicion import SUSPECTED, Suspicion
+from acquisition.tracking.suspicion import Suspicion
 from acquisition.tracking.tip_file import TipCalibration
 from navigation.calibration.on_skin import doubt_landmarks
 from navigation.estimation.slip import Slip
+from navigation.estimation.turn import Turn
 from navigation.registration_error import RegistrationError
 from navigation.tissue import Tissue
 from navigation.transforms import RigidTransform
@@ -62,7 +63,7 @@ class Joining:
     now
         UTC.
     suspected
-        That the reference seemed to have slipped, as recorded before a restart; None where it never did.
+        What the counts said against the registration, as recorded before a restart; None where they never did.
 
     """
 
@@ -145,10 +146,18 @@ class Joining:
             self._synchroniser.chain = replace(chain, tip_doubt=tip_doubt, registration_doubt=doubt)
             self._note("trust", {"tip": tip_doubt, "registration": doubt})
 
-    def suspect(self, slip: Slip) -> None:
-        """Doubt the registration, since by the counts the reference seems to have slipped, until it is checked."""
-        self._suspected = Suspicion(length_mm=slip.length_mm, at=self._now())
-        self._note(SUSPECTED, {"length_mm": slip.length_mm})
+    def suspect(self, misplaced: Slip | Turn) -> None:
+        """Doubt the registration for what the counts say: a slip until it is checked, half a turn until another.
+
+        A slip that is told while half a turn is suspected takes nothing of that away.
+        """
+        suspected = Suspicion(
+            length_mm=misplaced.length_mm if isinstance(misplaced, Slip) else None, at=self._now()
+        )
+        if self._suspicious() and self._suspected is not None and self._suspected.is_turn > suspected.is_turn:
+            return
+        self._suspected = suspected
+        self._note(suspected.kind, suspected.told)
         self.reconsider()
 
     def _doubts(self) -> tuple[str, str]:
@@ -174,7 +183,7 @@ class Joining:
 
     def _doubt(self, registration: Registration | None, now: datetime) -> str:
         if self._settings is None or registration is None:
-            return self._unreadable or self._slipped()
+            return self._unreadable or self._suspicious()
         return (
             self._of_another(registration)
             or self._beside_skin(registration)
@@ -182,26 +191,12 @@ class Joining:
             or registration.doubt(
                 now, valid_hours=self._settings.valid_hours, verify_within_min=self._settings.verify_within_min
             )
-            or self._slipped()
+            or self._suspicious()
         )
 
-    def _slipped(self) -> str:
-        """Say that the reference seems to have slipped, unless it was checked or registered again since."""
-        if self._suspected is None:
-            return ""
-        suspected, registration = self._suspected, self._registration
-        if registration is None:
-            return (
-                f"registration doubtful: by the counts all lies {suspected.length_mm:.0f} mm elsewhere, as where "
-                "the reference slipped; register again, then choose the study again"
-            )
-        passed = [check.verified_at for check in registration.verifications if check.passed]
-        if max((registration.registered_at, *passed)) > suspected.at:
-            return ""
-        return (
-            f"registration doubtful: by the counts all lies {suspected.length_mm:.0f} mm elsewhere, as where the "
-            "reference slipped; touch a landmark with acquire verify, register again if it is missed"
-        )
+    def _suspicious(self) -> str:
+        """Say what the counts say against it, unless it was checked or made anew since."""
+        return self._suspected.doubt(self._registration) if self._suspected else ""
 
     def _of_another(self, registration: Registration) -> str:
         """Say of what else than what is in use here it is: patient, scan, calibration of the tip, tools."""

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from navigation.calibration.approach import doubt_names
 from navigation.calibration.matching import MOST_POINTS
 
 TARGET = "target"
@@ -66,8 +67,8 @@ def read_plan(path: Path) -> LandmarkPlan:
     Raises
     ------
     PlanUnusable
-        Where there is no such file, it is none of Slicer's, its unit is not mm, or a point has no place, or no
-        name of its own.
+        Where there is no such file, it is none of Slicer's, its unit is not mm, a point has no place, or no
+        name of its own, or what is called left lies on her right.
 
     """
     try:
@@ -108,4 +109,7 @@ def parse_plan(raw: bytes, path: str) -> LandmarkPlan:
     touched = {name: place for name, place in marked.items() if name not in targets_mm}
     if not 3 <= len(touched) <= MOST_POINTS:
         raise PlanUnusable(f"{path}: {len(touched)} landmarks: 3 to {MOST_POINTS} are wanted, 5 are good")
-    return LandmarkPlan(names=tuple(touched), patient_mm=np.array(list(touched.values())), targets_mm=targets_mm)
+    patient_mm = np.array(list(touched.values()))
+    if doubt := doubt_names(tuple(touched), patient_mm):
+        raise PlanUnusable(f"{path}: {doubt}")
+    return LandmarkPlan(names=tuple(touched), patient_mm=patient_mm, targets_mm=targets_mm)

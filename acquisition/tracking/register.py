@@ -16,6 +16,7 @@ from acquisition.quality.counts import WallTime
 from acquisition.quality.results import Figure, StepResult, failure
 from acquisition.quality.screen import table_of
 from acquisition.quality.technologist import MorningAborted
+from acquisition.tracking.approaching import judge_approach
 from acquisition.tracking.drawing import draw, judge_skin
 from acquisition.tracking.following import Screen, open_follower
 from acquisition.tracking.judging import Found, judge_registration
@@ -33,13 +34,9 @@ from acquisition.tracking.settings import RegistrationSettings
 from acquisition.tracking.tool import say_verdict
 from acquisition.tracking.touching import Hand, touch_all
 from devices.clock import wall_time
+from navigation.calibration.approach import Lying
 from navigation.statistics.radius import radius_within_mm
 from navigation.tissue import Tissue
-
-WITHOUT_SKIN = (
-    "[yellow]Not held against her skin: RAS that was saved as LPS turns her half round, and shows in no distance "
-    "between landmarks. Give --ct, or look whether radionav doubts it by the CT in use.[/yellow]"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +89,7 @@ async def run_register(
     screen: Screen | None = None,
     points: int | None = None,
     skin: Tissue | None = None,
+    lying: Lying = Lying.SUPINE,
     wall_time: WallTime = wall_time,
 ) -> RegisterOutcome:
     """Have the landmarks touched, register the patient, show how well, and put it in the record if it passed.
@@ -99,6 +97,7 @@ async def run_register(
     With the ``skin`` of her CT the tip is then drawn over it, and both register her.
 
     ``points`` is how many are touched where they are touched in any order; None: each landmark once, in order.
+    ``lying`` is how she lies on the table: the tip comes from above, unless the landmarks are turned by half.
     ``screen`` shows how far each motion is; None: the console does.
 
     Raises
@@ -125,9 +124,14 @@ async def run_register(
                 follower, asked, hand, settings=settings, console=console, screen=screen
             )
             if touched:
+                places_mm = np.array([touch.place_mm for touch in touched])
                 found, result = await asyncio.to_thread(
-                    judge_registration, plan, np.array(touched), settings, tip_mm=touched[-1]
+                    judge_registration, plan, places_mm, settings, tip_mm=places_mm[-1]
                 )
+                say_verdict(result, console)
+                results.append(result)
+            if found is not None:
+                found, result = judge_approach(found, [touch.axis for touch in touched], lying)
                 say_verdict(result, console)
                 results.append(result)
             if found is not None and skin is not None:
@@ -143,8 +147,6 @@ async def run_register(
     if found is not None:
         add_registration(settings.file, _record(hand, found, settings, results, wall_time))
         written = settings.file
-        if skin is None:
-            console.print(WITHOUT_SKIN)
     return _concluded(hand, results, aborted, written, console)
 
 
@@ -197,7 +199,7 @@ async def run_verify(
         place_mm = plan.patient_mm[plan.names.index(name)]
         touch_mm2 = settings.fle_mm**2 / 3 * np.eye(3)
         limit_mm = radius_within_mm(registration.error.covariance_at(place_mm) + touch_mm2)
-        miss_mm = float(np.linalg.norm(registration.transform.points_mm(touched[0]) - place_mm))
+        miss_mm = float(np.linalg.norm(registration.transform.points_mm(touched[0].place_mm) - place_mm))
         check = Verification(
             verified_at=wall_time(hand.camera.clock()), name=name, miss_mm=miss_mm, limit_mm=limit_mm
         )

@@ -24,6 +24,23 @@ FEWEST = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Touch:
+    """Where a landmark was touched and which way the tip looked, its mean while held, frame ``REFERENCE``.
+
+    Attributes
+    ----------
+    place_mm
+        Shape (3,), mm.
+    axis
+        Unit vector, shape (3,).
+
+    """
+
+    place_mm: Array
+    axis: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hand:
     """What touches the patient, and who she is.
 
@@ -62,12 +79,12 @@ async def touch_all(
     settings: RegistrationSettings,
     console: Console,
     screen: Screen,
-) -> tuple[list[Array], list[StepResult]]:
-    """Give where each was touched, frame ``REFERENCE``; a touch that failed and was not repeated is left out.
+) -> tuple[list[Touch], list[StepResult]]:
+    """Give each touch; one that failed and was not repeated is left out.
 
     ``asked`` says what is to be touched, and which landmark that is: the empty string where it may be any.
     """
-    touched, failed = list[Array](), list[StepResult]()
+    touched, failed = list[Touch](), list[StepResult]()
     for name, place in asked.items():
         while True:
             instruction = f"Touch {name} with the tip of {hand.camera.tool} and hold it still"
@@ -81,9 +98,9 @@ async def touch_all(
             )
             held = _held(poses, settings)
             if touch_progress(poses, settings).share >= 1:
-                touched.append(held.mean(axis=0))
+                touched.append(_touch(held))
                 break
-            result = failure(name, "held still", _not_held(follower, held))
+            result = failure(name, "held still", _not_held(follower, _places(held)))
             say_verdict(result, console)
             if await hand.operator.judge(result) is not Choice.REPEAT:
                 failed.append(result)
@@ -95,7 +112,7 @@ def touch_progress(poses: Sequence[Pose], settings: RegistrationSettings) -> Pro
     """Say how long the tip has been held still."""
     if len(poses) < FEWEST:
         return Progress(share=0.0, words="wanted: the tip on the landmark")
-    held = _held(poses, settings)
+    held = _places(_held(poses, settings))
     wander_mm = _wander_mm(held)
     since_s = min(settings.hold_s, poses[-1].at_s - poses[0].at_s)
     if len(held) < FEWEST or wander_mm > settings.still_mm:
@@ -106,11 +123,19 @@ def touch_progress(poses: Sequence[Pose], settings: RegistrationSettings) -> Pro
     )
 
 
-def _held(poses: Sequence[Pose], settings: RegistrationSettings) -> Array:
-    """Places of the tip over the newest ``hold_s``, shape (N, 3)."""
+def _held(poses: Sequence[Pose], settings: RegistrationSettings) -> list[Pose]:
+    """Poses over the newest ``hold_s``."""
     newest_s = poses[-1].at_s if poses else 0.0
-    recent = [pose.transform.translation_mm for pose in poses if newest_s - pose.at_s <= settings.hold_s]
-    return np.array(recent).reshape(-1, 3)
+    return [pose for pose in poses if newest_s - pose.at_s <= settings.hold_s]
+
+
+def _places(poses: Sequence[Pose]) -> Array:
+    return np.array([pose.transform.translation_mm for pose in poses]).reshape(-1, 3)
+
+
+def _touch(held: Sequence[Pose]) -> Touch:
+    ahead = np.mean([pose.transform.rotation[:, 2] for pose in held], axis=0)
+    return Touch(place_mm=_places(held).mean(axis=0), axis=ahead / np.linalg.norm(ahead))
 
 
 def _wander_mm(places: Array) -> float:

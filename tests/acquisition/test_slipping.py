@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from acquisition.estimating import Premises
+from acquisition.estimating import Misplaced, Premises
 from acquisition.localising import Localiser
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import monotonic
@@ -52,8 +52,8 @@ async def until_believed(localiser: Localiser, at_s: float) -> None:
 @pytest.mark.timeout(400)
 async def test_a_slip_is_handed_on_once_and_not_before_it_happened() -> None:
     """The reference slips by 18 mm once both nodes are located; whoever listens hears of it, and how far."""
-    slips = list[Slip]()
-    localiser = Localiser(clock=monotonic, on_slip=slips.append)
+    slips = list[Misplaced]()
+    localiser = Localiser(clock=monotonic, on_misplaced=slips.append)
     localiser.begin(Premises(response=response(), prior=mapped(), tissue=SKIN))
     after = swept(NODES_MM, ACTIVITY_MBQ, 2)
     slipped = replace(after, tip_mm=after.tip_mm + np.array((18.0, 0.0, 0.0)))
@@ -65,5 +65,6 @@ async def test_a_slip_is_handed_on_once_and_not_before_it_happened() -> None:
             for count in counts[start : start + 10]:
                 localiser.take(count)
             await until_believed(localiser, counts[start : start + 10][-1].middle_s)
-    assert len(slips) == 1
-    assert slips[0].length_mm == pytest.approx(18.0, abs=7.0)
+    (slip,) = slips
+    assert isinstance(slip, Slip)
+    assert slip.length_mm == pytest.approx(18.0, abs=7.0)

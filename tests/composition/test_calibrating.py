@@ -27,7 +27,7 @@ from config.settings import Site
 from devices.clock import monotonic
 from display.app import create_app
 from simulators.theatre import TOOL_FROM_TIP
-from simulators.tool_bench import HandFault, ToolBench, open_tool_bench, write_markups
+from simulators.tool_bench import LANDMARKS, HandFault, ToolBench, open_tool_bench, write_markups
 from tests.acquisition.received import received
 from tests.acquisition.test_intake import Door
 from tests.acquisition.tracking.tips import tip_calibration
@@ -211,7 +211,8 @@ async def test_tip_registration_and_check_are_made_before_the_display(tmp_path: 
         assert (await room.client.get("/v1/calibrations/landmarks")).json() == nothing
         assert await room.begin("register", landmarks=marked) == (204, "")
         asked = await room.follow("register", until="accepting")
-        assert "mm are to be expected at" in asked["results"][-1]["reason"]
+        assert "mm are to be expected at" in asked["results"][0]["reason"]
+        assert "not turned by half" in asked["results"][-1]["reason"]
         assert not (tmp_path / "registration.json").exists(), "written before anybody accepted it"
         ended = await room.follow("register")
         assert ended["passed"] is True, ended
@@ -250,6 +251,40 @@ async def test_points_in_any_order_and_the_skin_are_asked_for_where_the_display_
         touched = [f"landmark {number} of 6, in any order" for number in range(1, 7)]
         assert all(place in each for place, each in zip(touched, instructions[:-1], strict=True))
         assert await room.act("register", "end") == (204, "")
+
+
+def saved_as_lps(told: Any, names: dict[str, str]) -> Any:
+    """Say LPS of landmarks whose places are RAS, under other names."""
+    (markup,) = told["markups"]
+    markup["coordinateSystem"] = "LPS"
+    for point in markup["controlPoints"]:
+        point["label"] = names.get(point["label"], point["label"])
+    return told
+
+
+async def test_landmarks_that_were_saved_as_the_wrong_axes_are_named(tmp_path: Path) -> None:
+    """The simulated body lies evenly about its axis: names tell it at once, else the way that the tip came."""
+    async with theatre(tmp_path) as room:
+        await room.house.console.archive.take(received())
+        code, why = await room.begin("register", landmarks=saved_as_lps(landmarks(tmp_path), {}))
+        assert (code, "left shoulder lies to the right of right shoulder" in why) == (409, True)
+        neutral = {name: f"point {number}" for number, name in enumerate(LANDMARKS)}
+        marked = saved_as_lps(landmarks(tmp_path), neutral)
+        assert await room.begin("register", landmarks=marked, points=6) == (204, "")
+        seq = -1
+        while (standing := await room.newer(seq))["phase"] != "ended":
+            seq = standing["seq"]
+            if standing["phase"] == "waiting":
+                room.bench.hand.move("touch")
+                assert await room.act("register", "continue", seq) == (204, "")
+        assert [result["passed"] for result in standing["results"]] == [True, False]
+        assert standing["results"][0]["reason"].startswith("very good")
+        assert standing["passed"] is False
+        assert "turned by half, as where RAS was saved as LPS" in standing["reason"]
+        assert not (tmp_path / "registration.json").exists()
+        assert await room.begin("register", landmarks=landmarks(tmp_path), lies="prone") == (204, "")
+        ended = await room.follow("register")
+        assert "if she lies on her front" in ended["reason"]
 
 
 async def test_a_new_tip_neither_registers_nor_verifies_in_a_room_that_goes_by_the_old_one(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ BEGUN: dict[str, tuple[dict[str, Any], object]] = {
     "axis": ({}, InstallRequest()),
     "timing": ({}, InstallRequest()),
     "register": (
-        {"landmarks": MARKED, "points": 5, "with_skin": True},
-        RegisterRequest(landmarks=MARKED, points=5, with_skin=True),
+        {"landmarks": MARKED, "points": 5, "with_skin": True, "lies": "prone"},
+        RegisterRequest(landmarks=MARKED, points=5, with_skin=True, lies="prone"),
     ),
     "verify": ({"landmark": "xiphoid"}, VerifyRequest(landmark="xiphoid")),
 }
@@ -44,6 +44,7 @@ MALFORMED: dict[str, tuple[Any, ...]] = {
         {"landmarks": MARKED, "points": 13},
         {"landmarks": MARKED, "points": "5"},
         {"landmarks": MARKED, "with_skin": "yes"},
+        {"landmarks": MARKED, "lies": "upright"},
     ),
     "verify": ({}, {"landmark": 1}, {"landmark": "xiphoid", "more": 1}),
     "tool/acts": ({}, {"act": "begin"}, {"act": "end", "more": 1}, {"act": "continue", "seq": "1"}),

@@ -9,8 +9,11 @@ import { type LandmarkFile, readLandmarks } from "./landmark-file";
 import { language, t } from "./language";
 
 type Step = NonNullable<CalibrationState["step"]>;
+type Lying = NonNullable<RegisterRequest["lies"]>;
 
 const NONE: LandmarkList = { names: [], trouble: "" };
+/** One touch goes from each to the next: most lie on their back. */
+const NEXT: Record<Lying, Lying> = { supine: "prone", prone: "left", left: "right", right: "supine" };
 /** A registration takes so few points at least, whatever their order. */
 const FEWEST = 3;
 /** How long a refusal stays where nothing else takes its place. */
@@ -28,6 +31,7 @@ export class CalibrationPanel {
   private file: LandmarkFile | null = null;
   private isAnyOrder = false;
   private withSkin = false;
+  private lies: Lying = "supine";
   private shown = "";
   private readonly line = new CalibrationLine(({ state, trouble }) => {
     const before = this.state;
@@ -122,7 +126,7 @@ export class CalibrationPanel {
       write(this.words, t.service(state.words));
     }
     const still = state && { ...state, share: 0, words: "", seq: 0 }; // a key made anew under a finger is not pressed
-    const key = JSON.stringify([still, this.trouble, this.refused, this.landmarks, this.file?.name, this.isAnyOrder, this.withSkin, language]);
+    const key = JSON.stringify([still, this.trouble, this.refused, this.landmarks, this.file?.name, this.isAnyOrder, this.withSkin, this.lies, language]);
     if (this.panel.hidden || key === this.shown) return;
     this.shown = key;
     const focused = (document.activeElement as HTMLElement | null)?.dataset["does"];
@@ -175,17 +179,18 @@ export class CalibrationPanel {
     const { file } = this;
     const choose = key(file ? t.calibration.chosen(file.name, file.count) : t.calibration.choose, "", "file", () => this.picker.click());
     const isMany = file !== null && file.count >= FEWEST;
-    const request: RegisterRequest = { landmarks: file?.content ?? {}, points: this.isAnyOrder && isMany ? file.count : null, with_skin: this.withSkin };
+    const request: RegisterRequest = { landmarks: file?.content ?? {}, points: this.isAnyOrder && isMany ? file.count : null, with_skin: this.withSkin, lies: this.lies };
     const begin = key(t.calibration.begin, "", "begin register", () => this.begin("register", request));
     begin.disabled = file === null;
     const anyOrder = toggle(t.calibration.anyOrder, "any-order", this.isAnyOrder, () => (this.isAnyOrder = !this.isAnyOrder));
     anyOrder.disabled = !isMany;
     const skin = toggle(t.calibration.withSkin, "skin", this.withSkin, () => (this.withSkin = !this.withSkin));
-    for (const each of [anyOrder, skin]) each.addEventListener("click", () => this.draw());
+    const lies = key(t.calibration.lies[this.lies], "", "lies", () => (this.lies = NEXT[this.lies]));
+    for (const each of [anyOrder, skin, lies]) each.addEventListener("click", () => this.draw());
     const touches = this.landmarks.names.map((name) => key(name, "", `begin verify ${name}`, () => this.begin("verify", { landmark: name })));
     const none = this.landmarks.trouble ? t.service(this.landmarks.trouble) : t.calibration.noneRegistered;
     return [
-      card("register", choose, this.picker, anyOrder, skin, begin),
+      card("register", choose, this.picker, anyOrder, skin, lies, begin),
       card("verify", ...(touches.length > 0 ? touches : [make("p", "hint", none)])),
       card("tool", key(t.calibration.begin, "", "begin tool", () => this.begin("tool", {}))),
       card("axis", key(t.calibration.begin, "", "begin axis", () => this.begin("axis", {}))),

@@ -1,6 +1,6 @@
 // Written by `python -m display.typescript` from display/messages.py: change that, not this.
 
-export const VERSION = "2.1";
+export const VERSION = "2.2";
 export const SUBPROTOCOL = "radionav.v1";
 
 /** First message of every connection. */
@@ -1031,6 +1031,8 @@ export interface RegisterRequest {
   readonly points?: number | null;
   /** The tip is drawn over the skin of her CT too. */
   readonly with_skin?: boolean;
+  /** How she lies on the table: on her back, front, left or right side. The tip comes from above; where it does not, her landmarks are turned by half, as RAS saved as LPS are. */
+  readonly lies?: "left" | "prone" | "right" | "supine";
 }
 
 /** Body of ``POST /v1/calibrations/verify``: a landmark of the registration in use is touched again. */

@@ -71,7 +71,7 @@ async def test_landmarks_and_skin_register_together(tmp_path: Path) -> None:
             wall_time=lambda _: datetime(2026, 11, 28, 7, tzinfo=UTC),
         )
     assert outcome.passed, outcome.results
-    assert [result.name for result in outcome.results] == ["registration", "skin"]
+    assert [result.name for result in outcome.results] == ["registration", "approach", "skin"]
     (kept,) = read_registrations(settings.file)
     wrong_mm = kept.transform.points_mm(PATIENT_FROM_REFERENCE.inverse.points_mm(TARGET_MM)) - TARGET_MM
     assert np.linalg.norm(wrong_mm) < 3.5

@@ -22,6 +22,7 @@ from acquisition.tracking.registration_file import (
 from acquisition.tracking.suspicion import Suspicion, last_suspicion
 from acquisition.tracking.tip_file import TipCalibration
 from navigation.estimation.slip import Slip
+from navigation.estimation.turn import Turn
 from navigation.frames import Frame
 from navigation.registration_error import RegistrationError
 from navigation.tissue import HalfSpace
@@ -224,6 +225,7 @@ async def test_another_scan_and_another_calibration_of_the_tip_are_doubted(tmp_p
 
 
 SLIP = Slip(mean_mm=np.array((12.0, 0.0, 0.0)), covariance_mm2=np.eye(3), log_evidence=20.0)
+TURN = Turn(log_evidence=6.0)
 
 
 async def test_a_slip_that_the_counts_tell_is_doubted_until_it_is_checked(tmp_path: Path) -> None:
@@ -274,6 +276,55 @@ async def test_a_slip_is_doubted_after_a_restart_too(tmp_path: Path) -> None:
     add_verification(room.path, Verification(verified_at=again.now, name="xiphoid", miss_mm=1.0, limit_mm=4.0))
     await again.joining.look()
     assert again.doubt == ""
+
+
+async def test_half_a_turn_that_the_counts_tell_is_doubted_until_she_is_registered_again(tmp_path: Path) -> None:
+    """Every landmark that was turned with the registration is hit: a check ends nothing, nor does a restart."""
+    room = Room(tmp_path)
+    add_registration(room.path, registration())
+    await room.joining.look()
+    room.now += timedelta(minutes=5)
+    room.joining.suspect(TURN)
+    room.joining.suspect(SLIP)  # told by what the process had counted before it heard of the doubt
+    assert room.doubt.startswith("registration doubtful: the counts fit the study turned by half")
+    assert "saved as RAS where LPS is said? Save them anew, register again" in room.doubt
+    with open_journal(tmp_path / "record.sqlite", now=lambda: room.now) as journal:
+        for kind, told in room.noted:
+            journal.add(kind, told)
+        again = Room(tmp_path, suspected=last_suspicion(journal))
+    again.now = room.now + timedelta(minutes=1)
+    add_verification(room.path, Verification(verified_at=again.now, name="xiphoid", miss_mm=1.0, limit_mm=4.0))
+    for each in (room, again):
+        await each.joining.look()
+        each.joining.begin_anew()
+        assert each.doubt.startswith("registration doubtful: the counts fit the study turned by half")
+    add_registration(room.path, registration(at=again.now))
+    for each in (room, again):
+        await each.joining.look()
+        assert each.doubt == ""
+
+
+async def test_half_a_turn_beside_a_slip_is_what_is_told(tmp_path: Path) -> None:
+    """The graver of the two, whichever was told first."""
+    room = Room(tmp_path)
+    add_registration(room.path, registration())
+    await room.joining.look()
+    room.now += timedelta(minutes=5)
+    room.joining.suspect(SLIP)
+    room.joining.suspect(TURN)
+    assert "turned by half" in room.doubt
+
+
+async def test_a_typed_registration_that_is_turned_is_doubted_until_the_study_is_chosen_again(
+    tmp_path: Path,
+) -> None:
+    """There is nothing to register: the matrix is mended, and the room started again."""
+    room = Room(tmp_path)
+    await room.joining.look()
+    room.joining.suspect(TURN)
+    assert "is the site file's matrix of RAS? Mend it, restart radionav" in room.doubt
+    room.joining.begin_anew()
+    assert room.doubt == ""
 
 
 async def test_a_slip_beside_a_registration_that_was_typed_in_ends_with_the_study(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,13 +16,14 @@ from acquisition.calibration import CalibrationError
 from acquisition.quality.results import StepResult
 from acquisition.quality.technologist import Choice, MorningAborted
 from acquisition.tracking.following import Camera
-from acquisition.tracking.landmark_plan import PlanUnusable, read_plan
+from acquisition.tracking.landmark_plan import LandmarkPlan, PlanUnusable, read_plan
 from acquisition.tracking.operator import Move
 from acquisition.tracking.register import RegisterOutcome, run_register, run_verify
 from acquisition.tracking.registration_file import newest_registration, read_registrations
 from acquisition.tracking.touching import Hand
 from devices.clock import monotonic
 from devices.trackers.openigtlink import Settings
+from navigation.calibration.approach import Lying
 from navigation.statistics.radius import radius_within_mm
 from simulators.theatre import PATIENT_FROM_REFERENCE, TOOL_FROM_TIP
 from simulators.tool_bench import HandFault, ToolBench, open_tool_bench
@@ -54,6 +56,12 @@ class Hasty:
             raise MorningAborted("nobody went on")
 
 
+def turned(planned: LandmarkPlan) -> LandmarkPlan:
+    """Negate x and y, as of RAS that is read as LPS."""
+    at_mm = {name: place * (-1, -1, 1) for name, place in planned.targets_mm.items()}
+    return replace(planned, patient_mm=planned.patient_mm * (-1, -1, 1), targets_mm=at_mm)
+
+
 async def registered(
     folder: Path,
     *,
@@ -66,6 +74,8 @@ async def registered(
     longest_s: float = 60.0,
     tip_calibrated_at: datetime | None = None,
     points: int | None = None,
+    planned: LandmarkPlan | None = None,
+    lying: Lying = Lying.SUPINE,
 ) -> tuple[RegisterOutcome, str]:
     shown = io.StringIO()
     settings = SETTINGS.model_copy(
@@ -98,25 +108,35 @@ async def registered(
         else:
             outcome = await run_register(
                 hand=hand,
-                plan=plan(folder),
+                plan=planned or plan(folder),
                 settings=settings,
                 console=console,
                 points=points,
+                lying=lying,
                 wall_time=lambda _: at,
             )
     return outcome, shown.getvalue()
 
 
-async def test_landmarks_that_nothing_tells_left_from_right_by_are_said_to_be_such(tmp_path: Path) -> None:
-    """Without her CT, RAS that was saved as LPS passes as well as any: whoever registered her is told."""
-    outcome, shown = await registered(tmp_path)
-    assert outcome.passed
-    assert "Not held against her skin: RAS that was saved as LPS turns her half round" in shown
+async def test_landmarks_that_were_saved_as_the_wrong_axes_register_nobody(tmp_path: Path) -> None:
+    """RAS that is said to be LPS fits without a distance that is off: the hand that came from above tells it."""
+    outcome, shown = await registered(tmp_path, planned=turned(plan(tmp_path)))
+    assert [(each.name, each.passed) for each in outcome.results] == [("registration", True), ("approach", False)]
+    assert "the landmarks are turned by half, as where RAS was saved as LPS" in outcome.results[-1].reason
+    assert "The patient is not registered by this" in shown
+    assert not (tmp_path / "registration.json").exists()
+
+
+async def test_who_lies_on_her_front_is_said_to(tmp_path: Path) -> None:
+    """The hand comes from before her: that is from below one who lies on her front, and above one on her back."""
+    outcome, _ = await registered(tmp_path, lying=Lying.PRONE)
+    assert not outcome.passed
+    assert "if she lies on her front" in outcome.results[-1].reason
 
 
 async def test_what_nobody_accepts_is_not_written(tmp_path: Path) -> None:
     """It passed, and the room goes by what it went by before; why it ended is told."""
-    outcome, shown = await registered(tmp_path, skipped="registration")
+    outcome, shown = await registered(tmp_path, skipped="approach")
     assert outcome.results[-1].passed
     assert not outcome.passed
     assert not (tmp_path / "registration.json").exists()
@@ -127,7 +147,7 @@ async def test_landmarks_are_touched_in_any_order(tmp_path: Path) -> None:
     """The hand chooses; which is which is found from the distances, and the patient lies where she does."""
     outcome, shown = await registered(tmp_path, points=6)
     assert outcome.passed, shown
-    assert "touched in another order" in outcome.results[-1].reason
+    assert "touched in another order" in outcome.results[0].reason
     (record,) = read_registrations(tmp_path / "registration.json")
     np.testing.assert_allclose(record.transform.matrix, PATIENT_FROM_REFERENCE.matrix, atol=4.0)
 
@@ -156,7 +176,7 @@ async def test_a_landmark_left_out_leaves_a_registration_that_passed(tmp_path: P
     """One touch failed and was not repeated, the rest is good: written, used, and passed; the step is told."""
     outcome, _ = await registered(tmp_path, skipped="left rib", longest_s=8.0)
     assert outcome.written == tmp_path / "registration.json"
-    assert outcome.results[-1].name == "registration"
+    assert outcome.results[-1].name == "approach"
     assert "left rib" in [result.name for result in outcome.results if not result.passed]
     assert outcome.passed
     assert outcome.to_dict()["passed"] is True
@@ -236,10 +256,18 @@ def test_a_file_of_landmarks_is_read_or_named(tmp_path: Path, right: str, wrong:
 
 
 def test_right_anterior_superior_is_turned_to_left_posterior_superior(tmp_path: Path) -> None:
-    """The file says RAS, as Slicer's do by default: x and y change their sign, and LPS is taken as it is."""
+    """The file says RAS, as Slicer's do by default: x and y change their sign, and LPS is taken as it is.
+
+    What it says is wrong where names contradict it.
+    """
     ras = plan(tmp_path)
     path = tmp_path / "landmarks.mrk.json"
     path.write_text(path.read_text().replace('"RAS"', '"LPS"'))
+    with pytest.raises(
+        PlanUnusable, match="left shoulder lies to the right of right shoulder: x has the other sign"
+    ):
+        read_plan(path)
+    path.write_text(path.read_text().replace("left", "one").replace("right", "other"))
     np.testing.assert_allclose(read_plan(path).patient_mm, ras.patient_mm * (-1, -1, 1))
     with pytest.raises(PlanUnusable, match="no landmarks: No such file"):
         read_plan(tmp_path / "none.mrk.json")

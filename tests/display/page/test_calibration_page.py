@@ -14,7 +14,7 @@ from acquisition.tracking.registration_file import read_registrations
 from devices.clock import monotonic
 from display.access.admission import AccessFiles, Admission
 from display.access.people import Role, change_person
-from display.calibration_messages import InstallRequest
+from display.calibration_messages import InstallRequest, RegisterRequest
 from display.key_messages import KeyState
 from simulators.tool_bench import write_markups
 from tests.acquisition.received import received
@@ -101,8 +101,9 @@ async def test_a_patient_is_registered_and_checked_before_the_display(room: Room
                 asked = await touch_all(page, bench)
                 assert len(asked) == len(FEW)
                 assert {words.removeprefix("Touch ").split(" with the tip")[0] for words in asked} == set(FEW)
-                await expect(panel.locator(".verdict .word")).to_have_text("✓ PASSED")
-                await expect(panel.locator(".verdict")).to_contain_text("mm are to be expected at")
+                await expect(panel.locator(".verdict .word")).to_have_text(["✓ PASSED", "✓ PASSED"])
+                await expect(panel.locator(".verdict").first).to_contain_text("mm are to be expected at")
+                await expect(panel.locator(".verdict").last).to_contain_text("not turned by half")
                 assert not kept.exists(), "written before anybody accepted it"
                 await panel.get_by_role("button", name=answer).click()
                 await expect(panel.locator(".outcome > .word")).to_have_text(fate)
@@ -114,6 +115,24 @@ async def test_a_patient_is_registered_and_checked_before_the_display(room: Room
             await expect(panel.locator(".outcome h3")).to_have_text("Check the registration")
             (registration,) = read_registrations(kept)
             assert [each.name for each in registration.verifications] == ["xiphoid"]
+
+
+async def test_how_she_lies_is_said_by_touching_on(room: Room, tmp_path: Path) -> None:
+    """On her back unless somebody says otherwise: each touch goes on to the next side, the last is asked for."""
+    file = tmp_path / "landmarks.mrk.json"
+    write_few(file)
+    async with manned(ScriptedCalibrator()) as calibrator, before(room, calibrator) as page:
+        await page.keyboard.press("t")
+        lies = page.locator('[data-does="lies"]')
+        for words in ("on her back", "on her front", "on her left side", "on her right side", "on her back"):
+            await expect(lies).to_have_text(f"She lies {words}")
+            await lies.click()
+        await page.locator("#calibration input[type=file]").set_input_files(file)
+        await page.locator('[data-does="begin register"]').click()
+        await phase(page, "waiting")
+    (asked,) = calibrator.asked
+    assert isinstance(asked, RegisterRequest)
+    assert asked.lies == "prone"
 
 
 async def test_each_phase_says_what_is_to_be_done(room: Room) -> None:

@@ -1,6 +1,6 @@
 /** Every word of the page in English; another language gives the same names other words. */
 
-import type { BedState, CalibrationState, CountingState, DeviceState, PlannedState, ProcedureState, RateState, SpecimenState } from "../feed-types";
+import type { BedState, CalibrationState, CountingState, DeviceState, PlannedState, ProcedureState, RateState, RegisterRequest, SpecimenState } from "../feed-types";
 import type { ToneState } from "../tone";
 
 /** Units, and what numbers are written with. */
@@ -379,6 +379,12 @@ const calibration = {
   notLandmarks: (file: string) => `${file} holds no markups of 3D Slicer: save the points there as .mrk.json`,
   anyOrder: "In any order",
   withSkin: "Skin too",
+  lies: {
+    supine: "She lies on her back",
+    prone: "She lies on her front",
+    left: "She lies on her left side",
+    right: "She lies on her right side",
+  } satisfies Record<NonNullable<RegisterRequest["lies"]>, string>,
   noneRegistered: "Nothing is registered yet.",
 };
 

@@ -152,6 +152,10 @@ const SENTENCES: Record<Sentence, string> = {
   "registration doubtful: by the counts all lies {} mm elsewhere, as where the reference slipped; register again, then choose the study again":
     "регистрация сомнительна: по счёту всё лежит на {0} мм в стороне, как если бы опорный маркер сместился; зарегистрируйте заново, затем снова выберите исследование",
   "{} is gone: register again": "файла {0} больше нет: зарегистрируйте заново",
+  "registration doubtful: the counts fit the study turned by half; were the landmarks saved as RAS where LPS is said? Save them anew, register again":
+    "регистрация сомнительна: счёт подходит к исследованию, повёрнутому на пол-оборота; не сохранены ли точки как RAS, а указано LPS? Сохраните их заново, зарегистрируйте заново",
+  "registration doubtful: the counts fit the study turned by half; is the site file's matrix of RAS? Mend it, restart radionav, then choose the study again":
+    "регистрация сомнительна: счёт подходит к исследованию, повёрнутому на пол-оборота; не в RAS ли матрица в файле настроек? Исправьте её, перезапустите radionav, затем выберите исследование снова",
   "the registration is of another patient than the study: register the one on the table":
     "регистрация другого пациента, не этого исследования: зарегистрируйте того, кто на столе",
   "the landmarks were marked in another scan than the study: mark them in this one, register again":
@@ -513,6 +517,20 @@ const SENTENCES: Record<Sentence, string> = {
   "at most {} mm: 95 % of what registration and touch may be off":
     "не больше {0} мм: 95 % возможной ошибки совмещения и касания",
   "the registration holds: {} within {} mm": "совмещение верно: {0} в пределах {1} мм",
+  "the tip looks down on her, who lies {}: {}° from straight down at most":
+    "кончик смотрит вниз на пациента, лежащего {0}: не больше {1}° от отвеса",
+  "the tip came from below her, if she lies {}: the landmarks are turned by half, as where RAS was saved as LPS; save them anew, or say how she lies":
+    "кончик подошёл снизу, если пациент лежит {0}: точки повёрнуты на пол-оборота, как если RAS сохранено как LPS; сохраните их заново или укажите, как лежит пациент",
+  "the tip came from above: the landmarks are not turned by half": "кончик подошёл сверху: точки не повёрнуты на пол-оборота",
+  "the tip came from the side: a half turn, as of RAS that was saved as LPS, would not show; look whether the page shows the tip where it is":
+    "кончик подошёл сбоку: пол-оборота, как у RAS, сохранённого как LPS, не было бы видно; посмотрите, там ли экран показывает кончик, где он есть",
+  "on her back": "на спине",
+  "on her front": "на животе",
+  "on her left side": "на левом боку",
+  "on her right side": "на правом боку",
+  "from straight down": "от отвеса",
+  "{} lies to the right of {}: x has the other sign, as where RAS was saved as LPS, or the names are of the viewer's left and right; save them anew":
+    "{0} лежит правее, чем {1}: у x другой знак, как если RAS сохранено как LPS, или в именах лево и право смотрящего; сохраните точки заново",
   "{} is missed by {} mm: the reference has slipped, or it is another landmark":
     "промах по «{0}» на {1} мм: опорный маркер сместился, или это другая точка",
   "tip known to": "кончик известен до",
@@ -911,6 +929,7 @@ export const ru: Texts = {
     notLandmarks: (file) => `${file}: нет точек 3D Slicer: сохраните их там как .mrk.json`,
     anyOrder: "В любом порядке",
     withSkin: "И по коже",
+    lies: { supine: "Лежит на спине", prone: "Лежит на животе", left: "Лежит на левом боку", right: "Лежит на правом боку" },
     noneRegistered: "Ещё ничего не совмещено.",
   },
   signIn: {
