@@ -28,13 +28,12 @@ class Pace:
         self._least_bytes_per_s = least_bytes_per_s
         self._window_s = window_s
         self._brought = 0
-        # what had come when the window that goes on began, and the one before it
-        self._began_s = 0.0
+        # what had come when the window before this one began, and when this one did
         self._marks = (0, 0)
-        self._before_s = 0.0
         self._seen = 0
+        self._began_s = self._before_s = 0.0
         self._message = 0
-        self._under_way: tuple[int, float] | None = None
+        self._under_way = (0, 0.0)
 
     def brought(self, size: int) -> None:
         """Count so many bytes of a data set."""
@@ -49,22 +48,28 @@ class Pace:
 
         It must end where one message has been under way for a whole window, in which too little came.
         """
+        under_way_s = self._under_way_for(turn_s, is_under_way=is_under_way)
+        over_s, came = self._of_late(turn_s)
+        if over_s < self._window_s / LOOKS_A_SILENCE:  # too young to say
+            return ""
+        self.is_behind = came < self._least_bytes_per_s * over_s
+        if not self.is_behind or under_way_s < self._window_s:
+            return ""
+        least = f"{self._least_bytes_per_s:g} are the least (minimum_bytes_per_s)"
+        return f"a message came at {came / over_s:.0f} bytes/s, {least}"
+
+    def _under_way_for(self, turn_s: float, *, is_under_way: bool) -> float:
+        """How long ago the message that has begun was first seen; 0 where none has."""
+        if not is_under_way or self._under_way[0] != self._message:
+            self._under_way = self._message, turn_s
+        return turn_s - self._under_way[1]
+
+    def _of_late(self, turn_s: float) -> tuple[float, int]:
+        """Over how long the mean is taken now, and how many bytes came in that time."""
         windows = int((turn_s - self._began_s) / self._window_s)
         if windows:
             self._marks = (self._marks[1] if windows == 1 else self._seen, self._seen)
             self._before_s = self._window_s
             self._began_s += windows * self._window_s
         self._seen = self._brought
-        over_s = turn_s - self._began_s + self._before_s
-        if over_s < self._window_s / LOOKS_A_SILENCE:  # too young to say
-            return ""
-        bytes_per_s = (self._brought - self._marks[0]) / over_s
-        self.is_behind = bytes_per_s < self._least_bytes_per_s
-        if not is_under_way:
-            self._under_way = None
-        elif self._under_way is None or self._under_way[0] != self._message:
-            self._under_way = self._message, turn_s
-        elif self.is_behind and turn_s - self._under_way[1] >= self._window_s:
-            least = f"{self._least_bytes_per_s:g} are the least (minimum_bytes_per_s)"
-            return f"a message came at {bytes_per_s:.0f} bytes/s, {least}"
-        return ""
+        return turn_s - self._began_s + self._before_s, self._brought - self._marks[0]

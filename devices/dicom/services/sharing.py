@@ -2,11 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
-from devices.dicom.services.provider import Served
+
+class Holder(Protocol):
+    """An association that has a place; ``devices.dicom.services.provider.Served`` is one."""
+
+    calling_ae: str
+    is_behind: bool
+    is_leaving: bool
 
 
-def one_to_dismiss(sessions: Iterable[Served], calling_ae: str) -> Served | None:
+H = TypeVar("H", bound=Holder)
+
+
+def one_to_dismiss(sessions: Iterable[H], calling_ae: str) -> H | None:
     """Choose the association that ends for a new one of ``calling_ae``; None where all must stay.
 
     One that brings data sets at a fair pace stays, whoever asks. Of the others the oldest of the title that has

@@ -1,7 +1,6 @@
-"""Who trickles: no console that brings next to nothing keeps another out, and no slow one that works is cut off."""
+"""Who trickles: one that brings next to nothing keeps nobody out, and a slow one that works is not cut off."""
 
 import asyncio
-import os
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -51,14 +50,14 @@ async def _one_object_by_bytes(raw: RawConsole, thing: Any) -> None:
         await asyncio.sleep(PAUSE_S)
 
 
-async def _a_command_by_bytes(raw: RawConsole, thing: Any) -> None:  # noqa: ARG001 - as the others
+async def _a_command_by_bytes(raw: RawConsole, thing: Any) -> None:
     """Begin a command, and send a whole PDU of one byte of it now and then."""
     while True:
         raw.send(b"\0", control=1)
         await asyncio.sleep(PAUSE_S)
 
 
-async def _only_questions(raw: RawConsole, thing: Any) -> None:  # noqa: ARG001 - as the others
+async def _only_questions(raw: RawConsole, thing: Any) -> None:
     """Ask again and again whether the node is there, as fast as it answers."""
     while True:
         raw.send(_echo(), control=3)
@@ -94,12 +93,12 @@ async def _secured(node: StorageNode, certificate: Path) -> AsyncIterator[RawCon
 def threads(node: StorageNode) -> int:
     """How many the node's processes have."""
     every = (node.process_id, *children(node.process_id), *workers(node))
-    return sum(len(os.listdir(f"/proc/{one}/task")) for one in every)
+    return sum(len(list(Path(f"/proc/{one}/task").iterdir())) for one in every)
 
 
 @pytest.mark.peer("dcmtk")
 @pytest.mark.parametrize(
-    ("served_by", "trickle"),
+    "way",
     [
         ("worker", _one_object_by_bytes),
         ("worker", _a_command_by_bytes),
@@ -109,13 +108,15 @@ def threads(node: StorageNode) -> int:
     ],
 )
 async def test_ten_that_trickle_keep_nobody_out(
-    settings: Any, thing: Any, console: Any, run: Any, tmp_path: Path, served_by: str, trickle: Trickle
+    settings: Any, thing: Any, console: Any, run: Any, way: tuple[str, Trickle]
 ) -> None:
     """All places are one title's that is never silent, and a console gets one of them within seconds.
 
     The first of the ten goes for it; why stands in health, audit trail and figures. The other nine are left alone.
     """
-    key, certificate = await asyncio.to_thread(certify, tmp_path, "node")
+    served_by, trickle = way
+    beside = settings().folder.parent
+    key, certificate = await asyncio.to_thread(certify, beside, "node")
     number = int(served_by == "worker")
     chosen = settings(
         workers=number,
@@ -123,7 +124,7 @@ async def test_ten_that_trickle_keep_nobody_out(
         allowed_ae_titles=("SICK", "CAMERA"),
         tls={"port": 0, "certificate": certificate, "key": key},
     )
-    file = thing(object_uid="1.9.9").write(tmp_path / "one.dcm")
+    file = thing(object_uid="1.9.9").write(beside / "one.dcm")
     async with run_node(chosen) as node, AsyncExitStack() as open_ones, asyncio.timeout(40):
         await is_staffed(node, number)
         at_rest = threads(node)
