@@ -168,6 +168,8 @@ async def test_who_trickles_most_takes_nobody_elses_place(settings: Any, thing: 
         while answer == REJECT:
             async with console(node.port) as raw:
                 answer = await raw.associate("SICK")
+                if answer == ACCEPT:
+                    await raw.release()
         assert await is_refused(node, "'SICK' needed its place")
         assert not raws[0].reader.at_eof()
         assert raws[1].reader.at_eof() or (await raws[1].answer())[0] == ABORT
@@ -188,6 +190,7 @@ async def test_its_own_limit_is_no_trap_for_a_console(settings: Any, thing: Any,
                 answer = await raw.associate("CAMERA")
                 if answer == ACCEPT:
                     assert await raw.store(thing(object_uid="1.9.9")) == 0x0000
+                    await raw.release()
         assert await is_refused(node, "'CAMERA' needed its place")
 
 
