@@ -265,7 +265,8 @@ Objects are stored under the rules of section 4, a request being what an associa
 A search matches single values, lists of UIDs, wildcards, and ranges of dates and times (PS3.4 C.2.2.2);
 names without regard to case of the letters a to z. An attribute that cannot be searched by is refused. Every
 attribute listed is given back. A parameter other than `includefield` with two values is refused. At most
-{MOST_RESULTS} results come at a time; a warning says how many more there are. What was stored less than a second ago may not be found yet; it can be retrieved at once.
+{MOST_RESULTS} results come at a time; a warning says how many more there are. What was
+stored less than a second ago may not be found yet; it can be retrieved at once.
 
 - studies: {_search_keys(Level.STUDIES)}
 - series, beside: {_search_keys(Level.SERIES, Level.STUDIES)}
