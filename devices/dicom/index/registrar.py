@@ -198,6 +198,7 @@ class Registrar:
         reading, shared = self._read(waiting), list[tuple[Entry, str]]()
         while entries := list(islice(reading, MOST_AT_ONCE)):
             shared += catalogue.add(entries)
+            self._entering -= len(entries)
         for study_uid in replaced:
             describe(catalogue, self._folder, study_uid)
         return shared
