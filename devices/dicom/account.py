@@ -45,7 +45,7 @@ class Account:
         *,
         associations_open: int,
         free_bytes: int,
-        index_waiting: int,
+        index_waiting: int | None,
         commitments_waiting: int,
         outbox_waiting: int,
         outbox_since_s: float | None,

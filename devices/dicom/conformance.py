@@ -51,6 +51,7 @@ from devices.dicom.storage.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATIO
 from devices.dicom.tls import CIPHERS
 from devices.dicom.upper_layer.associate import APPLICATION_CONTEXT
 from devices.dicom.upper_layer.pdus import MAXIMUM_PDU_BYTES
+from devices.dicom.upper_layer.timing import LOOKS_A_SILENCE
 from devices.dicom.web.application import ROOT
 from devices.dicom.web.attributes import BULK_BYTES, MEDIA_TYPE
 from devices.dicom.web.searching import MODALITIES_IN_STUDY, MOST_RESULTS
@@ -175,7 +176,14 @@ rejected without. What is neither storage, verification, storage commitment nor 
 ### Rejection
 
 {rejections}
-A malformed message, an object above `maximum_object_mb`, or an exceeded time ends in an A-ABORT.
+A malformed message, an object above `maximum_object_mb`, or an exceeded time ends in an A-ABORT. So does a
+message whose data set comes more slowly than `minimum_bytes_per_s`, as a mean over `idle_time_s` or more in which
+it is the sender's turn.
+
+Where `maximum_associations`, the node's or the sender's, are open, one whose data sets come more slowly than that
+ends for a new one: the oldest such of the title that has most, unless that has fewer than the newcomer's title
+then would. The mean is taken since the association began while it is young, and nobody is judged in the first
+1/{LOOKS_A_SILENCE} of `idle_time_s`. One that brings data sets at that pace never ends for another.
 
 ## 4. Storage
 
@@ -256,8 +264,9 @@ Objects are stored under the rules of section 4, a request being what an associa
 
 A search matches single values, lists of UIDs, wildcards, and ranges of dates and times (PS3.4 C.2.2.2);
 names without regard to case of the letters a to z. An attribute that cannot be searched by is refused. Every
-attribute listed is given back. At most {MOST_RESULTS} results come at a time; a warning says how many more
-there are. What was stored less than a second ago may not be found yet; it can be retrieved at once.
+attribute listed is given back. A parameter other than `includefield` with two values is refused. At most
+{MOST_RESULTS} results come at a time; a warning says how many more there are. What was
+stored less than a second ago may not be found yet; it can be retrieved at once.
 
 - studies: {_search_keys(Level.STUDIES)}
 - series, beside: {_search_keys(Level.SERIES, Level.STUDIES)}

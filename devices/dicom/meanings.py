@@ -80,7 +80,7 @@ WEB_STATUSES: Final[dict[int, str]] = {
     403: "the client may not store; or the request is for another name, or from another's page",
     404: "it is not there",
     406: "it is not to be had in an acceptable media type or transfer syntax",
-    408: "nothing came for `idle_time_s`",
+    408: "nothing came for `idle_time_s`, or too little for `minimum_bytes_per_s`",
     409: "no object is stored: the answer says why",
     413: f"an object above `maximum_object_mb`, or more than {MOST_PARTS} parts",
     415: 'the body is not multipart/related; type="application/dicom"',

@@ -111,7 +111,7 @@ class Figures(Struct, frozen=True, kw_only=True, tag="figures", tag_field="event
     free_bytes
         Room on the disk.
     index_waiting
-        Objects without a row yet.
+        Objects without a row yet; None while the database is away or is compared with the folder.
     commitments_waiting
         Transactions of storage commitment that are not reported on yet.
     outbox_waiting
@@ -129,7 +129,7 @@ class Figures(Struct, frozen=True, kw_only=True, tag="figures", tag_field="event
     durable: tuple[int, ...]
     durable_s: float
     free_bytes: int
-    index_waiting: int
+    index_waiting: int | None
     commitments_waiting: int
     outbox_waiting: int = 0
     outbox_since_s: float | None = None

@@ -265,6 +265,12 @@ class NodeSettings(Section):
     )
     pdu_time_s: float = Field(default=30.0, gt=0, le=600, description="Time for one PDU, first byte to last.")
     idle_time_s: float = Field(default=120.0, gt=0, le=3600, description="Silence that ends an association.")
+    minimum_bytes_per_s: float = Field(
+        default=500.0,
+        ge=0,
+        description="Mean pace of data sets, over `idle_time_s` or more, below which an association ends where a "
+        "message is under way or another needs its place; 0 for none.",
+    )
     total_time_s: float = Field(default=14400.0, gt=0, description="The longest association.")
 
     def beside(self, folder: Path) -> Self:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -192,6 +193,12 @@ def test_the_nodes_account_is_read() -> None:
     assert read["radionav_dicom_durable_seconds_bucket", "+Inf"] == 3
     assert read["radionav_dicom_durable_seconds_count",] == 3
     assert read["radionav_dicom_durable_seconds_sum",] == pytest.approx(99.009)
+
+
+def test_what_nobody_has_counted_is_no_number() -> None:
+    """While the node cannot say how many objects wait for their rows there is no such figure."""
+    figures = msgspec.structs.replace(_figures(), index_waiting=None)
+    assert "radionav_dicom_index_waiting_objects" not in {name for name, *_ in _read(Board(), Hub(), figures)}
 
 
 def test_no_label_holds_what_a_sender_wrote() -> None:

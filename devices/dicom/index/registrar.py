@@ -81,6 +81,8 @@ class Registrar:
         self._notify = notify
         self._told = ""
         self._waiting: list[str] = []
+        self._entering = 0
+        self._is_complete = False
         self._replaced: set[str] = set()
         self._changed = asyncio.Event()
         self._catalogue: Catalogue | None = None
@@ -88,9 +90,11 @@ class Registrar:
         self._thread = ThreadPoolExecutor(1, "dicom index")
 
     @property
-    def waiting(self) -> int:
-        """Objects that are stored and have no row yet."""
-        return len(self._waiting)
+    def waiting(self) -> int | None:
+        """Objects that are stored and have no row yet; None while they are not counted."""
+        if not self._is_complete or len(self._waiting) > MOST_WAITING:
+            return None
+        return len(self._waiting) + self._entering
 
     def note(self, stored: StoredObject) -> None:
         """Take an object that is on the disk; its row follows."""
@@ -135,13 +139,14 @@ class Registrar:
         self._catalogue = catalogue
         try:
             await self._reconcile(catalogue)
+            self._is_complete = True
             self._complain("")
             while True:
                 await self._changed.wait()
                 await self._until_quiet()
                 await self._write(catalogue)
         except (_FellBehind, SQLAlchemyError) as exc:
-            self._catalogue = None
+            self._catalogue, self._is_complete, self._entering = None, False, 0
             catalogue.close()
             if isinstance(exc, _FellBehind):
                 raise
@@ -183,7 +188,9 @@ class Registrar:
         if len(waiting) > MOST_WAITING:
             raise _FellBehind
         if waiting:
+            self._entering = len(waiting)
             self._tell_shared(await self._apart(lambda: self._enter(catalogue, waiting, replaced)))
+            self._entering = 0
 
     def _enter(
         self, catalogue: Catalogue, waiting: Sequence[str], replaced: Iterable[str]
@@ -191,6 +198,7 @@ class Registrar:
         reading, shared = self._read(waiting), list[tuple[Entry, str]]()
         while entries := list(islice(reading, MOST_AT_ONCE)):
             shared += catalogue.add(entries)
+            self._entering -= len(entries)
         for study_uid in replaced:
             describe(catalogue, self._folder, study_uid)
         return shared

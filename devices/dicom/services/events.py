@@ -18,6 +18,10 @@ class Cause(StrEnum):
     CALLED_AE = "called AE title"
     LIMIT = "limit"
     BROKEN_OFF = "broken off"
+    PACE = "pace"
+    """A message came too slowly."""
+    DISPLACED = "displaced"
+    """Another association needed the place of a slow one."""
     OBJECT = "object"
     QUERY = "query"
     REQUEST = "request"
@@ -68,6 +72,13 @@ class Ending(Struct, frozen=True, kw_only=True, tag="ending"):
     was_released: bool
 
 
+class Standing(Struct, frozen=True, kw_only=True, tag="standing"):
+    """An association has fallen behind the least pace, or has caught up."""
+
+    session: int
+    is_behind: bool
+
+
 class Listing(Struct, frozen=True, kw_only=True, tag="listing"):
     """A sender has said which objects it has sent: a request for storage commitment names them all."""
 
@@ -83,6 +94,6 @@ class Disclosure(Struct, frozen=True, kw_only=True, tag="disclosure"):
     is_query: bool = False
 
 
-Event: TypeAlias = Arrival | Twin | Refusal | Ending | Listing | Disclosure
+Event: TypeAlias = Arrival | Twin | Refusal | Ending | Standing | Listing | Disclosure
 
 Notify: TypeAlias = Callable[[Event], None]

@@ -27,6 +27,10 @@ class Served(Protocol):
         Of each accepted presentation context.
     commitment_context
         The first for storage commitment, on which its reports go; None where that was not accepted.
+    is_behind
+        Whether data sets come more slowly than they must.
+    is_leaving
+        Whether it is about to end, and takes no place any more.
 
     """
 
@@ -35,6 +39,8 @@ class Served(Protocol):
     address: str
     transfer_syntaxes: dict[int, str]
     commitment_context: int | None
+    is_behind: bool
+    is_leaving: bool
 
     @property
     def is_between_messages(self) -> bool:
@@ -46,6 +52,9 @@ class Served(Protocol):
 
     async def ask(self, context_id: int, request: Callable[[int], bytes], data_set: bytes) -> int | None:
         """Send a request of ours, made for a message ID, and wait for its status; None where there is none."""
+
+    def dismiss(self, reason: str) -> None:
+        """End it for another's sake, wherever it is served."""
 
     def ended(self, *, was_released: bool, reason: str) -> None:
         """Learn that it has ended, wherever it was served."""
@@ -73,6 +82,9 @@ class Crew(Protocol):
 
     def offer(self, session: Served, association: Channel) -> None:
         """Take one, if it may be, when what is under way is done; from then on the crew tells of it."""
+
+    def dismiss(self, session: Served, reason: str) -> bool:
+        """End one that was taken; false where it was not."""
 
 
 @dataclass(slots=True, kw_only=True)

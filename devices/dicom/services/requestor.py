@@ -120,6 +120,9 @@ class Call:
     def more(self) -> None:
         """Not asked: an answer is taken at once."""
 
+    def waited(self, turn_s: float) -> None:
+        """Not asked: how long an answer may take is for who waits for it."""
+
     def ended(self, *, was_released: bool, reason: str) -> None:
         """Note the end."""
         if not self._over.done():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from devices.dicom.services import negotiation
+from devices.dicom.services.admitting import admit
 from devices.dicom.services.answers import Answers
 from devices.dicom.services.commands import (
     LONGEST_COMMAND_BYTES,
@@ -16,8 +17,9 @@ from devices.dicom.services.commands import (
     encode_response,
 )
 from devices.dicom.services.committing import Committing
-from devices.dicom.services.events import Arrival, Cause, Disclosure, Ending, Refusal
+from devices.dicom.services.events import Arrival, Cause, Disclosure, Ending, Refusal, Standing
 from devices.dicom.services.finding import Finding
+from devices.dicom.services.pace import Pace
 from devices.dicom.services.provider import Provider
 from devices.dicom.services.request import Declined, Request, Respond, Unanswered
 from devices.dicom.services.storage import Storing
@@ -46,7 +48,7 @@ class Session:
 
     Attributes
     ----------
-    calling_ae, transfer_syntaxes, commitment_context
+    calling_ae, transfer_syntaxes, commitment_context, is_behind, is_leaving
         As ``Served`` says.
 
     """
@@ -57,6 +59,8 @@ class Session:
         self.address = address
         self.transfer_syntaxes: dict[int, str] = {}
         self.commitment_context: int | None = None
+        self.is_behind = False
+        self.is_leaving = False
         self._commitment_contexts: list[int] = []
         self._on_conflict = OnConflict.KEEP_FIRST
         self._transfer: OpenTransfer | None = None
@@ -69,6 +73,10 @@ class Session:
         self._query_models: dict[int, str] = {}
         self._finding: Finding | None = None
         self._is_settled = False
+        self._pace = Pace(
+            least_bytes_per_s=provider.settings.minimum_bytes_per_s, window_s=provider.settings.idle_time_s
+        )
+        self._is_too_slow = False
 
     @property
     def is_between_messages(self) -> bool:
@@ -82,9 +90,10 @@ class Session:
         """Let in who is on the list, from where he may come, while there is room."""
         self.calling_ae = request.calling_ae
         sender = self._provider.settings.find_sender(request.calling_ae)
-        reject = self._turn_away(request, sender)
-        if reject is not None:
-            return reject
+        rejection = admit(self._provider, request, sender, self.address)
+        if rejection is not None:
+            self.refuse(rejection.reason, cause=rejection.cause)
+            return rejection.answer
         may_query = sender is not None and sender.may_query
         accept = negotiation.accept(request, may_query=may_query)
         self.transfer_syntaxes = {
@@ -135,7 +144,7 @@ class Session:
         self._association = None
         self._provider.sessions.remove(self)
         if not was_released and reason:
-            self.refuse(f"association ended: {reason}", cause=Cause.BROKEN_OFF)
+            self.refuse(f"association ended: {reason}", cause=self._cause_of_end)
         self._provider.notify(
             Ending(
                 session=self.number,
@@ -151,39 +160,28 @@ class Session:
             Refusal(cause=cause, calling_ae=self.calling_ae, address=self.address, reason=reason)
         )
 
-    def _turn_away(self, request: AssociateRequest, sender: Sender | None) -> AssociateReject | None:
-        settings = self._provider.settings
-        if sender is None:
-            self.refuse(
-                f"calling AE title {request.calling_ae!r} is not in allowed_ae_titles", cause=Cause.CALLING_AE
-            )
-            return negotiation.CALLING_AE_UNKNOWN
-        if not sender.may_come_from(self.address):
-            sentence = f"{self.address} is in none of the networks of {request.calling_ae!r}"
-            self.refuse(sentence, cause=Cause.NETWORK)
-            return negotiation.CALLING_AE_UNKNOWN
-        if not sender.may_call(request.called_ae, settings.ae_title):
-            self.refuse(
-                f"called AE title {request.called_ae!r} is not {settings.ae_title!r}", cause=Cause.CALLED_AE
-            )
-            return negotiation.CALLED_AE_UNKNOWN
-        if not sender.may_query and negotiation.is_to_query(request):
-            self.refuse(f"{request.calling_ae!r} may not query: its sender wants may_query", cause=Cause.QUERY)
-            return negotiation.CALLING_AE_UNKNOWN
-        if sentence := self._crowded(sender):
-            self.refuse(sentence, cause=Cause.LIMIT)
-            return negotiation.LOCAL_LIMIT_EXCEEDED
-        return None
+    def dismiss(self, reason: str) -> None:
+        """End it for another's sake, wherever it is served."""
+        self.is_leaving = True
+        is_elsewhere = self._provider.crew is not None and self._provider.crew.dismiss(self, reason)
+        if self._association is not None and not is_elsewhere:
+            self._association.abort(reason)
 
-    def _crowded(self, sender: Sender) -> str:
-        """Say which limit leaves no room for one more association; empty while there is room."""
-        others = self._provider.sessions
-        own = sum(other.calling_ae == self.calling_ae for other in others)
-        if len(others) >= self._provider.settings.maximum_associations:
-            return f"{len(others)} associations are open already"
-        if own >= sender.maximum_associations:
-            return f"{own} associations of {self.calling_ae!r} are open already"
-        return ""
+    def waited(self, turn_s: float) -> None:
+        """Judge the console's pace; one that has a message under way far too slowly is given up."""
+        complaint = self._pace.look(turn_s, is_under_way=self._request is not None or bool(self._command))
+        if complaint:
+            self._is_too_slow = True
+            raise Unacceptable(complaint)
+        if self._pace.is_behind != self.is_behind:
+            self.is_behind = self._pace.is_behind
+            self._provider.notify(Standing(session=self.number, is_behind=self.is_behind))
+
+    @property
+    def _cause_of_end(self) -> Cause:
+        if self.is_leaving:
+            return Cause.DISPLACED
+        return Cause.PACE if self._is_too_slow else Cause.BROKEN_OFF
 
     def _join(self, association: Channel, sender: Sender | None) -> None:
         self._association = association
@@ -210,6 +208,7 @@ class Session:
             return None
         content, self._command = bytes(self._command), bytearray()
         self._is_settled = True
+        self._pace.finished()
         try:
             command = decode_command(content)
         except MalformedCommand as exc:
@@ -231,8 +230,10 @@ class Session:
         if request is None or self._request_context != fragment.context_id:
             raise Unacceptable("malformed message: a data set without its command")
         request.take(fragment.content)
+        self._pace.brought(len(fragment.content))
         if not fragment.is_last:
             return None
+        self._pace.finished()
         self._request = None
         return request.finish()
 

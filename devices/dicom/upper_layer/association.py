@@ -75,7 +75,8 @@ class Association:
         self._timing = timing
         self._clock = clock
         self._is_asked_for_by_us = request is not None
-        self._began_s = self._heard_s = clock()
+        self._began_s = self._heard_s = self._passed_s = clock()
+        self._turn_s = 0.0
         self._pdu_began_s: float | None = None
 
     @property
@@ -159,13 +160,13 @@ class Association:
 
     def received(self) -> None:
         """Take what was read into the assembly."""
-        self._heard_s = self._clock()
+        self._heard_s = self._pass_time()
         self._take_pdus()
 
     def conclude(self, conclusion: Conclusion) -> None:
         """Go on after the user's work; where that failed, ``conclusion`` raises what it did."""
+        self._heard_s = self._pass_time()
         self._machine.work = None
-        self._heard_s = self._clock()
         try:
             conclusion()
             if not self.has_ended:
@@ -209,17 +210,35 @@ class Association:
         """End it where it takes too long, or tell in how many seconds to look again; None where it has ended."""
         if self.has_ended:
             return None
-        now_s, timing = self._clock(), self._timing
+        now_s, timing = self._pass_time(), self._timing
         dues = [(self._began_s + timing.total_s, f"the association took {timing.total_s:g} s")]
         if self._pdu_began_s is not None:
             dues.append((self._pdu_began_s + timing.pdu_s, f"a PDU was not complete within {timing.pdu_s:g} s"))
         if self.work is None or self.is_clogged:
             dues.append((self._heard_s + timing.idle_s, f"silence for {timing.idle_s:g} s"))
         due_s, sentence = min(dues)
-        if due_s <= now_s:
+        if due_s > now_s:
+            sentence = self._tell_turn()
+        if sentence:
             self.abort(sentence)
             return None
-        return min(due_s - now_s, timing.pdu_s)
+        return min(due_s - now_s, timing.pdu_s, timing.look_s)
+
+    def _tell_turn(self) -> str:
+        """Tell the user how long it has been the peer's turn; gives why it has enough, if so."""
+        try:
+            self._user.waited(self._turn_s)
+        except Unacceptable as exc:
+            return str(exc)
+        return ""
+
+    def _pass_time(self) -> float:
+        """Count the time since the last as the peer's or ours, as it was in it; gives what the time is."""
+        now_s = self._clock()
+        if self.is_established and (self.work is None or self.is_clogged):
+            self._turn_s += now_s - self._passed_s
+        self._passed_s = now_s
+        return now_s
 
     # --- bytes into events ----------------------------------------------------------------------------------
 

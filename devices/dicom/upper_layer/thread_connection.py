@@ -6,7 +6,6 @@ reads a PDU in one call, waits for the disk itself, and spends half as long in t
 
 import socket
 import struct
-import threading
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -42,13 +41,11 @@ class ThreadConnection:
         self._socket = connection
         self._timing = timing
         self._clock = clock
-        self._wait_s = min(
-            LONGEST_WAIT_S, timing.artim_s / 4, timing.pdu_s / 4, timing.idle_s / 4, timing.total_s / 4
-        )
+        self._wait_s = min(LONGEST_WAIT_S, timing.artim_s / 4, timing.pdu_s / 4, timing.look_s, timing.total_s / 4)
         self._look_s = clock() + self._wait_s
         self._artim_s: float | None = None
         self._is_open = True
-        self._must_leave = threading.Event()
+        self._must_leave = ""
 
     def serve(self) -> None:
         """Carry the association to its end."""
@@ -69,9 +66,9 @@ class ThreadConnection:
         association.disconnected(reason)
         self._socket.close()
 
-    def leave(self) -> None:
+    def leave(self, reason: str) -> None:
         """Have the association aborted soon; from another thread."""
-        self._must_leave.set()
+        self._must_leave = reason
         with suppress(OSError):  # it may be gone already
             self._socket.shutdown(socket.SHUT_RD)  # wakes whoever reads
 
@@ -102,9 +99,9 @@ class ThreadConnection:
     def _look(self) -> None:
         """See to what time asks for, and to whoever wants it ended."""
         self._look_s = self._clock() + self._wait_s
-        if self._must_leave.is_set():
-            self._must_leave.clear()
-            self.association.abort("the node ends")
+        if self._must_leave:
+            reason, self._must_leave = self._must_leave, ""
+            self.association.abort(reason)
         elif self._artim_s is not None and self._artim_s <= self._clock():
             self._artim_s = None
             self.association.artim_expired()

@@ -1,6 +1,10 @@
 """How long an association may take."""
 
 from dataclasses import dataclass
+from typing import Final
+
+LOOKS_A_SILENCE: Final = 20
+"""How often, in the longest silence allowed, the user learns how long it has been the peer's turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +28,8 @@ class Timing:
     pdu_s: float = 30.0
     idle_s: float = 120.0
     total_s: float = 14400.0
+
+    @property
+    def look_s(self) -> float:
+        """After which the user learns again how long it has been the peer's turn."""
+        return self.idle_s / LOOKS_A_SILENCE

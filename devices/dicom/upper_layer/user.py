@@ -30,6 +30,9 @@ class Channel(Protocol):
     def send(self, context_id: int, command: bytes, data_set: bytes | None = None) -> None:
         """Send a DIMSE message; nothing where the association has ended meanwhile."""
 
+    def abort(self, reason: str) -> None:
+        """Abort it; ``reason`` is ours alone."""
+
     def detach(self, *, longest_pending: int) -> tuple[int, bytes] | None:
         """Give away the connection while nothing is under way: its descriptor, and what was read of the next PDU.
 
@@ -64,6 +67,16 @@ class User(Protocol):
 
     def more(self) -> Work | None:
         """Give further work, when some is concluded and nothing waits to be taken; most users have none."""
+
+    def waited(self, turn_s: float) -> None:
+        """Learn, from time to time, how long it has been the peer's turn in all since the association began.
+
+        Raises
+        ------
+        Unacceptable
+            To abort the association.
+
+        """
 
     def ended(self, *, was_released: bool, reason: str) -> None:
         """Learn that it has ended, once: released, or why not. Nothing can be sent any more."""

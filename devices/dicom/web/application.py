@@ -13,12 +13,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from devices.clock import monotonic
 from devices.dicom.index.database import IndexUnavailable
 from devices.dicom.index.matching import Unanswerable
 from devices.dicom.index.queries import Level
 from devices.dicom.index.tables import series as series_table
 from devices.dicom.index.tables import studies as studies_table
 from devices.dicom.services.events import Cause, Disclosure, Ending, Notify, Refusal
+from devices.dicom.services.pace import Pace
 from devices.dicom.services.transfers import OpenTransfer
 from devices.dicom.settings import NodeSettings, WebClient
 from devices.dicom.storage.elements import UnreadableObject
@@ -40,6 +42,10 @@ BLOCK_BYTES: Final = 1 << 20
 Answer: TypeAlias = Callable[[Request, WebClient], Awaitable[Response]]
 
 log = structlog.get_logger()
+
+
+class TooSlow(Exception):
+    """Raised when a body trickles in."""
 
 
 class NotHeld(Exception):
@@ -159,6 +165,8 @@ class Web:
             reader.finish()
         except TimeoutError:
             return 408, f"nothing came for {self.settings.idle_time_s:g} s"
+        except TooSlow as exc:
+            return 408, str(exc)
         except ClientDisconnect:
             return 400, "the connection ended within the body"
         except Malformed as exc:
@@ -168,13 +176,19 @@ class Web:
         return None
 
     async def _blocks(self, request: Request) -> AsyncIterator[bytes]:
-        gathered = bytearray()
+        gathered, window_s = bytearray(), self.settings.idle_time_s
+        pace, turn_s = Pace(least_bytes_per_s=self.settings.minimum_bytes_per_s, window_s=window_s), 0.0
         coming = aiter(request.stream())
         while True:
-            async with asyncio.timeout(self.settings.idle_time_s):
+            since_s = monotonic()
+            async with asyncio.timeout(window_s):
                 chunk = await anext(coming, None)
+            turn_s += monotonic() - since_s
             if chunk is not None:
                 gathered += chunk
+                pace.brought(len(chunk))
+                if complaint := pace.look(turn_s, is_under_way=True):
+                    raise TooSlow(complaint)
             if len(gathered) >= BLOCK_BYTES or (chunk is None and gathered):
                 block, gathered = bytes(gathered), bytearray()
                 yield block

@@ -31,11 +31,15 @@ NO_FUZZY: Final = "The fuzzymatching parameter is not supported. Only literal ma
 
 @dataclass(slots=True, kw_only=True)
 class Query:
-    """A query, read from the parameters of a URL."""
+    """A query, read from the parameters of a URL.
+
+    Each stands there once, as a key does in a data set (PS3.18 8.3.4, PS3.4 C.2.2.2): which of two values holds
+    nobody can know. ``includefield`` may stand there again.
+    """
 
     level: Level
     matching: dict[Column[Any], str] = field(default_factory=dict)
-    modality: str = ""
+    modality: str | None = None
     limit: int = MOST_RESULTS
     offset: int = 0
     warnings: list[str] = field(default_factory=list)
@@ -49,11 +53,14 @@ class Query:
         Raises
         ------
         Unanswerable
-            Where a parameter is not known or not searched by: who asks for one patient is not given all.
+            Where a parameter is not known, not searched by, or has two values: who asks for one patient is not
+            given all.
 
         """
-        query, known = cls(level=level, matching=dict(path)), keys(level)
+        query, known, given = cls(level=level, matching=dict(path)), keys(level), dict[str, str]()
         for name, value in parameters:
+            if name != "includefield" and given.setdefault(name, value) != value:
+                raise Unanswerable(f"{name} is asked for twice")
             match name:
                 case "limit":
                     query.limit = min(_count(name, value), MOST_RESULTS)
@@ -74,6 +81,8 @@ class Query:
     def _add(self, name: str, value: str, known: Mapping[int, Column[Any]]) -> None:
         tag = _tag(name)
         if tag == MODALITIES_IN_STUDY:
+            if self.modality not in {None, value}:  # by its keyword and by its number
+                raise Unanswerable(f"{name} is asked for twice")
             self.modality = value
         elif tag not in known:
             raise Unanswerable(f"{self.level.value} cannot be searched by {name}")
@@ -133,7 +142,7 @@ class Search:
             chosen = choose(
                 query.level,
                 query.matching,
-                modality=query.modality,
+                modality=query.modality or "",
                 is_sqlite=connection.dialect.name == "sqlite",
             )
             rows = connection.execute(chosen.limit(query.limit + 1).offset(query.offset)).all()

@@ -17,11 +17,11 @@ from typing import Final
 import structlog
 
 from devices.clock import Clock
-from devices.dicom.services.events import Ending, Event, Notify
+from devices.dicom.services.events import Ending, Event, Notify, Standing
 from devices.dicom.services.provider import Served
 from devices.dicom.upper_layer.user import Channel
 from devices.dicom.workers.foreman import Foreman, Hand
-from devices.dicom.workers.handover import LONGEST_BYTES, Handover, decode_event, encode
+from devices.dicom.workers.handover import LONGEST_BYTES, Dismissal, Handover, decode_event, encode
 
 END_TIME_S: Final = 0.5
 
@@ -141,6 +141,17 @@ class Crew:
         finally:
             os.close(descriptor)
 
+    def dismiss(self, session: Served, reason: str) -> bool:
+        """Have the worker that serves an association abort it; false where none does."""
+        hand = next((one for one, served in self._sessions.items() if session.number in served), None)
+        if hand is None:
+            return False
+        try:
+            hand.line.send(encode(Dismissal(session=session.number, reason=reason)))
+        except OSError as exc:
+            self._lose(hand, str(exc))
+        return True
+
     # --- what workers tell ------------------------------------------------------------------------------------
 
     def _wake(self, hand: Hand) -> None:
@@ -170,11 +181,14 @@ class Crew:
             self._lose(hand, "its process has ended")
 
     def _tell(self, hand: Hand, happened: Event) -> None:
-        if isinstance(happened, Ending):
-            session = self._sessions[hand].pop(happened.session)
-            session.ended(was_released=happened.was_released, reason="")
-        else:
-            self._notify(happened)
+        match happened:
+            case Ending():
+                session = self._sessions[hand].pop(happened.session)
+                session.ended(was_released=happened.was_released, reason="")
+            case Standing():
+                self._sessions[hand][happened.session].is_behind = happened.is_behind
+            case _:
+                self._notify(happened)
 
     # --- who there is -----------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """What the node's processes tell each other: an association that goes to a worker, and what happens there."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -11,7 +11,7 @@ from devices.dicom.services.events import Event
 LONGEST_BYTES = 65536
 
 
-class Handover(Struct, frozen=True, kw_only=True):
+class Handover(Struct, frozen=True, kw_only=True, tag="handover"):
     """An established association; its socket comes with the message.
 
     Attributes
@@ -37,6 +37,16 @@ class Handover(Struct, frozen=True, kw_only=True):
     pending: bytes
 
 
+class Dismissal(Struct, frozen=True, kw_only=True, tag="dismissal"):
+    """An association that is to end, and why."""
+
+    session: int
+    reason: str
+
+
+Order: TypeAlias = Handover | Dismissal
+
+
 def _encode(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
@@ -48,18 +58,18 @@ def _decode(kind: type, value: Any) -> Any:
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_encode)
-_handovers = msgspec.msgpack.Decoder(Handover)
+_orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
 _events: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event, dec_hook=_decode)
 
 
-def encode(message: Handover | Event) -> bytes:
+def encode(message: Order | Event) -> bytes:
     """Encode a message; one is one packet."""
     return _encoder.encode(message)
 
 
-def decode_handover(packet: bytes) -> Handover:
+def decode_order(packet: bytes) -> Order:
     """Decode what the node tells a worker."""
-    return _handovers.decode(packet)
+    return _orders.decode(packet)
 
 
 def decode_event(packet: bytes) -> Event:

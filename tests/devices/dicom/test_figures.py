@@ -62,3 +62,18 @@ async def test_what_waits_is_counted_until_it_has_gone(settings: Any, thing: Any
                 number += 1
             assert await _told(node, lambda told: told.index_waiting == 0)
             assert node.figures.commitments_waiting == 1
+
+
+async def test_what_waits_for_an_index_that_is_away_is_unknown(settings: Any, thing: Any, console: Any) -> None:
+    """Neither none nor any number is told while nobody counts; when it is back and whole, none waits."""
+    chosen = settings()
+    in_the_way = chosen.folder / ".index" / "index.sqlite"
+    in_the_way.mkdir(parents=True)  # no database can be made there
+    async with asyncio.timeout(60), run_node(chosen) as node, console(node.port) as raw:
+        assert await raw.associate() == ACCEPT
+        assert await raw.store(thing()) == 0x0000
+        assert await _told(node, lambda told: told.objects == {"new": 1})
+        assert node.figures is not None
+        assert node.figures.index_waiting is None
+        in_the_way.rmdir()
+        assert await _told(node, lambda told: told.index_waiting == 0)

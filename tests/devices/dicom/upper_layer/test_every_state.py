@@ -122,6 +122,9 @@ class Listener:
     def more(self) -> None:
         """There is none."""
 
+    def waited(self, turn_s: float) -> None:
+        """Have all the time."""
+
     def ended(self, *, was_released: bool, reason: str) -> None:
         """Keep it."""
         self.ends.append((was_released, reason))

@@ -49,6 +49,9 @@ class Fountain:
         """Go on."""
         return self._speak
 
+    def waited(self, turn_s: float) -> None:
+        """Have all the time."""
+
     def ended(self, *, was_released: bool, reason: str) -> None:
         """Note why."""
         self.end.set_result(f"{was_released} {reason}")

@@ -54,6 +54,9 @@ class Taker:
         """Have nothing to say."""
         return None
 
+    def waited(self, turn_s: float) -> None:
+        """Have all the time."""
+
     def ended(self, *, was_released: bool, reason: str) -> None:
         """Note why."""
         self.end = f"{was_released} {reason}"

@@ -141,6 +141,33 @@ def test_what_cannot_be_asked_is_refused(search: Search, keys: dict[str, str]) -
         _found(search, keys)
 
 
+@pytest.mark.parametrize(
+    ("name", "again", "values"),
+    [
+        ("ModalitiesInStudy", "ModalitiesInStudy", ("CT", "NM")),
+        ("ModalitiesInStudy", "00080061", ("NM", "")),
+        ("PatientID", "00100020", ("P_1", "p_1")),
+        ("StudyInstanceUID", "StudyInstanceUID", ("1.1", "1.3")),
+        ("limit", "limit", ("1", "2")),
+        ("offset", "offset", ("0", "1")),
+        ("fuzzymatching", "fuzzymatching", ("true", "false")),
+    ],
+)
+def test_two_values_for_one_key_are_refused(name: str, again: str, values: tuple[str, str]) -> None:
+    """By its name, its number, or both: none of the two is passed over. The same value again is none more."""
+    with pytest.raises(Unanswerable, match="is asked for twice"):
+        Query.read(Level.STUDIES, zip((name, again), values, strict=True), path={})
+    Query.read(Level.STUDIES, [(name, values[0])] * 2, path={})
+
+
+def test_further_fields_may_be_asked_for_one_by_one(search: Search) -> None:
+    """``includefield`` alone may stand there again (PS3.18 8.3.4.3)."""
+    query = Query.read(
+        Level.STUDIES, [("includefield", "PatientID"), ("includefield", "00100010"), ("PatientID", "P_1")], path={}
+    )
+    assert [str(one.StudyInstanceUID) for one in search.answer(query)] == ["1.1"]
+
+
 def test_levels_hold_to_their_keys(search: Search) -> None:
     """Series and instances are found by the keys of the levels above, too."""
     assert _found(search, {"Modality": "CT"}, Level.SERIES) == {"1.1.1", "1.3.1"}

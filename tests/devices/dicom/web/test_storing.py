@@ -236,6 +236,28 @@ async def test_a_length_longer_than_the_body_times_out(open_site: Open, thing: M
         assert list(site.folder.glob("*/*.dcm")) == []
 
 
+async def test_a_body_that_trickles_is_given_up(open_site: Open, thing: Make) -> None:
+    """A byte now and then is no silence, and too slow all the same: nothing is left, and why is said."""
+    body = in_parts(_file(thing()) + bytes(3_000_000))
+    async with open_site(idle_time_s=1) as site:
+        reader, writer = await _send_raw(site, body[:50], length=len(body))
+
+        async def trickle() -> None:
+            with suppress(ConnectionError):
+                for at in range(50, len(body)):
+                    writer.write(body[at : at + 1])
+                    await writer.drain()
+                    await asyncio.sleep(0.05)
+
+        trickling = asyncio.create_task(trickle())
+        async with asyncio.timeout(20):
+            assert b" 408 " in await reader.readline()
+            assert b"500 are the least (minimum_bytes_per_s)" in await reader.read()
+        trickling.cancel()
+        writer.close()
+        assert site.left_incoming() == []
+
+
 async def test_a_connection_lost_in_mid_object_leaves_nothing(open_site: Open, thing: Make) -> None:
     """What had come of an object when the connection ended is removed."""
     async with open_site() as site:
