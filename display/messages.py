@@ -21,7 +21,7 @@ from display.procedure_messages import ProcedureState
 from display.resection_messages import ResectionState
 from display.volume_messages import LiveImageState, StudyState
 
-VERSION = "2.1"
+VERSION = "2.2"
 """Version of the feed: the first number changes when an old display would misread a message, as one does that
 knows only some of the words of a field; the second when there is more to read that it may leave unread."""
 

@@ -1,6 +1,6 @@
 // Written by `python -m display.typescript` from display/messages.py: change that, not this.
 
-export const VERSION = "2.1";
+export const VERSION = "2.2";
 export const SUBPROTOCOL = "radionav.v1";
 
 /** First message of every connection. */
@@ -556,6 +556,8 @@ export interface SpecimenState {
 export interface ProcedureState {
   /** Of the procedure; 0: none has begun. */
   readonly number: number;
+  /** When it began, ISO 8601; empty likewise. */
+  readonly began_at_utc?: string;
   /** Grows with everything that a person does in it. */
   readonly revision: number;
   readonly step: "bed" | "ended" | "ex vivo" | "in vivo" | "incision" | "patient" | "plan" | "skin scan" | "time-out";

@@ -11,12 +11,15 @@ import { label, mark } from "./elements";
 import type { StudyState, SurfaceState, TargetState } from "./feed-types";
 import { t } from "./language";
 import type { Moment } from "./moment";
+import { remember, remembered } from "./remembered";
 import { TipPath } from "./tip-path";
 import type { Point } from "./vectors";
 
 /** It is looked at now and then: a machine without a graphics card has better things to do. */
 const DRAW_EVERY_MS = 250;
 const SHAFT_MM = 120;
+/** Seen from the front and a little from the patient's left, until somebody turns it. */
+const TURN_RAD = 0.5;
 const LOOKS = {
   skin: { color: 0xc9a58f, opacity: 0.3, transparent: true, depthWrite: false },
   bone: { color: 0xe8e2d0 },
@@ -35,8 +38,7 @@ export class SolidView {
   private wanted = "";
   private middle = new Vector3();
   private reach_mm = 300;
-  /** Seen from the front and a little from the patient's left. */
-  private turn_rad = 0.5;
+  private turn_rad = turned();
   private drawnAt_ms = -Infinity;
   private abort = new AbortController();
 
@@ -52,7 +54,10 @@ export class SolidView {
     this.scene.add(new AmbientLight(0xffffff, 1.1), lamp, this.body, this.targets, this.probe, this.line);
     let from: number | null = null;
     canvas.addEventListener("pointerdown", (event) => (from = event.clientX));
-    window.addEventListener("pointerup", () => (from = null));
+    window.addEventListener("pointerup", () => {
+      if (from !== null) remember("turn", `${this.turn_rad}`);
+      from = null;
+    });
     canvas.addEventListener("pointermove", (event) => {
       if (from === null) return;
       this.turn_rad -= (event.clientX - from) / 120;
@@ -89,6 +94,7 @@ export class SolidView {
     const away = (this.reach_mm * 2.6) / Math.min(1, this.camera.aspect); // a narrow view must hold the width too
     // LPS: the front is at -y, the patient's left at +x, on the right of the screen
     this.camera.position.set(this.middle.x + Math.sin(this.turn_rad) * away, this.middle.y - Math.cos(this.turn_rad) * away, this.middle.z + away * 0.25);
+    this.canvas.dataset["turn"] = this.turn_rad.toFixed(3);
     this.camera.lookAt(this.middle);
     this.camera.updateProjectionMatrix();
     renderer.render(this.scene, this.camera);
@@ -146,6 +152,11 @@ export class SolidView {
       if (!signal.aborted) window.setTimeout(() => (this.wanted = ""), 2000);
     }
   }
+}
+
+function turned(): number {
+  const turn_rad = Number.parseFloat(remembered("turn") ?? "");
+  return Number.isFinite(turn_rad) ? turn_rad : TURN_RAD;
 }
 
 const WIRES = new WireframeGeometry(new SphereGeometry(1, 16, 10));
