@@ -102,7 +102,8 @@ class Composer:
         fresh = seen if seen and self._is_fresh(seen, now_s=now_s) else None
         doubt, track = self._doubt(fresh), self._trail.follow(fresh)
         tip = fresh.patient_from_tip if fresh and not doubt else None
-        localisation = self.localiser.newest
+        is_former = self._is_former()
+        localisation = None if is_former else self.localiser.newest
         targets = trusted_targets(localisation.posterior) if localisation else ()
         devices = tuple(
             show_device(name, device, self.board, now_s=now_s, tools=tools)
@@ -135,9 +136,9 @@ class Composer:
             shine=show_shine(
                 localisation.posterior if localisation else None, self.response, self.localiser.tissue, tip
             ),
-            rejections=show_rejections(self.localiser.rejections),
-            study=self.study,
-            live_image=show_live_image(self.live_image, now_s=now_s),
+            rejections=() if is_former else show_rejections(self.localiser.rejections),
+            study=None if is_former else self.study,
+            live_image=None if is_former else show_live_image(self.live_image, now_s=now_s),
             resection=show_resection(self.resection, clock=lambda: now_s),
             procedure=self.procedure.show(now_s=now_s),
             studies_revision=self.archive.revision,
@@ -145,6 +146,15 @@ class Composer:
             background=show_kept(self.yardstick.background),
             path=show_path(self.path),
         )
+
+    def _is_former(self) -> bool:
+        """Whether the study that was shown last is another than the one in use: then nothing of it is shown.
+
+        Until the new one is planned by and packed there is none; what the former patient had is nobody's then.
+        """
+        shown, in_use = self.study, self.archive.in_use
+        named = in_use and (in_use.study.study_uid, in_use.study.patient_id)
+        return shown is not None and named != (shown.study_uid, shown.patient_id)
 
     def _keep(self, live: RateState | None, tip: RigidTransform | None, *, now_s: float) -> None:
         """Keep what would be gone with the frame: a rate that is of now, a tip that nothing speaks against."""
@@ -203,6 +213,7 @@ class Composer:
             (self.response is None, "The probe is not calibrated: run acquire"),
             (bool(stranger), stranger),
             (self.archive.in_use is None, "No study of this patient: send one, or choose one from the list"),
+            (self._is_former(), "Another study is coming into use"),
             (bool(untold), f"No position can be told: {untold}"),
             (tip is None, "The tracker does not see the probe"),
         )

@@ -50,7 +50,7 @@ export class ResectionPanel {
     if (this.state && this.undoing && !isLast(this.undoing, this.state)) this.note(null);
     this.targets = moment ? markable(moment) : [];
     if (this.refused && now_ms > this.refused.until_ms) this.refused = null;
-    this.button.dataset["state"] = this.state?.counting ? "counting" : "idle";
+    this.button.dataset["state"] = this.state?.counting ? "counting" : this.state?.trouble ? "trouble" : "idle";
     if (this.panel.hidden || this.state === null) return;
     write(this.counted, countingWords(this.state.counting));
     const { counting } = this.state;
