@@ -1,8 +1,8 @@
 /** The patient in three dimensions: skin, bone, what is hot, the probe, its path, and targets as wire ellipsoids. */
 
 import {
-  AmbientLight, BufferAttribute, BufferGeometry, CylinderGeometry, DirectionalLight, Group, Line, LineBasicMaterial,
-  Matrix4, Mesh, MeshLambertMaterial, PerspectiveCamera, Quaternion, Scene, SphereGeometry, Vector3, WebGLRenderer,
+  AmbientLight, BufferAttribute, BufferGeometry, CylinderGeometry, DirectionalLight, Group, LineBasicMaterial, Matrix4,
+  Mesh, MeshLambertMaterial, PerspectiveCamera, Quaternion, Scene, SphereGeometry, Vector3, WebGLRenderer,
   WireframeGeometry, LineSegments,
 } from "three";
 import { authorised } from "./admission";
@@ -11,9 +11,9 @@ import { label, mark } from "./elements";
 import type { StudyState, SurfaceState, TargetState } from "./feed-types";
 import { t } from "./language";
 import type { Moment } from "./moment";
+import { PathLine } from "./path-line";
 import { remember, remembered } from "./remembered";
 import { TipPath } from "./tip-path";
-import type { Point } from "./vectors";
 
 /** It is looked at now and then: a machine without a graphics card has better things to do. */
 const DRAW_EVERY_MS = 250;
@@ -32,8 +32,8 @@ export class SolidView {
   private readonly body = new Group();
   private readonly targets = new Group();
   private readonly probe = new Mesh(new CylinderGeometry(6, 6, SHAFT_MM, 16), new MeshLambertMaterial({ color: 0x4ade80 }));
-  private readonly line = new Line(new BufferGeometry(), new LineBasicMaterial({ color: 0x38bdf8 }));
   private readonly path = new TipPath();
+  private readonly swept = new PathLine();
   private renderer: WebGLRenderer | null = null;
   private wanted = "";
   private middle = new Vector3();
@@ -51,7 +51,7 @@ export class SolidView {
     }
     const lamp = new DirectionalLight(0xffffff, 2.2);
     lamp.position.set(0.4, -1, 0.6);
-    this.scene.add(new AmbientLight(0xffffff, 1.1), lamp, this.body, this.targets, this.probe, this.line);
+    this.scene.add(new AmbientLight(0xffffff, 1.1), lamp, this.body, this.targets, this.probe, this.swept.line);
     let from: number | null = null;
     canvas.addEventListener("pointerdown", (event) => (from = event.clientX));
     window.addEventListener("pointerup", () => {
@@ -79,8 +79,9 @@ export class SolidView {
       this.probe.position.copy(new Vector3(...pose.tip_mm).addScaledVector(axis, -SHAFT_MM / 2));
     }
     if (moment) this.path.follow(moment, now_ms);
-    this.layPath(pose?.tip_mm ?? null);
-    this.line.visible = study !== null;
+    this.swept.lay(this.path, pose?.tip_mm ?? null);
+    this.swept.line.visible = study !== null;
+    this.canvas.dataset["points"] = `${this.path.points.length}`;
     this.place(moment?.state.targets ?? []);
     this.render(this.renderer);
     label(this.canvas, t.slices.solid(this.body.children.length, this.targets.children.length, pose !== null));
@@ -98,15 +99,6 @@ export class SolidView {
     this.camera.lookAt(this.middle);
     this.camera.updateProjectionMatrix();
     renderer.render(this.scene, this.camera);
-  }
-
-  /** Along the path, and on to where the tip is now. */
-  private layPath(tip_mm: Point | null): void {
-    const { points } = this.path;
-    const ends = tip_mm && points.length > 0 ? [...points, tip_mm] : points;
-    this.line.geometry.dispose();
-    this.line.geometry = new BufferGeometry().setFromPoints(ends.map((point) => new Vector3(...point)));
-    this.canvas.dataset["points"] = `${points.length}`;
   }
 
   /** Wires, over everything: a solid ellipsoid would vanish in the hot spot that it is about. */
