@@ -13,6 +13,7 @@ from acquisition.imaging import Imager
 from acquisition.patient import Patient
 from acquisition.resection.resection import Resection
 from acquisition.session.journal import Journal
+from acquisition.session.rate_trend import RateTrend
 from acquisition.session.reception import Reception
 from acquisition.session.session import Session
 from devices.clock import Clock, monotonic, wall_time
@@ -139,7 +140,14 @@ class Stage:
         self._feed_clock = feed_clock
         self._hub = Hub()
         self._shelf = Shelf()
-        self._trend = TrendMemory()
+        trend = RateTrend(
+            lambda: session.procedure,
+            journal,
+            device=composer.probe,
+            note=session.note,
+            now=lambda: wall_time(feed_clock(), clock=feed_clock),
+        )
+        self._trend = TrendMemory(trend)
         self._told: dict[str, DeviceLink] = {}
 
     def exhibits(self) -> Exhibits:

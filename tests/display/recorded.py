@@ -9,12 +9,14 @@ from acquisition.resection.resection import Resection
 from acquisition.session.checklist import Equipment
 from acquisition.session.journal import SCHEMA, Journal
 from acquisition.session.procedure import Procedure
+from acquisition.session.rate_trend import RateTrend
 from acquisition.session.session import Session
 from acquisition.session.swept_path import SweptPath
 from acquisition.session.yardstick import Yardstick
 from devices.clock import monotonic
 from display.procedure_messages import ProcedureRequest, ProcedureState
 from display.study_messages import FramesRequest
+from display.trend import TrendMemory
 
 UNBEGUN = ProcedureState(
     number=0,
@@ -78,6 +80,19 @@ def measured_by(session: Session, journal: Journal) -> Yardstick:
 def swept_in(session: Session, journal: Journal) -> SweptPath:
     """Where the tip was in a session."""
     return SweptPath(lambda: session.procedure, journal, note=session.note)
+
+
+def untrended() -> TrendMemory:
+    """The trend of a rate in no procedure."""
+    return TrendMemory(
+        RateTrend(
+            Procedure,
+            kept_nowhere(),
+            device="probe",
+            note=lambda _kind, _told: None,
+            now=lambda: datetime.now(tz=UTC),
+        )
+    )
 
 
 def unswept() -> SweptPath:

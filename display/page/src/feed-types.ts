@@ -1003,8 +1003,9 @@ export interface TrendList {
 
 /** The rate over one interval of the trend. */
 export interface TrendPoint {
+  /** Of its frame; 0 where a run of the service before this one made it. */
   readonly seq: number;
-  /** Its end, by the clock of ``pong``. */
+  /** Its end, by the clock of ``pong``; of a former run maybe below 0. */
   readonly server_monotonic_s: number;
   /** Null where there was no live rate: a gap, not a zero. */
   readonly rate_cps: number | null;

@@ -20,6 +20,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 from acquisition.agreement import TOLERANCE
 from acquisition.session.journal import Journal
 from acquisition.session.procedure import Procedure
+from acquisition.session.rate_trend import RateTrend
 from acquisition.session.steps import Step
 from acquisition.session.swept_path import Space, SweptPath
 from acquisition.session.yardstick import Yardstick
@@ -380,7 +381,7 @@ class Room:
     acts: list[ProcedureRequest] = field(default_factory=list)
     frames: list[FramesRequest] = field(default_factory=list)
     journal: Journal = field(default_factory=kept_nowhere)
-    trend: TrendMemory = field(default_factory=TrendMemory)
+    trend: TrendMemory = field(init=False)
     yardstick: Yardstick = field(init=False)
     path: SweptPath = field(init=False)
     admission: Admission | None = None
@@ -445,6 +446,11 @@ class Room:
         """Begin as a service that was just started: of what is kept, all that the record has."""
         self.yardstick = Yardstick(self.procedure, self.journal, note=self._note)
         self.path = SweptPath(self.procedure, self.journal, note=self._note)
+        self.trend = TrendMemory(
+            RateTrend(
+                self.procedure, self.journal, device="probe", note=self._note, now=lambda: datetime.now(tz=UTC)
+            )
+        )
 
     def procedure(self) -> Procedure:
         """The procedure that is published."""
