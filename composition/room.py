@@ -28,6 +28,7 @@ from acquisition.session.checklist import Equipment
 from acquisition.session.frames import confirmed_frames
 from acquisition.session.journal import Journal, JournalUnusable
 from acquisition.session.names import names_in_use
+from acquisition.session.rate_trend import RateTrend
 from acquisition.session.reception import Reception
 from acquisition.session.session import Session
 from acquisition.session.swept_path import SweptPath
@@ -249,6 +250,7 @@ class Room:
             session=self._session,
             reception=self.reception,
             journal=journal,
+            trend=RateTrend(chapter, device=probe_in_hand(site), now=now),
             advance=lambda now_s: synchroniser.advance(now_s=now_s) if synchroniser else None,
             publisher=MqttPublisher(site.mqtt, on_health=self._tell, jitter=rng.random) if site.mqtt else None,
             on_state=self._share_state,

@@ -144,7 +144,8 @@ class Composer:
         now_s, seen, tip = sight.at_s, sight.seen, sight.tip
         sent_s = now_s if sent_s is None else sent_s
         self._seq += 1
-        localisation = self.localiser.newest
+        is_former = self._is_former()
+        localisation = None if is_former else self.localiser.newest
         targets = trusted_targets(localisation.posterior) if localisation else ()
         return State(
             seq=self._seq,
@@ -165,9 +166,9 @@ class Composer:
             shine=show_shine(
                 localisation.posterior if localisation else None, self.response, self.localiser.tissue, tip
             ),
-            rejections=show_rejections(self.localiser.rejections),
-            study=self.study,
-            live_image=show_live_image(self.live_image, now_s=now_s),
+            rejections=() if is_former else show_rejections(self.localiser.rejections),
+            study=None if is_former else self.study,
+            live_image=None if is_former else show_live_image(self.live_image, now_s=now_s),
             resection=show_resection(self.resection, clock=lambda: now_s),
             procedure=self.procedure.show(now_s=now_s),
             studies_revision=self.archive.revision,
@@ -175,6 +176,15 @@ class Composer:
             background=show_kept(self.yardstick.background),
             path=show_path(self.path),
         )
+
+    def _is_former(self) -> bool:
+        """Whether the study that was shown last is another than the one in use: then nothing of it is shown.
+
+        Until the new one is planned by and packed there is none; what the former patient had is nobody's then.
+        """
+        shown, in_use = self.study, self.archive.in_use
+        named = in_use and (in_use.study.study_uid, in_use.study.patient_id)
+        return shown is not None and named != (shown.study_uid, shown.patient_id)
 
     def _is_fresh(self, seen: SeenTip, *, now_s: float) -> bool:
         """Whether a direction may be given from there: the hand has moved on since an old pose."""
@@ -220,6 +230,7 @@ class Composer:
             (self.response is None, "The probe is not calibrated: run acquire"),
             (bool(stranger), stranger),
             (self.archive.in_use is None, "No study of this patient: send one, or choose one from the list"),
+            (self._is_former(), "Another study is coming into use"),
             (bool(untold), f"No position can be told: {untold}"),
             (tip is None, "The tracker does not see the probe"),
         )

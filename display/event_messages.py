@@ -33,8 +33,12 @@ class Event(Struct, frozen=True, kw_only=True, tag="event"):
 class TrendPoint(Struct, frozen=True, kw_only=True):
     """The rate over one interval of the trend."""
 
-    seq: Annotated[int, Meta(ge=0)]
-    server_monotonic_s: Annotated[float, Meta(description="Its end, by the clock of ``pong``.")]
+    seq: Annotated[
+        int, Meta(ge=0, description="Of its frame; 0 where a run of the service before this one made it.")
+    ]
+    server_monotonic_s: Annotated[
+        float, Meta(description="Its end, by the clock of ``pong``; of a former run maybe below 0.")
+    ]
     rate_cps: Annotated[float | None, Meta(description="Null where there was no live rate: a gap, not a zero.")]
 
 

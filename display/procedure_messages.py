@@ -61,6 +61,7 @@ class ProcedureState(Struct, frozen=True, kw_only=True):
     """Where the procedure of the patient on the table stands; kept in a database, so that a restart goes on."""
 
     number: Annotated[int, Meta(ge=0, description="Of the procedure; 0: none has begun.")]
+    began_at_utc: Annotated[str, Meta(description="When it began, ISO 8601; empty likewise.")] = ""
     revision: Annotated[int, Meta(ge=0, description="Grows with everything that a person does in it.")]
     step: StepName
     taken: Annotated[tuple[StepName, ...], Meta(description="Steps that were ever taken, in their order.")]

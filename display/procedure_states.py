@@ -43,6 +43,7 @@ def show_procedure(session: Session) -> ProcedureState:
     is_timing_out = procedure.step is Step.TIME_OUT
     return ProcedureState(
         number=procedure.number,
+        began_at_utc=procedure.began_at.isoformat() if procedure.began_at else "",
         revision=procedure.revision,
         step=procedure.step.value,
         taken=tuple(step.value for step in procedure.taken),

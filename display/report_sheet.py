@@ -227,9 +227,14 @@ def _pictures(report: Report, picture: Callable[[int], bytes | None]) -> tuple[F
 
 def _alert_table(report: Report) -> Table:
     rows = []
-    for entry in sorted((*report.alerts, *report.starts), key=lambda each: each.seq):
+    for entry in sorted((*report.alerts, *report.starts, *report.cut_off), key=lambda each: each.seq):
         if entry.kind == "started":
             rows.append((_when(entry.at), "radionav", "started"))
+        elif entry.kind == "cut off":
+            counted = " of ".join(filter(None, (entry.told["what"], entry.told["of"])))
+            rows.append(
+                (_when(entry.at), "radionav", f"the count of the {counted} was cut off: it came to nothing")
+            )
         else:
             said = ": ".join(filter(None, (entry.told["state"], entry.told["detail"])))
             rows.append((_when(entry.at), entry.told["device"], said))

@@ -13,6 +13,7 @@ from acquisition.imaging import Imager
 from acquisition.patient import Patient
 from acquisition.resection.resection import Resection
 from acquisition.session.journal import Journal
+from acquisition.session.rate_trend import RateTrend
 from acquisition.session.reception import Reception
 from acquisition.session.session import Session
 from devices.clock import Clock, monotonic, wall_time
@@ -94,6 +95,8 @@ class Stage:
         Takes the patient whom a person has confirmed.
     journal
         The procedure's record.
+    trend
+        Keeps the rate of the last minutes.
     advance
         Called before each frame with the time: lets what waits for a missing pose go on.
     publisher
@@ -119,6 +122,7 @@ class Stage:
         session: Session,
         reception: Reception,
         journal: Journal,
+        trend: RateTrend,
         advance: Callable[[float], None],
         publisher: MqttPublisher | None,
         on_state: Callable[[State], None],
@@ -141,7 +145,7 @@ class Stage:
         self._feed_clock = feed_clock
         self._hub = Hub()
         self._shelf = Shelf()
-        self._trend = TrendMemory()
+        self._trend = TrendMemory(trend)
         self._told: dict[str, DeviceLink] = {}
 
     def exhibits(self) -> Exhibits:

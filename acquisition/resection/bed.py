@@ -133,6 +133,11 @@ class Look:
         """What it comes to."""
         return Decision.COUNT_ON if self.bed is None else _DECISIONS[self.bed.verdict]
 
+    @property
+    def is_last(self) -> bool:
+        """Whether it decides, or counting on will not."""
+        return self.decision is not Decision.COUNT_ON or self.live_time_s >= LONGEST_S
+
 
 class BedCount:
     """Counts over one bed, from a beginning on (host monotonic clock, s) until they decide or last too long."""
@@ -162,9 +167,7 @@ class BedCount:
     @property
     def is_over(self) -> bool:
         """Whether a look has decided, or counting on will not."""
-        return self.look is not None and (
-            self.look.decision is not Decision.COUNT_ON or self.look.live_time_s >= LONGEST_S
-        )
+        return self.look is not None and self.look.is_last
 
     def take(self, observations: Observations) -> None:
         """Take tracked counts; those from before the beginning are of no bed."""

@@ -33,6 +33,40 @@ class Recorded:
     told: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderWay:
+    """What was being counted by the newest of some events.
+
+    Attributes
+    ----------
+    what
+        ``bed``, ``specimen`` or ``background``.
+    number, of
+        Of the removed target whose bed it is; which target bed or specimen are of, None for none.
+    is_cut_off
+        The record says already that it was.
+
+    """
+
+    what: str
+    number: int | None
+    of: str | None
+    is_cut_off: bool = False
+
+    @property
+    def words(self) -> str:
+        """Say that it came to nothing, and what to do."""
+        match self.what, self.of:
+            case "bed", of:
+                return f"A restart has cut off the count of the bed of {of}: count it again"
+            case "specimen", None:
+                return "A restart has cut off the count of the specimen: count it again"
+            case "specimen", of:
+                return f"A restart has cut off the count of the specimen of {of}: count it again"
+            case _:
+                return "A restart has cut off the count of the background: count it again"
+
+
 @dataclass(slots=True, kw_only=True)
 class Findings:
     """Everything that stands after some recorded events."""
@@ -42,6 +76,7 @@ class Findings:
     left: set[int] = field(default_factory=set)
     specimens: tuple[Specimen, ...] = ()
     background: Specimen | None = None
+    under_way: UnderWay | None = None
     marked: int = 0
     counted: int = 0
 
@@ -93,6 +128,11 @@ def tell_specimen(specimen: Specimen, *, now_s: float) -> dict[str, Any]:
     }
 
 
+def tell_cut_off(counting: UnderWay) -> dict[str, Any]:
+    """Tell of a count that was under way when the service ended."""
+    return {"what": counting.what, "number": counting.number, "of": counting.of}
+
+
 def tell_limits(limits: Limits) -> dict[str, Any]:
     """Tell of limits; null where nothing bounds from above."""
     upper = limits.upper if isfinite(limits.upper) else None
@@ -103,6 +143,7 @@ def read_back(recorded: Iterable[Recorded]) -> Findings:
     """Say what stands after these events, oldest first."""
     found = Findings()
     for each in recorded:
+        found.under_way = _under_way(found, each)
         _apply(found, each)
     return found
 
@@ -135,6 +176,23 @@ def _apply(found: Findings, recorded: Recorded) -> None:
             )
         case "background counted":
             found.background = _specimen(recorded)
+
+
+def _under_way(found: Findings, recorded: Recorded) -> UnderWay | None:
+    """Say what is being counted after an event."""
+    told, counting = recorded.told, found.under_way
+    match recorded.event:
+        case "counting" | "cut off" as event:
+            number, of = told.get("number"), told.get("of")
+            of = next((each.target.name for each in found.removed if each.number == number), of)
+            return UnderWay(what=told["what"], number=number, of=of, is_cut_off=event == "cut off")
+        case "stopped" | "not counted" | "specimen counted" | "background counted" | "another patient":
+            return None
+        case "looked" if _look(told).is_last:
+            return None
+        case "not removed" if counting is not None and counting.number == told["number"]:
+            return None
+    return counting
 
 
 def _tell_estimate(estimate: TargetEstimate) -> dict[str, Any]:

@@ -10,7 +10,15 @@ import structlog
 from acquisition.estimating import NUMERICS
 from acquisition.localising import Localiser
 from acquisition.resection.bed import NO_SKIN, OTHER_MAP, BedCount, Decision, Look, Removed, shining_beside
-from acquisition.resection.record import Findings, tell_limits, tell_look, tell_removed, tell_specimen
+from acquisition.resection.record import (
+    Findings,
+    UnderWay,
+    tell_cut_off,
+    tell_limits,
+    tell_look,
+    tell_removed,
+    tell_specimen,
+)
 from acquisition.resection.specimen import BenchCount, Comparison, Specimen, compared
 from devices.clock import Clock
 from devices.readings import CountReading
@@ -109,6 +117,8 @@ class Resection:
         self.removed, self.looks, self._left = found.removed, found.looks, found.left
         self.specimens, self.background = found.specimens, found.background
         self._marked, self._counted = found.marked, found.counted
+        if found.under_way is not None:
+            self._cut_off(found.under_way)
         self._compare()
 
     def lay(self, study_uid: str, tissue: Tissue | None) -> None:
@@ -258,6 +268,7 @@ class Resection:
             except NUMERICS as exc:
                 log.exception("resection failed")
                 self.counting, self.trouble = None, f"the counts could not be judged ({exc}): count again"
+                self._tell("not counted", reason=str(exc))
 
     def _begin(self, counting: BedCount | BenchCount, **told: object) -> str | None:
         if self.counting is not None:
@@ -274,6 +285,12 @@ class Resection:
         if isinstance(counting, BenchCount):
             self._bench_s = counting.began_s, self._clock()
         return counting
+
+    def _cut_off(self, counting: UnderWay) -> None:
+        """Say, until something is counted, what was being counted when the service ended; and enter it once."""
+        self.trouble = counting.words
+        if not counting.is_cut_off:
+            self._tell("cut off", **tell_cut_off(counting))
 
     def _end(self) -> None:
         """End what is being counted; a specimen or background that was counted long enough is kept."""

@@ -48,12 +48,16 @@ class Chapter:
         """Enter one thing."""
         self._enter(kind, told)
 
-    def entries(self, number: int, *kinds: str, study_uid: str | None = None) -> list[Entry]:
+    def entries(
+        self, number: int, *kinds: str, study_uid: str | None = None, newest: int | None = None
+    ) -> list[Entry]:
         """Give the entries of some kinds since a procedure began, oldest first; any thread may ask.
 
-        None where the record cannot be read: the room goes on, and the procedure says that nothing is recorded.
+        With ``newest`` no others than so many of the record's newest, of whichever kind, are looked at. None where
+        the record cannot be read: the room goes on, and the procedure says that nothing is recorded.
         """
         try:
-            return self._journal.of(*kinds, study_uid=study_uid, after=number)
+            after = number if newest is None else max(number, self._journal.newest_seq - newest)
+            return self._journal.of(*kinds, study_uid=study_uid, after=after)
         except JournalUnusable:
             return []

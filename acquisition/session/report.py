@@ -47,8 +47,8 @@ class Report:
         Its first entry.
     is_simulated
         Whether any run of the service that it was part of was simulated.
-    moves, marks, alerts, starts
-        Steps, marks, faults of devices, and starts of the service, in the order of their entries.
+    moves, marks, alerts, starts, cut_off
+        Steps, marks, faults of devices, starts of the service, and counts that these cut off, in their order.
     drawn, erased
         Spots that persons drew in the plan, and those that they took back.
     sorts, checks
@@ -65,6 +65,7 @@ class Report:
     marks: tuple[Entry, ...]
     alerts: tuple[Entry, ...]
     starts: tuple[Entry, ...]
+    cut_off: tuple[Entry, ...]
     drawn: tuple[Entry, ...]
     erased: tuple[Entry, ...]
     sorts: Mapping[str, Entry]
@@ -99,6 +100,7 @@ def report_of(journal: Journal, number: int) -> Report | None:
         marks=_of(entries, "marked"),
         alerts=_of(entries, "alert"),
         starts=starts,
+        cut_off=_of(entries, "cut off"),
         drawn=_of(entries, "drawn"),
         erased=_of(entries, "erased"),
         sorts={entry.told["name"]: entry for entry in _of(entries, "sorted")},

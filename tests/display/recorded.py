@@ -10,12 +10,14 @@ from acquisition.session.chapter import Chapter
 from acquisition.session.checklist import Equipment
 from acquisition.session.journal import SCHEMA, Journal
 from acquisition.session.procedure import Procedure
+from acquisition.session.rate_trend import RateTrend
 from acquisition.session.session import Session
 from acquisition.session.swept_path import SweptPath
 from acquisition.session.yardstick import Yardstick
 from devices.clock import monotonic
 from display.procedure_messages import ProcedureRequest, ProcedureState
 from display.study_messages import FramesRequest
+from display.trend import TrendMemory
 
 UNBEGUN = ProcedureState(
     number=0,
@@ -79,6 +81,18 @@ def measured_by(session: Session, journal: Journal) -> Yardstick:
 def swept_in(session: Session, journal: Journal) -> SweptPath:
     """Where the tip was in a session."""
     return SweptPath(Chapter(lambda: session.procedure, journal, note=session.note))
+
+
+def trended_in(session: Session, journal: Journal) -> RateTrend:
+    """The trend of a rate in a session."""
+    chapter = Chapter(lambda: session.procedure, journal, note=session.note)
+    return RateTrend(chapter, device="probe", now=lambda: datetime.now(tz=UTC))
+
+
+def untrended() -> TrendMemory:
+    """The trend of a rate in no procedure."""
+    chapter = Chapter(Procedure, kept_nowhere(), note=lambda _kind, _told: None)
+    return TrendMemory(RateTrend(chapter, device="probe", now=lambda: datetime.now(tz=UTC)))
 
 
 def unswept() -> SweptPath:

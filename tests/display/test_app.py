@@ -32,10 +32,9 @@ from display.study_messages import (
     StudyList,
     StudyReport,
 )
-from display.trend import TrendMemory
 from navigation.volume import Volume, VolumeGeometry
 from tests.acquisition.session.damaged import damage
-from tests.display.recorded import UNBEGUN, kept_nowhere, proceed, unjoined, unreported, unswept
+from tests.display.recorded import UNBEGUN, kept_nowhere, proceed, unjoined, unreported, unswept, untrended
 from tests.display.resected import UNRESECTED, refuse
 
 
@@ -100,7 +99,7 @@ def exhibits() -> Exhibits:
         resect=refuse,
         proceed=proceed,
         journal=kept_nowhere(),
-        trend=TrendMemory(),
+        trend=untrended(),
         path=unswept(),
         clock=lambda: 7.0,
     )

@@ -27,10 +27,9 @@ from display.messages import SUBPROTOCOL, Hello, ServerMessage, State
 from display.server import LINGERS_S, AddressInUse, Server, listen
 from display.shelf import Shelf
 from display.study_messages import StudyChoice, StudyList
-from display.trend import TrendMemory
 from tests.display.access.test_admission import VIEW, Door
 from tests.display.page.calibrated import ScriptedCalibrator
-from tests.display.recorded import kept_nowhere, proceed, unjoined, unreported, unswept
+from tests.display.recorded import kept_nowhere, proceed, unjoined, unreported, unswept, untrended
 from tests.display.resected import refuse
 from tests.display.test_app import HELLO, choose, state
 
@@ -47,7 +46,7 @@ def exhibits() -> Exhibits:
         resect=refuse,
         proceed=proceed,
         journal=kept_nowhere(),
-        trend=TrendMemory(),
+        trend=untrended(),
         path=unswept(),
         clock=monotonic,
     )

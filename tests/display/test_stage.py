@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from acquisition.archive import ArchivedStudy
 from acquisition.imaging import Imager, LiveImage
 from acquisition.patient import Patient
 from acquisition.session.journal import acting_as
@@ -25,6 +26,7 @@ from devices.mqtt_broker import Settings
 from devices.readings import CountReading, CountStatus, DeviceHealth, LinkState
 from devices.traffic import Traffic
 from display.kept_messages import PathState
+from display.live_image_states import ShelvedImage
 from display.messages import HealthNotice, State
 from display.procedure_messages import ProcedureRequest
 from display.procedure_states import NO_BACKGROUND, act, show_procedure
@@ -35,7 +37,8 @@ from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 from navigation.volume import Volume, VolumeGeometry
 from tests.acquisition.received import received, spect, study, study_map
-from tests.display.test_composer import Console
+from tests.display.recorded import trended_in
+from tests.display.test_composer import Console, believed, estimate
 
 SIGNBOARD = Signboard(site="site", room="room", session_id="s", simulated=True, stale_after_s=0.5)
 
@@ -83,6 +86,7 @@ class House:
                 self.console.session, self.console.archive, ask=ask_nobody, now=lambda: datetime.now(tz=UTC)
             ),
             journal=self.console.journal,
+            trend=trended_in(self.console.session, self.console.journal),
             advance=self.advanced.append,
             publisher=publisher,
             on_state=self.shared.append,
@@ -177,6 +181,45 @@ async def test_while_a_map_is_exchanged_no_frame_shows_the_former() -> None:
     assert await choosing is None
     assert shown == {None, "B-2"}
     assert house.exhibits.shelf.find(former.activity.etag) is None
+
+
+async def test_what_a_former_patient_had_is_shown_no_more_while_another_is_planned_for() -> None:
+    """From the choice on no map under her name, no target, no live image; and the surgeon is told why."""
+    house = House()
+    await house.console.archive.take(received("1.1"))
+    house.console.localiser.newest = believed(estimate(), until_s=9.9)
+    house.console.see(10.0)
+    house.console.composer.live_image = ShelvedImage(image=live_image(1, taken_at_s=9.9), volume=None)
+    former = house.console.frame(10.1)
+    assert None not in (former.study, former.posterior, former.live_image, former.guidance.target)
+    assert former.targets
+    house.console.map = study_map(study("2.2", patient_id="B-2", patient_name="BERTA^B"))
+    await house.console.archive.take(received("2.2"))
+    is_begun, is_planned = asyncio.Event(), asyncio.Event()
+
+    async def plan_and_show(archived: ArchivedStudy | None) -> None:
+        is_begun.set()
+        await is_planned.wait()
+        await house.stage.show(archived)
+
+    house.console.archive._on_use = plan_and_show
+    choosing = asyncio.ensure_future(house.exhibits.choose(house.choice("2.2", "B-2", "BERTA^B")))
+    async with asyncio.timeout(10):
+        await is_begun.wait()
+        meanwhile = house.console.frame(10.1)
+        is_planned.set()
+        assert await choosing is None
+    assert (meanwhile.study, meanwhile.posterior, meanwhile.live_image, meanwhile.targets) == (
+        None,
+        None,
+        None,
+        (),
+    )
+    guidance = meanwhile.guidance
+    assert (guidance.target, guidance.sentence) == (None, "Another study is coming into use")
+    shown = house.console.frame(10.1).study
+    assert shown is not None
+    assert shown.patient_id == "B-2"
 
 
 async def test_a_study_that_grew_is_never_away() -> None:

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from display.messages import DeviceState, RateState
-from display.trend import TrendMemory
 from tests.display.page.room import make_device, make_rate
+from tests.display.recorded import untrended
 from tests.display.test_app import state
 
 
@@ -26,14 +26,14 @@ def test_a_rate_that_is_not_live_is_a_gap(
     device: DeviceState, rate: RateState | None, kept_cps: float | None
 ) -> None:
     """Null, never the last one: of a lost probe, of one that fell silent, and of one that is not there."""
-    memory = TrendMemory()
+    memory = untrended()
     memory.note(msgspec.structs.replace(state(0), devices=(device,), rate=rate))
     assert [point.rate_cps for point in memory.since(-1)] == [kept_cps]
 
 
 def test_a_point_is_kept_for_each_fifth_of_a_second() -> None:
     """Two minutes of them or more, twice what a display shows; never more points however long the room runs."""
-    memory = TrendMemory()
+    memory = untrended()
     for number in range(4000):
         memory.note(msgspec.structs.replace(state(number), server_monotonic_s=number * 0.05))
     times_s = [point.server_monotonic_s for point in memory.since(-1)]

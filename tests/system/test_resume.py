@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from acquisition.session.yardstick import PEAK
-from display.event_messages import Event, Follow
+from display.event_messages import Event, Follow, TrendList, TrendPoint
 from display.kept_messages import PathPoints
 from display.measures import Point
 from display.messages import SUBPROTOCOL
@@ -66,6 +66,16 @@ def swept(service: Service) -> tuple[Point, ...]:
     try:
         connection.request("GET", "/v1/path")
         return msgspec.json.decode(connection.getresponse().read(), type=PathPoints).points_mm
+    finally:
+        connection.close()
+
+
+def trended(service: Service) -> tuple[TrendPoint, ...]:
+    """The rate of the last minutes."""
+    connection = http.client.HTTPConnection(service.display, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", "/v1/trend")
+        return msgspec.json.decode(connection.getresponse().read(), type=TrendList).points
     finally:
         connection.close()
 
@@ -135,6 +145,9 @@ def test_a_killed_service_goes_on_where_it_was(tmp_path: Path) -> None:
                 assert met.background == compared.background
                 assert met.peak is not None
                 assert met.peak.rate_cps >= max(each.told["rate_cps"] for each in events if each.kind == PEAK)
+                former = [point.rate_cps for point in trended(again) if point.seq == 0]
+                assert any(rate_cps is not None for rate_cps in former)
+                assert former[-1] is None, "what was counted before is joined with what is counted now"
                 assert swept(again)[: len(way) - LOST_POINTS] == way[:-LOST_POINTS]
             again.signal(signal.SIGKILL)
             again.ended()

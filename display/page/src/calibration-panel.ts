@@ -7,6 +7,7 @@ import { find, label, make, write } from "./elements";
 import type { CalibrationAct, CalibrationState, LandmarkList, RegisterRequest, Verdict } from "./feed-types";
 import { type LandmarkFile, readLandmarks } from "./landmark-file";
 import { language, t } from "./language";
+import { rememberOpen, wasOpen } from "./remembered";
 
 type Step = NonNullable<CalibrationState["step"]>;
 type Lying = NonNullable<RegisterRequest["lies"]>;
@@ -62,6 +63,7 @@ export class CalibrationPanel {
   /** Open or close it; it lies over the slices, as others do. */
   open(isOpen: boolean): void {
     if (isOpen) this.onOpen();
+    rememberOpen("calibration", isOpen);
     this.panel.hidden = !isOpen;
     this.forget();
     if (isOpen) void this.learnLandmarks();
@@ -70,6 +72,11 @@ export class CalibrationPanel {
 
   close(): void {
     if (!this.panel.hidden) this.open(false);
+  }
+
+  /** Be open where it was before this page was loaded anew. */
+  reopen(): void {
+    if (wasOpen("calibration")) this.open(true);
   }
 
   /** What was known is of another run of the service. */

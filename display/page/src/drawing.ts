@@ -3,7 +3,8 @@
 import { Touches } from "./touches";
 import type { Ball, DrawnKind } from "./ball";
 import { find, write } from "./elements";
-import { type Expected, ExpectedActivity } from "./expected-activity";
+import { type Expected, ExpectedActivity, type Written, writtenOf } from "./expected-activity";
+import { fieldsOf, Kept, pointOf } from "./kept";
 import { t } from "./language";
 import { along, type Point } from "./vectors";
 
@@ -27,6 +28,12 @@ const NUDGES: Record<string, Point> = {
 interface Placed {
   readonly centre_mm: Point | null;
   readonly radius_mm: number;
+}
+
+/** A ball as far as it was drawn, and what was written beside it. */
+interface Begun extends Placed {
+  readonly kind: DrawnKind;
+  readonly written: Written;
 }
 
 const NOWHERE: Placed = { centre_mm: null, radius_mm: RADIUS_MM };
@@ -53,6 +60,9 @@ export class Drawing {
     this.refused = "";
     this.tell();
   });
+  private readonly kept = new Kept("drawing", begunOf);
+  /** Names the plan and the study that is drawn in. */
+  private of = "";
   private kind: DrawnKind | null = null;
   private now: Placed = NOWHERE;
   private past: Placed[] = [];
@@ -77,13 +87,29 @@ export class Drawing {
   }
 
   begin(kind: DrawnKind): void {
-    this.kind = kind;
-    this.now = NOWHERE;
-    this.past = [];
-    this.refused = "";
     this.expected.forget();
+    this.take(kind, NOWHERE);
     const at_mm = this.onNudge();
     if (at_mm) this.onMove(at_mm);
+  }
+
+  /** Draw in this plan and study; what was being drawn in them before the page was loaded anew goes on. */
+  goOn(of: string): void {
+    if (of === this.of) return;
+    this.end(); // what was drawn in another plan is none of this one's
+    this.of = of;
+    const begun = this.kept.find(of);
+    if (begun === null) return;
+    this.expected.write(begun.written);
+    this.take(begun.kind, { centre_mm: begun.centre_mm, radius_mm: begun.radius_mm });
+    if (begun.centre_mm) this.onMove(begun.centre_mm);
+  }
+
+  private take(kind: DrawnKind, placed: Placed): void {
+    this.kind = kind;
+    this.now = placed;
+    this.past = [];
+    this.refused = "";
     this.tell();
   }
 
@@ -91,6 +117,7 @@ export class Drawing {
   end(): void {
     if (this.kind === null) return;
     this.kind = null;
+    this.kept.keep(this.of, null);
     this.onMove(null);
     this.tell();
   }
@@ -173,6 +200,7 @@ export class Drawing {
     const { kind, now } = this;
     this.bar.hidden = kind === null;
     if (kind === null) return;
+    this.kept.keep(this.of, { kind, ...now, written: this.expected.written });
     this.expected.tell();
     const sort = t.procedure.sorts[kind];
     const across_mm = Math.round(2 * now.radius_mm);
@@ -184,4 +212,13 @@ export class Drawing {
     this.keys["-"].disabled = now.radius_mm <= LEAST_MM;
     this.keys["+"].disabled = now.radius_mm >= GREATEST_MM;
   }
+}
+
+function begunOf(kept: unknown): Begun | null {
+  const found = fieldsOf(kept);
+  const { kind, radius_mm } = found ?? {};
+  const written = writtenOf(found?.["written"]);
+  if ((kind !== "target" && kind !== "injection") || typeof radius_mm !== "number" || written === null) return null;
+  const within_mm = Math.max(LEAST_MM, Math.min(GREATEST_MM, radius_mm));
+  return { kind, centre_mm: pointOf(found?.["centre_mm"]), radius_mm: within_mm, written };
 }

@@ -1,6 +1,7 @@
 /** What a person expects in what she draws: how much, in which unit, and when it was so. */
 
 import { find, label, write } from "./elements";
+import { fieldsOf } from "./kept";
 import { t } from "./language";
 
 export interface Expected {
@@ -13,6 +14,20 @@ export interface Expected {
 const UNITS = { mbq: 1, kbq: 1e-3, mci: 37, uci: 0.037 } as const;
 type Unit = keyof typeof UNITS;
 const ORDER = Object.keys(UNITS) as Unit[];
+
+/** As it stands in the fields, whether or not it can be read. */
+export interface Written {
+  readonly amount: string;
+  readonly time: string;
+  readonly unit: Unit;
+}
+
+/** What was kept of it; null where that is none. */
+export function writtenOf(kept: unknown): Written | null {
+  const { amount, time, unit } = fieldsOf(kept) ?? {};
+  const known = ORDER.find((each) => each === unit);
+  return typeof amount === "string" && typeof time === "string" && known ? { amount, time, unit: known } : null;
+}
 
 export class ExpectedActivity {
   private readonly amount = find("drawing-activity", HTMLInputElement);
@@ -32,6 +47,16 @@ export class ExpectedActivity {
   forget(): void {
     this.amount.value = "";
     this.time.value = "";
+  }
+
+  get written(): Written {
+    return { amount: this.amount.value, time: this.time.value, unit: this.unit };
+  }
+
+  write({ amount, time, unit }: Written): void {
+    this.amount.value = amount;
+    this.time.value = time;
+    this.unit = unit;
   }
 
   tell(): void {

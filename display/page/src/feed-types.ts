@@ -556,6 +556,8 @@ export interface SpecimenState {
 export interface ProcedureState {
   /** Of the procedure; 0: none has begun. */
   readonly number: number;
+  /** When it began, ISO 8601; empty likewise. */
+  readonly began_at_utc?: string;
   /** Grows with everything that a person does in it. */
   readonly revision: number;
   readonly step: "bed" | "ended" | "ex vivo" | "in vivo" | "incision" | "patient" | "plan" | "skin scan" | "time-out";
@@ -1001,8 +1003,9 @@ export interface TrendList {
 
 /** The rate over one interval of the trend. */
 export interface TrendPoint {
+  /** Of its frame; 0 where a run of the service before this one made it. */
   readonly seq: number;
-  /** Its end, by the clock of ``pong``. */
+  /** Its end, by the clock of ``pong``; of a former run maybe below 0. */
   readonly server_monotonic_s: number;
   /** Null where there was no live rate: a gap, not a zero. */
   readonly rate_cps: number | null;

@@ -151,6 +151,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("pointerdown", (event) => {
   if (!find("tone", HTMLElement).contains(event.target as Node)) tone.start();
 });
+for (const panel of [procedure, calibration, resection, studies]) panel.reopen();
 tone.start();
 watchForFreezing();
 feed.connect();

@@ -55,6 +55,11 @@ export class Moment {
     return device.age_s === null || !streams(device) || this.age(device.age_s) <= this.limit(device);
   }
 
+  /** Whether a device says now that its own alarm is on. */
+  isAlarming(device: DeviceState): boolean {
+    return this.isDelivering(device) && (device.condition?.alarm ?? false);
+  }
+
   /** The rate, null unless it is of now. */
   get rate(): RateState | null {
     const { rate } = this.state;

@@ -5,16 +5,29 @@ import type { Ball, DrawnKind } from "./ball";
 import { find, make, write } from "./elements";
 import type { Expected } from "./expected-activity";
 import type { CheckState, MoveState, PlannedState, ProcedureRequest, ProcedureState } from "./feed-types";
+import { fieldsOf, Kept, procedureOf } from "./kept";
 import { language, t } from "./language";
 import type { Moment } from "./moment";
 import { keepPicture } from "./picture";
 import { plannedWords, stepWord } from "./procedure-words";
+import { rememberOpen, wasOpen } from "./remembered";
 import { reportLinks } from "./report-links";
 
 /** How long a refusal stays where nothing else takes its place. */
 const REFUSED_MS = 8000;
+/** Letters of a reason: what the service takes. */
+const LEAST_REASON = 4;
+const LONGEST_REASON = 500;
 
 type Asked = Omit<ProcedureRequest, "revision">;
+
+/** A step that is about to be taken though something is missing, null for none; and the reason as far as it is written. */
+interface Override {
+  readonly to: MoveState["to"] | null;
+  readonly reason: string;
+}
+
+const NO_OVERRIDE: Override = { to: null, reason: "" };
 
 /** Where the procedure leads to. */
 export interface Ways {
@@ -39,9 +52,10 @@ export class ProcedurePanel {
   private made = "";
   private madeFor: ProcedureState["step"] | null = null;
   private refused: { words: string; until_ms: number } | null = null;
-  /** The step whose missing needs are about to be overridden. */
-  private overriding: MoveState["to"] | null = null;
-  private reason = "";
+  private readonly kept = new Kept("override", overrideOf);
+  /** Names the procedure that is shown; what is written is of no other. */
+  private of = "";
+  private override: Override = NO_OVERRIDE;
 
   constructor(private readonly ways: Ways) {
     this.button.addEventListener("click", () => this.open(this.panel.hidden));
@@ -54,9 +68,11 @@ export class ProcedurePanel {
     write(this.word, this.state ? `${t.page.procedure}:` : t.page.procedure);
     write(this.step, this.state ? stepWord(this.state) : "");
     this.button.dataset["state"] = this.state?.step ?? "none";
+    if (this.state) this.belongTo(procedureOf(this.state));
     if (this.panel.hidden || this.state === null) return;
-    if (!this.state.moves.some((move) => move.to === this.overriding)) this.overriding = null;
-    const key = JSON.stringify([language, this.state, this.refused, this.overriding]);
+    const { to } = this.override;
+    if (to !== null && !this.state.moves.some((move) => move.to === to)) this.change({ to: null });
+    const key = JSON.stringify([language, this.state, this.refused, this.override.to]);
     if (key === this.shown || this.panel.matches(":active")) return; // a key made anew under a finger is not pressed
     this.shown = key;
     this.render(this.state);
@@ -85,17 +101,38 @@ export class ProcedurePanel {
     if (!this.panel.hidden) this.open(false);
   }
 
+  /** Be open where it was before this page was loaded anew, with what was half written. */
+  reopen(): void {
+    if (wasOpen("procedure")) this.show(true);
+  }
+
   private open(isOpen: boolean): void {
     if (isOpen) this.ways.onOpen();
+    rememberOpen("procedure", isOpen);
+    this.change({ to: null });
+    this.show(isOpen);
+  }
+
+  private show(isOpen: boolean): void {
     this.panel.hidden = !isOpen;
     this.button.setAttribute("aria-expanded", String(isOpen));
-    this.overriding = null;
     this.shown = "";
+  }
+
+  private belongTo(of: string): void {
+    if (of === this.of) return;
+    this.of = of;
+    this.override = this.kept.find(of) ?? NO_OVERRIDE;
+  }
+
+  private change(changed: Partial<Override>): void {
+    this.override = { ...this.override, ...changed };
+    this.kept.keep(this.of, this.override);
   }
 
   private take(move: MoveState): void {
     if (move.unmet.length === 0) this.ask({ action: "move", to: move.to });
-    else if (move.is_possible) this.overriding = move.to;
+    else if (move.is_possible) this.change({ to: move.to });
   }
 
   private ask(asked: Asked): void {
@@ -106,8 +143,7 @@ export class ProcedurePanel {
     const { refusal, seq } = await act("/v1/procedure/acts", request);
     this.refused = refusal ? { words: refusal, until_ms: performance.now() + REFUSED_MS } : null;
     if (refusal) return;
-    this.overriding = null;
-    this.reason = "";
+    this.change(NO_OVERRIDE);
     if (request.action === "mark" || request.action === "move") await keepPicture(seq);
   }
 
@@ -118,8 +154,8 @@ export class ProcedurePanel {
     const mark = this.key(t.procedure.mark, "K", "mark", () => this.ask({ action: "mark" }));
     const calibrate = this.key(t.procedure.calibrate, "T", "calibrate", () => this.ways.calibrate());
     const heading = make("div", "heading", make("h2", "", t.page.procedure), mark, calibrate, close);
-    const overridden = this.overriding && state.moves.find((move) => move.to === this.overriding);
-    const content = overridden ? [this.override(overridden)] : [this.work(state), this.moves(state)];
+    const overridden = state.moves.find((move) => move.to === this.override.to);
+    const content = overridden ? [this.overridden(overridden)] : [this.work(state), this.moves(state)];
     const all = make("div", "", heading, steps(state), trouble, ...content);
     if (all.innerHTML === this.made) return; // activities decay from state to state, and look the same
     this.made = all.innerHTML;
@@ -215,29 +251,29 @@ export class ProcedurePanel {
   }
 
   /** What is missing, and reasons to touch or write. */
-  private override(move: MoveState): HTMLElement {
+  private overridden(move: MoveState): HTMLElement {
     const input = make("input", "");
     input.type = "text";
-    input.maxLength = 500;
-    input.value = this.reason;
+    input.maxLength = LONGEST_REASON;
+    input.value = this.override.reason;
     input.placeholder = t.procedure.reason;
     input.setAttribute("aria-label", t.procedure.reason);
     input.dataset["does"] = "reason";
-    const go = this.key(t.procedure.goOn(t.procedure.steps[move.to].word), "", "override", () => this.ask({ action: "move", to: move.to, reason: this.reason }));
-    const tell = (): void => void (go.disabled = this.reason.trim().length < 4);
-    input.addEventListener("input", () => {
-      this.reason = input.value;
-      tell();
-    });
-    tell();
+    const go = this.key(t.procedure.goOn(t.procedure.steps[move.to].word), "", "override", () => this.ask({ action: "move", to: move.to, reason: this.override.reason }));
+    const write = (reason: string): void => {
+      this.change({ reason });
+      go.disabled = reason.trim().length < LEAST_REASON;
+    };
+    input.addEventListener("input", () => write(input.value));
+    write(input.value);
     const presets = t.procedure.reasons.map((reason) =>
       this.key(reason, "", `reason ${reason}`, () => {
-        this.reason = input.value = reason;
-        tell();
+        input.value = reason;
+        write(reason);
       }),
     );
     const back = this.key(t.general.notNow, "", "back", () => {
-      this.overriding = null;
+      this.change({ to: null });
       this.shown = "";
     });
     return make(
@@ -272,4 +308,11 @@ function steps(state: ProcedureState): HTMLElement {
     list.append(step);
   }
   return list;
+}
+
+function overrideOf(kept: unknown): Override | null {
+  const { to, reason } = fieldsOf(kept) ?? {};
+  if (typeof reason !== "string" || reason.length > LONGEST_REASON) return null;
+  const steps = Object.keys(t.procedure.steps) as MoveState["to"][];
+  return { to: steps.find((step) => step === to) ?? null, reason };
 }

@@ -3,8 +3,10 @@
 import { act } from "./acts";
 import { find, make, write } from "./elements";
 import type { RemovedState, ResectionRequest, ResectionState, SpecimenState } from "./feed-types";
+import { fieldsOf, Kept, procedureOf } from "./kept";
 import { language, t } from "./language";
 import type { Moment } from "./moment";
+import { rememberOpen, wasOpen } from "./remembered";
 import { bedOf, countingWords, specimenOf } from "./resection-words";
 import { fixed } from "./words";
 
@@ -13,12 +15,11 @@ const REFUSED_MS = 8000;
 
 type Asked = Omit<ResectionRequest, "revision">;
 
-/** The label that was changed last at this display: of which specimen in whose procedure, from what to what. */
+/** The label that was changed last at this display: of which specimen, from what to what. */
 interface Undoing {
   readonly number: number;
   readonly was: string | null;
   readonly became: string | null;
-  readonly procedure: number;
   /** Of what was seen when it was changed: a state that is of no other does not know of the change yet. */
   readonly revision: number;
 }
@@ -29,7 +30,9 @@ export class ResectionPanel {
   private readonly counted = make("p", "counted");
   private shown = "";
   private state: ResectionState | null = null;
-  private procedure = 0;
+  private readonly kept = new Kept("relabelled", undoingOf);
+  /** Names the procedure that is shown: another patient's specimen has the same number. */
+  private of = "";
   /** Targets that could be marked, the one that the guidance is about first. */
   private targets: readonly string[] = [];
   private refused: { words: string; until_ms: number } | null = null;
@@ -43,11 +46,11 @@ export class ResectionPanel {
   /** Show what holds now; null where the page knows nothing. */
   draw(moment: Moment | null, now_ms: number): void {
     this.state = moment?.state.resection ?? null;
-    this.procedure = moment?.state.procedure.number ?? 0;
-    if (this.state && this.undoing && !this.isLast(this.undoing, this.state)) this.undoing = null;
+    if (moment) this.belongTo(procedureOf(moment.state.procedure));
+    if (this.state && this.undoing && !isLast(this.undoing, this.state)) this.note(null);
     this.targets = moment ? markable(moment) : [];
     if (this.refused && now_ms > this.refused.until_ms) this.refused = null;
-    this.button.dataset["state"] = this.state?.counting ? "counting" : "idle";
+    this.button.dataset["state"] = this.state?.counting ? "counting" : this.state?.trouble ? "trouble" : "idle";
     if (this.panel.hidden || this.state === null) return;
     write(this.counted, countingWords(this.state.counting));
     const { counting } = this.state;
@@ -71,7 +74,13 @@ export class ResectionPanel {
     if (key === "z") this.undo();
   }
 
+  /** Be open where it was before this page was loaded anew. */
+  reopen(): void {
+    this.open(wasOpen("resection"));
+  }
+
   private open(isOpen: boolean): void {
+    rememberOpen("resection", isOpen);
     this.panel.hidden = !isOpen;
     this.button.setAttribute("aria-expanded", String(isOpen));
     this.shown = "";
@@ -90,17 +99,21 @@ export class ResectionPanel {
   /** Say of a specimen which removed target it is of; until the next such change it can be taken back. */
   private async relabel(number: number, was: string | null, target: string | null): Promise<boolean> {
     if (this.state === null) return false;
-    const { procedure, state: { revision } } = this;
+    const { of, state: { revision } } = this;
     const isDone = await this.send({ revision, action: "label", number, target });
-    if (isDone) this.undoing = { number, was, became: target, procedure, revision };
+    if (isDone && of === this.of) this.note({ number, was, became: target, revision });
     return isDone;
   }
 
-  /** Whether that is still what is said of the same patient's specimen: another patient's has the same number. */
-  private isLast({ number, became, procedure, revision }: Undoing, state: ResectionState): boolean {
-    if (procedure !== this.procedure) return false;
-    const specimen = state.specimens.find((each) => each.number === number);
-    return specimen !== undefined && (specimen.of === became || state.revision === revision);
+  private belongTo(of: string): void {
+    if (of === this.of) return;
+    this.of = of;
+    this.undoing = this.kept.find(of);
+  }
+
+  private note(undoing: Undoing | null): void {
+    this.undoing = undoing;
+    this.kept.keep(this.of, undoing);
   }
 
   /** Put the label back that was changed last; the record keeps both. */
@@ -109,7 +122,7 @@ export class ResectionPanel {
     const specimen = state?.specimens.find((each) => each.number === undoing?.number);
     if (undoing === null || specimen === undefined) return;
     void this.relabel(undoing.number, specimen.of, undoing.was).then((isDone) => {
-      if (isDone) this.undoing = null;
+      if (isDone) this.note(null);
     });
   }
 
@@ -223,6 +236,22 @@ function button(words: string, key: string, does: string): HTMLButtonElement {
   made.type = "button";
   made.dataset["does"] = does;
   return made;
+}
+
+/** Whether that is still what is said of the specimen. */
+function isLast({ number, became, revision }: Undoing, state: ResectionState): boolean {
+  const specimen = state.specimens.find((each) => each.number === number);
+  return specimen !== undefined && (specimen.of === became || state.revision === revision);
+}
+
+function undoingOf(kept: unknown): Undoing | null {
+  const { number, was, became, revision } = fieldsOf(kept) ?? {};
+  if (typeof number !== "number" || typeof revision !== "number") return null;
+  return isLabel(was) && isLabel(became) ? { number, was, became, revision } : null;
+}
+
+function isLabel(kept: unknown): kept is string | null {
+  return kept === null || typeof kept === "string";
 }
 
 /** Located targets, the one that the guidance is about first. */

@@ -4,6 +4,7 @@ import { whyNot } from "./answers";
 import { ballsOf } from "./ball";
 import { Drawing } from "./drawing";
 import { find, label, mark, write } from "./elements";
+import { fieldsOf, Kept, pointOf, procedureOf, studyOf } from "./kept";
 import type { MapShiftState, StudyState, TargetState } from "./feed-types";
 import { t } from "./language";
 import { freshnessOf, LiveImage, liveImageWords, topOf } from "./live-image";
@@ -24,6 +25,12 @@ const STEP_MM = 2;
 /** From the feet to the head: the way that keys go through the axial slices. */
 const CUTS_NORMAL: Point = [0, 0, 1];
 
+/** Where the slices stand still, and the plane along the probe as it was held then. */
+interface Lock {
+  readonly at_mm: Point;
+  readonly along: Cut | null;
+}
+
 export class SlicesPanel {
   private readonly controls = new SliceControls();
   private readonly probe = new SliceView(find("probe-slice", HTMLCanvasElement), CUTS.axial, () => t.slices.noPose);
@@ -39,7 +46,10 @@ export class SlicesPanel {
   readonly drawing = new Drawing();
   /** Where the slices stood still before somebody drew; undefined while nobody does. */
   private lockedBefore: Point | null | undefined = undefined;
+  /** Names the study that is shown. */
   private wanted = "";
+  private readonly kept = new Kept("lock", lockOf);
+  private lock: Lock | null = null;
   private abort = new AbortController();
   private anatomy: Volume | null = null;
   private activity: Volume | null = null;
@@ -90,7 +100,7 @@ export class SlicesPanel {
   draw(moment: Moment | null): void {
     const study = moment?.state.study ?? null;
     this.want(study);
-    if (moment?.state.procedure.step !== "plan") this.drawing.end(); // somebody has gone on meanwhile
+    if (moment !== null) this.goOnDrawing(moment);
     const isLive = this.overlay.layer === "live" && study !== null;
     mark(this.told, isLive ? freshnessOf(moment) : "hidden");
     write(this.told, isLive ? liveImageWords(moment) : "");
@@ -99,6 +109,7 @@ export class SlicesPanel {
     const isLocked = this.controls.locked_mm !== null;
     const where = isLocked ? "locked" : moment?.pose ? "tip" : "target";
     this.drawAlong(subject, isLocked);
+    this.keepLock();
     this.solid.draw(moment, study);
     this.canvases.forEach((canvas, n) => {
       const cut = Object.values(CUTS)[n]!;
@@ -119,6 +130,20 @@ export class SlicesPanel {
     const state = cut === null ? "none" : isLocked ? "locked" : "tip";
     mark(this.probeCanvas, state);
     label(this.probeCanvas, t.slices.along[state]);
+  }
+
+  /** What was being drawn before this page was loaded anew goes on; what somebody has gone on from meanwhile ends. */
+  private goOnDrawing({ state: { procedure } }: Moment): void {
+    if (procedure.step !== "plan") this.drawing.end();
+    else if (this.wanted && procedureOf(procedure)) this.drawing.goOn(`${procedureOf(procedure)} ${this.wanted}`);
+  }
+
+  /** Where they stood before somebody drew is kept: what is drawn may be cancelled. */
+  private keepLock(): void {
+    const at_mm = this.lockedBefore === undefined ? this.controls.locked_mm : this.lockedBefore;
+    if (at_mm === (this.lock?.at_mm ?? null) && (at_mm === null || this.along === this.lock?.along)) return;
+    this.lock = at_mm && { at_mm, along: this.along };
+    this.kept.keep(this.wanted, this.lock);
   }
 
   private words(moment: Moment | null, study: StudyState | null): string {
@@ -162,7 +187,7 @@ export class SlicesPanel {
   }
 
   private want(study: StudyState | null): void {
-    const key = study ? [study.study_uid, study.anatomy?.etag, study.activity?.etag].join(" ") : "";
+    const key = studyOf(study);
     if (key === this.wanted) return;
     this.wanted = key;
     this.abort.abort();
@@ -172,9 +197,10 @@ export class SlicesPanel {
     this.live.forget();
     this.trouble = undefined;
     for (const view of [...this.views, this.probe]) view.recentre();
-    this.along = null;
     this.drawing.end(); // its places are the other study's
-    this.controls.lock(null);
+    this.lock = this.kept.find(key);
+    this.controls.lock(this.lock?.at_mm ?? null);
+    this.along = this.lock?.along ?? null;
     if (study) void this.load(study, this.abort.signal);
   }
 
@@ -196,6 +222,15 @@ export class SlicesPanel {
       }, RETRY_MS);
     }
   }
+}
+
+function lockOf(kept: unknown): Lock | null {
+  const found = fieldsOf(kept);
+  const at_mm = pointOf(found?.["at_mm"]);
+  const along = fieldsOf(found?.["along"]);
+  const right = pointOf(along?.["right"]);
+  const down = pointOf(along?.["down"]);
+  return at_mm && { at_mm, along: right && down && { name: "probe", right, down } };
 }
 
 /**

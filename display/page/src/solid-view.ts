@@ -1,8 +1,8 @@
 /** The patient in three dimensions: skin, bone, what is hot, the probe, its path, and targets as wire ellipsoids. */
 
 import {
-  AmbientLight, BufferAttribute, BufferGeometry, CylinderGeometry, DirectionalLight, Group, Line, LineBasicMaterial,
-  Matrix4, Mesh, MeshLambertMaterial, PerspectiveCamera, Quaternion, Scene, SphereGeometry, Vector3, WebGLRenderer,
+  AmbientLight, BufferAttribute, BufferGeometry, CylinderGeometry, DirectionalLight, Group, LineBasicMaterial, Matrix4,
+  Mesh, MeshLambertMaterial, PerspectiveCamera, Quaternion, Scene, SphereGeometry, Vector3, WebGLRenderer,
   WireframeGeometry, LineSegments,
 } from "three";
 import { authorised } from "./admission";
@@ -11,12 +11,15 @@ import { label, mark } from "./elements";
 import type { StudyState, SurfaceState, TargetState } from "./feed-types";
 import { t } from "./language";
 import type { Moment } from "./moment";
+import { PathLine } from "./path-line";
+import { remember, remembered } from "./remembered";
 import { TipPath } from "./tip-path";
-import type { Point } from "./vectors";
 
 /** It is looked at now and then: a machine without a graphics card has better things to do. */
 const DRAW_EVERY_MS = 250;
 const SHAFT_MM = 120;
+/** Seen from the front and a little from the patient's left, until somebody turns it. */
+const TURN_RAD = 0.5;
 const LOOKS = {
   skin: { color: 0xc9a58f, opacity: 0.3, transparent: true, depthWrite: false },
   bone: { color: 0xe8e2d0 },
@@ -29,14 +32,13 @@ export class SolidView {
   private readonly body = new Group();
   private readonly targets = new Group();
   private readonly probe = new Mesh(new CylinderGeometry(6, 6, SHAFT_MM, 16), new MeshLambertMaterial({ color: 0x4ade80 }));
-  private readonly line = new Line(new BufferGeometry(), new LineBasicMaterial({ color: 0x38bdf8 }));
   private readonly path = new TipPath();
+  private readonly swept = new PathLine();
   private renderer: WebGLRenderer | null = null;
   private wanted = "";
   private middle = new Vector3();
   private reach_mm = 300;
-  /** Seen from the front and a little from the patient's left. */
-  private turn_rad = 0.5;
+  private turn_rad = turned();
   private drawnAt_ms = -Infinity;
   private abort = new AbortController();
 
@@ -49,10 +51,13 @@ export class SolidView {
     }
     const lamp = new DirectionalLight(0xffffff, 2.2);
     lamp.position.set(0.4, -1, 0.6);
-    this.scene.add(new AmbientLight(0xffffff, 1.1), lamp, this.body, this.targets, this.probe, this.line);
+    this.scene.add(new AmbientLight(0xffffff, 1.1), lamp, this.body, this.targets, this.probe, this.swept.line);
     let from: number | null = null;
     canvas.addEventListener("pointerdown", (event) => (from = event.clientX));
-    window.addEventListener("pointerup", () => (from = null));
+    window.addEventListener("pointerup", () => {
+      if (from !== null) remember("turn", `${this.turn_rad}`);
+      from = null;
+    });
     canvas.addEventListener("pointermove", (event) => {
       if (from === null) return;
       this.turn_rad -= (event.clientX - from) / 120;
@@ -74,8 +79,9 @@ export class SolidView {
       this.probe.position.copy(new Vector3(...pose.tip_mm).addScaledVector(axis, -SHAFT_MM / 2));
     }
     if (moment) this.path.follow(moment, now_ms);
-    this.layPath(pose?.tip_mm ?? null);
-    this.line.visible = study !== null;
+    this.swept.lay(this.path, pose?.tip_mm ?? null);
+    this.swept.line.visible = study !== null;
+    this.canvas.dataset["points"] = `${this.path.points.length}`;
     this.place(moment?.state.targets ?? []);
     this.render(this.renderer);
     label(this.canvas, t.slices.solid(this.body.children.length, this.targets.children.length, pose !== null));
@@ -89,18 +95,10 @@ export class SolidView {
     const away = (this.reach_mm * 2.6) / Math.min(1, this.camera.aspect); // a narrow view must hold the width too
     // LPS: the front is at -y, the patient's left at +x, on the right of the screen
     this.camera.position.set(this.middle.x + Math.sin(this.turn_rad) * away, this.middle.y - Math.cos(this.turn_rad) * away, this.middle.z + away * 0.25);
+    this.canvas.dataset["turn"] = this.turn_rad.toFixed(3);
     this.camera.lookAt(this.middle);
     this.camera.updateProjectionMatrix();
     renderer.render(this.scene, this.camera);
-  }
-
-  /** Along the path, and on to where the tip is now. */
-  private layPath(tip_mm: Point | null): void {
-    const { points } = this.path;
-    const ends = tip_mm && points.length > 0 ? [...points, tip_mm] : points;
-    this.line.geometry.dispose();
-    this.line.geometry = new BufferGeometry().setFromPoints(ends.map((point) => new Vector3(...point)));
-    this.canvas.dataset["points"] = `${points.length}`;
   }
 
   /** Wires, over everything: a solid ellipsoid would vanish in the hot spot that it is about. */
@@ -146,6 +144,11 @@ export class SolidView {
       if (!signal.aborted) window.setTimeout(() => (this.wanted = ""), 2000);
     }
   }
+}
+
+function turned(): number {
+  const turn_rad = Number.parseFloat(remembered("turn") ?? "");
+  return Number.isFinite(turn_rad) ? turn_rad : TURN_RAD;
 }
 
 const WIRES = new WireframeGeometry(new SphereGeometry(1, 16, 10));

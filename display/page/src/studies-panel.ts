@@ -6,6 +6,7 @@ import { mustBeGood, whyNot } from "./answers";
 import { find, make, write } from "./elements";
 import type { StudyChoice, StudyEntry, StudyList } from "./feed-types";
 import { t } from "./language";
+import { rememberOpen, wasOpen } from "./remembered";
 import { framesOf } from "./study-frames";
 import { dateTime, personName } from "./words";
 import { WorklistPart } from "./worklist";
@@ -58,7 +59,13 @@ export class StudiesPanel {
     this.open(true);
   }
 
+  /** Be open where it was before this page was loaded anew; whoever was being confirmed is to be confirmed anew. */
+  reopen(): void {
+    this.open(wasOpen("studies"));
+  }
+
   private open(isOpen: boolean): void {
+    rememberOpen("studies", isOpen);
     this.panel.hidden = !isOpen;
     this.button.setAttribute("aria-expanded", String(isOpen));
     this.asked = null;

@@ -13,9 +13,9 @@ const MOST_POINTS = 4000;
 export class TipPath {
   readonly points: Point[] = [];
   /** The run of the service and the path that the points are of. */
-  private of = "";
+  of = "";
   /** Points that the path ever had, of those that this page was told. */
-  private length = 0;
+  length = 0;
   private askedAt_ms = -Infinity;
   private isAsking = false;
 

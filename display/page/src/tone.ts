@@ -7,6 +7,9 @@
 
 import { remember, remembered } from "./remembered";
 
+/** What is told by notes, each short, Hz: none of them has the one, three or ten pulses of an alarm after IEC 60601-1-8. */
+const SIGNALS = { lost: [660, 440], back: [440, 660], alarm: [550, 825, 550, 825] } as const;
+
 export type ToneState = "off" | "muted" | "quiet" | "playing" | "stale" | "dead";
 
 const LOWEST_HZ = 196;
@@ -42,6 +45,8 @@ export class Tone {
   private gain: GainNode | null = null;
   private clock_s = -1;
   private advancedAt_ms = 0;
+  /** Until when the last signal sounds, by the audio clock: the next one waits. */
+  private signalledUntil_s = 0;
 
   get isMuted(): boolean {
     return this.muted;
@@ -61,6 +66,7 @@ export class Tone {
       oscillator.connect(gain).connect(context.destination);
       oscillator.start();
       this.context = context;
+      this.signalledUntil_s = 0;
       this.oscillator = oscillator;
       this.gain = gain;
       this.advancedAt_ms = performance.now();
@@ -90,15 +96,16 @@ export class Tone {
     return isAudible ? "playing" : "quiet";
   }
 
-  /** Two short notes for a change of state; none while muted or where nothing sounds anyhow. */
-  signal(kind: "lost" | "back"): void {
+  /** Short notes for a change of state; none while muted or where nothing sounds anyhow. */
+  signal(kind: keyof typeof SIGNALS): void {
     const { context } = this;
     if (context === null || context.state !== "running" || this.isMuted) return;
-    const notes = kind === "lost" ? [660, 440] : [440, 660];
-    notes.forEach((frequency, n) => {
+    const begin_s = Math.max(context.currentTime, this.signalledUntil_s);
+    this.signalledUntil_s = begin_s + SIGNALS[kind].length * SIGNAL_S * 1.5;
+    SIGNALS[kind].forEach((frequency, n) => {
       const gain = new GainNode(context, { gain: 0 });
       const note = new OscillatorNode(context, { type: "square", frequency });
-      const start_s = context.currentTime + n * SIGNAL_S * 1.5;
+      const start_s = begin_s + n * SIGNAL_S * 1.5;
       gain.gain.setValueAtTime(LOUDNESS / 4, start_s);
       gain.gain.setTargetAtTime(0, start_s + SIGNAL_S, GLIDE_S);
       note.connect(gain).connect(context.destination);

@@ -19,7 +19,7 @@ export class Trend {
   private readonly rates_cps: (number | null)[] = [];
   private background_cps: number | null = null;
   /** When somebody marked a moment, by the service's time of day, ms. */
-  private readonly marks_ms: number[] = [];
+  private marks_ms: readonly number[] = [];
   private marks_s: readonly number[] = [];
   private readonly plot: uPlot;
 
@@ -83,7 +83,7 @@ export class Trend {
 
   /** Mark a moment, by the service's time of day, ms. */
   mark(at_ms: number): void {
-    this.marks_ms.push(at_ms);
+    this.marks_ms = [...this.marks_ms, at_ms];
   }
 
   /** Note a rate; null breaks the line, so that silence is a gap and not a slope. */
@@ -96,17 +96,18 @@ export class Trend {
     this.rates_cps.splice(0, Math.max(0, old));
   }
 
+  /** Drop the rates: another run of the service has its own. Marks are of the record, which goes on. */
   forget(): void {
     this.taken_ms.length = 0;
     this.rates_cps.length = 0;
-    this.marks_ms.length = 0;
   }
 
   draw(now_ms: number, moment: Moment | null): void {
     if (moment !== null) {
       // both by the service's time of day: this page's clock may be wrong by hours
       const server_ms = Date.parse(moment.state.server_time_utc) + moment.since_s * 1000;
-      this.marks_s = this.marks_ms.map((at_ms) => (at_ms - server_ms) / 1000).filter((s) => s >= -SPAN_S && s <= 1);
+      this.marks_ms = this.marks_ms.filter((at_ms) => at_ms >= server_ms - SPAN_S * 1000);
+      this.marks_s = this.marks_ms.map((at_ms) => (at_ms - server_ms) / 1000).filter((s) => s <= 1);
       this.box.dataset["marks"] = `${this.marks_s.length}`;
     }
     const ages_s = this.taken_ms.map((at_ms) => (at_ms - now_ms) / 1000);

@@ -75,9 +75,12 @@ function itemsOf(moment: Moment): Item[] {
   return [...inputs, registrationOf(moment), calibrationOf(moment), studyOf(moment), estimateOf(moment), picture];
 }
 
+/** What is said longer than this needs more room than others do. */
+const LONG = 40;
+
 /**
- * A device: whether it delivers, how old its newest reading is, and what makes that doubtful. An alarm of its own says
- * nothing against its readings, and stands before what does: nobody may be near enough to hear it.
+ * A device: whether it delivers, how old its newest reading is, and all that is known of it, the worst first. An alarm
+ * of its own says nothing against its readings, and stands before what does: nobody may be near enough to hear it.
  */
 function inputOf(device: DeviceState, moment: Moment): Item {
   const isStale = device.state === "live" && !moment.isDelivering(device);
@@ -85,20 +88,38 @@ function inputOf(device: DeviceState, moment: Moment): Item {
   const old = device.age_s !== null && streams(device) ? age(moment.age(device.age_s)) : "";
   const dead = device === moment.probe ? (moment.rate?.dead_fraction ?? null) : null;
   const doubt = (dead ?? 0) > DEAD_WARNING || device.condition?.battery_low ? "doubtful" : "live";
-  const state = link !== "live" ? link : device.condition?.alarm ? "alarm" : doubt;
-  const error = device.kind === "tracker" ? (moment.state.pose?.tracker_error_mm ?? null) : null;
-  const residual = error === null ? "" : t.trust.error(fixed(error, 1));
-  const deadWords = dead === null ? "" : t.trust.deadTime(`${Math.round(dead * 100)} %`);
-  const alarmWords = state === "alarm" ? t.trust.ownAlarm : "";
-  const told = [alarmWords, deadWords, batteryOf(device, moment)].filter(Boolean).join(", ");
+  const state = moment.isAlarming(device) ? "alarm" : link !== "live" ? link : doubt;
+  const detail = knownOf(device, moment, dead);
   return {
     key: `device ${device.name}`,
     title: titleOf(device),
     state,
     word: [t.trust.state[state], old].filter(Boolean).join(" "),
-    detail: said(device.detail) || (device.tools ?? []).map(toolWords).join("; ") || residual || told,
-    isWide: device === moment.probe,
+    detail,
+    isWide: device === moment.probe || detail.length > LONG,
   };
+}
+
+/** All that is known of a device beside its state: what must be known now, what is wrong, and what is well. */
+function knownOf(device: DeviceState, moment: Moment, dead: number | null): string {
+  const { condition } = device;
+  const error = device.kind === "tracker" ? (moment.seen?.tracker_error_mm ?? null) : null;
+  const deadWords = dead === null ? "" : t.trust.deadTime(`${Math.round(dead * 100)} %`);
+  const isMuch = (dead ?? 0) > DEAD_WARNING;
+  const urgent = [
+    moment.isAlarming(device) ? t.trust.ownAlarm : "",
+    condition?.battery_low ? t.trust.batteryLow : "",
+    isMuch ? deadWords : "",
+  ];
+  const wrong = [said(device.detail), (device.tools ?? []).map(toolWords).join("; ")];
+  const well = [
+    error === null ? "" : t.trust.error(fixed(error, 1)),
+    isMuch ? "" : deadWords,
+    condition?.battery_low ? "" : batteryOf(device, moment),
+  ];
+  const together = (words: readonly string[]): string => words.filter(Boolean).join(", ");
+  const first = moment.isDelivering(device) ? [together(urgent), ...wrong] : [...wrong, together(urgent)];
+  return [...first, together(well)].filter(Boolean).join("; ");
 }
 
 /**
@@ -115,12 +136,11 @@ function said(detail: string): string {
 }
 
 /**
- * What a device says of its battery, and how long ago where that is long. Nobody must believe that one is watched which
- * is not: the probe in hand says so where it says nothing of it.
+ * What a device says of a battery that is not low, and how long ago where that is long. Nobody must believe that one is
+ * watched which is not: the probe in hand says so where it says nothing of it.
  */
 function batteryOf(device: DeviceState, moment: Moment): string {
   const { condition } = device;
-  if (condition?.battery_low) return t.trust.batteryLow;
   if (condition?.battery_v == null && condition?.battery_low == null) return device === moment.probe ? t.trust.noBattery : "";
   const told = condition.battery_v == null ? t.trust.batteryGood : t.trust.battery(fixed(condition.battery_v, 2));
   const told_s = moment.age(condition.age_s);

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -500,6 +501,80 @@ async def test_a_restart_in_mid_procedure_loses_nothing(theatre: Theatre, journa
     assert after.count_bed(1) is None
     async with running(later.table):
         await later.table.until(lambda: len(after.comparisons) == 2)
+
+
+CUT_OFF = "A restart has cut off the count of the {}: count it again"
+
+
+@pytest.mark.parametrize(
+    ("what", "told", "words"),
+    [
+        ("bed", {"what": "bed", "number": 1, "of": "node"}, "bed of node"),
+        ("specimen", {"what": "specimen", "number": None, "of": "node"}, "specimen of node"),
+        ("background", {"what": "background", "number": None, "of": None}, "background"),
+    ],
+)
+async def test_a_count_that_a_restart_cut_off_is_to_be_counted_again(
+    theatre: Theatre,
+    journal: Journal,
+    what: Literal["bed", "specimen", "background"],
+    told: Mapping[str, Any],
+    words: str,
+) -> None:
+    """It is said until something is counted, over another restart too; entered once, and in the report."""
+    await theatre.reach(Step.IN_VIVO)
+    resection = theatre.table.resection
+    await resection.remove("node")
+    refusal = resection.count_bed(1) if what == "bed" else resection.count_bench(what)
+    assert refusal is None
+    for _ in range(2):
+        later = Theatre(journal)
+        later.session.resume()
+        after = later.table.resection
+        assert (after.trouble, after.counting) == (CUT_OFF.format(words), None)
+        assert [entry.told for entry in journal.of("cut off")] == [{"patient_id": "A-1", **told}]
+        assert not after.looks
+        assert not after.specimens
+    report = report_of(journal, theatre.session.procedure.number)
+    assert report is not None
+    assert [entry.told["what"] for entry in report.cut_off] == [what]
+    assert after.count_bench("background") is None
+    assert after.trouble == ""
+    later.table.count_bench(11, 20)
+    last = Theatre(journal)
+    last.session.resume()
+    assert last.table.resection.trouble == ""
+
+
+@pytest.mark.parametrize("end", ["stopped", "not counted", "counted", "taken back", "decided"])
+async def test_a_count_that_ended_before_a_restart_was_not_cut_off(
+    theatre: Theatre, journal: Journal, end: str
+) -> None:
+    """Whichever way it ended: nobody counts again what was counted, or was not to be."""
+    await theatre.reach(Step.IN_VIVO)
+    table, resection = theatre.table, theatre.table.resection
+    async with running(table):
+        await resection.remove("node")
+        if end in {"taken back", "decided", "stopped"}:
+            assert resection.count_bed(1) is None
+        else:
+            assert resection.count_bench("specimen") is None
+        if end == "stopped":
+            resection.stop()
+        elif end == "not counted":
+            table.count_bench(0.5, 3)
+            resection.stop()
+        elif end == "counted":
+            table.count_bench(11, 500)
+        elif end == "taken back":
+            await resection.restore(1)
+        else:
+            table.count_bed(30, 0.0)
+            await table.until(lambda: resection.counting is None)
+    later = Theatre(journal)
+    later.session.resume()
+    assert later.table.resection.trouble == ""
+    assert not journal.of("cut off")
 
 
 async def test_an_ended_procedure_is_not_gone_on_with(theatre: Theatre, journal: Journal) -> None:

@@ -21,6 +21,7 @@ from acquisition.agreement import TOLERANCE
 from acquisition.session.chapter import Chapter
 from acquisition.session.journal import Journal
 from acquisition.session.procedure import Procedure
+from acquisition.session.rate_trend import RateTrend
 from acquisition.session.steps import Step
 from acquisition.session.swept_path import Space, SweptPath
 from acquisition.session.yardstick import Yardstick
@@ -381,7 +382,7 @@ class Room:
     acts: list[ProcedureRequest] = field(default_factory=list)
     frames: list[FramesRequest] = field(default_factory=list)
     journal: Journal = field(default_factory=kept_nowhere)
-    trend: TrendMemory = field(default_factory=TrendMemory)
+    trend: TrendMemory = field(init=False)
     yardstick: Yardstick = field(init=False)
     path: SweptPath = field(init=False)
     admission: Admission | None = None
@@ -446,6 +447,7 @@ class Room:
         """Begin as a service that was just started: of what is kept, all that the record has."""
         chapter = Chapter(self.procedure, self.journal, note=self._note)
         self.yardstick, self.path = Yardstick(chapter), SweptPath(chapter)
+        self.trend = TrendMemory(RateTrend(chapter, device="probe", now=lambda: datetime.now(tz=UTC)))
 
     def procedure(self) -> Procedure:
         """The procedure that is published."""

@@ -59,6 +59,11 @@ def silent(room: Room) -> None:
     room.is_silent = True
 
 
+def cut_off(room: Room) -> None:
+    said = "A restart has cut off the count of the specimen of Node 1: count it again"
+    room.now["resection"] = msgspec.structs.replace(room.now["resection"], trouble=said)
+
+
 def planning(room: Room) -> None:
     moves = (MoveState(to="time-out", is_forward=True, unmet=("each hot spot is confirmed",), is_possible=True),)
     room.now["procedure"] = msgspec.structs.replace(

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
+from display.device_messages import ToolState
 from tests.display.page.calibrated import ScriptedCalibrator, manned
 from tests.display.page.room import PATIENCE_MS, Room, browse, make_condition, make_device, serve, wait_until_live
 from tests.display.page.states import lost_probe, lost_tracker, planning, timing_out
@@ -138,6 +139,12 @@ def resected(room: Room) -> None:
     )
 
 
+UNSEEN = ToolState(
+    name="Probe", is_seen=False, said="outside the volume: move the camera, or the tool into its volume"
+)
+REFUSED = "TESTSCU at 10.1.2.3 was refused: its AE title is not among those of the site file"
+
+
 @pytest.mark.usefixtures("calm")
 @pytest.mark.parametrize("language", ["en", "ru"])
 @pytest.mark.parametrize("screen", SCREENS)
@@ -150,6 +157,9 @@ async def test_nothing_is_cut_off_and_nothing_lies_over_anything(room: Room, scr
     monitor = make_device("monitor", kind="probe", label="Room monitor", condition=make_condition(alarm=True))
     room.now["devices"] = (*room.now["devices"], monitor, make_device("recorder"))
     room.change_device("probe", condition=make_condition(alarm=True, battery_low=True))
+    room.change_device("tracker", condition=make_condition(battery_v=1.4), tools=(UNSEEN,))
+    room.change_device("dicom", detail=REFUSED)
+    room.now["rate"] = msgspec.structs.replace(room.now["rate"], dead_fraction=0.42)
     async with manned(room.calibrator), serve(room), look_from(room, screen) as page:
         await expect(page.locator("#slices-note")).to_be_empty()
         await expect(page.locator("#trust [data-state=alarm]")).to_have_count(2)

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
+from acquisition.session.rate_trend import TREND
 from acquisition.session.swept_path import SWEPT
 from acquisition.session.yardstick import PEAK
 from display.procedure_messages import CheckState, MoveState
@@ -91,17 +93,14 @@ async def test_a_reloaded_page_goes_on_within_five_seconds(room: Room, page: Pag
     await expect(page.locator("#trend")).to_have_attribute("data-marks", "2")
     await expect(page.locator("#studies-button")).to_have_text("Studies (2)")
     delays_ms: list[float] = []
+    for key in "px":
+        await page.keyboard.press(key)
     for _ in range(ATTEMPTS):
         await wait_until_live(page)
-        for key in "px":
-            await page.keyboard.press(key)
         await expect(page.locator("#resection")).to_contain_text("Node 2")
         await expect(page.locator("#procedure")).to_contain_text("2 steps")
         before = await page.evaluate(f"JSON.stringify(({SHOWN})())")
         await page.reload(wait_until="commit")
-        await page.wait_for_function("() => document.body?.dataset.feed === 'live'")
-        for key in "px":
-            await page.keyboard.press(key)
         seen = await page.wait_for_function(AGAIN % SHOWN, arg=before)
         delays_ms.append(float(await seen.json_value()))
         if delays_ms[-1] < RESUMED_WITHIN_MS:
@@ -151,6 +150,36 @@ async def test_path_peak_and_background_outlive_the_page_and_the_service(room: R
                 await see_what_was_kept(page)
                 await page.reload()
                 await see_what_was_kept(page)
+
+
+A_MINUTE = [[59.0 - 0.2 * number, 777.0] for number in range(290)]
+"""Points of the trend: how long before their entry, s, and the rate."""
+MANY = 100
+"""More than a run of the service has of its own when a page comes."""
+
+
+@pytest.mark.usefixtures("calm")
+async def test_the_trend_and_its_marks_outlive_the_service(room: Room) -> None:
+    """What a former run counted is filled in, and a mark stays; a page that was open all along too."""
+    in_mid_procedure(room)
+    room.journal.add("marked", {"rate_cps": 3.0}, at=datetime(2026, 11, 22, 7, 59, 50, tzinfo=UTC))
+    room.journal.add(TREND, {"device": "probe", "ago_s_and_cps": A_MINUTE})
+    async with contextlib.AsyncExitStack() as first:
+        await first.enter_async_context(serve(room))
+        async with look(room) as page:
+            trend = page.locator("#trend")
+            await expect(trend).to_have_attribute("data-marks", "1")
+            await first.aclose()
+            await trend.evaluate("trend => delete trend.dataset.filled")
+            room.session_id = "second"
+            room.begin_keeping()
+            async with serve(room):
+                filled = "count => Number(document.querySelector('#trend').dataset.filled) >= count"
+                await page.wait_for_function(filled, arg=MANY)
+                await expect(trend).to_have_attribute("data-marks", "1")
+                await page.reload()
+                await page.wait_for_function(filled, arg=MANY)
+                await expect(trend).to_have_attribute("data-marks", "1")
 
 
 async def test_what_was_chosen_on_a_display_outlives_its_reload(room: Room, page: Page) -> None:

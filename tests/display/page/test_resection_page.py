@@ -263,6 +263,23 @@ async def test_a_refusal_is_told_and_changes_nothing(room: Room, page: Page) -> 
     await expect(alert).to_have_text("The specimen was not counted: only 0.4 s were counted")
 
 
+async def test_a_count_that_a_restart_cut_off_is_told_whether_the_panel_is_open_or_not(
+    room: Room, page: Page
+) -> None:
+    """A triangle at the key that opens it; there, what was being counted, and that it is to be counted again."""
+    said = "A restart has cut off the count of the bed of Node 1: count it again"
+    change(room, trouble=said)
+    key = page.locator("#resection-button")
+    await state_of(page, "#resection-button", "trouble")
+    mark = "key => getComputedStyle(key, '::before').content"
+    assert "\u25b2" in await key.evaluate(mark)
+    await page.keyboard.press("x")
+    await expect(page.locator("#resection [role=alert]")).to_have_text(said)
+    change(room, trouble="")
+    await state_of(page, "#resection-button", "idle")
+    assert await key.evaluate(mark) == "none"
+
+
 async def test_a_reload_loses_nothing(room: Room, page: Page) -> None:
     """What was marked and counted is the service's, not the page's."""
     change(

@@ -14,6 +14,7 @@ from tests.display.page.states import (
     alarming,
     as_it_is,
     contradicted,
+    cut_off,
     dead_time,
     imaged,
     imaged_long_ago,
@@ -55,6 +56,7 @@ STATES: dict[str, tuple[Callable[[Room], None], str, str]] = {
     "live-image": (imaged, "v", f"{LIVE} #live-image[data-state=live]"),
     "live-image-old": (imaged_long_ago, "v", f"{LIVE} #live-image[data-state=stale]"),
     "replay": (replayed, "", f"{LIVE} #replay"),
+    "cut-off": (cut_off, "x", f"{LIVE} #resection .trouble"),
     "drawing": (
         planning,
         "p [data-does^=draw] ArrowLeft ArrowDown ArrowDown + + +",

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from display.volume_messages import SurfaceState
 from tests.display.page.pixels import pixels_of, solid_pixels, until_pixels
-from tests.display.page.room import Room, make_pose, make_study, make_target, state_of
+from tests.display.page.room import Room, make_pose, make_study, make_target, open_late, state_of
 from tests.display.page.test_slices_page import loaded
 
 pytestmark = [
@@ -90,6 +90,59 @@ async def test_the_path_of_the_tip_is_in_the_3d_view_by_its_pixels(room: Room, p
     await until_pixels(page, blue, lambda count: count >= 60)
     room.now["study"] = None
     await until_pixels(page, blue, lambda count: count == 0)
+
+
+UPLOADS = """
+() => {
+  window.__uploaded = [];
+  const bytesOf = (data) => (typeof data === "number" ? data : data.byteLength);
+  const { bufferData, bufferSubData } = WebGL2RenderingContext.prototype;
+  WebGL2RenderingContext.prototype.bufferData = function (target, data, ...rest) {
+    window.__uploaded.push(bytesOf(data));
+    return bufferData.call(this, target, data, ...rest);
+  };
+  WebGL2RenderingContext.prototype.bufferSubData = function (target, at, data, first, count) {
+    window.__uploaded.push(count === undefined ? bytesOf(data) : count * data.BYTES_PER_ELEMENT);
+    return bufferSubData.call(this, target, at, data, first, count);
+  };
+}
+"""
+"""Notes how many bytes of places and triangles the page hands to the graphics card at a time."""
+
+POINT_BYTES = 12
+
+
+async def test_a_long_path_costs_no_more_than_a_short_one(room: Room, page: Page) -> None:
+    """Each drawing hands over the tip and what is new of its path; the line is that of a display opened late.
+
+    What does not change, the surfaces and all that was swept, is not handed over again.
+    """
+    await state_of(page, "#solid", "shown")
+    blue = ([40, 130, 180], [135, 225, 255])
+    for start, end in ((0, 100), (100, 300)):
+        hatch(room, range(start, end))
+        await expect(page.locator("#solid")).to_have_attribute("data-points", f"{1 + end}")
+    whole = await solid_pixels(page, *blue)
+    assert whole >= 60
+    late = await open_late(room, page)
+    await expect(late.locator("#solid")).to_have_attribute("data-points", "301")
+    await until_pixels(late, blue, lambda count: count == whole)
+    await late.close()
+    await page.evaluate(UPLOADS)
+    for number in range(300, 303):
+        hatch(room, range(number, number + 1))
+        await expect(page.locator("#solid")).to_have_attribute("data-points", f"{number + 2}")
+    uploaded = sorted(await page.evaluate("window.__uploaded"))
+    assert len(uploaded) >= 3
+    assert max(uploaded[:-1]) <= 3 * POINT_BYTES, "but for one, where there has to be more room"
+
+
+def hatch(room: Room, steps: range) -> None:
+    """Draw the tip over the skin in rows, some of their steps of 4 mm, each in a frame; then nobody sees it."""
+    for step in steps:
+        room.now["pose"] = make_pose(np.array([100.0 - 4.0 * (step % 50), -95.0, 40.0 - 8.0 * (step // 50)]))
+        room.publish()
+    room.now["pose"] = None
 
 
 def sweep(room: Room) -> None:

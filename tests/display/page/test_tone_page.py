@@ -1,12 +1,24 @@
 """The tone and the status sounds, by what the page lets its audio context play, in real Chromium."""
 
+from itertools import pairwise
+
 import msgspec
 import numpy as np
 import pytest
 from playwright.async_api import Page, expect
 
 from display.messages import RateState
-from tests.display.page.room import Room, look, make_rate, serve, state_of, wait_until_live
+from tests.display.page.room import (
+    Room,
+    drawn,
+    look,
+    make_condition,
+    make_device,
+    make_rate,
+    serve,
+    state_of,
+    wait_until_live,
+)
 
 pytestmark = [
     pytest.mark.peer("chromium"),
@@ -121,13 +133,23 @@ async def test_a_sound_that_was_taken_away_is_started_anew(room: Room, page: Pag
 
 
 SIGNALS = """
-window.__notes = 0;
+window.__notes = [];
 const start = OscillatorNode.prototype.start;
-OscillatorNode.prototype.start = function (...at) {
-  if (this.type === "square") window.__notes++;
-  return start.apply(this, at);
+OscillatorNode.prototype.start = function (at_s) {
+  if (this.type === "square") window.__notes.push([at_s, this.frequency.value]);
+  return start.call(this, at_s);
 };
 """
+"""Notes when each note of a signal begins, by the audio clock, and how high it is."""
+
+
+async def notes(page: Page, count: int) -> list[float]:
+    """Wait for so many notes of signals since the last that were asked for, and give how high they were, Hz."""
+    await page.wait_for_function("count => window.__notes.length >= count", arg=count)
+    sounded = await page.evaluate("window.__notes.splice(0)")
+    assert len(sounded) == count
+    assert all(later[0] > earlier[0] for earlier, later in pairwise(sounded)), "one note at a time"
+    return [frequency_hz for _, frequency_hz in sounded]
 
 
 async def test_a_lost_input_has_a_sound_of_its_own(room: Room) -> None:
@@ -138,11 +160,48 @@ async def test_a_lost_input_has_a_sound_of_its_own(room: Room) -> None:
         await state_of(page, "#tone", "playing")
         room.change_device("probe", state="lost")
         await state_of(page, "#rate", "stale")
-        await page.wait_for_function("() => window.__notes === 2")
+        falling = await notes(page, 2)
         room.change_device("probe", state="live")
-        await page.wait_for_function("() => window.__notes === 4")
+        assert await notes(page, 2) == falling[::-1]
         await page.keyboard.press("m")
         await state_of(page, "#tone", "muted")
         room.change_device("probe", state="lost")
         await state_of(page, "#rate", "stale")
-        assert await page.evaluate("window.__notes") == 4
+        assert await page.evaluate("window.__notes") == []
+
+
+async def test_an_alarm_of_a_device_has_a_sound_of_its_own(room: Room) -> None:
+    """Four notes to and fro as it begins, once for each device: neither those of a loss nor those of a return.
+
+    It waits for a signal before; one that nobody knows to go on, or that begins while muted, has none.
+    """
+    monitor = make_device("monitor", kind="probe", label="Room monitor", primary=False)
+    room.now["devices"] = (*room.now["devices"], monitor)
+    on, off = make_condition(alarm=True), make_condition()
+    async with serve(room), look(room) as page:
+        await page.add_init_script(SIGNALS)
+        await page.reload()
+        await state_of(page, "#tone", "playing")
+        room.change_device("monitor", condition=on)
+        to_and_fro = await notes(page, 4)
+        assert to_and_fro[0] != to_and_fro[1]
+        assert to_and_fro[:2] == to_and_fro[2:]
+        room.change_device("tracker", state="lost")
+        falling = await notes(page, 2)
+        room.change_device("tracker", state="live")
+        await notes(page, 2)
+        assert falling[0] > falling[1]
+        assert to_and_fro[0] not in falling
+        room.change_device("tracker", state="lost")
+        room.change_device("probe", condition=on)
+        assert sorted(await notes(page, 6)) == sorted([*falling, *to_and_fro])
+        room.change_device("probe", condition=off)
+        room.change_device("monitor", state="silent", condition=off)
+        await state_of(page, "#trust [data-key='device monitor']", "silent")
+        room.change_device("monitor", condition=on)
+        await drawn(room, page)
+        await page.keyboard.press("m")
+        await state_of(page, "#tone", "muted")
+        room.change_device("probe", condition=on)
+        await state_of(page, "#trust [data-key='device probe']", "alarm")
+        assert await page.evaluate("window.__notes") == []

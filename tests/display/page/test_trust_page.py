@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
+from display.device_messages import ToolState
 from tests.display.page.pixels import until_pixels
 from tests.display.page.room import Room, look, make_condition, make_device, make_rate, serve, state_of
 
@@ -155,6 +156,39 @@ async def test_an_alarm_of_a_device_is_told(
         for name, state in (("probe", "live"), ("monitor", "silent")):
             await state_of(page, f"#trust [data-key='device {name}']", state)
             await expect(page.locator(f"#trust [data-key='device {name}']")).not_to_contain_text(why)
+
+
+@pytest.mark.usefixtures("calm")
+async def test_all_that_is_known_of_a_device_is_told_the_worst_first(room: Room, page: Page) -> None:
+    """What was refused hides no low battery, a tool that is not seen no error; what is well comes last."""
+    for name, changes, told in (
+        (
+            "probe",
+            {"condition": make_condition(alarm=True, battery_low=True), "detail": "12 frames were refused"},
+            "its own alarm, BATTERY LOW: change it, dead time 42 %; 12 frames were refused",
+        ),
+        (
+            "probe",
+            {"condition": make_condition(battery_v=1.42, battery_low=False), "detail": "12 frames were refused"},
+            "dead time 42 %; 12 frames were refused; battery 1.42 V",
+        ),
+        (
+            "probe",
+            {"condition": make_condition(battery_low=True), "state": "silent", "detail": "no data for 3 s"},
+            "no data for 3 s; BATTERY LOW: change it",
+        ),
+        (
+            "tracker",
+            {
+                "condition": make_condition(battery_v=1.4),
+                "tools": (ToolState(name="Cart", is_seen=False, said="not in view"),),
+            },
+            "Cart: not in view; error 0.2 mm, battery 1.40 V",
+        ),
+    ):
+        room.now["rate"] = msgspec.structs.replace(make_rate(9400.0), dead_fraction=0.42)
+        room.change_device(name, **changes)
+        await expect(page.locator(f"#trust [data-key='device {name}'] .detail")).to_have_text(told)
 
 
 YELLOW = [235, 220, 50], [255, 255, 110]

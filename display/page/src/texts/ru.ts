@@ -21,6 +21,7 @@ const SENTENCES: Record<Sentence, string> = {
   "Calibrating: the patient is not looked at meanwhile": "Калибровка: пациента пока не измеряют",
   "Counting on the bench: the patient is not looked at meanwhile": "Счёт на столике: пациента пока не измеряют",
   "Not registered to the patient: count rate only": "Не совмещено с пациентом: только скорость счёта",
+  "Another study is coming into use": "Готовится другое исследование",
   "The probe is not calibrated: run acquire": "Зонд не откалиброван: проведите калибровку",
   "the probe is not calibrated: run acquire": "зонд не откалиброван: проведите калибровку",
   "The calibration is of another probe ({}, not {}): run acquire with this one":
@@ -70,6 +71,7 @@ const SENTENCES: Record<Sentence, string> = {
   "{n} mm to the feet": "{0} мм к ногам",
 
   "nothing counted yet": "отсчётов ещё нет",
+  "its numbers went wrong: choose the study again": "ошибка в его числах: выберите исследование снова",
   "the counts do not show it (probability {})": "по отсчётам её не видно (вероятность {0})",
   "the map says so, the counts do not yet": "так говорит карта, отсчёты пока нет",
   "its region still reaches {} mm": "её область ещё достигает {0} мм",
@@ -237,6 +239,10 @@ const SENTENCES: Record<Sentence, string> = {
   "no target {} was marked as taken out": "мишень {0} не отмечена как удалённая",
   "the counts could not be judged ({}): count again": "отсчёты не удалось оценить ({0}): сосчитайте снова",
   "The {} was not counted: {}": "{0} не сосчитан: {1}",
+  "A restart has cut off the count of the bed of {}: count it again": "Счёт ложа ({0}) прерван перезапуском: сосчитайте заново",
+  "A restart has cut off the count of the specimen of {}: count it again": "Счёт препарата ({0}) прерван перезапуском: сосчитайте заново",
+  "A restart has cut off the count of the specimen: count it again": "Счёт препарата прерван перезапуском: сосчитайте заново",
+  "A restart has cut off the count of the background: count it again": "Счёт фона прерван перезапуском: сосчитайте заново",
   specimen: "препарат",
   background: "фон",
   "only {} s were counted: hold the probe still, {} s are best":
