@@ -3,8 +3,8 @@
 import pytest
 
 from benchmarks.igtl import FLOOR, Latencies, measure
-from devices.trackers.igtl import HEADER
 from devices.trackers.igtl_bodies import MATRIX
+from devices.trackers.igtl_envelope import HEADER
 
 
 @pytest.mark.parametrize("peer", ["radionav", "floor"])
