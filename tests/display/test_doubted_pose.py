@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.display.test_composer import ready
+from display.procedure_messages import ProcedureRequest
+from display.procedure_states import act
+from tests.display.test_composer import TIP_MM, ready
 
 SPOKEN_AGAINST: tuple[dict[str, Any], ...] = (
     {"tip_doubt": "the tip's calibration has expired"},
@@ -43,3 +45,21 @@ async def test_a_doubt_is_said_also_while_the_probe_is_not_seen(keys: dict[str, 
     frame = console.frame(10.1)
     assert frame.pose is None
     assert frame.guidance.sentence == f"Position not trusted: {next(iter(keys.values()))}"
+
+
+async def test_a_mark_keeps_where_the_tip_was_only_where_that_is_trusted() -> None:
+    """The report would give a place that is doubted, or a second old, as where it was."""
+    console = await ready()
+    registered = console.synchroniser.chain
+    slipped = replace(registered, registration_doubt="the reference has slipped")
+    kept = list[object]()
+    for chain, at_s in ((registered, 10.1), (slipped, 10.1), (registered, 11.1)):
+        console.synchroniser.chain = chain
+        frame = console.frame(at_s)
+        asked = ProcedureRequest(revision=0, action="mark")
+        seq = await act(console.session, console.composer.yardstick, asked, frame)
+        assert isinstance(seq, int)
+        marked = console.journal.find(seq)
+        assert marked is not None
+        kept.append(marked.told["tip_mm"])
+    assert kept == [list(TIP_MM), None, None]
