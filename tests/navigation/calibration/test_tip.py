@@ -87,15 +87,20 @@ def test_rms_is_the_distance_in_space() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_slips_are_left_out_and_named(seed: int) -> None:
-    """A quarter of the poses 5 mm beside the divot, all to one side, neither move the tip nor count as used."""
+@pytest.mark.parametrize(("slip_mm", "still_used"), [(5.0, 0), (2.0, 2)])
+def test_slips_are_left_out_and_named(seed: int, slip_mm: float, still_used: int) -> None:
+    """Three tenths of the poses beside the divot, all to one side, neither move the tip nor count as used.
+
+    They draw the least squares of all poses so far that these tell none of them from the others. Of those that are
+    only 2 mm beside it, where noise takes a few towards the divot, two may pass for poses in it.
+    """
     rng = np.random.default_rng(seed)
     poses = pivoting(seed)
-    turns = tilts(rng, 75)
-    poses[:75] = [measured(turn, rng, 0.1, PIVOT_MM + np.array((5.0, 0.0, 0.0))) for turn in turns]
+    turns = tilts(rng, 90)
+    poses[:90] = [measured(turn, rng, 0.1, PIVOT_MM + np.array((slip_mm, 0.0, 0.0))) for turn in turns]
     found = calibrate_pivot(poses)
-    assert not found.is_used[:75].any()
-    assert found.is_used[75:].mean() > 0.97
+    assert np.count_nonzero(found.is_used[:90]) <= still_used
+    assert found.is_used[90:].mean() > 0.97
     assert np.linalg.norm(found.tip_mm - TIP_MM) < 0.2
 
 
