@@ -116,6 +116,11 @@ def test_what_cannot_give_a_tip_is_refused() -> None:
         calibrate_pivot(pushed)
     with pytest.raises(NavigationError, match="one axis only"):
         calibrate_pivot(pivoting(1, sideways=0.0))
+    slipped = [
+        measured(turn, rng, 0.1, PIVOT_MM + rng.uniform(-40, 40, 3)) for turn in tilts(rng, 30)
+    ]  # what alone was tilted to both sides was out of the divot
+    with pytest.raises(NavigationError, match="one axis only"):
+        calibrate_pivot([*pivoting(1, count=100, sideways=0.0), *slipped])
     wandering = [
         measured(turn, rng, 0.1, PIVOT_MM + (0 if n < 60 else rng.uniform(-40, 40, 3)))
         for n, turn in enumerate(tilts(rng, 100))
