@@ -23,6 +23,13 @@ from navigation.tissue import NoTissue
 Array = NDArray[np.float64]
 
 LONGEST_DELAY_S = 0.5
+SEARCHED_S = 1.0
+"""How far out a delay is looked for: to a hand that goes evenly to and fro, one that is too long looks nearly like
+one that is shorter by the time between two passes."""
+
+SURE = 4.0
+"""Standard deviations by which a delay that is too long must fit better than any other to be the one."""
+
 LEAST_TRAVEL_MM = 8.0
 """Peak to peak: less is a hand at rest (PLUS refuses it too)."""
 
@@ -36,7 +43,7 @@ UNEVEN_S = 0.02
 PARTS = 4
 """Into which a counting interval is cut, since the probe moves on in it."""
 
-STARTS_S = (-0.36, -0.18, 0.0, 0.18, 0.36)
+STARTS_S = (-0.9, -0.72, -0.54, -0.36, -0.18, 0.0, 0.18, 0.36, 0.54, 0.72, 0.9)
 LOOKS = 6
 """Steps after which it is plain which start leads to the least."""
 
@@ -82,7 +89,7 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
         says what to do.
 
     """
-    kept = sweep.between_poses(LONGEST_DELAY_S)
+    kept = sweep.between_poses(SEARCHED_S)
     travel = sweep.tip_mm - sweep.tip_mm.mean(axis=0)
     along = travel @ np.linalg.svd(travel, full_matrices=False)[2][0]
     if np.ptp(along) < LEAST_TRAVEL_MM:
@@ -91,7 +98,9 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
     if passes < FEWEST_PASSES or np.count_nonzero(kept) < 8 * FEWEST_PASSES:
         raise NavigationError(f"{passes} passes over the source are too few: at least {FEWEST_PASSES}")
     began = [_fit(sweep, kept, response, start_s, LOOKS) for start_s in STARTS_S]
-    fit = _fit(sweep, kept, response, float(min(began, key=lambda found: float(found.cost)).x[5]), 60)
+    began.sort(key=lambda found: float(found.cost))
+    within = next((found for found in began if abs(found.x[5]) <= LONGEST_DELAY_S), began[0])
+    fit = _fit(sweep, kept, response, float(within.x[5]), 60)
     expected = _expected(fit.x, sweep, kept, response)
     correlation = float(np.corrcoef(expected, sweep.counts[kept])[0, 1])
     unevenness_s = float(sweep.lateness_s.mean())
@@ -105,9 +114,10 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
             f"the counts do not follow the track (correlation {correlation:.2f}): is the source under it, and the "
             "probe the one that is tracked?"
         )
-    if abs(fit.x[5]) > 0.98 * LONGEST_DELAY_S:
-        raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")
     inflation = max(1.0, 2 * float(fit.cost) / (int(np.count_nonzero(kept)) - 6))
+    is_beaten = 2 * float(fit.cost - began[0].cost) > SURE**2 * inflation
+    if abs(fit.x[5]) > LONGEST_DELAY_S or is_beaten:
+        raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * inflation
     return TimingCalibration(
         delay_s=float(fit.x[5]),
@@ -138,7 +148,7 @@ def _fit(
     scale = np.array((5.0, 5.0, 5.0, 0.3, 0.5, 0.05))
     bound = np.array((60.0, 60.0, 60.0, 8.0, 8.0, np.inf))
     low, high = start - bound, start + bound
-    low[5], high[5] = -LONGEST_DELAY_S, LONGEST_DELAY_S
+    low[5], high[5] = -SEARCHED_S, SEARCHED_S
     return least_squares(
         residuals, start, x_scale=scale, bounds=(low, high), diff_step=np.full(6, 1e-4), max_nfev=most
     )

@@ -120,6 +120,13 @@ def test_counts_that_a_busy_host_held_up_until_they_follow_no_track_are_named_as
         calibrate_timing(replace(sweep, start_s=burst_s), RESPONSE)
 
 
+@pytest.mark.parametrize("delay_s", [-0.6, -0.53, 0.53, 0.6])
+def test_a_delay_that_is_too_long_is_not_taken_for_one_a_pass_shorter(delay_s: float) -> None:
+    """At a pass each 0.95 s counts that are 0.6 s late look nearly like counts that are 0.35 s early."""
+    with pytest.raises(NavigationError, match=r"the delay is more than 0\.5 s: look at the clocks"):
+        calibrate_timing(swept(delay_s), RESPONSE)
+
+
 def test_what_cannot_tell_the_delay_is_refused() -> None:
     """A probe at rest, too few passes, and counts of something else: each named."""
     sweep = swept(0.05)

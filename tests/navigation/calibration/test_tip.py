@@ -86,6 +86,27 @@ def test_rms_is_the_distance_in_space() -> None:
     assert calibrate_pivot(poses).rms_mm == pytest.approx(np.sqrt(3), rel=0.05)
 
 
+def test_what_is_known_of_the_tip_is_in_the_tools_axes() -> None:
+    """A camera that stands elsewhere, looking another way, changes neither tip nor covariance.
+
+    The tool is tilted forwards and backwards twice as far as to the sides, so that no axis is like another.
+    """
+    poses = pivoting(3, sideways=0.5)
+    turn = Rotation.from_euler("xyz", (70.0, -40.0, 25.0), degrees=True).as_matrix()
+    elsewhere = [
+        RigidTransform(
+            to=Frame.TRACKER,
+            from_=Frame.TOOL,
+            rotation=turn @ pose.rotation,
+            translation_mm=turn @ pose.translation_mm + (10.0, 20.0, 30.0),
+        )
+        for pose in poses
+    ]
+    here, there = calibrate_pivot(poses), calibrate_pivot(elsewhere)
+    np.testing.assert_allclose(there.tip_mm, here.tip_mm, atol=1e-6)
+    np.testing.assert_allclose(there.tip_covariance_mm2, here.tip_covariance_mm2, rtol=1e-6, atol=1e-12)
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("slip_mm", "still_used"), [(5.0, 0), (2.0, 2)])
 def test_slips_are_left_out_and_named(seed: int, slip_mm: float, still_used: int) -> None:
