@@ -2,7 +2,9 @@
 
 The counts are held against the rate that the probe's response predicts along its track, for every delay: source,
 activity, background and delay are fitted together by Poisson likelihood (deviance residuals, Levenberg-Marquardt).
-Where track and counts go to and fro, place and delay cannot stand for each other.
+Where track and counts go to and fro, place and delay cannot stand for each other; a delay and one that is longer by a
+pass nearly can, where the hand goes evenly. So both are followed to their ends, and one is told only where it fits
+better than any other.
 
 The delay is that of counts as they arrive. Where some arrive later than others by the lengths of their own
 intervals (a busy host, a converter's buffer), it is not one number, and is known no better than they agree.
@@ -28,7 +30,10 @@ SEARCHED_S = 1.0
 one that is shorter by the time between two passes."""
 
 SURE = 4.0
-"""Standard deviations by which a delay that is too long must fit better than any other to be the one."""
+"""Standard deviations by which one delay must fit better than another to be told from it."""
+
+ANOTHER_S = 0.1
+"""Delays that lie further apart are not ends of one search."""
 
 LEAST_TRAVEL_MM = 8.0
 """Peak to peak: less is a hand at rest (PLUS refuses it too)."""
@@ -45,7 +50,8 @@ PARTS = 4
 
 STARTS_S = (-0.9, -0.72, -0.54, -0.36, -0.18, 0.0, 0.18, 0.36, 0.54, 0.72, 0.9)
 LOOKS = 6
-"""Steps after which it is plain which start leads to the least."""
+PROMISING = 4.0
+"""Starts that come after so many steps to this many times the least, or to less, are followed to their ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +104,10 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
     if passes < FEWEST_PASSES or np.count_nonzero(kept) < 8 * FEWEST_PASSES:
         raise NavigationError(f"{passes} passes over the source are too few: at least {FEWEST_PASSES}")
     began = [_fit(sweep, kept, response, start_s, LOOKS) for start_s in STARTS_S]
-    began.sort(key=lambda found: float(found.cost))
-    within = next((found for found in began if abs(found.x[5]) <= LONGEST_DELAY_S), began[0])
-    fit = _fit(sweep, kept, response, float(within.x[5]), 60)
+    hopeful = PROMISING * min(found.cost for found in began)
+    ends = [_fit(sweep, kept, response, float(each.x[5]), 60) for each in began if each.cost <= hopeful]
+    possible = [end for end in ends if abs(end.x[5]) <= LONGEST_DELAY_S]
+    fit = min(possible or ends, key=lambda end: float(end.cost))
     expected = _expected(fit.x, sweep, kept, response)
     correlation = float(np.corrcoef(expected, sweep.counts[kept])[0, 1])
     unevenness_s = float(sweep.lateness_s.mean())
@@ -115,9 +122,13 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
             "probe the one that is tracked?"
         )
     inflation = max(1.0, 2 * float(fit.cost) / (int(np.count_nonzero(kept)) - 6))
-    is_beaten = 2 * float(fit.cost - began[0].cost) > SURE**2 * inflation
-    if abs(fit.x[5]) > LONGEST_DELAY_S or is_beaten:
+    margin = SURE**2 * inflation / 2
+    if not possible or fit.cost - min(end.cost for end in ends) > margin:
         raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")
+    for other in possible:
+        if abs(other.x[5] - fit.x[5]) > ANOTHER_S and other.cost - fit.cost < margin:
+            both = f"{1000 * fit.x[5]:.0f} and {1000 * other.x[5]:.0f} ms"
+            raise NavigationError(f"delays of {both} fit alike: move it less evenly, or over a stronger source")
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * inflation
     return TimingCalibration(
         delay_s=float(fit.x[5]),

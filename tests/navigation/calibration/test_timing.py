@@ -127,6 +127,16 @@ def test_a_delay_that_is_too_long_is_not_taken_for_one_a_pass_shorter(delay_s: f
         calibrate_timing(swept(delay_s), RESPONSE)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_two_delays_a_pass_apart_are_told_from_each_other_or_both_named(seed: int) -> None:
+    """At a pass each 0.95 s a delay of 0.47 s might be one of -0.48 s: a twentieth of the counts does not tell."""
+    sweep, rng = swept(0.47, seed=seed), np.random.default_rng(seed)
+    assert calibrate_timing(sweep, RESPONSE).delay_s == pytest.approx(0.47, abs=0.005)
+    fewer = replace(sweep, counts=rng.binomial(sweep.counts.astype(np.int64), 0.05).astype(np.float64))
+    with pytest.raises(NavigationError, match=r"delays of -?\d{3} and -?\d{3} ms fit alike: move it less evenly"):
+        calibrate_timing(fewer, RESPONSE)
+
+
 def test_what_cannot_tell_the_delay_is_refused() -> None:
     """A probe at rest, too few passes, and counts of something else: each named."""
     sweep = swept(0.05)
