@@ -2,9 +2,9 @@
 
 The counts are held against the rate that the probe's response predicts along its track, for every delay: source,
 activity, background and delay are fitted together by Poisson likelihood (deviance residuals, Levenberg-Marquardt).
-Where track and counts go to and fro, place and delay cannot stand for each other; a delay and one that is longer by a
-pass nearly can, where the hand goes evenly. So both are followed to their ends, and one is told only where it fits
-better than any other.
+Where track and counts go to and fro, place and delay cannot stand for each other; a delay and one that is longer
+by a pass nearly can, where the hand goes evenly. So both are followed to their ends, and one is told only where it
+fits better than any other.
 
 The delay is that of counts as they arrive. Where some arrive later than others by the lengths of their own
 intervals (a busy host, a converter's buffer), it is not one number, and is known no better than they agree.
@@ -44,6 +44,9 @@ LEAST_CORRELATION = 0.8
 
 UNEVEN_S = 0.02
 """Mean lateness beyond which the computer may be why counts follow no track: at 150 mm/s, 3 mm."""
+
+HELD_UP_S = 0.005
+"""Mean lateness beyond which the computer may be why one delay cannot be told from another."""
 
 PARTS = 4
 """Into which a counting interval is cut, since the probe moves on in it."""
@@ -123,12 +126,16 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
         )
     inflation = max(1.0, 2 * float(fit.cost) / (int(np.count_nonzero(kept)) - 6))
     margin = SURE**2 * inflation / 2
-    if not possible or fit.cost - min(end.cost for end in ends) > margin:
+    is_too_long = not possible or fit.cost - min(end.cost for end in ends) > margin
+    rivals = [end for end in possible if abs(end.x[5] - fit.x[5]) > ANOTHER_S and end.cost - fit.cost < margin]
+    if (is_too_long or rivals) and unevenness_s > HELD_UP_S:
+        uneven = f"the counts arrive unevenly, by {1000 * unevenness_s:.0f} ms"
+        raise NavigationError(f"no delay fits best, and {uneven}: free the computer of other work")
+    if is_too_long:
         raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")
-    for other in possible:
-        if abs(other.x[5] - fit.x[5]) > ANOTHER_S and other.cost - fit.cost < margin:
-            both = f"{1000 * fit.x[5]:.0f} and {1000 * other.x[5]:.0f} ms"
-            raise NavigationError(f"delays of {both} fit alike: move it less evenly, or over a stronger source")
+    if rivals:
+        both = f"{1000 * fit.x[5]:.0f} and {1000 * rivals[0].x[5]:.0f} ms"
+        raise NavigationError(f"delays of {both} fit alike: move it less evenly, or over a stronger source")
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * inflation
     return TimingCalibration(
         delay_s=float(fit.x[5]),

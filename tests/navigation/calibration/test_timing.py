@@ -127,6 +127,16 @@ def test_a_delay_that_is_too_long_is_not_taken_for_one_a_pass_shorter(delay_s: f
         calibrate_timing(swept(delay_s), RESPONSE)
 
 
+def test_where_counts_that_arrive_unevenly_tell_no_delay_it_is_the_computer_that_is_named() -> None:
+    """A third of them held up by 30 ms fit a delay that is a pass longer as well: the clocks are not to blame."""
+    sweep, rng = swept(0.065), np.random.default_rng(5)
+    late_s = 0.03 * (rng.random(sweep.start_s.shape) < 1 / 3)
+    with pytest.raises(
+        NavigationError, match=r"^no delay fits best, and the counts arrive unevenly, by"
+    ):
+        calibrate_timing(replace(sweep, start_s=sweep.start_s + late_s), RESPONSE)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_two_delays_a_pass_apart_are_told_from_each_other_or_both_named(seed: int) -> None:
     """At a pass each 0.95 s a delay of 0.47 s might be one of -0.48 s: a twentieth of the counts does not tell."""
