@@ -1,4 +1,4 @@
-"""How far a pivot and a spin are, and how good they are called, held against angles worked out by hand."""
+"""How far a pivot, a spin and a touch are, and how good they are called, by angles worked out by hand."""
 
 from itertools import cycle, islice
 from pathlib import Path
@@ -8,8 +8,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from acquisition.tracking.following import Pose
-from acquisition.tracking.settings import TipSettings
+from acquisition.tracking.settings import RegistrationSettings, TipSettings
 from acquisition.tracking.tool import FEWEST, grade, judge_pivot, pivot_progress, spin_progress
+from acquisition.tracking.touching import touch_progress
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 
@@ -114,3 +115,39 @@ def test_a_pivot_is_called_what_it_is(count: int, sigma_mm: float, passed: bool,
 def test_half_a_limit_is_very_good() -> None:
     """Up to half of it; what is more and passed is good."""
     assert [grade(value, 0.2) for value in (0.05, 0.1, 0.11, 0.2)] == ["very good", "very good", "good", "good"]
+
+
+def touching(lasting_s: float, *, wander_mm: float = 0.0) -> list[Pose]:
+    """A tip that wanders to and fro by so much, RMS, at 50 poses a second."""
+    return [
+        Pose(
+            at_s=at_s,
+            transform=RigidTransform(
+                to=Frame.REFERENCE,
+                from_=Frame.TIP,
+                rotation=np.eye(3),
+                translation_mm=np.array(((-1) ** number * wander_mm, 0.0, 0.0)),
+            ),
+        )
+        for number, at_s in enumerate(np.arange(100.0, 100.0 + lasting_s, 0.02).tolist())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("poses", "share", "words"),
+    [
+        (touching(0.1), 0.0, "wanted: the tip on the landmark"),
+        (touching(0.52), 0.5, "still for 0.5 s of 1 s"),
+        (touching(0.92), 0.9, "still for 0.9 s of 1 s"),
+        (touching(1.1), 1.0, "still for 1.0 s of 1 s"),
+        (touching(1.1, wander_mm=1.9), 1.0, "still for 1.0 s of 1 s"),
+        (touching(1.1, wander_mm=2.4), 0.0, "hold it still: the tip wanders by 2.4 mm"),
+    ],
+    ids=["none", "half", "nearly", "enough", "a little", "too much"],
+)
+def test_a_touch_is_as_far_as_the_tip_was_held_still(poses: list[Pose], share: float, words: str) -> None:
+    """For a second, within 2 mm RMS; a tip that wanders further begins anew, and hears by how much."""
+    found = touch_progress(poses, RegistrationSettings(file=Path("registration.json")))
+    assert found.share == pytest.approx(share, abs=0.03)
+    assert (found.share >= 1) == (share == 1.0)
+    assert found.words == words

@@ -131,9 +131,7 @@ def test_where_counts_that_arrive_unevenly_tell_no_delay_it_is_the_computer_that
     """A third of them held up by 30 ms fit a delay that is a pass longer as well: the clocks are not to blame."""
     sweep, rng = swept(0.065), np.random.default_rng(5)
     late_s = 0.03 * (rng.random(sweep.start_s.shape) < 1 / 3)
-    with pytest.raises(
-        NavigationError, match=r"^no delay fits best, and the counts arrive unevenly, by"
-    ):
+    with pytest.raises(NavigationError, match=r"^no delay fits best, and the counts arrive unevenly, by"):
         calibrate_timing(replace(sweep, start_s=sweep.start_s + late_s), RESPONSE)
 
 
