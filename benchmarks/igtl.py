@@ -1,10 +1,17 @@
 """How late a pose is at those who follow by OpenIGTLink, and whether one is lost, beside pyigtl.
 
-Server and clients are processes of their own on this machine, on one clock. A pose's latency runs from the call
-that sends it to the moment a client has its message whole: pyigtl's, when it gives it; ours, when its last byte is
-read. Eight clients of a theatre are eight machines, here they share a process and wait for each other: so they
-only note when bytes come, and check the CRCs when all have. Ours serves eight clients at once, and each message of
-each client counts; pyigtl's server serves one client, so it is measured with one.
+Server and clients are processes of their own on this machine, on one clock. A latency runs from the call that
+sends a pose to one of two moments:
+
+- *heard*: a client's process has the message whole: pyigtl's, when it gives it; ours, when its last byte is read;
+- *arrived*: the kernel has it whole for that client, and has still to wake it (``kernel_stamps``).
+
+Eight clients of a theatre are eight machines. Here they are one process, which is woken once and then reads one
+after the other, so that most of them are heard late for the others' sake: *arrived* is without that. Neither has
+the time that a network takes. So that they hold each other up no more than they must, they only note when bytes
+come, and check the CRCs when all have. Ours serves eight clients at once, and each message of each client counts;
+pyigtl's server serves one client, so it is measured with one: with pyigtl's own for what is heard, and in a run of
+its own with one of ours for what arrived (pyigtl's asks for no stamps), which is its server alone.
 
 The floor is what this machine takes by itself: a loop that sends as many bytes to as many of the same clients at
 the same pace, without asyncio and without a message being made. What ours takes beyond it is ours; the floor
@@ -12,9 +19,10 @@ itself is mostly the time in which a process that sleeps is woken.
 
     python -m benchmarks.igtl --seconds 10
 
-Prints a JSON line for each pair and rate, and last one with ``median_ms``, ``p99_ms`` and ``lost`` of ours with
-eight clients at 100 poses a second, the same at 1,000 (``…_1000``), and pyigtl's and the floor's beside them
-(``pyigtl_…``, ``floor_…``); ``over_floor`` is our median over the floor's.
+Prints a JSON line for each pair and rate, and last one with ``median_ms``, ``p99_ms`` and ``lost`` of ours as
+heard by eight clients at 100 poses a second, ``arrived_median_ms`` and ``arrived_p99_ms`` of the same poses (null
+where nothing was stamped, or the time was stepped meanwhile), all of them at 1,000 (``…_1000``), and pyigtl's and
+the floor's beside them (``pyigtl_…``, ``floor_…``); ``over_floor`` is our median over the floor's, both as heard.
 """
 
 import argparse
@@ -33,6 +41,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from benchmarks.kernel_stamps import ask_for_stamps, real_less_monotonic_ns, receive, steady_offset_ns
 from devices.clock import monotonic
 from devices.igtl_server import TIP, IgtlServer, serve_igtl
 from devices.igtl_settings import Settings
@@ -49,32 +58,52 @@ PAIRS = (("floor", CLIENTS, "floor_"), ("radionav", CLIENTS, ""), ("radionav", 1
 GIVE_UP_S = 3.0
 """pyigtl's client, when it hears nothing for so long, has heard the last."""
 SETTLING_S = 0.5
-Came: TypeAlias = list[tuple[float, bytes]]
-"""When bytes came to a client, host monotonic clock, s."""
+Came: TypeAlias = list[tuple[float, int | None, bytes]]
+"""When a client's process had bytes, monotonic clock, s; the kernel's stamp, CLOCK_REALTIME, ns; the bytes."""
+Heard: TypeAlias = dict[int, tuple[float, int | None]]
+"""The same of each pose's message, when it was whole."""
 FLOOR = struct.Struct(">I102x")
 """A pose's number, in as many bytes as a TRANSFORM has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latencies:
-    """What came of ``sent`` poses to each of ``clients``; latencies in ms of all that arrived."""
+    """What came of ``sent`` poses to each of ``clients``.
+
+    Attributes
+    ----------
+    ms
+        Latencies of all that were heard.
+    arrived_ms
+        Latencies at the kernel of those that it stamped.
+
+    """
 
     peer: str
     rate_hz: int
     clients: int
     sent: int
     ms: Sequence[float]
+    arrived_ms: Sequence[float] = ()
 
     @property
     def lost(self) -> int:
-        """Poses that did not arrive, over all clients."""
+        """Poses that were not heard, over all clients."""
         return self.sent * self.clients - len(self.ms)
 
     def figures(self) -> dict[str, float | int | None]:
-        """Give median and 99th percentile, ms, and how many were lost."""
-        found = np.percentile(self.ms, (50, 99)).tolist() if self.ms else (None, None)
-        median_ms, p99_ms = (None if one is None else round(one, 3) for one in found)
-        return {"median_ms": median_ms, "p99_ms": p99_ms, "lost": self.lost}
+        """Give median and 99th percentile, ms, of both moments, and how many were lost."""
+        heard_ms, arrived_ms = (
+            np.percentile(ms, (50, 99)).round(3).tolist() if ms else (None, None)
+            for ms in (self.ms, self.arrived_ms)
+        )
+        return {
+            "median_ms": heard_ms[0],
+            "p99_ms": heard_ms[1],
+            "lost": self.lost,
+            "arrived_median_ms": arrived_ms[0],
+            "arrived_p99_ms": arrived_ms[1],
+        }
 
     def line(self) -> dict[str, object]:
         """Sum them up."""
@@ -94,24 +123,35 @@ def _say(content: object) -> None:
 # --- clients of ours and of the floor ---------------------------------------------------------------------------
 
 
-def _listen(port: int, clients: int, heard_of: Callable[[Came], dict[int, float]]) -> None:
+def _listen(port: int, clients: int, heard_of: Callable[[Came], Heard]) -> None:
     """Note when bytes came to each client until the server hangs up, and only then read what they say."""
     came: list[Came] = [[] for _ in range(clients)]
     links = [socket.create_connection(("127.0.0.1", port)) for _ in range(clients)]
+    offset_ns = real_less_monotonic_ns()
     with selectors.DefaultSelector() as selector:
         for number, link in enumerate(links):
+            ask_for_stamps(link)
             selector.register(link, selectors.EVENT_READ, number)
         while selector.get_map():
             for key, _ in selector.select():
-                data = b""
+                data, stamp_ns = b"", None
                 with suppress(ConnectionError):  # ours hangs up without a farewell
-                    data = links[key.data].recv(4096)
-                came[key.data].append((monotonic(), data))
+                    data, stamp_ns = receive(links[key.data])
+                came[key.data].append((monotonic(), stamp_ns, data))
                 if not data:
                     selector.unregister(key.fileobj)
     for link in links:
         link.close()
-    _say([heard_of(one) for one in came])
+    steady_ns = steady_offset_ns(offset_ns, real_less_monotonic_ns())
+    _say([_on_one_clock(heard_of(one), steady_ns) for one in came])
+
+
+def _on_one_clock(heard: Heard, offset_ns: int | None) -> dict[int, tuple[float, float | None]]:
+    """Give both moments of each pose in s of the monotonic clock; the kernel's is None where it is not known."""
+    return {
+        number: (came_s, None if stamp_ns is None or offset_ns is None else (stamp_ns - offset_ns) / 1e9)
+        for number, (came_s, stamp_ns) in heard.items()
+    }
 
 
 # --- ours -----------------------------------------------------------------------------------------------------
@@ -147,14 +187,15 @@ async def _send(server: IgtlServer, rate_hz: int, tips: Sequence[RigidTransform]
     return sent_s
 
 
-def _heard(came: Came) -> dict[int, float]:
-    """Give when each pose was here whole; none whose checksum does not hold."""
-    decoder, heard = Decoder(), dict[int, float]()
-    for came_s, data in came:
+def _heard(came: Came) -> Heard:
+    """Give when each pose was here whole, by whichever server; none whose checksum does not hold."""
+    decoder, heard = Decoder(), Heard()
+    for came_s, stamp_ns, data in came:
         decoder.feed(data, came_s)
         for arrival in decoder:
             if arrival.message.kind == Transform.KIND and arrival.message.device_name == TIP:
-                heard[-round(Transform.from_bytes(arrival.message.content).elements[9])] = came_s
+                x_mm = Transform.from_bytes(arrival.message.content).elements[9]
+                heard[round(abs(x_mm))] = came_s, stamp_ns  # ours has turned it into RAS
     return heard
 
 
@@ -184,12 +225,12 @@ def _listen_pyigtl(port: int, count: int) -> None:
     import pyigtl  # noqa: PLC0415 - only this peer's process needs it
 
     client = pyigtl.OpenIGTLinkClient("127.0.0.1", port)
-    heard: dict[int, float] = {}
+    heard: dict[int, tuple[float, None]] = {}
     while count - 1 not in heard:
         message = client.wait_for_message(TIP, timeout=GIVE_UP_S)
         if message is None:
             break
-        heard[round(message.matrix[0, 3])] = monotonic()
+        heard[round(message.matrix[0, 3])] = monotonic(), None
     _say([heard])
 
 
@@ -217,13 +258,13 @@ def _serve_floor(rate_hz: int, count: int, clients: int) -> None:
     _say(sent_s)
 
 
-def _heard_of_floor(came: Came) -> dict[int, float]:
+def _heard_of_floor(came: Came) -> Heard:
     """Give when each number was here whole."""
-    heard, kept = dict[int, float](), b""
-    for came_s, data in came:
+    heard, kept = Heard(), b""
+    for came_s, stamp_ns, data in came:
         kept += data
         while len(kept) >= FLOOR.size:
-            heard[FLOOR.unpack_from(kept)[0]] = came_s
+            heard[FLOOR.unpack_from(kept)[0]] = came_s, stamp_ns
             kept = kept[FLOOR.size :]
     return heard
 
@@ -246,11 +287,20 @@ def _told(process: "subprocess.Popen[str]") -> object:
 
 def measure(peer: str, rate_hz: int, count: int, clients: int) -> Latencies:
     """Send ``count`` poses at a rate, from one process to the clients in another."""
-    more = () if peer == "pyigtl" else (clients,)
-    processes = [_start(f"serve-{peer}", rate_hz, count, *more)]
+    if peer == "pyigtl":
+        ms, _ = _latencies(("serve-pyigtl", rate_hz, count), ("listen-pyigtl", count))
+        _, arrived_ms = _latencies(("serve-pyigtl", rate_hz, count), ("listen-radionav", clients))
+    else:
+        ms, arrived_ms = _latencies((f"serve-{peer}", rate_hz, count, clients), (f"listen-{peer}", clients))
+    return Latencies(peer=peer, rate_hz=rate_hz, clients=clients, sent=count, ms=ms, arrived_ms=arrived_ms)
+
+
+def _latencies(server: tuple[str, *tuple[int, ...]], listener: tuple[str, int]) -> tuple[list[float], list[float]]:
+    """Run two roles of this file, the server's port handed on; give latencies as heard and as arrived, ms."""
+    processes = [_start(*server)]
     try:
         port = int(str(_told(processes[0])))
-        processes.append(_start(f"listen-{peer}", port, *(more or (count,))))
+        processes.append(_start(listener[0], port, listener[1]))
         sent_s, heard = _told(processes[0]), _told(processes[1])
     finally:
         for process in processes:
@@ -258,8 +308,11 @@ def measure(peer: str, rate_hz: int, count: int, clients: int) -> Latencies:
             process.communicate()
     if not (isinstance(sent_s, list) and isinstance(heard, list)):
         raise TypeError("the processes of the benchmark do not speak its language")
-    ms = [1000 * (came_s - sent_s[int(number)]) for one in heard for number, came_s in one.items()]
-    return Latencies(peer=peer, rate_hz=rate_hz, clients=clients, sent=count, ms=ms)
+    moments = [(sent_s[int(number)], *both_s) for one in heard for number, both_s in one.items()]
+    return (
+        [1000 * (came_s - from_s) for from_s, came_s, _ in moments],
+        [1000 * (arrived_s - from_s) for from_s, _, arrived_s in moments if arrived_s is not None],
+    )
 
 
 def run(seconds: float, say: Callable[[object], None] = _say) -> None:

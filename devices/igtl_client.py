@@ -1,17 +1,19 @@
 """One client of our OpenIGTLink server: what it asked for, and a queue that drops the oldest."""
 
 import asyncio
+import math
 import socket
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 
 from devices.clock import Clock
 from devices.errors import FrameError
-from devices.trackers.igtl import Decoder, Message, packed
+from devices.trackers.igtl import Decoder, Message
 from devices.trackers.igtl_bodies import STOP_TRACKING, StartTracking, TrackingAnswer
+from devices.trackers.igtl_envelope import Envelope
 
 log = structlog.get_logger()
 
@@ -24,9 +26,8 @@ STUCK_S = 5.0
 GET_CAPABILITY, GET_STATUS = "GET_CAPABIL", "GET_STATUS"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """A message on its way.
+class Sent(NamedTuple):
+    """A message on its way; a tuple, for it is made while a pose gets late.
 
     Attributes
     ----------
@@ -45,7 +46,7 @@ class Sent:
 
 
 class IgtlClient(asyncio.Protocol):
-    """The protocol of one link; ``answer`` gives the bytes of the message for a GET_, or None."""
+    """The protocol of one link; ``answer`` gives the message for a GET_, or None."""
 
     transport: asyncio.Transport
 
@@ -54,7 +55,7 @@ class IgtlClient(asyncio.Protocol):
         *,
         admit: Callable[["IgtlClient", str], bool],
         leave: Callable[["IgtlClient"], None],
-        answer: Callable[[str], bytes | None],
+        answer: Callable[[str], Sent | None],
         queue: int,
         clock: Clock,
     ) -> None:
@@ -113,12 +114,13 @@ class IgtlClient(asyncio.Protocol):
             if self._clock() - sent.taken_at_s > sent.lasts_s:
                 self.dropped += 1
             else:
-                self._write(sent)
+                self.send(sent)
 
     def send(self, sent: Sent) -> None:
         """Send, or hold back from a client that does not keep up; the oldest that is held makes room."""
-        if self.keeps_up:
-            self._write(sent)
+        if self._full_since_s is None:
+            self.transport.write(sent.raw)
+            self.sent_at_s = self._clock()
             return
         if len(self._queue) == self._queue.maxlen:
             if not self.dropped:
@@ -141,15 +143,9 @@ class IgtlClient(asyncio.Protocol):
             self.resolution_s = StartTracking.from_bytes(message.content).resolution_ms / 1000
             self.framed_at_s = -float("inf")
             taken = TrackingAnswer(is_taken=True).to_bytes()
-            self._reply(packed(TrackingAnswer.KIND, message.device_name, taken))
+            raw = Envelope(TrackingAnswer.KIND, message.device_name).around(taken)
+            self.send(Sent(raw, taken_at_s=self._clock(), lasts_s=math.inf))
         elif message.kind == STOP_TRACKING:
             self.resolution_s = None
         elif (answer := self._answer(message.kind)) is not None:
-            self._reply(answer)
-
-    def _reply(self, raw: bytes) -> None:
-        self.send(Sent(raw=raw, taken_at_s=self._clock(), lasts_s=float("inf")))
-
-    def _write(self, sent: Sent) -> None:
-        self.transport.write(sent.raw)
-        self.sent_at_s = self._clock()
+            self.send(answer)

@@ -18,7 +18,8 @@ from devices.igtl_settings import Settings as IgtlSettings
 from devices.mqtt_broker import Settings as BrokerSettings
 from devices.mqtt_broker import connected, say_lost
 from devices.protocols import DeviceSettings
-from devices.trackers.igtl import HEADER, Header
+from devices.trackers.igtl import Header
+from devices.trackers.igtl_envelope import HEADER
 
 Reading = TypeVar("Reading")
 

@@ -22,24 +22,23 @@ uint16 size of the metadata header, uint32 size of the metadata, uint32 message 
 header (uint16 count; per item uint16 key size, uint16 IANA character set, uint32 value size), metadata.
 """
 
-import struct
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
 from fastcrc import crc64
 
 from devices.errors import FrameError
+from devices.trackers.igtl_envelope import (
+    EXTENDED_HEADER,
+    HEADER,
+    METADATA_COUNT,
+    METADATA_ENTRY,
+    Envelope,
+    Metadata,
+)
 from devices.trackers.igtl_text import read_text
-
-HEADER = struct.Struct(">H12s20sQQQ")
-EXTENDED_HEADER = struct.Struct(">HHII")
-METADATA_COUNT = struct.Struct(">H")
-METADATA_ENTRY = struct.Struct(">HHI")
-ASCII = 3
-UTF_8 = 106
-"""IANA MIBenum numbers of the character sets that metadata values come in."""
 
 VERSIONS = (b"\0\1", b"\0\2")
 """How a header may begin."""
@@ -96,15 +95,6 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metadata:
-    """One key and value of a version 2 message, the value as its character set encodes it."""
-
-    key: str
-    value: bytes
-    character_set: int = UTF_8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A whole message whose checksum holds.
 
@@ -138,15 +128,8 @@ class Message:
 
     def to_bytes(self) -> bytes:
         """Encode, with the checksum; raise ``ValueError`` where a name does not fit its field."""
-        return packed(
-            self.kind,
-            self.device_name,
-            self.content,
-            timestamp=self.timestamp,
-            version=self.version,
-            number=self.number,
-            metadata=self.metadata,
-        )
+        envelope = Envelope(self.kind, self.device_name, version=self.version, metadata=self.metadata)
+        return envelope.around(self.content, timestamp=self.timestamp, number=self.number)
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
@@ -190,40 +173,6 @@ class Message:
             number=extended.number,
             metadata=extended.metadata,
         )
-
-
-def packed(
-    kind: str,
-    device_name: str,
-    content: bytes,
-    *,
-    timestamp: int = 0,
-    version: int = 1,
-    number: int = 0,
-    metadata: Sequence[Metadata] = (),
-) -> bytes:
-    """Encode a message from its parts, as ``Message`` has them: for who sends many, each before it is late.
-
-    Raises
-    ------
-    ValueError
-        Where a name does not fit its field.
-
-    """
-    kind_bytes, name_bytes = kind.encode("ascii"), device_name.encode()
-    if len(kind_bytes) > 12 or len(name_bytes) > 20:
-        raise ValueError(f"{kind} {device_name!r}: types have 12 bytes and device names 20")
-    body = content if version == 1 else _extended_body(content, number, metadata)
-    return HEADER.pack(version, kind_bytes, name_bytes, timestamp, len(body), crc64.ecma_182(body)) + body
-
-
-def _extended_body(content: bytes, number: int, metadata: Sequence[Metadata]) -> bytes:
-    entries, texts = METADATA_COUNT.pack(len(metadata)), b""
-    for item in metadata:
-        key = item.key.encode()
-        entries += METADATA_ENTRY.pack(len(key), item.character_set, len(item.value))
-        texts += key + item.value
-    return EXTENDED_HEADER.pack(EXTENDED_HEADER.size, len(entries), len(texts), number) + content + entries + texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

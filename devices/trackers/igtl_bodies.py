@@ -30,10 +30,21 @@ A measured tool is never exactly at the tracker's origin and exactly unturned.
 """
 
 
-def elements_of(pose: RigidTransform) -> Elements:
-    """Write a pose in the order of the wire."""
+def elements_of(pose: RigidTransform, *, xy_sign: float = 1.0) -> Elements:
+    """Write a pose in the order of the wire.
+
+    An ``xy_sign`` of -1 turns the axes it is seen in half round about z, RAS from LPS: both are right-handed, so
+    nothing is mirrored.
+    """
+    sign = xy_sign
     (r11, r12, r13), (r21, r22, r23), (r31, r32, r33) = pose.rotation.tolist()
-    return (r11, r21, r31, r12, r22, r32, r13, r23, r33, *pose.translation_mm.tolist())
+    x_mm, y_mm, z_mm = pose.translation_mm.tolist()
+    return (
+        *(sign * r11, sign * r21, r31),
+        *(sign * r12, sign * r22, r32),
+        *(sign * r13, sign * r23, r33),
+        *(sign * x_mm, sign * y_mm, z_mm),
+    )
 
 
 def pose_of(elements: Sequence[float]) -> RigidTransform:

@@ -5,7 +5,8 @@ import socket
 
 from devices.clock import Clock
 from devices.errors import DeviceUnavailable
-from devices.trackers.igtl import HEADER, Arrival, Decoder, Message
+from devices.trackers.igtl import Arrival, Decoder, Message
+from devices.trackers.igtl_envelope import HEADER
 
 CLOSING_S = 0.5
 """Longest wait for the last bytes to go out."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from devices.errors import FrameError
-from devices.trackers.igtl import ASCII, UTF_8
+from devices.trackers.igtl_envelope import ASCII, UTF_8
 from devices.trackers.igtl_text import fill, read_text
 
 HERTZ = 0x0A

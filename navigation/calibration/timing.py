@@ -2,7 +2,9 @@
 
 The counts are held against the rate that the probe's response predicts along its track, for every delay: source,
 activity, background and delay are fitted together by Poisson likelihood (deviance residuals, Levenberg-Marquardt).
-Where track and counts go to and fro, place and delay cannot stand for each other.
+Where track and counts go to and fro, place and delay cannot stand for each other; a delay and one that is longer
+by a pass nearly can, where the hand goes evenly. So both are followed to their ends, and one is told only where it
+fits better than any other.
 
 The delay is that of counts as they arrive. Where some arrive later than others by the lengths of their own
 intervals (a busy host, a converter's buffer), it is not one number, and is known no better than they agree.
@@ -23,6 +25,16 @@ from navigation.tissue import NoTissue
 Array = NDArray[np.float64]
 
 LONGEST_DELAY_S = 0.5
+SEARCHED_S = 1.0
+"""How far out a delay is looked for: to a hand that goes evenly to and fro, one that is too long looks nearly like
+one that is shorter by the time between two passes."""
+
+SURE = 4.0
+"""Standard deviations by which one delay must fit better than another to be told from it."""
+
+ANOTHER_S = 0.1
+"""Delays that lie further apart are not ends of one search."""
+
 LEAST_TRAVEL_MM = 8.0
 """Peak to peak: less is a hand at rest (PLUS refuses it too)."""
 
@@ -33,12 +45,16 @@ LEAST_CORRELATION = 0.8
 UNEVEN_S = 0.02
 """Mean lateness beyond which the computer may be why counts follow no track: at 150 mm/s, 3 mm."""
 
+HELD_UP_S = 0.005
+"""Mean lateness beyond which the computer may be why one delay cannot be told from another."""
+
 PARTS = 4
 """Into which a counting interval is cut, since the probe moves on in it."""
 
-STARTS_S = (-0.36, -0.18, 0.0, 0.18, 0.36)
+STARTS_S = (-0.9, -0.72, -0.54, -0.36, -0.18, 0.0, 0.18, 0.36, 0.54, 0.72, 0.9)
 LOOKS = 6
-"""Steps after which it is plain which start leads to the least."""
+PROMISING = 4.0
+"""Starts that come after so many steps to this many times the least, or to less, are followed to their ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +98,7 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
         says what to do.
 
     """
-    kept = sweep.between_poses(LONGEST_DELAY_S)
+    kept = sweep.between_poses(SEARCHED_S)
     travel = sweep.tip_mm - sweep.tip_mm.mean(axis=0)
     along = travel @ np.linalg.svd(travel, full_matrices=False)[2][0]
     if np.ptp(along) < LEAST_TRAVEL_MM:
@@ -91,7 +107,10 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
     if passes < FEWEST_PASSES or np.count_nonzero(kept) < 8 * FEWEST_PASSES:
         raise NavigationError(f"{passes} passes over the source are too few: at least {FEWEST_PASSES}")
     began = [_fit(sweep, kept, response, start_s, LOOKS) for start_s in STARTS_S]
-    fit = _fit(sweep, kept, response, float(min(began, key=lambda found: float(found.cost)).x[5]), 60)
+    hopeful = PROMISING * min(found.cost for found in began)
+    ends = [_fit(sweep, kept, response, float(each.x[5]), 60) for each in began if each.cost <= hopeful]
+    possible = [end for end in ends if abs(end.x[5]) <= LONGEST_DELAY_S]
+    fit = min(possible or ends, key=lambda end: float(end.cost))
     expected = _expected(fit.x, sweep, kept, response)
     correlation = float(np.corrcoef(expected, sweep.counts[kept])[0, 1])
     unevenness_s = float(sweep.lateness_s.mean())
@@ -105,9 +124,18 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
             f"the counts do not follow the track (correlation {correlation:.2f}): is the source under it, and the "
             "probe the one that is tracked?"
         )
-    if abs(fit.x[5]) > 0.98 * LONGEST_DELAY_S:
-        raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")
     inflation = max(1.0, 2 * float(fit.cost) / (int(np.count_nonzero(kept)) - 6))
+    margin = SURE**2 * inflation / 2
+    is_too_long = not possible or fit.cost - min(end.cost for end in ends) > margin
+    rivals = [end for end in possible if abs(end.x[5] - fit.x[5]) > ANOTHER_S and end.cost - fit.cost < margin]
+    if (is_too_long or rivals) and unevenness_s > HELD_UP_S:
+        uneven = f"the counts arrive unevenly, by {1000 * unevenness_s:.0f} ms"
+        raise NavigationError(f"no delay fits best, and {uneven}: free the computer of other work")
+    if is_too_long:
+        raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")
+    if rivals:
+        both = f"{1000 * fit.x[5]:.0f} and {1000 * rivals[0].x[5]:.0f} ms"
+        raise NavigationError(f"delays of {both} fit alike: move it less evenly, or over a stronger source")
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * inflation
     return TimingCalibration(
         delay_s=float(fit.x[5]),
@@ -138,7 +166,7 @@ def _fit(
     scale = np.array((5.0, 5.0, 5.0, 0.3, 0.5, 0.05))
     bound = np.array((60.0, 60.0, 60.0, 8.0, 8.0, np.inf))
     low, high = start - bound, start + bound
-    low[5], high[5] = -LONGEST_DELAY_S, LONGEST_DELAY_S
+    low[5], high[5] = -SEARCHED_S, SEARCHED_S
     return least_squares(
         residuals, start, x_scale=scale, bounds=(low, high), diff_step=np.full(6, 1e-4), max_nfev=most
     )

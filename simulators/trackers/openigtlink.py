@@ -14,7 +14,7 @@ import numpy as np
 
 from devices.clock import Clock, epoch_s, monotonic
 from devices.errors import FrameError
-from devices.trackers.igtl import Decoder, Message, Metadata
+from devices.trackers.igtl import Decoder, Message
 from devices.trackers.igtl_bodies import (
     STOP_TRACKING,
     StartTracking,
@@ -25,6 +25,7 @@ from devices.trackers.igtl_bodies import (
     Transform,
     elements_of,
 )
+from devices.trackers.igtl_envelope import Metadata
 from navigation.transforms import RigidTransform
 from simulators.trackers.measuring import Poses, measure
 

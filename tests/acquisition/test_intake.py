@@ -166,6 +166,9 @@ async def test_a_tool_of_another_tracker_is_named_and_not_used(tmp_path: Path) -
         # what no part of navigation is called by is nobody's namesake
         door.intake.pose(replace(pose("spare", 1.04), tool="Pointer"))
         assert not door.board.tools["spare"]["Pointer"].said
+        # nor is what the other one does not see: that it is not seen is what there is to say
+        door.intake.pose(replace(blind, device="spare", taken_at_s=1.05))
+        assert "same name" not in door.board.tools["spare"]["Probe"].said
 
 
 async def test_what_is_counted_on_the_bench_is_not_believed_of_the_patient(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def tracked(middle_s: float, *, status: TrackStatus = TrackStatus.OK, x_mm: floa
     tip = RigidTransform(
         to=Frame.PATIENT, from_=Frame.TIP, rotation=LOOKING_BACK, translation_mm=np.array([x_mm, -32.0, 0.0])
     )
-    is_placed = status in {TrackStatus.OK, TrackStatus.OVERLOAD}
+    is_placed = status in {TrackStatus.OK, TrackStatus.OVERLOAD, TrackStatus.DOUBTED}
     return TrackedCount(
         device="gamma",
         middle_s=middle_s,
@@ -204,12 +204,12 @@ async def test_without_a_map_nothing_is_believed() -> None:
 
 
 async def test_only_counts_with_a_trustworthy_place_are_used() -> None:
-    """An overload, a lost pose or a missing registration says nothing about where the target is."""
+    """An overload, a pose that is lost or doubted, or no registration says nothing about where the target is."""
     localiser = Localiser(clock=monotonic)
     localiser.begin(premises())
     async with running(localiser):
-        for status in TrackStatus:
-            localiser.take(tracked(0.1, status=status))
+        for number, status in enumerate(TrackStatus):
+            localiser.take(tracked(0.1 * number, status=status))
         posterior = await until_counted(localiser, 1)
     assert posterior.readings == 1
 

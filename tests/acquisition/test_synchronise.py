@@ -131,9 +131,17 @@ def test_a_patient_who_moves_with_her_reference_stays_where_she_is() -> None:
     assert np.allclose(tip.translation_mm, (1000, 5, 100))
 
 
-def test_a_doubted_chain_places_a_count_and_keeps_it_from_use() -> None:
-    """What speaks against the tip's calibration goes with the pose, and the count may not localise."""
-    made, emitted = synchroniser(replace(CHAIN, tip_doubt="the tip's calibration has expired"))
+@pytest.mark.parametrize(
+    ("chain", "doubt"),
+    [
+        (replace(CHAIN, tip_doubt="the tip's calibration has expired"), "the tip's calibration has expired"),
+        (replace(CHAIN, registration_doubt="the reference has slipped"), "the reference has slipped"),
+    ],
+    ids=["tip", "registration"],
+)
+def test_a_doubted_chain_places_a_count_and_keeps_it_from_use(chain: TipChain, doubt: str) -> None:
+    """What speaks against the tip or the registration goes with the pose, and the count may not localise."""
+    made, emitted = synchroniser(chain)
     made.add_pose(pose(1.0, 0, 0, 0), now_s=1.0)
     made.add_pose(pose(1.06, 0, 0, 0), now_s=1.06)
     made.add_count(count(1.0), now_s=1.1)
@@ -141,7 +149,7 @@ def test_a_doubted_chain_places_a_count_and_keeps_it_from_use() -> None:
     assert emitted[0].patient_from_tip is not None
     seen = made.newest_tip()
     assert seen is not None
-    assert seen.doubt == "the tip's calibration has expired"
+    assert seen.doubt == doubt
 
 
 def test_a_new_registration_places_the_counts_that_wait() -> None:
@@ -155,11 +163,18 @@ def test_a_new_registration_places_the_counts_that_wait() -> None:
 
 
 def test_a_pose_that_is_doubted_where_it_is_keeps_its_count_from_use() -> None:
-    """Far from the landmarks a count is placed and not believed, nearer to them the next one is."""
+    """Far from the landmarks a count is placed and not believed, nearer to them the next one is.
+
+    The tip that is shown is doubted there and nowhere else, in the same words.
+    """
     chain = replace(CHAIN, doubt_at=lambda tip: "too far from the landmarks" if tip.translation_mm[1] > 5 else "")
     made, emitted = synchroniser(chain)
+    doubts = []
     for step in range(7):
         made.add_pose(pose(1.0 + 0.05 * step, 0, 8.0 if step < 3 else 0.0, 0), now_s=1.0 + 0.05 * step)
+        seen = made.newest_tip()
+        doubts.append(seen.doubt if seen else "not seen")
+    assert doubts == 3 * ["too far from the landmarks"] + 4 * [""]
     made.add_count(count(1.0), now_s=1.4)
     made.add_count(count(1.2), now_s=1.4)
     assert [tracked.status for tracked in emitted] == [TrackStatus.DOUBTED, TrackStatus.OK]

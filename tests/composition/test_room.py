@@ -1,6 +1,7 @@
 """A room whose devices are not there yet, and whose files are damaged: it starts, and says so."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,12 @@ import pytest
 from composition.room import Room
 from composition.running import announce, run_room
 from config.settings import Site
+from devices.clock import monotonic
+from devices.readings import PoseReading
+from devices.trackers.igtl_bodies import Transform
+from navigation.frames import Frame
+from navigation.transforms import RigidTransform
+from tests.devices.test_igtl_server import following
 
 
 def site(folder: Path) -> Site:
@@ -81,3 +88,39 @@ async def test_a_room_without_a_storage_node_says_where_it_is_followed_too(
             site(tmp_path), is_simulated=False, stop=stop, rng=np.random.default_rng(1), on_ready=on_ready
         )
     assert said[1] in said[0]
+
+
+async def test_who_follows_is_sent_no_pose_that_is_doubted(tmp_path: Path) -> None:
+    """Beside a pose of OpenIGTLink stands no word of doubt; the next one that is not doubted comes."""
+
+    def seen(tool: str, x_mm: float, at_s: float) -> PoseReading:
+        there = RigidTransform(
+            to=Frame.TRACKER, from_=Frame.TOOL, rotation=np.eye(3), translation_mm=np.array([x_mm, 0.0, 0.0])
+        )
+        return PoseReading(device="camera", tool=tool, taken_at_s=at_s, tracker_from_tool=there)
+
+    stop, heard_mm = asyncio.Event(), list[float]()
+
+    async def on_ready(room: Room, _: str) -> None:
+        assert room.followed_by is not None
+        assert room.intake.synchroniser is not None
+        room.intake.synchroniser.chain = replace(
+            room.intake.synchroniser.chain,
+            patient_from_reference=RigidTransform.identity(Frame.PATIENT, Frame.REFERENCE),
+            doubt_at=lambda tip: "far from the landmarks" if tip.translation_mm[0] > 50.0 else "",
+        )
+        async with following(room.followed_by) as peer:
+            for x_mm in (10.0, 90.0, 20.0):
+                at_s = monotonic()
+                for tool, place_mm in (("Patient", 0.0), ("Probe", x_mm)):
+                    room.intake.pose(seen(tool, place_mm, at_s))
+            while len(heard_mm) < 2:
+                message = await peer.hear("TRANSFORM", "TipToPatient")
+                heard_mm.append(-Transform.from_bytes(message.content).elements[9])
+        stop.set()
+
+    async with asyncio.timeout(60):
+        await run_room(
+            site(tmp_path), is_simulated=False, stop=stop, rng=np.random.default_rng(1), on_ready=on_ready
+        )
+    assert heard_mm == [10.0, 20.0]

@@ -90,11 +90,12 @@ def test_frames_that_never_came_are_counted_and_the_line_goes_on() -> None:
         (0, INTERVAL_S, "went back by 99: it was restarted"),
         (500, 401 * INTERVAL_S, "400 frames were left out at once"),
         (100, 0.5, "its clock jumped, or its frames came late, by 483 ms"),
+        (149, INTERVAL_S, "its clock jumped, or its frames came late, by -817 ms"),
     ],
-    ids=["wrap", "gap", "jump"],
+    ids=["wrap", "gap", "jump", "numbers that run ahead"],
 )
 def test_a_break_begins_the_line_anew_and_is_named(frame: int, later_s: float, words: str) -> None:
-    """After a wrap, a gap or a jump the old line says nothing of the new frames."""
+    """After a wrap, a gap or a jump either way the old line says nothing of the new frames."""
     clock = FrameClock()
     for number in range(100):
         clock.add(number, 5.0 + number * INTERVAL_S)

@@ -81,6 +81,20 @@ def test_the_worst_edge_speaks_for_the_path() -> None:
     assert (found.transform, found.status, found.said) == (None, EdgeStatus.UNSEEN, "Probe is not seen")
 
 
+def test_a_doubt_holds_whichever_way_its_edge_is_walked() -> None:
+    """The way back over a doubted edge is doubted, and over an unseen one unseen, each with its words and age."""
+    graph = room()
+    graph.join(Frame.PATIENT, Frame.REFERENCE, still(PATIENT_FROM_REFERENCE, doubt="the reference has slipped"))
+    back = graph.at(Frame.TIP, Frame.PATIENT, 1.0)
+    assert back.transform is not None
+    assert (back.status, back.age_s, back.said) == (EdgeStatus.DOUBTED, 0.05, "the reference has slipped")
+    unseen = EdgeState(transform=None, status=EdgeStatus.UNSEEN, age_s=0.3, said="Patient is not seen")
+    graph.join(Frame.TRACKER, Frame.REFERENCE, lambda _: unseen)
+    found = graph.at(Frame.PATIENT, Frame.TIP, 1.0)
+    assert (found.transform, found.status) == (None, EdgeStatus.UNSEEN)
+    assert (found.age_s, found.said) == (0.3, "Patient is not seen")
+
+
 def test_an_edge_replaces_the_one_between_the_same_frames() -> None:
     """A new registration takes the place of the old one, also where it is given the other way round."""
     graph, other = room(), moved(Frame.PATIENT, Frame.REFERENCE, 9)

@@ -7,7 +7,7 @@ import pytest
 from fastcrc import crc64
 
 from devices.errors import FrameError
-from devices.trackers.igtl import Decoder, Message, Metadata
+from devices.trackers.igtl import Decoder, Message
 from devices.trackers.igtl_bodies import (
     StartTracking,
     Status,
@@ -16,6 +16,7 @@ from devices.trackers.igtl_bodies import (
     TrackingFrame,
     Transform,
 )
+from devices.trackers.igtl_envelope import Metadata
 from devices.trackers.igtl_quaternions import Position, QuaternionFrame, QuaternionTool
 from devices.trackers.igtl_values import HERTZ_UNIT, Capability, Point, Points, Sensor, Words
 

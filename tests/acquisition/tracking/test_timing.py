@@ -1,6 +1,8 @@
 """``acquire timing`` with the shipped drivers, a simulated hand and a probe that tells its counts 60 ms late."""
 
 import io
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,14 +12,23 @@ import pytest
 from rich.console import Console
 
 from acquisition.calibration import CalibrationError, read_calibration
-from acquisition.tracking.following import Camera
+from acquisition.tracking.following import Camera, Pose, Progress
 from acquisition.tracking.operator import Rigged
 from acquisition.tracking.settings import TimingSettings
 from acquisition.tracking.swept_probe import Sweeping, SweptProbe
-from acquisition.tracking.timing import Timing, TimingOutcome, judge_timing, load_timing, run_timing
+from acquisition.tracking.timing import (
+    Timing,
+    TimingOutcome,
+    judge_timing,
+    load_timing,
+    run_timing,
+    sweep_progress,
+)
 from devices.clock import monotonic
 from devices.probes.amptek import Settings as AmptekSettings
 from devices.trackers.openigtlink import Settings as IgtlSettings
+from navigation.frames import Frame
+from navigation.transforms import RigidTransform
 from simulators.theatre import TOOL_FROM_TIP
 from simulators.tool_bench import DELAY_S, HandFault, open_tool_bench
 from tests.acquisition.tracking.parting import parted
@@ -76,6 +87,47 @@ def test_a_delay_that_is_not_known_as_well_as_the_site_wants_is_not_used(limit_m
     found, result = judge_timing(*parted(swept(0.065)), PLAIN, settings)
     assert result.passed == (found is not None) == (limit_ms == 2.5)
     assert ("only: a stronger source, nearer, or longer" in result.reason) == (limit_ms == 0.1)
+
+
+def test_a_sweep_is_as_far_as_it_has_lasted() -> None:
+    """With how far the probe was moved, in words; before the second pose it says what is wanted."""
+    settings = TimingSettings(file=Path("timing.json"), sweep_s=14.0)
+    places_mm = ((0.0, 0.0, 0.0), (30.0, 0.0, 0.0), (10.0, 40.0, 0.0))
+    poses = [
+        Pose(
+            at_s=100.0 + 3.5 * number,
+            transform=RigidTransform(
+                to=Frame.TRACKER, from_=Frame.TIP, rotation=np.eye(3), translation_mm=np.array(place_mm)
+            ),
+        )
+        for number, place_mm in enumerate(places_mm)
+    ]
+    assert sweep_progress(poses[:1], settings) == Progress(share=0.0, words="wanted: the probe over the source")
+    assert sweep_progress(poses, settings) == Progress(share=0.5, words="7 s of 14 s, moved over 50 mm")
+    assert sweep_progress([*poses, replace(poses[-1], at_s=115.0)], settings).share == 1.0
+
+
+def test_a_verdict_says_the_delay_with_its_interval() -> None:
+    """In ms, with the standard error, and 95 % as 1.96 of it to either side."""
+    found, result = judge_timing(*parted(swept(0.065)), PLAIN, TimingSettings(file=Path("timing.json")))
+    assert found is not None
+    delay, low, high, *_ = result.figures
+    sigma_ms = 1000 * found.sigma_s
+    assert delay.value == pytest.approx(65.0, abs=5.0)
+    assert delay.sigma == sigma_ms
+    assert low.value == pytest.approx(delay.value - 1.96 * sigma_ms)
+    assert high.value == pytest.approx(delay.value + 1.96 * sigma_ms)
+    assert result.reason == f"counts are {delay.value:.0f} ms behind poses, known to {sigma_ms:.1f} ms"
+
+
+def test_counts_that_arrive_unevenly_ask_for_another_remedy_than_a_stronger_source() -> None:
+    """A third of them held up by 30 ms: it is the computer that is to be freed."""
+    track, rng = swept(0.06), np.random.default_rng(5)
+    late = replace(track, start_s=track.start_s + 0.03 * (rng.random(track.start_s.shape) < 1 / 3))
+    found, result = judge_timing(*parted(late), PLAIN, TimingSettings(file=Path("timing.json")))
+    assert found is None
+    remedy = r"only: they arrive unevenly, by \d+ ms: free the computer of other work$"
+    assert re.search(remedy, result.reason), result.reason
 
 
 def test_a_timing_of_other_devices_is_refused(tmp_path: Path) -> None:

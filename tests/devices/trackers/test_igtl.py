@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from devices.errors import FrameError
-from devices.trackers.igtl import HEADER, Decoder, Message, Metadata
+from devices.trackers.igtl import Decoder, Message
 from devices.trackers.igtl_bodies import (
     StartTracking,
     Status,
@@ -20,6 +20,7 @@ from devices.trackers.igtl_bodies import (
     elements_of,
     pose_of,
 )
+from devices.trackers.igtl_envelope import HEADER, Metadata
 from devices.trackers.igtl_quaternions import (
     Position,
     QuaternionFrame,

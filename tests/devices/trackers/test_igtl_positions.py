@@ -4,7 +4,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from devices.readings import PoseStatus
-from devices.trackers.igtl import Message, Metadata
+from devices.trackers.igtl import Message
+from devices.trackers.igtl_envelope import Metadata
 from devices.trackers.igtl_quaternions import Position, QuaternionFrame, QuaternionTool
 from devices.trackers.igtl_values import Capability, Words
 from tests.devices.trackers.test_openigtlink import ROOT, TURNED, message, take, tracker_that_sends, transform

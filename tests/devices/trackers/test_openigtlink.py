@@ -20,7 +20,7 @@ from devices.clock import monotonic
 from devices.errors import DeviceFault, DeviceUnavailable
 from devices.protocols import DeviceSettings
 from devices.readings import PoseReading, PoseStatus
-from devices.trackers.igtl import Message, Metadata
+from devices.trackers.igtl import Message
 from devices.trackers.igtl_bodies import (
     StartTracking,
     Status,
@@ -29,6 +29,7 @@ from devices.trackers.igtl_bodies import (
     TrackingFrame,
     Transform,
 )
+from devices.trackers.igtl_envelope import Metadata
 from devices.trackers.igtl_quaternions import Position, QuaternionFrame, QuaternionTool
 from devices.trackers.igtl_values import HERTZ_UNIT, Capability, Sensor, Words
 from devices.trackers.openigtlink import OpenIgtLinkTracker, Settings

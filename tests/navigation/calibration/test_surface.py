@@ -133,6 +133,17 @@ def test_a_skin_that_fits_a_wave_further_is_told_and_not_guessed() -> None:
     assert held.moved_mm < 0.5
 
 
+def test_of_two_places_the_better_is_taken_wherever_it_began() -> None:
+    """A start one wave beside settles there: starts around it find where landmarks and skin fit together."""
+    beside = RigidTransform(
+        to=Frame.PATIENT, from_=Frame.REFERENCE, rotation=np.eye(3), translation_mm=np.array((12.0, 0.0, 0.0))
+    )
+    found = register_surface(on_washboard(fle_mm=4.0), Washboard(), beside)
+    np.testing.assert_allclose(found.patient_from_reference.translation_mm, 0.0, atol=0.3)
+    assert found.moved_mm == pytest.approx(12.0, abs=0.3)
+    assert 0 < found.share_converged < 1
+
+
 def test_points_are_thinned() -> None:
     """A tip that rests gives one point, not a hundred."""
     assert len(thinned(np.zeros((100, 3)))) == 1

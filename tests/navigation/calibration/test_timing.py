@@ -120,6 +120,31 @@ def test_counts_that_a_busy_host_held_up_until_they_follow_no_track_are_named_as
         calibrate_timing(replace(sweep, start_s=burst_s), RESPONSE)
 
 
+@pytest.mark.parametrize("delay_s", [-0.6, -0.53, 0.53, 0.6])
+def test_a_delay_that_is_too_long_is_not_taken_for_one_a_pass_shorter(delay_s: float) -> None:
+    """At a pass each 0.95 s counts that are 0.6 s late look nearly like counts that are 0.35 s early."""
+    with pytest.raises(NavigationError, match=r"the delay is more than 0\.5 s: look at the clocks"):
+        calibrate_timing(swept(delay_s), RESPONSE)
+
+
+def test_where_counts_that_arrive_unevenly_tell_no_delay_it_is_the_computer_that_is_named() -> None:
+    """A third of them held up by 30 ms fit a delay that is a pass longer as well: the clocks are not to blame."""
+    sweep, rng = swept(0.065), np.random.default_rng(5)
+    late_s = 0.03 * (rng.random(sweep.start_s.shape) < 1 / 3)
+    with pytest.raises(NavigationError, match=r"^no delay fits best, and the counts arrive unevenly, by"):
+        calibrate_timing(replace(sweep, start_s=sweep.start_s + late_s), RESPONSE)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_delays_a_pass_apart_are_told_from_each_other_or_both_named(seed: int) -> None:
+    """At a pass each 0.95 s a delay of 0.47 s might be one of -0.48 s: a twentieth of the counts does not tell."""
+    sweep, rng = swept(0.47, seed=seed), np.random.default_rng(seed)
+    assert calibrate_timing(sweep, RESPONSE).delay_s == pytest.approx(0.47, abs=0.005)
+    fewer = replace(sweep, counts=rng.binomial(sweep.counts.astype(np.int64), 0.05).astype(np.float64))
+    with pytest.raises(NavigationError, match=r"delays of -?\d{3} and -?\d{3} ms fit alike: move it less evenly"):
+        calibrate_timing(fewer, RESPONSE)
+
+
 def test_what_cannot_tell_the_delay_is_refused() -> None:
     """A probe at rest, too few passes, and counts of something else: each named."""
     sweep = swept(0.05)

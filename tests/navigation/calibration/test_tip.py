@@ -86,16 +86,42 @@ def test_rms_is_the_distance_in_space() -> None:
     assert calibrate_pivot(poses).rms_mm == pytest.approx(np.sqrt(3), rel=0.05)
 
 
+def test_what_is_known_of_the_tip_is_in_the_tools_axes() -> None:
+    """A camera that stands elsewhere, looking another way, changes neither tip nor covariance.
+
+    The tool is tilted forwards and backwards twice as far as to the sides, so that no axis is like another.
+    """
+    poses = pivoting(3, sideways=0.5)
+    turn = Rotation.from_euler("xyz", (70.0, -40.0, 25.0), degrees=True).as_matrix()
+    elsewhere = [
+        RigidTransform(
+            to=Frame.TRACKER,
+            from_=Frame.TOOL,
+            rotation=turn @ pose.rotation,
+            translation_mm=turn @ pose.translation_mm + (10.0, 20.0, 30.0),
+        )
+        for pose in poses
+    ]
+    here, there = calibrate_pivot(poses), calibrate_pivot(elsewhere)
+    np.testing.assert_allclose(there.tip_mm, here.tip_mm, atol=1e-6)
+    np.testing.assert_allclose(there.tip_covariance_mm2, here.tip_covariance_mm2, rtol=1e-6, atol=1e-12)
+
+
 @pytest.mark.parametrize("seed", range(5))
-def test_slips_are_left_out_and_named(seed: int) -> None:
-    """A quarter of the poses 5 mm beside the divot, all to one side, neither move the tip nor count as used."""
+@pytest.mark.parametrize(("slip_mm", "still_used"), [(5.0, 0), (2.0, 2)])
+def test_slips_are_left_out_and_named(seed: int, slip_mm: float, still_used: int) -> None:
+    """Three tenths of the poses beside the divot, all to one side, neither move the tip nor count as used.
+
+    They draw the least squares of all poses so far that these tell none of them from the others. Of those that are
+    only 2 mm beside it, where noise takes a few towards the divot, two may pass for poses in it.
+    """
     rng = np.random.default_rng(seed)
     poses = pivoting(seed)
-    turns = tilts(rng, 75)
-    poses[:75] = [measured(turn, rng, 0.1, PIVOT_MM + np.array((5.0, 0.0, 0.0))) for turn in turns]
+    turns = tilts(rng, 90)
+    poses[:90] = [measured(turn, rng, 0.1, PIVOT_MM + np.array((slip_mm, 0.0, 0.0))) for turn in turns]
     found = calibrate_pivot(poses)
-    assert not found.is_used[:75].any()
-    assert found.is_used[75:].mean() > 0.97
+    assert np.count_nonzero(found.is_used[:90]) <= still_used
+    assert found.is_used[90:].mean() > 0.97
     assert np.linalg.norm(found.tip_mm - TIP_MM) < 0.2
 
 
@@ -111,6 +137,11 @@ def test_what_cannot_give_a_tip_is_refused() -> None:
         calibrate_pivot(pushed)
     with pytest.raises(NavigationError, match="one axis only"):
         calibrate_pivot(pivoting(1, sideways=0.0))
+    slipped = [
+        measured(turn, rng, 0.1, PIVOT_MM + rng.uniform(-40, 40, 3)) for turn in tilts(rng, 30)
+    ]  # what alone was tilted to both sides was out of the divot
+    with pytest.raises(NavigationError, match="one axis only"):
+        calibrate_pivot([*pivoting(1, count=100, sideways=0.0), *slipped])
     wandering = [
         measured(turn, rng, 0.1, PIVOT_MM + (0 if n < 60 else rng.uniform(-40, 40, 3)))
         for n, turn in enumerate(tilts(rng, 100))

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from devices.trackers.igtl import HEADER, Header, Message
+from devices.trackers.igtl import Header, Message
 from devices.trackers.igtl_bodies import StartTracking, Status, TrackingAnswer, TrackingFrame, pose_of
+from devices.trackers.igtl_envelope import HEADER
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 from simulators.trackers.openigtlink import UNSENT_LIMIT_BYTES, serve_tracker
