@@ -111,6 +111,7 @@ class Joining:
     async def look(self) -> None:
         """Take what the files say now, and what speaks against it."""
         former, chain = self._registration, self._synchroniser.chain
+        was_counted_by = chain.patient_from_reference
         limit_mm = self._settings.greatest_tre_mm if self._settings else inf
         if self._settings is not None:
             self._read(self._settings)
@@ -128,7 +129,7 @@ class Joining:
             if former is not None:
                 told["in place of"] = _summary(former)
             self._note(REGISTERED, told)
-            if former is not None:
+            if was_counted_by is not None:  # it may have been typed in
                 await self._on_registered()
         else:
             self.reconsider()

@@ -1,6 +1,7 @@
 """A synchroniser's chain follows the files of acquire, also while they change."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,21 @@ class Room:
     def doubt(self) -> str:
         """What speaks against the registration now."""
         return self.synchroniser.chain.registration_doubt
+
+
+async def test_a_registration_in_place_of_a_matrix_that_was_typed_in_lets_the_estimate_begin_anew(
+    tmp_path: Path,
+) -> None:
+    """What was counted until then was counted in the typed matrix's places."""
+    room = Room(tmp_path)
+    typed = RigidTransform.identity(Frame.PATIENT, Frame.REFERENCE)
+    room.synchroniser.chain = replace(room.synchroniser.chain, patient_from_reference=typed)
+    await room.joining.look()
+    assert room.begun_anew == 0
+    add_registration(room.path, registration())
+    await room.joining.look()
+    await room.joining.look()
+    assert room.begun_anew == 1
 
 
 async def test_a_registration_made_while_it_runs_is_taken_and_the_former_recorded(tmp_path: Path) -> None:
