@@ -24,6 +24,15 @@ _VERDICTS = {
 }
 
 
+CUT_OFF = {
+    "bed": "A restart has cut off the count of the bed of {}: count it again",
+    "specimen": "A restart has cut off the count of the specimen of {}: count it again",
+    "specimen of none": "A restart has cut off the count of the specimen: count it again",
+    "background": "A restart has cut off the count of the background: count it again",
+}
+"""What is said of a count that was under way when the service ended, of a target."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
     """An event as it was recorded, and when: on this process's monotonic clock, s."""
@@ -56,15 +65,8 @@ class UnderWay:
     @property
     def words(self) -> str:
         """Say that it came to nothing, and what to do."""
-        match self.what, self.of:
-            case "bed", of:
-                return f"A restart has cut off the count of the bed of {of}: count it again"
-            case "specimen", None:
-                return "A restart has cut off the count of the specimen: count it again"
-            case "specimen", of:
-                return f"A restart has cut off the count of the specimen of {of}: count it again"
-            case _:
-                return "A restart has cut off the count of the background: count it again"
+        what = "specimen of none" if self.what == "specimen" and self.of is None else self.what
+        return CUT_OFF[what].format(self.of)
 
 
 @dataclass(slots=True, kw_only=True)
