@@ -7,11 +7,12 @@ sends a pose to one of two moments:
 - *arrived*: the kernel has it whole for that client, and has still to wake it (``kernel_stamps``).
 
 Eight clients of a theatre are eight machines. Here they are one process, which is woken once and then reads one
-after the other, so that most of them are heard late for the others' sake: *arrived* is without that. Neither has
-the time that a network takes. So that they hold each other up no more than they must, they only note when bytes
-come, and check the CRCs when all have. Ours serves eight clients at once, and each message of each client counts;
-pyigtl's server serves one client, so it is measured with one: with pyigtl's own for what is heard, and in a run of
-its own with one of ours for what arrived (pyigtl's asks for no stamps), which is its server alone.
+after the other, so that most of them are heard late for the others' sake. *Arrived* is without that where they
+have a core of their own and do not take the sender's once the first is woken; neither has what a network takes.
+They only note when bytes come, and check the CRCs when all have. Ours serves eight clients at once, and each
+message of each counts; pyigtl's server serves one, so it is measured with one: with pyigtl's own for what is
+heard, and in a run of its own with one of ours for what arrived (pyigtl's asks for no stamps), which is its
+server alone.
 
 The floor is what this machine takes by itself: a loop that sends as many bytes to as many of the same clients at
 the same pace, without asyncio and without a message being made. What ours takes beyond it is ours; the floor
