@@ -19,7 +19,10 @@ class Follow(Struct, frozen=True, kw_only=True, tag="follow", forbid_unknown_fie
 
 
 class Event(Struct, frozen=True, kw_only=True, tag="event"):
-    """An entry of the procedure's record. They come in the order of their numbers, and none is left out."""
+    """An entry of the procedure's record. They come in the order of their numbers, and none is left out.
+
+    But for what is entered each second so that a restart has it: peak, path and trend are in frames, or fetched.
+    """
 
     seq: Annotated[int, Meta(ge=0, description="Growing; a display that was away asks for what came after it.")]
     at_utc: Annotated[str, Meta(description="When, ISO 8601; empty in a beat.")]

@@ -1,4 +1,4 @@
-"""The line of events: everything that is entered into the procedure's record, in order, none left out.
+"""The line of events: all that happens and is entered into the procedure's record, in order, none left out.
 
 Each display reads it from the record itself, at its own pace, from where it left off: nothing is queued for it.
 """
@@ -12,6 +12,9 @@ import structlog
 from fastapi import WebSocket, WebSocketDisconnect
 
 from acquisition.session.journal import Entry, Journal, JournalUnusable
+from acquisition.session.rate_trend import TREND
+from acquisition.session.swept_path import SWEPT
+from acquisition.session.yardstick import PEAK
 from display.access_messages import SignIn
 from display.event_messages import Event, Follow
 from display.messages import Refusal
@@ -26,6 +29,9 @@ BEAT_S = 1.0
 
 AT_ONCE = 50
 """So many events are read and sent before others have their turn: a socket that takes them all never waits."""
+
+KEPT = frozenset({PEAK, SWEPT, TREND})
+"""Kinds of entry that are no events: a second's worth of what each frame shows, or a display fetches."""
 
 log = structlog.get_logger()
 
@@ -109,7 +115,7 @@ async def _tell(websocket: WebSocket, journal: Journal, since_seq: int | None, a
     while True:
         seq = max(seq, audience.first_seq() - 1)
         for entry in journal.after(seq, most=AT_ONCE):
-            told = audience.tell(entry)
+            told = None if entry.kind in KEPT else audience.tell(entry)
             if told is not None:
                 await websocket.send_text(msgspec.json.encode(show_event(told)).decode())
             seq = entry.seq

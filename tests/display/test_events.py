@@ -1,17 +1,60 @@
 """The line of events: however long the record is, whoever reads all of it keeps nobody waiting."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
 from fastapi import WebSocket
 
+from acquisition.session.journal import Journal
 from display.event_messages import Event, Follow
-from display.events import AT_ONCE, Audience, serve_events
+from display.events import AT_ONCE, KEPT, Audience, serve_events
 from tests.display.recorded import kept_nowhere
 
 EVERYBODY = Audience(first_unasked=lambda: 501, first_seq=lambda: 0, tell=lambda entry: entry)
+
+
+class Follower:
+    """A display that follows the line of a record, from its beginning."""
+
+    def __init__(self) -> None:
+        self.told: list[Event] = []
+        self._asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._heard = asyncio.Event()
+
+    async def follow(self, journal: Journal, *, until: str) -> None:
+        """Follow until an event of a kind is told, and leave."""
+        websocket = WebSocket({"type": "websocket"}, receive=self._asked.get, send=partial(self._take, until))
+        self._asked.put_nowait({"type": "websocket.connect"})
+        await websocket.accept()
+        said = msgspec.json.encode(Follow(since_seq=0)).decode()
+        self._asked.put_nowait({"type": "websocket.receive", "text": said})
+        serving = asyncio.create_task(serve_events(websocket, journal, EVERYBODY))
+        async with asyncio.timeout(60):
+            await self._heard.wait()
+        self._asked.put_nowait({"type": "websocket.disconnect", "code": 1001})
+        await serving
+
+    async def _take(self, until: str, sent: Any) -> None:
+        if sent["type"] == "websocket.send":
+            self.told.append(msgspec.json.decode(sent["text"], type=Event))
+            if self.told[-1].kind == until:
+                self._heard.set()
+
+
+@pytest.mark.parametrize("kind", sorted(KEPT))
+async def test_what_is_only_kept_for_a_restart_is_no_event(kind: str) -> None:
+    """Each second's rate, path or peak: hours of them would keep a page that is loaded from its events."""
+    journal = kept_nowhere()
+    journal.add("moved", {})
+    for _ in range(3 * AT_ONCE):
+        journal.add(kind, {})
+    journal.add("marked", {})
+    follower = Follower()
+    await follower.follow(journal, until="marked")
+    assert [(each.seq, each.kind) for each in follower.told] == [(1, "moved"), (2 + 3 * AT_ONCE, "marked")]
 
 
 @pytest.mark.parametrize(("since_seq", "first"), [(0, 1), (None, 501)])

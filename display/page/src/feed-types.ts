@@ -1098,7 +1098,9 @@ export interface VerdictFigure {
   readonly sigma: number | null;
 }
 
-/** An entry of the procedure's record. They come in the order of their numbers, and none is left out. */
+/** An entry of the procedure's record. They come in the order of their numbers, and none is left out.
+
+    But for what is entered each second so that a restart has it: peak, path and trend are in frames, or fetched. */
 export interface Event {
   readonly type: "event";
   /** Growing; a display that was away asks for what came after it. */
