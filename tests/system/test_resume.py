@@ -107,7 +107,7 @@ def greatest_recorded_cps(folder: Path) -> float:
     """The greatest peak in the record of a service that has ended."""
     (database,) = folder.rglob("procedures.sqlite")
     with open_journal(database, now=lambda: datetime.now(tz=UTC)) as journal:
-        return max(entry.told["rate_cps"] for entry in journal.of(PEAK))
+        return max(float(entry.told["rate_cps"]) for entry in journal.of(PEAK))
 
 
 def test_a_killed_service_goes_on_where_it_was(tmp_path: Path) -> None:
