@@ -8,8 +8,8 @@ from pathlib import Path
 import structlog
 
 from acquisition.patient import Patient
-from acquisition.reading import StudyMap, StudyUnread
 from acquisition.studies import SeriesReport, Study
+from acquisition.studies.reading import StudyMap, StudyUnread
 from devices.dicom.study import FOUND_AT_START, ReceivedStudy
 
 log = structlog.get_logger()

@@ -10,7 +10,7 @@ import structlog
 
 from acquisition.archive import StudyArchive
 from acquisition.board import Board
-from acquisition.localising import Localiser
+from acquisition.estimate.localising import Localiser
 from acquisition.recording import Recorder
 from acquisition.resection.resection import Resection
 from acquisition.synchronise import Synchroniser, TipChain, TrackedCount

@@ -11,14 +11,14 @@ import numpy as np
 import structlog
 
 from acquisition.archive import ArchivedStudy
-from acquisition.estimating import Premises
-from acquisition.imaging import Field, Imager
-from acquisition.localising import Localiser
-from acquisition.reading import StudyMap
+from acquisition.estimate.estimating import Premises
+from acquisition.estimate.localising import Localiser
+from acquisition.image.imaging import Field, Imager
 from acquisition.session.drawn import DrawnSpot, spots_now
 from acquisition.session.plan import sorted_spots
 from acquisition.session.procedure import Sort
 from acquisition.studies import Study
+from acquisition.studies.reading import StudyMap
 from navigation.decay import decay_factor
 from navigation.errors import NavigationError
 from navigation.estimation.prior import Prior

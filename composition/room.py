@@ -12,12 +12,11 @@ import numpy as np
 
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
-from acquisition.estimating import Misplaced
-from acquisition.imaging import Imager
+from acquisition.estimate.estimating import Misplaced
+from acquisition.estimate.localising import Localiser
+from acquisition.image.imaging import Imager
 from acquisition.intake import Intake
-from acquisition.localising import Localiser
 from acquisition.mapping import Decided, MapInUse, share_left
-from acquisition.reading import StudyMap, StudyReader, StudyUnread
 from acquisition.recording import Recorder
 from acquisition.replay.black_box import Recording
 from acquisition.replay.clock import ReplayClock
@@ -35,6 +34,7 @@ from acquisition.session.swept_path import SweptPath
 from acquisition.session.worklist import ask_worklists
 from acquisition.session.yardstick import Yardstick
 from acquisition.studies import Knowledge
+from acquisition.studies.reading import StudyMap, StudyReader, StudyUnread
 from acquisition.tracking.desk import Desk
 from acquisition.tracking.joining import REGISTERED
 from acquisition.tracking.suspicion import last_suspicion

@@ -12,10 +12,10 @@ from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.registry import Collector
 
-from acquisition.report import Direction, read_approach
 from acquisition.session.journal import Journal
 from acquisition.session.reception import Reception
 from acquisition.session.swept_path import SweptPath
+from acquisition.studies.report import Direction, read_approach
 from devices.clock import Clock
 from display.access.admission import Admission, Visitor
 from display.access.gate import Gate

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from acquisition.archive import StudyArchive
 from acquisition.board import Board
-from acquisition.localising import Localiser
+from acquisition.estimate.localising import Localiser
 from acquisition.resection.resection import Resection
 from acquisition.resection.specimen import BenchCount
 from acquisition.session.swept_path import SweptPath

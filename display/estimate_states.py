@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from acquisition.agreement import Agreement
-from acquisition.localising import Localisation
+from acquisition.estimate.agreement import Agreement
+from acquisition.estimate.localising import Localisation
 from display.estimate_messages import AgreementState, MapShiftState, PosteriorState, RejectionState
 from display.target_states import point
 from navigation.estimation.shift import MapShift

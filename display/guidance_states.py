@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from acquisition.advising import STALE_AFTER_S, Advised
+from acquisition.estimate.advising import STALE_AFTER_S, Advised
 from display.messages import AdviceState, GuidanceState
 from display.target_states import point
 from navigation.estimation.estimate import Posterior

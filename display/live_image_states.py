@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from acquisition.imaging import STALE_AFTER_S, LiveImage
+from acquisition.image.imaging import STALE_AFTER_S, LiveImage
 from display.volume_messages import LiveImageState, VolumeState
 
 

@@ -15,7 +15,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from acquisition.board import Board
-from acquisition.localising import Localiser
+from acquisition.estimate.localising import Localiser
 from devices.clock import Clock
 from devices.dicom.account import DURABLE_BOUNDS_S
 from devices.dicom.messages import Figures

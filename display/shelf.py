@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from acquisition.surfaces import Surface
+from acquisition.studies.surfaces import Surface
 from display.measures import Point
 from display.volume_messages import SurfaceState, VolumeState
 from navigation.volume import Volume

@@ -9,7 +9,7 @@ import msgspec
 
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
-from acquisition.imaging import Imager
+from acquisition.image.imaging import Imager
 from acquisition.patient import Patient
 from acquisition.resection.resection import Resection
 from acquisition.session.journal import Journal

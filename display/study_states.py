@@ -3,10 +3,10 @@
 import msgspec
 
 from acquisition.archive import StudyArchive
-from acquisition.report import Direction, summarise
 from acquisition.session.frames import confirmed_frames
 from acquisition.session.journal import Journal
 from acquisition.session.session import Session
+from acquisition.studies.report import Direction, summarise
 from display.study_messages import FramesRequest, StudyReport
 
 

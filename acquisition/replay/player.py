@@ -15,8 +15,8 @@ import structlog
 
 from acquisition.apart import START_S
 from acquisition.archive import StudyArchive
+from acquisition.estimate.localising import Localiser
 from acquisition.intake import Intake
-from acquisition.localising import Localiser
 from acquisition.mapping import MapInUse, decided_of
 from acquisition.patient import Patient
 from acquisition.replay.black_box import FOREIGN, Recorded, Recording

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import structlog
 
-from acquisition.estimating import NUMERICS
-from acquisition.localising import Localiser
+from acquisition.estimate.estimating import NUMERICS
+from acquisition.estimate.localising import Localiser
 from acquisition.resection.bed import NO_SKIN, OTHER_MAP, BedCount, Decision, Look, Removed, shining_beside
 from acquisition.resection.record import (
     Findings,

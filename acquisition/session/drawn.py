@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from acquisition.reading import StudyMap
+from acquisition.studies.reading import StudyMap
 from navigation.decay import decay_factor
 from navigation.hotspots import Hotspot, add_drawn
 from navigation.outlines import Outline

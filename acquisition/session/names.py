@@ -1,7 +1,7 @@
 """Under which names the hot spots of a study were in use, and where: what the journal says."""
 
-from acquisition.reading import StudyMap
 from acquisition.session.journal import Journal, JournalUnusable
+from acquisition.studies.reading import StudyMap
 from navigation.hotspots import NamedPlace
 
 MAPPED = "map in use"

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from acquisition.reading import StudyMap
 from acquisition.session.procedure import Sort
+from acquisition.studies.reading import StudyMap
 from navigation.hotspots import Hotspot
 from navigation.hotspots.finding import Kind
 from navigation.probe.response import Response

@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any
 
 from acquisition.archive import ArchivedStudy
-from acquisition.localising import Localiser
+from acquisition.estimate.localising import Localiser
 from acquisition.patient import Patient
 from acquisition.resection.record import Findings, Recorded, read_back
 from acquisition.resection.resection import Resection

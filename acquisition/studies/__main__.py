@@ -12,10 +12,10 @@ import numpy as np
 import typer
 
 from acquisition.apart import limit_memory
-from acquisition.reading import MOST_BYTES, make_map
-from acquisition.report import Direction, read_approach, summarise
 from acquisition.studies.plans import Knowledge
+from acquisition.studies.reading import MOST_BYTES, make_map
 from acquisition.studies.registration import SameFrames
+from acquisition.studies.report import Direction, read_approach, summarise
 from acquisition.studies.study import read_studies
 from devices.stderr_log import log_to_stderr
 from navigation.hotspots import Hotspot

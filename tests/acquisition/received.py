@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from acquisition.reading import StudyMap
 from acquisition.studies import SeriesReport, Study
+from acquisition.studies.reading import StudyMap
 from devices.dicom.study import ReceivedStudy
 from navigation.hotspots import Hotspot
 from navigation.skin import SkinSurface

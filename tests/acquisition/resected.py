@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from acquisition.localising import Localiser
+from acquisition.estimate.localising import Localiser
 from acquisition.resection.resection import Resection
 from devices.clock import monotonic
 from navigation.probe.response import Response

@@ -127,7 +127,7 @@ async def test_who_is_cancelled_while_it_ends_leaves_nothing_behind() -> None:
     leaving = asyncio.Event()
 
     async def run() -> None:
-        async with run_apart("acquisition.estimator"):
+        async with run_apart("acquisition.estimate.estimator"):
             leaving.set()
 
     running = asyncio.create_task(run())

@@ -9,8 +9,8 @@ from typing import TypedDict
 import pytest
 
 from acquisition.archive import ArchivedStudy, StudyArchive
-from acquisition.reading import ReaderDied, StudyMap
 from acquisition.studies import Study
+from acquisition.studies.reading import ReaderDied, StudyMap
 from devices.dicom.study import FOUND_AT_START, ReceivedStudy
 from tests.acquisition.received import received, study, study_map
 

@@ -14,10 +14,10 @@ import pytest
 
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
+from acquisition.estimate.localising import Localiser
 from acquisition.intake import Intake
-from acquisition.localising import Localiser
-from acquisition.reading import StudyMap, read_map
 from acquisition.recording import Recorder, record
+from acquisition.studies.reading import StudyMap, read_map
 from acquisition.synchronise import TipChain
 from devices.clock import monotonic
 from devices.dicom.client import StorageNode
@@ -34,8 +34,8 @@ from simulators.console.study import make_study
 from simulators.ports import open_pty_port
 from simulators.probes.amptek import SimulatedAmptek
 from simulators.scene import sentinel_node_scene
+from tests.acquisition.estimate.test_localising import premises
 from tests.acquisition.resected import resection
-from tests.acquisition.test_localising import premises
 from tests.acquisition.test_recording import messages, only_file
 
 CHAIN = TipChain(

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from acquisition.archive import ArchivedStudy
-from acquisition.imaging import Imager
-from acquisition.localising import Localiser
+from acquisition.estimate.localising import Localiser
+from acquisition.image.imaging import Imager
 from acquisition.mapping import Decided, MapInUse, decided_of, premises_of
-from acquisition.reading import StudyMap
 from acquisition.session.drawn import DrawnSpot
 from acquisition.studies import SeriesReport
+from acquisition.studies.reading import StudyMap
 from config.nuclides import load_nuclides
 from devices.clock import monotonic
 from navigation.errors import NavigationError
@@ -25,8 +25,15 @@ from navigation.estimation.posterior import Estimator
 from navigation.estimation.prior import NODE_ACTIVITY_MBQ
 from navigation.observations import Observations
 from navigation.volume import Volume
+from tests.acquisition.estimate.test_localising import (
+    broken_premises,
+    response,
+    running,
+    tracked,
+    until,
+    until_counted,
+)
 from tests.acquisition.received import ct, hotspot, received, spect, study, study_map, without_skin
-from tests.acquisition.test_localising import broken_premises, response, running, tracked, until, until_counted
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 TC99M = load_nuclides()["Tc-99m"]

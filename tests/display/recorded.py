@@ -4,7 +4,7 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-from acquisition.localising import Localiser
+from acquisition.estimate.localising import Localiser
 from acquisition.resection.resection import Resection
 from acquisition.session.chapter import Chapter
 from acquisition.session.checklist import Equipment

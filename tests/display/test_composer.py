@@ -6,11 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from acquisition.advising import Advised
 from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
-from acquisition.localising import Localisation, Localiser
-from acquisition.reading import StudyMap
+from acquisition.estimate.advising import Advised
+from acquisition.estimate.localising import Localisation, Localiser
+from acquisition.studies.reading import StudyMap
 from acquisition.synchronise import Synchroniser, TipChain, TrackedCount
 from devices.clock import monotonic
 from devices.dicom.study import ReceivedStudy
@@ -27,9 +27,9 @@ from navigation.estimation.estimate import Posterior, TargetEstimate, region_of
 from navigation.frames import Frame
 from navigation.steering.advice import Advice
 from navigation.transforms import RigidTransform
+from tests.acquisition.estimate.test_localising import LOOKING_BACK, premises, response
 from tests.acquisition.received import received, study, study_map
 from tests.acquisition.resected import resection
-from tests.acquisition.test_localising import LOOKING_BACK, premises, response
 from tests.display.recorded import kept_nowhere, measured_by, swept_in, unbegun
 
 NODE_MM = np.array([10.0, -10.0, 20.0])

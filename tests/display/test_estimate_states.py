@@ -6,11 +6,11 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from acquisition.agreement import Agreement
+from acquisition.estimate.agreement import Agreement
 from display.estimate_states import show_posterior, show_rejections
 from navigation.estimation.shift import MapShift
 from navigation.screening.sieve import Reason, Rejections
-from tests.acquisition.test_localising import response
+from tests.acquisition.estimate.test_localising import response
 from tests.display.test_composer import believed, estimate
 
 BELIEVED = believed(estimate(), until_s=9.9)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from acquisition.estimating import Premises
-from acquisition.localising import Localiser
+from acquisition.estimate.estimating import Premises
+from acquisition.estimate.localising import Localiser
 from acquisition.synchronise import Synchroniser, TipChain
 from devices.readings import CountReading, PoseReading, PoseStatus
 from display.messages import AdviceState, State
@@ -19,8 +19,8 @@ from navigation.steering.advice import HAND_DEG_PER_S, HAND_MM_PER_S
 from navigation.tissue import HalfSpace
 from navigation.transforms import RigidTransform
 from simulators.probe_physics import ProbePhysics
+from tests.acquisition.estimate.test_localising import response
 from tests.acquisition.received import hotspot, received
-from tests.acquisition.test_localising import response
 from tests.display.test_composer import Console
 
 Array = NDArray[np.float64]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from acquisition.advising import STALE_AFTER_S, Advised
+from acquisition.estimate.advising import STALE_AFTER_S, Advised
 from display.guidance_states import show_advice, show_guidance
 from display.messages import AdviceState, GuidanceState
 from navigation.estimation.estimate import Posterior
@@ -14,7 +14,7 @@ from navigation.frames import Frame
 from navigation.steering.advice import Advice
 from navigation.steering.guidance import guide
 from navigation.transforms import RigidTransform
-from tests.acquisition.test_localising import LOOKING_BACK
+from tests.acquisition.estimate.test_localising import LOOKING_BACK
 from tests.display.test_composer import believed, estimate
 from tests.display.test_sentences import is_well_written
 

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from acquisition.board import Board
-from acquisition.localising import Localiser
+from acquisition.estimate.localising import Localiser
 from devices.dicom.account import DURABLE_BOUNDS_S, Account
 from devices.dicom.messages import Figures
 from devices.dicom.services.events import Arrival, Cause, Ending, Refusal

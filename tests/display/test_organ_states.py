@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from acquisition.imaging import _left_out
+from acquisition.image.imaging import _left_out
 from display.shine_states import show_shine
 from display.target_states import show_target
 from navigation.estimation.belief import Belief

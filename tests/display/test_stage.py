@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from acquisition.archive import ArchivedStudy
-from acquisition.imaging import Imager, LiveImage
+from acquisition.image.imaging import Imager, LiveImage
 from acquisition.patient import Patient
 from acquisition.session.journal import acting_as
 from acquisition.session.reception import Reception

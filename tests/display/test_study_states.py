@@ -11,15 +11,15 @@ import pytest
 from pydicom import dcmread
 
 from acquisition.archive import ArchivedStudy, StudyArchive
-from acquisition.localising import Localiser
+from acquisition.estimate.localising import Localiser
 from acquisition.patient import Patient
-from acquisition.reading import ReaderDied, StudyMap, read_map
 from acquisition.resection.resection import Resection
 from acquisition.session.frames import confirmed_frames
 from acquisition.session.journal import Journal, acting_as, open_journal
 from acquisition.session.session import Session
 from acquisition.session.steps import Step
 from acquisition.studies import Knowledge
+from acquisition.studies.reading import ReaderDied, StudyMap, read_map
 from devices.clock import monotonic
 from devices.dicom.study import ReceivedStudy
 from display.composition import list_studies

@@ -10,7 +10,7 @@ from acquisition.resection import bed as beds
 from acquisition.resection.bed import FIRST_LOOK_S, LONGEST_S, BedCount, Decision, Look, Removed, shining_beside
 from navigation.observations import Observations
 from navigation.probe.response import Response
-from tests.acquisition.test_imaging import believed, source
+from tests.acquisition.image.test_imaging import believed, source
 from tests.navigation.bench import BACKGROUND_CPS, SKIN, calibrated, plain_rate_cps
 from tests.navigation.resection.test_excision import BEFORE_MBQ, PLACE_MM, held
 from tests.navigation.resection.test_excision import removed as target

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from acquisition.localising import Localisation, Localiser
+from acquisition.estimate.localising import Localisation, Localiser
 from acquisition.resection.bed import Decision
 from acquisition.resection.record import Findings
 from acquisition.resection.resection import Resection
@@ -17,9 +17,9 @@ from acquisition.resection.specimen import BenchCount
 from navigation.observations import Observations
 from navigation.probe.response import Response
 from navigation.statistics.limits import Verdict
+from tests.acquisition.estimate.test_localising import premises
+from tests.acquisition.image.test_imaging import believed, source
 from tests.acquisition.resection.test_specimen import reading
-from tests.acquisition.test_imaging import believed, source
-from tests.acquisition.test_localising import premises
 from tests.navigation.bench import SKIN, calibrated
 from tests.navigation.resection.test_excision import BEFORE_MBQ, PLACE_MM, held
 from tests.navigation.resection.test_excision import removed as target

@@ -14,12 +14,12 @@ import pytest
 
 from acquisition.archive import ArchivedStudy
 from acquisition.mapping import Decided, premises_of
-from acquisition.reading import StudyMap
 from acquisition.session.drawn import RADIUS_MM, DrawnSpot, drawn_of, spots_now
 from acquisition.session.journal import Journal, acting_as, open_journal
 from acquisition.session.plan import PlannedSource, plan_of
 from acquisition.session.report import report_of
 from acquisition.session.steps import Step
+from acquisition.studies.reading import StudyMap
 from config.nuclides import load_nuclides
 from navigation.estimation.prior import NODE_ACTIVITY_MBQ
 from navigation.hotspots import Resolution

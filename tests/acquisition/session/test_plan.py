@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from acquisition.reading import StudyMap
 from acquisition.session.plan import PlannedSource, plan_of
+from acquisition.studies.reading import StudyMap
 from tests.acquisition.received import STEP_MM, hotspot, study, study_map
 from tests.acquisition.resection.test_resection import RESPONSE
 

@@ -10,12 +10,12 @@ import pytest
 
 from acquisition.archive import StudyArchive
 from acquisition.patient import Patient
-from acquisition.reading import StudyMap
 from acquisition.session.journal import Journal, acting_as, open_journal
 from acquisition.session.reception import Reception
 from acquisition.session.steps import Step
 from acquisition.session.worklist import Schedule
 from acquisition.studies import Study
+from acquisition.studies.reading import StudyMap
 from devices.dicom.clients.worklist import ScheduledStep
 from devices.dicom.study import FOUND_AT_START, ReceivedStudy
 from tests.acquisition.received import received, study, study_map

@@ -10,9 +10,9 @@ import pytest
 from pydicom import uid
 from pydicom.dataset import Dataset
 
-from acquisition.reading import read_map
-from acquisition.report import summarise
 from acquisition.studies import Knowledge, read_study
+from acquisition.studies.reading import read_map
+from acquisition.studies.report import summarise
 from acquisition.studies.resolution import COLLIMATORS
 from tests.acquisition.studies.enhanced import mapping, write_enhanced
 from tests.acquisition.studies.test_calibrations import CALIBRATION, describe, two_collimators

@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
-from acquisition.agreement import TOLERANCE
+from acquisition.estimate.agreement import TOLERANCE
 from acquisition.session.chapter import Chapter
 from acquisition.session.journal import Journal
 from acquisition.session.procedure import Procedure
@@ -25,7 +25,7 @@ from acquisition.session.rate_trend import RateTrend
 from acquisition.session.steps import Step
 from acquisition.session.swept_path import Space, SweptPath
 from acquisition.session.yardstick import Yardstick
-from acquisition.surfaces import find_surfaces
+from acquisition.studies.surfaces import find_surfaces
 from devices.clock import monotonic
 from display.access.admission import Admission
 from display.app import Exhibits, create_app

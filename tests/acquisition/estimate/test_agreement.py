@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from acquisition.agreement import OVER_S, Agreement, Comparison
+from acquisition.estimate.agreement import OVER_S, Agreement, Comparison
 from navigation.estimation.posterior import Estimator
 from navigation.observations import Observations
-from tests.acquisition.test_localising import premises
+from tests.acquisition.estimate.test_localising import premises
 
 
 def readings(counts: float, *, first: int, many: int) -> Observations:

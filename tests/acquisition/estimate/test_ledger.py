@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from acquisition.ledger import PART, Ledger
+from acquisition.estimate.ledger import PART, Ledger
 from navigation.estimation.posterior import RECENT_READINGS
 from navigation.observations import Observations
 

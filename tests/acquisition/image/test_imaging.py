@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from acquisition.imaging import Field, Imager, LiveImage
+from acquisition.image.imaging import Field, Imager, LiveImage
 from devices.clock import monotonic
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.observations import Observations
@@ -84,7 +84,7 @@ def hottest_mm(image: LiveImage) -> np.ndarray:
 
 def imagers() -> list[int]:
     """Processes that make an image for this one."""
-    return children("acquisition.imager")
+    return children("acquisition.image.imager")
 
 
 async def test_every_accepted_count_is_in_the_image_and_the_node_where_it_is() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TypeAlias
 
-from acquisition.agreement import Agreement, Comparison
+from acquisition.estimate.agreement import Agreement, Comparison
 from navigation.estimation.estimate import Posterior
 from navigation.estimation.posterior import Estimator
 from navigation.estimation.prior import Prior

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from acquisition.reading import StudyMap
 from acquisition.studies.plans import Uptake
+from acquisition.studies.reading import StudyMap
 from navigation.hotspots import Hotspot
 from navigation.routes import Route, planned_route
 from navigation.volume import Volume, VolumeGeometry

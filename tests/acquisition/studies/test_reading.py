@@ -16,13 +16,13 @@ import pytest
 import pytest_asyncio
 from pydicom.dataset import Dataset
 
-from acquisition.reading import ReaderDied, StudyMap, StudyReader, read_map
+from acquisition.studies.reading import ReaderDied, StudyMap, StudyReader, read_map
 from simulators.console.study import make_study
 from simulators.scene import sentinel_node_scene
 from tests.acquisition.children import children
 from tests.acquisition.studies.written import write_ct, write_nm
 
-READER = "acquisition.reader"
+READER = "acquisition.studies.reader"
 
 PATIENCE_S = 120.0
 """The longest wait for a process, on a busy machine: twice what is left to a reader to start."""
@@ -82,7 +82,7 @@ async def ended(*tasks: asyncio.Task[StudyMap] | asyncio.Task[None]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         told = await asyncio.gather(*tasks, return_exceptions=True)
         # cancelled while it ends a process, a reader leaves that to a task of its own
-        ending = [task for task in asyncio.all_tasks() if task.get_name() == "end of acquisition.reader"]
+        ending = [task for task in asyncio.all_tasks() if task.get_name() == "end of acquisition.studies.reader"]
         await asyncio.gather(*ending)
     assert all(isinstance(each, asyncio.CancelledError) for each in told)
     assert children(READER) == []
@@ -130,7 +130,7 @@ LITTLE_MEMORY = """
 import sys
 from pathlib import Path
 from acquisition.apart import limit_memory
-from acquisition.reading import make_map
+from acquisition.studies.reading import make_map
 from acquisition.studies import read_study
 study = read_study([Path(each) for each in sys.argv[1:]])
 (held,) = (line.split()[1] for line in Path("/proc/self/status").open() if line.startswith("VmData"))
@@ -213,7 +213,7 @@ async def test_a_study_that_takes_for_ever_is_given_up(
     reader: StudyReader, stuck: Stuck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader that does not answer in its time is ended, so that the next study has its turn."""
-    monkeypatch.setattr("acquisition.reading.LONGEST_S", 0.5)
+    monkeypatch.setattr("acquisition.studies.reading.LONGEST_S", 0.5)
     first = await child_id()
     with pytest.raises(ReaderDied, match="no answer in 0 s"):
         await reader.read([stuck.path])

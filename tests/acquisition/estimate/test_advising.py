@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from acquisition.advising import EVERY_S, LATE_S, STALE_AFTER_S, Advised, Cadence
+from acquisition.estimate.advising import EVERY_S, LATE_S, STALE_AFTER_S, Advised, Cadence
 from acquisition.synchronise import TrackedCount, TrackStatus
 from navigation.estimation.estimate import Posterior, TargetEstimate, region_of
 from navigation.frames import Frame

@@ -174,7 +174,7 @@ class Imager:
                 self._woken.clear()
                 continue
             try:
-                async with run_apart("acquisition.imager") as maker:
+                async with run_apart("acquisition.image.imager") as maker:
                     await maker.ask(field, within_s=START_S)
                     await self._renew(field, maker)
             except ProcessDied as exc:

@@ -1,14 +1,14 @@
-"""The process that reads a study: ``python -m acquisition.reader CONNECTION`` (``acquisition.apart``).
+"""The process that reads a study: ``python -m acquisition.studies.reader CONNECTION`` (``acquisition.apart``).
 
 Takes the paths of the study's objects, and what is known that they do not say; answers with what it read
-(``acquisition.reading``). Asked None, it answers None: it is there.
+(``acquisition.studies.reading``). Asked None, it answers None: it is there.
 """
 
 from pathlib import Path
 
 from acquisition.apart import answer_all, limit_memory
-from acquisition.reading import MOST_BYTES, StudyMap, read_map
 from acquisition.studies import Knowledge
+from acquisition.studies.reading import MOST_BYTES, StudyMap, read_map
 
 NICENESS = 10
 """A study may be there a second later; a count or a frame may not."""

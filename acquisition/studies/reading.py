@@ -13,11 +13,11 @@ from pathlib import Path
 import structlog
 
 from acquisition.apart import RESTART_S, START_S, Companion, ProcessDied, run_apart
-from acquisition.mapped import map_arrays
 from acquisition.studies import Knowledge, Study, read_study
 from acquisition.studies.errors import NO_MEMORY
+from acquisition.studies.mapped import map_arrays
+from acquisition.studies.surfaces import Surface, find_surfaces
 from acquisition.studies.verdicts import SAME_FRAME
-from acquisition.surfaces import Surface, find_surfaces
 from navigation.errors import NavigationError
 from navigation.hotspots import (
     Hotspot,
@@ -205,7 +205,7 @@ class StudyReader:
         """Read what is asked, for ever."""
         while True:
             try:
-                async with run_apart("acquisition.reader") as process:
+                async with run_apart("acquisition.studies.reader") as process:
                     await self._answer(process, await self._next(process))
             except ProcessDied as exc:
                 log.warning("reader lost", reason=str(exc))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from acquisition.mapped import SMALLEST_BYTES, map_arrays
+from acquisition.studies.mapped import SMALLEST_BYTES, map_arrays
 from navigation.volume import Volume, VolumeGeometry
 
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from acquisition.estimating import Misplaced, Premises
-from acquisition.localising import Localiser
+from acquisition.estimate.estimating import Misplaced, Premises
+from acquisition.estimate.localising import Localiser
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import monotonic
 from navigation.estimation.slip import Slip
 from navigation.frames import Frame
 from navigation.observations import Observations
 from navigation.transforms import RigidTransform
-from tests.acquisition.test_localising import running, until
+from tests.acquisition.estimate.test_localising import running, until
 from tests.navigation.bench import SKIN
 from tests.navigation.estimation.test_slip import ACTIVITY_MBQ, NODES_MM, mapped, response, swept
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from acquisition.surfaces import Surface, find_surfaces
+from acquisition.studies.surfaces import Surface, find_surfaces
 from navigation.volume import Volume, VolumeGeometry
 from tests.acquisition.received import hotspot
 

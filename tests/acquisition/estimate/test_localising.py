@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acquisition.advising import Advised
 from acquisition.calibration import load_calibration
-from acquisition.estimating import Premises
-from acquisition.localising import MOST_DEATHS, STEADY_S, Localiser
+from acquisition.estimate.advising import Advised
+from acquisition.estimate.estimating import Premises
+from acquisition.estimate.localising import MOST_DEATHS, STEADY_S, Localiser
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import monotonic
 from display.estimate_states import show_posterior
@@ -103,9 +103,9 @@ async def until_counted(localiser: Localiser, readings: int) -> Posterior:
 
 async def process_of(localiser: Localiser, *, besides: int = 0) -> int:
     """Wait for the process of its estimate, another than ``besides``, to be there and ready."""
-    await until(lambda: set(children("acquisition.estimator")) - {besides})
+    await until(lambda: set(children("acquisition.estimate.estimator")) - {besides})
     await until(lambda: localiser._course is None or localiser._course.answering_since_s is not None)
-    (found,) = set(children("acquisition.estimator")) - {besides}
+    (found,) = set(children("acquisition.estimate.estimator")) - {besides}
     return found
 
 
@@ -128,7 +128,7 @@ async def test_no_count_that_comes_during_an_update_is_lost() -> None:
     assert localiser.newest is not None
     assert localiser.newest.counted_until_s == pytest.approx(0.7)
     assert localiser.newest.update_ms > 0
-    assert not children("acquisition.estimator"), "it ends with its asker"
+    assert not children("acquisition.estimate.estimator"), "it ends with its asker"
 
 
 def is_asked(localiser: Localiser) -> bool:
@@ -291,7 +291,7 @@ async def test_an_estimate_that_fails_is_taken_back_and_says_so() -> None:
         assert not localiser.is_estimating
         assert "Eigenvalues did not converge" in localiser.obstacle
         assert "choose the study again" in localiser.obstacle
-        await until(lambda: not children("acquisition.estimator"))
+        await until(lambda: not children("acquisition.estimate.estimator"))
         localiser.begin(premises())
         localiser.take(tracked(2.0))
         await until_counted(localiser, 1)
@@ -331,7 +331,7 @@ async def test_a_process_that_is_killed_in_mid_update_costs_no_count() -> None:
         assert localiser.guide(RigidTransform.identity(Frame.PATIENT, Frame.TIP)) is None
         posterior = await until_counted(localiser, 35)
         assert localiser.obstacle == ""
-        assert killed not in children("acquisition.estimator")
+        assert killed not in children("acquisition.estimate.estimator")
         localiser.take(tracked(times_s[35], x_mm=30.0))
         await until_counted(localiser, 36)
     every = sum(handed_on, Observations.empty())
@@ -356,7 +356,7 @@ async def test_a_process_that_is_killed_again_and_again_is_not_started_for_ever(
         await until(lambda: not localiser.is_estimating)
         assert f"lost {MOST_DEATHS + 1} times" in localiser.obstacle
         assert "choose the study again" in localiser.obstacle
-        assert not children("acquisition.estimator")
+        assert not children("acquisition.estimate.estimator")
         localiser.begin(premises())
         localiser.take(tracked(0.1))
         assert (await until_counted(localiser, 1)).readings == 1
@@ -399,7 +399,7 @@ async def test_a_process_that_hangs_is_seen_and_replaced() -> None:
         assert "it hung" in localiser.obstacle
         assert localiser.newest is None
         await until_counted(localiser, 2)
-        assert hung not in children("acquisition.estimator")
+        assert hung not in children("acquisition.estimate.estimator")
 
 
 async def test_what_contradicted_the_belief_before_it_was_lost_is_not_believed_again() -> None:

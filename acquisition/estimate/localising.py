@@ -7,11 +7,11 @@ from typing import Any
 
 import structlog
 
-from acquisition.advising import Advised, Cadence
-from acquisition.agreement import Agreement
 from acquisition.apart import RESTART_S, START_S, Companion, ProcessDied, run_apart
-from acquisition.estimating import NUMERICS, Belief, Counted, Failure, Held, Misplaced, Premises, Question
-from acquisition.ledger import Ledger
+from acquisition.estimate.advising import Advised, Cadence
+from acquisition.estimate.agreement import Agreement
+from acquisition.estimate.estimating import NUMERICS, Belief, Counted, Failure, Held, Misplaced, Premises, Question
+from acquisition.estimate.ledger import Ledger
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import Clock
 from navigation.estimation.estimate import Posterior
@@ -198,7 +198,7 @@ class Localiser:
                 continue
             course.answering_since_s = None
             try:
-                async with run_apart("acquisition.estimator") as companion:
+                async with run_apart("acquisition.estimate.estimator") as companion:
                     await self._follow(course, companion)
             except _Failed as exc:
                 self._give_up(course, f"the estimate failed ({exc})")

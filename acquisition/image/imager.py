@@ -1,10 +1,10 @@
-"""The process that makes the live image: ``python -m acquisition.imager CONNECTION`` (``acquisition.apart``).
+"""The process of the live image: ``python -m acquisition.image.imager CONNECTION`` (``acquisition.apart``).
 
-Takes a field, then batches, and answers each batch with an image (``acquisition.imaging``).
+Takes a field, then batches, and answers each batch with an image (``acquisition.image.imaging``).
 """
 
 from acquisition.apart import answer_all
-from acquisition.imaging import Batch, Field
+from acquisition.image.imaging import Batch, Field
 from navigation.image.freehand import Freehand, FreehandImage
 
 NICENESS = 10
