@@ -2,7 +2,7 @@
 # make test   every test: what needs no browser three at a time, then the pages in a browser two at a time
 # make check  lint, format, types, direction of imports
 # make env    only the environment (.venv), page included
-# make feed   docs/feed.md and the page's types anew, after a change of display/messages.py
+# make feed   docs/feed.md and the page's types anew, after a change of display/messages/
 # make lock   renew requirements.txt after a change of pyproject.toml
 
 PYTHON ?= python3

@@ -37,7 +37,7 @@ from websockets.typing import Subprotocol
 
 from benchmarks.peers.onlookers import Seen, watch
 from benchmarks.studies import write_study
-from display.messages import SUBPROTOCOL, Next
+from display.messages.feed import SUBPROTOCOL, Next
 
 PROBE = "gamma"
 """The probe in hand of config/simulated.toml."""

@@ -33,7 +33,7 @@ from composition.instruments import load_response, tip_chain, tip_of
 from config.navigation import NavigationSettings
 from config.settings import Site
 from devices.clock import monotonic
-from display.calibration_messages import InstallRequest, LandmarkList, RegisterRequest, VerifyRequest
+from display.messages.calibration import InstallRequest, LandmarkList, RegisterRequest, VerifyRequest
 from navigation.calibration.approach import Lying
 
 LATER = "written to {}; this room goes by it when radionav is started again"

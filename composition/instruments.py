@@ -20,7 +20,7 @@ from composition.errors import ServiceError
 from config.navigation import NavigationSettings
 from config.settings import Site
 from devices.readings import DeviceHealth
-from display.composition import ShownDevice
+from display.states.device import ShownDevice
 from navigation.frames import Frame
 from navigation.registration_error import RegistrationError
 from navigation.transforms import RigidTransform

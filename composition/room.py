@@ -59,12 +59,12 @@ from devices.mqtt import MqttPublisher
 from devices.readings import DeviceHealth
 from display.app import Exhibits
 from display.composer import Composer
-from display.key_messages import KeyState
-from display.messages import State
+from display.messages.feed import State
+from display.messages.key import KeyState
 from display.metrics import RoomCollector
-from display.procedure_states import ProcedureView
 from display.sharing import share
 from display.stage import Signboard, Stage
+from display.states.procedure import ProcedureView
 from navigation.estimation.estimate import Posterior
 from navigation.observations import Observations
 from navigation.registration_error import RegistrationError

@@ -22,23 +22,23 @@ from display.access.gate import Gate
 from display.access.sign_in import SignInRoutes, admit
 from display.asyncapi import describe_feed
 from display.bodies import do
-from display.calibration_routes import CalibrationRoutes, Calibrator
 from display.connection import Connection
 from display.discretion import Discretion
-from display.event_messages import TrendList
 from display.events import Audience, serve_events
 from display.guard import Guard
 from display.hub import Hub
-from display.kept_messages import PathPoints
-from display.messages import SUBPROTOCOL, Hello
+from display.messages.event import TrendList
+from display.messages.feed import SUBPROTOCOL, Hello
+from display.messages.kept import PathPoints
+from display.messages.procedure import ProcedureRequest
+from display.messages.resection import ResectionRequest
+from display.messages.study import FramesRequest, StudyChoice, StudyList, StudyReport
 from display.metrics import MEDIA_TYPE, expose
-from display.procedure_messages import ProcedureRequest
-from display.record_routes import RecordRoutes
-from display.resection_messages import ResectionRequest
+from display.routes.calibration import CalibrationRoutes, Calibrator
+from display.routes.record import RecordRoutes
+from display.routes.worklist import WorklistRoutes
 from display.shelf import Shelf
-from display.study_messages import FramesRequest, StudyChoice, StudyList, StudyReport
 from display.trend import TrendMemory
-from display.worklist_routes import WorklistRoutes
 
 PAGE_FOLDER = Path(__file__).parent / "page" / "dist"
 MOST_DISPLAYS = 100

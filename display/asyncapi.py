@@ -11,8 +11,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from display.access_messages import Signed, SignIn, SignInRequest
-from display.calibration_messages import (
+from display.messages.access import Signed, SignIn, SignInRequest
+from display.messages.calibration import (
     CalibrationAct,
     CalibrationState,
     InstallRequest,
@@ -20,9 +20,8 @@ from display.calibration_messages import (
     RegisterRequest,
     VerifyRequest,
 )
-from display.event_messages import Event, Follow, TrendList
-from display.kept_messages import PathPoints
-from display.messages import (
+from display.messages.event import Event, Follow, TrendList
+from display.messages.feed import (
     SUBPROTOCOL,
     VERSION,
     ClientMessage,
@@ -32,10 +31,11 @@ from display.messages import (
     ServerMessage,
     State,
 )
-from display.procedure_messages import Done, ProcedureRequest
-from display.resection_messages import ResectionRequest
-from display.study_messages import FramesRequest, StudyChoice, StudyList, StudyReport
-from display.worklist_messages import PatientChoice, Worklist
+from display.messages.kept import PathPoints
+from display.messages.procedure import Done, ProcedureRequest
+from display.messages.resection import ResectionRequest
+from display.messages.study import FramesRequest, StudyChoice, StudyList, StudyReport
+from display.messages.worklist import PatientChoice, Worklist
 
 JsonObject = dict[str, Any]
 
@@ -205,7 +205,7 @@ def _table(schema: JsonObject) -> str:
 _PREFACE = """
     # The live feed, version {version}
 
-    This page is made from the models in `display/messages.py` and beside it; so is the AsyncAPI document that the
+    This page is made from the models in `display/messages/`; so is the AsyncAPI document that the
     service serves at `/asyncapi.json`.
 
     Connect a WebSocket to `/v1/feed`, at the address that the service prints when it starts

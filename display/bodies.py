@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse
 from msgspec import Struct
 
 from acquisition.session.journal import JournalUnusable, acting_as
-from display.procedure_messages import Done
+from display.messages.procedure import Done
 
 GREATEST_BODY = 65536
 

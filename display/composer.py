@@ -13,19 +13,20 @@ from acquisition.session.yardstick import Yardstick
 from acquisition.synchronise import SeenTip, Synchroniser
 from acquisition.tracking.budget import TellBudget
 from devices.clock import wall_time
-from display.composition import ShownDevice, show_device, show_rate
-from display.estimate_states import show_posterior, show_rejections
-from display.guidance_states import show_guidance, show_nothing
-from display.kept_states import show_kept, show_path
-from display.live_image_states import ShelvedImage, show_live_image
-from display.messages import DeviceState, GuidanceState, PoseState, RateState, State
-from display.pose_messages import TipErrorState
-from display.procedure_states import ProcedureView
-from display.resection_states import show_resection
-from display.shine_states import show_shine
-from display.target_states import matrix, point, show_target, trusted_targets
-from display.trail import Trail
-from display.volume_messages import StudyState
+from display.messages.feed import DeviceState, GuidanceState, PoseState, RateState, State
+from display.messages.pose import TipErrorState
+from display.messages.volume import StudyState
+from display.states.device import ShownDevice, show_device
+from display.states.estimate import show_posterior, show_rejections
+from display.states.guidance import show_guidance, show_nothing
+from display.states.kept import show_kept, show_path
+from display.states.live_image import ShelvedImage, show_live_image
+from display.states.procedure import ProcedureView
+from display.states.rate import show_rate
+from display.states.resection import show_resection
+from display.states.shine import show_shine
+from display.states.target import matrix, point, show_target, trusted_targets
+from display.states.trail import Trail
 from navigation.error_budget import ErrorBudget
 from navigation.probe.response import Response
 from navigation.registration_error import RegistrationError

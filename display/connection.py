@@ -13,9 +13,9 @@ import structlog
 from fastapi import WebSocket, WebSocketDisconnect
 
 from devices.clock import Clock
-from display.access_messages import SignIn
 from display.hub import Hub
-from display.messages import ClientMessage, Heartbeat, Hello, Next, Ping, Pong, Refusal, ServerMessage
+from display.messages.access import SignIn
+from display.messages.feed import ClientMessage, Heartbeat, Hello, Next, Ping, Pong, Refusal, ServerMessage
 
 HEARTBEAT_S = 1.0
 GREATEST_MESSAGE = 4096

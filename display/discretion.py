@@ -17,7 +17,7 @@ from acquisition.tracking.joining import REGISTERED
 from display.access.admission import Visitor
 from display.access.people import Role
 from display.hub import Hub
-from display.study_messages import StudyList
+from display.messages.study import StudyList
 
 MOST_UNASKED = 1000
 """So many entries that are of no procedure are told to who names none: a room without gathers more in years.

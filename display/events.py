@@ -15,9 +15,9 @@ from acquisition.session.journal import Entry, Journal, JournalUnusable
 from acquisition.session.rate_trend import TREND
 from acquisition.session.swept_path import SWEPT
 from acquisition.session.yardstick import PEAK
-from display.access_messages import SignIn
-from display.event_messages import Event, Follow
-from display.messages import Refusal
+from display.messages.access import SignIn
+from display.messages.event import Event, Follow
+from display.messages.feed import Refusal
 
 CLOSE_BAD_MESSAGE = 4400
 

@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from display.messages import State
+from display.messages.feed import State
 
 SPARED = '"spared":0'
 """Where a frame says how many its display was spared: no text before it can hold a quotation mark as it stands."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from devices.igtl_server import IgtlServer
 from devices.trackers.igtl_values import Point
-from display.messages import State
+from display.messages.feed import State
 
 TARGET_RGBA = (255, 190, 60, 255)
 LONGEST_NAME_BYTES = 64

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from acquisition.studies.surfaces import Surface
-from display.measures import Point
-from display.volume_messages import SurfaceState, VolumeState
+from display.messages.measures import Point
+from display.messages.volume import SurfaceState, VolumeState
 from navigation.volume import Volume
 
 KEPT_IMAGES = 2

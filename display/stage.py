@@ -21,20 +21,20 @@ from devices.mqtt import MqttPublisher
 from devices.readings import DeviceHealth
 from display.app import Exhibits
 from display.composer import Composer, Sight
-from display.composition import list_studies, show_link, show_study
 from display.hub import Hub
-from display.kept_states import keep_rate, live_rate, space_of
-from display.key_messages import KeyState
-from display.live_image_states import ShelvedImage
-from display.messages import VERSION, DeviceLink, GuidanceNotice, HealthNotice, Hello, State
-from display.procedure_states import act as act_in_procedure
-from display.resection_messages import ResectionRequest
-from display.resection_states import act
+from display.messages.feed import VERSION, DeviceLink, GuidanceNotice, HealthNotice, Hello, State
+from display.messages.key import KeyState
+from display.messages.resection import ResectionRequest
+from display.messages.study import StudyChoice
 from display.shelf import Shelf, shelve, shelve_surface
-from display.study_messages import StudyChoice
-from display.study_states import act as act_on_frames
-from display.study_states import report_study
-from display.target_states import point
+from display.states.device import show_link
+from display.states.kept import keep_rate, live_rate, space_of
+from display.states.live_image import ShelvedImage
+from display.states.procedure import act as act_in_procedure
+from display.states.resection import act
+from display.states.study import act as act_on_frames
+from display.states.study import list_studies, report_study, show_study
+from display.states.target import point
 from display.trend import TrendMemory
 
 FRAME_INTERVAL_S = 0.05

@@ -1,9 +1,9 @@
 """The rate of the last minutes as a display gets it."""
 
 from acquisition.session.rate_trend import RateTrend
-from display.event_messages import TrendPoint
-from display.kept_states import live_rate
-from display.messages import State
+from display.messages.event import TrendPoint
+from display.messages.feed import State
+from display.states.kept import live_rate
 
 
 class TrendMemory:

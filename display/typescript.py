@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from display.asyncapi import CARRIED
-from display.event_messages import Event, Follow
-from display.messages import SUBPROTOCOL, VERSION, ClientMessage, ServerMessage
+from display.messages.event import Event, Follow
+from display.messages.feed import SUBPROTOCOL, VERSION, ClientMessage, ServerMessage
 
 HEADING = """\
-// Written by `python -m display.typescript` from display/messages.py: change that, not this.
+// Written by `python -m display.typescript` from display/messages/: change that, not this.
 
 """
 

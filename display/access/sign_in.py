@@ -10,9 +10,9 @@ from fastapi.responses import PlainTextResponse
 
 from display.access.admission import Admission, SignInRefused, TooManyTries, Visitor
 from display.access.gate import COOKIE, THIS_MACHINE, token_of
-from display.access_messages import Signed, SignIn, SignInRequest
 from display.bodies import bounded_body
-from display.messages import Refusal
+from display.messages.access import Signed, SignIn, SignInRequest
+from display.messages.feed import Refusal
 
 CLOSE_NOT_ADMITTED = 4401
 """WebSocket close code (private range): the token is nobody's, or no longer."""

@@ -15,8 +15,8 @@ from acquisition.session.session import Session
 from acquisition.session.swept_path import SweptPath
 from acquisition.session.yardstick import Yardstick
 from devices.clock import monotonic
-from display.procedure_messages import ProcedureRequest, ProcedureState
-from display.study_messages import FramesRequest
+from display.messages.procedure import ProcedureRequest, ProcedureState
+from display.messages.study import FramesRequest
 from display.trend import TrendMemory
 
 UNBEGUN = ProcedureState(

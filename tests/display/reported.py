@@ -8,7 +8,7 @@ from acquisition.paper.sheet import Sheet
 from acquisition.session.journal import Journal
 from acquisition.session.report import report_of
 from acquisition.session.steps import Step
-from display.report_sheet import lay_out
+from display.report.sheet import lay_out
 from tests.acquisition.resection.test_resection import running
 from tests.acquisition.session.test_session import Theatre
 

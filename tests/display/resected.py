@@ -1,6 +1,6 @@
 """A room in which nothing was taken out yet."""
 
-from display.resection_messages import ResectionRequest, ResectionState
+from display.messages.resection import ResectionRequest, ResectionState
 
 UNRESECTED = ResectionState(revision=0, removed=(), counting=None, specimens=(), background_cps=None, trouble="")
 

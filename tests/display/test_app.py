@@ -16,15 +16,13 @@ from pypdf import PdfReader
 from acquisition.session.journal import acting, open_journal
 from acquisition.session.swept_path import Space
 from display.app import Exhibits, create_app
-from display.event_messages import Event, TrendList
-from display.guidance_states import show_nothing
 from display.hub import Hub
-from display.kept_messages import PathPoints, PathState
-from display.messages import SUBPROTOCOL, VERSION, Heartbeat, Hello, Pong, Refusal, ServerMessage, State
-from display.procedure_messages import Done, ProcedureRequest
-from display.resection_messages import ResectionRequest
-from display.shelf import Shelf, shelve
-from display.study_messages import (
+from display.messages.event import Event, TrendList
+from display.messages.feed import SUBPROTOCOL, VERSION, Heartbeat, Hello, Pong, Refusal, ServerMessage, State
+from display.messages.kept import PathPoints, PathState
+from display.messages.procedure import Done, ProcedureRequest
+from display.messages.resection import ResectionRequest
+from display.messages.study import (
     FramesApart,
     FramesRequest,
     ResolutionReport,
@@ -32,6 +30,8 @@ from display.study_messages import (
     StudyList,
     StudyReport,
 )
+from display.shelf import Shelf, shelve
+from display.states.guidance import show_nothing
 from navigation.volume import Volume, VolumeGeometry
 from tests.acquisition.session.damaged import damage
 from tests.display.recorded import UNBEGUN, kept_nowhere, proceed, unjoined, unreported, unswept, untrended

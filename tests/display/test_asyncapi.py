@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from display.asyncapi import describe_feed, document_feed
-from display.messages import State
+from display.messages.feed import State
 
 PAGE = Path(__file__).parents[2] / "docs" / "feed.md"
 

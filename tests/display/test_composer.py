@@ -18,10 +18,11 @@ from devices.frame_timing import FrameTiming
 from devices.readings import CountReading, DeviceHealth, LinkState, PoseReading, PoseStatus
 from devices.traffic import Condition, Traffic
 from display.composer import Composer
-from display.composition import ShownDevice, show_rate
-from display.device_messages import ConditionState, ToolState, TrafficState
-from display.messages import State, TimingState
-from display.procedure_states import ProcedureView
+from display.messages.device import ConditionState, ToolState, TrafficState
+from display.messages.feed import State, TimingState
+from display.states.device import ShownDevice
+from display.states.procedure import ProcedureView
+from display.states.rate import show_rate
 from navigation.error_budget import ErrorBudget, round_error
 from navigation.estimation.estimate import Posterior, TargetEstimate, region_of
 from navigation.frames import Frame

@@ -10,7 +10,7 @@ from fastapi import WebSocket
 
 from display.connection import Connection
 from display.hub import Hub
-from display.messages import Hello, Next, Ping, Pong, ServerMessage, State
+from display.messages.feed import Hello, Next, Ping, Pong, ServerMessage, State
 from tests.display.test_app import HELLO, state
 
 

@@ -14,13 +14,13 @@ from acquisition.session.journal import Journal
 from acquisition.tracking.registration_file import add_registration
 from display.access.admission import Visitor
 from display.access.people import Role
-from display.access_messages import SignIn
 from display.app import Exhibits, create_app
 from display.discretion import MOST_UNASKED, Discretion
-from display.event_messages import Event, Follow
 from display.hub import Hub
-from display.messages import SUBPROTOCOL
-from display.study_messages import StudyEntry, StudyList, StudyReport
+from display.messages.access import SignIn
+from display.messages.event import Event, Follow
+from display.messages.feed import SUBPROTOCOL
+from display.messages.study import StudyEntry, StudyList, StudyReport
 from tests.acquisition.tracking.test_joining import NOW, Room, registration
 from tests.display.access.test_admission import ENGINEER, NAME, SECRET, VIEW, Door, bearer, signed_in
 from tests.display.page.room import make_study

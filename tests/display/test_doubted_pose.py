@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from display.procedure_messages import ProcedureRequest
-from display.procedure_states import act
+from display.messages.procedure import ProcedureRequest
+from display.states.procedure import act
 from tests.display.test_composer import TIP_MM, ready
 
 SPOKEN_AGAINST: tuple[dict[str, Any], ...] = (

@@ -9,8 +9,8 @@ import pytest
 from fastapi import WebSocket
 
 from acquisition.session.journal import Journal
-from display.event_messages import Event, Follow
 from display.events import AT_ONCE, KEPT, Audience, serve_events
+from display.messages.event import Event, Follow
 from tests.display.recorded import kept_nowhere
 
 EVERYBODY = Audience(first_unasked=lambda: 501, first_seq=lambda: 0, tell=lambda entry: entry)

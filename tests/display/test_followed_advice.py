@@ -12,7 +12,7 @@ from acquisition.estimate.estimating import Premises
 from acquisition.estimate.localising import Localiser
 from acquisition.synchronise import Synchroniser, TipChain
 from devices.readings import CountReading, PoseReading, PoseStatus
-from display.messages import AdviceState, State
+from display.messages.feed import AdviceState, State
 from navigation.estimation.prior import Prior
 from navigation.frames import Frame
 from navigation.steering.advice import HAND_DEG_PER_S, HAND_MM_PER_S

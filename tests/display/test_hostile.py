@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from display.app import Exhibits, create_app
-from display.messages import ServerMessage, State
+from display.messages.feed import ServerMessage, State
 from display.server import MOST_CONNECTIONS
 from tests.display.test_app import state
 from tests.display.test_server import exhibits, serving

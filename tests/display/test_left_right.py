@@ -15,8 +15,8 @@ from acquisition.synchronise import Synchroniser, TipChain, TrackedCount
 from devices.readings import PoseReading
 from devices.trackers.igtl_link import IgtlLink
 from devices.trackers.openigtlink import OpenIgtLinkTracker, Settings
-from display.estimate_messages import TargetState
-from display.target_states import show_target
+from display.messages.estimate import TargetState
+from display.states.target import show_target
 from navigation.estimation.estimate import TargetEstimate, region_of
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform

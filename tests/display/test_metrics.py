@@ -18,9 +18,9 @@ from devices.readings import DeviceHealth, LinkState
 from devices.traffic import Condition, Traffic
 from display.app import Exhibits, create_app
 from display.hub import Hub
+from display.messages.study import StudyList
 from display.metrics import RoomCollector
 from display.shelf import Shelf
-from display.study_messages import StudyList
 from tests.display.recorded import kept_nowhere, proceed, unjoined, unreported, unswept, untrended
 from tests.display.resected import refuse
 from tests.display.test_app import HELLO, choose, state

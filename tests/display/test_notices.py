@@ -14,7 +14,7 @@ from devices.mqtt import MqttPublisher
 from devices.mqtt_broker import Settings
 from devices.readings import DeviceHealth, LinkState
 from display.asyncapi import describe_feed
-from display.messages import VERSION, GuidanceNotice, HealthNotice, State
+from display.messages.feed import VERSION, GuidanceNotice, HealthNotice, State
 from tests.devices.mosquitto_peer import Broker, started
 from tests.display.test_stage import SIGNBOARD, House, running
 

@@ -17,7 +17,7 @@ from acquisition.session.steps import Step
 from display.access.gate import THIS_MACHINE
 from display.discretion import Discretion
 from display.hub import Hub
-from display.record_routes import RecordRoutes
+from display.routes.record import RecordRoutes
 from tests.acquisition.session.test_session import SURGEON, Theatre
 from tests.display.reported import PLACE, reported, sheet
 

@@ -20,13 +20,13 @@ from acquisition.tracking.desk import Standing
 from devices.clock import monotonic
 from display.access.admission import LOOKED_AT_EVERY_S
 from display.access.sign_in import TOLD_WITHIN_S
-from display.access_messages import SignIn
 from display.app import Exhibits, create_app
 from display.hub import Hub
-from display.messages import SUBPROTOCOL, Hello, ServerMessage, State
+from display.messages.access import SignIn
+from display.messages.feed import SUBPROTOCOL, Hello, ServerMessage, State
+from display.messages.study import StudyChoice, StudyList
 from display.server import LINGERS_S, AddressInUse, Server, listen
 from display.shelf import Shelf
-from display.study_messages import StudyChoice, StudyList
 from tests.display.access.test_admission import VIEW, Door
 from tests.display.page.calibrated import ScriptedCalibrator
 from tests.display.recorded import kept_nowhere, proceed, unjoined, unreported, unswept, untrended

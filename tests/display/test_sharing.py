@@ -15,7 +15,7 @@ from devices.igtl_settings import Settings
 from devices.trackers.igtl import Decoder, Message
 from devices.trackers.igtl_bodies import Status
 from devices.trackers.igtl_values import Points, Sensor
-from display.messages import State
+from display.messages.feed import State
 from display.sharing import share
 from tests.display.page.room import NODE_MM, make_pose, make_rate, make_target
 from tests.display.test_composer import Console

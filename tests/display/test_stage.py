@@ -25,14 +25,14 @@ from devices.mqtt import MqttPublisher
 from devices.mqtt_broker import Settings
 from devices.readings import CountReading, CountStatus, DeviceHealth, LinkState
 from devices.traffic import Traffic
-from display.kept_messages import PathState
-from display.live_image_states import ShelvedImage
-from display.messages import HealthNotice, State
-from display.procedure_messages import ProcedureRequest
-from display.procedure_states import NO_BACKGROUND, act, show_procedure
-from display.resection_messages import ResectionRequest
+from display.messages.feed import HealthNotice, State
+from display.messages.kept import PathState
+from display.messages.procedure import ProcedureRequest
+from display.messages.resection import ResectionRequest
+from display.messages.study import StudyChoice
 from display.stage import FRAME_INTERVAL_S, Signboard, Stage
-from display.study_messages import StudyChoice
+from display.states.live_image import ShelvedImage
+from display.states.procedure import NO_BACKGROUND, act, show_procedure
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
 from navigation.volume import Volume, VolumeGeometry

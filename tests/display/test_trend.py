@@ -5,7 +5,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from display.messages import DeviceState, RateState
+from display.messages.feed import DeviceState, RateState
 from tests.display.page.room import make_device, make_rate
 from tests.display.recorded import untrended
 from tests.display.test_app import state

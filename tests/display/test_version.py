@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from display.asyncapi import describe_feed
-from display.messages import VERSION
+from display.messages.feed import VERSION
 
 WORDS = Path(__file__).with_name("feed-words.json")
 """Which words each field had when somebody last said what the version is."""
@@ -35,7 +35,7 @@ def vocabulary() -> dict[str, list[str]]:
 def test_a_new_word_asks_for_a_version() -> None:
     """A display tells targets from injection sites by such words: one that is new it takes for another."""
     asked = (
-        "a field has other words: say by the rule in display/messages.py what VERSION must be, then write "
+        "a field has other words: say by the rule in display/messages/ what VERSION must be, then write "
         f"VERSION and vocabulary() to {WORDS.name}"
     )
     assert json.loads(WORDS.read_text(encoding="utf-8")) == {"version": VERSION, "words": vocabulary()}, asked

@@ -9,8 +9,8 @@ from playwright.async_api import expect
 from display.page.hatch_build import build_page
 from display.server import Server, listen
 from tests.display.page.room import browse
+from tests.display.routes.test_worklist import Front
 from tests.display.test_stage import running
-from tests.display.test_worklist_routes import Front
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240)]
 

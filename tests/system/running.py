@@ -20,8 +20,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from display.messages import SUBPROTOCOL, DeviceState, Heartbeat, Hello, Next, ServerMessage, State
-from display.study_messages import FramesRequest, StudyChoice, StudyEntry, StudyList, StudyReport
+from display.messages.feed import SUBPROTOCOL, DeviceState, Heartbeat, Hello, Next, ServerMessage, State
+from display.messages.study import FramesRequest, StudyChoice, StudyEntry, StudyList, StudyReport
 from tests.conftest import SYSTEM_PATH
 
 PATIENCE_S = 60.0

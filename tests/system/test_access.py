@@ -23,9 +23,9 @@ from websockets.typing import Subprotocol
 
 from acquisition.session.journal import Entry, open_journal
 from display.access.people import Role, change_person, read_people
-from display.access_messages import SignIn
-from display.event_messages import Event, Follow
-from display.messages import SUBPROTOCOL, Hello, ServerMessage
+from display.messages.access import SignIn
+from display.messages.event import Event, Follow
+from display.messages.feed import SUBPROTOCOL, Hello, ServerMessage
 from display.page.hatch_build import build_page
 from tests.devices.dicom.certificates import certify
 from tests.display.page.room import PATIENCE_MS, RECORD_WORDS, browse, state_of, wait_until_live

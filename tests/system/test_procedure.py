@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from playwright.async_api import Page, expect
 from pypdf import PdfReader
 
-from display.messages import State
+from display.messages.feed import State
+from display.messages.volume import VolumeState
 from display.page.hatch_build import build_page
-from display.volume_messages import VolumeState
 from simulators.scene import sentinel_node_scene
 from tests.display.page.pictures import LIVE, picture
 from tests.system.running import PATIENCE_S, Display, Service, finish, looking, running

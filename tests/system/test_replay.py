@@ -11,9 +11,9 @@ import pytest
 from playwright.async_api import expect
 
 from acquisition.replay.black_box import Recording
-from display.messages import Hello, State
+from display.messages.feed import Hello, State
+from display.messages.resection import ResectionRequest
 from display.page.hatch_build import build_page
-from display.resection_messages import ResectionRequest
 from tests.system.running import PATIENCE_S, finish, looking, running
 from tests.system.test_display import PATIENCE_MS, looking_at
 

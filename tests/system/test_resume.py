@@ -16,11 +16,11 @@ from websockets.typing import Subprotocol
 
 from acquisition.session.journal import open_journal
 from acquisition.session.yardstick import PEAK
-from display.event_messages import Event, Follow, TrendList, TrendPoint
-from display.kept_messages import PathPoints
-from display.measures import Point
-from display.messages import SUBPROTOCOL
-from display.procedure_messages import ProcedureState
+from display.messages.event import Event, Follow, TrendList, TrendPoint
+from display.messages.feed import SUBPROTOCOL
+from display.messages.kept import PathPoints
+from display.messages.measures import Point
+from display.messages.procedure import ProcedureState
 from tests.system.running import PATIENCE_S, Service, looking, running
 
 pytestmark = pytest.mark.timeout(500)

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from display.messages import VERSION, Heartbeat, Hello, State
-from display.study_messages import StudyEntry
+from display.messages.feed import VERSION, Heartbeat, Hello, State
+from display.messages.study import StudyEntry
 from tests.system.running import (
     PATIENCE_S,
     Display,

@@ -21,7 +21,7 @@ from devices.clock import monotonic
 from devices.trackers.igtl import Decoder, Message
 from devices.trackers.igtl_bodies import Transform
 from devices.trackers.igtl_values import Sensor
-from display.messages import GuidanceNotice, HealthNotice, Hello, State
+from display.messages.feed import GuidanceNotice, HealthNotice, Hello, State
 from simulators.ports import open_tcp_port
 from simulators.scene import sentinel_node_scene
 from simulators.theatre import PATIENT_TOOL, PROBE_TOOL, Theatre, open_theatre

@@ -10,7 +10,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import UID
 
-from display.study_messages import FramesRequest, StudyReport
+from display.messages.study import FramesRequest, StudyReport
 from simulators.console.study import make_study
 from simulators.scene import sentinel_node_scene
 from tests.system.running import PATIENCE_S, Service, looking, running, send

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from acquisition.tracking.registration_file import read_registrations
-from display.messages import State
+from display.messages.feed import State
 from simulators.tool_bench import LANDMARKS
 from tests.system.running import looking, running
 from tests.system.test_tracking import SIMULATED, ask, do

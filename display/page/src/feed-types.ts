@@ -1,4 +1,4 @@
-// Written by `python -m display.typescript` from display/messages.py: change that, not this.
+// Written by `python -m display.typescript` from display/messages/: change that, not this.
 
 export const VERSION = "2.2";
 export const SUBPROTOCOL = "radionav.v1";

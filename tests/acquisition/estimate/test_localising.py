@@ -22,7 +22,7 @@ from acquisition.estimate.estimating import Premises
 from acquisition.estimate.localising import MOST_DEATHS, STEADY_S, Localiser
 from acquisition.synchronise import TrackedCount, TrackStatus
 from devices.clock import monotonic
-from display.estimate_states import show_posterior
+from display.states.estimate import show_posterior
 from navigation.estimation.estimate import Posterior
 from navigation.estimation.posterior import Estimator
 from navigation.estimation.prior import Prior

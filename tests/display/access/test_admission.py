@@ -23,10 +23,10 @@ from display.access.admission import (
 )
 from display.access.gate import BURST, Allowance
 from display.access.people import PeopleUnusable, Person, Role, change_person
-from display.access_messages import Signed, SignIn, SignInRequest
 from display.app import Exhibits, create_app
-from display.event_messages import Event, Follow
-from display.messages import SUBPROTOCOL, Hello, Refusal
+from display.messages.access import Signed, SignIn, SignInRequest
+from display.messages.event import Event, Follow
+from display.messages.feed import SUBPROTOCOL, Hello, Refusal
 from display.metrics import RoomCollector
 from tests.display.test_app import decode
 from tests.display.test_app import exhibits as make_exhibits

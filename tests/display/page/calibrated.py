@@ -10,7 +10,7 @@ from acquisition.quality.technologist import Choice
 from acquisition.tracking.desk import Desk
 from acquisition.tracking.following import Progress, Screen
 from acquisition.tracking.operator import Motion, Move, Operator
-from display.calibration_messages import InstallRequest, LandmarkList, RegisterRequest, VerifyRequest
+from display.messages.calibration import InstallRequest, LandmarkList, RegisterRequest, VerifyRequest
 
 BAD = failure(
     "pivot",

@@ -29,22 +29,31 @@ from acquisition.studies.surfaces import find_surfaces
 from devices.clock import monotonic
 from display.access.admission import Admission
 from display.app import Exhibits, create_app
-from display.calibration_routes import Calibrator
-from display.device_messages import ConditionState
-from display.estimate_messages import AgreementState, PosteriorState, TargetState
 from display.hub import Hub
-from display.kept_states import keep_rate, live_rate, show_kept, show_path
-from display.key_messages import KeyState
-from display.measures import Matrix, Point
-from display.messages import VERSION, AdviceState, DeviceState, GuidanceState, Hello, PoseState, RateState, State
-from display.procedure_messages import ProcedureRequest
-from display.procedure_states import measure_by
-from display.resection_messages import ResectionRequest
+from display.messages.device import ConditionState
+from display.messages.estimate import AgreementState, PosteriorState, TargetState
+from display.messages.feed import (
+    VERSION,
+    AdviceState,
+    DeviceState,
+    GuidanceState,
+    Hello,
+    PoseState,
+    RateState,
+    State,
+)
+from display.messages.key import KeyState
+from display.messages.measures import Matrix, Point
+from display.messages.procedure import ProcedureRequest
+from display.messages.resection import ResectionRequest
+from display.messages.study import FramesRequest, SeriesEntry, StudyChoice, StudyEntry, StudyList
+from display.messages.volume import StudyState
+from display.routes.calibration import Calibrator
 from display.server import Certificate, Server, listen
 from display.shelf import Shelf, ShelvedSurface, ShelvedVolume, shelve, shelve_surface
-from display.study_messages import FramesRequest, SeriesEntry, StudyChoice, StudyEntry, StudyList
+from display.states.kept import keep_rate, live_rate, show_kept, show_path
+from display.states.procedure import measure_by
 from display.trend import TrendMemory
-from display.volume_messages import StudyState
 from navigation.volume import Volume, VolumeGeometry
 from tests.acquisition.received import hotspot
 from tests.conftest import SYSTEM_PATH

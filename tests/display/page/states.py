@@ -2,9 +2,9 @@
 
 import msgspec
 
-from display.guidance_states import show_nothing
-from display.messages import ShineState
-from display.procedure_messages import CheckState, MoveState
+from display.messages.feed import ShineState
+from display.messages.procedure import CheckState, MoveState
+from display.states.guidance import show_nothing
 from tests.display.page.room import Room, make_advice, make_agreement, make_condition, make_rate
 from tests.display.page.test_live_image_page import HOT_MM, image_about, show
 from tests.display.page.test_procedure_page import PLAN

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from playwright.async_api import Page, expect
 
-from display.measures import Matrix, Point
-from display.messages import ShineState
+from display.messages.feed import ShineState
+from display.messages.measures import Matrix, Point
 from tests.display.page.pixels import WHITE, pixels
 from tests.display.page.room import Room, matrix, state_of
 

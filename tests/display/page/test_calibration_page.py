@@ -14,8 +14,8 @@ from acquisition.tracking.registration_file import read_registrations
 from devices.clock import monotonic
 from display.access.admission import AccessFiles, Admission
 from display.access.people import Role, change_person
-from display.calibration_messages import InstallRequest, RegisterRequest
-from display.key_messages import KeyState
+from display.messages.calibration import InstallRequest, RegisterRequest
+from display.messages.key import KeyState
 from simulators.tool_bench import write_markups
 from tests.acquisition.received import received
 from tests.composition.test_calibrating import Theatre, theatre

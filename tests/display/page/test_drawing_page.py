@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.async_api import Page, expect
 
-from display.procedure_messages import ProcedureRequest
+from display.messages.procedure import ProcedureRequest
 from tests.display.page.pixels import pixels
 from tests.display.page.room import Room, drawn, wait_until_live
 from tests.display.page.test_procedure_page import PLAN, asked, change, move

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from playwright.async_api import Page, expect
 
-from display.estimate_messages import MapShiftState, RejectionState
-from display.messages import AdviceState
+from display.messages.estimate import MapShiftState, RejectionState
+from display.messages.feed import AdviceState
 from tests.display.page.pixels import WHITE, pixels
 from tests.display.page.room import (
     STALE_AFTER_S,

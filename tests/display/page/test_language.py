@@ -13,12 +13,12 @@ from playwright.async_api import Page, Route, expect
 
 from acquisition.session.steps import Need
 from devices.trackers.ndi_words import tool_words
-from display.device_messages import ToolState
-from display.estimate_messages import RejectionState
-from display.guidance_states import show_nothing
-from display.messages import GuidanceState, ShineState
-from display.procedure_messages import CheckState, MoveState
-from display.study_messages import SeriesEntry
+from display.messages.device import ToolState
+from display.messages.estimate import RejectionState
+from display.messages.feed import GuidanceState, ShineState
+from display.messages.procedure import CheckState, MoveState
+from display.messages.study import SeriesEntry
+from display.states.guidance import show_nothing
 from navigation.screening.sieve import Reason
 from tests.display.page.calibrated import ScriptedCalibrator, manned
 from tests.display.page.room import (

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
-from display.device_messages import ToolState
+from display.messages.device import ToolState
 from tests.display.page.calibrated import ScriptedCalibrator, manned
 from tests.display.page.room import PATIENCE_MS, Room, browse, make_condition, make_device, serve, wait_until_live
 from tests.display.page.states import lost_probe, lost_tracker, planning, timing_out

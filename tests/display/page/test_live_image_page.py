@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from playwright.async_api import Page, expect
 
+from display.messages.volume import LiveImageState
 from display.shelf import ShelvedVolume, shelve
-from display.volume_messages import LiveImageState
 from navigation.volume import Volume, VolumeGeometry
 from tests.display.page.pixels import HOT, pixels
 from tests.display.page.room import NODE_MM, STALE_AFTER_S, Room, state_of

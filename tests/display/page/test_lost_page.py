@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, WebSocketRoute, expect
 
-from display.device_messages import ToolState
+from display.messages.device import ToolState
 from tests.display.page.pixels import WHITE, pixels
 from tests.display.page.room import Room, fail_and_see, look, make_rate, serve, state_of, wait_until_live
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from display.guidance_states import show_nothing
 from display.hub import Hub
+from display.states.guidance import show_nothing
 from tests.display.page.pictures import SIZES
 from tests.display.page.room import Room, look, serve, state_of, wait_until_live
 

@@ -8,8 +8,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from config.display import PedalAct
-from display.key_messages import ActName, KeyState
-from display.procedure_messages import MoveState, ProcedureRequest
+from display.messages.key import ActName, KeyState
+from display.messages.procedure import MoveState, ProcedureRequest
 from tests.display.page.room import Room, look, make_rate, serve, state_of, wait_until_live
 from tests.display.page.test_procedure_page import asked, change
 from tests.display.page.test_resection_page import asked as resected

@@ -10,7 +10,7 @@ import pytest
 from matplotlib import image
 from playwright.async_api import Page, expect
 
-from display.procedure_messages import CheckState, MoveState, PlannedState, ProcedureRequest
+from display.messages.procedure import CheckState, MoveState, PlannedState, ProcedureRequest
 from tests.display.page.room import Room, make_rate
 
 pytestmark = [

@@ -13,7 +13,7 @@ from playwright.async_api import Page, expect
 from acquisition.session.rate_trend import TREND
 from acquisition.session.swept_path import SWEPT
 from acquisition.session.yardstick import PEAK
-from display.procedure_messages import CheckState, MoveState
+from display.messages.procedure import CheckState, MoveState
 from tests.display.page.pixels import until_pixels
 from tests.display.page.room import (
     ATTEMPTS,

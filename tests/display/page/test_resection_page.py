@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
-from display.resection_messages import (
+from display.messages.resection import (
     BedState,
     CountingState,
     LimitsState,

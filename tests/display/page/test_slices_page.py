@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 from scipy.stats import theilslopes
 
-from display.measures import Point
+from display.messages.measures import Point
 from display.shelf import shelve
 from navigation.volume import Volume, VolumeGeometry
 from tests.display.page.pixels import WHITE, pixels

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.async_api import Page, expect
 
-from display.volume_messages import SurfaceState
+from display.messages.volume import SurfaceState
 from tests.display.page.pixels import pixels_of, solid_pixels, until_pixels
 from tests.display.page.room import Room, make_pose, make_study, make_target, open_late, state_of
 from tests.display.page.test_slices_page import loaded

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from display.study_messages import FramesApart, FramesRequest, StudyChoice
+from display.messages.study import FramesApart, FramesRequest, StudyChoice
 from tests.display.page.room import Room, look, make_entry, serve
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(240), pytest.mark.usefixtures("built_page")]

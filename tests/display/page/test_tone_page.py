@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from playwright.async_api import Page, expect
 
-from display.messages import RateState
+from display.messages.feed import RateState
 from tests.display.page.room import (
     Room,
     drawn,

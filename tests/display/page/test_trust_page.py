@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
-from display.device_messages import ToolState
+from display.messages.device import ToolState
 from tests.display.page.pixels import until_pixels
 from tests.display.page.room import Room, look, make_condition, make_device, make_rate, serve, state_of
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from display.measures import Age, Point
+from display.messages.measures import Age, Point
 
 
 class VolumeState(Struct, frozen=True, kw_only=True):

@@ -10,16 +10,16 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from display.access_messages import SignIn
-from display.device_messages import ConditionState, ToolState, TrafficState
-from display.estimate_messages import PosteriorState, RejectionState, TargetState
-from display.kept_messages import KeptRateState, PathState
-from display.key_messages import KeyState
-from display.measures import Age, Matrix, Point
-from display.pose_messages import TipErrorState
-from display.procedure_messages import ProcedureState
-from display.resection_messages import ResectionState
-from display.volume_messages import LiveImageState, StudyState
+from display.messages.access import SignIn
+from display.messages.device import ConditionState, ToolState, TrafficState
+from display.messages.estimate import PosteriorState, RejectionState, TargetState
+from display.messages.kept import KeptRateState, PathState
+from display.messages.key import KeyState
+from display.messages.measures import Age, Matrix, Point
+from display.messages.pose import TipErrorState
+from display.messages.procedure import ProcedureState
+from display.messages.resection import ResectionState
+from display.messages.volume import LiveImageState, StudyState
 
 VERSION = "2.2"
 """Version of the feed: the first number changes when an old display would misread a message, as one does that

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from acquisition.resection.bed import Look
-from display.resection_states import show_resection
+from display.states.resection import show_resection
 from tests.acquisition.resection.test_resection import Table, running
 from tests.acquisition.resection.test_specimen import specimen
 

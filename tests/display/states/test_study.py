@@ -22,9 +22,8 @@ from acquisition.studies import Knowledge
 from acquisition.studies.reading import ReaderDied, StudyMap, read_map
 from devices.clock import monotonic
 from devices.dicom.study import ReceivedStudy
-from display.composition import list_studies
-from display.study_messages import FramesRequest, StudyReport
-from display.study_states import act, report_study
+from display.messages.study import FramesRequest, StudyReport
+from display.states.study import act, list_studies, report_study
 from simulators.console.study import make_study
 from simulators.scene import sentinel_node_scene
 from tests.acquisition.resected import resection

@@ -10,7 +10,7 @@ from acquisition.session.drawn import drawn_of
 from acquisition.session.journal import Entry
 from acquisition.session.procedure import Override
 from acquisition.session.report import Counted, Found, Report
-from display.report_plot import Share, draw_shares
+from display.report.plot import Share, draw_shares
 
 NONE = "\u2013"
 

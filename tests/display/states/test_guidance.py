@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from acquisition.estimate.advising import STALE_AFTER_S, Advised
-from display.guidance_states import show_advice, show_guidance
-from display.messages import AdviceState, GuidanceState
+from display.messages.feed import AdviceState, GuidanceState
+from display.states.guidance import show_advice, show_guidance
 from navigation.estimation.estimate import Posterior
 from navigation.frames import Frame
 from navigation.steering.advice import Advice

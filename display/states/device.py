@@ -1,22 +1,17 @@
-"""What a display shows, put together from what is known now."""
+"""A device as a display shows it: how its link is, how old what it delivered is, and what it says of itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Literal
 
 import msgspec
 
-from acquisition.archive import ArchivedStudy, StudyArchive
 from acquisition.board import Board
-from acquisition.rates import MeasuredRate, measure_rate
 from devices.frame_timing import FrameTiming
 from devices.readings import DeviceHealth, LinkState, PoseReading
 from devices.traffic import Condition
-from display.device_messages import ConditionState, ToolState, TrafficState
-from display.messages import DeviceLink, DeviceState, RateState, TimingState
-from display.study_messages import FramesApart, SeriesEntry, StudyEntry, StudyList
-from display.volume_messages import StudyState, SurfaceState, VolumeState
+from display.messages.device import ConditionState, ToolState, TrafficState
+from display.messages.feed import DeviceLink, DeviceState, TimingState
 
 Kind = Literal["probe", "tracker", "dicom", "recorder", "mqtt"]
 
@@ -116,89 +111,4 @@ def _show_timing(timing: FrameTiming) -> TimingState:
         duplicates=timing.duplicates,
         restarts=timing.restarts,
         reason=timing.reason,
-    )
-
-
-def _finite(rate_cps: float) -> float | None:
-    return rate_cps if isfinite(rate_cps) else None
-
-
-def show_rate(
-    board: Board, probe: str, *, integration_s: float, background_cps: float | None, now_s: float
-) -> RateState | None:
-    """Show the rate of the probe in hand; None before its first reading."""
-    measured: MeasuredRate | None = measure_rate(board.newest_counts(probe, integration_s=integration_s))
-    if measured is None:
-        return None
-    return RateState(
-        device=probe,
-        rate_cps=_finite(measured.rate_cps),
-        # beyond correction all that is certain is that there was more than was counted
-        low_cps=measured.low_cps if isfinite(measured.low_cps) else measured.counts / measured.integration_s,
-        high_cps=_finite(measured.high_cps),
-        counts=measured.counts,
-        integration_s=measured.integration_s,
-        dead_fraction=measured.dead_fraction,
-        background_cps=background_cps,
-        status=measured.status.value,
-        age_s=max(0.0, now_s - measured.end_s),
-        time_constant_s=measured.time_constant_s,
-    )
-
-
-def show_study(
-    archived: ArchivedStudy,
-    *,
-    anatomy: VolumeState | None,
-    activity: VolumeState | None,
-    surfaces: tuple[SurfaceState, ...],
-) -> StudyState:
-    """Show the study in use and where its volumes can be fetched."""
-    study = archived.study
-    return StudyState(
-        study_uid=study.study_uid,
-        patient_id=study.patient_id,
-        patient_name=study.patient_name,
-        description=study.description,
-        taken_at_utc=study.taken_at.isoformat() if study.taken_at else None,
-        joined_by=study.joined_by,
-        anatomy=anatomy,
-        activity=activity,
-        surfaces=surfaces,
-    )
-
-
-def list_studies(archive: StudyArchive) -> StudyList:
-    """List what came in and what was made of it, newest first."""
-    in_use = archive.in_use
-    return StudyList(
-        revision=archive.revision,
-        studies=tuple(
-            StudyEntry(
-                study_uid=archived.received.study_uid,
-                patient_id=archived.study.patient_id,
-                patient_name=archived.study.patient_name,
-                description=archived.study.description,
-                taken_at_utc=archived.study.taken_at.isoformat() if archived.study.taken_at else None,
-                received_from=archived.received.calling_ae,
-                objects=len(archived.received.objects),
-                conflicts=archived.received.conflicts,
-                in_use=archived is in_use,
-                usable=archived.is_usable,
-                joined_by=archived.study.joined_by,
-                apart=tuple(FramesApart(one_uid=one, other_uid=other) for one, other in archived.study.apart),
-                series=tuple(
-                    SeriesEntry(
-                        series_uid=series.series_uid,
-                        modality=series.modality,
-                        description=series.description,
-                        objects=series.objects,
-                        accepted=series.accepted,
-                        reason=series.reason,
-                    )
-                    for series in archived.study.series
-                ),
-            )
-            for archived in archive.newest_first()
-        ),
     )

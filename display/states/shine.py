@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from display.messages import ShineState
+from display.messages.feed import ShineState
 from navigation.estimation.estimate import Posterior
 from navigation.probe.response import Response
 from navigation.tissue import Tissue

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from acquisition.session.drawn import RADIUS_MM
-from display.measures import Point, SourceName
+from display.messages.measures import Point, SourceName
 
 StepName: TypeAlias = Literal[
     "patient", "plan", "time-out", "skin scan", "incision", "in vivo", "ex vivo", "bed", "ended"

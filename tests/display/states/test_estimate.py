@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from acquisition.estimate.agreement import Agreement
-from display.estimate_states import show_posterior, show_rejections
+from display.states.estimate import show_posterior, show_rejections
 from navigation.estimation.shift import MapShift
 from navigation.screening.sieve import Reason, Rejections
 from tests.acquisition.estimate.test_localising import response

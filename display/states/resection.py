@@ -7,7 +7,7 @@ from acquisition.resection.bed import LONGEST_S, BedCount, Look
 from acquisition.resection.resection import Resection
 from acquisition.resection.specimen import COUNTED_S, BenchCount, Comparison, Specimen
 from devices.clock import Clock, monotonic, wall_time
-from display.resection_messages import (
+from display.messages.resection import (
     BedState,
     CountingState,
     LimitsState,

@@ -7,9 +7,9 @@ from acquisition.session.procedure import Procedure
 from acquisition.session.session import Session
 from acquisition.session.steps import IMPOSSIBLE_WITHOUT, Step, Transition, transitions_from
 from acquisition.session.yardstick import Yardstick
-from display.kept_states import keep_rate, live_rate
-from display.messages import State
-from display.procedure_messages import CheckState, MoveState, PlannedState, ProcedureRequest, ProcedureState
+from display.messages.feed import State
+from display.messages.procedure import CheckState, MoveState, PlannedState, ProcedureRequest, ProcedureState
+from display.states.kept import keep_rate, live_rate
 
 KEPT_S = 0.25
 """How long a state is shown anew before it is put together again; what a person does is seen at once."""

@@ -12,7 +12,7 @@ from acquisition.quality.technologist import Choice
 from acquisition.tracking.desk import Desk, Standing
 from display.access.gate import may_go_on
 from display.bodies import do
-from display.calibration_messages import (
+from display.messages.calibration import (
     CalibrationAct,
     CalibrationState,
     InstallRequest,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from acquisition.session.swept_path import Space, SweptPath
 from acquisition.session.yardstick import KeptRate
 from acquisition.studies.study import Study
-from display.kept_messages import KeptRateState, PathState
-from display.messages import DeviceState, RateState
+from display.messages.feed import DeviceState, RateState
+from display.messages.kept import KeptRateState, PathState
 from navigation.transforms import RigidTransform
 
 UNSAID_STALE_S = 0.4

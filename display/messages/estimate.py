@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from display.measures import Age, Matrix, Point, SourceName
+from display.messages.measures import Age, Matrix, Point, SourceName
 
 
 class TargetState(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from display.measures import Point
+from display.messages.measures import Point
 
 
 class KeptRateState(Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from acquisition.session.report import report_of
 from display.access.admission import Visitor
 from display.bodies import bounded_body
 from display.discretion import Discretion
-from display.report_sheet import lay_out
+from display.report.sheet import lay_out
 
 GREATEST_PICTURE = 4 * 1024 * 1024
 PNG = b"\x89PNG\r\n\x1a\n"

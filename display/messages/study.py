@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from display.measures import Matrix, Point
+from display.messages.measures import Matrix, Point
 
 Row = tuple[float, float, float, float]
 

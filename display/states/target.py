@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from display.estimate_messages import TargetState
-from display.measures import Matrix, Point, SourceName
+from display.messages.estimate import TargetState
+from display.messages.measures import Matrix, Point, SourceName
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.steering.guidance import bearing_of
 from navigation.transforms import RigidTransform

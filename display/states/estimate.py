@@ -4,8 +4,8 @@ import numpy as np
 
 from acquisition.estimate.agreement import Agreement
 from acquisition.estimate.localising import Localisation
-from display.estimate_messages import AgreementState, MapShiftState, PosteriorState, RejectionState
-from display.target_states import point
+from display.messages.estimate import AgreementState, MapShiftState, PosteriorState, RejectionState
+from display.states.target import point
 from navigation.estimation.shift import MapShift
 from navigation.probe.response import Response
 from navigation.screening.sieve import Rejections

@@ -9,7 +9,7 @@ from acquisition.patient import Patient
 from acquisition.session.reception import Reception
 from devices.dicom.clients.worklist import ScheduledStep
 from display.bodies import do
-from display.worklist_messages import PatientChoice, ScheduledEntry, Worklist
+from display.messages.worklist import PatientChoice, ScheduledEntry, Worklist
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acquisition.estimate.advising import STALE_AFTER_S, Advised
-from display.messages import AdviceState, GuidanceState
-from display.target_states import point
+from display.messages.feed import AdviceState, GuidanceState
+from display.states.target import point
 from navigation.estimation.estimate import Posterior
 from navigation.steering.guidance import NEAR_MM, Guidance
 from navigation.transforms import RigidTransform

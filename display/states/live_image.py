@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from acquisition.image.imaging import STALE_AFTER_S, LiveImage
-from display.volume_messages import LiveImageState, VolumeState
+from display.messages.volume import LiveImageState, VolumeState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from acquisition.tracking.following import Progress, Screen
 from acquisition.tracking.operator import Operator
 from display.access.admission import Admission
 from display.app import create_app
-from display.calibration_messages import InstallRequest, RegisterRequest, VerifyRequest
+from display.messages.calibration import InstallRequest, RegisterRequest, VerifyRequest
 from tests.display.access.test_admission import ENGINEER, NAME, SECRET, Door, bearer
 from tests.display.page.calibrated import Outcome, ScriptedCalibrator, manned
 from tests.display.test_stage import House

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from acquisition.image.imaging import _left_out
-from display.shine_states import show_shine
-from display.target_states import show_target
+from display.states.shine import show_shine
+from display.states.target import show_target
 from navigation.estimation.belief import Belief
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.estimation.judgement import judge
