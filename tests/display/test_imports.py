@@ -30,12 +30,23 @@ def test_every_import_is_declared(module: Path) -> None:
     assert {name for name in outside if not declared & given[name]} == set()
 
 
+def imported_by(path: Path) -> set[Path]:
+    """Give the modules that one of the page imports, be it for a type alone."""
+    named = re.findall(r'from "(\.[^"]+)"', path.read_text(encoding="utf-8"))
+    return {(path.parent / f"{name}.ts").resolve() for name in named}
+
+
 def test_no_module_of_the_page_stands_on_itself() -> None:
-    """Not by way of others either, be it for a type alone; a circle is named."""
-    imported = {
-        path: {
-            (path.parent / f"{name}.ts").resolve() for name in re.findall(r'from "(\.[^"]+)"', path.read_text())
-        }
-        for path in map(Path.resolve, PAGE.rglob("*.ts"))
-    }
+    """Not by way of others either; a circle is named."""
+    imported = {path: imported_by(path) for path in map(Path.resolve, PAGE.rglob("*.ts"))}
     assert len(list(TopologicalSorter(imported).static_order())) == len(imported)
+
+
+def test_no_room_of_the_page_stands_on_itself() -> None:
+    """Its folders are rooms, with one way through them; a circle is named."""
+    rooms: dict[Path, set[Path]] = {}
+    for path in map(Path.resolve, PAGE.rglob("*/*.ts")):
+        others = {other.parent for other in imported_by(path)} - {path.parent, PAGE.resolve()}
+        rooms.setdefault(path.parent, set()).update(others)
+    order = list(TopologicalSorter(rooms).static_order())
+    assert order.index(PAGE / "kit") < order.index(PAGE / "feed") < order.index(PAGE / "slices")

@@ -1,28 +1,28 @@
 /** The surgeon's display: takes each state of the feed, draws it, and asks for the next. */
 
-import { token } from "./admission";
-import { AgreementGauge } from "./agreement-gauge";
-import { AimPanel } from "./aim-panel";
-import { CalibrationPanel } from "./calibration-panel";
-import { find } from "./elements";
-import { Distance } from "./distance";
-import { EventLine } from "./event-line";
-import { Feed } from "./feed";
-import { watchForFreezing } from "./frozen-watch";
-import { Header } from "./header";
-import { keyOf } from "./keys";
-import { beginSpeaking, hearLanguage } from "./language";
-import { Moment } from "./moment";
-import { ProcedurePanel } from "./procedure-panel";
-import { RatePanel } from "./rate-panel";
-import { ResectionPanel } from "./resection-panel";
-import { SignInPanel } from "./sign-in-panel";
-import { SlicesPanel } from "./slices-panel";
-import { StatusSounds } from "./status-sounds";
-import { StudiesPanel } from "./studies-panel";
-import { Tone } from "./tone";
-import { Trend } from "./trend";
-import { TrustStrip } from "./trust-strip";
+import { AgreementGauge } from "./aim/agreement-gauge";
+import { AimPanel } from "./aim/aim-panel";
+import { CalibrationPanel } from "./calibration/calibration-panel";
+import { token } from "./feed/admission";
+import { EventLine } from "./feed/event-line";
+import { Feed } from "./feed/feed";
+import { watchForFreezing } from "./feed/frozen-watch";
+import { Moment } from "./feed/moment";
+import { Distance } from "./kit/distance";
+import { find } from "./kit/elements";
+import { keyOf } from "./kit/keys";
+import { beginSpeaking, hearLanguage } from "./kit/language";
+import { ProcedurePanel } from "./procedure/procedure-panel";
+import { ResectionPanel } from "./procedure/resection-panel";
+import { RatePanel } from "./rate/rate-panel";
+import { StatusSounds } from "./rate/status-sounds";
+import { Tone } from "./rate/tone";
+import { Trend } from "./rate/trend";
+import { SlicesPanel } from "./slices/slices-panel";
+import { StudiesPanel } from "./studies/studies-panel";
+import { Header } from "./trust/header";
+import { SignInPanel } from "./trust/sign-in-panel";
+import { TrustStrip } from "./trust/trust-strip";
 
 /** Ages go on counting, and silence is noticed, by this timer alone. */
 const WATCH_EVERY_MS = 100;

@@ -1,7 +1,6 @@
 /** Every word of the page in English; another language gives the same names other words. */
 
 import type { BedState, CalibrationState, CountingState, DeviceState, PlannedState, ProcedureState, RateState, RegisterRequest, SpecimenState } from "../feed-types";
-import type { ToneState } from "../tone";
 
 /** Units, and what numbers are written with. */
 const units = {
@@ -103,7 +102,7 @@ const rate = {
     playing: "Tone",
     stale: "TONE STOPPED – no live rate",
     dead: "SOUND LOST – check the speaker",
-  } satisfies Record<ToneState, string>,
+  },
   status: {
     overload: "OVERLOAD – move the probe away",
     saturated: "SATURATED – the rate is at least this",
