@@ -129,13 +129,17 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
     is_too_long = not possible or fit.cost - min(end.cost for end in ends) > margin
     rivals = [end for end in possible if abs(end.x[5] - fit.x[5]) > ANOTHER_S and end.cost - fit.cost < margin]
     if (is_too_long or rivals) and unevenness_s > HELD_UP_S:
-        uneven = f"the counts arrive unevenly, by {1000 * unevenness_s:.0f} ms"
-        raise NavigationError(f"no delay fits best, and {uneven}: free the computer of other work")
+        raise NavigationError(
+            f"no delay fits best, and the counts arrive unevenly, by {1000 * unevenness_s:.0f} ms: free the computer "
+            "of other work"
+        )
     if is_too_long:
         raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")
     if rivals:
-        both = f"{1000 * fit.x[5]:.0f} and {1000 * rivals[0].x[5]:.0f} ms"
-        raise NavigationError(f"delays of {both} fit alike: move it less evenly, or over a stronger source")
+        raise NavigationError(
+            f"delays of {1000 * fit.x[5]:.0f} and {1000 * rivals[0].x[5]:.0f} ms fit alike: move it less evenly, or "
+            "over a stronger source"
+        )
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * inflation
     return TimingCalibration(
         delay_s=float(fit.x[5]),

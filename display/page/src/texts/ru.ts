@@ -462,6 +462,8 @@ const SENTENCES: Record<Sentence, string> = {
   "the counts do not follow the track (correlation {}): is the source under it, and the probe the one that is tracked?":
     "отсчёты не следуют пути (корреляция {0}): под ним ли источник и тот ли зонд отслеживается?",
   "the delay is more than {} s: look at the clocks and the buffers": "задержка больше {0} с: проверьте часы и буферы",
+  "no delay fits best, and the counts arrive unevenly, by {} ms: free the computer of other work": "ни одна задержка не подходит лучше других, а счёт приходит неравномерно, на {0} мс: освободите компьютер от другой работы",
+  "delays of {} and {} ms fit alike: move it less evenly, or over a stronger source": "задержки {0} и {1} мс подходят одинаково: двигайте менее равномерно или над более сильным источником",
   "within {}° of the way it counts most": "не дальше {0}° от направления наибольшего счёта",
   "it counts most {}° ({}° to {}°) from its axis": "больше всего считает в {0}° ({1}°–{2}°) от своей оси",
   "{}, which is known to {}° only: {}": "{0}, известно лишь до {1}°: {2}",

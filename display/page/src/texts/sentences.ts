@@ -345,6 +345,8 @@ export const SENTENCES = [
   "the counts do not follow the track (correlation {}), and arrive unevenly, by {} ms: free the computer of other work",
   "the counts do not follow the track (correlation {}): is the source under it, and the probe the one that is tracked?",
   "the delay is more than {} s: look at the clocks and the buffers",
+  "no delay fits best, and the counts arrive unevenly, by {} ms: free the computer of other work",
+  "delays of {} and {} ms fit alike: move it less evenly, or over a stronger source",
   "within {}° of the way it counts most",
   "it counts most {}° ({}° to {}°) from its axis",
   "{}, which is known to {}° only: {}",
