@@ -130,15 +130,15 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
     rivals = [end for end in possible if abs(end.x[5] - fit.x[5]) > ANOTHER_S and end.cost - fit.cost < margin]
     if (is_too_long or rivals) and unevenness_s > HELD_UP_S:
         raise NavigationError(
-            f"no delay fits best, and the counts arrive unevenly, by {1000 * unevenness_s:.0f} ms: free the computer "
-            "of other work"
+            f"no delay fits best, and the counts arrive unevenly, by {1000 * unevenness_s:.0f} ms: free the "
+            "computer of other work"
         )
     if is_too_long:
         raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")
     if rivals:
         raise NavigationError(
-            f"delays of {1000 * fit.x[5]:.0f} and {1000 * rivals[0].x[5]:.0f} ms fit alike: move it less evenly, or "
-            "over a stronger source"
+            f"delays of {1000 * fit.x[5]:.0f} and {1000 * rivals[0].x[5]:.0f} ms fit alike: move it less evenly, "
+            "or over a stronger source"
         )
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * inflation
     return TimingCalibration(
