@@ -16,22 +16,42 @@ CLOSING_TIME_S = 1
 
 
 class _Connection(H11Protocol):
-    """A connection that ends where no whole request has come in time, byte by byte or not at all."""
+    """A connection that ends where no whole request has come in time, or what is sent is not taken in time.
 
-    request_time_s = 0.0
+    Byte by byte or not at all. What is sent comes in pieces: the time is for the piece that is under way.
+    """
+
+    request_time_s = idle_time_s = 0.0
     _deadline: asyncio.TimerHandle | None = None
+    _untaken: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
+        # so that it is told of what is not taken yet, however little; of 0 asyncio's TLS makes a pause without end
+        transport.set_write_buffer_limits(high=1, low=0)
         self._watch()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._watch()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._untaken = self.loop.call_later(self.idle_time_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._taken()
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._rest()
+        self._taken()
+
+    def _taken(self) -> None:
+        if self._untaken is not None:
+            self._untaken.cancel()
+            self._untaken = None
 
     def _watch(self) -> None:
         if self.conn.their_state is not h11.IDLE:
@@ -64,6 +84,7 @@ def make_server(
 
     class Connection(_Connection):
         request_time_s = settings.request_time_s
+        idle_time_s = settings.idle_time_s
 
     return uvicorn.Server(
         uvicorn.Config(

@@ -1,17 +1,23 @@
 """Objects are given as they are stored, and described as PS3.18 annex F says."""
 
+import asyncio
+import socket
 import struct
 import zlib
 from io import BytesIO
 from pathlib import Path
 
+import httpx2
 from pydicom import dcmread
 
 from devices.dicom.storage.part10 import FileMeta
 from tests.devices.dicom.conftest import SECONDARY_CAPTURE, Make
-from tests.devices.dicom.web.conftest import Open
+from tests.devices.dicom.web.conftest import KIND, TOKEN, Open, in_parts
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
+SIZE = 12_000_000
+"""More bytes than the kernel holds for who takes none."""
+
 DICOM = 'multipart/related; type="application/dicom"'
 
 
@@ -44,6 +50,33 @@ UNACCEPTABLE = (
     'multipart/related; type="application/octet-stream"',
     "image/jpeg",
 )
+
+
+async def test_who_takes_nothing_of_what_he_asked_for_makes_room(
+    open_site: Open, web: dict[str, object], thing: Make
+) -> None:
+    """A client that reads no further keeps its place for ``idle_time_s``, and not for ever."""
+    pixels = _element(0x7FE00010, b"OW", b"")[:-2] + struct.pack("<HL", 0, SIZE) + bytes(SIZE)
+    async with open_site(web=web | {"maximum_connections": 1}, idle_time_s=1.0) as site:
+        async with httpx2.AsyncClient(headers=site.http.headers, timeout=30) as http:
+            stored = await http.post(
+                f"{site.url}/studies",
+                content=in_parts(thing().meta.to_bytes() + thing().data_set + pixels),
+                headers={"content-type": KIND},
+            )
+            assert stored.status_code == 200
+        with socket.socket() as stalled:
+            stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stalled.connect(("127.0.0.1", site.node.web_port))
+            head = f"GET /dicom-web/studies/1.2.3 HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}"
+            stalled.sendall(f"{head}\r\nAccept: {DICOM}\r\n\r\n".encode())
+            assert stalled.recv(17, socket.MSG_WAITALL) == b"HTTP/1.1 200 OK\r\n"
+            async with asyncio.timeout(30):
+                while True:
+                    answer = await site.http.get(f"{site.url}/studies")
+                    if answer.status_code != 503:
+                        break
+                    await asyncio.sleep(0.05)
 
 
 async def test_what_is_not_stored_so_is_not_given(open_site: Open, thing: Make) -> None:
