@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 FARTHEST_MM = GREATEST_SEMI_AXIS_MM / sqrt(CHI2_95)
 """Shift beyond which a bed is not counted, 7.2 mm: the largest standard error of a place that may be shown.
 
-Two registrations that agree better leave the place as well known as the limits of a residual are made for.
+A shorter one is no greater doubt than a place that was marked may have had anyway: it is added to that.
 """
 
 
