@@ -68,6 +68,7 @@ from display.states.procedure import ProcedureView
 from navigation.estimation.estimate import Posterior
 from navigation.observations import Observations
 from navigation.registration_error import RegistrationError
+from navigation.transforms import RigidTransform
 
 
 class Room:
@@ -124,6 +125,7 @@ class Room:
             record=self._record_resection,
             clock=clock,
             is_calibrating=lambda: self.desk.is_running,
+            patient_from_reference=self._patient_from_reference,
         )
         self._session = Session(
             journal,
@@ -318,6 +320,10 @@ class Room:
         """Begin again: whatever was counted was counted in another registration's places."""
         self._resection.leave_bed()
         await self._map_in_use.begin_anew()
+
+    def _patient_from_reference(self) -> RigidTransform | None:
+        synchroniser = self.intake.synchroniser
+        return synchroniser.chain.patient_from_reference if synchroniser else None
 
     def _registration_error(self) -> RegistrationError | None:
         return self._joining.error if self._joining else None

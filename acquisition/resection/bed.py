@@ -12,6 +12,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from acquisition.resection.shift import refuse_shift, shift_mm, widened
 from navigation.errors import NavigationError
 from navigation.estimation.estimate import Posterior, TargetEstimate
 from navigation.observations import Observations
@@ -20,6 +21,7 @@ from navigation.resection.excision import BedRule, ResidualBed, residual_bed
 from navigation.statistics.counting import Rate
 from navigation.statistics.limits import Verdict
 from navigation.tissue import Tissue
+from navigation.transforms import RigidTransform
 
 Array = NDArray[np.float64]
 
@@ -84,6 +86,9 @@ class Removed:
     study_uid
         Whose map it was on: another one's hot spots bear the same names, in another space. Empty where its entry
         does not say, which is then the map in use.
+    patient_from_reference
+        Registration that its place was counted by. None where its entry does not say: then no other is compared
+        with it.
     marked_at_s, believed_at_s
         When it was marked, and the newest count that the belief rests on, host monotonic clock, s.
 
@@ -97,10 +102,23 @@ class Removed:
     marked_at_s: float
     believed_at_s: float
     study_uid: str = ""
+    patient_from_reference: RigidTransform | None = None
 
     def is_on_map_of(self, study_uid: str) -> bool:
         """Whether its name and place are of the map of a study."""
         return self.study_uid in {"", study_uid}
+
+    def shift_mm(self, patient_from_reference: RigidTransform | None) -> Array:
+        """Give how far its bed lies elsewhere by the registration in use, None for none; mm, shape (3,)."""
+        return shift_mm(self.target.centre_mm, then=self.patient_from_reference, now=patient_from_reference)
+
+    def refuse(self, study_uid: str, patient_from_reference: RigidTransform | None) -> str:
+        """Say why its bed is not counted with this study and registration in use; empty where it may be."""
+        if self.tissue is None:
+            return NO_SKIN
+        if not self.is_on_map_of(study_uid):
+            return OTHER_MAP
+        return refuse_shift(self.shift_mm(patient_from_reference))
 
 
 def shining_beside(target: TargetEstimate, posterior: Posterior) -> tuple[TargetEstimate, ...]:
@@ -173,15 +191,26 @@ class BedCount:
         """Take tracked counts; those from before the beginning are of no bed."""
         self._observations += observations.take(observations.taken_at_s >= self.began_s)
 
-    def examine(self, response: Response, *, half_life_s: float, taken_out: Sequence[TargetEstimate] = ()) -> Look:
+    def examine(
+        self,
+        response: Response,
+        *,
+        half_life_s: float,
+        taken_out: Sequence[TargetEstimate] = (),
+        patient_from_reference: RigidTransform | None = None,
+    ) -> Look:
         """Look at all counts so far; up to seconds of work, off the event loop.
 
-        Targets in ``taken_out`` shine into no bed any more, whatever was believed as this one was marked.
+        Targets in ``taken_out`` shine into no bed any more, whatever was believed as this one was marked. All was
+        counted by the registration ``patient_from_reference``; None where there is none to compare.
         """
         removed, seen, tissue = self.removed, self._observations, self.removed.tissue
         live_time_s, counts = float(seen.live_time_s.sum()), float(seen.counts.sum())
         if tissue is None:
             return Look(counts=counts, live_time_s=live_time_s, bed=None, reason=NO_SKIN)
+        moved_mm = removed.shift_mm(patient_from_reference)
+        if refusal := refuse_shift(moved_mm):
+            return Look(counts=counts, live_time_s=live_time_s, bed=None, reason=refusal)
         others = [each for each in removed.others if not any(_is_one(each, gone) for gone in taken_out)]
         left = np.exp2(-(seen.taken_at_s - removed.believed_at_s) / half_life_s)
         others_cps, others_error = _shine(others, left, tissue, seen, response)
@@ -189,7 +218,7 @@ class BedCount:
         try:
             bed = residual_bed(
                 seen,
-                target=removed.target,
+                target=widened(removed.target, moved_mm),
                 response=response,
                 tissue=tissue,
                 background=background,

@@ -13,9 +13,11 @@ import numpy as np
 from acquisition.resection.bed import Decision, Look, Removed
 from acquisition.resection.specimen import Specimen
 from navigation.estimation.estimate import TargetEstimate, region_of
+from navigation.frames import Frame
 from navigation.resection.excision import ResidualBed
 from navigation.statistics.count_ratio import Count
 from navigation.statistics.limits import Limits, Verdict
+from navigation.transforms import RigidTransform
 
 _VERDICTS = {
     Decision.REMOVED: Verdict.BELOW,
@@ -85,10 +87,12 @@ class Findings:
 
 def tell_removed(removed: Removed) -> dict[str, Any]:
     """Tell of a target that was marked."""
+    registration = removed.patient_from_reference
     return {
         "number": removed.number,
         "target": removed.target.name,
         "study_uid": removed.study_uid,
+        "patient_from_reference": None if registration is None else registration.matrix.tolist(),
         "background_cps": removed.background_cps,
         "believed_ago_s": removed.marked_at_s - removed.believed_at_s,
         "belief": _tell_estimate(removed.target),
@@ -234,6 +238,7 @@ def _estimate(told: Mapping[str, Any]) -> TargetEstimate:
 
 def _removed(recorded: Recorded) -> Removed:
     told = recorded.told
+    registration = told.get("patient_from_reference")  # older entries have neither this nor the study
     return Removed(
         number=told["number"],
         target=_estimate(told["belief"]),
@@ -242,7 +247,10 @@ def _removed(recorded: Recorded) -> Removed:
         tissue=None,
         marked_at_s=recorded.at_s,
         believed_at_s=recorded.at_s - told["believed_ago_s"],
-        study_uid=told.get("study_uid", ""),  # older entries have none
+        study_uid=told.get("study_uid", ""),
+        patient_from_reference=None
+        if registration is None
+        else RigidTransform.from_matrix(registration, to=Frame.PATIENT, from_=Frame.REFERENCE),
     )
 
 

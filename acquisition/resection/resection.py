@@ -9,7 +9,7 @@ import structlog
 
 from acquisition.estimate.estimating import NUMERICS
 from acquisition.estimate.localising import Localiser
-from acquisition.resection.bed import NO_SKIN, OTHER_MAP, BedCount, Decision, Look, Removed, shining_beside
+from acquisition.resection.bed import BedCount, Decision, Look, Removed, shining_beside
 from acquisition.resection.record import (
     Findings,
     UnderWay,
@@ -27,6 +27,7 @@ from navigation.estimation.estimate import Posterior
 from navigation.observations import Observations
 from navigation.probe.response import Response
 from navigation.tissue import Tissue
+from navigation.transforms import RigidTransform
 
 log = structlog.get_logger()
 
@@ -56,6 +57,8 @@ class Resection:
         Host monotonic clock.
     is_calibrating
         Whether a calibration has the probe: its source is nothing that was taken out.
+    patient_from_reference
+        Gives the registration in use; None while there is none.
 
     """
 
@@ -70,6 +73,7 @@ class Resection:
         record: Callable[[float, Mapping[str, Any]], None],
         clock: Clock,
         is_calibrating: Callable[[], bool],
+        patient_from_reference: Callable[[], RigidTransform | None],
     ) -> None:
         self._localiser = localiser
         self._probe = probe
@@ -79,6 +83,7 @@ class Resection:
         self._record = record
         self._clock = clock
         self._is_calibrating = is_calibrating
+        self._patient_from_reference = patient_from_reference
         self._patient_id: str | None = None
         self._study_uid = ""
         self._woken = asyncio.Event()
@@ -164,6 +169,7 @@ class Resection:
             marked_at_s=self._clock(),
             believed_at_s=belief.counted_until_s,
             study_uid=self._study_uid,
+            patient_from_reference=self._patient_from_reference(),
         )
         self._marked = removed.number
         self.removed = (*self.removed, removed)
@@ -190,10 +196,8 @@ class Resection:
             return f"no target was marked as number {number}: say first what was taken out"
         if self._response is None:
             return "the probe is not calibrated: run acquire"
-        if removed.tissue is None:
-            return NO_SKIN
-        if not removed.is_on_map_of(self._study_uid):
-            return OTHER_MAP
+        if refusal := removed.refuse(self._study_uid, self._patient_from_reference()):
+            return refusal
         if self._localiser.obstacle:
             return f"the bed cannot be counted: {self._localiser.obstacle}"
         return self._begin(BedCount(removed, began_s=self._clock()), number=number)
@@ -331,6 +335,7 @@ class Resection:
             self._response,
             half_life_s=self._half_life_s,
             taken_out=[each.target for each in self.removed if each.is_on_map_of(self._study_uid)],
+            patient_from_reference=self._patient_from_reference(),
         )
         if counting is not self.counting:
             return  # stopped, or another patient

@@ -33,4 +33,5 @@ def resection(
         record=drop,
         clock=monotonic,
         is_calibrating=is_calibrating,
+        patient_from_reference=lambda: None,
     )

@@ -2,11 +2,15 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from acquisition.archive import ArchivedStudy
+from acquisition.estimate.localising import Localisation
+from acquisition.tracking.registration_file import add_registration
 from composition.room import Room
 from composition.running import announce, run_room
 from config.settings import Site
@@ -15,7 +19,13 @@ from devices.readings import PoseReading
 from devices.trackers.igtl_bodies import Transform
 from navigation.frames import Frame
 from navigation.transforms import RigidTransform
+from tests.acquisition.estimate.test_localising import premises
+from tests.acquisition.image.test_imaging import believed
+from tests.acquisition.received import received, study, study_map
+from tests.acquisition.resection.test_resection import RESPONSE
+from tests.acquisition.tracking.test_joining import NOW, registration
 from tests.devices.test_igtl_server import following
+from tests.navigation.resection.test_excision import removed
 
 
 def site(folder: Path) -> Site:
@@ -88,6 +98,38 @@ async def test_a_room_without_a_storage_node_says_where_it_is_followed_too(
             site(tmp_path), is_simulated=False, stop=stop, rng=np.random.default_rng(1), on_ready=on_ready
         )
     assert said[1] in said[0]
+
+
+async def test_a_patient_who_is_registered_anew_has_no_bed_counted_on_and_the_estimate_begins_anew(
+    tmp_path: Path,
+) -> None:
+    """What was counted lies elsewhere now; and by how much it does is asked of the registration in use."""
+    path, stop, found = tmp_path / "registration.json", asyncio.Event(), list[str | None]()
+    add_registration(path, registration(x_mm=0.0))
+
+    async def on_ready(room: Room, _: str) -> None:
+        assert room._joining is not None
+        await room._joining.look()
+        await room._map_in_use.use(ArchivedStudy(received=received(), map=study_map(study())))
+        room._resection._response = RESPONSE
+        belief = Localisation(posterior=believed(removed()), counted_until_s=0.0, update_ms=1.0)
+        room._localiser.begin(premises())
+        room._localiser.newest = belief
+        assert await room._resection.remove("node") is None
+        assert room._resection.count_bed(1) is None
+        room._localiser.newest = belief
+        add_registration(path, registration(at=NOW + timedelta(minutes=1), x_mm=15.0))
+        await room._joining.look()
+        assert room._resection.counting is None
+        assert room._localiser.newest is None
+        found.append(room._resection.count_bed(1))
+        stop.set()
+
+    async with asyncio.timeout(60):
+        await run_room(
+            site(tmp_path), is_simulated=False, stop=stop, rng=np.random.default_rng(1), on_ready=on_ready
+        )
+    assert "15 mm elsewhere" in str(found)
 
 
 async def test_who_follows_is_sent_no_pose_that_is_doubted(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from acquisition.resection import bed as beds
 from acquisition.resection.bed import FIRST_LOOK_S, LONGEST_S, BedCount, Decision, Look, Removed, shining_beside
 from navigation.observations import Observations
 from navigation.probe.response import Response
+from navigation.transforms import RigidTransform
 from tests.acquisition.image.test_imaging import believed, source
+from tests.acquisition.resection.test_shift import registered
 from tests.navigation.bench import BACKGROUND_CPS, SKIN, calibrated, plain_rate_cps
 from tests.navigation.resection.test_excision import BEFORE_MBQ, PLACE_MM, held
 from tests.navigation.resection.test_excision import removed as target
@@ -37,13 +39,15 @@ def marked(**changes: object) -> Removed:
     return replace(taken, **changes)  # type: ignore[arg-type]
 
 
-def count(seen: Observations, response: Response, removed: Removed) -> BedCount:
+def count(
+    seen: Observations, response: Response, removed: Removed, *, registration: RigidTransform | None = None
+) -> BedCount:
     """Count reading by reading, looking whenever it is time to, until it is over."""
     counting = BedCount(removed, began_s=0.0)
     for row in range(len(seen)):
         counting.take(seen.take(np.arange(row, row + 1)))
         if counting.is_due:
-            counting.note(counting.examine(response, half_life_s=HALF_LIFE_S))
+            counting.note(counting.examine(response, half_life_s=HALF_LIFE_S, patient_from_reference=registration))
         if counting.is_over:
             break
     return counting
@@ -62,6 +66,34 @@ def test_an_empty_bed_is_removed_and_a_full_one_still_there(response: Response) 
         full = count(held(60, BEFORE_MBQ, np.random.default_rng(seed)), response, marked())
         assert decided(full) is Decision.STILL_THERE
         assert full.live_time_s == pytest.approx(FIRST_LOOK_S), "a bright bed needs one look"
+
+
+@pytest.mark.parametrize(("moved_mm", "left"), [(15.0, 0.2), (20.0, 0.5)])
+def test_a_bed_that_lies_elsewhere_by_another_registration_is_not_called_empty(
+    moved_mm: float, left: float, response: Response
+) -> None:
+    """With the probe over the former place too little comes in: all of it would say that nothing is left."""
+    place_mm = PLACE_MM + np.array([moved_mm, 0.0, 0.0])
+    seen = held(6, left * BEFORE_MBQ, np.random.default_rng(21), place_mm=place_mm)
+    removed = marked(patient_from_reference=registered(0.0))
+    counting = count(seen, response, removed, registration=registered(moved_mm))
+    assert decided(counting) is Decision.COUNT_ON
+    assert counting.look is not None
+    assert f"its bed lies {moved_mm:.0f} mm elsewhere" in counting.look.reason
+
+
+def test_a_bed_that_lies_little_elsewhere_may_hold_more(response: Response) -> None:
+    """The doubt about its place is one about what is left there; an empty bed is removed all the same."""
+    empty = held(20, 0.0, np.random.default_rng(22))
+    most = []
+    for moved_mm in (0.0, 3.0, 7.0):
+        counting = BedCount(marked(patient_from_reference=registered(0.0)), began_s=0.0)
+        counting.take(empty)
+        look = counting.examine(response, half_life_s=HALF_LIFE_S, patient_from_reference=registered(moved_mm))
+        assert look.decision is Decision.REMOVED
+        assert look.bed is not None
+        most.append(look.bed.share.upper)
+    assert most[0] < most[1] < most[2]
 
 
 def test_looks_become_rarer_and_end() -> None:

@@ -17,8 +17,10 @@ from acquisition.resection.specimen import BenchCount
 from navigation.observations import Observations
 from navigation.probe.response import Response
 from navigation.statistics.limits import Verdict
+from navigation.transforms import RigidTransform
 from tests.acquisition.estimate.test_localising import premises
 from tests.acquisition.image.test_imaging import believed, source
+from tests.acquisition.resection.test_shift import registered
 from tests.acquisition.resection.test_specimen import reading
 from tests.navigation.bench import SKIN, calibrated
 from tests.navigation.resection.test_excision import BEFORE_MBQ, PLACE_MM, held
@@ -32,6 +34,7 @@ class Table:
 
     def __init__(self, response: Response | None = RESPONSE) -> None:
         self.now_s, self.is_calibrating = 1000.0, False
+        self.registration: RigidTransform | None = None
         self.events: list[Mapping[str, Any]] = []
         self.taken_out: list[frozenset[str]] = []
         self.localiser = Localiser(clock=lambda: self.now_s)
@@ -46,6 +49,7 @@ class Table:
             record=self._record,
             clock=lambda: self.now_s,
             is_calibrating=lambda: self.is_calibrating,
+            patient_from_reference=lambda: self.registration,
         )
         self.resection.serve("A-1")
 
@@ -140,6 +144,42 @@ async def test_a_bed_is_not_counted_on_in_another_registrations_places() -> None
     assert table.resection.count_bench("background") is None
     table.resection.leave_bed()
     assert table.resection.counting is not None, "the bench has no place in the patient"
+
+
+@pytest.mark.parametrize("moved_mm", [15.0, 20.0])
+async def test_a_bed_that_another_registration_has_elsewhere_is_not_counted(moved_mm: float) -> None:
+    """The sentence says how far, and what to do instead; what had been said of the bed by then stands."""
+    table = Table()
+    table.registration = registered(0.0)
+    async with running(table):
+        await table.resection.remove("node")
+        assert table.resection.count_bed(1) is None
+        table.count_bed(30, 0.0)
+        await table.until(lambda: table.resection.counting is None)
+    table.registration = registered(moved_mm)
+    table.resection.leave_bed()
+    refusal = table.resection.count_bed(1) or ""
+    assert f"its bed lies {moved_mm:.0f} mm elsewhere" in refusal
+    assert "count the specimen" in refusal
+    assert table.resection.counting is None
+    assert table.resection.looks[1].decision is Decision.REMOVED
+    table.registration = registered(5.0)
+    assert table.resection.count_bed(1) is None
+
+
+async def test_a_bed_is_judged_by_the_registration_that_it_is_counted_by() -> None:
+    """None was in use as the count began: the one that came since has the bed elsewhere."""
+    table = Table()
+    table.registration = registered(0.0)
+    async with running(table):
+        await table.resection.remove("node")
+        table.registration = None
+        assert table.resection.count_bed(1) is None
+        table.registration = registered(15.0)
+        table.count_bed(3, 0.0)
+        await table.until(lambda: 1 in table.resection.looks)
+    assert table.resection.looks[1].decision is Decision.COUNT_ON
+    assert "15 mm elsewhere" in table.resection.looks[1].reason
 
 
 async def test_a_node_that_is_still_there_is_never_removed_and_cut_again_it_is() -> None:

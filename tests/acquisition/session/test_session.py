@@ -14,6 +14,7 @@ from acquisition.archive import ArchivedStudy
 from acquisition.calibration import Calibration, Provenance
 from acquisition.patient import Patient
 from acquisition.resection.bed import OTHER_MAP, Decision
+from acquisition.resection.record import Recorded, read_back
 from acquisition.session.checklist import ITEMS, Equipment
 from acquisition.session.drawn import DrawnSpot
 from acquisition.session.journal import Journal, acting_as, open_journal
@@ -25,6 +26,7 @@ from acquisition.session.steps import TRANSITIONS, Need, Step, transitions_from
 from devices.readings import DeviceHealth, LinkState
 from tests.acquisition.received import received, study, study_map
 from tests.acquisition.resection.test_resection import RESPONSE, Table, running
+from tests.acquisition.resection.test_shift import registered
 from tests.acquisition.session.damaged import damage
 
 SURGEON = "Dr. Sokolova"
@@ -501,6 +503,38 @@ async def test_a_restart_in_mid_procedure_loses_nothing(theatre: Theatre, journa
     assert after.count_bed(1) is None
     async with running(later.table):
         await later.table.until(lambda: len(after.comparisons) == 2)
+
+
+async def test_a_restart_forgets_not_by_which_registration_a_target_was_marked(
+    theatre: Theatre, journal: Journal
+) -> None:
+    """Registered anew with 15 mm between both, its bed is refused as before; by the former one it is counted."""
+    await theatre.reach(Step.IN_VIVO)
+    theatre.table.registration = registered(2.0)
+    await theatre.table.resection.remove("node")
+    theatre.table.registration = registered(17.0)
+    refusal = theatre.table.resection.count_bed(1)
+    assert "15 mm elsewhere" in str(refusal)
+    later = Theatre(journal)
+    later.session.resume()
+    await later.session.use(ArchivedStudy(received=received(), map=study_map(study())))
+    later.table.registration = registered(17.0)
+    assert later.table.resection.count_bed(1) == refusal
+    later.table.registration = registered(2.0)
+    assert later.table.resection.count_bed(1) is None
+
+
+async def test_a_target_of_an_older_record_is_counted_by_any_registration(theatre: Theatre) -> None:
+    """Its entry does not say by which it was marked: nothing can be compared."""
+    await theatre.reach(Step.IN_VIVO)
+    theatre.table.registration = registered(2.0)
+    await theatre.table.resection.remove("node")
+    (entry,) = theatre.journal.of("removed")
+    older = {key: value for key, value in entry.told.items() if key != "patient_from_reference"}
+    assert len(older) == len(entry.told) - 1
+    (removed,) = read_back([Recorded(at_s=theatre.table.now_s, event="removed", told=older)]).removed
+    assert removed.patient_from_reference is None
+    assert not removed.shift_mm(registered(17.0)).any()
 
 
 CUT_OFF = "A restart has cut off the count of the {}: count it again"

@@ -74,6 +74,7 @@ SPEAKING = (
         "acquisition/resection/resection.py",
         {"remove", "restore", "count_bed", "label", "discard", "_begin", "_end"},
     ),
+    ("acquisition/resection/shift.py", {"refuse_shift"}),
     ("devices/supervision.py", {"_open", "_silence"}),
     ("devices/dicom/clients/outbox.py", {"__str__"}),
     ("devices/dicom/clients/dispatch.py", {"_unstarted", "_broken_off"}),
