@@ -19,7 +19,7 @@ demo: env
 
 test: env
 	@code=0; $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not screen" || code=$$?; \
-	  $(BIN)/pytest -q -n 2 --dist loadfile -m screen || code=$$?; exit $$code
+	  $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m screen || code=$$?; exit $$code
 
 check: env
 	$(BIN)/ruff check

@@ -233,7 +233,7 @@ def judge(report: str, pdf: bytes) -> None:
 
 
 async def finish_procedure(page: Page) -> None:
-    """Count the bed until it is free, and take the last steps; loaded anew, the page shows the live image still.
+    """Count the bed until it is free, and take the last steps; loaded anew, the page shows what it showed still.
 
     A look may be wrong, one time in a hundred and more where others went before it: a surgeon then looks again.
     """
@@ -248,7 +248,6 @@ async def finish_procedure(page: Page) -> None:
             break
     await expect(card).to_have_attribute("data-state", "removed", timeout=PATIENCE_MS)
     await page.reload()
-    await page.keyboard.press("x")
     await expect(card).to_have_attribute("data-state", "removed", timeout=PATIENCE_MS)
     await expect(card).to_contain_text(re.compile(r"At most \d\s% can be left"))
     await expect(page.locator("#simulated")).to_be_visible()

@@ -143,8 +143,7 @@ async def test_old_advice_is_none(room: Room, page: Page) -> None:
     guide(room, "Hold next: 14 mm", advice=msgspec.structs.replace(advice, age_s=advice.stale_after_s + 0.1))
     await has_ghost(page, is_shown=False)
     await state_of(page, "#guidance", "stale")
-    crossed = "element => getComputedStyle(element).textDecorationLine"
-    assert await page.locator("#guidance").evaluate(crossed) == "line-through"
+    await expect(page.locator("#guidance")).to_have_css("text-decoration-line", "line-through")
     assert await ghost_share(page, advice.right_mm, advice.up_mm) < 0.1
     await state_of(page, "#bullseye", "located")
 

@@ -27,8 +27,7 @@ async def test_a_silent_feed_greys_the_page_within_a_second(room: Room, page: Pa
     await state_of(page, "#guidance", "stale")
     await state_of(page, "#bullseye", "stale")
     await state_of(page, "#distance", "none")
-    crossed = "element => getComputedStyle(element).textDecorationLine"
-    assert await page.locator("#rate-value").evaluate(crossed) == "line-through"
+    await expect(page.locator("#rate-value")).to_have_css("text-decoration-line", "line-through")
     await expect(page.get_by_role("status").filter(has_text="NO LIVE DATA")).to_be_visible()
     await expect(page.locator("#simulated")).to_be_visible()
     await expect(page.locator("#connection")).to_contain_text(
@@ -100,7 +99,7 @@ async def test_why_the_tracker_does_not_see_the_probe_is_told(room: Room, page: 
     room.change_device("tracker", tools=(partly,))
     room.now["pose"] = pose
     await expect(page.locator("#no-aim")).to_be_hidden()
-    await expect(strip).to_have_text("Probe: partly outside the volume: move the camera")
+    await expect(strip).to_have_text("Probe: partly outside the volume: move the camera; error 0.2 mm")
     room.change_device("tracker", tools=())
     await expect(strip).not_to_contain_text("outside")
 
