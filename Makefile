@@ -1,5 +1,5 @@
 # make demo   the whole system on simulated devices, on this machine
-# make test   every test: what needs no browser three at a time, then the pages in a browser two at a time
+# make test   every test: what needs no browser three at a time, then each page with the machine to itself
 # make check  lint, format, types, direction of imports
 # make env    only the environment (.venv), page included
 # make feed   docs/feed.md and the page's types anew, after a change of display/messages/
@@ -19,7 +19,7 @@ demo: env
 
 test: env
 	@code=0; $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not screen" || code=$$?; \
-	  $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m screen || code=$$?; exit $$code
+	  $(BIN)/pytest -q -m screen || code=$$?; exit $$code
 
 check: env
 	$(BIN)/ruff check
