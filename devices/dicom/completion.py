@@ -4,13 +4,14 @@ A study is complete when every association that was sending it has ended or has 
 nothing more has come for the quiet time; or at once when its sender lists what it has sent, as a request for
 storage commitment does, and all of it has come. What comes later opens it again.
 
-Pure bookkeeping: times are passed in. Objects are known here while their study comes, and of the few studies that
-were complete last; of all others their UIDs alone, for the folder has the rest.
+Pure bookkeeping: times are passed in. Objects are known here, by UID, while their study comes, and of the few
+studies that were complete last; of all others the study's UID alone, for the folder has the rest.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from devices.dicom.messages import StudyComplete
@@ -24,8 +25,8 @@ RECENT: Final = 8
 @dataclass(slots=True, kw_only=True)
 class _Study:
     calling_ae: str
-    objects: dict[str, str] = field(default_factory=dict)
-    """Path of the file in use, by UID."""
+    objects: dict[str, None] = field(default_factory=dict)
+    """Their UIDs, in the order in which they came; the file in use has the UID for its name."""
     conflicting: set[str] = field(default_factory=set)
     senders: set[int] = field(default_factory=set)
     last_s: float = 0.0
@@ -51,6 +52,8 @@ class StudyLedger:
 
     Parameters
     ----------
+    folder
+        The store's.
     quiet_s
         Silence that ends a study once its associations have.
     look_up
@@ -58,7 +61,8 @@ class StudyLedger:
 
     """
 
-    def __init__(self, *, quiet_s: float, look_up: Callable[[str], StoredStudy | None]) -> None:
+    def __init__(self, folder: Path, *, quiet_s: float, look_up: Callable[[str], StoredStudy | None]) -> None:
+        self._folder = folder
         self._quiet_s = quiet_s
         self._look_up = look_up
         self._announced: set[str] = set()
@@ -75,24 +79,22 @@ class StudyLedger:
     def found(self, study: StoredStudy) -> StudyComplete:
         """Take a study that was in the folder at start; it is announced as it is."""
         self._announced.add(study.study_uid)
-        return _complete(study.study_uid, _found(study), FOUND_AT_START)
+        return self._complete(study.study_uid, _found(study), FOUND_AT_START)
 
     def stored(
         self,
         study_uid: str,
-        path: str,
+        object_uid: str,
         *,
         sender: int,
         calling_ae: str,
-        object_uid: str,
         now_s: float,
         is_conflict: bool = False,
         is_again: bool = False,
     ) -> None:
         """Take an object that ``sender``, an association, has stored, maybe where its UID was in use already.
 
-        ``path`` is the file in use under its UID; ``is_conflict`` where other bytes had it, ``is_again`` where the
-        same had.
+        ``is_conflict`` says that other bytes had it, ``is_again`` that the same had.
         """
         study = self._studies.get(study_uid)
         for waiting in self._unannounced.values():
@@ -110,7 +112,7 @@ class StudyLedger:
             return
         if is_conflict:
             study.conflicting.add(object_uid)
-        study.objects[object_uid] = path
+        study.objects[object_uid] = None
         study.calling_ae = calling_ae
         study.senders.add(sender)
         study.fresh += 1
@@ -166,7 +168,16 @@ class StudyLedger:
         study.listed, study.missing = 0, set()
         self._announced.add(study_uid)
         self._forget()
-        return _complete(study_uid, study, reason)
+        return self._complete(study_uid, study, reason)
+
+    def _complete(self, study_uid: str, study: _Study, reason: str) -> StudyComplete:
+        return StudyComplete(
+            study_uid=study_uid,
+            calling_ae=study.calling_ae,
+            objects=tuple(f"{self._folder}/{study_uid}/{object_uid}.dcm" for object_uid in study.objects),
+            reason=reason,
+            conflicts=len(study.conflicting),
+        )
 
     def _forget(self) -> None:
         complete = [uid for uid in self._studies if uid not in self._unannounced]
@@ -177,17 +188,7 @@ class StudyLedger:
 def _found(study: StoredStudy) -> _Study:
     return _Study(
         calling_ae=study.calling_ae,
-        objects={path.stem: str(path) for path in study.objects},
+        objects=dict.fromkeys(path.stem for path in study.objects),
         conflicting=set(study.aside),
         is_announced=True,
-    )
-
-
-def _complete(study_uid: str, study: _Study, reason: str) -> StudyComplete:
-    return StudyComplete(
-        study_uid=study_uid,
-        calling_ae=study.calling_ae,
-        objects=tuple(study.objects.values()),
-        reason=reason,
-        conflicts=len(study.conflicting),
     )

@@ -81,7 +81,7 @@ class Reporter:
         self._index = note
         self._space = space
         self._store = store
-        self._ledger = StudyLedger(quiet_s=settings.quiet_s, look_up=self._look_up)
+        self._ledger = StudyLedger(settings.folder, quiet_s=settings.quiet_s, look_up=self._look_up)
         self._clock = clock
         self._changed = asyncio.Event()
         self._open: dict[int, _Transfer] = {}
@@ -164,11 +164,10 @@ class Reporter:
         is_conflict = stored.kept in {Kept.CONFLICT, Kept.REPLACED}
         self._ledger.stored(
             stored.study_uid,
-            str(stored.path.with_name(f"{arrival.object_uid}.dcm")),
+            arrival.object_uid,
             sender=arrival.session,
             calling_ae=arrival.calling_ae,
             now_s=self._clock(),
-            object_uid=arrival.object_uid,
             is_conflict=is_conflict,
             is_again=stored.kept is Kept.AGAIN,
         )
@@ -185,7 +184,7 @@ class Reporter:
                     study_uid=stored.study_uid,
                     object_uid=arrival.object_uid,
                     calling_ae=arrival.calling_ae,
-                    path=str(stored.path),
+                    path=str(self._folder / stored.study_uid / stored.name),
                     kept=stored.kept,
                 )
             )

@@ -1,6 +1,5 @@
 """Prometheus reads what the room and its node have counted."""
 
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -27,7 +26,7 @@ from tests.display.test_app import HELLO, choose, state
 
 
 def _arrival(kept: Kept, *, size_bytes: int, took_s: float) -> Arrival:
-    stored = StoredObject(path=Path("x"), kept=kept, study_uid="1.2.3", size_bytes=size_bytes)
+    stored = StoredObject(name="1.2.dcm", kept=kept, study_uid="1.2.3", size_bytes=size_bytes)
     return Arrival(
         session=1,
         calling_ae="CT",

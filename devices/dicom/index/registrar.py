@@ -103,10 +103,10 @@ class Registrar:
         if self._catalogue is None or stored.kept in {Kept.REJECTED, Kept.AGAIN}:
             return
         if len(self._waiting) <= MOST_WAITING:
-            self._waiting.append(str(stored.path))
+            self._waiting.append(f"{stored.study_uid}/{stored.name}")
         if stored.replaced is not None:
             # of this one nobody has told: its file has a name that is new
-            self._waiting.append(str(stored.replaced))
+            self._waiting.append(f"{stored.study_uid}/{stored.replaced}")
             self._replaced.add(stored.study_uid)
         self._changed.set()
 
@@ -218,7 +218,7 @@ class Registrar:
     def _read(self, paths: Iterable[str]) -> Iterator[Entry]:
         for path in paths:
             try:
-                yield read_entry(self._folder, Path(path))
+                yield read_entry(self._folder, self._folder / path)
             except (UnreadableFile, UnreadableObject, OSError) as exc:
                 log.warning("a file is not in the index", path=path, reason=str(exc))
 

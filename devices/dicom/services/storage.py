@@ -121,7 +121,8 @@ class Storing:
         def stored_it() -> None:
             self._arrived(stored, took_s)
             if stored.kept is Kept.REJECTED:
-                self._refuse(f"other bytes are there under {stored.path.stem}, and its rule is to reject them")
+                object_uid = stored.name.removesuffix(".dcm")
+                self._refuse(f"other bytes are there under {object_uid}, and its rule is to reject them")
                 self._respond(Status.DUPLICATE_SOP_INSTANCE)
             else:
                 self._respond(Status.SUCCESS)

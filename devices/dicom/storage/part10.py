@@ -134,7 +134,7 @@ class FileMeta:
         return meta, end
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=32)  # what is the same in every object of an association
 def _element(element: int, vr: bytes, text: str) -> bytes:
     # UI is padded to even length with a null, text with a space (PS3.5 6.2)
     value = text.encode("ascii", errors="replace")

@@ -46,8 +46,8 @@ class StoredObject:
 
     Attributes
     ----------
-    path
-        Its file.
+    name
+        Of its file, in the folder of its study.
     kept
         What became of it.
     study_uid
@@ -55,15 +55,15 @@ class StoredObject:
     size_bytes
         Of its data set, as received.
     replaced
-        Where the file is that was in use before.
+        The name that the file has which was in use before.
 
     """
 
-    path: Path
+    name: str
     kept: Kept
     study_uid: str
     size_bytes: int
-    replaced: Path | None = None
+    replaced: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,17 +79,17 @@ def place_object(written: str, meta: FileMeta, study: Path, *, on_conflict: OnCo
 
     ``meta`` says what it is, its UID checked. The name that the file had may be left.
     """
-    place = study / f"{meta.object_uid}.dcm"
-    stored = StoredObject(path=place, kept=Kept.NEW, study_uid=study.name, size_bytes=(meta.seal or EMPTY).size)
+    name = f"{meta.object_uid}.dcm"
+    stored = StoredObject(name=name, kept=Kept.NEW, study_uid=study.name, size_bytes=(meta.seal or EMPTY).size)
     folder = os.open(study, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
             # of two that bring the same object at once, one does this
-            os.link(written, place)
+            os.link(written, f"{study}/{name}")  # noqa: PTH101 - a Path for each object costs more than the call
         except FileExistsError:
             # never two such objects of a study at a time, whichever threads and processes they come in by
             fcntl.flock(folder, fcntl.LOCK_EX)
-            stored = _place_beside(Path(written), stored, meta, on_conflict=on_conflict)
+            stored = _place_beside(Path(written), study / name, stored, meta, on_conflict=on_conflict)
             fcntl.flock(folder, fcntl.LOCK_UN)
         # also for an object that was there already: whoever placed it may have been killed before this
         os.fsync(folder)
@@ -136,22 +136,23 @@ def _aside(place: Path, paths: Iterable[Path]) -> list[Path]:
     return [path for path in own if path.name != name]
 
 
-def _place_beside(written: Path, stored: StoredObject, meta: FileMeta, *, on_conflict: OnConflict) -> StoredObject:
-    """Deal with a file where there is one under its plain name, ``stored.path``."""
-    place = stored.path
+def _place_beside(
+    written: Path, place: Path, stored: StoredObject, meta: FileMeta, *, on_conflict: OnConflict
+) -> StoredObject:
+    """Deal with a file where there is one at ``place``, under its plain name."""
     if _is_same(place, written):
         return replace(stored, kept=Kept.AGAIN)
     if on_conflict is OnConflict.REPLACE:
         replaced = _set_aside(place)
         written.rename(place)
-        return replace(stored, kept=Kept.REPLACED, replaced=replaced)
+        return replace(stored, kept=Kept.REPLACED, replaced=replaced.name)
     beside = _beside(place, meta)
     if _is_same(beside, written):
-        return replace(stored, path=beside, kept=Kept.AGAIN)
+        return replace(stored, name=beside.name, kept=Kept.AGAIN)
     if on_conflict is OnConflict.REJECT:
         return replace(stored, kept=Kept.REJECTED)
     beside.hardlink_to(written)
-    return replace(stored, path=beside, kept=Kept.CONFLICT)
+    return replace(stored, name=beside.name, kept=Kept.CONFLICT)
 
 
 def _set_aside(place: Path) -> Path:

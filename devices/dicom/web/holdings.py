@@ -70,7 +70,7 @@ class Holdings:
         known = self._known(study_uid) if len(there) > 1 else {}
         # a row may still be of the object that another has replaced
         found = (
-            known.get((name, state.st_size, received_at(state.st_mtime_ns))) or self.read(study / name)
+            known.get((name, state.st_size, received_at(state.st_mtime_ns))) or self.read(study_uid, name)
             for name, state in sorted(there.items())
         )
         return [
@@ -79,8 +79,9 @@ class Holdings:
             if one is not None and one.path.stem == one.object_uid and series_uid in {None, one.series_uid}
         ]
 
-    def read(self, path: Path) -> Holding | None:
-        """Read what a file below the folder holds; None where it is no object."""
+    def read(self, study_uid: str, name: str) -> Holding | None:
+        """Read what a file in a study's folder holds; None where it is no object."""
+        path = self._folder / study_uid / name
         try:
             row = read_entry(self._folder, path).object
         except (UnreadableFile, UnreadableObject, OSError) as exc:
@@ -88,7 +89,7 @@ class Holdings:
             return None
         return Holding(
             path=path,
-            study_uid=str(row["study_uid"]),
+            study_uid=study_uid,
             series_uid=str(row["series_uid"]),
             object_uid=str(row["object_uid"]),
             sop_class_uid=str(row["sop_class_uid"]),

@@ -202,7 +202,7 @@ class Intake:
                 f"other bytes are there under {object_uid}, and its rule is to reject them",
             )
         self.acknowledged[study_uid] += 1
-        item, holding = _reference(meta), self._holdings.read(stored.path)
+        item, holding = _reference(meta), self._holdings.read(study_uid, stored.name)
         if holding is not None:
             put(item, RETRIEVE_URL, "UR", self._url_of(study_uid, holding.series_uid, object_uid))
         self._stored.append(item)

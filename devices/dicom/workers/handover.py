@@ -1,7 +1,6 @@
 """What the node's processes tell each other: an association that goes to a worker, and what happens there."""
 
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -47,19 +46,9 @@ class Dismissal(Struct, frozen=True, kw_only=True, tag="dismissal"):
 Order: TypeAlias = Handover | Dismissal
 
 
-def _encode(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    raise NotImplementedError(f"{value!r} is told to no other process")
-
-
-def _decode(kind: type, value: Any) -> Any:
-    return kind(value)
-
-
-_encoder = msgspec.msgpack.Encoder(enc_hook=_encode)
+_encoder = msgspec.msgpack.Encoder()
 _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
-_events: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event, dec_hook=_decode)
+_events: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
 
 
 def encode(message: Order | Event) -> bytes:

@@ -8,15 +8,17 @@ from devices.dicom.storage.store import StoredStudy
 
 
 def _ledger(*, quiet_s: float, folder: Mapping[str, StoredStudy] = MappingProxyType({})) -> StudyLedger:
-    return StudyLedger(quiet_s=quiet_s, look_up=folder.get)
+    return StudyLedger(Path("/received"), quiet_s=quiet_s, look_up=folder.get)
+
+
+def _files(*names: str, study: str = "1.2") -> tuple[str, ...]:
+    return tuple(f"/received/{study}/1.9.{name}.dcm" for name in names)
 
 
 def _stored(
     ledger: StudyLedger, name: str, *, sender: int = 1, study: str = "1.2", now_s: float, is_again: bool = False
 ) -> None:
-    ledger.stored(
-        study, name, sender=sender, calling_ae="CT", object_uid=f"1.9.{name}", now_s=now_s, is_again=is_again
-    )
+    ledger.stored(study, f"1.9.{name}", sender=sender, calling_ae="CT", now_s=now_s, is_again=is_again)
 
 
 def test_a_study_is_complete_when_released_and_quiet() -> None:
@@ -29,7 +31,7 @@ def test_a_study_is_complete_when_released_and_quiet() -> None:
     assert ledger.next_due_s == 102.0
     assert not ledger.due(101.9)
     (complete,) = ledger.due(102.0)
-    assert (complete.study_uid, complete.objects) == ("1.2", ("a", "b"))
+    assert (complete.study_uid, complete.objects) == ("1.2", _files("a", "b"))
     assert ledger.next_due_s is None
     assert not ledger.due(200.0)
 
@@ -51,19 +53,19 @@ def test_two_associations_of_one_study_are_both_waited_for() -> None:
     ledger.ended(1, was_released=True, now_s=1.0)
     assert not ledger.due(50.0)
     ledger.ended(2, was_released=True, now_s=50.0)
-    assert [study.objects for study in ledger.due(52.0)] == [("a", "b")]
+    assert [study.objects for study in ledger.due(52.0)] == [_files("a", "b")]
 
 
 def test_conflicts_are_counted_by_their_uid() -> None:
     """Three objects under one UID are one conflict, told with the study; those found at the start count too."""
-    found = StoredStudy(study_uid="1.2", calling_ae="CT", objects=(Path("c"),), aside={"1.9": (Path("d"),)})
+    found = StoredStudy(study_uid="1.2", calling_ae="CT", objects=(Path("1.9.c.dcm"),), aside={"1.9": (Path("d"),)})
     ledger = _ledger(quiet_s=2.0, folder={"1.2": found})
     assert ledger.found(found).conflicts == 1
     for is_conflict in (False, True, True):
-        ledger.stored("1.2", "a", sender=1, calling_ae="CT", object_uid="1.8", now_s=0.0, is_conflict=is_conflict)
+        ledger.stored("1.2", "1.9.a", sender=1, calling_ae="CT", now_s=0.0, is_conflict=is_conflict)
     ledger.ended(1, was_released=True, now_s=0.0)
     (complete,) = ledger.due(2.0)
-    assert (complete.conflicts, complete.objects) == (2, ("c", "a"))
+    assert (complete.conflicts, complete.objects) == (2, _files("c", "a"))
 
 
 def test_a_uid_of_another_study_counts_as_a_conflict() -> None:
@@ -85,7 +87,7 @@ def test_a_late_object_opens_the_study_again() -> None:
     _stored(ledger, "b", sender=2, now_s=60.0)
     ledger.ended(2, was_released=True, now_s=60.0)
     (late,) = ledger.due(61.0)
-    assert late.objects == ("a", "b")
+    assert late.objects == _files("a", "b")
     assert late.reason == "objects came after it was complete: 1"
 
 
@@ -98,7 +100,7 @@ def test_the_same_objects_again_announce_nothing() -> None:
     _stored(ledger, "a", sender=2, now_s=2.0, is_again=True)
     ledger.ended(2, was_released=True, now_s=2.0)
     assert not ledger.due(10.0)
-    ledger.found(StoredStudy(study_uid="1.3", calling_ae="CT", objects=(Path("a"),), aside={}))
+    ledger.found(StoredStudy(study_uid="1.3", calling_ae="CT", objects=(Path("1.9.a.dcm"),), aside={}))
     _stored(ledger, "a", study="1.3", sender=3, now_s=11.0, is_again=True)
     ledger.ended(3, was_released=True, now_s=11.0)
     assert not ledger.due(20.0)
@@ -110,7 +112,7 @@ def test_an_object_of_which_nobody_told_counts_when_it_comes_again() -> None:
     _stored(ledger, "a", now_s=0.0, is_again=True)
     _stored(ledger, "b", now_s=0.0, is_again=True)
     ledger.ended(1, was_released=True, now_s=0.0)
-    assert [study.objects for study in ledger.due(1.0)] == [("a", "b")]
+    assert [study.objects for study in ledger.due(1.0)] == [_files("a", "b")]
 
 
 def test_a_lost_association_is_said() -> None:
@@ -124,14 +126,14 @@ def test_a_lost_association_is_said() -> None:
 
 def test_a_found_study_is_announced_at_once_and_may_grow() -> None:
     """What was in the folder at start is announced, and counts when more of it comes."""
-    stored = StoredStudy(study_uid="1.2", calling_ae="CT", objects=(Path("a"),), aside={})
+    stored = StoredStudy(study_uid="1.2", calling_ae="CT", objects=(Path("1.9.a.dcm"),), aside={})
     ledger = _ledger(quiet_s=1.0, folder={"1.2": stored})
     found = ledger.found(stored)
-    assert (found.objects, found.reason) == (("a",), "found at start")
+    assert (found.objects, found.reason) == (_files("a"), "found at start")
     assert not ledger.due(100.0)
     _stored(ledger, "b", now_s=100.0)
     ledger.ended(1, was_released=True, now_s=100.0)
-    assert [study.objects for study in ledger.due(101.0)] == [("a", "b")]
+    assert [study.objects for study in ledger.due(101.0)] == [_files("a", "b")]
 
 
 def test_a_study_is_complete_at_once_when_all_that_its_sender_lists_has_come() -> None:

@@ -93,7 +93,8 @@ async def test_the_audit_in_the_index_is_that_of_the_trail(folder: Path, thing: 
     AuditTrail(folder, ae_title="RADIONAV", wall_time=lambda: NOW).deleted(
         "1.2.40", 7, deleted_by="ada@or3", reason="older than 30 days"
     )
-    path = keep(folder, thing()).path
+    stored = keep(folder, thing())
+    path = folder / stored.study_uid / stored.name
     async with keeping(folder):
         await until(folder, None, len)
     path.unlink()
@@ -133,7 +134,8 @@ def test_what_is_missing_is_told_before_it_is_marked(folder: Path, thing: Any) -
         if len(told) == 1:
             raise Killed
 
-    path = keep(folder, thing()).path
+    stored = keep(folder, thing())
+    path = folder / stored.study_uid / stored.name
     with closing(Catalogue.to_write(folder, None)) as catalogue:
 
         def look() -> None:

@@ -41,9 +41,9 @@ class Shelf:
         """Store an object as if it had come some days ago."""
         spool = self.store.begin(one.meta)
         spool.write(one.data_set)
-        path = spool.keep().path
+        stored = spool.keep()
         came_s = (NOW - timedelta(days=days_ago)).timestamp()
-        os.utime(path, (came_s, came_s))
+        os.utime(self.folder / stored.study_uid / stored.name, (came_s, came_s))
 
     def index(self) -> None:
         """Bring the index in line with the folder."""

@@ -28,6 +28,10 @@ def pour(spool: Spool, *, megabytes: int) -> None:
         spool.write(bytes(1_000_000))
 
 
+def file(folder: Path, stored: StoredObject) -> Path:
+    return folder / stored.study_uid / stored.name
+
+
 def contents(paths: Iterable[Path]) -> set[bytes]:
     """The notes of objects: their last bytes."""
     return {path.read_bytes()[-6:] for path in paths}
@@ -38,12 +42,12 @@ def test_a_stored_object_is_a_dicom_file_with_the_bytes_that_came(tmp_path: Path
     one = thing()
     with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
         stored = put(store, one)
-    read = dcmread(stored.path)
-    assert stored.kept is Kept.NEW
-    assert stored.path == tmp_path / "1.2.3" / "1.2.3.4.5.dcm"
+    path = tmp_path / "1.2.3" / "1.2.3.4.5.dcm"
+    assert (stored.kept, file(tmp_path, stored)) == (Kept.NEW, path)
+    read = dcmread(path)
     assert read.file_meta.SourceApplicationEntityTitle == "CONSOLE"
     assert read.file_meta.MediaStorageSOPInstanceUID == read.SOPInstanceUID == one.object_uid
-    assert stored.path.read_bytes()[data_set_offset(stored.path) :] == one.data_set
+    assert path.read_bytes()[data_set_offset(path) :] == one.data_set
     assert not list((tmp_path / INCOMING).iterdir())
 
 
@@ -53,17 +57,18 @@ def test_the_same_bytes_again_are_kept_once(tmp_path: Path, thing: Any) -> None:
     with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
         first = put(store, one)
         again = put(store, one)
-    assert (again.kept, again.path) == (Kept.AGAIN, first.path)
-    assert list(first.path.parent.iterdir()) == [first.path]
+    path = file(tmp_path, first)
+    assert (again.kept, file(tmp_path, again)) == (Kept.AGAIN, path)
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_study_whose_folder_was_removed_is_taken_again(tmp_path: Path, thing: Any) -> None:
     """Somebody who makes room by hand while the node runs does not keep the study out from then on."""
     with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
-        shutil.rmtree(put(store, thing()).path.parent)
+        shutil.rmtree(file(tmp_path, put(store, thing())).parent)
         again = put(store, thing())
     assert again.kept is Kept.NEW
-    assert again.path.read_bytes().endswith(thing().data_set)
+    assert file(tmp_path, again).read_bytes().endswith(thing().data_set)
 
 
 def test_other_bytes_under_the_same_uid_are_kept_beside_the_first(tmp_path: Path, thing: Any) -> None:
@@ -73,9 +78,9 @@ def test_other_bytes_under_the_same_uid_are_kept_beside_the_first(tmp_path: Path
         first = put(store, one)
         second = put(store, other)
         third = put(store, other)
-    assert (second.kept, third.kept, third.path) == (Kept.CONFLICT, Kept.AGAIN, second.path)
-    assert first.path.read_bytes().endswith(one.data_set)
-    assert second.path.read_bytes().endswith(other.data_set)
+    assert (second.kept, third.kept, third.name) == (Kept.CONFLICT, Kept.AGAIN, second.name)
+    assert file(tmp_path, first).read_bytes().endswith(one.data_set)
+    assert file(tmp_path, second).read_bytes().endswith(other.data_set)
 
 
 @pytest.mark.parametrize("uid", ["../../etc/passwd", "1.2/3", "", "1" * 65, "1.2;rm -rf", "..", "1.2.3\n"])
@@ -115,8 +120,8 @@ def test_the_last_that_replaces_is_in_use(tmp_path: Path, thing: Any) -> None:
         ):
             stored = put(store, thing(note=note), OnConflict.REPLACE)
             assert stored.replaced is not None
-            assert contents([stored.replaced]) == {former}
-            assert (stored.kept, stored.path.name) == (Kept.REPLACED, "1.2.3.4.5.dcm")
+            assert contents([tmp_path / stored.study_uid / stored.replaced]) == {former}
+            assert (stored.kept, stored.name) == (Kept.REPLACED, "1.2.3.4.5.dcm")
             (found,) = store.studies()
             assert contents(found.objects) == {note.encode()}
             assert contents(found.aside["1.2.3.4.5"]) == aside
@@ -151,7 +156,7 @@ def test_a_kill_between_setting_aside_and_replacing_is_no_conflict(
 def test_a_file_from_elsewhere_and_a_damaged_one_are_set_aside_too(tmp_path: Path, thing: Any) -> None:
     """What has no seal, or cannot be read, is in nobody's way and is not lost."""
     with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
-        place = put(store, thing()).path
+        place = file(tmp_path, put(store, thing()))
         for content in (thing(note="sealed").meta.to_bytes() + thing(note="bare  ").data_set, b"garbage"):
             place.unlink()
             place.write_bytes(content)
@@ -163,7 +168,7 @@ def test_two_objects_with_one_label_are_not_taken_for_one(tmp_path: Path, thing:
     """Where a file has the name that another wants, the newcomer is refused and nothing is written over."""
     with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
         put(store, thing())
-        beside = put(store, thing(note="other ")).path
+        beside = file(tmp_path, put(store, thing(note="other ")))
         beside.unlink()
         thing(note="third ").write(beside)
         for rule in (OnConflict.KEEP_FIRST, OnConflict.REPLACE):
@@ -213,7 +218,7 @@ def test_the_floor_holds_within_an_object(tmp_path: Path, thing: Any, monkeypatc
 def test_who_deals_with_a_duplicate_does_so_alone(tmp_path: Path, thing: Any) -> None:
     """While a study's folder is locked, by whichever process, an object that is there already waits its turn."""
     with ObjectStore.open(tmp_path, free_floor_mb=0) as store:
-        study = put(store, thing()).path.parent
+        study = file(tmp_path, put(store, thing())).parent
         kept: list[Kept] = []
         coming = threading.Thread(
             target=lambda: kept.append(put(store, thing(note="other "), OnConflict.REPLACE).kept), daemon=True
