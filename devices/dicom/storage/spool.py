@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
-from devices.dicom.storage.durability import write_whole
+from devices.dicom.storage.durability import write_at
 from devices.dicom.storage.identity import Identity, read_identity
 from devices.dicom.storage.part10 import EMPTY, FileMeta
 from devices.dicom.storage.placement import OnConflict, StoredObject
@@ -46,13 +46,7 @@ class Spool:
         self._unchecked = 0
         self._path = f"{folder}/{os.getpid()}-{next(_numbers)}"
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            header = meta.to_bytes()
-            self._offset = len(header)
-            write_whole(self._descriptor, header)
-        except BaseException:
-            self.discard()
-            raise
+        self._header = meta.to_bytes()  # written when its seal is known
 
     @property
     def size(self) -> int:
@@ -74,7 +68,7 @@ class Spool:
         if self._unchecked > FLOOR_CHECK_BYTES:
             self._shelf.check_space()
             self._unchecked = 0
-        write_whole(self._descriptor, content)
+        write_at(self._descriptor, content, len(self._header) + self._seal.size)
         self._seal = self._seal.over(content)
 
     def identify(self) -> Identity:
@@ -108,7 +102,7 @@ class Spool:
                     f"request says {self._meta.object_uid}, its data set says {identity.object_uid}"
                 )
             seal = self._seal.to_bytes()
-            os.pwrite(self._descriptor, seal, self._offset - len(seal))
+            write_at(self._descriptor, self._header[: -len(seal)] + seal, 0)
             os.fsync(self._descriptor)
             meta = replace(self._meta, seal=self._seal)
             return self._shelf.place(self._path, meta, study_uid=identity.study_uid, on_conflict=on_conflict)
@@ -124,4 +118,4 @@ class Spool:
                 os.unlink(self._path)  # noqa: PTH108 - a Path for each object costs more than the call
 
     def _read(self, place: int, size: int) -> bytes:
-        return os.pread(self._descriptor, size, self._offset + place)
+        return os.pread(self._descriptor, size, len(self._header) + place)
