@@ -85,7 +85,7 @@ def place_object(written: str, meta: FileMeta, study: Path, *, on_conflict: OnCo
     try:
         try:
             # of two that bring the same object at once, one does this
-            os.link(written, f"{study}/{name}")  # noqa: PTH101 - a Path for each object costs more than the call
+            os.link(written, f"{study}/{name}")
         except FileExistsError:
             # never two such objects of a study at a time, whichever threads and processes they come in by
             fcntl.flock(folder, fcntl.LOCK_EX)

@@ -58,7 +58,8 @@ def test_two_associations_of_one_study_are_both_waited_for() -> None:
 
 def test_conflicts_are_counted_by_their_uid() -> None:
     """Three objects under one UID are one conflict, told with the study; those found at the start count too."""
-    found = StoredStudy(study_uid="1.2", calling_ae="CT", objects=(Path("1.9.c.dcm"),), aside={"1.9": (Path("d"),)})
+    objects, aside = (Path("1.9.c.dcm"),), {"1.9": (Path("d"),)}
+    found = StoredStudy(study_uid="1.2", calling_ae="CT", objects=objects, aside=aside)
     ledger = _ledger(quiet_s=2.0, folder={"1.2": found})
     assert ledger.found(found).conflicts == 1
     for is_conflict in (False, True, True):

@@ -34,15 +34,19 @@ async def test_a_worker_that_may_open_no_more_files_gives_the_place_back(
     async with run_node(settings(workers=1, maximum_associations=1)) as node:
         await is_staffed(node, 1)
         (worker,) = workers(node)
-        used = {int(one.name) for one in Path(f"/proc/{worker}/fd").iterdir()}
-        least = next(number for number in count() if number not in used)
-        former = prlimit(worker, RLIMIT_NOFILE, (least, prlimit(worker, RLIMIT_NOFILE)[1]))
+        former = prlimit(worker, RLIMIT_NOFILE)
+        prlimit(worker, RLIMIT_NOFILE, (_first_free(worker), former[1]))
         async with console(node.port) as raw:
             assert await raw.associate() == ACCEPT
             await ended(raw)
         prlimit(worker, RLIMIT_NOFILE, former)
         await _stores_once_there_is_room(node, thing, console)
         assert workers(node) == [worker]
+
+
+def _first_free(process_id: int) -> int:
+    used = {int(one.name) for one in Path(f"/proc/{process_id}/fd").iterdir()}
+    return next(number for number in count() if number not in used)
 
 
 async def _stores_once_there_is_room(node: StorageNode, thing: Any, console: Any) -> None:
