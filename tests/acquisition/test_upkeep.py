@@ -31,7 +31,7 @@ def keep(folder: Path, *studies: str, days_ago: int = 100) -> None:
             spool = store.begin(one.meta)
             spool.write(one.data_set)
             came_s = time.time() - days_ago * DAY_S
-            os.utime(spool.keep().path, (came_s, came_s))
+            os.utime(folder / study_uid / spool.keep().name, (came_s, came_s))
 
 
 def terminal() -> tuple[Console, StringIO]:

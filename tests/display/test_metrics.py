@@ -1,6 +1,5 @@
 """Prometheus reads what the room and its node have counted."""
 
-
 import msgspec
 import pytest
 from fastapi.testclient import TestClient
