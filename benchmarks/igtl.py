@@ -15,15 +15,19 @@ heard, and in a run of its own with one of ours for what arrived (pyigtl's asks 
 server alone.
 
 The floor is what this machine takes by itself: a loop that sends as many bytes to as many of the same clients at
-the same pace, without asyncio and without a message being made. What ours takes beyond it is ours; the floor
-itself is mostly the time in which a process that sleeps is woken.
+the same pace, without asyncio and without a message being made. What ours takes beyond it is ours.
+
+The processors are kept awake meanwhile where that is allowed (``awake``): what a virtual machine's host takes to
+wake a halted one is its own, and more than all the rest. Ours and the floor are measured again with processors
+that halt, as a machine that does nothing else has them.
 
     python -m benchmarks.igtl --seconds 10
 
 Prints a JSON line for each pair and rate, and last one with ``median_ms``, ``p99_ms`` and ``lost`` of ours as
 heard by eight clients at 100 poses a second, ``arrived_median_ms`` and ``arrived_p99_ms`` of the same poses (null
-where nothing was stamped, or the time was stepped meanwhile), all of them at 1,000 (``…_1000``), and pyigtl's and
-the floor's beside them (``pyigtl_…``, ``floor_…``); ``over_floor`` is our median over the floor's, both as heard.
+where nothing was stamped, or the time was stepped meanwhile), all of them at 1,000 (``…_1000``), and beside them
+pyigtl's and the floor's (``pyigtl_…``, ``floor_…``), and ours and the floor's with processors that halt
+(``halting_…``, ``halting_floor_…``); ``processors`` says of all others whether they were "awake" or "halting".
 """
 
 import argparse
@@ -36,12 +40,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
+from benchmarks.awake import kept_awake
 from benchmarks.kernel_stamps import ask_for_stamps, real_less_monotonic_ns, receive, steady_offset_ns
 from devices.clock import monotonic
 from devices.igtl_server import TIP, IgtlServer, serve_igtl
@@ -54,8 +59,17 @@ from navigation.transforms import RigidTransform
 
 RATES_HZ = (100, 1000)
 CLIENTS = 8
-PAIRS = (("floor", CLIENTS, "floor_"), ("radionav", CLIENTS, ""), ("radionav", 1, None), ("pyigtl", 1, "pyigtl_"))
-"""Who sends, to how many, and what its figures are called in the summary; None: they are in their line only."""
+PAIRS = (
+    ("floor", CLIENTS, "floor_", True),
+    ("radionav", CLIENTS, "", True),
+    ("radionav", 1, None, True),
+    ("pyigtl", 1, "pyigtl_", True),
+    ("floor", CLIENTS, "halting_floor_", False),
+    ("radionav", CLIENTS, "halting_", False),
+)
+"""Who sends, to how many, what its figures are called in the summary, and whether the processors are to be awake.
+
+Where the name is None the figures are in their line only."""
 GIVE_UP_S = 3.0
 """pyigtl's client, when it hears nothing for so long, has heard the last."""
 SETTLING_S = 0.5
@@ -106,15 +120,20 @@ class Latencies:
             "arrived_p99_ms": arrived_ms[1],
         }
 
-    def line(self) -> dict[str, object]:
+    def line(self, *, is_awake: bool) -> dict[str, object]:
         """Sum them up."""
         return {
             "peer": self.peer,
             "rate_hz": self.rate_hz,
             "clients": self.clients,
+            "processors": _processors(is_awake=is_awake),
             "sent": self.sent,
             **self.figures(),
         }
+
+
+def _processors(*, is_awake: bool) -> str:
+    return "awake" if is_awake else "halting"
 
 
 def _say(content: object) -> None:
@@ -318,18 +337,16 @@ def _latencies(server: tuple[str, *tuple[int, ...]], listener: tuple[str, int]) 
 
 def run(seconds: float, say: Callable[[object], None] = _say) -> None:
     """Measure everything, and say each line."""
-    summary: dict[str, object] = {}
+    with kept_awake() as is_awake:
+        summary: dict[str, object] = {"processors": _processors(is_awake=is_awake)}
     for rate_hz in RATES_HZ:
         suffix = "" if rate_hz == RATES_HZ[0] else f"_{rate_hz}"
-        medians_ms = dict[str, float]()
-        for peer, clients, prefix in PAIRS:
-            found = measure(peer, rate_hz, max(2, round(seconds * rate_hz)), clients)
-            say(found.line())
+        for peer, clients, prefix, shall_be_awake in PAIRS:
+            with kept_awake() if shall_be_awake else nullcontext(enter_result=False) as is_awake:
+                found = measure(peer, rate_hz, max(2, round(seconds * rate_hz)), clients)
+            say(found.line(is_awake=is_awake))
             if prefix is not None:
                 summary |= {f"{prefix}{key}{suffix}": value for key, value in found.figures().items()}
-                medians_ms |= {prefix: float(np.median(found.ms))} if found.ms else {}
-        is_whole = {"", "floor_"} <= medians_ms.keys()
-        summary[f"over_floor{suffix}"] = round(medians_ms[""] / medians_ms["floor_"], 2) if is_whole else None
     say(summary)
 
 
