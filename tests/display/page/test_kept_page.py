@@ -126,10 +126,9 @@ async def test_a_reason_that_was_half_written_is_of_one_procedure(room: Room, pa
     assert (await asked(room, 1)).reason == TYPED
 
 
-async def test_a_ball_that_was_half_drawn_goes_on(room: Room, page: Page) -> None:
-    """Its place, its size and what was written beside it; the slices are where they were once it is cancelled."""
+async def draw_half(room: Room, page: Page) -> None:
+    """Place a ball, make it larger, and write an activity beside it."""
     plan: dict[str, Any] = {"revision": 7, "step": "plan", "sources": PLAN, "moves": (move("time-out"),)}
-    await lock_at_tip(room, page)
     change(room, **HERS, **plan)
     await page.keyboard.press("p")
     await begin(page)
@@ -137,11 +136,41 @@ async def test_a_ball_that_was_half_drawn_goes_on(room: Room, page: Page) -> Non
     await page.keyboard.press("+")
     await page.locator("#drawing-activity").fill("0,3")
     await page.locator("#drawing-unit").click()
-    await reload(room, page)
+
+
+async def see_half_drawn(page: Page) -> None:
+    """What ``draw_half`` has drawn, in words and in the slices."""
     await expect(page.locator("#drawing-words")).to_contain_text("Target, 12 mm across")
     await expect(page.locator("#drawing-activity")).to_have_value("0,3")
     await expect(page.locator("#drawing-unit")).to_have_text("kBq")
     await page.wait_for_function("() => window.__words.coronal?.['Target 12 mm'] !== undefined")
+
+
+async def test_a_ball_that_was_half_drawn_outlives_the_service(room: Room, page: Page) -> None:
+    """One that has just begun has no study yet: nothing is drawn then, and it goes on with that study alone."""
+    await draw_half(room, page)
+    await see_half_drawn(page)
+    hers = room.now["study"]
+    room.now["study"] = None
+    await expect(page.locator("#drawing")).to_be_hidden()
+    room.now["study"] = hers
+    await see_half_drawn(page)
+    assert not room.acts
+    room.now["study"] = None
+    await expect(page.locator("#drawing")).to_be_hidden()
+    room.now["study"] = msgspec.structs.replace(hers, study_uid="1.2.840.99")
+    await drawn(room, page)
+    room.now["study"] = hers
+    await drawn(room, page)
+    await expect(page.locator("#drawing")).to_be_hidden()
+
+
+async def test_a_ball_that_was_half_drawn_goes_on(room: Room, page: Page) -> None:
+    """Its place, its size and what was written beside it; the slices are where they were once it is cancelled."""
+    await lock_at_tip(room, page)
+    await draw_half(room, page)
+    await reload(room, page)
+    await see_half_drawn(page)
     assert not room.acts
     await page.get_by_role("button", name="Cancel").click()
     await page.wait_for_function("() => window.__words.axial['probe 12 mm H'] !== undefined")

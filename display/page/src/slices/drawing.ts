@@ -93,10 +93,10 @@ export class Drawing {
     if (at_mm) this.onMove(at_mm);
   }
 
-  /** Draw in this plan and study; what was being drawn in them before the page was loaded anew goes on. */
+  /** Draw in this plan and study; what was being drawn in them before page or service began anew goes on. */
   goOn(of: string): void {
     if (of === this.of) return;
-    this.end(); // what was drawn in another plan is none of this one's
+    this.leave(); // what was drawn in another plan is none of this one's
     this.of = of;
     const begun = this.kept.find(of);
     if (begun === null) return;
@@ -116,8 +116,15 @@ export class Drawing {
   /** Draw no more; what was not set is forgotten. */
   end(): void {
     if (this.kind === null) return;
-    this.kind = null;
     this.kept.keep(this.of, null);
+    this.leave();
+  }
+
+  /** Draw no more until plan and study are there again; a service that has just begun has no study yet. */
+  leave(): void {
+    this.of = "";
+    if (this.kind === null) return;
+    this.kind = null;
     this.onMove(null);
     this.tell();
   }

@@ -132,7 +132,7 @@ export class SlicesPanel {
     label(this.probeCanvas, t.slices.along[state]);
   }
 
-  /** What was being drawn before this page was loaded anew goes on; what somebody has gone on from meanwhile ends. */
+  /** What was being drawn before page or service began anew goes on; what somebody has gone on from meanwhile ends. */
   private goOnDrawing({ state: { procedure } }: Moment): void {
     if (procedure.step !== "plan") this.drawing.end();
     else if (this.wanted && procedureOf(procedure)) this.drawing.goOn(`${procedureOf(procedure)} ${this.wanted}`);
@@ -197,7 +197,7 @@ export class SlicesPanel {
     this.live.forget();
     this.trouble = undefined;
     for (const view of [...this.views, this.probe]) view.recentre();
-    this.drawing.end(); // its places are the other study's
+    this.drawing.leave(); // its places are the other study's
     this.lock = this.kept.find(key);
     this.controls.lock(this.lock?.at_mm ?? null);
     this.along = this.lock?.along ?? null;
