@@ -1,5 +1,6 @@
 """What was begun at a display and is not done outlives its reload, and never comes back to another patient."""
 
+import contextlib
 import json
 import re
 from typing import Any
@@ -8,7 +9,16 @@ import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.display.page.room import Room, drawn, make_pose, make_study, state_of, wait_until_live
+from tests.display.page.room import (
+    Room,
+    drawn,
+    look,
+    make_pose,
+    make_study,
+    serve,
+    state_of,
+    wait_until_live,
+)
 from tests.display.page.test_drawing_page import begin, hot_spot
 from tests.display.page.test_procedure_page import PLAN, asked, change, move
 from tests.display.page.test_resection_page import bed, limits, removed, specimen
@@ -140,29 +150,35 @@ async def draw_half(room: Room, page: Page) -> None:
 
 async def see_half_drawn(page: Page) -> None:
     """What ``draw_half`` has drawn, in words and in the slices."""
+    await expect(page.locator("#drawing")).to_be_visible()
     await expect(page.locator("#drawing-words")).to_contain_text("Target, 12 mm across")
     await expect(page.locator("#drawing-activity")).to_have_value("0,3")
     await expect(page.locator("#drawing-unit")).to_have_text("kBq")
     await page.wait_for_function("() => window.__words.coronal?.['Target 12 mm'] !== undefined")
 
 
-async def test_a_ball_that_was_half_drawn_outlives_the_service(room: Room, page: Page) -> None:
+async def test_a_ball_that_was_half_drawn_outlives_the_service(room: Room) -> None:
     """One that has just begun has no study yet: nothing is drawn then, and it goes on with that study alone."""
-    await draw_half(room, page)
-    await see_half_drawn(page)
-    hers = room.now["study"]
-    room.now["study"] = None
-    await expect(page.locator("#drawing")).to_be_hidden()
-    room.now["study"] = hers
-    await see_half_drawn(page)
+    async with contextlib.AsyncExitStack() as first:
+        await first.enter_async_context(serve(room))
+        async with look(room) as page:
+            await draw_half(room, page)
+            await see_half_drawn(page)
+            await first.aclose()
+            room.session_id = "second"
+            hers, room.now["study"] = room.now["study"], None
+            room.begin_keeping()
+            async with serve(room):
+                await wait_until_live(page)
+                await expect(page.locator("#drawing")).to_be_hidden()
+                room.now["study"] = hers
+                await see_half_drawn(page)
+                room.now["study"] = msgspec.structs.replace(hers, study_uid="1.2.840.99")
+                await expect(page.locator("#drawing")).to_be_hidden()
+                room.now["study"] = hers
+                await drawn(room, page)
+                await expect(page.locator("#drawing")).to_be_hidden()
     assert not room.acts
-    room.now["study"] = None
-    await expect(page.locator("#drawing")).to_be_hidden()
-    room.now["study"] = msgspec.structs.replace(hers, study_uid="1.2.840.99")
-    await drawn(room, page)
-    room.now["study"] = hers
-    await drawn(room, page)
-    await expect(page.locator("#drawing")).to_be_hidden()
 
 
 async def test_a_ball_that_was_half_drawn_goes_on(room: Room, page: Page) -> None:
