@@ -3,20 +3,22 @@
 The counts are held against the rates that the probe's response predicts along its track: source, activity,
 background, delay and the direction in which the probe counts most are fitted together by Poisson likelihood
 (deviance residuals, trust region). A probe that is tilted alone cannot tell its own axis from the way to a source
-whose place nobody knows; turned about its shaft it can, for the one turns along and the other stays. The
-response is one of revolution, so that errors of its shape widen the interval and hardly shift the axis.
+whose place nobody knows; turned about its shaft it can, for the one turns along and the other stays. A delay
+that is longer by a swing may go with another direction (``delays``). The response is one of revolution, so that
+errors of its shape widen the interval and hardly shift the axis.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
+from scipy.optimize import OptimizeResult, least_squares
 
 from navigation.calibration.counted_track import CountedTrack
+from navigation.calibration.delays import DELAY, LONGEST_DELAY_S, SEARCHED_S, follow
 from navigation.calibration.pivot import spread_deg
 from navigation.calibration.spin import turned_deg
-from navigation.calibration.timing import LEAST_CORRELATION, LONGEST_DELAY_S, PARTS
+from navigation.calibration.timing import LEAST_CORRELATION, PARTS
 from navigation.errors import NavigationError
 from navigation.probe.response import Response
 from navigation.statistics.deviance import deviance_residuals
@@ -35,6 +37,9 @@ FARTHEST_DEG = 45.0
 
 START_MM = 20.0
 """Ahead of the tip the source is looked for first."""
+
+ANOTHER_DEG = 1.0
+"""Directions that lie further apart are not ends of one search."""
 
 SIGMAS_95 = 2.448
 """Standard errors within which two directions lie in 95 of 100: the root of chi-square's quantile, 2 degrees."""
@@ -104,15 +109,12 @@ def calibrate_look(circuit: CountedTrack, response: Response) -> LookDirection:
             f"the probe was turned about its shaft by {turn_deg:.0f}° only: turn it half round and back "
             "meanwhile, or its own axis cannot be told from the way to the source"
         )
-    kept = circuit.between_poses(LONGEST_DELAY_S)
+    kept = circuit.between_poses(SEARCHED_S)
     if np.count_nonzero(kept) < FEWEST_COUNTS:
         raise NavigationError(f"{np.count_nonzero(kept)} counts are too few: at least {FEWEST_COUNTS}")
     track = _Track(circuit, kept, response)
-    start = track.start()
-    low, high = start - track.reach, start + track.reach
-    fit = least_squares(
-        track.residuals, start, x_scale=track.scale, bounds=(low, high), diff_step=np.full(8, 1e-4), max_nfev=60
-    )
+    ends = follow(track.fit, counts=len(track.counts))
+    fit = ends.best
     expected = track.expected(fit.x)
     correlation = float(np.corrcoef(expected, track.counts)[0, 1])
     if not correlation >= LEAST_CORRELATION:
@@ -120,9 +122,15 @@ def calibrate_look(circuit: CountedTrack, response: Response) -> LookDirection:
             f"the counts do not follow the tilt (correlation {correlation:.2f}): is there a point source before "
             "the probe, and is it the probe that is tracked?"
         )
-    inflation = max(1.0, 2 * float(fit.cost) / (len(expected) - len(start)))
+    if ends.is_too_long:
+        raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")
+    apart_deg = max(_apart_deg(end.x[6:], fit.x[6:]) for end in ends.alike)
+    if apart_deg > ANOTHER_DEG:
+        raise NavigationError(
+            f"directions {apart_deg:.0f}° apart fit alike: swing it less evenly, tilt and turn not in one rhythm"
+        )
     jacobian = np.asarray(fit.jac, dtype=np.float64)
-    covariance = np.linalg.pinv(jacobian.T @ jacobian) * inflation
+    covariance = np.linalg.pinv(jacobian.T @ jacobian) * ends.inflation
     source_mm, tangent = fit.x[:3], fit.x[6:]
     length = float(np.hypot(*tangent))
     return LookDirection(
@@ -133,6 +141,12 @@ def calibrate_look(circuit: CountedTrack, response: Response) -> LookDirection:
     )
 
 
+def _apart_deg(one: Array, other: Array) -> float:
+    """Angle between two offsets of the axis."""
+    first, second = np.array((*one, 1.0)), np.array((*other, 1.0))
+    return float(np.degrees(np.arctan2(np.linalg.norm(np.cross(first, second)), first @ second)))
+
+
 class _Track:
     """The counts between poses, and what source, activity, background, delay and axis let expect of each.
 
@@ -141,7 +155,7 @@ class _Track:
     """
 
     scale = np.array((5.0, 5.0, 5.0, 0.3, 0.5, 0.05, 0.02, 0.02))
-    reach = np.array((60.0, 60.0, 60.0, 8.0, 8.0, LONGEST_DELAY_S, *2 * [np.tan(np.radians(FARTHEST_DEG))]))
+    reach = np.array((60.0, 60.0, 60.0, 8.0, 8.0, np.inf, *2 * [np.tan(np.radians(FARTHEST_DEG))]))
 
     def __init__(self, circuit: CountedTrack, kept: NDArray[np.bool_], response: Response) -> None:
         self._circuit = circuit
@@ -153,16 +167,25 @@ class _Track:
         start_s = circuit.start_s - circuit.lateness_s
         self._at_s = start_s[kept][:, None] + parts * circuit.real_time_s[kept][:, None]
 
-    def start(self) -> Array:
+    def fit(self, start_s: float, most: int) -> OptimizeResult:
+        """Fit from a delay on, in at most so many steps."""
+        start, step = self._start(start_s), np.full(8, 1e-4)
+        low, high = start - self.reach, start + self.reach
+        low[DELAY], high[DELAY] = -SEARCHED_S, SEARCHED_S
+        return least_squares(
+            self.residuals, start, x_scale=self.scale, bounds=(low, high), diff_step=step, max_nfev=most
+        )
+
+    def _start(self, start_s: float) -> Array:
         """Begin with the source ahead of where it counted most, and the axis as it was given."""
         rates = self.counts / self._live_time_s
-        hot = self._at_s[rates >= np.quantile(rates, 0.9)].ravel()
+        hot = self._at_s[rates >= np.quantile(rates, 0.9)].ravel() - start_s
         tips, axes = self._poses(hot, np.zeros(2))
         source_mm = (tips + START_MM * axes).mean(axis=0)
         unit_cps = float(np.median(self._response.expected_rate_cps(source_mm[None], tips, axes, NoTissue())))
         background_cps = max(float(np.quantile(rates, 0.05)) / 2, 0.1)
         activity = max(float(np.max(rates)) - background_cps, 1.0) / max(unit_cps, 1e-6)
-        return np.array((*source_mm, np.log(activity), np.log(background_cps), 0.0, 0.0, 0.0))
+        return np.array((*source_mm, np.log(activity), np.log(background_cps), start_s, 0.0, 0.0))
 
     def residuals(self, parameters: Array) -> Array:
         return deviance_residuals(self.counts, self.expected(parameters))

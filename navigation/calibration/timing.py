@@ -3,8 +3,7 @@
 The counts are held against the rate that the probe's response predicts along its track, for every delay: source,
 activity, background and delay are fitted together by Poisson likelihood (deviance residuals, Levenberg-Marquardt).
 Where track and counts go to and fro, place and delay cannot stand for each other; a delay and one that is longer
-by a pass nearly can, where the hand goes evenly. So both are followed to their ends, and one is told only where it
-fits better than any other.
+by a pass nearly can, where the hand goes evenly (``delays``).
 
 The delay is that of counts as they arrive. Where some arrive later than others by the lengths of their own
 intervals (a busy host, a converter's buffer), it is not one number, and is known no better than they agree.
@@ -17,20 +16,13 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, least_squares
 
 from navigation.calibration.counted_track import CountedTrack
+from navigation.calibration.delays import LONGEST_DELAY_S, SEARCHED_S, follow
 from navigation.errors import NavigationError
 from navigation.probe.response import Response
 from navigation.statistics.deviance import deviance_residuals
 from navigation.tissue import NoTissue
 
 Array = NDArray[np.float64]
-
-LONGEST_DELAY_S = 0.5
-SEARCHED_S = 1.0
-"""How far out a delay is looked for: to a hand that goes evenly to and fro, one that is too long looks nearly like
-one that is shorter by the time between two passes."""
-
-SURE = 4.0
-"""Standard deviations by which one delay must fit better than another to be told from it."""
 
 ANOTHER_S = 0.1
 """Delays that lie further apart are not ends of one search."""
@@ -50,11 +42,6 @@ HELD_UP_S = 0.005
 
 PARTS = 4
 """Into which a counting interval is cut, since the probe moves on in it."""
-
-STARTS_S = (-0.9, -0.72, -0.54, -0.36, -0.18, 0.0, 0.18, 0.36, 0.54, 0.72, 0.9)
-LOOKS = 6
-PROMISING = 4.0
-"""Starts that come after so many steps to this many times the least, or to less, are followed to their ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +93,10 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
     passes = int(np.count_nonzero(np.diff(np.sign(along))))
     if passes < FEWEST_PASSES or np.count_nonzero(kept) < 8 * FEWEST_PASSES:
         raise NavigationError(f"{passes} passes over the source are too few: at least {FEWEST_PASSES}")
-    began = [_fit(sweep, kept, response, start_s, LOOKS) for start_s in STARTS_S]
-    hopeful = PROMISING * min(found.cost for found in began)
-    ends = [_fit(sweep, kept, response, float(each.x[5]), 60) for each in began if each.cost <= hopeful]
-    possible = [end for end in ends if abs(end.x[5]) <= LONGEST_DELAY_S]
-    fit = min(possible or ends, key=lambda end: float(end.cost))
+    ends = follow(
+        lambda start_s, most: _fit(sweep, kept, response, start_s, most), counts=int(np.count_nonzero(kept))
+    )
+    fit = ends.best
     expected = _expected(fit.x, sweep, kept, response)
     correlation = float(np.corrcoef(expected, sweep.counts[kept])[0, 1])
     unevenness_s = float(sweep.lateness_s.mean())
@@ -124,23 +110,20 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
             f"the counts do not follow the track (correlation {correlation:.2f}): is the source under it, and the "
             "probe the one that is tracked?"
         )
-    inflation = max(1.0, 2 * float(fit.cost) / (int(np.count_nonzero(kept)) - 6))
-    margin = SURE**2 * inflation / 2
-    is_too_long = not possible or fit.cost - min(end.cost for end in ends) > margin
-    rivals = [end for end in possible if abs(end.x[5] - fit.x[5]) > ANOTHER_S and end.cost - fit.cost < margin]
-    if (is_too_long or rivals) and unevenness_s > HELD_UP_S:
+    rivals = [end for end in ends.alike if abs(end.x[5] - fit.x[5]) > ANOTHER_S]
+    if (ends.is_too_long or rivals) and unevenness_s > HELD_UP_S:
         raise NavigationError(
             f"no delay fits best, and the counts arrive unevenly, by {1000 * unevenness_s:.0f} ms: free the "
             "computer of other work"
         )
-    if is_too_long:
+    if ends.is_too_long:
         raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")
     if rivals:
         raise NavigationError(
             f"delays of {1000 * fit.x[5]:.0f} and {1000 * rivals[0].x[5]:.0f} ms fit alike: move it less evenly, "
             "or over a stronger source"
         )
-    covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * inflation
+    covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * ends.inflation
     return TimingCalibration(
         delay_s=float(fit.x[5]),
         sigma_s=float(np.hypot(np.sqrt(covariance[5, 5]), unevenness_s)),

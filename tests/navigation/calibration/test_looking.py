@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from acquisition.calibration import read_calibration
 from navigation.calibration.counted_track import CountedTrack
-from navigation.calibration.looking import calibrate_look
+from navigation.calibration.looking import LookDirection, calibrate_look
 from navigation.errors import NavigationError
 from simulators.probe_physics import ProbePhysics
 
@@ -21,23 +21,31 @@ DELAY_S, SECONDS, READING_S = 0.06, 20.0, 0.1
 
 
 @cache
-def counted(off_deg: tuple[float, float], turn_deg: float = 100.0) -> CountedTrack:
+def counted(
+    off_deg: tuple[float, float],
+    *,
+    tilt_deg: float = 35.0,
+    turn_deg: float = 100.0,
+    periods_s: tuple[float, float, float] = (2.9, 4.1, 7.3),
+    delay_s: float = DELAY_S,
+) -> CountedTrack:
     """Tip at rest before a source of 1 MBq, tilted and turned about its shaft; without noise.
 
-    The probe's bore is turned by ``off_deg`` towards x and y of the tip's frame.
+    The probe's bore is turned by ``off_deg`` towards x and y of the tip's frame. ``periods_s`` are those of the
+    tilt about both and of the turn.
     """
     physics = ProbePhysics()
     bore = Rotation.from_euler("yx", (off_deg[0], -off_deg[1]), degrees=True)
 
     def turn(at_s: np.ndarray) -> Rotation:
-        angles = np.array((35.0, 35.0, turn_deg)) * np.sin(2 * np.pi * at_s[:, None] / np.array((2.9, 4.1, 7.3)))
+        angles = np.array((tilt_deg, tilt_deg, turn_deg)) * np.sin(2 * np.pi * at_s[:, None] / np.array(periods_s))
         return Rotation.from_euler("xyz", angles, degrees=True)
 
     start_s = np.arange(0.0, SECONDS - READING_S, READING_S)
-    fine_s = (start_s[:, None] + (np.arange(4) + 0.5) / 4 * READING_S - DELAY_S).ravel()
+    fine_s = (start_s[:, None] + (np.arange(4) + 0.5) / 4 * READING_S - delay_s).ravel()
     seen_mm = (turn(fine_s) * bore).inv().apply(SOURCE_MM)
     rates = np.array([physics.rate_cps(each[None], np.ones(1), np.zeros(1)) for each in seen_mm])
-    at_s = np.arange(-0.6, SECONDS + 0.6, 1 / 60)
+    at_s = np.arange(-1.2, SECONDS + 1.2, 1 / 60)
     return CountedTrack(
         start_s=start_s,
         real_time_s=np.full(start_s.shape, READING_S),
@@ -49,9 +57,14 @@ def counted(off_deg: tuple[float, float], turn_deg: float = 100.0) -> CountedTra
     )
 
 
-def circled(off_deg: tuple[float, float] = (0.0, 0.0), *, seed: int = 1, turn_deg: float = 100.0) -> CountedTrack:
+def circled(off_deg: tuple[float, float] = (0.0, 0.0), *, seed: int = 1) -> CountedTrack:
     """The same with Poisson counts, and poses to 0.2 mm."""
-    rng, true = np.random.default_rng(seed), counted(off_deg, turn_deg)
+    return drawn(counted(off_deg), seed=seed)
+
+
+def drawn(true: CountedTrack, *, seed: int) -> CountedTrack:
+    """Draw counts and poses."""
+    rng = np.random.default_rng(seed)
     return replace(
         true,
         counts=rng.poisson(true.counts).astype(np.float64),
@@ -107,6 +120,38 @@ def test_the_interval_holds_the_angle_in_95_of_100(
     assert max(each.sigma_deg for each in found) < 0.4
 
 
+def looked(track: CountedTrack) -> LookDirection | str:
+    """What was found, or why nothing was."""
+    try:
+        return calibrate_look(track, RESPONSE)
+    except NavigationError as exc:
+        return str(exc)
+
+
+@pytest.mark.parametrize("delay_s", [-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45])
+@pytest.mark.parametrize("periods_s", [(2.0, 2.0, 4.0), (1.0, 1.0, 3.0)])
+def test_an_even_hand_is_not_mistaken_for_another_delay(
+    delay_s: float, periods_s: tuple[float, float, float]
+) -> None:
+    """A delay that is longer by a swing fits nearly as well, and with another direction: 15 to 40° off."""
+    for off_deg in ((0.0, 0.0), (4.0, 0.0)):
+        track = drawn(counted(off_deg, periods_s=periods_s, delay_s=delay_s), seed=round(1000 * delay_s) + 500)
+        found = looked(track)
+        if isinstance(found, str):
+            assert "fit alike" in found  # never silently the wrong one
+        else:
+            assert found.off_deg == pytest.approx(off_deg, abs=max(0.5, 4 * found.sigma_deg))
+            assert found.sigma_deg < 0.5
+
+
+def test_a_delay_beyond_all_others_and_a_swing_in_one_rhythm_are_named() -> None:
+    """Neither can tell the direction."""
+    with pytest.raises(NavigationError, match="delay is more than"):
+        calibrate_look(drawn(counted((0.0, 0.0), delay_s=0.6), seed=1), RESPONSE)
+    with pytest.raises(NavigationError, match="fit alike: swing it less evenly"):
+        calibrate_look(drawn(counted((4.0, 0.0), periods_s=(0.9, 0.9, 0.9), delay_s=0.15), seed=1), RESPONSE)
+
+
 def test_the_side_is_named() -> None:
     """As seen from behind with the up mark up: x of the tip's frame is to the left."""
     for off_deg, side in (
@@ -124,7 +169,7 @@ def test_what_cannot_tell_the_direction_is_refused() -> None:
     with pytest.raises(NavigationError, match="tilt it to all sides"):
         calibrate_look(replace(circuit, turn=np.tile(np.eye(3), (len(circuit.at_s), 1, 1))), RESPONSE)
     with pytest.raises(NavigationError, match="about its shaft by"):
-        calibrate_look(circled(turn_deg=0.0), RESPONSE)
+        calibrate_look(drawn(counted((0.0, 0.0), tilt_deg=30.0, turn_deg=0.0), seed=1), RESPONSE)
     short = circuit.at_s < 5.0
     with pytest.raises(NavigationError, match="counts are too few"):
         calibrate_look(
