@@ -136,7 +136,8 @@ class FrameClock:
             last, _ = self._came[-1]
             deviation_s = came_at_s - self._newest_s - self._slope_s * (frame - last)
             if abs(deviation_s) > GREATEST_DEVIATION_S:
-                return f"its clock jumped, or its frames came late, by {1000 * deviation_s:.0f} ms"
+                when = "late" if deviation_s > 0 else "early"
+                return f"its clock jumped, or its frames came {1000 * abs(deviation_s):.0f} ms too {when}"
         return ""
 
     def _fit(self) -> float:

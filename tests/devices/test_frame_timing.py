@@ -89,8 +89,8 @@ def test_frames_that_never_came_are_counted_and_the_line_goes_on() -> None:
     [
         (0, INTERVAL_S, "went back by 99: it was restarted"),
         (500, 401 * INTERVAL_S, "400 frames were left out at once"),
-        (100, 0.5, "its clock jumped, or its frames came late, by 483 ms"),
-        (149, INTERVAL_S, "its clock jumped, or its frames came late, by -817 ms"),
+        (100, 0.5, "its clock jumped, or its frames came 483 ms too late"),
+        (149, INTERVAL_S, "its clock jumped, or its frames came 817 ms too early"),
     ],
     ids=["wrap", "gap", "jump", "numbers that run ahead"],
 )

@@ -481,6 +481,8 @@ const SENTENCES: Record<Sentence, string> = {
   "{} counts are too few: at least {}": "мало отсчётов: {0}, нужно не меньше {1}",
   "the counts do not follow the tilt (correlation {}): is there a point source before the probe, and is it the probe that is tracked?":
     "отсчёты не следуют наклону (корреляция {0}): перед зондом ли точечный источник и тот ли зонд отслеживается?",
+  "directions {}° apart fit alike: swing it less evenly, tilt and turn not in one rhythm":
+    "направления, отстоящие на {0}°, подходят одинаково: качайте менее равномерно, наклоняя и поворачивая не в одном ритме",
   "predicted error at most {} mm RMS at each target": "ожидаемая ошибка у каждой мишени не больше {0} мм (СКО)",
   "the landmarks' middle": "середина точек",
   "the tip": "кончик",

@@ -359,6 +359,7 @@ export const SENTENCES = [
   "the probe was turned about its shaft by {}° only: turn it half round and back meanwhile, or its own axis cannot be told from the way to the source",
   "{} counts are too few: at least {}",
   "the counts do not follow the tilt (correlation {}): is there a point source before the probe, and is it the probe that is tracked?",
+  "directions {}° apart fit alike: swing it less evenly, tilt and turn not in one rhythm",
   "predicted error at most {} mm RMS at each target",
   "the landmarks' middle",
   "the tip",
