@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from rich.console import Console
 from scipy.spatial.transform import Rotation
 
 from acquisition.calibration import CalibrationError
+from acquisition.quality.results import StepResult
+from acquisition.quality.technologist import Choice
 from acquisition.tracking.following import Camera, Pose
-from acquisition.tracking.operator import Rigged
+from acquisition.tracking.operator import Move, Operator, Rig, Rigged
 from acquisition.tracking.settings import TipSettings
 from acquisition.tracking.tip_file import TipCalibration, load_tip, write_tip
 from acquisition.tracking.tool import ToolOutcome, pivot_progress, run_tool
@@ -36,13 +39,14 @@ async def acquired(
     tools: tuple[str, ...] = ("Probe",),
     tool: str = "",
     longest_s: float = 60.0,
+    person: Callable[[Rig], Operator] = Rigged,
 ) -> tuple[ToolOutcome, str]:
     shown = io.StringIO()
     async with open_tool_bench(folder, rng=np.random.default_rng(5), clock=monotonic, fault=fault) as bench:
         device = Settings(driver="openigtlink", host=bench.tracker.host, port=bench.tracker.port, tools=tools)
         outcome = await run_tool(
             camera=Camera(name="camera", device=device, tool=tool or tools[0], clock=monotonic),
-            operator=Rigged(bench.hand),
+            operator=person(bench.hand),
             settings=TipSettings(file=folder / "tip.json", serial="TM-17", up=UP, longest_s=longest_s),
             console=Console(file=shown, width=200),
             wall_time=lambda _: NOW,
@@ -80,6 +84,36 @@ async def test_a_bad_motion_is_named_and_writes_nothing(tmp_path: Path, fault: H
     assert words in outcome.results[0].reason
     assert (tmp_path / "tip.json").read_text() == "yesterday's"
     assert "do not navigate with it" in shown
+
+
+class Forgetful:
+    """A person who holds the tool still at first, and repeats what failed."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rigged = Rigged(rig)
+        self._has_begun = False
+
+    async def ready(self, move: Move) -> None:
+        """Move from the second time on."""
+        if self._has_begun:
+            await self._rigged.ready(move)
+        self._has_begun = True
+
+    async def judge(self, result: StepResult) -> Choice:
+        """Repeat it, once she knows why."""
+        assert "held still" in result.reason
+        return Choice.REPEAT
+
+    async def accept(self, results: Sequence[StepResult]) -> None:
+        """Use what passed."""
+
+
+async def test_a_step_that_was_repeated_says_so(tmp_path: Path) -> None:
+    """What counts is the attempt that passed, and which that was stays with it."""
+    outcome, shown = await acquired(tmp_path, longest_s=5.0, person=Forgetful)
+    assert outcome.passed
+    assert [(result.name, result.attempts) for result in outcome.results] == [("pivot", 2), ("spin", 1)]
+    assert "held still" in shown
 
 
 async def test_a_tool_that_is_never_seen_is_named(tmp_path: Path) -> None:

@@ -107,6 +107,17 @@ def test_what_is_known_of_the_tip_is_in_the_tools_axes() -> None:
     np.testing.assert_allclose(there.tip_covariance_mm2, here.tip_covariance_mm2, rtol=1e-6, atol=1e-12)
 
 
+def test_the_spread_is_that_of_the_least_turned_axis() -> None:
+    """Of 20,000 directions that the tool may have, none was turned by less: RMS sine about its mean."""
+    poses = pivoting(4, sideways=0.5)
+    rotations = np.array([pose.rotation for pose in poses])
+    directions = np.random.default_rng(4).normal(size=(20_000, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    means = directions @ rotations.mean(axis=0).T
+    turned_deg = np.degrees(np.arcsin(np.sqrt(1 - (means**2).sum(axis=1))))
+    assert calibrate_pivot(poses).spread_deg == pytest.approx(float(turned_deg.min()), abs=0.05)
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("slip_mm", "still_used"), [(5.0, 0), (2.0, 2)])
 def test_slips_are_left_out_and_named(seed: int, slip_mm: float, still_used: int) -> None:
@@ -158,16 +169,17 @@ def test_axis_to_half_a_degree(seed: int) -> None:
     assert found.wobble_deg == pytest.approx(0.3 * np.sqrt(2), abs=0.2)
 
 
-def test_poses_that_do_not_fit_the_axis_are_left_out() -> None:
-    """A tenth of the poses tilted by 15°, all to one side, as when the hand let go, do not turn the axis."""
+@pytest.mark.parametrize("count", [30, 120])
+def test_poses_that_do_not_fit_the_axis_are_left_out(count: int) -> None:
+    """One or four tenths of the poses tilted by 15°, to one side, as when the hand let go, do not turn the axis."""
     rng, poses = np.random.default_rng(1), spinning(1)
     aside = Rotation.from_euler("x", 15, degrees=True)
-    for n in range(30):
+    for n in range(count):
         turn = Rotation.from_rotvec(rng.uniform(-np.pi, np.pi) * AXIS)
         poses[n] = measured(aside * turn, rng, 0.1, PIVOT_MM)
     found = calibrate_spin(poses, tip_mm=TIP_MM)
-    assert not found.is_used[:30].any()
-    assert found.is_used[30:].mean() > 0.97
+    assert not found.is_used[:count].any()
+    assert found.is_used[count:].mean() > 0.97
     assert np.degrees(np.arccos(min(1.0, float(found.axis @ AXIS)))) < 0.2
 
 
@@ -189,5 +201,23 @@ def test_tip_looks_along_the_axis() -> None:
     np.testing.assert_allclose(found.direction((0, 0, 1)), AXIS)
     np.testing.assert_allclose(found.points_mm((0, 0, 0)), TIP_MM)
     assert found.direction((0, 1, 0))[1] > 0.99
-    with pytest.raises(NavigationError, match="up mark"):
-        tool_from_tip(tip_mm=TIP_MM, axis=AXIS, up=AXIS)
+
+
+@pytest.mark.parametrize("beside_deg", [0.0, 9.5, 170.5, 180.0])
+def test_an_up_mark_along_the_axis_is_refused(beside_deg: float) -> None:
+    """Within 10° of it, to either end: it does not say how the probe is turned."""
+    with pytest.raises(NavigationError, match="up mark points along"):
+        tool_from_tip(tip_mm=TIP_MM, axis=AXIS, up=beside(beside_deg))
+
+
+@pytest.mark.parametrize("beside_deg", [10.5, 169.5])
+def test_an_up_mark_that_hardly_points_across_is_taken(beside_deg: float) -> None:
+    """Beyond 10° it does: +y lies in the plane of both."""
+    found = tool_from_tip(tip_mm=TIP_MM, axis=AXIS, up=beside(beside_deg))
+    assert found.direction((0, 1, 0)) @ beside(beside_deg) == pytest.approx(np.sin(np.radians(beside_deg)))
+
+
+def beside(angle_deg: float) -> NDArray[np.float64]:
+    """A direction at an angle to the axis."""
+    across = np.cross(AXIS, (1.0, 0.0, 0.0))
+    return Rotation.from_rotvec(np.radians(angle_deg) * across / np.linalg.norm(across)).apply(AXIS)
