@@ -108,9 +108,9 @@ class Removed:
         """Whether its name and place are of the map of a study."""
         return self.study_uid in {"", study_uid}
 
-    def shift_mm(self, patient_from_reference: RigidTransform | None) -> Array:
-        """Give how far its bed lies elsewhere by the registration in use, None for none; mm, shape (3,)."""
-        return shift_mm(self.target.centre_mm, then=self.patient_from_reference, now=patient_from_reference)
+    def shift_mm(self, source: TargetEstimate, patient_from_reference: RigidTransform | None) -> Array:
+        """Give how far a source lies elsewhere by the registration in use, None for none; mm, shape (3,)."""
+        return shift_mm(source.centre_mm, then=self.patient_from_reference, now=patient_from_reference)
 
     def refuse(self, study_uid: str, patient_from_reference: RigidTransform | None) -> str:
         """Say why its bed is not counted with this study and registration in use; empty where it may be."""
@@ -118,7 +118,7 @@ class Removed:
             return NO_SKIN
         if not self.is_on_map_of(study_uid):
             return OTHER_MAP
-        return refuse_shift(self.shift_mm(patient_from_reference))
+        return refuse_shift(self.shift_mm(self.target, patient_from_reference))
 
 
 def shining_beside(target: TargetEstimate, posterior: Posterior) -> tuple[TargetEstimate, ...]:
@@ -208,12 +208,13 @@ class BedCount:
         live_time_s, counts = float(seen.live_time_s.sum()), float(seen.counts.sum())
         if tissue is None:
             return Look(counts=counts, live_time_s=live_time_s, bed=None, reason=NO_SKIN)
-        moved_mm = removed.shift_mm(patient_from_reference)
+        moved_mm = removed.shift_mm(removed.target, patient_from_reference)
         if refusal := refuse_shift(moved_mm):
             return Look(counts=counts, live_time_s=live_time_s, bed=None, reason=refusal)
         others = [each for each in removed.others if not any(_is_one(each, gone) for gone in taken_out)]
         left = np.exp2(-(seen.taken_at_s - removed.believed_at_s) / half_life_s)
-        others_cps, others_error = _shine(others, left, tissue, seen, response)
+        elsewhere_mm = [removed.shift_mm(each, patient_from_reference) for each in others]
+        others_cps, others_error = _shine(others, seen, tissue, response, elsewhere_mm=elsewhere_mm)
         background = Rate(rate_cps=removed.background_cps, sigma_cps=BACKGROUND_ERROR * removed.background_cps)
         try:
             bed = residual_bed(
@@ -222,7 +223,7 @@ class BedCount:
                 response=response,
                 tissue=tissue,
                 background=background,
-                others_cps=others_cps,
+                others_cps=others_cps * left,
                 others_error=others_error,
                 half_life_s=half_life_s,
                 elapsed_s=max(float(seen.taken_at_s.mean()) - removed.believed_at_s, 0.0),
@@ -247,17 +248,30 @@ def _is_one(source: TargetEstimate, gone: TargetEstimate) -> bool:
 
 
 def _shine(
-    others: Sequence[TargetEstimate], left: Array, tissue: Tissue, seen: Observations, response: Response
+    others: Sequence[TargetEstimate],
+    seen: Observations,
+    tissue: Tissue,
+    response: Response,
+    *,
+    elsewhere_mm: Sequence[Array],
 ) -> tuple[Array, float]:
-    """Rate of other sources at each reading (N,), cps, and its relative error, at most 1.
+    """Rate of other sources at each reading (N,), cps, as they were believed, and its relative error, at most 1.
 
-    ``left`` is the share of their activity that is left at each reading, shape (N,).
+    They may lie ``elsewhere_mm`` (3,) each: what that would change is an error as well.
     """
     if not others:
         return np.zeros(len(seen)), 0.0
     places_mm = np.array([each.centre_mm for each in others])
     activity_mbq = np.array([each.activity_mbq for each in others])
-    by_source_cps = response.expected_rate_cps(places_mm, seen.tip_mm, seen.axis, tissue) * activity_mbq
+
+    def shine_cps(at_mm: Array) -> Array:
+        return np.asarray(response.expected_rate_cps(at_mm, seen.tip_mm, seen.axis, tissue) @ activity_mbq)
+
+    here_cps = shine_cps(places_mm)
+    total_cps = float(here_cps.sum())
+    change_cps = float(shine_cps(places_mm + np.array(elsewhere_mm)).sum()) - total_cps
+    place_error = abs(change_cps) / total_cps if total_cps > 0 else 0.0
     activity_error = max(each.log_activity_sigma for each in others)
     # they are seen from aside, where the calibration is least right
-    return by_source_cps.sum(axis=1) * left, float(min(np.hypot(activity_error, response.stray_error), 1.0))
+    error = float(np.linalg.norm((activity_error, response.stray_error, place_error)))
+    return here_cps, min(error, 1.0)

@@ -116,6 +116,23 @@ def test_looks_become_rarer_and_end() -> None:
     assert decided(counting) is Decision.COUNT_ON
 
 
+def test_what_shines_beside_a_bed_may_lie_elsewhere_as_well(response: Response) -> None:
+    """A site that by the new registration is 6 mm nearer shines a half more: that is no proof of anything left."""
+    site = source("injection", "injection", np.array([25.0, 0.0, -15.0]), 3.0)
+    seen = held(30, 0.0, np.random.default_rng(14))
+    place_mm = site.centre_mm + np.array([-6.0, 0.0, 0.0])
+    path_mm = np.linalg.norm(place_mm - seen.tip_mm, axis=1) * 15 / 16
+    shine_cps = 3.0 * plain_rate_cps(np.tile(place_mm, (len(seen), 1)), seen.tip_mm, seen.axis, path_mm)
+    lit = replace(seen, counts=seen.counts + np.random.default_rng(15).poisson(shine_cps * seen.live_time_s))
+    decisions = []
+    for registration in (registered(0.0), registered(-6.0)):
+        counting = BedCount(marked(others=(site,), patient_from_reference=registered(0.0)), began_s=0.0)
+        counting.take(lit)
+        look = counting.examine(response, half_life_s=HALF_LIFE_S, patient_from_reference=registration)
+        decisions.append(look.decision)
+    assert decisions == [Decision.STILL_THERE, Decision.COUNT_ON]
+
+
 def test_a_probe_that_never_looked_at_the_bed_decides_nothing(response: Response) -> None:
     """Held 400 mm aside it counts no more than background, and that is no proof: it says to hold it nearer."""
     counting = count(held(10, 0.0, np.random.default_rng(2), aside_mm=400.0), response, marked())

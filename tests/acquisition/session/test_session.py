@@ -534,7 +534,7 @@ async def test_a_target_of_an_older_record_is_counted_by_any_registration(theatr
     assert len(older) == len(entry.told) - 1
     (removed,) = read_back([Recorded(at_s=theatre.table.now_s, event="removed", told=older)]).removed
     assert removed.patient_from_reference is None
-    assert not removed.shift_mm(registered(17.0)).any()
+    assert not removed.shift_mm(removed.target, registered(17.0)).any()
 
 
 CUT_OFF = "A restart has cut off the count of the {}: count it again"

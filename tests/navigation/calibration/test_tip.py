@@ -171,7 +171,7 @@ def test_axis_to_half_a_degree(seed: int) -> None:
 
 @pytest.mark.parametrize("count", [30, 120])
 def test_poses_that_do_not_fit_the_axis_are_left_out(count: int) -> None:
-    """One or four tenths of the poses tilted by 15°, to one side, as when the hand let go, do not turn the axis."""
+    """One or four tenths of the poses, tilted to one side when the hand let go, do not turn the axis."""
     rng, poses = np.random.default_rng(1), spinning(1)
     aside = Rotation.from_euler("x", 15, degrees=True)
     for n in range(count):
