@@ -10,7 +10,7 @@ CPUs"). By default root alone may.
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 DEVICE = Path("/dev/cpu_dma_latency")
@@ -20,9 +20,10 @@ NO_LATENCY_US = struct.pack("@i", 0)
 @contextmanager
 def kept_awake(device: Path = DEVICE) -> Iterator[bool]:
     """Keep every processor from halting; gives whether that is allowed here."""
-    try:
+    descriptor = None
+    with suppress(OSError):
         descriptor = os.open(device, os.O_WRONLY | os.O_CLOEXEC)
-    except OSError:
+    if descriptor is None:
         yield False
         return
     try:

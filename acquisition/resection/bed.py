@@ -6,7 +6,7 @@ once in a hundred: all of them together about once in ten at most, and that boun
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -42,6 +42,12 @@ OTHER_MAP = "it was marked on another study's map: choose that study to count it
 
 NO_SKIN = "the study is not read again yet: wait, or choose it"
 """Why nothing is said of a bed right after a restart."""
+
+SHINE_ELSEWHERE = (
+    "the patient was registered anew since it was marked: by that what shines beside its bed shines otherwise, "
+    "and nobody knows which of both holds; look for what is left by the rate itself, and count the specimen"
+)
+"""Why a bed is not counted whose neighbours' light the shift changes by more than all of it."""
 
 BELIEVED_AT = 0.5
 """Probability above which another source is taken to shine into the bed."""
@@ -213,9 +219,15 @@ class BedCount:
             return Look(counts=counts, live_time_s=live_time_s, bed=None, reason=refusal)
         others = [each for each in removed.others if not any(_is_one(each, gone) for gone in taken_out)]
         left = np.exp2(-(seen.taken_at_s - removed.believed_at_s) / half_life_s)
-        elsewhere_mm = [removed.shift_mm(each, patient_from_reference) for each in others]
-        others_cps, others_error = _shine(others, seen, tissue, response, elsewhere_mm=elsewhere_mm)
         background = Rate(rate_cps=removed.background_cps, sigma_cps=BACKGROUND_ERROR * removed.background_cps)
+        moved = [
+            replace(each, centre_mm=each.centre_mm + removed.shift_mm(each, patient_from_reference))
+            for each in others
+        ]
+        others_cps, moved_cps = (_shine_cps(each, seen, tissue, response) for each in (others, moved))
+        others_rate_cps, change_cps = float(others_cps.mean()), float(np.abs(moved_cps - others_cps).mean())
+        if change_cps > max(others_rate_cps, background.sigma_cps):
+            return Look(counts=counts, live_time_s=live_time_s, bed=None, reason=SHINE_ELSEWHERE)
         try:
             bed = residual_bed(
                 seen,
@@ -224,7 +236,7 @@ class BedCount:
                 tissue=tissue,
                 background=background,
                 others_cps=others_cps * left,
-                others_error=others_error,
+                others_error=_error_of(others, response, change=change_cps / others_rate_cps if others else 0.0),
                 half_life_s=half_life_s,
                 elapsed_s=max(float(seen.taken_at_s.mean()) - removed.believed_at_s, 0.0),
                 rule=RULE,
@@ -247,31 +259,19 @@ def _is_one(source: TargetEstimate, gone: TargetEstimate) -> bool:
     return source.mapped_mm is not None or float(np.linalg.norm(source.centre_mm - gone.centre_mm)) < SAME_MM
 
 
-def _shine(
-    others: Sequence[TargetEstimate],
-    seen: Observations,
-    tissue: Tissue,
-    response: Response,
-    *,
-    elsewhere_mm: Sequence[Array],
-) -> tuple[Array, float]:
-    """Rate of other sources at each reading (N,), cps, as they were believed, and its relative error, at most 1.
-
-    They may lie ``elsewhere_mm`` (3,) each: what that would change is an error as well.
-    """
+def _shine_cps(others: Sequence[TargetEstimate], seen: Observations, tissue: Tissue, response: Response) -> Array:
+    """Rate of other sources at each reading, (N,), cps, with the activity that they were believed to have."""
     if not others:
-        return np.zeros(len(seen)), 0.0
+        return np.zeros(len(seen))
     places_mm = np.array([each.centre_mm for each in others])
     activity_mbq = np.array([each.activity_mbq for each in others])
+    return np.asarray(response.expected_rate_cps(places_mm, seen.tip_mm, seen.axis, tissue) @ activity_mbq)
 
-    def shine_cps(at_mm: Array) -> Array:
-        return np.asarray(response.expected_rate_cps(at_mm, seen.tip_mm, seen.axis, tissue) @ activity_mbq)
 
-    here_cps = shine_cps(places_mm)
-    total_cps = float(here_cps.sum())
-    change_cps = float(shine_cps(places_mm + np.array(elsewhere_mm)).sum()) - total_cps
-    place_error = abs(change_cps) / total_cps if total_cps > 0 else 0.0
+def _error_of(others: Sequence[TargetEstimate], response: Response, *, change: float) -> float:
+    """Relative error of that rate, at most 1; ``change`` is what it may be otherwise since they lie elsewhere."""
+    if not others:
+        return 0.0
     activity_error = max(each.log_activity_sigma for each in others)
     # they are seen from aside, where the calibration is least right
-    error = float(np.linalg.norm((activity_error, response.stray_error, place_error)))
-    return here_cps, min(error, 1.0)
+    return min(float(np.linalg.norm((activity_error, response.stray_error, change))), 1.0)

@@ -34,7 +34,7 @@ class TipSettings(Section):
     greatest_rms_mm: Positive = Field(default=1.0, description="RMS distance in space from the divot that passes.")
     longest_s: Positive = Field(default=60.0, description="Time for either motion.")
     swing_s: float = Field(
-        default=30.0, ge=8, le=120, description="How long the probe is swung about a source, by acquire axis."
+        default=30.0, ge=10, le=120, description="How long the probe is swung about a source, by acquire axis."
     )
     greatest_axis_deg: Positive = Field(
         default=2.0, description="Angle between the axis and the way it counts most that passes: the site's limit."

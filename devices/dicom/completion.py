@@ -26,7 +26,7 @@ RECENT: Final = 8
 class _Study:
     calling_ae: str
     objects: dict[str, None] = field(default_factory=dict)
-    """Their UIDs, in the order in which they came; the file in use has the UID for its name."""
+    """Names of their files in use, without .dcm, in the order in which they came: UIDs, if from elsewhere any."""
     conflicting: set[str] = field(default_factory=set)
     senders: set[int] = field(default_factory=set)
     last_s: float = 0.0

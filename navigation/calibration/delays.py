@@ -35,7 +35,8 @@ class Ends:
     best
         The best of those whose delay is possible; of all, where none's is.
     alike
-        Those with a possible delay that fit so nearly as well that they cannot be told from it; itself too.
+        Those with a possible delay that fit so nearly as well that they cannot be told from it; itself too. Empty
+        where none is possible.
     is_too_long
         Whether one fits better than all whose delay is possible.
     inflation

@@ -98,7 +98,8 @@ def calibrate_look(circuit: CountedTrack, response: Response) -> LookDirection:
     Raises
     ------
     NavigationError
-        Where it was hardly tilted or turned, or the counts do not follow. The sentence says what to do.
+        Where it was hardly tilted or turned, the counts do not follow or come too late, or directions fit alike.
+        The sentence says what to do.
 
     """
     tilt_deg, turn_deg = spread_deg(circuit.turn), turned_deg(circuit.turn)
@@ -193,7 +194,7 @@ class _Track:
     def expected(self, parameters: Array) -> Array:
         """Give the counts that are to be expected of each interval, shape (M,)."""
         source_mm, activity, background_cps = parameters[:3], np.exp(parameters[3]), np.exp(parameters[4])
-        tips, axes = self._poses((self._at_s - parameters[5]).ravel(), parameters[6:])
+        tips, axes = self._poses((self._at_s - parameters[DELAY]).ravel(), parameters[6:])
         unit_cps = self._response.expected_rate_cps(source_mm[None], tips, axes, NoTissue())[:, 0]
         rates = activity * unit_cps.reshape(self._at_s.shape).mean(axis=1) + background_cps
         return np.asarray(np.maximum(rates * self._live_time_s, 1e-9))

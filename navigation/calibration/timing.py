@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, least_squares
 
 from navigation.calibration.counted_track import CountedTrack
-from navigation.calibration.delays import LONGEST_DELAY_S, SEARCHED_S, follow
+from navigation.calibration.delays import DELAY, LONGEST_DELAY_S, SEARCHED_S, follow
 from navigation.errors import NavigationError
 from navigation.probe.response import Response
 from navigation.statistics.deviance import deviance_residuals
@@ -110,7 +110,7 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
             f"the counts do not follow the track (correlation {correlation:.2f}): is the source under it, and the "
             "probe the one that is tracked?"
         )
-    rivals = [end for end in ends.alike if abs(end.x[5] - fit.x[5]) > ANOTHER_S]
+    rivals = [end for end in ends.alike if abs(end.x[DELAY] - fit.x[DELAY]) > ANOTHER_S]
     if (ends.is_too_long or rivals) and unevenness_s > HELD_UP_S:
         raise NavigationError(
             f"no delay fits best, and the counts arrive unevenly, by {1000 * unevenness_s:.0f} ms: free the "
@@ -120,13 +120,13 @@ def calibrate_timing(sweep: CountedTrack, response: Response) -> TimingCalibrati
         raise NavigationError(f"the delay is more than {LONGEST_DELAY_S:g} s: look at the clocks and the buffers")
     if rivals:
         raise NavigationError(
-            f"delays of {1000 * fit.x[5]:.0f} and {1000 * rivals[0].x[5]:.0f} ms fit alike: move it less evenly, "
-            "or over a stronger source"
+            f"delays of {1000 * fit.x[DELAY]:.0f} and {1000 * rivals[0].x[DELAY]:.0f} ms fit alike: move it less "
+            "evenly, or over a stronger source"
         )
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * ends.inflation
     return TimingCalibration(
-        delay_s=float(fit.x[5]),
-        sigma_s=float(np.hypot(np.sqrt(covariance[5, 5]), unevenness_s)),
+        delay_s=float(fit.x[DELAY]),
+        sigma_s=float(np.hypot(np.sqrt(covariance[DELAY, DELAY]), unevenness_s)),
         unevenness_s=unevenness_s,
         correlation=correlation,
         passes=passes,
@@ -153,7 +153,7 @@ def _fit(
     scale = np.array((5.0, 5.0, 5.0, 0.3, 0.5, 0.05))
     bound = np.array((60.0, 60.0, 60.0, 8.0, 8.0, np.inf))
     low, high = start - bound, start + bound
-    low[5], high[5] = -SEARCHED_S, SEARCHED_S
+    low[DELAY], high[DELAY] = -SEARCHED_S, SEARCHED_S
     return least_squares(
         residuals, start, x_scale=scale, bounds=(low, high), diff_step=np.full(6, 1e-4), max_nfev=most
     )
@@ -162,7 +162,7 @@ def _fit(
 def _expected(parameters: Array, sweep: CountedTrack, kept: NDArray[np.bool_], response: Response) -> Array:
     """Give the counts that are to be expected of each interval, shape (M,)."""
     source_mm, activity = parameters[:3], np.exp(parameters[3])
-    background_cps, delay_s = np.exp(parameters[4]), parameters[5]
+    background_cps, delay_s = np.exp(parameters[4]), parameters[DELAY]
     parts = (np.arange(PARTS) + 0.5) / PARTS
     at_s = sweep.start_s[kept][:, None] + parts * sweep.real_time_s[kept][:, None] - delay_s
     tips, axes = _track(sweep, at_s.ravel())

@@ -216,11 +216,11 @@ class Registrar:
             )
 
     def _read(self, paths: Iterable[str]) -> Iterator[Entry]:
-        for path in paths:
+        for path in map(self._folder.joinpath, paths):
             try:
-                yield read_entry(self._folder, self._folder / path)
+                yield read_entry(self._folder, path)
             except (UnreadableFile, UnreadableObject, OSError) as exc:
-                log.warning("a file is not in the index", path=path, reason=str(exc))
+                log.warning("a file is not in the index", path=str(path), reason=str(exc))
 
     def _complain(self, reason: str) -> None:
         if reason != self._told:

@@ -14,7 +14,7 @@ def write_whole(descriptor: int, content: memoryview | bytes) -> None:
 def write_at(descriptor: int, content: memoryview | bytes, place: int) -> None:
     """Write all of it from ``place`` on; raises ``OSError`` where the disk refuses."""
     written = os.pwrite(descriptor, content, place)
-    while written < len(content):
+    while written < len(content):  # as above
         written += os.pwrite(descriptor, content[written:], place + written)
 
 

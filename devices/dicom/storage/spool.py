@@ -44,9 +44,9 @@ class Spool:
         self._meta = meta
         self._seal = EMPTY
         self._unchecked = 0
+        self._header = meta.to_bytes()  # written when its seal is known
         self._path = f"{folder}/{os.getpid()}-{next(_numbers)}"
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._header = meta.to_bytes()  # written when its seal is known
 
     @property
     def size(self) -> int:

@@ -116,21 +116,32 @@ def test_looks_become_rarer_and_end() -> None:
     assert decided(counting) is Decision.COUNT_ON
 
 
-def test_what_shines_beside_a_bed_may_lie_elsewhere_as_well(response: Response) -> None:
-    """A site that by the new registration is 6 mm nearer shines a half more: that is no proof of anything left."""
+@pytest.mark.parametrize(
+    ("moved_mm", "believed", "words"),
+    [
+        (1.5, Decision.REMOVED, "more counts at this pose would not decide it"),
+        (6.0, Decision.STILL_THERE, "what shines beside its bed shines otherwise"),
+    ],
+)
+def test_what_shines_beside_a_bed_may_lie_elsewhere_as_well(
+    moved_mm: float, believed: Decision, words: str, response: Response
+) -> None:
+    """A site that is nearer by the new registration shines more, by 6 mm five times as much: nothing may be left.
+
+    As long as that is less than all it was believed to give, it is a doubt; beyond, the bed is not counted.
+    """
     site = source("injection", "injection", np.array([25.0, 0.0, -15.0]), 3.0)
-    seen = held(30, 0.0, np.random.default_rng(14))
-    place_mm = site.centre_mm + np.array([-6.0, 0.0, 0.0])
+    seen, place_mm = held(30, 0.0, np.random.default_rng(14)), site.centre_mm - np.array([moved_mm, 0.0, 0.0])
     path_mm = np.linalg.norm(place_mm - seen.tip_mm, axis=1) * 15 / 16
     shine_cps = 3.0 * plain_rate_cps(np.tile(place_mm, (len(seen), 1)), seen.tip_mm, seen.axis, path_mm)
     lit = replace(seen, counts=seen.counts + np.random.default_rng(15).poisson(shine_cps * seen.live_time_s))
-    decisions = []
-    for registration in (registered(0.0), registered(-6.0)):
+    looks = []
+    for registration in (registered(0.0), registered(-moved_mm)):
         counting = BedCount(marked(others=(site,), patient_from_reference=registered(0.0)), began_s=0.0)
         counting.take(lit)
-        look = counting.examine(response, half_life_s=HALF_LIFE_S, patient_from_reference=registration)
-        decisions.append(look.decision)
-    assert decisions == [Decision.STILL_THERE, Decision.COUNT_ON]
+        looks.append(counting.examine(response, half_life_s=HALF_LIFE_S, patient_from_reference=registration))
+    assert [look.decision for look in looks] == [believed, Decision.COUNT_ON]
+    assert words in looks[1].reason
 
 
 def test_a_probe_that_never_looked_at_the_bed_decides_nothing(response: Response) -> None:

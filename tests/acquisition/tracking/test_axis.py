@@ -101,7 +101,7 @@ async def test_an_axis_that_is_right_passes_and_one_that_is_3_degrees_off_is_cau
     (right, _), (bent, shown), (still, untold) = await asyncio.gather(
         swung(tmp_path / "right"),
         swung(tmp_path / "bent", fault=HandFault.BENT_HEAD),
-        swung(tmp_path / "still", fault=HandFault.HELD_STILL, swing_s=8.0),
+        swung(tmp_path / "still", fault=HandFault.HELD_STILL, swing_s=10.0),
     )
     assert right.passed, right.results
     assert right.look is not None

@@ -1,5 +1,6 @@
 """What was begun at a display and is not done outlives its reload, and never comes back to another patient."""
 
+import asyncio
 import contextlib
 import json
 import re
@@ -7,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.display.page.room import (
     Room,
@@ -179,6 +180,58 @@ async def test_a_ball_that_was_half_drawn_outlives_the_service(room: Room) -> No
                 await drawn(room, page)
                 await expect(page.locator("#drawing")).to_be_hidden()
     assert not room.acts
+
+
+async def test_a_ball_that_was_half_drawn_ends_with_its_plan(room: Room, page: Page) -> None:
+    """Also where the service began anew in between: taken back to the plan, nobody finds it again."""
+    await draw_half(room, page)
+    hers, room.now["study"] = room.now["study"], None
+    await expect(page.locator("#drawing")).to_be_hidden()
+    change(room, step="time-out")
+    room.now["study"] = hers
+    await drawn(room, page)
+    change(room, step="plan")
+    await drawn(room, page)
+    await expect(page.locator("#drawing")).to_be_hidden()
+
+
+async def test_a_ball_that_was_set_as_its_study_went_is_not_half_drawn(room: Room, page: Page) -> None:
+    """It is in the plan: when the study is back it is not drawn a second time."""
+    await draw_half(room, page)
+    await page.locator("#drawing-activity").fill("")
+    may_go, asks = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        asks.set()
+        await may_go.wait()
+        await route.continue_()
+
+    await page.route("**/v1/procedure/acts", hold)
+    await page.get_by_role("button", name="Set").click()
+    async with asyncio.timeout(30):
+        await asks.wait()
+    hers, room.now["study"] = room.now["study"], None
+    await expect(page.locator("#drawing")).to_be_hidden()
+    may_go.set()
+    assert (await asked(room, 1)).action == "draw"
+    await drawn(room, page)
+    room.now["study"] = hers
+    await drawn(room, page)
+    await expect(page.locator("#drawing")).to_be_hidden()
+
+
+async def test_the_next_ball_is_begun_at_once(room: Room, page: Page) -> None:
+    """In the same moment in which the last was cancelled."""
+    await draw_half(room, page)
+    await page.evaluate(
+        """() => {
+          document.getElementById("drawing-cancel").click();
+          [...document.querySelectorAll("button")].find((each) => each.textContent === "Draw a target").click();
+        }"""
+    )
+    for _ in range(2):
+        await drawn(room, page)
+    await expect(page.locator("#drawing")).to_be_visible()
 
 
 async def test_a_ball_that_was_half_drawn_goes_on(room: Room, page: Page) -> None:

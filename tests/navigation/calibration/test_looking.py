@@ -128,20 +128,24 @@ def looked(track: CountedTrack) -> LookDirection | str:
         return str(exc)
 
 
-@pytest.mark.parametrize("delay_s", [-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45])
 @pytest.mark.parametrize("periods_s", [(2.0, 2.0, 4.0), (1.0, 1.0, 3.0)])
-def test_an_even_hand_is_not_mistaken_for_another_delay(
-    delay_s: float, periods_s: tuple[float, float, float]
-) -> None:
-    """A delay that is longer by a swing fits nearly as well, and with another direction: 15 to 40° off."""
+def test_an_even_hand_is_not_mistaken_for_another_delay(periods_s: tuple[float, float, float]) -> None:
+    """A delay that is longer by a swing fits nearly as well, and with another direction: 15 to 40° off.
+
+    Of 14 swings one may be refused since two fit alike; none is told wrong.
+    """
+    refused = []
     for off_deg in ((0.0, 0.0), (4.0, 0.0)):
-        track = drawn(counted(off_deg, periods_s=periods_s, delay_s=delay_s), seed=round(1000 * delay_s) + 500)
-        found = looked(track)
-        if isinstance(found, str):
-            assert "fit alike" in found  # never silently the wrong one
-        else:
-            assert found.off_deg == pytest.approx(off_deg, abs=max(0.5, 4 * found.sigma_deg))
-            assert found.sigma_deg < 0.5
+        for delay_s in (-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45):
+            track = drawn(counted(off_deg, periods_s=periods_s, delay_s=delay_s), seed=round(1000 * delay_s) + 500)
+            found = looked(track)
+            if isinstance(found, str):
+                refused.append(found)
+            else:
+                assert found.off_deg == pytest.approx(off_deg, abs=max(0.5, 4 * found.sigma_deg))
+                assert found.sigma_deg < 0.5
+    assert len(refused) <= 1
+    assert all("fit alike" in each for each in refused)
 
 
 def test_a_delay_beyond_all_others_and_a_swing_in_one_rhythm_are_named() -> None:

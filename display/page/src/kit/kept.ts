@@ -1,5 +1,6 @@
 /**
- * What was begun at this display and is not done: it outlives a reload, and comes back only to what it is of.
+ * What was begun at this display and is not done: it outlives a reload and the service, and comes back only to what
+ * it is of.
  *
  * A text that was half written about one patient must never stand before another. So each names its procedure or
  * its study, and where it is asked for with another it is gone for good.

@@ -113,16 +113,25 @@ export class Drawing {
     this.tell();
   }
 
-  /** Draw no more; what was not set is forgotten. */
-  end(): void {
-    if (this.kind === null) return;
-    this.kept.keep(this.of, null);
-    this.leave();
+  /** That plan is over: what was begun in it is forgotten, also where page or service began anew since. */
+  close(of: string): void {
+    this.of = of;
+    this.end();
   }
 
-  /** Draw no more until plan and study are there again; a service that has just begun has no study yet. */
+  /** Draw no more; what was not set is forgotten. */
+  end(): void {
+    this.kept.keep(this.of, null);
+    this.stop();
+  }
+
+  /** Draw no more until plan and study are there again: a service that has just begun has none yet. */
   leave(): void {
     this.of = "";
+    this.stop();
+  }
+
+  private stop(): void {
     if (this.kind === null) return;
     this.kind = null;
     this.onMove(null);
@@ -195,12 +204,14 @@ export class Drawing {
       this.tell();
       return;
     }
+    const { of } = this;
     this.isSending = true;
     this.tell();
     this.refused = await this.onSet(ball, expected);
     this.isSending = false;
     if (this.refused) this.tell();
-    else this.end();
+    else if (this.of === of) this.end();
+    else if (this.of === "") this.kept.keep(of, null); // its study is gone meanwhile, and it is in the plan
   }
 
   private tell(): void {

@@ -134,8 +134,11 @@ export class SlicesPanel {
 
   /** What was being drawn before page or service began anew goes on; what somebody has gone on from meanwhile ends. */
   private goOnDrawing({ state: { procedure } }: Moment): void {
-    if (procedure.step !== "plan") this.drawing.end();
-    else if (this.wanted && procedureOf(procedure)) this.drawing.goOn(`${procedureOf(procedure)} ${this.wanted}`);
+    const of = this.wanted && procedureOf(procedure) ? `${procedureOf(procedure)} ${this.wanted}` : "";
+    if (procedure.step === "plan") {
+      if (of !== "") this.drawing.goOn(of);
+    } else if (of !== "") this.drawing.close(of);
+    else this.drawing.leave();
   }
 
   /** Where they stood before somebody drew is kept: what is drawn may be cancelled. */

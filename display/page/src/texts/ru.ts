@@ -256,6 +256,8 @@ const SENTENCES: Record<Sentence, string> = {
     "она отмечена на карте другого исследования: выберите его, чтобы сосчитать ложе",
   "the patient was registered anew since it was marked: by that its bed lies {} mm elsewhere, and nobody knows which of both holds; look for what is left by the rate itself, and count the specimen":
     "после отметки пациент зарегистрирован заново: по новой регистрации ложе смещено на {0} мм, и неизвестно, какая из двух верна; ищите остаток по самой скорости счёта и сосчитайте препарат",
+  "the patient was registered anew since it was marked: by that what shines beside its bed shines otherwise, and nobody knows which of both holds; look for what is left by the rate itself, and count the specimen":
+    "после отметки пациент зарегистрирован заново: по новой регистрации то, что светит рядом с ложем, светит иначе, и неизвестно, какая из двух верна; ищите остаток по самой скорости счёта и сосчитайте препарат",
   "the probe was not calibrated for such distances and angles: hold it nearer, pointing at the bed":
     "зонд не откалиброван для таких расстояний и углов: держите ближе, направив на ложе",
   "the counts do not fit a source at this place: count the bed anew":

@@ -201,6 +201,7 @@ export const SENTENCES = [
   "the study is not read again yet: wait, or choose it",
   "it was marked on another study's map: choose that study to count its bed",
   "the patient was registered anew since it was marked: by that its bed lies {} mm elsewhere, and nobody knows which of both holds; look for what is left by the rate itself, and count the specimen",
+  "the patient was registered anew since it was marked: by that what shines beside its bed shines otherwise, and nobody knows which of both holds; look for what is left by the rate itself, and count the specimen",
   "the probe was not calibrated for such distances and angles: hold it nearer, pointing at the bed",
   "the counts do not fit a source at this place: count the bed anew",
   "more counts at this pose would not decide it",
