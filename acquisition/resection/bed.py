@@ -220,13 +220,13 @@ class BedCount:
         others = [each for each in removed.others if not any(_is_one(each, gone) for gone in taken_out)]
         left = np.exp2(-(seen.taken_at_s - removed.believed_at_s) / half_life_s)
         background = Rate(rate_cps=removed.background_cps, sigma_cps=BACKGROUND_ERROR * removed.background_cps)
-        moved = [
+        elsewhere = [
             replace(each, centre_mm=each.centre_mm + removed.shift_mm(each, patient_from_reference))
             for each in others
         ]
-        others_cps, moved_cps = (_shine_cps(each, seen, tissue, response) for each in (others, moved))
-        others_rate_cps, change_cps = float(others_cps.mean()), float(np.abs(moved_cps - others_cps).mean())
-        if change_cps > max(others_rate_cps, background.sigma_cps):
+        others_cps, elsewhere_cps = (_shine_cps(each, seen, tissue, response) for each in (others, elsewhere))
+        light_cps, change_cps = float(others_cps.sum()), float(np.abs(elsewhere_cps - others_cps).sum())
+        if change_cps > max(light_cps, len(seen) * background.sigma_cps):
             return Look(counts=counts, live_time_s=live_time_s, bed=None, reason=SHINE_ELSEWHERE)
         try:
             bed = residual_bed(
@@ -236,7 +236,7 @@ class BedCount:
                 tissue=tissue,
                 background=background,
                 others_cps=others_cps * left,
-                others_error=_error_of(others, response, change=change_cps / others_rate_cps if others else 0.0),
+                others_error=_error_of(others, response, change=change_cps / light_cps if light_cps > 0 else 0.0),
                 half_life_s=half_life_s,
                 elapsed_s=max(float(seen.taken_at_s.mean()) - removed.believed_at_s, 0.0),
                 rule=RULE,

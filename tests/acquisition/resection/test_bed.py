@@ -144,6 +144,16 @@ def test_what_shines_beside_a_bed_may_lie_elsewhere_as_well(
     assert words in looks[1].reason
 
 
+def test_a_source_that_gives_no_light_changes_no_bed(response: Response) -> None:
+    """Wherever it lies by the new registration."""
+    site = source("injection", "injection", np.array([25.0, 0.0, -15.0]), 3.0)
+    dark = replace(site, log_activity_mean=-800.0)
+    counting = BedCount(marked(others=(dark,), patient_from_reference=registered(0.0)), began_s=0.0)
+    counting.take(held(20, 0.0, np.random.default_rng(22)))
+    look = counting.examine(response, half_life_s=HALF_LIFE_S, patient_from_reference=registered(3.0))
+    assert look.decision is Decision.REMOVED
+
+
 def test_a_probe_that_never_looked_at_the_bed_decides_nothing(response: Response) -> None:
     """Held 400 mm aside it counts no more than background, and that is no proof: it says to hold it nearer."""
     counting = count(held(10, 0.0, np.random.default_rng(2), aside_mm=400.0), response, marked())
