@@ -224,7 +224,9 @@ class BedCount:
             replace(each, centre_mm=each.centre_mm + removed.shift_mm(each, patient_from_reference))
             for each in others
         ]
-        others_cps, elsewhere_cps = (_shine_cps(each, seen, tissue, response) for each in (others, elsewhere))
+        others_cps, elsewhere_cps = (
+            left * _shine_cps(each, seen, tissue, response) for each in (others, elsewhere)
+        )
         light_cps, change_cps = float(others_cps.sum()), float(np.abs(elsewhere_cps - others_cps).sum())
         if change_cps > max(light_cps, len(seen) * background.sigma_cps):
             return Look(counts=counts, live_time_s=live_time_s, bed=None, reason=SHINE_ELSEWHERE)
@@ -235,7 +237,7 @@ class BedCount:
                 response=response,
                 tissue=tissue,
                 background=background,
-                others_cps=others_cps * left,
+                others_cps=others_cps,
                 others_error=_error_of(others, response, change=change_cps / light_cps if light_cps > 0 else 0.0),
                 half_life_s=half_life_s,
                 elapsed_s=max(float(seen.taken_at_s.mean()) - removed.believed_at_s, 0.0),

@@ -11,13 +11,6 @@ def write_whole(descriptor: int, content: memoryview | bytes) -> None:
         written += os.write(descriptor, content[written:])
 
 
-def write_at(descriptor: int, content: memoryview | bytes, place: int) -> None:
-    """Write all of it from ``place`` on; raises ``OSError`` where the disk refuses."""
-    written = os.pwrite(descriptor, content, place)
-    while written < len(content):  # as above
-        written += os.pwrite(descriptor, content[written:], place + written)
-
-
 def synchronise_folder(folder: Path) -> None:
     """Make the names in a folder durable: a link or rename is only once its folder is (fsync(2), NOTES)."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
-from devices.dicom.storage.durability import write_at
+from devices.dicom.storage.durability import write_whole
 from devices.dicom.storage.identity import Identity, read_identity
 from devices.dicom.storage.part10 import EMPTY, FileMeta
 from devices.dicom.storage.placement import OnConflict, StoredObject
@@ -47,6 +47,7 @@ class Spool:
         self._header = meta.to_bytes()  # written when its seal is known
         self._path = f"{folder}/{os.getpid()}-{next(_numbers)}"
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.lseek(self._descriptor, len(self._header), os.SEEK_SET)
 
     @property
     def size(self) -> int:
@@ -68,7 +69,7 @@ class Spool:
         if self._unchecked > FLOOR_CHECK_BYTES:
             self._shelf.check_space()
             self._unchecked = 0
-        write_at(self._descriptor, content, len(self._header) + self._seal.size)
+        write_whole(self._descriptor, content)
         self._seal = self._seal.over(content)
 
     def identify(self) -> Identity:
@@ -102,7 +103,8 @@ class Spool:
                     f"request says {self._meta.object_uid}, its data set says {identity.object_uid}"
                 )
             seal = self._seal.to_bytes()
-            write_at(self._descriptor, self._header[: -len(seal)] + seal, 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            write_whole(self._descriptor, self._header[: -len(seal)] + seal)
             os.fsync(self._descriptor)
             meta = replace(self._meta, seal=self._seal)
             return self._shelf.place(self._path, meta, study_uid=identity.study_uid, on_conflict=on_conflict)

@@ -144,6 +144,17 @@ def test_what_shines_beside_a_bed_may_lie_elsewhere_as_well(
     assert words in looks[1].reason
 
 
+def test_light_that_has_decayed_may_lie_anywhere(response: Response) -> None:
+    """Ten half-lives later a site that moved by 6 mm changes less than the background may be wrong by."""
+    site = source("injection", "injection", np.array([25.0, 0.0, -15.0]), 3.0)
+    removed = marked(others=(site,), patient_from_reference=registered(0.0), believed_at_s=-10 * HALF_LIFE_S)
+    counting = BedCount(removed, began_s=0.0)
+    counting.take(held(20, 0.0, np.random.default_rng(22)))
+    look = counting.examine(response, half_life_s=HALF_LIFE_S, patient_from_reference=registered(-6.0))
+    assert look.bed is not None
+    assert "shines otherwise" not in look.reason
+
+
 def test_a_source_that_gives_no_light_changes_no_bed(response: Response) -> None:
     """Wherever it lies by the new registration."""
     site = source("injection", "injection", np.array([25.0, 0.0, -15.0]), 3.0)

@@ -115,6 +115,7 @@ export class Drawing {
 
   /** That plan is over: what was begun in it is forgotten, also where page or service began anew since. */
   close(of: string): void {
+    if (of === this.of && this.kind === null) return;
     this.of = of;
     this.end();
   }
